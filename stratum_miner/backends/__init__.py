@@ -1,0 +1,1 @@
+"""Hashing backends: the contract, the registry and the implementations we ship."""

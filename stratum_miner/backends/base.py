@@ -1,0 +1,108 @@
+"""The contract between a scheduler that has work and a backend that searches it.
+
+A backend pulls: it asks its ``WorkSource`` for a unit whenever it has capacity, searches it, and sends each hit as
+a ``NonceFound`` on a bounded trio channel. Nothing else crosses the border. The rules, which
+``stratum_miner.testing.check_backend`` turns into tests:
+
+1. ``run`` works until cancelled and leaves nothing running behind: no thread, no process, no open device.
+2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no valid work: go idle, and
+   wake when the change callback fires.
+3. When the change callback fires with ``void=True``, units handed out before are worthless: abandon them within a
+   millisecond if the hardware can, and report nothing from them that is found later. With ``void=False`` a newer
+   job exists: finish or switch, as is cheaper.
+4. Each hit is reported once and none is lost: when the channel is full the backend waits.
+5. A hit means ``hash <= unit.target``, the nonce inside the unit, and ``version`` differing from ``unit.version``
+   only in ``unit.version_mask``. The claim is re-hashed by the miner; a wrong one counts as a hardware error.
+6. An ``exhaustive`` backend finds every hit of a unit it was not told to abandon.
+7. ``statistics`` may be called from any thread at any time, also before and after ``run``, and never blocks.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import trio
+
+from stratum_miner.work.unit import NonceFound, WorkUnit
+
+ChangeCallback = Callable[[bool], None]
+"""Called as ``callback(void)``, synchronously, in the trio thread; must not block or raise."""
+
+
+class WorkSource(Protocol):
+    """Where a backend gets its work."""
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        """A unit nobody else gets, or None while there is no valid work. From any thread.
+
+        ``version_bits`` is how many version bits the caller can roll by itself; the unit's ``version_mask`` then
+        has at most that many bits.
+        """
+        ...
+
+    def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
+        """Register for changes of work; returns the function that unregisters. From the trio thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatistics:
+    """Totals of one part of a backend (a search thread, a stick) since ``run`` began."""
+
+    name: str
+    hashes: int
+    nonces_found: int
+    hardware_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatistics:
+    """A frozen snapshot of what a backend did since ``run`` began."""
+
+    backend: str
+    detail: str
+    """One phrase for people: "avx512, 2 threads"."""
+    devices: tuple[DeviceStatistics, ...]
+
+    @property
+    def hashes(self) -> int:
+        """Hashes computed (or, where hardware does not tell, implied) by all devices."""
+        return sum(device.hashes for device in self.devices)
+
+
+class BackendError(Exception):
+    """A backend cannot start or go on; the message says what was expected, what came and where."""
+
+
+class BackendOptionError(BackendError):
+    """The user gave a backend an option that it does not know or a value that it cannot use."""
+
+
+class SelfTestError(BackendError):
+    """A kernel computed a known answer wrongly: nothing it finds can be trusted."""
+
+
+class Backend(ABC):
+    """One way to search work units. Create it with options, then ``run`` it once.
+
+    Third-party packages register a subclass under the entry point group ``stratum_miner.backends``; the class is
+    called with the user's options as keyword arguments through ``from_options``.
+    """
+
+    name: ClassVar[str]
+    exhaustive: ClassVar[bool] = True
+    """Whether rule 6 holds; hardware with a fixed filter and rate-limited backends say False."""
+
+    @classmethod
+    @abstractmethod
+    def from_options(cls, options: Mapping[str, str]) -> "Backend":
+        """Build from strings as the command line gives them; BackendOptionError names a bad one."""
+
+    @abstractmethod
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Search until cancelled. Raises BackendError when it cannot go on."""
+
+    @abstractmethod
+    def statistics(self) -> BackendStatistics:
+        """A snapshot; the devices keep their order and names for the life of the backend."""

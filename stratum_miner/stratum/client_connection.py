@@ -1,0 +1,453 @@
+"""The client's end of one Stratum connection, sans-IO.
+
+Bytes go in through ``receive_data``, events come out of ``next_event``, bytes to send out of ``data_to_send``.
+No clock, no socket: time-outs are the caller's, who ends a wait with ``abandon``. Theory of operation:
+
+* Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
+  id and by nothing else (stratum.md 1.2).
+* Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once (2.9).
+  ``JobAnnounced`` carries what was in force, so nobody above needs to remember.
+* A line that cannot be used is an event while the peer still makes sense, and the end of the connection when it
+  never did or no longer does.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from stratum_miner.bitcoin.target import difficulty_from_target
+from stratum_miner.stratum import events, pool_messages
+from stratum_miner.stratum.client_messages import (
+    AnyClientMessage,
+    Authorize,
+    ClientPing,
+    Configure,
+    ExtranonceSubscribe,
+    GetTransactions,
+    Submit,
+    Subscribe,
+    SuggestDifficulty,
+    SuggestTarget,
+)
+from stratum_miner.stratum.envelope import Call, Reply, decode, encode_reply, encode_request
+from stratum_miner.stratum.errors import (
+    CODE_OF_REASON,
+    ErrorReason,
+    ErrorReply,
+    FieldError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    error_reply_from,
+)
+from stratum_miner.stratum.extensions import VersionRolling
+from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
+from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
+from stratum_miner.stratum.text import sanitize
+
+MAX_LINE = 1 << 20
+"""Longest line taken from a pool, bytes (stratum.md 1.1)."""
+MAX_SENT_LINE = 1000
+"""Longest line we send, bytes: ckpool drops a client at 1 024 (stratum.md 7, 21)."""
+MAX_BAD_LINES = 10
+"""This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
+MAX_OUTSTANDING = 4096
+"""Requests waiting for a reply; beyond it a pool answers nothing and we would grow without bound."""
+DEFAULT_DIFFICULTY = 1.0
+"""Until a pool says otherwise."""
+
+
+class ClientState(Enum):
+    """How far the session is."""
+
+    NEW = auto()
+    SUBSCRIBING = auto()
+    SUBSCRIBED = auto()
+    CLOSED = auto()
+
+
+class _Trigger(Enum):
+    SUBSCRIBE_SENT = auto()
+    SUBSCRIBE_ACCEPTED = auto()
+    CLOSE = auto()
+
+
+TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
+    ClientState.NEW: {_Trigger.SUBSCRIBE_SENT: ClientState.SUBSCRIBING, _Trigger.CLOSE: ClientState.CLOSED},
+    ClientState.SUBSCRIBING: {
+        _Trigger.SUBSCRIBE_ACCEPTED: ClientState.SUBSCRIBED,
+        _Trigger.CLOSE: ClientState.CLOSED,
+    },
+    ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
+    ClientState.CLOSED: {_Trigger.CLOSE: ClientState.CLOSED},
+}
+
+_OPEN = frozenset({ClientState.NEW, ClientState.SUBSCRIBING, ClientState.SUBSCRIBED})
+_AFTER_SUBSCRIBE = frozenset({ClientState.SUBSCRIBING, ClientState.SUBSCRIBED})
+_SUBSCRIBED = frozenset({ClientState.SUBSCRIBED})
+
+PERMITTED: dict[type[AnyClientMessage], frozenset[ClientState]] = {
+    Configure: _OPEN,
+    Subscribe: frozenset({ClientState.NEW}),  # a second one is unanswered, or changes extranonce1 under our jobs
+    Authorize: _AFTER_SUBSCRIBE,
+    ExtranonceSubscribe: _AFTER_SUBSCRIBE,
+    SuggestDifficulty: _AFTER_SUBSCRIBE,
+    SuggestTarget: _AFTER_SUBSCRIBE,
+    Submit: _SUBSCRIBED,
+    GetTransactions: _SUBSCRIBED,
+    ClientPing: _OPEN,
+}
+"""In which state each request may be sent."""
+
+
+class WorkerState(Enum):
+    """What the pool said of a worker."""
+
+    REQUESTED = auto()
+    AUTHORIZED = auto()
+    REFUSED = auto()
+
+
+@dataclass(slots=True)
+class _Settings:
+    """What the pool set; extranonce fields are None until subscribed."""
+
+    difficulty: float = DEFAULT_DIFFICULTY
+    difficulty_is_known: bool = False
+    extranonce1: bytes | None = None
+    extranonce2_size: int = 0
+    pool_mask: int = 0
+    version_rolling: bool = False
+
+
+class ClientConnection:
+    """One connection from the client's side; not reusable after it closed.
+
+    ``version_mask`` is what we are able to roll: requested in ``configure``, and the limit of every grant.
+    """
+
+    def __init__(self, user_agent: str, *, version_mask: int = 0, max_line: int = MAX_LINE) -> None:
+        self.user_agent = user_agent
+        self.version_mask = version_mask
+        self.state = ClientState.NEW
+        self.workers: dict[str, WorkerState] = {}
+        self._decoder = LineDecoder(max_line)
+        self._to_send: list[bytes] = []
+        self._events: deque[events.ClientEvent] = deque()
+        self._outstanding: dict[int, AnyClientMessage] = {}
+        self._next_id = 1
+        self._settings = _Settings()
+        self._requested_rolling = False
+        self._last_notify: pool_messages.Notify | None = None
+        self._guessed_difficulty = False
+        self._session_id: str | None = None
+        self._seen_valid_line = False
+        self._bad_lines = 0
+
+    # ---- requests ---------------------------------------------------------------------------------------------
+
+    def configure(self, *others: Any) -> int:
+        """Ask for version rolling under our mask, and for further extensions; returns the request id."""
+        rolling = (VersionRolling(self.version_mask),) if self.version_mask else ()
+        self._requested_rolling = self._requested_rolling or bool(rolling)
+        return self._request(Configure((*rolling, *others)))
+
+    def subscribe(self, session_id: str | None = None) -> int:
+        """Open the session; ``session_id`` of an earlier one asks to resume it."""
+        request_id = self._request(Subscribe(self.user_agent, session_id))
+        self._fire(_Trigger.SUBSCRIBE_SENT)
+        return request_id
+
+    def authorize(self, worker_name: str, password: str) -> int:
+        """Log a worker in; several may share a connection."""
+        request_id = self._request(Authorize(worker_name, password))
+        self.workers[worker_name] = WorkerState.REQUESTED
+        return request_id
+
+    def submit(self, submit: Submit) -> int:
+        """Submit a share of an authorized worker."""
+        if self.workers.get(submit.worker_name) is not WorkerState.AUTHORIZED:
+            raise LocalProtocolError(f"mining.submit: expected an authorized worker, got {submit.worker_name!r}")
+        return self._request(submit)
+
+    def request(
+        self, message: ExtranonceSubscribe | SuggestDifficulty | SuggestTarget | GetTransactions | ClientPing
+    ) -> int:
+        """Send one of the requests that change nothing on our side."""
+        return self._request(message)
+
+    def abandon(self, request_id: int) -> AnyClientMessage | None:
+        """Stop waiting for a reply; a late one becomes an UnpairedReply. Returns the request, if it was open."""
+        return self._outstanding.pop(request_id, None)
+
+    @property
+    def outstanding(self) -> dict[int, AnyClientMessage]:
+        """Requests without a reply, by id, oldest first."""
+        return dict(self._outstanding)
+
+    @property
+    def session_id(self) -> str | None:
+        """The id under which this session may be resumed, when the pool gave one."""
+        return self._session_id
+
+    def data_to_send(self) -> bytes:
+        """Everything waiting to go out, once."""
+        data = b"".join(self._to_send)
+        self._to_send.clear()
+        return data
+
+    # ---- input ------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Add bytes from the pool; then call ``next_event`` until it returns None."""
+        self._decoder.receive(data)
+
+    def receive_eof(self) -> str:
+        """Note the end of the stream; returns what was left of an incomplete line, printable."""
+        self._fire(_Trigger.CLOSE)
+        return sanitize(self._decoder.pending, 120)
+
+    def next_event(self) -> events.ClientEvent | None:
+        """The next event, or None when more data is needed. RemoteProtocolError ends the connection."""
+        try:
+            while not self._events:
+                line = self._next_line()
+                if line is None:
+                    return None
+                self._receive_line(line)
+        except RemoteProtocolError:
+            self._fire(_Trigger.CLOSE)
+            raise
+        return self._events.popleft()
+
+    def _next_line(self) -> bytes | None:
+        if self.state is ClientState.CLOSED:
+            return None
+        if not self._seen_valid_line and (hint := foreign_protocol(self._decoder.pending)):
+            raise RemoteProtocolError(f"expected a Stratum pool, got {hint}")
+        return self._decoder.next_line()
+
+    def _receive_line(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            message = decode(line)
+            if isinstance(message, Call):
+                self._receive_call(message)
+            else:
+                self._receive_reply(message)
+        except FieldError as error:
+            self._note_bad_line(str(error))
+        else:
+            self._seen_valid_line, self._bad_lines = True, 0
+
+    def _note_bad_line(self, reason: str) -> None:
+        self._bad_lines += 1
+        if not self._seen_valid_line:
+            raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
+        if self._bad_lines >= MAX_BAD_LINES:
+            raise RemoteProtocolError(f"{MAX_BAD_LINES} unusable lines in a row, the last one: {reason}")
+        self._events.append(events.BadLine(reason))
+
+    # ---- the pool's own messages ------------------------------------------------------------------------------
+
+    def _receive_call(self, call: Call) -> None:
+        match pool_messages.parse(call.method, call.params):
+            case pool_messages.Notify() as notify:
+                self._last_notify = notify
+                self._announce(amended=False)
+            case pool_messages.SetDifficulty(difficulty):
+                self._set_difficulty(difficulty)
+            case pool_messages.SetTarget(target):
+                self._set_difficulty(difficulty_from_target(target))
+            case pool_messages.SetExtranonce() as change:
+                self._set_extranonce(change)
+            case pool_messages.SetVersionMask(mask):
+                self._set_version_mask(mask)
+            case pool_messages.Reconnect(host, port, wait):
+                self._events.append(events.ReconnectRequested(host, port, wait))
+            case pool_messages.ShowMessage(text):
+                self._events.append(events.MessageShown(text))
+                self._answer(call, True)
+            case pool_messages.GetVersion():
+                self._answer(call, self.user_agent)
+            case pool_messages.PoolPing():
+                self._answer(call, "pong")
+            case None:
+                self._refuse_unknown(call)
+
+    def _set_difficulty(self, difficulty: float) -> None:
+        self._settings.difficulty = difficulty
+        self._events.append(events.DifficultyChanged(difficulty))
+        if self._guessed_difficulty:  # ckpool solo: the first job came before its difficulty (stratum.md 7, 32)
+            self._settings.difficulty_is_known = True
+            self._announce(amended=True)
+        self._settings.difficulty_is_known = True
+
+    def _set_extranonce(self, change: pool_messages.SetExtranonce) -> None:
+        settings = self._settings
+        if settings.extranonce1 is None:
+            self._events.append(events.Ignored("mining.set_extranonce before the session stands"))
+            return
+        if change.extranonce1 is not None:
+            settings.extranonce1 = change.extranonce1
+        if change.extranonce2_size is not None:
+            settings.extranonce2_size = change.extranonce2_size
+        self._events.append(events.ExtranonceChanged(settings.extranonce1, settings.extranonce2_size))
+
+    def _set_version_mask(self, mask: int) -> None:
+        if not self._requested_rolling:
+            self._events.append(events.Ignored("mining.set_version_mask without version rolling asked for"))
+            return
+        self._settings.pool_mask = mask
+        if not self._settings.version_rolling:
+            return  # the configure reply that grants it is still on its way (Braiins, stratum.md 7, 8)
+        self._events.append(events.VersionMaskChanged(self._effective_mask))
+        self._announce(amended=True)
+
+    @property
+    def _effective_mask(self) -> int:
+        return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
+
+    def _announce(self, *, amended: bool) -> None:
+        settings, notify = self._settings, self._last_notify
+        if notify is None or settings.extranonce1 is None:
+            return  # held until the session stands
+        self._guessed_difficulty = not settings.difficulty_is_known
+        self._events.append(
+            events.JobAnnounced(
+                notify=notify,
+                difficulty=settings.difficulty,
+                extranonce1=settings.extranonce1,
+                extranonce2_size=settings.extranonce2_size,
+                version_rolling=settings.version_rolling,
+                version_mask=self._effective_mask,
+                amended=amended,
+            )
+        )
+
+    def _answer(self, call: Call, result: Any) -> None:
+        if call.wants_reply:
+            self._send(encode_reply(call.id, result))
+
+    def _refuse_unknown(self, call: Call) -> None:
+        self._events.append(events.Ignored(f"unknown method {sanitize(call.method, 60)!r}"))
+        if call.wants_reply:
+            code = CODE_OF_REASON[ErrorReason.UNKNOWN_METHOD]
+            self._send(encode_reply(call.id, None, [code, "Method not found", None]))
+
+    # ---- replies ----------------------------------------------------------------------------------------------
+
+    def _receive_reply(self, reply: Reply) -> None:
+        request_id = _own_id(reply.id)
+        request = self._outstanding.pop(request_id, None) if request_id is not None else None
+        error = _error_of(reply)
+        if request is None or request_id is None:
+            self._events.append(events.UnpairedReply(reply.id, reply.result, error))
+            return
+        match request:
+            case Submit():
+                refusal = _refusal(reply, error)
+                self._events.append(events.SubmitAnswered(request_id, request, refusal))
+            case Subscribe():
+                self._subscribed(request_id, reply, error)
+            case Authorize(worker_name):
+                self._authorized(request_id, worker_name, _refusal(reply, error))
+            case Configure():
+                self._configured(request_id, reply, error)
+            case _:
+                self._events.append(events.RequestAnswered(request_id, request, reply.result, error))
+
+    def _subscribed(self, request_id: int, reply: Reply, error: ErrorReply | None) -> None:
+        if error is not None:
+            raise RemoteProtocolError(f"the pool refused mining.subscribe: {error}")
+        try:
+            result = SubscribeResult.from_result(reply.result)
+        except FieldError as field_error:
+            raise RemoteProtocolError(str(field_error)) from None
+        self._settings.extranonce1 = result.extranonce1
+        self._settings.extranonce2_size = result.extranonce2_size
+        self._session_id = result.session_id
+        self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
+        self._events.append(events.Subscribed(request_id, result))
+        self._announce(amended=False)
+
+    def _authorized(self, request_id: int, worker_name: str, refusal: ErrorReply | None) -> None:
+        self.workers[worker_name] = WorkerState.AUTHORIZED if refusal is None else WorkerState.REFUSED
+        self._events.append(
+            events.WorkerAuthorized(request_id, worker_name)
+            if refusal is None
+            else events.WorkerRefused(request_id, worker_name, refusal)
+        )
+
+    def _configured(self, request_id: int, reply: Reply, error: ErrorReply | None) -> None:
+        if error is not None:
+            self._events.append(events.Configured(request_id, None, error, 0))
+            return
+        try:
+            result = ConfigureResult.from_result(reply.result)
+        except FieldError as field_error:
+            self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
+            return
+        grant = result.version_rolling
+        if grant is not None and self._requested_rolling:  # ckpool grants it unasked (stratum.md 7, 29)
+            self._settings.version_rolling = True
+            self._settings.pool_mask = grant.mask
+        self._events.append(events.Configured(request_id, result, None, self._effective_mask))
+        if self._settings.version_rolling:
+            self._announce(amended=True)
+
+    # ---- plumbing ---------------------------------------------------------------------------------------------
+
+    def _request(self, message: AnyClientMessage) -> int:
+        if self.state not in PERMITTED[type(message)]:
+            raise LocalProtocolError(f"{message.method} is not permitted in state {self.state.name}")
+        if len(self._outstanding) >= MAX_OUTSTANDING:
+            raise LocalProtocolError(f"{message.method}: {MAX_OUTSTANDING} requests are already without a reply")
+        line = encode_request(self._next_id, message.method, message.to_params())
+        if len(line) > MAX_SENT_LINE:
+            raise LocalProtocolError(
+                f"{message.method}: expected a line of at most {MAX_SENT_LINE} bytes (a limit of ckpool), "
+                f"got {len(line)}: shorten the worker name, password or user agent"
+            )
+        request_id = self._next_id
+        self._next_id = request_id + 1 if request_id < 2**31 - 1 else 1
+        self._outstanding[request_id] = message
+        self._send(line)
+        return request_id
+
+    def _send(self, line: bytes) -> None:
+        if self.state is not ClientState.CLOSED:
+            self._to_send.append(line)
+
+    def _fire(self, trigger: _Trigger) -> None:
+        try:
+            self.state = TRANSITIONS[self.state][trigger]
+        except KeyError:
+            raise LocalProtocolError(f"{trigger.name} is not possible in state {self.state.name}") from None
+
+
+def _own_id(value: Any) -> int | None:
+    """One of our ids, also when a pool echoes it as text or as a float (stratum.md 8.9)."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _error_of(reply: Reply) -> ErrorReply | None:
+    if reply.error in (None, False, "") and reply.reject_reason is None:
+        return None
+    if reply.error == [] and reply.reject_reason is None:
+        return None
+    return error_reply_from(reply.error, reply.reject_reason)
+
+
+def _refusal(reply: Reply, error: ErrorReply | None) -> ErrorReply | None:
+    """For yes-or-no requests: accepted only when the result is exactly true and no error came along."""
+    if reply.result is True and error is None:
+        return None
+    if error is not None:
+        return error
+    return error_reply_from(reply.result if isinstance(reply.result, str) else None)

@@ -1,0 +1,137 @@
+"""What can go wrong in a Stratum conversation, and whose fault it is.
+
+``LocalProtocolError``: our caller asked for something that the state does not allow. ``RemoteProtocolError``: the
+peer sent something that ends the conversation. ``FieldError``: one message is malformed; the conversation may go on.
+An error *reply* is no exception but a value, ``ErrorReply``, whatever shape it had on the wire (stratum.md 1.3).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from stratum_miner.stratum.text import sanitize
+
+
+class StratumError(Exception):
+    """Base of everything this package raises."""
+
+
+class LocalProtocolError(StratumError):
+    """Our own caller broke the rules: a request in the wrong state, a value out of range."""
+
+
+class RemoteProtocolError(StratumError):
+    """The peer broke the rules in a way that ends the connection."""
+
+
+class FieldError(StratumError):
+    """One message of the peer is malformed: what was expected, what came, where."""
+
+
+class ErrorReason(Enum):
+    """What an error reply means, whatever words and codes the pool used."""
+
+    OTHER = "other"
+    JOB_NOT_FOUND = "job not found"
+    DUPLICATE = "duplicate share"
+    LOW_DIFFICULTY = "low difficulty share"
+    UNAUTHORIZED = "unauthorized worker"
+    NOT_SUBSCRIBED = "not subscribed"
+    UNKNOWN_METHOD = "unknown method"
+    NO_REASON = "refused without a reason"
+
+
+CODE_OF_REASON: Mapping[ErrorReason, int] = {
+    ErrorReason.OTHER: 20,
+    ErrorReason.JOB_NOT_FOUND: 21,
+    ErrorReason.DUPLICATE: 22,
+    ErrorReason.LOW_DIFFICULTY: 23,
+    ErrorReason.UNAUTHORIZED: 24,
+    ErrorReason.NOT_SUBSCRIBED: 25,
+    ErrorReason.UNKNOWN_METHOD: -3,
+}
+"""The classic code for each reason, as our own pool sends it."""
+
+_REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
+    -32601: ErrorReason.UNKNOWN_METHOD,  # JSON-RPC 2.0
+    38: ErrorReason.UNKNOWN_METHOD,  # cpuminer-opt
+}
+
+# Texts outrank codes: bzminer#193 met code 24 for duplicates, slush0's python server code -2 for a missing job,
+# ckpool bare strings. Each pattern names wordings listed in stratum.md 1.3.
+_REASON_OF_TEXT = (
+    (re.compile(r"duplicate", re.I), ErrorReason.DUPLICATE),
+    (
+        re.compile(r"low.?diff|difficulty too low|above target|high-hash|h-not-zero", re.I),
+        ErrorReason.LOW_DIFFICULTY,
+    ),
+    (
+        re.compile(r"job.*not found|\bstale\b|stale-|invalid job.?id|unknown-work|time-too-(old|new)", re.I),
+        ErrorReason.JOB_NOT_FOUND,
+    ),
+    (re.compile(r"not subscribed", re.I), ErrorReason.NOT_SUBSCRIBED),
+    (re.compile(r"unauthori[sz]ed", re.I), ErrorReason.UNAUTHORIZED),
+    (re.compile(r"method not found|unknown method", re.I), ErrorReason.UNKNOWN_METHOD),
+)
+
+_CODE_PREFIX = re.compile(r"\s*(-?\d{1,6}):(.*)", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """A refusal, normalised. ``message`` is printable and short; ``raw`` is the JSON value as it came."""
+
+    reason: ErrorReason
+    code: int | None
+    message: str
+    raw: Any = None
+
+    def __str__(self) -> str:
+        code = "" if self.code is None else f"{self.code}: "
+        return f"{code}{self.message or self.reason.value}"
+
+
+def error_reply_from(error: Any, reject_reason: Any = None) -> ErrorReply:
+    """Normalise any error value seen in the wild: array, object, string, boolean or a separate reject-reason."""
+    code, message = _code_and_message(error)
+    if not message and isinstance(reject_reason, str):
+        message = reject_reason
+    return ErrorReply(_reason(code, message), code, sanitize(message), error)
+
+
+def _code_and_message(error: Any) -> tuple[int | None, str]:
+    match error:
+        case [code, message, *_]:
+            return _integer(code), _text(message)
+        case [code]:
+            return _integer(code), ""
+        case {"code": code}:
+            return _integer(code), _text(error.get("message"))
+        case {"message": message}:
+            return None, _text(message)
+        case str():
+            prefixed = _CODE_PREFIX.fullmatch(error)
+            return (int(prefixed[1]), prefixed[2].strip()) if prefixed else (None, error)
+        case int() if not isinstance(error, bool):
+            return error, ""
+        case _:
+            return None, ""
+
+
+def _reason(code: int | None, message: str) -> ErrorReason:
+    for pattern, reason in _REASON_OF_TEXT:
+        if pattern.search(message):
+            return reason
+    if code is None:
+        return ErrorReason.OTHER if message else ErrorReason.NO_REASON
+    return _REASON_OF_CODE.get(code, ErrorReason.OTHER)
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

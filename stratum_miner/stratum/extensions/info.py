@@ -1,0 +1,35 @@
+"""BIP 310 ``info``: what the client says of itself, for the pool's statistics."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from stratum_miner.stratum import fields as wire
+
+MAX_TEXT = 256
+"""Longest text we send or take for one key; picked by feel, BIP 310 names no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Texts; empty ones are not sent."""
+
+    name: ClassVar[str] = "info"
+    connection_url: str = ""
+    hw_version: str = ""
+    sw_version: str = ""
+    hw_id: str = ""
+
+    def to_params(self) -> dict[str, Any]:
+        """Request parameters."""
+        texts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {_key(name): text for name, text in texts.items() if text}
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any]) -> "Info":
+        """Parse a request."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: wire.text(params.get(_key(name), ""), _key(name), MAX_TEXT) for name in names})
+
+
+def _key(name: str) -> str:
+    return "info." + name.replace("_", "-")

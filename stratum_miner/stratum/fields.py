@@ -1,0 +1,103 @@
+"""Wire fields of Stratum: the one place where hex strings and byte order become numbers and bytes.
+
+``number`` fields are 32-bit integers printed most significant digit first; ``raw`` fields are byte strings in the
+order in which they are spliced (stratum.md 0.2). Each function names the field in its FieldError.
+"""
+
+import math
+import re
+from typing import Any
+
+from stratum_miner.stratum.errors import FieldError
+from stratum_miner.stratum.text import sanitize
+
+MAX_EXTRANONCE_SIZE = 32
+MAX_JOB_ID_LENGTH = 128
+MAX_MERKLE_BRANCH = 32
+"""2^32 transactions; a real block has at most some 16 levels."""
+
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
+_STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
+
+
+def shown(value: Any) -> str:
+    """A foreign value for an error message: its JSON-ish form, printable and short."""
+    return sanitize(repr(value), 60)
+
+
+def raw(value: Any, field: str, size: int | None = None) -> bytes:
+    """Raw hex of exactly ``size`` bytes, or of any whole number of bytes."""
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise FieldError(f"{field}: expected a hex string of whole bytes, got {shown(value)}")
+    if size is not None and len(value) != 2 * size:
+        raise FieldError(f"{field}: expected {2 * size} hex digits, got {len(value)}")
+    return bytes.fromhex(value)
+
+
+def number(value: Any, field: str) -> int:
+    """A 32-bit number in hex, lenient: pools print it unpadded or with 0x (stratum.md 7, 43)."""
+    match = _LOOSE_NUMBER.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise FieldError(f"{field}: expected up to 8 hex digits, got {shown(value)}")
+    return int(match[1], 16)
+
+
+def strict_number(value: Any, field: str) -> int:
+    """A 32-bit number of exactly 8 hex digits: what a pool demands of a share."""
+    if not isinstance(value, str) or not _STRICT_NUMBER.fullmatch(value):
+        raise FieldError(f"{field}: expected 8 hex digits, got {shown(value)}")
+    return int(value, 16)
+
+
+def number_hex(value: int) -> str:
+    """Print a 32-bit number as 8 hex digits."""
+    return f"{value:08x}"
+
+
+def text(value: Any, field: str, limit: int) -> str:
+    """A string of at most ``limit`` characters."""
+    if not isinstance(value, str):
+        raise FieldError(f"{field}: expected a string, got {shown(value)}")
+    if len(value) > limit:
+        raise FieldError(f"{field}: expected at most {limit} characters, got {len(value)}")
+    return value
+
+
+def integer(value: Any, field: str, low: int, high: int) -> int:
+    """An integral number between bounds; pools also send it as a string or a float (stratum.md 1.5.2)."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise FieldError(f"{field}: expected an integer from {low} to {high}, got {shown(value)}")
+    return value
+
+
+def difficulty(value: Any, field: str) -> float:
+    """A share difficulty: finite and above zero; numeric strings are taken (stratum.md 1.6.2)."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.eE+-]{1,40}", value):
+        try:
+            value = float(value)
+        except ValueError:
+            raise FieldError(f"{field}: expected a positive number, got {shown(value)}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldError(f"{field}: expected a positive number, got {shown(value)}")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result) or result <= 0:
+        raise FieldError(f"{field}: expected a positive finite number, got {shown(value)}")
+    return result
+
+
+def items(value: Any, field: str, low: int, high: int | None = None) -> list[Any]:
+    """A JSON array with at least ``low`` and at most ``high`` items."""
+    if not isinstance(value, list):
+        raise FieldError(f"{field}: expected an array, got {shown(value)}")
+    if len(value) < low or (high is not None and len(value) > high):
+        wanted = f"{low}" if high == low else f"{low} or more" if high is None else f"{low} to {high}"
+        raise FieldError(f"{field}: expected {wanted} params, got {len(value)}")
+    return value

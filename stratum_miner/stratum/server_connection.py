@@ -1,0 +1,262 @@
+"""The pool's end of one Stratum connection, sans-IO.
+
+The counterpart of ``client_connection``: typed requests come out, replies and announcements go in. It enforces what
+needs no knowledge of jobs: framing, types, the order of the session, who may submit. It never answers a reply, and
+never sends a reply that nobody asked for: pooler's and JayDDee's miners take any stray one for the fate of a share
+(stratum.md 7, 70).
+"""
+
+from collections import OrderedDict, deque
+from enum import Enum, auto
+from typing import Any
+
+from stratum_miner.stratum import client_messages, events
+from stratum_miner.stratum.client_messages import AnyClientMessage, Configure, Submit
+from stratum_miner.stratum.envelope import (
+    Call,
+    Id,
+    Reply,
+    decode,
+    encode_notification,
+    encode_reply,
+    encode_request,
+)
+from stratum_miner.stratum.errors import (
+    CODE_OF_REASON,
+    ErrorReason,
+    ErrorReply,
+    FieldError,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
+from stratum_miner.stratum.extensions import VersionRollingGrant
+from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
+from stratum_miner.stratum.pool_messages import AnyPoolMessage, GetVersion, PoolPing
+from stratum_miner.stratum.results import SubscribeResult
+from stratum_miner.stratum.text import sanitize
+
+MAX_LINE_UNAUTHORIZED = 16 << 10
+MAX_LINE_AUTHORIZED = 64 << 10
+"""Longest lines taken from a client before and after authorize, bytes (stratum.md 1.1)."""
+MAX_WORKERS = 64
+"""Workers that one connection may authorize; picked by feel."""
+MAX_REFUSED = 1000
+"""Requests in a row that the connection itself refuses before it ends; a client that never learns is no miner."""
+MAX_QUESTIONS = 16
+"""Requests of ours that may be open; older ones are forgotten, for pooler and bfgminer never answer a ping."""
+
+
+class ServerState(Enum):
+    """How far the session is; who is authorized is kept beside it."""
+
+    NEW = auto()
+    SUBSCRIBED = auto()
+    CLOSED = auto()
+
+
+class _Trigger(Enum):
+    SUBSCRIBE_ACCEPTED = auto()
+    CLOSE = auto()
+
+
+TRANSITIONS: dict[ServerState, dict[_Trigger, ServerState]] = {
+    ServerState.NEW: {
+        _Trigger.SUBSCRIBE_ACCEPTED: ServerState.SUBSCRIBED,
+        _Trigger.CLOSE: ServerState.CLOSED,
+    },
+    ServerState.SUBSCRIBED: {
+        _Trigger.SUBSCRIBE_ACCEPTED: ServerState.SUBSCRIBED,
+        _Trigger.CLOSE: ServerState.CLOSED,
+    },
+    ServerState.CLOSED: {_Trigger.CLOSE: ServerState.CLOSED},
+}
+
+
+class ServerConnection:
+    """One connection from the pool's side; not reusable after it closed."""
+
+    def __init__(
+        self,
+        *,
+        max_line_unauthorized: int = MAX_LINE_UNAUTHORIZED,
+        max_line_authorized: int = MAX_LINE_AUTHORIZED,
+    ) -> None:
+        self.state = ServerState.NEW
+        self.workers: set[str] = set()
+        self._max_line_authorized = max_line_authorized
+        self._decoder = LineDecoder(max_line_unauthorized)
+        self._to_send: list[bytes] = []
+        self._events: deque[events.ServerEvent] = deque()
+        self._questions: OrderedDict[int, str] = OrderedDict()
+        self._next_id = 1
+        self._refused_in_a_row = 0
+        self._seen_line = False
+
+    # ---- input ------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Add bytes from the client; then call ``next_event`` until it returns None."""
+        self._decoder.receive(data)
+
+    def receive_eof(self) -> None:
+        """Note the end of the stream."""
+        self._fire(_Trigger.CLOSE)
+
+    def next_event(self) -> events.ServerEvent | None:
+        """The next event, or None when more data is needed. RemoteProtocolError: close, without another word."""
+        try:
+            while not self._events:
+                line = self._next_line()
+                if line is None:
+                    return None
+                if line.strip():
+                    self._receive_line(line)
+        except RemoteProtocolError:
+            self._fire(_Trigger.CLOSE)
+            raise
+        return self._events.popleft()
+
+    def _next_line(self) -> bytes | None:
+        if self.state is ServerState.CLOSED:
+            return None
+        if not self._seen_line and (hint := foreign_protocol(self._decoder.pending)):
+            raise RemoteProtocolError(f"expected a Stratum client, got {hint}")
+        line = self._decoder.next_line()
+        self._seen_line = self._seen_line or line is not None
+        return line
+
+    def _receive_line(self, line: bytes) -> None:
+        try:
+            message = decode(line)
+        except FieldError as error:
+            raise RemoteProtocolError(str(error)) from None
+        if isinstance(message, Reply):
+            self._receive_reply(message)
+            return
+        try:
+            self._receive_call(message)
+        except FieldError as error:
+            self._refuse_call(message, ErrorReason.OTHER, str(error))
+
+    def _receive_call(self, call: Call) -> None:
+        parsed = client_messages.parse(call.method, call.params)
+        if parsed is None:
+            self._refuse_call(call, ErrorReason.UNKNOWN_METHOD, "Method not found")
+            return
+        misplaced = self._misplaced(parsed)
+        if misplaced is not None:
+            self._refuse_call(call, *misplaced)
+            return
+        self._refused_in_a_row = 0
+        self._events.append(events.RequestReceived(call.id, parsed))
+
+    def _misplaced(self, message: AnyClientMessage) -> tuple[ErrorReason, str] | None:
+        match message:
+            case Submit() if message.worker_name not in self.workers:
+                return ErrorReason.UNAUTHORIZED, "unauthorized worker"
+            case Submit() if self.state is not ServerState.SUBSCRIBED:
+                return ErrorReason.NOT_SUBSCRIBED, "not subscribed"
+            case client_messages.Authorize(worker_name) if (
+                worker_name not in self.workers and len(self.workers) >= MAX_WORKERS
+            ):
+                return (
+                    ErrorReason.OTHER,
+                    f"too many workers: expected at most {MAX_WORKERS} on one connection",
+                )
+            case _:
+                return None
+
+    def _refuse_call(self, call: Call, reason: ErrorReason, message: str) -> None:
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row > MAX_REFUSED:
+            raise RemoteProtocolError(f"more than {MAX_REFUSED} refused requests in a row, the last one: {message}")
+        reply = ErrorReply(reason, CODE_OF_REASON[reason], message)
+        if call.has_id or call.method in client_messages.CLIENT_MESSAGES:
+            self._send_error(call.id, reply)
+        self._events.append(events.RequestRefused(sanitize(call.method, 60), reply))
+
+    def _receive_reply(self, reply: Reply) -> None:
+        known = isinstance(reply.id, int) and not isinstance(reply.id, bool)
+        method = self._questions.pop(reply.id, "") if known else ""
+        self._events.append(events.ClientReplied(method, reply.result))
+
+    # ---- answers ----------------------------------------------------------------------------------------------
+
+    def accept_subscribe(self, request_id: Id, result: SubscribeResult) -> None:
+        """Answer mining.subscribe."""
+        self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
+        self.reply(request_id, result.to_result())
+
+    def accept_authorize(self, request_id: Id, worker_name: str) -> None:
+        """Answer mining.authorize with true; from now on the worker may submit and lines may be longer."""
+        self.workers.add(worker_name)
+        self._decoder.max_line = self._max_line_authorized
+        self.reply(request_id, True)
+
+    def accept_configure(
+        self, request_id: Id, request: Configure, granted: dict[str, bool | str | VersionRollingGrant]
+    ) -> None:
+        """Answer mining.configure: each requested extension gets its verdict, unknown ones get false (BIP 310)."""
+        result: dict[str, Any] = {}
+        for extension in request.extensions:
+            verdict = granted.get(extension.name, False)
+            result |= verdict.to_result() if isinstance(verdict, VersionRollingGrant) else {extension.name: verdict}
+        result |= {sanitize(name, 64): False for name in request.unknown}
+        result |= {sanitize(name, 64): reason for name, reason in request.refused}
+        self.reply(request_id, result)
+
+    def reply(self, request_id: Id, result: Any) -> None:
+        """Answer a request, once; the id goes back as it came."""
+        self._send(encode_reply(request_id, result))
+
+    def refuse(self, request_id: Id, reason: ErrorReason, message: str = "") -> ErrorReply:
+        """Answer a request with an error in the classic three-element form; returns what was sent."""
+        reply = ErrorReply(reason, CODE_OF_REASON[reason], message or reason.value)
+        self._send_error(request_id, reply)
+        return reply
+
+    # ---- announcements ----------------------------------------------------------------------------------------
+
+    def announce(self, message: AnyPoolMessage) -> None:
+        """Send a notification, or, for client.get_version and mining.ping, a request."""
+        self._send(self._encode_question(message) if _is_question(message) else encode_announcement(message))
+
+    def announce_encoded(self, line: bytes) -> None:
+        """Send a line made by ``encode_announcement``: one notify encoded once for all sessions."""
+        self._send(line)
+
+    def data_to_send(self) -> bytes:
+        """Everything waiting to go out, once."""
+        data = b"".join(self._to_send)
+        self._to_send.clear()
+        return data
+
+    def _encode_question(self, message: AnyPoolMessage) -> bytes:
+        question_id = self._next_id
+        self._next_id += 1
+        self._questions[question_id] = message.method
+        if len(self._questions) > MAX_QUESTIONS:
+            self._questions.popitem(last=False)
+        return encode_request(question_id, message.method, message.to_params())
+
+    def _send_error(self, request_id: Id, reply: ErrorReply) -> None:
+        self._send(encode_reply(request_id, None, [reply.code, reply.message, None]))
+
+    def _send(self, line: bytes) -> None:
+        if self.state is not ServerState.CLOSED:
+            self._to_send.append(line)
+
+    def _fire(self, trigger: _Trigger) -> None:
+        try:
+            self.state = TRANSITIONS[self.state][trigger]
+        except KeyError:
+            raise LocalProtocolError(f"{trigger.name} is not possible in state {self.state.name}") from None
+
+
+def encode_announcement(message: AnyPoolMessage) -> bytes:
+    """A notification line for any number of connections."""
+    return encode_notification(message.method, message.to_params())
+
+
+def _is_question(message: AnyPoolMessage) -> bool:
+    return isinstance(message, GetVersion | PoolPing)

@@ -1,0 +1,20 @@
+"""Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument)."""
+
+from stratum_miner.work.hash_rate import HashRateMeter
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import BelowTarget, NotAHit, Share, Verdict, verify
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound, WorkUnit
+
+__all__ = [
+    "BelowTarget",
+    "HashRateMeter",
+    "Job",
+    "NonceFound",
+    "NotAHit",
+    "SearchSpace",
+    "Share",
+    "Verdict",
+    "WorkUnit",
+    "verify",
+]

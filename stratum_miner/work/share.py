@@ -1,0 +1,107 @@
+"""From a claimed nonce to a share: re-hash in Python, compare with exact integers, believe nothing.
+
+A wrong claim is a hardware error; a right hash above the target is merely below the difficulty. Both are values,
+not exceptions: a broken device produces thousands of them and mining goes on.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
+from stratum_miner.work.job import Job
+from stratum_miner.work.unit import NONCE_SPACE, NonceFound
+
+
+class NotAHit(Enum):
+    """Why a claim is no share and says that the device computes wrongly."""
+
+    OUTSIDE_UNIT = "nonce or version bits outside the unit"
+    ABOVE_UNIT_TARGET = "hash above the unit's target"
+
+
+@dataclass(frozen=True, slots=True)
+class BelowTarget:
+    """A correct hash that meets neither the share target nor the network target."""
+
+    difficulty: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A verified solution: what mining.submit needs and what statistics want to know."""
+
+    job: Job
+    extranonce2: bytes
+    ntime: int
+    nonce: int
+    version: int
+    header: bytes
+    digest: bytes
+    device: str = ""
+
+    @property
+    def version_bits(self) -> int | None:
+        """The sixth submit parameter, or None when version rolling was not granted.
+
+        Bits of the job's own version that lie inside the mask are included: that satisfies both readings that
+        assign and those that OR (stratum.md 2.5, D1).
+        """
+        return self.version & self.job.version_mask if self.job.version_rolling else None
+
+    @property
+    def hash_value(self) -> int:
+        """The hash as a number, little-endian."""
+        return hash_value(self.digest)
+
+    @property
+    def difficulty(self) -> float:
+        """What this hash is worth: difficulty-1 target over hash, for display."""
+        return difficulty_from_digest(self.digest)
+
+    @property
+    def meets_share_target(self) -> bool:
+        """False for a block found below the share difficulty, possible on test chains only."""
+        return self.hash_value <= self.job.share_target
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it also meets the network target."""
+        return self.hash_value <= self.job.network_target
+
+    @property
+    def identity(self) -> tuple[int, bytes]:
+        """Equal exactly for the same point found twice inside the same session."""
+        return self.job.session, self.digest
+
+
+Verdict = Share | BelowTarget | NotAHit
+
+
+def verify(found: NonceFound) -> Verdict:
+    """Re-hash a claim against its own unit and job.
+
+    A claim that meets the unit's target but neither target of the job (a coarser hardware filter) is BelowTarget.
+    """
+    unit, job = found.unit, found.unit.job
+    offset = (found.nonce - unit.first_nonce) % NONCE_SPACE
+    rolled = found.version ^ unit.version
+    if not 0 <= found.nonce < NONCE_SPACE or offset >= unit.nonce_count or rolled & ~unit.version_mask:
+        return NotAHit.OUTSIDE_UNIT
+    header = found.version.to_bytes(4, "little") + unit.header[4:76] + found.nonce.to_bytes(4, "little")
+    digest = sha256d(header)
+    value = hash_value(digest)
+    if value > unit.target:
+        return NotAHit.ABOVE_UNIT_TARGET
+    if value > job.search_target:
+        return BelowTarget(difficulty_from_digest(digest))
+    return Share(
+        job=job,
+        extranonce2=unit.extranonce2,
+        ntime=unit.ntime,
+        nonce=found.nonce,
+        version=found.version,
+        header=header,
+        digest=digest,
+        device=found.device,
+    )
