@@ -1,0 +1,6 @@
+"""Coinbase."""
+
+
+def height_from_coinbase_prefix(prefix: bytes) -> int | None:
+    """Height."""
+    return None

@@ -1,0 +1,117 @@
+"""From a pool's URL to an open stream, and how long to wait before the next try."""
+
+import random
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import trio
+
+SCHEMES = ("stratum+tcp", "tcp", "stratum")
+"""Spellings of plain TCP; cpuminer's own is the first."""
+KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
+"""What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes (stratum.md 4.1)."""
+
+
+class PoolUrlError(ValueError):
+    """The user's URL is not one we can connect to."""
+
+
+class PoolUnreachable(Exception):  # noqa: N818  the field's word
+    """No connection could be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUrl:
+    """Where a pool listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"stratum+tcp://{host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> "PoolUrl":
+        """Parse ``stratum+tcp://HOST:PORT`` or ``HOST:PORT``. PoolUrlError says what is missing.
+
+        Credentials inside the URL are refused rather than dropped: they would end up in logs.
+        """
+        if "://" not in text:
+            text = f"{SCHEMES[0]}://{text}"
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT ({error})") from None
+        if parts.scheme not in SCHEMES:
+            raise PoolUrlError(f"pool URL: expected the scheme stratum+tcp, got {parts.scheme!r}")
+        if parts.username is not None or parts.password is not None:
+            raise PoolUrlError("pool URL: expected no user name or password inside; give them with -u and -p")
+        if not host:
+            raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT, got no host in {text!r}")
+        if port is None or port == 0:
+            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{host}:3333")
+        if parts.path not in ("", "/") or parts.query:
+            raise PoolUrlError(f"pool URL: expected nothing after the port, got {parts.path + parts.query!r}")
+        if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):
+            raise PoolUrlError(f"pool URL: expected a host name or address, got {host!r}")
+        return cls(host, port)
+
+
+async def dial(url: PoolUrl, deadline: float) -> trio.SocketStream:
+    """Connect over TCP, trying all addresses (happy eyeballs), for ``deadline`` seconds. PoolUnreachable names the reason."""
+    try:
+        with trio.fail_after(deadline):
+            stream = await trio.open_tcp_stream(url.host, url.port)
+    except trio.TooSlowError:
+        raise PoolUnreachable(f"{url}: no connection within {deadline:g} s") from None
+    except (OSError, ExceptionGroup) as error:
+        raise PoolUnreachable(f"{url}: {_reason(error)}") from None
+    _set_keepalive(stream)
+    return stream
+
+
+def _set_keepalive(stream: trio.SocketStream) -> None:
+    options = {
+        "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
+        "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    }
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in options.items():
+        if hasattr(socket, name):  # not every system has all three
+            stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason in words: "Connection refused" rather than a group of attempts."""
+    while True:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif isinstance(error.__cause__, BaseException):
+            error = error.__cause__
+        else:
+            return getattr(error, "strerror", None) or str(error)
+
+
+class Backoff:
+    """Pauses between tries: doubling up to a limit, with full jitter so that a restarted pool is not stormed."""
+
+    def __init__(self, rng: random.Random, first: float = 1.0, limit: float = 60.0) -> None:
+        self._rng = rng
+        self._first = first
+        self._limit = limit
+        self._ceiling = first
+
+    def reset(self) -> None:
+        """Start over: call it after accepted work, not after a mere connection (stratum.md 4.2)."""
+        self._ceiling = self._first
+
+    def next_pause(self, at_least: float = 0.0) -> float:
+        """Seconds to wait before the next try."""
+        pause = self._rng.uniform(self._first / 2, self._ceiling)
+        self._ceiling = min(self._ceiling * 2, self._limit)
+        return max(pause, at_least)

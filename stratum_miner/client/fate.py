@@ -1,0 +1,32 @@
+"""What became of a share. Each one that the miner hands to the client ends in exactly one fate."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from stratum_miner.stratum.errors import ErrorReason, ErrorReply
+from stratum_miner.work.share import Share
+
+
+class Fate(Enum):
+    """The four ends of a share."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    STALE = "stale"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOutcome:
+    """A share and its end. ``error`` is the pool's refusal; ``reason`` says why in words; ``latency`` in seconds."""
+
+    share: Share
+    fate: Fate
+    reason: str = ""
+    error: ErrorReply | None = None
+    latency: float | None = None
+
+    @property
+    def refused_as_weak(self) -> bool:
+        """Whether the pool refused it for its difficulty."""
+        return self.error is not None and self.error.reason is ErrorReason.LOW_DIFFICULTY

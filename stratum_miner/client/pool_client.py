@@ -1,0 +1,322 @@
+"""One pool, kept: connect, work, lose the connection, come back; and an account of every share meanwhile.
+
+The listener is called synchronously in the trio thread, so that a new job reaches the search without another task
+switch. It must not block or raise.
+"""
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+
+import structlog
+import trio
+
+from stratum_miner.client.connect import Backoff, PoolUnreachable, PoolUrl, dial
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.session import (
+    ConfigureNotTolerated,
+    ExtranonceSubscribeNotTolerated,
+    Redirect,
+    Resumable,
+    Session,
+    SessionEnded,
+    WorkerRefused,
+)
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.stratum import events
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
+
+log = structlog.get_logger(__name__)
+
+MAX_CARRIED = 4096
+"""Shares kept for a resume; the oldest beyond it are lost."""
+STABLE_S = 60.0
+"""An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
+
+
+class ConnectionState(Enum):
+    """Where the client is with its pool."""
+
+    CONNECTING = "connecting"
+    HANDSHAKE = "handshake"
+    MINING = "mining"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class ClientListener(Protocol):
+    """Whom the client tells; all methods are called synchronously."""
+
+    def job_arrived(self, job: Job) -> None:
+        """A valid job: search it."""
+        ...
+
+    def work_lost(self, reason: str) -> None:
+        """No job is valid any more: stop searching."""
+        ...
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        """A share met its fate."""
+        ...
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        """The connection went on to another state."""
+        ...
+
+    def message_shown(self, text: str) -> None:
+        """The pool has a message for the user: printable and bounded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSnapshot:
+    """A frozen view of the client."""
+
+    url: PoolUrl
+    state: ConnectionState
+    detail: str
+    session: int
+    difficulty: float | None
+    version_mask: int
+    jobs: int
+    connects: int
+    unanswered: int
+    bad_lines: int
+    unpaired_replies: int
+
+
+class PoolClient:
+    """Keeps one worker mining on one pool until cancelled."""
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        listener: ClientListener,
+        *,
+        retry: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+        connect: Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._listener = listener
+        self._retry = retry
+        self._clock = clock
+        self._backoff = Backoff(rng or random.Random())
+        self._connect = connect or dial
+        self._session: Session | None = None
+        self._session_number = 0
+        self._resumable: Resumable | None = None
+        self._carried: list[Share] = []
+        self._previous_hash: bytes | None = None
+        self._ask_configure = True
+        self._ask_extranonce = True
+        self._redirect_port: int | None = None
+        self._connected_at = 0.0
+        self._state = ConnectionState.CONNECTING
+        self._detail = ""
+        self._difficulty: float | None = None
+        self._version_mask = 0
+        self._jobs = self._connects = self._bad_lines = self._unpaired = 0
+
+    async def run(self) -> None:
+        """Connect for ever. Raises WorkerRefused, and PoolUnreachable when told not to retry."""
+        try:
+            while True:
+                pause = await self._one_connection()
+                if pause:
+                    self._enter(ConnectionState.WAITING, f"next try in {pause:.0f} s: {self._detail}")
+                    await trio.sleep(pause)
+        finally:
+            self._enter(ConnectionState.STOPPED, "")
+            self._lose_carried("the miner stopped before the pool answered")
+
+    def submit(self, share: Share) -> None:
+        """Hand a share over; its fate comes through ``share_settled``, possibly before this returns."""
+        if share.job.session != self._session_number:
+            self._settle(ShareOutcome(share, Fate.LOST, "its session is over"))
+        elif share.job.previous_hash != self._previous_hash and self._previous_hash is not None and not share.is_block:
+            self._settle(ShareOutcome(share, Fate.STALE, "the previous block changed before it was found"))
+        elif self._session is not None:
+            self._session.submit(share)
+        else:
+            self._carried.append(share)
+            if len(self._carried) > MAX_CARRIED:
+                self._settle(ShareOutcome(self._carried.pop(0), Fate.LOST, "too many shares without a connection"))
+
+    async def all_answered(self) -> None:
+        """Wait until no share is open on the current connection."""
+        if self._session is not None:
+            await self._session.all_answered()
+
+    def snapshot(self) -> ClientSnapshot:
+        """What there is to see."""
+        return ClientSnapshot(
+            url=self.settings.url,
+            state=self._state,
+            detail=self._detail,
+            session=self._session_number,
+            difficulty=self._difficulty,
+            version_mask=self._version_mask,
+            jobs=self._jobs,
+            connects=self._connects,
+            unanswered=len(self._carried) + (self._session.unanswered if self._session else 0),
+            bad_lines=self._bad_lines,
+            unpaired_replies=self._unpaired,
+        )
+
+    # ---- one connection ---------------------------------------------------------------------------------------
+
+    async def _one_connection(self) -> float:
+        """Connect, mine, lose it; returns the pause before the next try."""
+        url, self._redirect_port = self._target(), None
+        self._enter(ConnectionState.CONNECTING, str(url))
+        try:
+            stream = await self._connect(url, self.settings.timeouts.connect)
+        except PoolUnreachable as error:
+            if not self._retry:
+                raise
+            self._detail = str(error)
+            pause = self._backoff.next_pause()
+            log.warning("pool_unreachable", reason=str(error), retry_in_s=round(pause, 1))
+            return pause
+        try:
+            await self._run_session(stream)
+        except Redirect as redirect:
+            self._redirect_port = redirect.port
+            log.info("reconnect_followed", port=redirect.port, wait_s=redirect.wait)
+            return redirect.wait or self._backoff.next_pause() / 2
+        except ConfigureNotTolerated as reason:
+            self._ask_configure = False
+            log.warning("configure_not_tolerated", reason=str(reason))
+            return 0.0
+        except ExtranonceSubscribeNotTolerated as reason:
+            self._ask_extranonce = False
+            log.warning("extranonce_subscribe_not_tolerated", reason=str(reason))
+            return 0.0
+        except SessionEnded as reason:
+            if not self._retry:
+                raise PoolUnreachable(f"{url}: {reason}") from None
+            self._detail = str(reason)
+        pause = self._backoff.next_pause()
+        log.warning("connection_ended", reason=self._detail, retry_in_s=round(pause, 1))
+        return pause
+
+    def _target(self) -> PoolUrl:
+        url = self.settings.url
+        return url if self._redirect_port is None else replace(url, port=self._redirect_port)
+
+    async def _run_session(self, stream: trio.abc.Stream) -> None:
+        self._connects += 1
+        self._connected_at = trio.current_time()
+        self._enter(ConnectionState.HANDSHAKE, str(self.settings.url))
+        session = self._session = Session(
+            stream,
+            self.settings,
+            on_event=self._on_event,
+            on_outcome=self._settle,
+            ask_configure=self._ask_configure,
+            ask_extranonce=self._ask_extranonce,
+            resume_id=self._resumable.session_id if self._resumable else None,
+        )
+        reason = "stopped"
+        try:
+            await session.run()
+        except (SessionEnded, WorkerRefused) as error:
+            reason = str(error)
+            raise
+        finally:
+            self._resumable = session.resumable or self._resumable
+            self._ask_configure = self._ask_configure and not session.configure_unanswered
+            self._carried += session.take_unanswered()
+            self._session = None
+            self._previous_hash = None
+            self._listener.work_lost(reason)
+
+    # ---- events -----------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: events.ClientEvent) -> None:
+        match event:
+            case events.Subscribed():
+                self._on_subscribed(event)
+            case events.JobAnnounced():
+                self._on_job(event)
+            case events.WorkerAuthorized():
+                self._enter(ConnectionState.MINING, str(self.settings.url))
+            case events.Configured(version_mask=mask) | events.VersionMaskChanged(version_mask=mask):
+                self._version_mask = mask
+            case events.BadLine(reason):
+                self._bad_lines += 1
+                log.warning("bad_line", reason=reason)
+            case events.UnpairedReply(identifier, _, error):
+                self._unpaired += 1
+                log.warning("unpaired_reply", id=str(identifier)[:40], error=str(error or ""))
+            case events.MessageShown(text):
+                log.info("pool_message", text=text)
+                self._listener.message_shown(text)
+            case events.Ignored(what):
+                log.debug("ignored", what=what)
+
+    def _on_subscribed(self, event: events.Subscribed) -> None:
+        before, result = self._resumable, event.result
+        resumed = before is not None and (before.extranonce1, before.extranonce2_size) == (
+            result.extranonce1,
+            result.extranonce2_size,
+        )
+        if resumed and self._session is not None:
+            carried, self._carried = self._carried, []
+            log.info("session_resumed", resubmitted=len(carried))
+            for share in carried:
+                self._session.submit(share, resubmitted=True)
+            return
+        self._session_number += 1
+        self._lose_carried("the pool did not resume the session")
+
+    def _on_job(self, event: events.JobAnnounced) -> None:
+        notify = event.notify
+        try:
+            job = Job(
+                session=self._session_number,
+                job_id=notify.job_id,
+                previous_hash=notify.previous_hash,
+                coinbase_prefix=notify.coinbase_prefix,
+                coinbase_suffix=notify.coinbase_suffix,
+                merkle_branch=notify.merkle_branch,
+                version=notify.version,
+                nbits=notify.nbits,
+                ntime=notify.ntime,
+                clean_jobs=notify.clean_jobs and not event.amended,
+                extranonce1=event.extranonce1,
+                extranonce2_size=event.extranonce2_size,
+                share_difficulty=event.difficulty,
+                version_mask=event.version_mask,
+                version_rolling=event.version_rolling,
+                received_at=self._clock(),
+            )
+        except ValueError as error:
+            self._bad_lines += 1
+            log.warning("bad_job", job_id=notify.job_id, reason=str(error))
+            return
+        self._jobs += 1
+        self._difficulty = event.difficulty
+        self._version_mask = event.version_mask
+        self._previous_hash = job.previous_hash
+        self._listener.job_arrived(job)
+
+    def _settle(self, outcome: ShareOutcome) -> None:
+        if outcome.fate is Fate.ACCEPTED and trio.current_time() - self._connected_at >= STABLE_S:
+            self._backoff.reset()
+        self._listener.share_settled(outcome)
+
+    def _lose_carried(self, reason: str) -> None:
+        carried, self._carried = self._carried, []
+        for share in carried:
+            self._settle(ShareOutcome(share, Fate.LOST, reason))
+
+    def _enter(self, state: ConnectionState, detail: str) -> None:
+        self._state, self._detail = state, detail
+        self._listener.state_changed(state, detail)

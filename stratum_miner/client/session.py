@@ -1,0 +1,325 @@
+"""One connection to a pool, from the handshake to its end: a trio stream on one side, events for us on the other.
+
+It owns what lives and dies with a connection: the handshake, the reader, the writer, the watchdog and the shares
+that wait for a reply. What outlives it (the next try, the resume) is ``pool_client``'s.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+import structlog
+import trio
+
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.stratum import events
+from stratum_miner.stratum.client_connection import ClientConnection
+from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
+from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
+from stratum_miner.stratum.extensions import SubscribeExtranonce
+from stratum_miner.work.share import Share
+
+log = structlog.get_logger(__name__)
+
+RECEIVE_SIZE = 1 << 16
+WATCHDOG_INTERVAL_S = 1.0
+REJECT_STREAK = 10
+"""Rejections in a row after which our state and the pool's no longer agree: reconnect (stratum.md 4.2)."""
+XNSUB_SUSPECT_S = 5.0
+"""A pool that hangs up this soon after mining.extranonce.subscribe did so because of it (stratum.md 7, 15)."""
+
+
+class SessionEnded(Exception):  # noqa: N818  an end, not always an error
+    """The connection is over; the text says why. Try again."""
+
+
+class ConfigureNotTolerated(SessionEnded):
+    """The pool hung up on mining.configure: try again at once without it."""
+
+
+class ExtranonceSubscribeNotTolerated(SessionEnded):
+    """The pool hung up on mining.extranonce.subscribe: try again at once without it."""
+
+
+class WorkerRefused(Exception):  # noqa: N818  the field's word
+    """The pool does not want this worker; trying again soon would only annoy it."""
+
+
+class Redirect(SessionEnded):
+    """The pool asked to reconnect, after ``wait`` seconds, on ``port`` of the same host (None: the same port)."""
+
+    def __init__(self, port: int | None, wait: float) -> None:
+        super().__init__("the pool asked to reconnect")
+        self.port = port
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """What a later connection needs to continue this session."""
+
+    session_id: str | None
+    extranonce1: bytes
+    extranonce2_size: int
+
+
+@dataclass(slots=True)
+class _OpenShare:
+    share: Share
+    sent_at: float
+    resubmitted: bool
+
+
+class Session:
+    """Runs once. ``on_event`` sees each protocol event in order, ``on_outcome`` each answered share."""
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        settings: PoolSettings,
+        *,
+        on_event: Callable[[events.ClientEvent], None],
+        on_outcome: Callable[[ShareOutcome], None],
+        ask_configure: bool = True,
+        ask_extranonce: bool = True,
+        resume_id: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
+        self.is_authorized = False
+        self.configure_unanswered = False
+        self.resumable: Resumable | None = None
+        self._stream = stream
+        self._on_event = on_event
+        self._on_outcome = on_outcome
+        self._ask_configure = ask_configure and settings.version_mask != 0
+        self._ask_extranonce = ask_extranonce and settings.extranonce_subscribe
+        self._resume_id = resume_id
+        self._held: list[tuple[Share, bool]] = []
+        self._open: OrderedDict[int, _OpenShare] = OrderedDict()
+        self._reject_streak = 0
+        self._configured = trio.Event()
+        self._subscribed = trio.Event()
+        self._authorized = trio.Event()
+        self._answered = trio.Event()
+        self._to_flush = trio.Event()
+        self._last_received = trio.current_time()
+        self._xnsub_sent_at = -inf
+
+    # ---- what the pool client uses ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Handshake, then stay until the connection ends, which raises SessionEnded or WorkerRefused."""
+        self._last_received = trio.current_time()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read)
+                nursery.start_soon(self._write)
+                nursery.start_soon(self._watch)
+                await self._shake_hands()
+        except* (SessionEnded, WorkerRefused) as group:
+            raise _first(group) from None
+        finally:
+            self._on_answer()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await trio.aclose_forcefully(self._stream)
+
+    def submit(self, share: Share, *, resubmitted: bool = False) -> None:
+        """Send a share, or hold it until the worker is authorized (pools answer 24 or drop it before)."""
+        if not self.is_authorized:
+            self._held.append((share, resubmitted))
+            return
+        request = Submit(
+            self.settings.worker_name,
+            share.job.job_id,
+            share.extranonce2,
+            share.ntime,
+            share.nonce,
+            share.version_bits,
+        )
+        try:
+            request_id = self.connection.submit(request)
+        except LocalProtocolError as error:
+            self._on_outcome(ShareOutcome(share, Fate.LOST, str(error)))
+            return
+        self._open[request_id] = _OpenShare(share, trio.current_time(), resubmitted)
+        self._to_flush.set()
+
+    def take_unanswered(self) -> list[Share]:
+        """The shares without a fate, oldest first; they are the caller's from here on."""
+        shares = [item.share for item in self._open.values()] + [share for share, _ in self._held]
+        self._open.clear()
+        self._held.clear()
+        return shares
+
+    @property
+    def unanswered(self) -> int:
+        """How many shares wait for a reply or for the authorization."""
+        return len(self._open) + len(self._held)
+
+    async def all_answered(self) -> None:
+        """Wait until no share is open."""
+        while self.unanswered:
+            await self._answered.wait()
+
+    # ---- handshake --------------------------------------------------------------------------------------------
+
+    async def _shake_hands(self) -> None:
+        timeouts, settings = self.settings.timeouts, self.settings
+        if self._ask_configure:
+            request_id = self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
+            if not await self._wait(self._configured, timeouts.configure):
+                self.connection.abandon(request_id)
+                self.configure_unanswered = True
+                log.info("configure_unanswered", waited_s=timeouts.configure)
+        self.connection.subscribe(self._resume_id)
+        if not await self._wait(self._subscribed, timeouts.subscribe):
+            raise SessionEnded(f"no reply to mining.subscribe within {timeouts.subscribe:g} s")
+        try:
+            self.connection.authorize(settings.worker_name, settings.password)
+        except LocalProtocolError as error:
+            raise WorkerRefused(str(error)) from None
+        if not await self._wait(self._authorized, timeouts.authorize):
+            raise SessionEnded(f"no reply to mining.authorize within {timeouts.authorize:g} s")
+        if self._ask_extranonce:
+            self.connection.request(ExtranonceSubscribe())
+            self._xnsub_sent_at = trio.current_time()
+        if settings.suggest_difficulty is not None:  # after authorize, once, as a number (stratum.md 1.5.6)
+            self.connection.request(SuggestDifficulty(settings.suggest_difficulty))
+        self._to_flush.set()
+
+    async def _wait(self, event: trio.Event, seconds: float) -> bool:
+        self._to_flush.set()
+        with trio.move_on_after(seconds):
+            await event.wait()
+        return event.is_set()
+
+    # ---- the three tasks --------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data = await self._stream.receive_some(RECEIVE_SIZE)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                self._hung_up(f"connection lost ({error.__cause__ or error})")
+            if not data:
+                rest = self.connection.receive_eof()
+                self._hung_up("the pool closed the connection" + (f" in the middle of {rest!r}" if rest else ""))
+            self._last_received = trio.current_time()
+            self.connection.receive_data(bytes(data))
+            try:
+                while (event := self.connection.next_event()) is not None:
+                    self._handle(event)
+            except RemoteProtocolError as error:
+                raise SessionEnded(str(error)) from None
+            self._to_flush.set()
+
+    def _hung_up(self, reason: str) -> None:
+        if self._ask_configure and not self._configured.is_set() and not self._subscribed.is_set():
+            raise ConfigureNotTolerated(f"{reason} on mining.configure")
+        recently = trio.current_time() - self._xnsub_sent_at < XNSUB_SUSPECT_S
+        if recently and any(isinstance(item, ExtranonceSubscribe) for item in self.connection.outstanding.values()):
+            raise ExtranonceSubscribeNotTolerated(f"{reason} on mining.extranonce.subscribe")
+        raise SessionEnded(reason)
+
+    async def _write(self) -> None:
+        timeout = self.settings.timeouts.send
+        while True:
+            await self._to_flush.wait()
+            self._to_flush = trio.Event()
+            data = self.connection.data_to_send()
+            if not data:
+                continue
+            try:
+                with trio.fail_after(timeout):
+                    await self._stream.send_all(data)
+            except trio.TooSlowError:
+                raise SessionEnded(f"the pool took no data for {timeout:g} s") from None
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return  # the reader sees the end too, with what the pool said before
+
+    async def _watch(self) -> None:
+        timeouts = self.settings.timeouts
+        while True:
+            await trio.sleep(WATCHDOG_INTERVAL_S)
+            now = trio.current_time()
+            if now - self._last_received > timeouts.silence:
+                raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
+            oldest = next(iter(self._open.values()), None)
+            if oldest is not None and now - oldest.sent_at > timeouts.unanswered_submit:
+                raise SessionEnded(f"a share got no reply for {timeouts.unanswered_submit:g} s")
+
+    # ---- events -----------------------------------------------------------------------------------------------
+
+    def _handle(self, event: events.ClientEvent) -> None:
+        match event:
+            case events.Configured():
+                self._configured.set()
+            case events.Subscribed(result=result):
+                self.resumable = Resumable(result.session_id, result.extranonce1, result.extranonce2_size)
+                self._subscribed.set()
+            case events.WorkerAuthorized(worker_name=name) if name == self.settings.worker_name:
+                self._on_authorized()
+            case events.WorkerRefused(worker_name=name, error=error):
+                raise WorkerRefused(f"the pool refused the worker {name!r}: {error}")
+            case events.ExtranonceChanged(extranonce1, size) if self.resumable is not None:
+                self.resumable = Resumable(self.resumable.session_id, extranonce1, size)
+        self._on_event(event)
+        match event:
+            case events.SubmitAnswered(request_id, _, refusal):
+                self._on_submit_answered(request_id, refusal)
+            case events.ReconnectRequested(host, port, wait):
+                self._on_reconnect(host, port, wait)
+
+    def _on_authorized(self) -> None:
+        self.is_authorized = True
+        self._authorized.set()
+        held, self._held = self._held, []
+        for share, resubmitted in held:
+            self.submit(share, resubmitted=resubmitted)
+
+    def _on_submit_answered(self, request_id: int, error: ErrorReply | None) -> None:
+        item = self._open.pop(request_id)
+        latency = trio.current_time() - item.sent_at
+        self._on_outcome(_outcome(item, error, latency))
+        self._on_answer()
+        self._reject_streak = 0 if error is None else self._reject_streak + 1
+        if self._reject_streak >= REJECT_STREAK:
+            raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {error}")
+
+    def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
+        if host is not None and host.lower().rstrip(".") != self.settings.url.host.lower().rstrip("."):
+            log.warning("reconnect_refused", host=host, port=port, reason="not the configured host")
+            return
+        raise Redirect(port, wait)
+
+    def _on_answer(self) -> None:
+        self._answered.set()
+        self._answered = trio.Event()
+
+
+def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareOutcome:
+    if error is None:
+        return ShareOutcome(item.share, Fate.ACCEPTED, latency=latency)
+    if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
+        reason = "the pool had taken it before the reconnect"
+        return ShareOutcome(item.share, Fate.ACCEPTED, reason, error, latency)
+    fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
+    return ShareOutcome(item.share, fate, str(error), error, latency)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The one reason worth telling: a refusal outranks an ended connection."""
+    leaves: list[Exception] = []
+    _collect(group, leaves)
+    return next((leaf for leaf in leaves if isinstance(leaf, WorkerRefused)), leaves[0])
+
+
+def _collect(group: BaseExceptionGroup[Exception], leaves: list[Exception]) -> None:
+    for item in group.exceptions:
+        if isinstance(item, BaseExceptionGroup):
+            _collect(item, leaves)
+        else:
+            leaves.append(item)

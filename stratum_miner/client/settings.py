@@ -1,0 +1,41 @@
+"""What a user decides about one pool, and how long the client waits for it."""
+
+from dataclasses import dataclass, field
+
+from stratum_miner import __version__
+from stratum_miner.client.connect import PoolUrl
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
+
+USER_AGENT = f"stratum_miner/{__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds; the defaults are the policy of stratum.md 4.2 with its reasons."""
+
+    connect: float = 10.0
+    configure: float = 5.0
+    subscribe: float = 30.0
+    authorize: float = 30.0
+    send: float = 60.0
+    silence: float = 180.0
+    """Without a byte for this long the connection is given up: public-pool may be silent for 60 s on purpose."""
+    unanswered_submit: float = 60.0
+    """The oldest submit without a reply; less makes reconnect storms at slow pools (stratum.md 7, 97)."""
+    farewell: float = 2.0
+    """How long a stopping client waits for open replies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """One pool and one worker; the password stays out of the repr."""
+
+    url: PoolUrl
+    worker_name: str
+    password: str = field(default="x", repr=False)
+    user_agent: str = USER_AGENT
+    version_mask: int = GENERAL_PURPOSE_MASK
+    """Version bits to ask for; 0 does not ask."""
+    extranonce_subscribe: bool = True
+    suggest_difficulty: float | None = None
+    timeouts: Timeouts = Timeouts()

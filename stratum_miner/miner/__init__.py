@@ -1,0 +1,28 @@
+"""The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
+
+from stratum_miner.miner.miner import (
+    ConnectionChanged,
+    Ending,
+    Goals,
+    HardwareError,
+    JobStarted,
+    Miner,
+    MinerEvent,
+    PoolMessage,
+)
+from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.statistics import MinerSnapshot, ShareCounts
+
+__all__ = [
+    "ConnectionChanged",
+    "Ending",
+    "Goals",
+    "HardwareError",
+    "JobStarted",
+    "Miner",
+    "MinerEvent",
+    "MinerSnapshot",
+    "PoolMessage",
+    "Scheduler",
+    "ShareCounts",
+]

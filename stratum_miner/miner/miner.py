@@ -1,0 +1,277 @@
+"""The miner: one pool client, one scheduler, any number of backends, and the way of a share between them.
+
+Nursery: client + one task per backend + the verifier that re-hashes what they claim + the sampler of hash rates.
+Stopping is graceful: the search ends first, open shares get a bounded time to be answered, then the client goes.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+import structlog
+import trio
+
+from stratum_miner.backends.base import Backend
+from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.pool_client import ConnectionState, PoolClient
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.statistics import MinerSnapshot, Statistics
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
+from stratum_miner.work.unit import NonceFound
+
+log = structlog.get_logger(__name__)
+
+FOUND_BUFFER = 256
+"""Claims waiting for the verifier before backends have to wait."""
+SAMPLE_INTERVAL_S = 0.5
+MAX_SEEN = 65536
+"""Digests remembered to catch a backend that reports a point twice."""
+
+
+class Ending(Enum):
+    """Why a miner stopped by itself."""
+
+    SHARES_REACHED = "shares reached"
+    BLOCKS_REACHED = "blocks reached"
+    TIME_LIMIT = "time limit"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goals:
+    """When to stop; None never. Counts are of accepted shares and of accepted blocks, time is in seconds."""
+
+    shares: int | None = None
+    blocks: int | None = None
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """A job is being searched; ``new_block`` when its previous hash differs from the job before."""
+
+    job: Job
+    height: int | None
+    new_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The client's connection went on to another state."""
+
+    state: ConnectionState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareError:
+    """A claimed nonce failed re-hashing."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMessage:
+    """The pool has a message for the user."""
+
+    text: str
+
+
+MinerEvent: TypeAlias = JobStarted | ConnectionChanged | HardwareError | ShareOutcome | PoolMessage
+EventListener: TypeAlias = Callable[[MinerEvent], None]
+
+
+class Miner:
+    """Mines on one pool with the given backends; ``run`` it once.
+
+    ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only. A pool
+    that refuses the first one for low difficulty gets no more.
+    """
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        backends: Sequence[Backend],
+        *,
+        goals: Goals = Goals(),
+        retry: bool = True,
+        weak_blocks: bool = True,
+        on_event: EventListener = lambda event: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client = PoolClient(settings, self, retry=retry, clock=clock)
+        self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
+        self.backends = tuple(backends)
+        self._settings = settings
+        self._goals = goals
+        self._clock = clock
+        self._on_event = on_event
+        self._statistics = Statistics(clock())
+        self._height: int | None = None
+        self._seen: dict[tuple[int, bytes], None] = {}
+        self._stopping = trio.Event()
+        self._ending = Ending.STOPPED
+
+    # ---- running ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> Ending:
+        """Mine until a goal is reached or ``stop`` is called; returns why it ended.
+
+        Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
+        """
+        self._statistics = Statistics(self._clock())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
+            nursery.start_soon(self.client.run)
+        return self._ending
+
+    def stop(self, ending: Ending = Ending.STOPPED) -> None:
+        """End gracefully: stop searching, wait briefly for open replies. From the trio thread."""
+        if not self._stopping.is_set():
+            self._ending = ending
+            self._stopping.set()
+
+    async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
+        send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)
+        async with trio.open_nursery() as searching:
+            for backend in self.backends:
+                searching.start_soon(self._search, backend, send.clone())
+            send.close()
+            searching.start_soon(self._verify, receive)
+            searching.start_soon(self._sample)
+            searching.start_soon(self.scheduler.watch_exhaustion)
+            searching.start_soon(self._limit_time)
+            await self._stopping.wait()
+            searching.cancel_scope.cancel()
+        self._take_sample()
+        with trio.move_on_after(self._settings.timeouts.farewell):
+            await self.client.all_answered()
+        everything.cancel()
+
+    async def _search(self, backend: Backend, send: trio.MemorySendChannel[NonceFound]) -> None:
+        async with send:
+            await backend.run(self.scheduler, send)
+
+    async def _verify(self, receive: trio.MemoryReceiveChannel[NonceFound]) -> None:
+        async with receive:
+            async for found in receive:
+                self._judge(found)
+
+    async def _sample(self) -> None:
+        while True:
+            await trio.sleep(SAMPLE_INTERVAL_S)
+            self._take_sample()
+
+    def _take_sample(self) -> None:
+        self._statistics.meter.sample(self._clock(), sum(backend.statistics().hashes for backend in self.backends))
+
+    async def _limit_time(self) -> None:
+        if self._goals.time_limit is not None:
+            await trio.sleep(self._goals.time_limit)
+            self.stop(Ending.TIME_LIMIT)
+
+    # ---- the way of a share -----------------------------------------------------------------------------------
+
+    def _judge(self, found: NonceFound) -> None:
+        match verify(found):
+            case Share() as share if share.identity in self._seen:
+                self._note_hardware_error(found.device, "the same point reported twice")
+            case Share() as share:
+                self._remember(share)
+                self._submit(share)
+            case BelowTarget():
+                self._statistics.below_target += 1
+            case NotAHit() as reason:
+                self._note_hardware_error(found.device, reason.value)
+
+    def _submit(self, share: Share) -> None:
+        current = self.scheduler.job
+        if not share.meets_share_target:
+            if current is None or not self.scheduler.wants_weak_block(share.job):
+                self._statistics.below_target += 1
+                return
+            self.scheduler.narrow(share.job.previous_hash)
+        self._statistics.found += 1
+        self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
+        self.client.submit(share)
+
+    def _remember(self, share: Share) -> None:
+        self._seen[share.identity] = None
+        if len(self._seen) > MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
+
+    def _note_hardware_error(self, device: str, reason: str) -> None:
+        self._statistics.hardware_errors += 1
+        log.warning("hardware_error", device=device, reason=reason)
+        self._on_event(HardwareError(device, reason))
+
+    # ---- what the client tells (ClientListener) ---------------------------------------------------------------
+
+    def job_arrived(self, job: Job) -> None:
+        """Search it at once; everything else can wait."""
+        before = self.scheduler.job
+        self.scheduler.set_job(job)
+        self._height = height_from_coinbase_prefix(job.coinbase_prefix)
+        new_block = before is None or before.previous_hash != job.previous_hash
+        self._on_event(JobStarted(job, self._height, new_block))
+
+    def work_lost(self, reason: str) -> None:
+        """Stop searching until the next job."""
+        self.scheduler.clear()
+        log.debug("work_lost", reason=reason)
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        """Count it, tell it, and see whether a goal is reached."""
+        self._statistics.settle(outcome)
+        share = outcome.share
+        if not share.meets_share_target and outcome.refused_as_weak:
+            self.scheduler.narrow()  # this pool judges blocks by the share target (ckpool, public-pool)
+        if share.is_block and outcome.fate is Fate.LOST:
+            log.error("block_lost", header=share.header.hex(), reason=outcome.reason)
+        self._on_event(outcome)
+        self._check_goals()
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        """Pass it on."""
+        self._on_event(ConnectionChanged(state, detail))
+
+    def message_shown(self, text: str) -> None:
+        """Pass it on."""
+        self._on_event(PoolMessage(text))
+
+    def _check_goals(self) -> None:
+        if self._goals.shares is not None and self._statistics.shares.accepted >= self._goals.shares:
+            self.stop(Ending.SHARES_REACHED)
+        if self._goals.blocks is not None and self._statistics.blocks_accepted >= self._goals.blocks:
+            self.stop(Ending.BLOCKS_REACHED)
+
+    # ---- what others see --------------------------------------------------------------------------------------
+
+    def snapshot(self) -> MinerSnapshot:
+        """A frozen view of everything; from the trio thread."""
+        statistics, meter = self._statistics, self._statistics.meter
+        five_seconds, one_minute, fifteen_minutes = (meter.rate(window) for window in (5, 60, 900))
+        return MinerSnapshot(
+            elapsed=self._clock() - statistics.started,
+            hash_rate_5s=five_seconds,
+            hash_rate_1m=one_minute,
+            hash_rate_15m=fifteen_minutes,
+            hash_rate=meter.average(),
+            shares=statistics.shares,
+            found=statistics.found,
+            reasons=tuple(statistics.reasons.most_common()),
+            blocks_accepted=statistics.blocks_accepted,
+            best_share=statistics.best_share,
+            hardware_errors=statistics.hardware_errors,
+            below_target=statistics.below_target,
+            accepted_difficulty=statistics.accepted_difficulty,
+            height=self._height,
+            client=self.client.snapshot(),
+            backends=tuple(backend.statistics() for backend in self.backends),
+        )

@@ -1,0 +1,131 @@
+"""Between the pool client, which has jobs, and the backends, which want units: the one WorkSource of a miner.
+
+``next_unit`` is called from search threads, everything else from the trio thread. A change is announced to the
+backends synchronously, inside the call that brought the job, so that the search turns within a millisecond.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import trio
+
+from stratum_miner.backends.base import ChangeCallback
+from stratum_miner.work.job import Job
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import WorkUnit
+
+
+class Scheduler:
+    """Hands out the current job's units; implements ``WorkSource``.
+
+    ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
+    on test chains only. ``narrow`` stops looking for them until the previous hash changes.
+    """
+
+    def __init__(self, *, weak_blocks: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._weak_blocks = weak_blocks
+        self._lock = threading.Lock()
+        self._callbacks: list[ChangeCallback] = []
+        self._space = SearchSpace()
+        self._session: int | None = None
+        self._job: Job | None = None
+        self._narrowed_for: bytes | None = None
+        self._exhausted = False
+        self._exhausted_event = trio.Event()
+        self._paused = False
+        self._token: trio.lowlevel.TrioToken | None = None
+
+    @property
+    def job(self) -> Job | None:
+        """The job being searched; None when there is none."""
+        return self._job
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        """The next unit of the current job; see ``WorkSource``."""
+        with self._lock:
+            job = self._job
+            if job is None or self._paused:
+                return None
+            unit = self._space.next_unit(self._clock(), version_bits)
+            if unit is None:
+                self._note_exhausted()
+                return None
+            if self.wants_weak_block(job):
+                return unit
+        return replace(unit, target=job.share_target)
+
+    def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
+        """Register for changes; see ``WorkSource``."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def set_job(self, job: Job) -> None:
+        """Search this job from now on. Old work is void when the job says so or when its chain tip differs."""
+        with self._lock:
+            before = self._job
+            void = (
+                before is None
+                or job.clean_jobs
+                or job.session != before.session
+                or job.previous_hash != before.previous_hash
+            )
+            if job.session != self._session:
+                self._space, self._session = SearchSpace(), job.session
+            self._space.set_job(job)
+            self._job = job
+        self._announce(void)
+
+    def clear(self) -> None:
+        """There is no valid work any more."""
+        with self._lock:
+            had_job, self._job = self._job is not None, None
+        if had_job:
+            self._announce(True)
+
+    def pause(self, paused: bool) -> None:
+        """Stop or continue handing out work, whatever jobs come."""
+        if paused != self._paused:
+            self._paused = paused
+            self._announce(paused)
+
+    def narrow(self, previous_hash: bytes | None = None) -> None:
+        """Look for full shares only: on top of this previous hash, or for good when None."""
+        with self._lock:
+            job = self._job
+            matters = job is not None and self.wants_weak_block(job)
+            if previous_hash is None:
+                self._weak_blocks = False
+            self._narrowed_for = previous_hash
+            matters = matters and job is not None and not self.wants_weak_block(job)
+        if matters:
+            self._announce(False)
+
+    async def watch_exhaustion(self) -> None:
+        """Wake idle backends once a second while the search space is used up: each second frees one more ntime."""
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            while True:
+                await self._exhausted_event.wait()
+                await trio.sleep(1)
+                with self._lock:
+                    self._exhausted, self._exhausted_event = False, trio.Event()
+                self._announce(False)
+        finally:
+            self._token = None
+
+    def wants_weak_block(self, job: Job) -> bool:
+        """Whether a block below the share target is still worth something on top of this job's previous hash."""
+        return self._weak_blocks and job.previous_hash != self._narrowed_for
+
+    def _note_exhausted(self) -> None:
+        if self._exhausted or self._token is None:
+            return
+        self._exhausted = True
+        self._token.run_sync_soon(self._exhausted_event.set, idempotent=True)
+
+    def _announce(self, void: bool) -> None:
+        for callback in tuple(self._callbacks):
+            callback(void)

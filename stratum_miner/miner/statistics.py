@@ -1,0 +1,85 @@
+"""What a miner counts, and the frozen snapshots that displays and summaries read."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from stratum_miner.backends.base import BackendStatistics
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.pool_client import ClientSnapshot
+from stratum_miner.work.hash_rate import HashRateMeter
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCounts:
+    """Shares by fate; the four add up to what was handed to the client and settled."""
+
+    accepted: int = 0
+    rejected: int = 0
+    stale: int = 0
+    lost: int = 0
+
+    @property
+    def total(self) -> int:
+        """Settled shares."""
+        return self.accepted + self.rejected + self.stale + self.lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinerSnapshot:
+    """A frozen view of a miner at ``elapsed`` seconds; hash rates in H/s."""
+
+    elapsed: float
+    hash_rate_5s: float
+    hash_rate_1m: float
+    hash_rate_15m: float
+    hash_rate: float
+    """Since the start of the search."""
+    shares: ShareCounts
+    found: int
+    """Shares handed to the client, settled or not."""
+    reasons: tuple[tuple[str, int], ...]
+    """Why shares were not accepted, with counts."""
+    blocks_accepted: int
+    best_share: float
+    hardware_errors: int
+    below_target: int
+    accepted_difficulty: float
+    height: int | None
+    client: ClientSnapshot
+    backends: tuple[BackendStatistics, ...]
+
+
+class Statistics:
+    """The counters behind a snapshot. Times are the caller's, in seconds."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.found = 0
+        self.hardware_errors = 0
+        self.below_target = 0
+        self.best_share = 0.0
+        self.blocks_accepted = 0
+        self.accepted_difficulty = 0.0
+        self.reasons: Counter[str] = Counter()
+        self._fates: Counter[Fate] = Counter()
+        self.meter = HashRateMeter(started)
+
+    def settle(self, outcome: ShareOutcome) -> None:
+        """Count a share's fate."""
+        self._fates[outcome.fate] += 1
+        share = outcome.share
+        if outcome.fate is Fate.ACCEPTED:
+            self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
+            self.blocks_accepted += share.is_block
+        else:
+            self.reasons[f"{outcome.fate.value}: {_cause(outcome)}"] += 1
+
+    @property
+    def shares(self) -> ShareCounts:
+        """Shares by fate."""
+        return ShareCounts(*(self._fates[fate] for fate in (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)))
+
+
+def _cause(outcome: ShareOutcome) -> str:
+    """A bounded set of causes: pools put numbers into their texts ("low difficulty share of 2.55e-10")."""
+    return outcome.error.reason.value if outcome.error is not None else outcome.reason
