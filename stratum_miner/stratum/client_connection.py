@@ -6,13 +6,14 @@ No clock, no socket: time-outs are the caller's, who ends a wait with ``abandon`
 * Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
   id and by nothing else (stratum.md 1.2).
 * Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once (2.9).
-  ``JobAnnounced`` carries what was in force, so nobody above needs to remember.
+  ``JobAnnounced`` carries what was in force when the notify came, so nobody above needs to remember; an amended
+  one repeats all of that but what changed.
 * A line that cannot be used is an event while the peer still makes sense, and the end of the connection when it
   never did or no longer does.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -79,7 +80,8 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    ClientState.CLOSED: {_Trigger.CLOSE: ClientState.CLOSED},
+    # lines that came before the end of the stream are still handed out after it
+    ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
 _OPEN = frozenset({ClientState.NEW, ClientState.SUBSCRIBING, ClientState.SUBSCRIBED})
@@ -110,7 +112,7 @@ class WorkerState(Enum):
 
 @dataclass(slots=True)
 class _Settings:
-    """What the pool set; extranonce fields are None until subscribed."""
+    """What the pool set for jobs to come; ``extranonce1`` is None until subscribed."""
 
     difficulty: float = DEFAULT_DIFFICULTY
     difficulty_is_known: bool = False
@@ -118,6 +120,17 @@ class _Settings:
     extranonce2_size: int = 0
     pool_mask: int = 0
     version_rolling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _LastJob:
+    """The newest notify with the settings that were in force when it came."""
+
+    notify: pool_messages.Notify
+    difficulty: float
+    difficulty_is_known: bool
+    extranonce1: bytes | None
+    extranonce2_size: int
 
 
 class ClientConnection:
@@ -138,8 +151,7 @@ class ClientConnection:
         self._next_id = 1
         self._settings = _Settings()
         self._requested_rolling = False
-        self._last_notify: pool_messages.Notify | None = None
-        self._guessed_difficulty = False
+        self._last_job: _LastJob | None = None
         self._session_id: str | None = None
         self._seen_valid_line = False
         self._bad_lines = 0
@@ -149,8 +161,9 @@ class ClientConnection:
     def configure(self, *others: Any) -> int:
         """Ask for version rolling under our mask, and for further extensions; returns the request id."""
         rolling = (VersionRolling(self.version_mask),) if self.version_mask else ()
+        request_id = self._request(Configure((*rolling, *others)))
         self._requested_rolling = self._requested_rolling or bool(rolling)
-        return self._request(Configure((*rolling, *others)))
+        return request_id
 
     def subscribe(self, session_id: str | None = None) -> int:
         """Open the session; ``session_id`` of an earlier one asks to resume it."""
@@ -166,6 +179,7 @@ class ClientConnection:
 
     def submit(self, submit: Submit) -> int:
         """Submit a share of an authorized worker."""
+        _check_submit(submit)
         if self.workers.get(submit.worker_name) is not WorkerState.AUTHORIZED:
             raise LocalProtocolError(f"mining.submit: expected an authorized worker, got {submit.worker_name!r}")
         return self._request(submit)
@@ -199,13 +213,17 @@ class ClientConnection:
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Add bytes from the pool; then call ``next_event`` until it returns None."""
-        self._decoder.receive(data)
+        """Add bytes from the pool; then call ``next_event`` until it returns None. Ignored once closed."""
+        if self.state is not ClientState.CLOSED:
+            self._decoder.receive(data)
 
     def receive_eof(self) -> str:
-        """Note the end of the stream; returns what was left of an incomplete line, printable."""
+        """Note the end of the stream; returns what was left of an incomplete line, printable.
+
+        Complete lines that came before it are still handed out by ``next_event``.
+        """
         self._fire(_Trigger.CLOSE)
-        return sanitize(self._decoder.pending, 120)
+        return sanitize(self._decoder.incomplete, 120)
 
     def next_event(self) -> events.ClientEvent | None:
         """The next event, or None when more data is needed. RemoteProtocolError ends the connection."""
@@ -217,12 +235,11 @@ class ClientConnection:
                 self._receive_line(line)
         except RemoteProtocolError:
             self._fire(_Trigger.CLOSE)
+            self._decoder.discard()
             raise
         return self._events.popleft()
 
     def _next_line(self) -> bytes | None:
-        if self.state is ClientState.CLOSED:
-            return None
         if not self._seen_valid_line and (hint := foreign_protocol(self._decoder.pending)):
             raise RemoteProtocolError(f"expected a Stratum pool, got {hint}")
         return self._decoder.next_line()
@@ -232,18 +249,19 @@ class ClientConnection:
             return
         try:
             message = decode(line)
+            self._seen_valid_line = True  # an envelope proves a Stratum pool, whatever its parameters are worth
             if isinstance(message, Call):
                 self._receive_call(message)
             else:
                 self._receive_reply(message)
         except FieldError as error:
-            self._note_bad_line(str(error))
+            self._note_bad_line(line, str(error))
         else:
-            self._seen_valid_line, self._bad_lines = True, 0
+            self._bad_lines = 0
 
-    def _note_bad_line(self, reason: str) -> None:
+    def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
-        if not self._seen_valid_line:
+        if not self._seen_valid_line and not line.lstrip().startswith(b"{"):  # DATUM can garble its first reply (7, 6)
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
             raise RemoteProtocolError(f"{MAX_BAD_LINES} unusable lines in a row, the last one: {reason}")
@@ -254,7 +272,14 @@ class ClientConnection:
     def _receive_call(self, call: Call) -> None:
         match pool_messages.parse(call.method, call.params):
             case pool_messages.Notify() as notify:
-                self._last_notify = notify
+                settings = self._settings
+                self._last_job = _LastJob(
+                    notify,
+                    settings.difficulty,
+                    settings.difficulty_is_known,
+                    settings.extranonce1,
+                    settings.extranonce2_size,
+                )
                 self._announce(amended=False)
             case pool_messages.SetDifficulty(difficulty):
                 self._set_difficulty(difficulty)
@@ -277,12 +302,12 @@ class ClientConnection:
                 self._refuse_unknown(call)
 
     def _set_difficulty(self, difficulty: float) -> None:
-        self._settings.difficulty = difficulty
+        self._settings.difficulty, self._settings.difficulty_is_known = difficulty, True
         self._events.append(events.DifficultyChanged(difficulty))
-        if self._guessed_difficulty:  # ckpool solo: the first job came before its difficulty (stratum.md 7, 32)
-            self._settings.difficulty_is_known = True
+        job = self._last_job
+        if job is not None and not job.difficulty_is_known:  # ckpool solo: a job before its difficulty (7, 32)
+            self._last_job = replace(job, difficulty=difficulty, difficulty_is_known=True)
             self._announce(amended=True)
-        self._settings.difficulty_is_known = True
 
     def _set_extranonce(self, change: pool_messages.SetExtranonce) -> None:
         settings = self._settings
@@ -299,9 +324,10 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask without version rolling asked for"))
             return
+        if not self._settings.version_rolling:  # a grant brings its own mask
+            self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
+            return
         self._settings.pool_mask = mask
-        if not self._settings.version_rolling:
-            return  # the configure reply that grants it is still on its way (Braiins, stratum.md 7, 8)
         self._events.append(events.VersionMaskChanged(self._effective_mask))
         self._announce(amended=True)
 
@@ -310,17 +336,16 @@ class ClientConnection:
         return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
 
     def _announce(self, *, amended: bool) -> None:
-        settings, notify = self._settings, self._last_notify
-        if notify is None or settings.extranonce1 is None:
+        job = self._last_job
+        if job is None or job.extranonce1 is None:
             return  # held until the session stands
-        self._guessed_difficulty = not settings.difficulty_is_known
         self._events.append(
             events.JobAnnounced(
-                notify=notify,
-                difficulty=settings.difficulty,
-                extranonce1=settings.extranonce1,
-                extranonce2_size=settings.extranonce2_size,
-                version_rolling=settings.version_rolling,
+                notify=job.notify,
+                difficulty=job.difficulty,
+                extranonce1=job.extranonce1,
+                extranonce2_size=job.extranonce2_size,
+                version_rolling=self._settings.version_rolling,
                 version_mask=self._effective_mask,
                 amended=amended,
             )
@@ -354,7 +379,7 @@ class ClientConnection:
             case Authorize(worker_name):
                 self._authorized(request_id, worker_name, _refusal(reply, error))
             case Configure():
-                self._configured(request_id, reply, error)
+                self._configured(request_id, request, reply, error)
             case _:
                 self._events.append(events.RequestAnswered(request_id, request, reply.result, error))
 
@@ -370,6 +395,10 @@ class ClientConnection:
         self._session_id = result.session_id
         self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
         self._events.append(events.Subscribed(request_id, result))
+        if self._last_job is not None:
+            self._last_job = replace(
+                self._last_job, extranonce1=result.extranonce1, extranonce2_size=result.extranonce2_size
+            )
         self._announce(amended=False)
 
     def _authorized(self, request_id: int, worker_name: str, refusal: ErrorReply | None) -> None:
@@ -380,7 +409,7 @@ class ClientConnection:
             else events.WorkerRefused(request_id, worker_name, refusal)
         )
 
-    def _configured(self, request_id: int, reply: Reply, error: ErrorReply | None) -> None:
+    def _configured(self, request_id: int, request: Configure, reply: Reply, error: ErrorReply | None) -> None:
         if error is not None:
             self._events.append(events.Configured(request_id, None, error, 0))
             return
@@ -389,18 +418,19 @@ class ClientConnection:
         except FieldError as field_error:
             self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
             return
-        grant = result.version_rolling
-        if grant is not None and self._requested_rolling:  # ckpool grants it unasked (stratum.md 7, 29)
-            self._settings.version_rolling = True
-            self._settings.pool_mask = grant.mask
+        before = (self._settings.version_rolling, self._effective_mask)
+        if any(isinstance(item, VersionRolling) for item in request.extensions):  # ckpool grants it unasked (7, 29)
+            grant = result.version_rolling
+            self._settings.version_rolling = grant is not None
+            self._settings.pool_mask = 0 if grant is None else grant.mask
         self._events.append(events.Configured(request_id, result, None, self._effective_mask))
-        if self._settings.version_rolling:
+        if before != (self._settings.version_rolling, self._effective_mask):
             self._announce(amended=True)
 
     # ---- plumbing ---------------------------------------------------------------------------------------------
 
     def _request(self, message: AnyClientMessage) -> int:
-        if self.state not in PERMITTED[type(message)]:
+        if self.state not in PERMITTED.get(type(message), frozenset()):
             raise LocalProtocolError(f"{message.method} is not permitted in state {self.state.name}")
         if len(self._outstanding) >= MAX_OUTSTANDING:
             raise LocalProtocolError(f"{message.method}: {MAX_OUTSTANDING} requests are already without a reply")
@@ -427,6 +457,13 @@ class ClientConnection:
             raise LocalProtocolError(f"{trigger.name} is not possible in state {self.state.name}") from None
 
 
+def _check_submit(submit: Submit) -> None:
+    for name in ("ntime", "nonce", "version_bits"):
+        value = getattr(submit, name)
+        if value is not None and not 0 <= value < 1 << 32:
+            raise LocalProtocolError(f"mining.submit {name}: expected a 32-bit number, got {value}")
+
+
 def _own_id(value: Any) -> int | None:
     """One of our ids, also when a pool echoes it as text or as a float (stratum.md 8.9)."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
@@ -437,9 +474,7 @@ def _own_id(value: Any) -> int | None:
 
 
 def _error_of(reply: Reply) -> ErrorReply | None:
-    if reply.error in (None, False, "") and reply.reject_reason is None:
-        return None
-    if reply.error == [] and reply.reject_reason is None:
+    if not reply.error and not reply.reject_reason:  # null, false, "", 0 and [] say the same: no error
         return None
     return error_reply_from(reply.error, reply.reject_reason)
 

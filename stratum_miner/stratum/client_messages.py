@@ -49,7 +49,7 @@ class Configure:
     @classmethod
     def from_params(cls, params: list[Any]) -> "Configure":
         """Parse; the second parameter may be missing when no extension needs one."""
-        fields.items(params, "mining.configure", 1)
+        fields.items(params, cls.method, 1)
         names = fields.items(params[0], "mining.configure extensions", 0, MAX_EXTENSIONS)
         values = params[1] if len(params) > 1 and params[1] is not None else {}
         if not isinstance(values, dict):
@@ -146,7 +146,7 @@ class SuggestDifficulty:
 
     def to_params(self) -> list[Any]:
         """An integer where it is one: vanilla ckpool parses nothing else."""
-        return [int(self.difficulty) if self.difficulty.is_integer() else self.difficulty]
+        return [fields.plain(self.difficulty)]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SuggestDifficulty":
@@ -302,4 +302,6 @@ def parse(method: str, params: Any) -> AnyClientMessage | None:
         return None
     if params is None:
         params = []
+    if known is Authorize and not isinstance(params, list):
+        raise FieldError(f"{method}: expected an array, got {type(params).__name__}")  # its text may hold a password
     return known.from_params(fields.items(params, method, 0))

@@ -4,18 +4,22 @@ Lines are told apart by the presence of ``method``, never by ``id``: notificatio
 one exist (stratum.md 1.2).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
 
-from stratum_miner.stratum.errors import FieldError
+from stratum_miner.stratum.errors import FieldError, LocalProtocolError
 from stratum_miner.stratum.text import sanitize
 
 Id: TypeAlias = Any
 """Any JSON value; echoed as it came. We ourselves only send positive integers."""
 
-MAX_DEPTH_ERROR = "nested too deeply"
+MAX_DEPTH = 32
+"""Deepest nesting taken: Stratum needs four. The bound keeps parsing, printing and echoing clear of the stack's end."""
+
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,12 @@ _encoder = msgspec.json.Encoder()
 
 def decode(line: bytes) -> Call | Reply:
     """Parse one line. FieldError when it is not a JSON object or its method is no string."""
+    if _depth_exceeds(line, MAX_DEPTH):
+        raise FieldError(f"expected a line with one JSON object, got one nested deeper than {MAX_DEPTH} levels")
     try:
         parsed = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise FieldError(f"expected a line with one JSON object, got {sanitize(line, 120)!r} ({error})") from None
-    except RecursionError:
-        raise FieldError(f"expected a line with one JSON object, got one {MAX_DEPTH_ERROR}") from None
+        raise FieldError(f"expected a line with one JSON object, got {_shown(line)} ({error})") from None
     has_id = parsed.id is not msgspec.UNSET
     identifier = parsed.id if has_id else None
     if parsed.method is msgspec.UNSET:
@@ -72,6 +76,23 @@ def decode(line: bytes) -> Call | Reply:
         raise FieldError(f"method: expected a string, got {sanitize(repr(parsed.method), 60)}")
     params = [] if parsed.params is msgspec.UNSET else parsed.params
     return Call(parsed.method, params, identifier, has_id)
+
+
+def _depth_exceeds(line: bytes, limit: int) -> bool:
+    if line.count(b"[") + line.count(b"{") <= limit:
+        return False
+    depth = 0
+    for match in _NESTING.finditer(line):
+        token = match[0]
+        depth += 1 if token in (b"[", b"{") else -1 if token in (b"]", b"}") else 0
+        if depth > limit:
+            return True
+    return False
+
+
+def _shown(line: bytes) -> str:
+    """The line for an error message, unless it may hold a password."""
+    return "a line of mining.authorize" if b"authorize" in line else repr(sanitize(line, 120))
 
 
 def encode_request(request_id: int, method: str, params: list[Any]) -> bytes:
@@ -90,4 +111,8 @@ def encode_reply(request_id: Id, result: Any, error: Any = None) -> bytes:
 
 
 def _encode(message: dict[str, Any]) -> bytes:
-    return _encoder.encode(message) + b"\n"
+    try:
+        return _encoder.encode(message) + b"\n"
+    except UnicodeEncodeError:  # a worker name from a command line in another encoding
+        what = message.get("method", "reply")
+        raise LocalProtocolError(f"{what}: expected text that is valid Unicode, got a lone surrogate") from None

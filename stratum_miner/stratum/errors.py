@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from stratum_miner.stratum.text import sanitize
+from stratum_miner.stratum.text import SHOWN_CHARACTERS, sanitize
 
 
 class StratumError(Exception):
@@ -62,6 +62,7 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
 # Texts outrank codes: bzminer#193 met code 24 for duplicates, slush0's python server code -2 for a missing job,
 # ckpool bare strings. Each pattern names wordings listed in stratum.md 1.3.
 _REASON_OF_TEXT = (
+    (re.compile(r"bad-version|time rolling", re.I), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate", re.I), ErrorReason.DUPLICATE),
     (
         re.compile(r"low.?diff|difficulty too low|above target|high-hash|h-not-zero", re.I),
@@ -76,7 +77,10 @@ _REASON_OF_TEXT = (
     (re.compile(r"method not found|unknown method", re.I), ErrorReason.UNKNOWN_METHOD),
 )
 
-_CODE_PREFIX = re.compile(r"\s*(-?\d{1,6}):(.*)", re.S)
+_CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
+
+_JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
+"""How much of a text the patterns see: one of them takes quadratic time, and a hostile text may fill a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def error_reply_from(error: Any, reject_reason: Any = None) -> ErrorReply:
     code, message = _code_and_message(error)
     if not message and isinstance(reject_reason, str):
         message = reject_reason
+    message = message[:_JUDGED_CHARACTERS]
     return ErrorReply(_reason(code, message), code, sanitize(message), error)
 
 
@@ -114,10 +119,8 @@ def _code_and_message(error: Any) -> tuple[int | None, str]:
         case str():
             prefixed = _CODE_PREFIX.fullmatch(error)
             return (int(prefixed[1]), prefixed[2].strip()) if prefixed else (None, error)
-        case int() if not isinstance(error, bool):
-            return error, ""
         case _:
-            return None, ""
+            return _integer(error), ""
 
 
 def _reason(code: int | None, message: str) -> ErrorReason:
@@ -130,6 +133,8 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

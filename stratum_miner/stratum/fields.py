@@ -66,7 +66,7 @@ def text(value: Any, field: str, limit: int) -> str:
 
 def integer(value: Any, field: str, low: int, high: int) -> int:
     """An integral number between bounds; pools also send it as a string or a float (stratum.md 1.5.2)."""
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}", value):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -91,6 +91,14 @@ def difficulty(value: Any, field: str) -> float:
     if not math.isfinite(result) or result <= 0:
         raise FieldError(f"{field}: expected a positive finite number, got {shown(value)}")
     return result
+
+
+def plain(value: float) -> int | float:
+    """A difficulty as it is printed: an integer where it is one and a double holds it exactly.
+
+    Vanilla ckpool parses integers only, and nobody parses the 300 digits of 1e300.
+    """
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
 def items(value: Any, field: str, low: int, high: int | None = None) -> list[Any]:

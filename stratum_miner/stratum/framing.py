@@ -38,12 +38,23 @@ class LineDecoder:
 
     @property
     def pending(self) -> bytes:
-        """The start of the incomplete line, for error messages."""
+        """The first bytes not handed out yet, for error messages."""
         return bytes(self._buffer[:256])
+
+    @property
+    def incomplete(self) -> bytes:
+        """The start of the line that still lacks its terminator, for error messages."""
+        start = self._buffer.rfind(b"\n") + 1
+        return bytes(self._buffer[start : start + 256])
 
     def receive(self, data: bytes) -> None:
         """Add bytes as they came from the wire."""
         self._buffer += data
+
+    def discard(self) -> None:
+        """Forget what is buffered: the conversation is over."""
+        self._buffer.clear()
+        self._searched = 0
 
     def next_line(self) -> bytes | None:
         """The next complete line without LF, or None. RemoteProtocolError when a line exceeds the limit."""

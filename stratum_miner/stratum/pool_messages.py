@@ -83,7 +83,7 @@ class SetDifficulty:
 
     def to_params(self) -> list[Any]:
         """An integer where it is one."""
-        return [int(self.difficulty) if self.difficulty.is_integer() else self.difficulty]
+        return [fields.plain(self.difficulty)]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetDifficulty":
@@ -165,14 +165,14 @@ class Reconnect:
 
     def to_params(self) -> list[Any]:
         """None, or host, port and seconds."""
-        return [] if self.host is None and self.port is None else [self.host or "", self.port or 0, self.wait]
+        return [] if self == Reconnect() else [self.host or "", self.port or 0, self.wait]
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Reconnect":
         """Parse ``[]``, ``[host]``, ``[host, port]`` or ``[host, port, wait]``; the port may be text."""
         host, port, wait = (*params[:3], None, None, None)[:3]
         waited = 0.0
-        if wait not in (None, 0, "", "0"):
+        if wait not in (None, 0, "", "0", "0.0"):
             waited = min(fields.difficulty(wait, "client.reconnect wait"), MAX_RECONNECT_WAIT)
         return cls(
             None if host in (None, "") else fields.text(host, "client.reconnect host", 255),

@@ -68,7 +68,8 @@ TRANSITIONS: dict[ServerState, dict[_Trigger, ServerState]] = {
         _Trigger.SUBSCRIBE_ACCEPTED: ServerState.SUBSCRIBED,
         _Trigger.CLOSE: ServerState.CLOSED,
     },
-    ServerState.CLOSED: {_Trigger.CLOSE: ServerState.CLOSED},
+    # a request may be answered after the client left; the answer goes nowhere
+    ServerState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ServerState.CLOSED, _Trigger.CLOSE: ServerState.CLOSED},
 }
 
 
@@ -95,11 +96,12 @@ class ServerConnection:
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Add bytes from the client; then call ``next_event`` until it returns None."""
-        self._decoder.receive(data)
+        """Add bytes from the client; then call ``next_event`` until it returns None. Ignored once closed."""
+        if self.state is not ServerState.CLOSED:
+            self._decoder.receive(data)
 
     def receive_eof(self) -> None:
-        """Note the end of the stream."""
+        """Note the end of the stream; complete lines that came before it are still handed out."""
         self._fire(_Trigger.CLOSE)
 
     def next_event(self) -> events.ServerEvent | None:
@@ -113,12 +115,11 @@ class ServerConnection:
                     self._receive_line(line)
         except RemoteProtocolError:
             self._fire(_Trigger.CLOSE)
+            self._decoder.discard()
             raise
         return self._events.popleft()
 
     def _next_line(self) -> bytes | None:
-        if self.state is ServerState.CLOSED:
-            return None
         if not self._seen_line and (hint := foreign_protocol(self._decoder.pending)):
             raise RemoteProtocolError(f"expected a Stratum client, got {hint}")
         line = self._decoder.next_line()
@@ -139,6 +140,9 @@ class ServerConnection:
             self._refuse_call(message, ErrorReason.OTHER, str(error))
 
     def _receive_call(self, call: Call) -> None:
+        if call.method == "pong":  # ESP-Miner answers mining.ping with a request (stratum.md 7, 62)
+            self._receive_reply(Reply(call.id, "pong", None, None))
+            return
         parsed = client_messages.parse(call.method, call.params)
         if parsed is None:
             self._refuse_call(call, ErrorReason.UNKNOWN_METHOD, "Method not found")
@@ -171,7 +175,7 @@ class ServerConnection:
         if self._refused_in_a_row > MAX_REFUSED:
             raise RemoteProtocolError(f"more than {MAX_REFUSED} refused requests in a row, the last one: {message}")
         reply = ErrorReply(reason, CODE_OF_REASON[reason], message)
-        if call.has_id or call.method in client_messages.CLIENT_MESSAGES:
+        if call.wants_reply or call.method in client_messages.CLIENT_MESSAGES:
             self._send_error(call.id, reply)
         self._events.append(events.RequestRefused(sanitize(call.method, 60), reply))
 
@@ -197,12 +201,11 @@ class ServerConnection:
         self, request_id: Id, request: Configure, granted: dict[str, bool | str | VersionRollingGrant]
     ) -> None:
         """Answer mining.configure: each requested extension gets its verdict, unknown ones get false (BIP 310)."""
-        result: dict[str, Any] = {}
+        result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
+        result |= {sanitize(name, 64): reason for name, reason in request.refused}
         for extension in request.extensions:
             verdict = granted.get(extension.name, False)
             result |= verdict.to_result() if isinstance(verdict, VersionRollingGrant) else {extension.name: verdict}
-        result |= {sanitize(name, 64): False for name in request.unknown}
-        result |= {sanitize(name, 64): reason for name, reason in request.refused}
         self.reply(request_id, result)
 
     def reply(self, request_id: Id, result: Any) -> None:

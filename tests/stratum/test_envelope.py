@@ -1,0 +1,127 @@
+"""One line to one envelope and back."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.stratum.envelope import (
+    MAX_DEPTH,
+    Call,
+    Reply,
+    decode,
+    encode_notification,
+    encode_reply,
+    encode_request,
+)
+from stratum_miner.stratum.errors import FieldError, LocalProtocolError
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    SCALARS | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, st.text(), st.lists(JSON, max_size=4))
+def test_a_call_round_trips(identifier: Any, method: str, params: list[Any]) -> None:
+    line = json.dumps({"id": identifier, "method": method, "params": params}).encode()
+    assert decode(line) == Call(method, params, identifier, has_id=True)
+
+
+@given(JSON, JSON, JSON)
+def test_a_reply_echoes_any_id(identifier: Any, result: Any, error: Any) -> None:
+    line = encode_reply(identifier, result, error)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode(line[:-1]) == Reply(identifier, result, error, None)
+
+
+def test_requests_and_notifications_have_the_classic_shape() -> None:
+    assert encode_request(7, "m", ["a"]) == b'{"id":7,"method":"m","params":["a"]}\n'
+    assert encode_notification("m", [1]) == b'{"id":null,"method":"m","params":[1]}\n'
+    assert encode_reply("auth", True) == b'{"id":"auth","result":true,"error":null}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b'{"id":1,"method":"m","params":[]}', Call("m", [], 1, True)),
+        (b' {"params":[1],"x":{"y":[]},"method":"m","jsonrpc":"2.0","id":"a"} \r', Call("m", [1], "a", True)),
+        (b'{"method":"m"}', Call("m", [], None, False)),
+        (b'{"id":null,"method":"m","params":null}', Call("m", None, None, True)),
+        (b'{"id":4,"method":"m","params":[],"result":true}', Call("m", [], 4, True)),
+        (b'{"id":1,"result":true}', Reply(1, True, None, None)),
+        (b'{"id":1,"error":"-3:method not found"}', Reply(1, None, "-3:method not found", None)),
+        (b'{"id":7,"result":false,"error":null,"reject-reason":"Stale"}', Reply(7, False, None, "Stale")),
+        (b'{"id":1,"id":2,"result":true}', Reply(2, True, None, None)),
+        (b"{}", Reply(None, None, None, None)),
+    ],
+)
+def test_shapes(line: bytes, expected: Call | Reply) -> None:
+    assert decode(line) == expected
+
+
+def test_only_a_call_with_an_id_that_is_not_null_wants_a_reply() -> None:
+    assert Call("m", [], 0, True).wants_reply
+    assert not Call("m", [], None, True).wants_reply
+    assert not Call("m", [], None, False).wants_reply
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"[]", b"null", b"1", b'"x"', b"true", b"{", b'{"id":1', b"{ id: null, result: [], error: true }",
+        b"Invalid JSON, disconnecting", b'{"id":1}{"id":2}', b'{"id":1} junk', b'{"method":"\xff"}',
+        b'{"method":"\\ud800"}', b"\x00", b"\xef\xbb\xbf{}", b'{"id":1e999}', b'{"id":' + b"9" * 5000 + b"}",
+        b'{"id":NaN,"method":"m"}', b'{"method":1}', b'{"method":null}', b'{"method":["m"]}',
+    ],
+)  # fmt: skip
+def test_malformed_lines(line: bytes) -> None:
+    with pytest.raises(FieldError, match="expected") as caught:
+        decode(line)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_nesting_is_bounded_exactly(opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+
+    def nested(levels: int) -> bytes:
+        inside = levels - 1  # the envelope is one
+        return b'{"id":' + opening * inside + (b"1" if opening != b"[" else b"") + closing * inside + b"}"
+
+    reply = decode(nested(MAX_DEPTH))
+    assert isinstance(reply, Reply)
+    assert decode(encode_reply(reply.id, None)[:-1]) == Reply(reply.id, None, None, None)
+    for levels in (MAX_DEPTH + 1, 900, 999, 1000, 100_000):
+        with pytest.raises(FieldError, match=f"nested deeper than {MAX_DEPTH} levels"):
+            decode(nested(levels))
+
+
+def test_brackets_in_strings_and_side_by_side_are_no_nesting() -> None:
+    text = "[{" * 500 + '"\\' + "[" * 500
+    assert decode(json.dumps({"id": text, "result": [[]] * 500}).encode()) == Reply(text, [[]] * 500, None, None)
+
+
+@pytest.mark.parametrize("filler", [b'\\"', b'"[', b'"', b"\\", b"[]", b'"\\'])
+def test_the_search_for_nesting_takes_linear_time(filler: bytes) -> None:
+    """Quadratic time would take hours here and run into the suite's time-out."""
+    line = b'{"id":"' + b"[" * 40 + filler * (1_000_000 // len(filler))
+    with pytest.raises(FieldError):
+        decode(line)
+
+
+def test_a_password_never_reaches_an_error_message() -> None:
+    with pytest.raises(FieldError) as caught:
+        decode(b'{"id":2,"method":"mining.authorize","params":["user","hunter2"')
+    assert "hunter2" not in str(caught.value)
+
+
+def test_text_that_is_no_unicode_is_our_own_mistake() -> None:
+    with pytest.raises(LocalProtocolError, match="m: expected text that is valid Unicode"):
+        encode_request(1, "m", ["\udcff"])
