@@ -64,6 +64,8 @@ class BackendStatistics:
     detail: str
     """One phrase for people: "avx512, 2 threads"."""
     devices: tuple[DeviceStatistics, ...]
+    kernel: str = ""
+    """Name of the C function in use, for backends that have one."""
 
     @property
     def hashes(self) -> int:

@@ -62,7 +62,7 @@ class PoolUrl:
 
 
 async def dial(url: PoolUrl, deadline: float) -> trio.SocketStream:
-    """Connect over TCP, trying all addresses (happy eyeballs), for ``deadline`` seconds. PoolUnreachable names the reason."""
+    """Connect over TCP within ``deadline`` seconds, trying all addresses; PoolUnreachable names the reason."""
     try:
         with trio.fail_after(deadline):
             stream = await trio.open_tcp_stream(url.host, url.port)

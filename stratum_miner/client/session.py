@@ -4,6 +4,7 @@ It owns what lives and dies with a connection: the handshake, the reader, the wr
 that wait for a reply. What outlives it (the next try, the resume) is ``pool_client``'s.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from math import inf
 import structlog
 import trio
 
+from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
@@ -24,6 +26,8 @@ from stratum_miner.work.share import Share
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 1 << 16
+_PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
+"""The second parameter of our own mining.authorize, as our encoder writes it."""
 WATCHDOG_INTERVAL_S = 1.0
 REJECT_STREAK = 10
 """Rejections in a row after which our state and the pool's no longer agree: reconnect (stratum.md 4.2)."""
@@ -119,8 +123,11 @@ class Session:
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._watch)
                 await self._shake_hands()
-        except* (SessionEnded, WorkerRefused) as group:
-            raise _first(group) from None
+        except ExceptionGroup as group:
+            cause = leading_cause(group, WorkerRefused, SessionEnded)
+            if cause is None:
+                raise
+            raise cause from None
         finally:
             self._on_answer()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
@@ -208,6 +215,8 @@ class Session:
                 rest = self.connection.receive_eof()
                 self._hung_up("the pool closed the connection" + (f" in the middle of {rest!r}" if rest else ""))
             self._last_received = trio.current_time()
+            if self.settings.trace:
+                _trace("received", data)
             self.connection.receive_data(bytes(data))
             try:
                 while (event := self.connection.next_event()) is not None:
@@ -232,6 +241,8 @@ class Session:
             data = self.connection.data_to_send()
             if not data:
                 continue
+            if self.settings.trace:
+                _trace("sent", _without_password(data))
             try:
                 with trio.fail_after(timeout):
                     await self._stream.send_all(data)
@@ -310,16 +321,10 @@ def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> Shar
     return ShareOutcome(item.share, fate, str(error), error, latency)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    """The one reason worth telling: a refusal outranks an ended connection."""
-    leaves: list[Exception] = []
-    _collect(group, leaves)
-    return next((leaf for leaf in leaves if isinstance(leaf, WorkerRefused)), leaves[0])
+def _trace(direction: str, data: bytes | bytearray) -> None:
+    for line in data.splitlines():
+        log.info(direction, line=line.decode("utf-8", "backslashreplace"))
 
 
-def _collect(group: BaseExceptionGroup[Exception], leaves: list[Exception]) -> None:
-    for item in group.exceptions:
-        if isinstance(item, BaseExceptionGroup):
-            _collect(item, leaves)
-        else:
-            leaves.append(item)
+def _without_password(data: bytes) -> bytes:
+    return _PASSWORD.sub(rb'\1"***"', data)

@@ -39,3 +39,5 @@ class PoolSettings:
     extranonce_subscribe: bool = True
     suggest_difficulty: float | None = None
     timeouts: Timeouts = Timeouts()
+    trace: bool = False
+    """Log every line in both directions, passwords replaced."""

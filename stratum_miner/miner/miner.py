@@ -13,10 +13,13 @@ from typing import TypeAlias
 import structlog
 import trio
 
-from stratum_miner.backends.base import Backend
+from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.client.causes import leading_cause
+from stratum_miner.client.connect import PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
+from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import MinerSnapshot, Statistics
@@ -126,9 +129,15 @@ class Miner:
         Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
         """
         self._statistics = Statistics(self._clock())
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
-            nursery.start_soon(self.client.run)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
+                nursery.start_soon(self.client.run)
+        except ExceptionGroup as group:
+            cause = leading_cause(group, BackendError, WorkerRefused, PoolUnreachable)
+            if cause is None:
+                raise
+            raise cause from None
         return self._ending
 
     def stop(self, ending: Ending = Ending.STOPPED) -> None:
@@ -136,6 +145,11 @@ class Miner:
         if not self._stopping.is_set():
             self._ending = ending
             self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether ``stop`` was called or a goal was reached."""
+        return self._stopping.is_set()
 
     async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
         send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)

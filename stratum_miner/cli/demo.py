@@ -1,0 +1,129 @@
+"""``stratum-miner demo``: a whole Bitcoin network on this machine, for a minute.
+
+An embedded node with Bitcoin Core's own validation, our pool on top of it and our miner on real loopback TCP. On
+plain regtest every second hash is a block; so that mining is seen to work, blocks are only submitted when they meet
+the pool's share difficulty.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import structlog
+import trio
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.cli import mining, node_options, options
+from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli.logs import console
+from stratum_miner.cli.quantities import duration_text, hash_rate_text
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.miner import Goals, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.pool.nodes.base import Node
+
+log = structlog.get_logger("stratum_miner")
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+"""Belongs to private key 1: worth nothing, owned by everybody (BIP 173)."""
+DIFFICULTY = 0.002
+"""8.6 million hashes a block: a tenth of a second on a fast machine, two on a slow one."""
+
+
+@dataclass(slots=True)
+class _Result:
+    snapshot: MinerSnapshot
+    height: int
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def demo(
+    *,
+    blocks: Annotated[int, Parameter(name="--blocks", help="How many blocks to mine.")] = 20,
+    difficulty: Annotated[
+        float, Parameter(name="--difficulty", help="Share difficulty, thus work per block.")
+    ] = DIFFICULTY,
+    threads: options.Threads = None,
+    kernel: options.KernelName = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> int:
+    """Mine a fresh regtest chain: embedded node, pool and miner in one process."""
+    options.set_up_logging(debug=debug, quiet=not debug)
+    if blocks <= 0:
+        raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
+    if not 1e-9 <= difficulty <= 1e6:
+        raise UsageError(f"--difficulty: expected a number from 1e-9 to 1e6, got {difficulty}")
+    result = trio.run(_demo, blocks, difficulty, threads, kernel)
+    if json:
+        value = mining.summary(result.snapshot, result.blocks) | {"height": result.height}
+        mining.print_json(value)
+    else:
+        _print_table(result, blocks)
+    return ExitCode.OK if result.height >= blocks else ExitCode.GOAL_MISSED
+
+
+async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str | None) -> _Result:
+    async with node_options.opened("kernel") as node:
+        config = PoolConfig(payout_script=node_options.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
+        async with open_pool(node, config) as pool:
+            with _progress() as progress:
+                task = progress.add_task("mining regtest blocks", total=blocks)
+
+                def on_event(event: MinerEvent) -> None:
+                    if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED and event.share.is_block:
+                        progress.advance(task)
+                        if not console.is_terminal:
+                            log.warning("block", hash=display_hash(event.share.digest))
+
+                miner = Miner(
+                    PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
+                    [options.backend("cpu", threads=threads, kernel=kernel, options=None)],
+                    goals=Goals(blocks=blocks),
+                    retry=False,
+                    weak_blocks=False,
+                    on_event=on_event,
+                )
+                await mining.mine_until_done(miner, quiet=True)
+        return await _result(node, miner)
+
+
+async def _result(node: Node, miner: Miner) -> _Result:
+    """What the node says of its chain, not what the miner believes."""
+    height = (await node.tip()).height
+    chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]
+    return _Result(miner.snapshot(), height, chain)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal or console.is_dumb_terminal,
+        transient=True,
+    )
+
+
+def _print_table(result: _Result, wanted: int) -> None:
+    output = Console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("height", justify="right")
+    table.add_column("block hash", no_wrap=True)
+    for block in result.blocks:
+        table.add_row(str(block["height"]), block["hash"])
+    output.print(table)
+    shares, snapshot = result.snapshot.shares, result.snapshot
+    kernel = snapshot.backends[0].detail
+    lines = (
+        f"{result.height} of {wanted} blocks in the node's chain after {duration_text(snapshot.elapsed)}",
+        f"{hash_rate_text(snapshot.hash_rate)} ({kernel})",
+        f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost",
+    )
+    for line in lines:
+        output.print(line, markup=False, highlight=False)

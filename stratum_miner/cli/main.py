@@ -1,0 +1,75 @@
+"""The ``stratum-miner`` command: its subcommands, and what becomes of the errors they raise."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from stratum_miner import __version__
+from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
+from stratum_miner.cli import bench, demo, logs, mine, pool, secrets, solo
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
+from stratum_miner.client.causes import leading_cause
+
+app = cyclopts.App(
+    name="stratum-miner",
+    version=__version__,
+    help="Mine Bitcoin over Stratum V1, run a pool, try it all on regtest.",
+    help_epilogue=(
+        "Exit codes: 0 done, 1 goal missed, 2 usage, 3 worker refused, 4 pool unreachable, 5 self-test failed."
+    ),
+    version_flags=["--version", "-V"],
+)
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench):
+    app.command(command)
+
+
+_TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (cyclopts.CycloptsError, ExitCode.USAGE),
+    (UsageError, ExitCode.USAGE),
+    (BackendOptionError, ExitCode.USAGE),
+    (PoolUrlError, ExitCode.USAGE),
+    (SelfTestError, ExitCode.SELF_TEST_FAILED),
+    (WorkerRefused, ExitCode.WORKER_REFUSED),
+    (PoolUnreachable, ExitCode.POOL_UNREACHABLE),
+    (CommandFailed, ExitCode.GOAL_MISSED),
+    (BackendError, ExitCode.GOAL_MISSED),
+)
+"""Errors told in one line, the first that matches; anything else is a defect and shows its traceback."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. No traceback for a user's mistake."""
+    try:
+        result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except Exception as error:
+        cause = leading_cause(error, *(kind for kind, _ in _TOLD))
+        if cause is None:
+            raise
+        return _tell(cause)
+    return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _tell(error: Exception) -> int:
+    text = " ".join(str(secrets.redact(str(error))).split())
+    sys.stderr.write(f"stratum-miner: {text}\n")
+    if isinstance(error, CommandFailed):
+        return error.code
+    return next(code for kind, code in _TOLD if isinstance(error, kind))
+
+
+def entry_point() -> None:
+    """The console script."""
+    secrets.hide_command_line()
+    logs.configure()
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130  # as a shell reports SIGINT
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.GOAL_MISSED
+    sys.exit(code)

@@ -1,0 +1,199 @@
+"""A miner run from the command line: signals, event lines, the live status line, the summary.
+
+Shared by the commands that mine. Everything for people goes to stderr, the summary object to stdout.
+"""
+
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+from rich.live import Live
+from rich.text import Text
+
+from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.cli.logs import console
+from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
+from stratum_miner.client import Fate, ShareOutcome
+from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.miner import (
+    ConnectionChanged,
+    Ending,
+    Goals,
+    JobStarted,
+    Miner,
+    MinerEvent,
+    MinerSnapshot,
+)
+
+log = structlog.get_logger("stratum_miner")
+
+STATUS_INTERVAL_S = 30.0
+"""Between status lines where there is no live line."""
+REFRESH_S = 0.5
+
+
+class Reporter:
+    """Turns a miner's events into lines and remembers the blocks for the summary."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.blocks: list[dict[str, Any]] = []
+        self._quiet = quiet
+
+    def __call__(self, event: MinerEvent) -> None:
+        """Take one event."""
+        match event:
+            case ShareOutcome():
+                self._share(event)
+            case JobStarted(job, height, new_block) if not self._quiet:
+                log.info(
+                    "new_block" if new_block else "new_job",
+                    job=job.job_id,
+                    height=height,
+                    difficulty=difficulty_text(job.share_difficulty),
+                    clean=job.clean_jobs,
+                )
+            case ConnectionChanged(state, detail) if not self._quiet and state is not ConnectionState.STOPPED:
+                log.info(state.value, **({"detail": detail} if detail else {}))
+
+    def _share(self, outcome: ShareOutcome) -> None:
+        share = outcome.share
+        accepted = outcome.fate is Fate.ACCEPTED
+        if accepted and share.is_block:
+            height = height_from_coinbase_prefix(share.job.coinbase_prefix)
+            self.blocks.append({"height": height, "hash": display_hash(share.digest)})
+        if accepted and self._quiet:
+            return
+        fields: dict[str, Any] = {"job": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
+        if outcome.latency is not None:
+            fields["latency_ms"] = round(outcome.latency * 1000, 1)
+        if share.is_block:
+            fields["block"] = display_hash(share.digest)
+        if outcome.reason:
+            fields["reason"] = outcome.reason
+        (log.info if accepted else log.warning)(f"share_{outcome.fate.value}", **fields)
+
+
+async def mine_until_done(miner: Miner, *, quiet: bool = False) -> Ending:
+    """Run a miner with signals handled and its status shown; returns why it ended."""
+    ending = Ending.STOPPED
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_handle_signals, miner, nursery.cancel_scope)
+        nursery.start_soon(_show_status, miner, quiet)
+        ending = await miner.run()
+        nursery.cancel_scope.cancel()
+    return ending
+
+
+async def _handle_signals(miner: Miner, everything: trio.CancelScope) -> None:
+    """The first SIGINT or SIGTERM ends gracefully, the second at once."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if miner.is_stopping:
+                everything.cancel()
+                return
+            log.info("stopping", hint="waiting briefly for open replies; once more stops at once")
+            miner.stop()
+
+
+async def _show_status(miner: Miner, quiet: bool) -> None:
+    if console.is_terminal and not console.is_dumb_terminal and not quiet:
+        async with _live_line() as live:
+            while True:
+                live.update(_status_text(miner.snapshot()), refresh=True)
+                await trio.sleep(REFRESH_S)
+    next_at = time.monotonic() + STATUS_INTERVAL_S
+    while True:
+        await trio.sleep(max(0.0, next_at - time.monotonic()))
+        next_at += STATUS_INTERVAL_S
+        log.info("status", **_status_fields(miner.snapshot()))
+
+
+@asynccontextmanager
+async def _live_line() -> AsyncIterator[Live]:
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+        yield live
+
+
+def _status_text(snapshot: MinerSnapshot) -> Text:
+    shares = snapshot.shares
+    rates = " ".join(hash_rate_text(rate) for rate in (snapshot.hash_rate_5s, snapshot.hash_rate_1m))
+    parts = (
+        rates,
+        f"A {shares.accepted} R {shares.rejected} S {shares.stale} L {shares.lost}",
+        f"best {difficulty_text(snapshot.best_share)}/{difficulty_text(snapshot.client.difficulty)}",
+        duration_text(snapshot.elapsed),
+    )
+    return Text(" | ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
+
+
+def _status_fields(snapshot: MinerSnapshot) -> dict[str, Any]:
+    shares = snapshot.shares
+    return {
+        "rate_5s": hash_rate_text(snapshot.hash_rate_5s),
+        "rate_1m": hash_rate_text(snapshot.hash_rate_1m),
+        "rate_15m": hash_rate_text(snapshot.hash_rate_15m),
+        "accepted": shares.accepted,
+        "rejected": shares.rejected,
+        "stale": shares.stale,
+        "lost": shares.lost,
+        "best": difficulty_text(snapshot.best_share),
+        "difficulty": difficulty_text(snapshot.client.difficulty),
+    }
+
+
+def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The object that --json prints; hash_rate in H/s, elapsed_s in seconds."""
+    shares = snapshot.shares
+    kernels = [backend.kernel or backend.detail for backend in snapshot.backends]
+    return {
+        "height": snapshot.height,
+        "blocks": blocks,
+        "shares": {
+            "accepted": shares.accepted,
+            "rejected": shares.rejected,
+            "stale": shares.stale,
+            "lost": shares.lost,
+        },
+        "hash_rate": snapshot.hash_rate,
+        "kernel": ", ".join(kernels),
+        "elapsed_s": round(snapshot.elapsed, 3),
+        "pool": str(snapshot.client.url),
+    }
+
+
+def print_summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], *, as_json: bool) -> None:
+    """The last word: one JSON object on stdout, or a few lines on stderr."""
+    if as_json:
+        print_json(summary(snapshot, blocks))
+        return
+    shares = snapshot.shares
+    lines = [
+        f"{duration_text(snapshot.elapsed)} at {hash_rate_text(snapshot.hash_rate)} on {snapshot.client.url}",
+        f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
+        f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
+    ]
+    lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
+    if snapshot.hardware_errors:
+        lines.append(f"hardware errors: {snapshot.hardware_errors}")
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """One object on one line of stdout."""
+    print(msgspec.json.encode(value).decode(), flush=True)
+
+
+def exit_code(ending: Ending, goals: Goals) -> ExitCode:
+    """A time limit is a failure only when something else was the goal."""
+    missed = ending is Ending.TIME_LIMIT and (goals.shares is not None or goals.blocks is not None)
+    return ExitCode.GOAL_MISSED if missed else ExitCode.OK

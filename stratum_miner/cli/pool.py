@@ -1,0 +1,182 @@
+"""``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
+
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import structlog
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.cli import node_options, options
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.quantities import difficulty_text, hash_rate_text
+from stratum_miner.pool import Pool, PoolConfig, events, open_pool
+from stratum_miner.pool.nodes.base import Node
+from stratum_miner.pool.vardiff import VardiffConfig
+
+log = structlog.get_logger("stratum_miner")
+
+STATUS_INTERVAL_S = 30.0
+REGTEST_DIFFICULTY = 0.001
+"""4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
+
+Difficulty = Annotated[float, Parameter(name="--difficulty", help="Share difficulty of a new session.")]
+Vardiff = Annotated[
+    float | None,
+    Parameter(
+        name="--vardiff", help="Adjust the difficulty so that a share comes every S seconds; 0 or absent: do not."
+    ),
+]
+MinimumDifficulty = Annotated[
+    float | None, Parameter(name="--min-difficulty", help="Never set a lower one.", negative=())
+]
+MaximumDifficulty = Annotated[
+    float | None, Parameter(name="--max-difficulty", help="Never set a higher one.", negative=())
+]
+
+
+def pool(
+    *,
+    address: options.PayoutAddress,
+    listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT to listen on.")] = "127.0.0.1:3333",
+    node: options.NodeSpec = "kernel",
+    node_cookie: options.NodeCookie = None,
+    node_password_file: options.NodePasswordFile = None,
+    data_dir: options.DataDirectory = None,
+    difficulty: Difficulty = REGTEST_DIFFICULTY,
+    vardiff: Vardiff = None,
+    min_difficulty: MinimumDifficulty = None,
+    max_difficulty: MaximumDifficulty = None,
+    debug: options.Debug = False,
+    quiet: options.Quiet = False,
+    log_format: options.LogFormat = "plain",
+) -> int:
+    """Run a Stratum pool until stopped."""
+    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    host, port = parse_listen(listen)
+
+    async def run() -> None:
+        async with node_options.opened(
+            node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
+        ) as opened:
+            config = pool_config(
+                opened,
+                address,
+                host=host,
+                port=port,
+                difficulty=difficulty,
+                vardiff=vardiff,
+                low=min_difficulty,
+                high=max_difficulty,
+            )
+            async with running_pool(opened, config) as running:
+                await _until_stopped(running)
+
+    trio.run(run)
+    return ExitCode.OK
+
+
+def pool_config(
+    node: Node,
+    address: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    difficulty: float,
+    vardiff: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> PoolConfig:
+    """A checked configuration. UsageError repeats what PoolConfig objects to."""
+    script = node_options.payout_script(address, node)
+    optional: dict[str, Any] = {} if high is None else {"maximum_difficulty": high}
+    try:
+        if vardiff:
+            optional["vardiff"] = VardiffConfig(target_seconds=vardiff)
+        return PoolConfig(
+            payout_script=script, host=host, port=port, difficulty=difficulty, minimum_difficulty=low, **optional
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """HOST:PORT, :PORT or PORT; an IPv6 host in brackets. UsageError otherwise."""
+    match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
+    if match is None or int(match[2]) > 65535:
+        raise UsageError(f"--listen: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
+    return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+@asynccontextmanager
+async def running_pool(node: Node, config: PoolConfig) -> AsyncIterator[Pool]:
+    """A pool that serves while the block runs. CommandFailed when it cannot listen."""
+    try:
+        listeners = await trio.open_tcp_listeners(config.port, host=config.host)
+    except OSError as error:
+        where = f"{config.host}:{config.port}"
+        raise CommandFailed(f"cannot listen on {where}: {error.strerror or error}") from None
+    async with open_pool(node, config, listeners=listeners) as pool:
+        yield pool
+
+
+async def log_events(pool: Pool) -> None:
+    """One line per event, until cancelled."""
+    async for event in pool.watch():
+        log_event(event)
+
+
+def log_event(event: events.PoolEvent) -> None:
+    """One line for one event of a pool."""
+    match event:
+        case events.BlockFound():
+            told = log.info if event.accepted else log.warning
+            told(
+                "block_found", height=event.height, hash=event.hash, worker=event.worker_name, result=event.explanation
+            )
+        case events.ShareAccepted():
+            log.info("share_accepted", worker=event.worker_name, difficulty=difficulty_text(event.share_difficulty))
+        case events.ShareRejected():
+            log.info("share_rejected", worker=event.worker_name, reason=event.message)
+        case events.ClientConnected(session, address):
+            log.info("client_connected", session=session, address=address)
+        case events.ClientLeft(session, address, reason):
+            log.info("client_left", session=session, address=address, reason=reason)
+        case events.WorkerAuthorized(session, worker_name, user_agent):
+            log.info("worker_authorized", session=session, worker=worker_name, user_agent=user_agent)
+        case events.DifficultyChanged(session, difficulty):
+            log.info("difficulty_changed", session=session, difficulty=difficulty_text(difficulty))
+        case events.JobPublished(job_id, height, clean, sessions):
+            log.info("job_published", job=job_id, height=height, clean=clean, sessions=sessions)
+        case events.NodeFailed(error):
+            log.warning("node_failed", error=error)
+        case events.NodeRecovered():
+            log.info("node_recovered")
+
+
+async def _until_stopped(pool: Pool) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log_events, pool)
+        nursery.start_soon(_log_status, pool)
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            log.info("listening", addresses=", ".join(pool.addresses))
+            await anext(signals)
+        log.info("stopping")
+        nursery.cancel_scope.cancel()
+
+
+async def _log_status(pool: Pool) -> None:
+    while True:
+        await trio.sleep(STATUS_INTERVAL_S)
+        snapshot = pool.snapshot()
+        log.info(
+            "status",
+            height=snapshot.height,
+            miners=len(snapshot.sessions),
+            rate=hash_rate_text(snapshot.hash_rate),
+            accepted=snapshot.accepted,
+            blocks=len(snapshot.blocks),
+        )

@@ -1,0 +1,109 @@
+"""Passwords: where they may come from, and keeping them out of the process list and of every log line."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import setproctitle
+
+from stratum_miner.cli.exit_codes import UsageError
+
+HIDDEN = "***"
+SHORTEST_REDACTED = 4
+"""Shorter passwords ("x") are conventions, not secrets; replacing them everywhere would garble the log."""
+MAX_FILE_SIZE = 4096
+
+_PASSWORD_OPTIONS = ("-p", "--pass", "--password")
+_USERPASS_OPTIONS = ("-O", "--userpass")
+_URL_OPTIONS = ("--node",)
+
+_secrets: set[str] = set()
+
+
+def register(secret: str) -> str:
+    """Never show this text again; returns it."""
+    if len(secret) >= SHORTEST_REDACTED:
+        _secrets.add(secret)
+    return secret
+
+
+def redact(value: Any) -> Any:
+    """The same value without any registered secret, for whatever is about to be shown."""
+    if isinstance(value, str):
+        for secret in _secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, dict):
+        return {key: redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def redact_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A structlog processor: the one place where log lines lose their secrets."""
+    return {key: redact(value) for key, value in event.items()}
+
+
+def read_secret_file(path: Path, what: str) -> str:
+    """The first line of a file. UsageError when it cannot be read or holds nothing."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_SIZE + 1)
+    except OSError as error:
+        raise UsageError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
+    if len(content) > MAX_FILE_SIZE:
+        raise UsageError(f"{what}: expected a file of at most {MAX_FILE_SIZE} bytes, {str(path)!r} is larger")
+    line = content.decode("utf-8", "replace").splitlines()[:1]
+    if not line or not line[0].strip():
+        raise UsageError(f"{what}: expected a password in the first line of {str(path)!r}, got none")
+    return register(line[0].strip())
+
+
+def hide_command_line() -> None:
+    """Overwrite this process's arguments, so that ps and its kin show no password."""
+    shown = hidden_arguments(sys.argv[1:])
+    if shown != sys.argv[1:]:
+        setproctitle.setproctitle(" ".join(["stratum-miner", *map(shlex.quote, shown)]))
+
+
+def hidden_arguments(arguments: list[str]) -> list[str]:
+    """The arguments with the value of each password option replaced, in every spelling the parser takes."""
+    shown: list[str] = []
+    hide_next: str | None = None
+    for argument in arguments:
+        if hide_next is not None:
+            shown.append(_hide(hide_next, argument))
+            hide_next = None
+            continue
+        name, equals, value = argument.partition("=")
+        if name in (*_PASSWORD_OPTIONS, *_USERPASS_OPTIONS, *_URL_OPTIONS):
+            if equals:
+                shown.append(f"{name}={_hide(name, value)}")
+            else:
+                shown.append(argument)
+                hide_next = name
+        elif argument[:2] in ("-p", "-O") and len(argument) > 2:
+            shown.append(argument[:2] + _hide(argument[:2], argument[2:]))
+        else:
+            shown.append(argument)
+    return shown
+
+
+def _hide(option: str, value: str) -> str:
+    if option in _USERPASS_OPTIONS:
+        user, colon, _ = value.partition(":")
+        return user + colon + HIDDEN if colon else HIDDEN
+    if option in _URL_OPTIONS:
+        scheme, separator, rest = value.partition("://")
+        credentials, at, host = rest.rpartition("@")
+        return f"{scheme}{separator}{HIDDEN}{at}{host}" if credentials else value
+    return HIDDEN
+
+
+def from_environment(name: str) -> str | None:
+    """A secret from the environment, or None when it is not set or empty."""
+    value = os.environ.get(name, "")
+    return register(value) if value else None

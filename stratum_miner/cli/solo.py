@@ -1,0 +1,63 @@
+"""``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
+
+import trio
+
+from stratum_miner.cli import mining, node_options, options
+from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, log_event, pool_config, running_pool
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Ending, Miner
+from stratum_miner.pool import Pool, events
+
+
+def solo(
+    *,
+    address: options.PayoutAddress,
+    node: options.NodeSpec,
+    node_cookie: options.NodeCookie = None,
+    node_password_file: options.NodePasswordFile = None,
+    data_dir: options.DataDirectory = None,
+    difficulty: Difficulty = REGTEST_DIFFICULTY,
+    threads: options.Threads = None,
+    backend: options.BackendName = "cpu",
+    kernel: options.KernelName = None,
+    backend_option: options.BackendOptions = None,
+    until_shares: options.UntilShares = None,
+    until_blocks: options.UntilBlocks = None,
+    time_limit: options.TimeLimit = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+    quiet: options.Quiet = False,
+    log_format: options.LogFormat = "plain",
+) -> int:
+    """Mine on your own node, without a pool."""
+    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    goals = options.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
+    searcher = options.backend(backend, threads=threads, kernel=kernel, options=backend_option)
+    ending = Ending.STOPPED
+
+    async def run() -> None:
+        nonlocal ending
+        async with node_options.opened(
+            node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
+        ) as opened:
+            config = pool_config(opened, address, difficulty=difficulty)
+            async with running_pool(opened, config) as pool, trio.open_nursery() as nursery:
+                nursery.start_soon(_log_blocks, pool)
+                reporter = mining.Reporter(quiet=quiet)
+                settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
+                miner = Miner(settings, [searcher], goals=goals, on_event=reporter)
+                try:
+                    ending = await mining.mine_until_done(miner, quiet=quiet)
+                finally:
+                    mining.print_summary(miner.snapshot(), reporter.blocks, as_json=json)
+                nursery.cancel_scope.cancel()
+
+    trio.run(run)
+    return mining.exit_code(ending, goals)
+
+
+async def _log_blocks(pool: Pool) -> None:
+    """What the node says of each block; the miner's own lines tell the rest."""
+    async for event in pool.watch():
+        if isinstance(event, events.BlockFound | events.NodeFailed | events.NodeRecovered):
+            log_event(event)
