@@ -3,7 +3,9 @@
 import random
 import re
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import trio
@@ -59,6 +61,10 @@ class PoolUrl:
         if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):
             raise PoolUrlError(f"pool URL: expected a host name or address, got {host!r}")
         return cls(host, port)
+
+
+Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]
+"""Opens a stream to a pool within so many seconds; ``dial``, or a test's own."""
 
 
 async def dial(url: PoolUrl, deadline: float) -> trio.SocketStream:

@@ -6,7 +6,7 @@ switch. It must not block or raise.
 
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from stratum_miner.client.connect import Backoff, PoolUnreachable, PoolUrl, dial
+from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl, dial
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.session import (
     ConfigureNotTolerated,
@@ -100,14 +100,14 @@ class PoolClient:
         retry: bool = True,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        connect: Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]] | None = None,
+        connect: Connector = dial,
     ) -> None:
         self.settings = settings
         self._listener = listener
         self._retry = retry
         self._clock = clock
         self._backoff = Backoff(rng or random.Random())
-        self._connect = connect or dial
+        self._connect = connect
         self._session: Session | None = None
         self._session_number = 0
         self._resumable: Resumable | None = None

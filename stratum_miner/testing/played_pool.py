@@ -1,0 +1,90 @@
+"""A pool of a few lines that a test plays by hand: one method per thing a pool says, no state of its own.
+
+For tests of clients and miners, on memory streams or real sockets. It shares no code with ``stratum_miner.pool``.
+"""
+
+import json
+from typing import Any
+
+import trio
+
+REGTEST_JOB: tuple[Any, ...] = (
+    "1",
+    "9df53442fbb2527337028ab3c051bedf4b27f3d62b340f5f130d26b351bc3768",
+    "02000000010000000000000000000000000000000000000000000000000000000000000000ffffffff1c028d0008",
+    "0f2f7374726174756d5f6d696e65722fffffffff02a078072a01000000160014751e76e8199196d454941c45d1b3a323f1433bd6"
+    "0000000000000000266a24aa21a9ed4577a0b09a782f522ed8c7f7fd642a0e8029702737e443fd9b4e892fb5210c7200000000",
+    [
+        "d5a882a506f3c19df6ecf732e27fc24ebe7161df91fb627a01e222e5d552faf6",
+        "42c330f1e80e35c1717656694f5ac0d31536a4ae830710bb02f218bc0d89ab14",
+        "1154d693e5f480d9f537d8d5ce486d5930ae2f02fbc2bbec39a40a1e5e174978",
+    ],
+    "20000000",
+    "207fffff",
+    "6b0424dc",
+    True,
+)
+"""A job whose block a regtest node accepted: height 141, four transactions; every second hash solves it."""
+
+
+class PlayedPool:
+    """The pool's end of one connection."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self._buffer = b""
+
+    async def request(self, method: str | None = None) -> dict[str, Any]:
+        """The client's next line. AssertionError when it is of another method or the client has gone."""
+        while b"\n" not in self._buffer:
+            data = await self.stream.receive_some(65536)
+            if not data:
+                raise AssertionError(f"expected {method or 'a request'}, the client closed the connection")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        value: dict[str, Any] = json.loads(line)
+        if method is not None and value.get("method") != method:
+            raise AssertionError(f"expected {method}, got {value}")
+        return value
+
+    async def send(self, *messages: dict[str, Any]) -> None:
+        """Send messages as lines, in one piece."""
+        await self.stream.send_all(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
+
+    async def reply(self, request: dict[str, Any], result: Any, error: Any = None) -> None:
+        """Answer a request."""
+        await self.send({"id": request["id"], "result": result, "error": error})
+
+    async def notify(self, job_id: str = "1", *, previous: str | None = None, clean: bool = True) -> None:
+        """Announce the regtest job of stratum.md V10; ``previous`` is a prevhash as on the wire."""
+        params: list[Any] = list(REGTEST_JOB)
+        params[0], params[8] = job_id, clean
+        if previous is not None:
+            params[1] = previous
+        await self.send({"id": None, "method": "mining.notify", "params": params})
+
+    async def say(self, method: str, *params: Any) -> None:
+        """Send a notification."""
+        await self.send({"id": None, "method": method, "params": list(params)})
+
+    async def accept(
+        self,
+        *,
+        extranonce1: str = "a1b2c3d4",
+        session: str = "s1",
+        mask: str | None = "1fffe000",
+        xnsub: bool = True,
+        difficulty: float = 1e-9,
+    ) -> dict[str, Any]:
+        """Play the whole handshake; returns the subscribe request."""
+        if mask is not None:
+            configure = await self.request("mining.configure")
+            await self.reply(configure, {"version-rolling": True, "version-rolling.mask": mask})
+        subscribe = await self.request("mining.subscribe")
+        await self.reply(subscribe, [[["mining.notify", session]], extranonce1, 4])
+        authorize = await self.request("mining.authorize")
+        await self.say("mining.set_difficulty", difficulty)
+        await self.reply(authorize, True)
+        if xnsub:
+            await self.reply(await self.request("mining.extranonce.subscribe"), True)
+        return subscribe

@@ -1,0 +1,141 @@
+"""A client whose pool the test plays by hand, on memory streams and a mock clock."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.client import PoolClient, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.space import SearchSpace
+
+
+class Recorder:
+    """A listener that keeps everything."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.outcomes: list[ShareOutcome] = []
+        self.lost_work: list[str] = []
+        self.states: list[ConnectionState] = []
+        self.messages: list[str] = []
+        self.changed = trio.Event()
+
+    def _change(self) -> None:
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def job_arrived(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._change()
+
+    def work_lost(self, reason: str) -> None:
+        self.lost_work.append(reason)
+        self._change()
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        self.outcomes.append(outcome)
+        self._change()
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        self.states.append(state)
+        self._change()
+
+    def message_shown(self, text: str) -> None:
+        self.messages.append(text)
+        self._change()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition over what was recorded; fails after a day of mock time."""
+        with trio.fail_after(86400):
+            while not condition():
+                await self.changed.wait()
+
+    @property
+    def fates(self) -> list[str]:
+        return [outcome.fate.value for outcome in self.outcomes]
+
+
+class Lab:
+    """A client under test, its recorder, and the connections that it opens."""
+
+    def __init__(
+        self, client: PoolClient, recorder: Recorder, connections: trio.MemoryReceiveChannel[PlayedPool]
+    ) -> None:
+        self.client = client
+        self.recorder = recorder
+        self._connections = connections
+        self.ended = trio.Event()
+        self.error: BaseException | None = None
+
+    async def connection(self) -> PlayedPool:
+        """The next connection that the client opens."""
+        with trio.fail_after(86400):
+            return await self._connections.receive()
+
+    def shares(self, job: Job, count: int) -> list[Share]:
+        """Real shares of a job, found by trying nonces: on regtest every second hash is one."""
+        return find_shares(job, count)
+
+    async def run(self) -> None:
+        try:
+            await self.client.run()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+def find_shares(job: Job, count: int) -> list[Share]:
+    space = SearchSpace()
+    space.set_job(job)
+    unit = space.next_unit(job.received_at)
+    assert unit is not None
+    found: list[Share] = []
+    nonce = 0
+    while len(found) < count:
+        verdict = verify(NonceFound(unit, nonce, unit.version))
+        if isinstance(verdict, Share):
+            found.append(verdict)
+        nonce += 1
+    return found
+
+
+LabFactory = Callable[..., AbstractAsyncContextManager[Lab]]
+
+
+@pytest.fixture
+def lab() -> LabFactory:
+    @asynccontextmanager
+    async def make(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
+        send, receive = trio.open_memory_channel[PlayedPool](16)
+
+        async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+            ours, theirs = trio.testing.memory_stream_pair()
+            await send.send(PlayedPool(theirs))
+            return ours
+
+        recorder = Recorder()
+        client = PoolClient(
+            PoolSettings(
+                **{"url": PoolUrl("pool.example", 3333), "worker_name": "worker", "password": "hunter2", **settings}
+            ),
+            recorder,
+            retry=retry,
+            clock=trio.current_time,
+            rng=random.Random(1),
+            connect=connect,
+        )
+        made = Lab(client, recorder, receive)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.run)
+            yield made
+            nursery.cancel_scope.cancel()
+
+    return make

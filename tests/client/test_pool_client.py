@@ -1,0 +1,338 @@
+import itertools
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from stratum_miner.client import Fate, PoolUnreachable, PoolUrl, WorkerRefused
+from stratum_miner.client.pool_client import ConnectionState
+
+OTHER_TIP = "00" * 28 + "12345678"
+
+
+async def test_handshake_in_order_and_first_job(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        configure = await pool.request("mining.configure")
+        assert configure["params"][1]["version-rolling.mask"] == "1fffe000"
+        await pool.reply(configure, {"version-rolling": True, "version-rolling.mask": "ffffffff"})
+        subscribe = await pool.request("mining.subscribe")
+        assert subscribe["params"][0].startswith("stratum_miner/")
+        assert len(subscribe["params"]) == 1
+        await pool.reply(subscribe, [[["mining.notify", "s1"]], "a1b2c3d4", 4])
+        authorize = await pool.request("mining.authorize")
+        assert authorize["params"] == ["worker", "hunter2"]
+        await pool.reply(authorize, True)
+        await pool.say("mining.set_difficulty", 0.5)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        job = it.recorder.jobs[0]
+        assert (job.share_difficulty, job.extranonce1.hex(), job.extranonce2_size) == (0.5, "a1b2c3d4", 4)
+        assert job.version_mask == 0x1FFFE000, "cut to what we asked for"
+        assert it.client.snapshot().state is ConnectionState.MINING
+
+
+async def test_jobs_before_authorize_are_mined_and_shares_held_back(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool = await it.connection()
+        await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
+        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        [share] = it.shares(it.recorder.jobs[0], 1)
+        it.client.submit(share)
+        authorize = await pool.request("mining.authorize")
+        await pool.reply(authorize, True)
+        submit = await pool.request("mining.submit")
+        assert len(submit["params"]) == 5, "five parameters without version rolling"
+        await pool.reply(submit, True)
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert it.recorder.fates == ["accepted"]
+
+
+async def test_unanswered_configure_is_abandoned_and_not_repeated(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.request("mining.configure")
+        started = trio.current_time()
+        await pool.request("mining.subscribe")
+        assert trio.current_time() - started == pytest.approx(5)
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.request("mining.subscribe")
+
+
+async def test_hang_up_on_configure_reconnects_at_once_without(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.request("mining.configure")
+        before = trio.current_time()
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.request("mining.subscribe")
+        assert trio.current_time() == before
+
+
+async def test_hang_up_on_extranonce_subscribe_reconnects_without(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept(xnsub=False)
+        await pool.request("mining.extranonce.subscribe")
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.accept(xnsub=False)
+        await again.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        it.client.submit(it.shares(it.recorder.jobs[-1], 1)[0])
+        await again.request("mining.submit")  # nothing asked in between
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "fate"),
+    [
+        (True, None, Fate.ACCEPTED),
+        (None, [21, "job not found", None], Fate.STALE),
+        (False, "Stale", Fate.STALE),
+        (None, [22, "duplicate share"], Fate.REJECTED),
+        (False, {"code": 23, "message": "low difficulty share"}, Fate.REJECTED),
+        (False, None, Fate.REJECTED),
+        (None, None, Fate.REJECTED),
+        ("true", None, Fate.REJECTED),
+    ],
+)
+async def test_each_reply_becomes_one_fate(
+    lab: Any, autojump_clock: MockClock, result: Any, error: Any, fate: Fate
+) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        submit = await pool.request("mining.submit")
+        assert len(submit["params"]) == 6, "six parameters once version rolling is granted"
+        await pool.reply(submit, result, error)
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert [outcome.fate for outcome in it.recorder.outcomes] == [fate]
+
+
+async def test_replies_are_paired_by_id_and_strays_are_counted(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        first, second = it.shares(it.recorder.jobs[0], 2)
+        it.client.submit(first)
+        it.client.submit(second)
+        one, two = await pool.request("mining.submit"), await pool.request("mining.submit")
+        await pool.send({"id": 4711, "result": True, "error": None})
+        await pool.reply(two, True)
+        await pool.reply(one, None, [23, "low difficulty share", None])
+        await pool.reply(one, True)
+        await pool.say("client.show_message", "hello\x1b[31m")
+        await it.recorder.until(lambda: it.recorder.messages)
+        assert [(outcome.share, outcome.fate) for outcome in it.recorder.outcomes] == [
+            (second, Fate.ACCEPTED),
+            (first, Fate.REJECTED),
+        ]
+        assert it.client.snapshot().unpaired_replies == 2
+        assert "\x1b" not in it.recorder.messages[0]
+
+
+async def test_resumed_session_resubmits_and_a_duplicate_then_counts_as_accepted(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab(extranonce_subscribe=False) as it:
+        pool = await it.connection()
+        await pool.accept(session="s1", xnsub=False)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        first, second, third = it.shares(it.recorder.jobs[0], 3)
+        it.client.submit(first)
+        it.client.submit(second)
+        await pool.request("mining.submit")
+        await pool.stream.aclose()
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        it.client.submit(third)  # found while there was no connection
+        again = await it.connection()
+        subscribe = await again.accept(session="s2", xnsub=False)
+        assert subscribe["params"][1] == "s1"
+        for answer in ([22, "duplicate share", None], None, None):
+            submit = await again.request("mining.submit")
+            await again.reply(submit, answer is None, answer)
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        assert it.recorder.fates == ["accepted"] * 3
+
+
+async def test_session_that_is_not_resumed_loses_its_open_shares(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept(extranonce1="a1b2c3d4")
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        first, late = it.shares(it.recorder.jobs[0], 2)
+        it.client.submit(first)
+        await pool.request("mining.submit")
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.accept(extranonce1="ffffffff")
+        await again.notify()
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        it.client.submit(late)  # of the old session: must not go to the new one
+        assert it.recorder.fates == ["lost", "lost"]
+        assert it.recorder.jobs[0].session != it.recorder.jobs[1].session
+        assert it.recorder.lost_work, "the search was stopped while there was no session"
+
+
+async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify("1")
+        await it.recorder.until(lambda: it.recorder.jobs)
+        share = it.shares(it.recorder.jobs[0], 1)[0]
+        await pool.notify("2", previous=OTHER_TIP, clean=False)
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        assert share.is_block
+        it.client.submit(share)
+        submit = await pool.request("mining.submit")
+        await pool.reply(submit, None, [21, "job not found", None])
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert it.recorder.fates == ["stale"]
+
+
+async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        before = trio.current_time()
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        assert 60 <= trio.current_time() - before <= 62
+        again = await it.connection()
+        await again.accept(extranonce1="bbbbbbbb")
+        before = trio.current_time()
+        await it.recorder.until(lambda: len(it.recorder.lost_work) == 2)
+        assert 180 <= trio.current_time() - before <= 182
+        assert it.recorder.fates == ["lost"]
+
+
+async def test_no_reply_to_subscribe_means_another_try(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0) as it:
+        pool = await it.connection()
+        await pool.request("mining.subscribe")
+        again = await it.connection()
+        assert trio.current_time() >= 30
+        await again.request("mining.subscribe")
+
+
+async def test_refused_worker_ends_the_client(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0) as it:
+        pool = await it.connection()
+        await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
+        await pool.reply(await pool.request("mining.authorize"), False, [24, "unauthorized worker", None])
+        await it.ended.wait()
+        assert isinstance(it.error, WorkerRefused)
+        assert "worker" in str(it.error)
+        assert "hunter2" not in str(it.error)
+
+
+async def test_without_retry_the_first_failure_is_told(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(retry=False, version_mask=0) as it:
+        pool = await it.connection()
+        await pool.stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await it.ended.wait()
+        assert isinstance(it.error, PoolUnreachable)
+        assert "HTTP" in str(it.error)
+
+
+async def test_reconnect_to_the_same_host_is_followed_once(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        before = trio.current_time()
+        await pool.say("client.reconnect", "pool.example", "4444", 7)
+        again = await it.connection()
+        assert trio.current_time() - before >= 7
+        assert ConnectionState.CONNECTING in it.recorder.states
+        await again.accept()
+
+
+async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.say("client.reconnect", "evil.example", 4444, 0)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        assert it.client.snapshot().connects == 1
+
+
+async def test_ten_refusals_in_a_row_start_a_fresh_session(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        for share in it.shares(it.recorder.jobs[0], 10):
+            it.client.submit(share)
+            await pool.reply(await pool.request("mining.submit"), None, [23, "low difficulty share", None])
+        await it.connection()
+        assert it.recorder.fates == ["rejected"] * 10
+
+
+async def test_pauses_grow_while_the_pool_is_useless(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0) as it:
+        times = []
+        for _ in range(12):
+            pool = await it.connection()
+            times.append(trio.current_time())
+            await pool.stream.aclose()
+        pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert max(pauses) <= 60
+        assert max(pauses[6:]) > max(pauses[:2])
+        assert min(pauses) >= 0.5
+
+
+async def test_stopping_settles_what_is_open(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        await pool.request("mining.submit")
+    assert it.recorder.fates == ["lost"]
+    assert it.client.snapshot().unanswered == 0
+
+
+@pytest.mark.parametrize("text", ["stratum+tcp://h:3333", "h:3333", "tcp://h:3333/"])
+def test_urls_that_work(text: str) -> None:
+    assert PoolUrl.parse(text) == PoolUrl("h", 3333)
+
+
+@pytest.mark.parametrize(
+    ("text", "needle"),
+    [
+        ("stratum+tcp://h", "port"),
+        ("http://h:3333", "scheme"),
+        ("stratum+tcp://u:secret@h:3333", "-u and -p"),
+        ("stratum+tcp://h:99999", "expected"),
+        ("stratum+tcp://:3333", "no host"),
+        ("stratum+tcp://h:3333/path", "after the port"),
+        ("", "no host"),
+    ],
+)
+def test_urls_that_do_not(text: str, needle: str) -> None:
+    with pytest.raises(ValueError, match=needle) as info:
+        PoolUrl.parse(text)
+    assert "secret" not in str(info.value)
+
+
+def test_ipv6_url_prints_as_it_parses() -> None:
+    url = PoolUrl.parse("stratum+tcp://[::1]:3333")
+    assert (url.host, PoolUrl.parse(str(url))) == ("::1", url)

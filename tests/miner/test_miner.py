@@ -1,0 +1,240 @@
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.miner import Ending, Goals, HardwareError, Miner, MinerEvent
+from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.work import NonceFound, Share, WorkUnit, verify
+
+
+class ScriptedBackend(Backend):
+    """Reports what the test tells it to."""
+
+    name = "scripted"
+    exhaustive = False
+
+    def __init__(self) -> None:
+        self.source: WorkSource | None = None
+        self.found: trio.MemorySendChannel[NonceFound] | None = None
+        self.changes: list[bool] = []
+        self.running = trio.Event()
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "ScriptedBackend":
+        return cls()
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        self.source, self.found = source, found
+        unregister = source.on_change(self.changes.append)
+        self.running.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            unregister()
+
+    def statistics(self) -> BackendStatistics:
+        return BackendStatistics(self.name, "scripted", (DeviceStatistics("s0", 1000, 0),))
+
+    def unit(self) -> WorkUnit:
+        assert self.source is not None
+        unit = self.source.next_unit()
+        assert unit is not None
+        return unit
+
+    async def report(self, unit: WorkUnit, nonce: int) -> None:
+        assert self.found is not None
+        await self.found.send(NonceFound(unit, nonce, unit.version, "s0"))
+
+    async def report_where(self, unit: WorkUnit, wanted: Callable[[Share], bool], *, count: int = 1) -> list[Share]:
+        """Report the first real solutions that fit."""
+        shares: list[Share] = []
+        nonce = 0
+        while len(shares) < count:
+            verdict = verify(NonceFound(unit, nonce, unit.version, "s0"))
+            if isinstance(verdict, Share) and wanted(verdict):
+                shares.append(verdict)
+                await self.report(unit, nonce)
+            nonce += 1
+        return shares
+
+
+class Bench:
+    def __init__(self, miner: Miner, backend: ScriptedBackend, pool: PlayedPool, events: list[MinerEvent]) -> None:
+        self.miner = miner
+        self.backend = backend
+        self.pool = pool
+        self.events = events
+        self.ending: Ending | None = None
+        self.ended = trio.Event()
+        self.error: Exception | None = None
+
+    async def run(self) -> None:
+        try:
+            self.ending = await self.miner.run()
+        except (WorkerRefused, BackendError) as error:
+            self.error = error
+        self.ended.set()
+
+    async def answer(self, result: Any = True, error: Any = None) -> None:
+        await self.pool.reply(await self.pool.request("mining.submit"), result, error)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def settled(self) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+
+
+BenchFactory = Callable[..., AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture
+def bench() -> BenchFactory:
+    @asynccontextmanager
+    async def make(*, difficulty: float = 1e-9, handshake: bool = True, **options: Any) -> AsyncIterator[Bench]:
+        ours, theirs = trio.testing.memory_stream_pair()
+        streams = [ours]
+
+        async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+            return streams.pop()
+
+        events: list[MinerEvent] = []
+        backend = ScriptedBackend()
+        settings = PoolSettings(
+            url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False
+        )
+        miner = Miner(settings, [backend], on_event=events.append, clock=trio.current_time, connect=connect, **options)
+        made = Bench(miner, backend, PlayedPool(theirs), events)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.run)
+            if handshake:
+                await made.pool.accept(mask=None, xnsub=False, difficulty=difficulty)
+                await made.pool.notify()
+                await made.settled()
+            yield made
+            nursery.cancel_scope.cancel()
+
+    return make
+
+
+async def test_shares_goal_is_reached_and_counted_once(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench(goals=Goals(shares=2)) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=2)
+        await it.answer()
+        assert not it.ended.is_set()
+        await it.answer()
+        await it.ended.wait()
+        assert it.ending is Ending.SHARES_REACHED
+        snapshot = it.miner.snapshot()
+        assert (snapshot.found, snapshot.shares.accepted, snapshot.shares.total) == (2, 2, 2)
+        assert snapshot.best_share > 0
+
+
+async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench() as it:
+        unit = it.backend.unit()
+        [share] = await it.backend.report_where(unit, lambda share: share.meets_share_target)
+        await it.answer()
+        await it.backend.report(unit, share.nonce)
+        wrong = next(n for n in range(100) if not isinstance(verify(NonceFound(unit, n, unit.version)), Share))
+        await it.backend.report(unit, wrong)
+        await it.settled()
+        assert [event.device for event in it.events if isinstance(event, HardwareError)] == ["s0", "s0"]
+        assert it.miner.snapshot().hardware_errors == 2
+        assert it.miner.snapshot().found == 1
+
+
+async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench(difficulty=1.0) as it:
+        unit = it.backend.unit()
+        assert unit.target == unit.job.network_target
+        await it.backend.report_where(unit, lambda share: not share.meets_share_target, count=3)
+        await it.answer()
+        assert it.miner.snapshot().found == 1
+        assert it.miner.snapshot().below_target == 2
+        assert it.miner.snapshot().blocks_accepted == 1
+        narrowed = it.backend.unit()
+        assert narrowed.target == narrowed.job.share_target
+        await it.pool.notify("2", previous="00" * 28 + "12345678")
+        await it.settled()
+        assert it.backend.unit().target == unit.job.network_target
+
+
+async def test_pool_that_refuses_a_weak_block_gets_no_more(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench(difficulty=1.0) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
+        await it.answer(None, [23, "Difficulty too low", ""])
+        await it.pool.notify("2", previous="00" * 28 + "12345678")
+        await it.settled()
+        unit = it.backend.unit()
+        assert unit.target == unit.job.share_target
+
+
+async def test_without_weak_blocks_only_full_shares_are_searched(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(difficulty=1.0, weak_blocks=False) as it:
+        unit = it.backend.unit()
+        assert unit.target == unit.job.share_target
+
+
+async def test_time_limit_waits_for_open_replies_but_not_for_long(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(goals=Goals(time_limit=10)) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
+        await it.pool.request("mining.submit")
+        await it.ended.wait()
+        assert it.ending is Ending.TIME_LIMIT
+        assert 12 <= trio.current_time() <= 13
+        assert [event.fate.value for event in it.events if isinstance(event, ShareOutcome)] == ["lost"]
+
+
+async def test_reply_within_the_grace_still_counts(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
+        request = await it.pool.request("mining.submit")
+        it.miner.stop()
+        await it.settled()
+        assert not it.ended.is_set()
+        await it.pool.reply(request, True)
+        await it.ended.wait()
+        assert it.miner.snapshot().shares.accepted == 1
+
+
+async def test_lost_connection_leaves_no_work(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        assert it.backend.changes == [True]
+        await it.pool.stream.aclose()
+        await it.settled()
+        assert it.backend.changes == [True, True]
+        assert it.backend.source is not None
+        assert it.backend.source.next_unit() is None
+
+
+async def test_refused_worker_comes_out_as_itself(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench(handshake=False) as it:
+        await it.pool.reply(await it.pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
+        await it.pool.reply(await it.pool.request("mining.authorize"), False)
+        await it.ended.wait()
+        assert isinstance(it.error, WorkerRefused)
+
+
+async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> None:
+    class Broken(ScriptedBackend):
+        async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+            raise BackendError("no device")
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        return trio.testing.memory_stream_pair()[0]
+
+    miner = Miner(PoolSettings(url=PoolUrl("h", 1), worker_name="w"), [Broken()], connect=connect)
+    with pytest.raises(BackendError, match="no device"):
+        await miner.run()
