@@ -1,6 +1,138 @@
-"""Coinbase."""
+"""The coinbase transaction, split at the extranonce as Stratum sends it (stratum.md 2.1).
+
+The split is of the serialization without witness, whose hash is the txid; a block carries the witness form.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stratum_miner.bitcoin.block import compact_size
+from stratum_miner.bitcoin.merkle import merkle_root
+from stratum_miner.bitcoin.sha256d import sha256d
+
+COIN: Final = 100_000_000
+"""Satoshis in a bitcoin."""
+INITIAL_SUBSIDY: Final = 50 * COIN
+MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
+"""Consensus limits of a coinbase script, bytes (bad-cb-length)."""
+MAX_PUSH: Final = 75
+"""Longest push that is its own opcode, bytes."""
+SEQUENCE: Final = 0xFFFFFFFE
+"""Not final, so that nLockTime counts: together with lock time height - 1 it is what BIP 54 will require."""
+WITNESS_RESERVED: Final = bytes(32)
+_COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
+_VERSION: Final = (2).to_bytes(4, "little")
+_NULL_INPUT: Final = bytes(32) + b"\xff\xff\xff\xff"
+_OP_1: Final = 0x51
+
+
+@dataclass(frozen=True, slots=True)
+class TxOut:
+    """An output: satoshis and script."""
+
+    value: int
+    script: bytes
+
+    def to_bytes(self) -> bytes:
+        """Wire form. ValueError for a value that no output can have."""
+        if not 0 <= self.value <= 21_000_000 * COIN:
+            raise ValueError(f"output value: expected 0 to 21 million bitcoin in satoshis, got {self.value}")
+        return self.value.to_bytes(8, "little") + compact_size(len(self.script)) + self.script
+
+
+@dataclass(frozen=True, slots=True)
+class CoinbaseSplit:
+    """What stands before and after the extranonce; coinb1 and coinb2 of mining.notify."""
+
+    prefix: bytes
+    suffix: bytes
+
+    def join(self, extranonce: bytes) -> bytes:
+        """The whole transaction without witness."""
+        return self.prefix + extranonce + self.suffix
+
+
+def split_coinbase(
+    *,
+    height: int,
+    extranonce_size: int,
+    outputs: Sequence[TxOut],
+    tag: bytes = b"",
+    flags: bytes = b"",
+    sequence: int = SEQUENCE,
+    lock_time: int | None = None,
+) -> CoinbaseSplit:
+    """Build a coinbase around an extranonce of ``extranonce_size`` bytes.
+
+    The script is the height (BIP 34), ``flags`` as they are (coinbaseaux), one push of the extranonce, one push of
+    ``tag``. ``lock_time`` defaults to height - 1. ValueError when the script misses its limits.
+    """
+    if not 1 <= extranonce_size <= MAX_PUSH:
+        raise ValueError(f"extranonce: expected 1 to {MAX_PUSH} bytes, got {extranonce_size}")
+    if len(tag) > MAX_PUSH:
+        raise ValueError(f"coinbase tag: expected at most {MAX_PUSH} bytes, got {len(tag)}")
+    before = push_height(height) + flags + bytes([extranonce_size])
+    after = bytes([len(tag)]) + tag if tag else b""
+    script_size = len(before) + extranonce_size + len(after)
+    if not MIN_SCRIPT_SIZE <= script_size <= MAX_SCRIPT_SIZE:
+        raise ValueError(f"coinbase script: expected {MIN_SCRIPT_SIZE} to {MAX_SCRIPT_SIZE} bytes, got {script_size}")
+    if lock_time is None:
+        lock_time = max(0, height - 1)
+    return CoinbaseSplit(
+        prefix=_VERSION + b"\x01" + _NULL_INPUT + compact_size(script_size) + before,
+        suffix=after
+        + sequence.to_bytes(4, "little")
+        + compact_size(len(outputs))
+        + b"".join(output.to_bytes() for output in outputs)
+        + lock_time.to_bytes(4, "little"),
+    )
+
+
+def with_witness(coinbase: bytes) -> bytes:
+    """The form a block carries: marker, flag, and one witness item, the reserved value of BIP 141.
+
+    Core adds a missing one on submitblock, other nodes do not (stratum.md 6.2), so it is always there.
+    """
+    return coinbase[:4] + b"\x00\x01" + coinbase[4:-4] + b"\x01\x20" + WITNESS_RESERVED + coinbase[-4:]
+
+
+def witness_commitment_script(wtxids_without_coinbase: Sequence[bytes]) -> bytes:
+    """The output script that commits to all witnesses (BIP 141); wtxids in internal order."""
+    root = merkle_root([bytes(32), *wtxids_without_coinbase])
+    return _COMMITMENT_HEADER + sha256d(root + WITNESS_RESERVED)
+
+
+def push_height(height: int) -> bytes:
+    """The minimal script push of a block height (BIP 34); a longer one is bad-cb-height. ValueError below 0."""
+    if height < 0:
+        raise ValueError(f"height: expected 0 or more, got {height}")
+    if height == 0:
+        return b"\x00"
+    if height <= 16:
+        return bytes([_OP_1 + height - 1])
+    encoded = height.to_bytes(height.bit_length() // 8 + 1, "little")  # room for the sign bit
+    return bytes([len(encoded)]) + encoded
 
 
 def height_from_coinbase_prefix(prefix: bytes) -> int | None:
-    """Height."""
-    return None
+    """The height that a coinb1 begins its script with; None when there is no minimal height push. Never raises."""
+    script = prefix[42:]  # version, input count, null input, script size
+    if prefix[4:41] != b"\x01" + _NULL_INPUT or not script:
+        return None
+    first = script[0]
+    if first == 0:
+        return 0
+    if _OP_1 <= first < _OP_1 + 16:
+        return first - _OP_1 + 1
+    encoded = script[1 : 1 + first]
+    if not 1 <= first <= 5 or len(encoded) != first:
+        return None
+    height = int.from_bytes(encoded, "little", signed=True)
+    return height if height > 16 and push_height(height) == script[: 1 + first] else None
+
+
+def block_subsidy(height: int, halving_interval: int = 210_000) -> int:
+    """New satoshis of the block at ``height``; regtest halves every 150 blocks."""
+    halvings = height // halving_interval
+    return INITIAL_SUBSIDY >> halvings if halvings < 64 else 0

@@ -1,24 +1,17 @@
-"""The 80-byte block header."""
+"""The 80-byte block header, and the byte orders in which hashes are written (stratum.md 0.2, 2.4)."""
 
 import struct
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.sha256d import sha256d
 
-
-def swap_words(data: bytes) -> bytes:
-    """Reverse each 4-byte group."""
-    return b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
-
-
-def display_hash(digest: bytes) -> str:
-    """Display order hex."""
-    return digest[::-1].hex()
+HEADER_SIZE = 80
+_LAYOUT = struct.Struct("<I32s32sIII")
 
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """Header fields."""
+    """The six fields; hashes are 32 bytes in internal order, numbers are unsigned 32-bit."""
 
     version: int
     previous_hash: bytes
@@ -28,14 +21,28 @@ class BlockHeader:
     nonce: int
 
     def to_bytes(self) -> bytes:
-        """80 bytes."""
-        return (
-            struct.pack("<I", self.version)
-            + self.previous_hash
-            + self.merkle_root
-            + struct.pack("<III", self.ntime, self.nbits, self.nonce)
-        )
+        """80 bytes, numbers little-endian."""
+        return _LAYOUT.pack(self.version, self.previous_hash, self.merkle_root, self.ntime, self.nbits, self.nonce)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "BlockHeader":
+        """Parse 80 bytes. ValueError on any other length."""
+        if len(data) != HEADER_SIZE:
+            raise ValueError(f"block header: expected {HEADER_SIZE} bytes, got {len(data)}")
+        return cls(*_LAYOUT.unpack(data))
 
     def digest(self) -> bytes:
-        """sha256d."""
+        """The block hash, internal order."""
         return sha256d(self.to_bytes())
+
+
+def display_hash(digest: bytes) -> str:
+    """Hex in display order: the internal order reversed bytewise, as explorers and RPC print it."""
+    return digest[::-1].hex()
+
+
+def swap_words(data: bytes) -> bytes:
+    """Reverse the bytes of each 4-byte group: internal order to notify's prevhash, and back."""
+    if len(data) % 4:
+        raise ValueError(f"swap_words: expected a multiple of 4 bytes, got {len(data)}")
+    return b"".join(data[index : index + 4][::-1] for index in range(0, len(data), 4))

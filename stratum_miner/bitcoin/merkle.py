@@ -1,12 +1,42 @@
-"""Merkle."""
+"""Merkle trees over transaction ids, and the branch that lets a miner redo only the coinbase's side.
 
-from collections.abc import Iterable
+All hashes are 32 bytes in internal order. A level with an odd count repeats its last hash (stratum.md 2.2).
+"""
+
+from collections.abc import Iterable, Sequence
 
 from stratum_miner.bitcoin.sha256d import sha256d
 
 
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The root over all leaves. ValueError for none."""
+    if not leaves:
+        raise ValueError("merkle root: expected at least one leaf, got none")
+    level = list(leaves)
+    while len(level) > 1:
+        level = _pair_up(level)
+    return level[0]
+
+
+def merkle_branch(txids_without_coinbase: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The siblings on the coinbase's way to the root, lowest first; empty when there is only the coinbase."""
+    branch: list[bytes] = []
+    rest = list(txids_without_coinbase)  # a level without its first hash, which depends on the coinbase
+    while rest:
+        branch.append(rest[0])
+        pairs = rest[1:]
+        rest = _pair_up(pairs) if pairs else []
+    return tuple(branch)
+
+
 def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
-    """Root."""
-    for item in branch:
-        leaf = sha256d(leaf + item)
+    """The root from the coinbase's txid; the coinbase is always the left child."""
+    for sibling in branch:
+        leaf = sha256d(leaf + sibling)
     return leaf
+
+
+def _pair_up(level: list[bytes]) -> list[bytes]:
+    if len(level) % 2:
+        level = [*level, level[-1]]
+    return [sha256d(left + right) for left, right in zip(level[::2], level[1::2], strict=True)]

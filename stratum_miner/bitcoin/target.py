@@ -1,4 +1,8 @@
-"""Targets and difficulties."""
+"""Targets and difficulties as exact integers; floats are for display only.
+
+A target is the largest hash that wins, both read as 256-bit little-endian numbers. Difficulty is "bdiff", the ratio
+to the target of nbits 1d00ffff, as in Bitcoin Core and as pools mean it (stratum.md 2.6).
+"""
 
 import math
 from decimal import Decimal
@@ -10,35 +14,51 @@ MAX_TARGET: Final = (1 << 256) - 1
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
-    """floor(D1 / difficulty), exact."""
+    """floor(difficulty-1 target / difficulty), at most 2^256-1. ValueError unless finite and above zero."""
     try:
         exact = Fraction(difficulty)
     except (ValueError, OverflowError):
         raise ValueError(f"difficulty: expected a finite number above zero, got {difficulty}") from None
     if exact <= 0:
         raise ValueError(f"difficulty: expected a finite number above zero, got {difficulty}")
-    return min(int(Fraction(DIFFICULTY_1_TARGET) / exact), MAX_TARGET)
+    return min(DIFFICULTY_1_TARGET * exact.denominator // exact.numerator, MAX_TARGET)
 
 
 def difficulty_from_target(target: int) -> float:
-    """D1 / target."""
-    return float(Fraction(DIFFICULTY_1_TARGET, target)) if target else math.inf
+    """difficulty-1 target / target; infinite for target 0."""
+    return DIFFICULTY_1_TARGET / target if target else math.inf
 
 
 def target_from_bits(nbits: int) -> int:
-    """Expand compact bits."""
+    """Expand compact bits: mantissa · 256^(exponent-3). ValueError when negative, zero or above 256 bits."""
     exponent, mantissa = nbits >> 24, nbits & 0x7FFFFF
-    target = mantissa << (8 * (exponent - 3)) if exponent >= 3 else mantissa >> (8 * (3 - exponent))
+    target = mantissa << 8 * (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
     if nbits & 0x800000 or not 0 < target <= MAX_TARGET:
-        raise ValueError(f"nbits: expected a positive 256-bit target, got {nbits:08x}")
+        raise ValueError(f"nbits: expected a target from 1 to 2^256-1, got {nbits:08x}")
     return target
 
 
+def bits_from_target(target: int) -> int:
+    """Compact bits of a target, which loses all but the top 16 to 23 bits. ValueError outside 1 to 2^256-1."""
+    if not 0 < target <= MAX_TARGET:
+        raise ValueError(f"target: expected 1 to 2^256-1, got {target}")
+    size = (target.bit_length() + 7) // 8
+    mantissa = target >> 8 * (size - 3) if size > 3 else target << 8 * (3 - size)
+    if mantissa & 0x800000:  # the sign bit of the format
+        mantissa, size = mantissa >> 8, size + 1
+    return size << 24 | mantissa
+
+
 def hash_value(digest: bytes) -> int:
-    """Little-endian number."""
+    """A 32-byte hash in internal order as the number that is compared with a target."""
     return int.from_bytes(digest, "little")
 
 
 def difficulty_from_digest(digest: bytes) -> float:
-    """D1 / hash."""
+    """What a hash is worth: the highest difficulty that it meets, for display."""
     return difficulty_from_target(hash_value(digest))
+
+
+def expected_hashes(target: int) -> Fraction:
+    """Hashes that one solution takes on average: 2^256 / (target + 1)."""
+    return Fraction(1 << 256, target + 1)
