@@ -84,6 +84,7 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
+        self._subscribed = False  # outlives the end of the stream: a last share may be a block
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
@@ -158,7 +159,7 @@ class ServerConnection:
         match message:
             case Submit() if message.worker_name not in self.workers:
                 return ErrorReason.UNAUTHORIZED, "unauthorized worker"
-            case Submit() if self.state is not ServerState.SUBSCRIBED:
+            case Submit() if not self._subscribed:
                 return ErrorReason.NOT_SUBSCRIBED, "not subscribed"
             case client_messages.Authorize(worker_name) if (
                 worker_name not in self.workers and len(self.workers) >= MAX_WORKERS
@@ -189,6 +190,7 @@ class ServerConnection:
     def accept_subscribe(self, request_id: Id, result: SubscribeResult) -> None:
         """Answer mining.subscribe."""
         self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
+        self._subscribed = True
         self.reply(request_id, result.to_result())
 
     def accept_authorize(self, request_id: Id, worker_name: str) -> None:
