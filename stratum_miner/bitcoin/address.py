@@ -57,15 +57,14 @@ def script_from_address(address: str, network: Network) -> bytes:
 def address_from_script(script: bytes, network: Network) -> str:
     """The address of an output script. AddressError for a script that has none."""
     prefixes = _PREFIXES[network]
-    match script:
-        case [0x76, 0xA9, 0x14, *_, 0x88, 0xAC] if len(script) == 25:
-            return _base58_encode(bytes([prefixes.pubkey_hash]) + script[3:23])
-        case [0xA9, 0x14, *_, 0x87] if len(script) == 23:
-            return _base58_encode(bytes([prefixes.script_hash]) + script[2:22])
-        case [opcode, size, *program] if (
-            (opcode == 0 or 0x51 <= opcode <= 0x60) and size == len(program) and _program_fits(_version(opcode), size)
-        ):
-            return _bech32_encode(prefixes.bech32, _version(opcode), bytes(program))
+    if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
+        return _base58_encode(bytes([prefixes.pubkey_hash]) + script[3:23])
+    if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22] == 0x87:
+        return _base58_encode(bytes([prefixes.script_hash]) + script[2:22])
+    if len(script) >= 4 and (script[0] == 0 or 0x51 <= script[0] <= 0x60) and script[1] == len(script) - 2:
+        version = script[0] - 0x50 if script[0] else 0
+        if _program_fits(version, script[1]):
+            return _bech32_encode(prefixes.bech32, version, script[2:])
     raise AddressError(f"expected a script with an address, got {script[:50].hex()}")
 
 
@@ -152,10 +151,6 @@ def _bech32_encode(hrp: str, version: int, program: bytes) -> str:
     checksum = _polymod([*_expand(hrp), *values, 0, 0, 0, 0, 0, 0]) ^ _constant(version)
     values += [checksum >> 5 * (5 - index) & 31 for index in range(6)]
     return hrp + "1" + "".join(_BECH32[value] for value in values)
-
-
-def _version(opcode: int) -> int:
-    return opcode - 0x50 if opcode else 0
 
 
 def _constant(version: int) -> int:

@@ -1,0 +1,109 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.bitcoin import (
+    TxOut,
+    block_subsidy,
+    compact_size,
+    height_from_coinbase_prefix,
+    push_height,
+    sha256d,
+    split_coinbase,
+    with_witness,
+    witness_commitment_script,
+)
+
+
+@pytest.mark.parametrize(
+    ("height", "push"),
+    [(0, "00"), (1, "51"), (16, "60"), (17, "0111"), (127, "017f"), (128, "028000"), (141, "028d00"),
+     (227836, "03fc7903"), (881423, "030f730d"), (32767, "02ff7f"), (32768, "03008000"), (8388608, "0400008000")],
+)  # fmt: skip
+def test_height_pushes_are_minimal(height: int, push: str) -> None:
+    assert push_height(height).hex() == push
+
+
+def test_height_below_zero() -> None:
+    with pytest.raises(ValueError, match="0 or more"):
+        push_height(-1)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 20), st.binary(max_size=40))
+def test_a_split_joins_to_one_transaction_whose_height_reads_back(height: int, size: int, tag: bytes) -> None:
+    outputs = [TxOut(50, b"\x51"), TxOut(0, bytes(38))]
+    split = split_coinbase(height=height, extranonce_size=size, outputs=outputs, tag=tag)
+    whole = split.join(b"\xee" * size)
+    script_size = whole[41]
+    assert whole[42 : 42 + script_size].startswith(push_height(height))
+    assert b"\xee" * size in whole[42 : 42 + script_size]
+    rest = whole[42 + script_size :]
+    assert rest[:4] == bytes.fromhex("feffffff")
+    assert rest[4] == 2
+    assert whole[-4:] == max(0, height - 1).to_bytes(4, "little")
+    assert height_from_coinbase_prefix(split.prefix) == height
+    assert height_from_coinbase_prefix(split.prefix[:43]) in (None, height)
+
+
+@pytest.mark.parametrize(
+    ("size", "tag", "needle"),
+    [(0, b"", "1 to 75"), (76, b"", "1 to 75"), (4, bytes(76), "tag"), (60, bytes(50), "2 to 100")],
+)
+def test_scripts_that_consensus_refuses(size: int, tag: bytes, needle: str) -> None:
+    with pytest.raises(ValueError, match=needle):
+        split_coinbase(height=100, extranonce_size=size, outputs=[], tag=tag)
+
+
+def test_output_values_are_bounded() -> None:
+    with pytest.raises(ValueError, match="satoshis"):
+        TxOut(-1, b"").to_bytes()
+    with pytest.raises(ValueError, match="satoshis"):
+        TxOut(21_000_000 * 10**8 + 1, b"").to_bytes()
+
+
+@given(st.binary(max_size=80))
+def test_any_prefix_gives_a_height_or_none(prefix: bytes) -> None:
+    assert height_from_coinbase_prefix(prefix) is None
+
+
+def test_height_of_real_coinbases() -> None:
+    start = "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff"
+    assert height_from_coinbase_prefix(bytes.fromhex(start + "3d030f730d000469")) == 881423
+    assert height_from_coinbase_prefix(bytes.fromhex(start + "0704ff")) is None, "block 1 predates BIP 34"
+    assert height_from_coinbase_prefix(bytes.fromhex(start + "07020100")) is None, "not minimal"
+
+
+def test_subsidy() -> None:
+    assert block_subsidy(0) == block_subsidy(209_999) == 50 * 10**8
+    assert block_subsidy(840_000) == 312_500_000
+    assert block_subsidy(149, 150) == 2 * block_subsidy(150, 150)
+    assert block_subsidy(64 * 210_000) == block_subsidy(10**9) == 0
+
+
+def test_commitment_of_a_block_without_transactions() -> None:
+    # the commitment that both signet vectors of stratum.md carry: an empty template
+    assert witness_commitment_script([]).hex() == "6a24aa21a9ed" + sha256d(bytes(64)).hex()
+    assert (
+        witness_commitment_script([]).hex().endswith("e2f61c3f71d1defd3fa999dfa36953755c690689799962b48bebd836974e8cf9")
+    )
+
+
+def test_witness_form_keeps_everything_else() -> None:
+    split = split_coinbase(height=1, extranonce_size=8, outputs=[TxOut(1, b"\x51")])
+    plain = split.join(bytes(8))
+    whole = with_witness(plain)
+    assert whole == plain[:4] + b"\x00\x01" + plain[4:-4] + b"\x01\x20" + bytes(32) + plain[-4:]
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [(0, "00"), (252, "fc"), (253, "fdfd00"), (65535, "fdffff"), (65536, "fe00000100"), (2**32, "ff0000000001000000")],
+)
+def test_compact_sizes(value: int, encoded: str) -> None:
+    assert compact_size(value).hex() == encoded
+
+
+@pytest.mark.parametrize("value", [-1, 2**64])
+def test_compact_sizes_are_bounded(value: int) -> None:
+    with pytest.raises(ValueError, match="compact size"):
+        compact_size(value)

@@ -1,0 +1,109 @@
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.bitcoin import (
+    DIFFICULTY_1_TARGET,
+    MAX_TARGET,
+    bits_from_target,
+    difficulty_from_digest,
+    difficulty_from_target,
+    expected_hashes,
+    hash_value,
+    target_from_bits,
+    target_from_difficulty,
+)
+
+# stratum.md 2.6
+TARGETS = {
+    1: "00000000ffff0000000000000000000000000000000000000000000000000000",
+    2: "000000007fff8000000000000000000000000000000000000000000000000000",
+    0.5: "00000001fffe0000000000000000000000000000000000000000000000000000",
+    0.1: "00000009fff5ffffffffd80028000000009fff5ffffffffd80028000000009ff",
+    0.001: "000003e7fc17fffffffa2405dc00000008c9f735fffffff2d10d2f00000013c6",
+    1e-05: "0001869e795ffffff7017bde8d2000350440d92a225ec77dedbfeaa3675216b5",
+    42: "0000000006185b6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6d",
+    16384: "000000000003fffc000000000000000000000000000000000000000000000000",
+    1000000: "00000000000010c6e6d9be4cd74927913e81450efdc9c4da9003eea209aaa3ad",
+    1000000000000: "00000000000000000119787e99468e32f6e0e71cef78ee034b5f8a0944d68076",
+    4.6565423739069247e-10: "7ffffefffffffffe03fe07f607f607fde825b88d48f4d93d27e77376b9eafbc0",
+}
+
+
+@pytest.mark.parametrize(("difficulty", "target"), TARGETS.items())
+def test_targets_are_exact(difficulty: float, target: str) -> None:
+    assert f"{target_from_difficulty(difficulty):064x}" == target
+
+
+def test_targets_are_clamped_to_256_bits() -> None:
+    assert target_from_difficulty(2.3282709094e-10) == MAX_TARGET
+    assert target_from_difficulty(1e-300) == MAX_TARGET
+    assert target_from_difficulty(1e300) == 0
+
+
+def test_every_numeric_type_means_the_same() -> None:
+    values = {target_from_difficulty(value) for value in (0.5, Fraction(1, 2), Decimal("0.5"))}
+    assert values == {target_from_difficulty(1) * 2}
+
+
+@pytest.mark.parametrize("difficulty", [0, -1, -0.5, math.inf, -math.inf, math.nan, Decimal("NaN"), Decimal("inf")])
+def test_difficulties_that_are_none(difficulty: float) -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        target_from_difficulty(difficulty)
+
+
+@pytest.mark.parametrize(
+    ("nbits", "difficulty"),
+    [
+        (0x1D00FFFF, 1),
+        (0x1B0404CB, 16307.420938523983),
+        (0x1E0377AE, 0.001126515290698186),
+        (0x207FFFFF, 4.6565423739069247e-10),
+        (0x17029A8A, 108105433845147.16),
+    ],
+)
+def test_network_difficulty(nbits: int, difficulty: float) -> None:
+    target = target_from_bits(nbits)
+    assert difficulty_from_target(target) == difficulty
+    assert bits_from_target(target) == nbits
+
+
+def test_double_of_regtest_difficulty_is_stricter_than_its_network_target() -> None:
+    assert target_from_difficulty(4.6565423739069247e-10) < target_from_bits(0x207FFFFF)
+
+
+@pytest.mark.parametrize(
+    "nbits", [0, 0x1D800001, 0x01000000, 0x1D000000, 0xFF123456, 0x24000001, 0x22010000, 0x21010000]
+)
+def test_bits_that_are_no_target(nbits: int) -> None:
+    with pytest.raises(ValueError, match="nbits"):
+        target_from_bits(nbits)
+
+
+@given(st.integers(1, MAX_TARGET))
+def test_compact_bits_round_down_by_less_than_their_last_place(target: int) -> None:
+    expanded = target_from_bits(bits_from_target(target))
+    assert expanded <= target
+    assert bits_from_target(expanded) == bits_from_target(target)
+    assert target - expanded < max(1, target >> 15)
+
+
+@given(st.integers(1, DIFFICULTY_1_TARGET))
+def test_difficulty_of_a_target_leads_back_near_it(target: int) -> None:
+    again = target_from_difficulty(Fraction(DIFFICULTY_1_TARGET, target))
+    assert again == target
+    assert math.isclose(target_from_difficulty(difficulty_from_target(target)), target, rel_tol=1e-15, abs_tol=1)
+
+
+def test_hashes_are_little_endian_numbers() -> None:
+    assert hash_value(b"\x01" + bytes(31)) == 1
+    assert hash_value(bytes(31) + b"\x01") == 1 << 248
+    assert difficulty_from_digest(bytes(32)) == math.inf
+
+
+def test_expected_hashes_per_share() -> None:
+    assert float(expected_hashes(target_from_difficulty(1))) == pytest.approx(4295032833.0)
