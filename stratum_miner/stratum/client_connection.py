@@ -451,10 +451,7 @@ class ClientConnection:
             self._to_send.append(line)
 
     def _fire(self, trigger: _Trigger) -> None:
-        try:
-            self.state = TRANSITIONS[self.state][trigger]
-        except KeyError:
-            raise LocalProtocolError(f"{trigger.name} is not possible in state {self.state.name}") from None
+        self.state = TRANSITIONS[self.state][trigger]
 
 
 def _check_submit(submit: Submit) -> None:

@@ -26,7 +26,6 @@ from stratum_miner.stratum.errors import (
     ErrorReason,
     ErrorReply,
     FieldError,
-    LocalProtocolError,
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import VersionRollingGrant
@@ -252,10 +251,7 @@ class ServerConnection:
             self._to_send.append(line)
 
     def _fire(self, trigger: _Trigger) -> None:
-        try:
-            self.state = TRANSITIONS[self.state][trigger]
-        except KeyError:
-            raise LocalProtocolError(f"{trigger.name} is not possible in state {self.state.name}") from None
+        self.state = TRANSITIONS[self.state][trigger]
 
 
 def encode_announcement(message: AnyPoolMessage) -> bytes:
