@@ -1,0 +1,92 @@
+"""How a pool behaves: one frozen value, checked when it is made. Knows nothing of sockets and nodes.
+
+Each default carries its reason. On a test chain whose network difficulty lies below ``minimum_difficulty`` (regtest:
+4.66e-10) the network no longer bounds the share difficulty: there a share easier than a block would mean a share
+every second hash. Blocks below the share difficulty are accepted all the same.
+"""
+
+import math
+from dataclasses import dataclass
+
+from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
+
+LOWEST_DIFFICULTY = 2.0**-32
+"""Below this nearly every hash is a share (stratum.md 6.6)."""
+MAX_NTIME_AHEAD = 7000
+"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
+MAX_TAG = 60
+"""Bytes that a coinbase script has room for beside height, extranonces, job id and the node's flags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolConfig:
+    """Settings of a pool. Raises ValueError when they contradict each other."""
+
+    payout_script: bytes
+    """Output script that every block pays to: ``bitcoin.address`` turns an address into one."""
+    host: str = "127.0.0.1"
+    port: int = 3333
+    """0 takes any free port."""
+    difficulty: float = 1.0
+    """Difficulty of a new session; without ``vardiff`` it stays unless the miner asks for another."""
+    minimum_difficulty: float | None = None
+    """Never below; None: the lower of 1e-6 and ``difficulty``."""
+    maximum_difficulty: float = 1e15
+    """Never above; ten times the main network's difficulty of 2025."""
+    vardiff: VardiffConfig | None = None
+    """How difficulty follows the share rate; None leaves it alone."""
+    version_mask: int = GENERAL_PURPOSE_MASK
+    extranonce2_size: int = 8
+    """The most that WhatsMiner and cgminer take (stratum.md 7, 55 and 78)."""
+    coinbase_tag: bytes = b"/stratum_miner/"
+    notify_interval: float = 30.0
+    """Seconds; Antminer firmware leaves after 60 without a job (stratum.md 1.7)."""
+    ntime_ahead: int = 600
+    """How far a share's ntime may run ahead of the clock, seconds (D6)."""
+    authorize_timeout: float = 60.0
+    """Seconds for subscribe and authorize, as in ckpool."""
+    idle_timeout: float = 7200.0
+    """Seconds without a request; vanished peers are found earlier, by TCP. DATUM's value."""
+    send_timeout: float = 30.0
+    """Seconds in which one write has to end."""
+    max_queue: int = 256 << 10
+    """Bytes waiting for one client before it is dropped: a hundred usual jobs."""
+    max_connections: int = 10_000
+    max_connections_per_address: int | None = None
+    max_refused_shares: int = 500
+    """Refused shares in a row that end a connection."""
+    resume_seconds: float = 600.0
+    """How long a session that went away can come back, as in ckpool."""
+    stop_grace: float = 5.0
+    """Seconds for last answers and block submissions when the pool stops."""
+
+    def __post_init__(self) -> None:
+        if not self.payout_script:
+            raise ValueError("payout_script: expected an output script, got none")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: expected 0 to 65535, got {self.port}")
+        if not 2 <= self.extranonce2_size <= 16:
+            raise ValueError(f"extranonce2_size: expected 2 to 16, got {self.extranonce2_size}")
+        if len(self.coinbase_tag) > MAX_TAG:
+            raise ValueError(f"coinbase_tag: expected at most {MAX_TAG} bytes, got {len(self.coinbase_tag)}")
+        if not 0 <= self.version_mask < 1 << 29:
+            raise ValueError(f"version_mask: expected bits 0 to 28 only, got {self.version_mask:#x}")
+        if not 0 <= self.ntime_ahead <= MAX_NTIME_AHEAD:
+            raise ValueError(f"ntime_ahead: expected 0 to {MAX_NTIME_AHEAD}, got {self.ntime_ahead}")
+        low, start, high = self.lowest_difficulty, self.difficulty, self.maximum_difficulty
+        if not (LOWEST_DIFFICULTY <= low <= start <= high and math.isfinite(high)):
+            raise ValueError(
+                f"difficulty: expected {LOWEST_DIFFICULTY} <= minimum <= start <= maximum, got {low}, {start}, {high}"
+            )
+
+    @property
+    def lowest_difficulty(self) -> float:
+        """``minimum_difficulty`` with its default filled in."""
+        return min(1e-6, self.difficulty) if self.minimum_difficulty is None else self.minimum_difficulty
+
+    def ceiling(self, network_difficulty: float | None) -> float:
+        """The highest difficulty to ask for: the network's, unless the chain is easier than our minimum."""
+        if network_difficulty is None or network_difficulty < self.lowest_difficulty:
+            return self.maximum_difficulty
+        return min(self.maximum_difficulty, network_difficulty)

@@ -1,0 +1,150 @@
+"""Jobs: what the pool announces to everyone, and what one session was told about it.
+
+A ``PoolJob`` is a template turned into a mining.notify, encoded once for all sessions. A ``SessionJob`` adds what
+belongs to one session at that moment: extranonce1, difficulty, version mask. It is judged by these for as long as it
+lives, whatever the session's settings become (stratum.md 2.9).
+
+Every job has a coinbase of its own (its id is in the coinbase's tag), so a miner that starts its extranonce2 counter
+afresh with each job never repeats itself.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from stratum_miner.bitcoin.target import target_from_bits
+from stratum_miner.pool.template import BlockTemplate, coinbase_parts
+from stratum_miner.stratum.errors import LocalProtocolError
+from stratum_miner.stratum.pool_messages import Notify
+from stratum_miner.stratum.server_connection import encode_announcement
+
+MAX_JOBS = 32
+"""Jobs a session may still submit to: a quarter of an hour at one every 30 s; ckpool keeps 10 minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PoolJob:
+    """One job for all sessions; frozen with its template, so a block always matches its header."""
+
+    notify: Notify
+    template: BlockTemplate
+    network_target: int
+    line: bytes
+    """The encoded mining.notify."""
+    clean_line: bytes
+    """The same with clean_jobs true, for a session's first job."""
+
+    @property
+    def transactions(self) -> tuple[bytes, ...]:
+        """Serialized transactions without the coinbase, in block order."""
+        return tuple(transaction.data for transaction in self.template.transactions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SessionJob:
+    """A job as one session got it; ``target`` belongs to ``difficulty``."""
+
+    pool_job: PoolJob
+    extranonce1: bytes
+    difficulty: float
+    target: int
+    version_mask: int
+
+    @property
+    def job_id(self) -> str:
+        """The id on the wire."""
+        return self.pool_job.notify.job_id
+
+
+class JobTable:
+    """The jobs of one session, by id; the oldest go when there are too many."""
+
+    def __init__(self, max_jobs: int = MAX_JOBS) -> None:
+        self._max_jobs = max_jobs
+        self._jobs: OrderedDict[str, SessionJob] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, job: SessionJob) -> None:
+        """Remember a job that was announced."""
+        self._jobs[job.job_id] = job
+        if len(self._jobs) > self._max_jobs:
+            self._jobs.popitem(last=False)
+
+    def get(self, job_id: str) -> SessionJob | None:
+        """The job, or None when it was never announced here or is long gone."""
+        return self._jobs.get(job_id)
+
+    def allow_versions(self, mask: int) -> None:
+        """Let these version bits be rolled on jobs that are out already; bits allowed before stay so."""
+        for job_id, job in self._jobs.items():
+            self._jobs[job_id] = replace(job, version_mask=job.version_mask | mask)
+
+
+class JobBoard:
+    """Turns templates into jobs with ids that are unique for the life of the process."""
+
+    def __init__(
+        self,
+        *,
+        payout_script: bytes,
+        version_mask: int,
+        extranonce_size: int,
+        coinbase_tag: bytes = b"",
+        first_id: int = 1,
+    ) -> None:
+        self.current: PoolJob | None = None
+        """The job that new sessions get."""
+        self._payout_script = payout_script
+        self._version_mask = version_mask
+        self._extranonce_size = extranonce_size
+        self._coinbase_tag = coinbase_tag
+        self._next_id = first_id
+        self._fetched_at = 0.0
+
+    def publish(self, template: BlockTemplate, now: float) -> PoolJob:
+        """Make a template, fetched just now, the current job; clean when it builds on another block."""
+        clean = self.current is None or template.previous_hash != self.current.template.previous_hash
+        self._fetched_at = now
+        self.current = self._job(template, template.curtime, clean=clean)
+        return self.current
+
+    def renew(self, now: float) -> PoolJob:
+        """The current template again, with a new id and the time that passed since it was fetched.
+
+        LocalProtocolError without a template.
+        """
+        if self.current is None:
+            raise LocalProtocolError("JobBoard.renew: expected a template to be published before")
+        template = self.current.template
+        self.current = self._job(template, template.curtime + int(now - self._fetched_at), clean=False)
+        return self.current
+
+    def _job(self, template: BlockTemplate, ntime: int, *, clean: bool) -> PoolJob:
+        job_id = f"{self._next_id & 0xFFFFFFFF:08x}"
+        self._next_id += 1
+        prefix, suffix = coinbase_parts(
+            template,
+            payout_script=self._payout_script,
+            extranonce_size=self._extranonce_size,
+            tag=self._coinbase_tag + bytes.fromhex(job_id),
+        )
+        notify = Notify(
+            job_id=job_id,
+            previous_hash=template.previous_hash,
+            coinbase_prefix=prefix,
+            coinbase_suffix=suffix,
+            merkle_branch=template.merkle_branch,
+            version=template.version & ~self._version_mask,  # so that all ways to merge bits agree (stratum.md D1)
+            nbits=template.nbits,
+            ntime=ntime,
+            clean_jobs=clean,
+        )
+        line = encode_announcement(notify)
+        return PoolJob(
+            notify=notify,
+            template=template,
+            network_target=target_from_bits(template.nbits),
+            line=line,
+            clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
+        )

@@ -1,0 +1,1 @@
+"""What tests import, ours and other people's: fakes that obey the contracts, witnesses that share no code with us."""

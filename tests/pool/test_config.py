@@ -1,0 +1,37 @@
+"""A configuration that contradicts itself is refused where it is made."""
+
+from typing import Any
+
+import pytest
+
+from stratum_miner.pool.config import PoolConfig
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"payout_script": b""}, "payout_script: expected an output script"),
+        ({"port": 65536}, "port: expected 0 to 65535, got 65536"),
+        ({"extranonce2_size": 1}, "extranonce2_size: expected 2 to 16, got 1"),
+        ({"coinbase_tag": b"x" * 61}, "coinbase_tag: expected at most 60 bytes, got 61"),
+        ({"version_mask": 1 << 29}, "version_mask: expected bits 0 to 28"),
+        ({"ntime_ahead": 7001}, "ntime_ahead: expected 0 to 7000, got 7001"),
+        ({"difficulty": 1.0, "minimum_difficulty": 2.0}, "minimum <= start <= maximum, got 2.0, 1.0"),
+        ({"difficulty": 0.0}, "minimum <= start <= maximum"),
+        ({"difficulty": float("nan")}, "minimum <= start <= maximum"),
+        ({"maximum_difficulty": float("inf")}, "minimum <= start <= maximum"),
+    ],
+)
+def test_contradictions_are_named(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text.replace("(", "\\(")):
+        PoolConfig(**{"payout_script": b"\x51", **settings})
+
+
+@pytest.mark.parametrize(
+    ("network", "ceiling"),
+    [(None, 1e6), (5.0, 5.0), (1e9, 1e6), (4.6565423739069247e-10, 1e6)],
+)
+def test_ceiling(network: float | None, ceiling: float) -> None:
+    config = PoolConfig(payout_script=b"\x51", difficulty=1e-3, maximum_difficulty=1e6)
+    assert config.lowest_difficulty == 1e-6
+    assert config.ceiling(network) == ceiling

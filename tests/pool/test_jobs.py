@@ -1,0 +1,68 @@
+"""Jobs of the board and of a session."""
+
+import json
+
+import pytest
+
+from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
+from stratum_miner.stratum.errors import LocalProtocolError
+from stratum_miner.testing.scripted_node import make_template
+
+
+def _board() -> JobBoard:
+    return JobBoard(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12, coinbase_tag=b"/t/")
+
+
+def test_clean_exactly_when_the_block_changes() -> None:
+    board = _board()
+    flags = [
+        board.publish(template, 0.0).notify.clean_jobs
+        for template in (make_template(1), make_template(1), make_template(2), make_template(2, fork=1))
+    ]
+    assert flags == [True, False, True, True]
+
+
+def test_both_encodings_differ_in_the_flag_only() -> None:
+    board = _board()
+    board.publish(make_template(), 0.0)
+    job = board.renew(1.0)
+    plain, clean = json.loads(job.line)["params"], json.loads(job.clean_line)["params"]
+    assert plain[:8] == clean[:8]
+    assert (plain[8], clean[8]) == (False, True)
+
+
+def test_every_job_has_its_own_id_and_coinbase_and_time_goes_on() -> None:
+    board = _board()
+    jobs = [board.publish(make_template(curtime=1000), 50.0), board.renew(80.9), board.renew(80.9)]
+    assert [job.notify.ntime for job in jobs] == [1000, 1030, 1030]
+    assert len({job.notify.job_id for job in jobs}) == 3
+    assert len({job.notify.coinbase_prefix + job.notify.coinbase_suffix for job in jobs}) == 3
+    assert board.current is jobs[-1]
+
+
+def test_job_ids_wrap_at_32_bits() -> None:
+    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12, first_id=0xFFFFFFFF)
+    assert [board.publish(make_template(), 0.0).notify.job_id, board.renew(0.0).notify.job_id] == [
+        "ffffffff",
+        "00000000",
+    ]
+
+
+def test_renew_needs_a_template() -> None:
+    with pytest.raises(LocalProtocolError, match="expected a template"):
+        _board().renew(0.0)
+
+
+def test_a_table_keeps_the_latest_jobs() -> None:
+    board, table = _board(), JobTable(max_jobs=3)
+    board.publish(make_template(), 0.0)
+    for _ in range(5):
+        job = SessionJob(pool_job=board.renew(0.0), extranonce1=b"", difficulty=1.0, target=1, version_mask=1)
+        table.add(job)
+    assert len(table) == 3
+    assert [table.get(f"{number:08x}") is not None for number in range(2, 7)] == [False, False, True, True, True]
+    table.allow_versions(2)
+    latest = table.get("00000006")
+    assert latest is not None
+    assert latest.version_mask == 3
+    assert job.version_mask == 1
