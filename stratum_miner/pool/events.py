@@ -1,0 +1,118 @@
+"""What happens in a pool, for whoever watches: frozen values, one class per kind."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stratum_miner.stratum.errors import ErrorReason
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConnected:
+    """A connection was accepted."""
+
+    session: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLeft:
+    """A connection ended; ``reason`` says who ended it and why."""
+
+    session: int
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAuthorized:
+    """A worker may submit shares on this session."""
+
+    session: int
+    worker_name: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyChanged:
+    """A miner was told a new difficulty."""
+
+    session: int
+    difficulty: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareAccepted:
+    """A share counted: ``difficulty`` is what it is credited with, ``share_difficulty`` what its hash is worth."""
+
+    session: int
+    worker_name: str
+    job_id: str
+    difficulty: float
+    share_difficulty: float
+    is_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRejected:
+    """A share did not count; worker and job are empty when the request could not be read."""
+
+    session: int
+    worker_name: str
+    job_id: str
+    reason: ErrorReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockFound:
+    """A block was given to the node, and what became of it."""
+
+    height: int
+    hash: str
+    """Display order."""
+    worker_name: str
+    accepted: bool
+    """In the node's chain, now or before."""
+    result: str
+    """The node's own words."""
+    explanation: str
+    stale: bool
+    """Whether its job was outdated already."""
+    found_at: float
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPublished:
+    """A job went to all miners; ``clean`` means a new block to build on."""
+
+    job_id: str
+    height: int
+    clean: bool
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """The node gives no templates; miners keep the job they have."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecovered:
+    """The node gives templates again."""
+
+
+PoolEvent: TypeAlias = (
+    ClientConnected
+    | ClientLeft
+    | WorkerAuthorized
+    | DifficultyChanged
+    | ShareAccepted
+    | ShareRejected
+    | BlockFound
+    | JobPublished
+    | NodeFailed
+    | NodeRecovered
+)

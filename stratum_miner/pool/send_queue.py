@@ -1,0 +1,52 @@
+"""Bytes on their way to one client: bounded, so that a client that does not read costs a bounded amount of memory
+and nobody else's time (stratum.md 8.8, LD-05).
+"""
+
+import trio
+
+
+class QueueFullError(Exception):
+    """The client does not read: more waits for it than the limit allows."""
+
+
+class SendQueue:
+    """One writer takes what any number of callers put; putting never waits."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._closed = False
+        self._wakeup = trio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes waiting, those in the writer's hands not counted."""
+        return self._size
+
+    def put_nowait(self, data: bytes) -> None:
+        """Append bytes. QueueFullError when that exceeds the limit; nothing is dropped from the middle of a line."""
+        if self._closed or not data:
+            return
+        if self._size + len(data) > self._max_bytes:
+            raise QueueFullError(f"expected at most {self._max_bytes} bytes to wait, got {self._size + len(data)}")
+        self._waiting.append(data)
+        self._size += len(data)
+        self._wakeup.set()
+
+    def close(self) -> None:
+        """Take no more; the writer ends once it has taken what waits."""
+        self._closed = True
+        self._wakeup.set()
+
+    async def get(self) -> bytes | None:
+        """Everything that waits, as soon as there is something; None at the end."""
+        while not self._waiting:
+            if self._closed:
+                return None
+            self._wakeup = trio.Event()
+            await self._wakeup.wait()
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        return data

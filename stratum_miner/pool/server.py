@@ -1,0 +1,639 @@
+"""A Stratum pool on trio: accepts miners, gives them jobs from a node, and gives the node their blocks.
+
+What a miner says and hears is decided in ``session``; this module moves bytes, keeps time and talks to the node.
+Theory of operation: three services run beside the accept loop. One follows the node and publishes each template, one
+renews the job when nothing was published for a while, one lets time pass for all sessions; a few submitters hand
+blocks to the node. Each client has a reader and a writer with a bounded queue between session and socket, so
+publishing a job never waits for anybody.
+"""
+
+import math
+import secrets
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.bitcoin.target import difficulty_from_target
+from stratum_miner.pool import events
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
+from stratum_miner.pool.jobs import JobBoard, PoolJob
+from stratum_miner.pool.nodes.base import Node, NodeError, SubmitResult
+from stratum_miner.pool.send_queue import QueueFullError, SendQueue
+from stratum_miner.pool.session import (
+    BlockCandidate,
+    DifficultySet,
+    PoolSession,
+    SessionEvent,
+    ShareCount,
+    ShareRefused,
+    ShareTaken,
+    WorkerJoined,
+)
+from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
+from stratum_miner.pool.template import BlockTemplate
+from stratum_miner.pool.validator import ShareValidator
+from stratum_miner.stratum.errors import RemoteProtocolError
+
+RECEIVE_SIZE = 16 << 10
+"""Bytes handled for one client before the others get a turn: some 150 shares."""
+SEND_BUFFER = 64 << 10
+"""Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""A peer that vanished is found within two minutes."""
+USER_TIMEOUT_MS = 120_000
+"""The same for a peer that vanished while bytes were on their way to it."""
+FLUSH_SECONDS = 1.0
+"""How long a connection that we end may take to receive its last lines."""
+TICK_SECONDS = 1.0
+SUBMITTERS = 4
+"""Blocks handed to the node at a time: one that hangs must not hold up the next."""
+MAX_WAITING_BLOCKS = 64
+"""Blocks that wait for a submitter before their finders have to; more than one is a toy chain."""
+SUBMIT_PATIENCE = 60.0
+"""Seconds for which a block is offered again to a node that cannot be reached (stratum.md 6.5)."""
+FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
+"""Seconds between attempts to reach the node; doubled each time."""
+MAX_BLOCKS = 1000
+"""Blocks kept for snapshots."""
+
+_Listener = trio.abc.Listener[trio.abc.Stream]
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Client:
+    """One connection; ``reason`` is set once it is to end."""
+
+    number: int
+    address: str
+    stream: trio.abc.Stream
+    session: PoolSession
+    queue: SendQueue
+    connected_at: float
+    connected_time: float
+    last_line_at: float
+    reading: trio.CancelScope = field(default_factory=trio.CancelScope)
+    whole: trio.CancelScope = field(default_factory=trio.CancelScope)
+    reason: str = ""
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+    def flush(self) -> None:
+        """Queue what the session has to say; a client that does not read is dropped."""
+        data = self.session.data_to_send()
+        if self.reason:
+            return
+        try:
+            self.queue.put_nowait(data)
+        except QueueFullError as error:
+            self.drop(f"slow reader: {error}")
+
+    def finish(self, reason: str) -> None:
+        """End the connection once what waits is sent."""
+        self.reason = self.reason or reason
+        self.reading.cancel()
+
+    def drop(self, reason: str) -> None:
+        """End the connection now."""
+        self.reason = self.reason or reason
+        self.whole.cancel()
+
+
+class Pool:
+    """A pool over one node.
+
+    Run ``serve`` in a nursery, or use ``open_pool``. ``unix_time`` is the clock that ntime is held against.
+    """
+
+    def __init__(self, node: Node, config: PoolConfig, *, unix_time: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self._node = node
+        self._unix_time = unix_time
+        self._board = JobBoard(
+            payout_script=config.payout_script,
+            version_mask=config.version_mask,
+            extranonce_size=EXTRANONCE1_SIZE + config.extranonce2_size,
+            coinbase_tag=config.coinbase_tag,
+            first_id=secrets.randbits(32),
+        )
+        self._validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
+        self._extranonces = ExtranonceRegistry(first=secrets.randbits(32), resume_seconds=config.resume_seconds)
+        self._listeners: Sequence[_Listener] = ()
+        self._clients: dict[int, _Client] = {}
+        self._connections = 0
+        self._refused_connections = 0
+        self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
+        self._events_lost = 0
+        self._shares = ShareCount()
+        self._blocks: deque[events.BlockFound] = deque(maxlen=MAX_BLOCKS)
+        self._jobs_published = 0
+        self._published_at = -math.inf
+        self._started_at = unix_time()
+        self._node_error: str | None = None
+        self._refresh_wanted = False
+        self._waiting: trio.CancelScope | None = None
+        self._stopping = trio.Event()
+        self._unanswered = 0
+        self._all_answered = trio.Event()
+        self._send_candidate, self._receive_candidate = trio.open_memory_channel[tuple[_Client, BlockCandidate]](
+            MAX_WAITING_BLOCKS
+        )
+
+    # ---- for the caller -------------------------------------------------------------------------------------------
+
+    async def serve(
+        self,
+        listeners: Sequence[_Listener] | None = None,
+        *,
+        task_status: trio.TaskStatus[Sequence[_Listener]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Run until ``stop`` or cancellation; once. ``started`` is called with the listeners when they accept.
+
+        Without ``listeners``, TCP on the configured host and port. OSError when the port cannot be had.
+        """
+        if listeners is None:
+            listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
+        self._listeners = listeners
+        async with trio.open_nursery() as services:
+            services.start_soon(self._follow_node)
+            services.start_soon(self._renew_jobs)
+            services.start_soon(self._tick)
+            for _ in range(SUBMITTERS):
+                services.start_soon(self._submit_candidates, self._receive_candidate.clone())
+            self._receive_candidate.close()
+            async with trio.open_nursery() as clients:
+                async with trio.open_nursery() as accepting:
+                    await accepting.start(_accept, self._serve_client, listeners, clients)
+                    _log.info("pool_listening", addresses=self.addresses)
+                    task_status.started(listeners)
+                    await self._stopping.wait()
+                    accepting.cancel_scope.cancel()
+                await self._say_goodbye()
+            services.cancel_scope.cancel()
+        _log.info("pool_stopped", sessions=self._connections, blocks=len(self._blocks))
+
+    def stop(self) -> None:
+        """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
+        self._stopping.set()
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the first listener. RuntimeError when it has none (or none yet)."""
+        for listener in self._listeners:
+            if isinstance(listener, trio.SocketListener):
+                port = listener.socket.getsockname()[1]
+                assert isinstance(port, int)
+                return port
+        raise RuntimeError("Pool.port: expected a TCP listener, got none: is the pool serving?")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the pool listens, as host:port."""
+        return tuple(
+            "{}:{}".format(*listener.socket.getsockname()[:2])
+            for listener in self._listeners
+            if isinstance(listener, trio.SocketListener)
+        )
+
+    def watch(self, buffer: int = 1000) -> trio.MemoryReceiveChannel[events.PoolEvent]:
+        """A channel of everything that happens from now on; close it when done.
+
+        A watcher that falls more than ``buffer`` events behind misses some: the snapshot counts them.
+        """
+        send, receive = trio.open_memory_channel[events.PoolEvent](buffer)
+        self._watchers.append(send)
+        return receive
+
+    def snapshot(self) -> PoolSnapshot:
+        """The state of this moment. To be called from the trio thread while the pool serves."""
+        now = trio.current_time()
+        job = self._board.current
+        return PoolSnapshot(
+            started_at=self._started_at,
+            addresses=self.addresses,
+            height=None if job is None else job.template.height,
+            previous_hash=None if job is None else display_hash(job.notify.previous_hash),
+            network_difficulty=None if job is None else difficulty_from_target(job.network_target),
+            job_id=None if job is None else job.notify.job_id,
+            jobs_published=self._jobs_published,
+            node_error=self._node_error,
+            hash_rate=sum(client.session.hash_rate(now) for client in self._clients.values()),
+            accepted=self._shares.accepted,
+            accepted_difficulty=self._shares.accepted_difficulty,
+            best_difficulty=self._shares.best_difficulty,
+            rejected=Counter(self._shares.rejected),
+            connections_total=self._connections,
+            connections_refused=self._refused_connections,
+            sessions=tuple(_session_snapshot(client, now) for client in self._clients.values()),
+            blocks=tuple(self._blocks),
+            events_lost=self._events_lost,
+        )
+
+    # ---- the node -------------------------------------------------------------------------------------------------
+
+    async def _follow_node(self) -> None:
+        template: BlockTemplate | None = None
+        delay = FIRST_RETRY
+        while True:
+            try:
+                template = await self._next_template(template)
+            except NodeError as error:
+                self._note_node_failure(str(error), delay)
+                template = None
+                await trio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY)
+                continue
+            delay = FIRST_RETRY
+            self._note_node_recovery()
+            if self._is_news(template):
+                self._publish(self._board.publish(template, trio.current_time()))
+
+    async def _next_template(self, last: BlockTemplate | None) -> BlockTemplate:
+        if last is not None and not self._refresh_wanted:
+            with trio.CancelScope() as self._waiting:
+                return await self._node.wait_template(last)
+        self._waiting = None
+        self._refresh_wanted = False
+        return await self._node.get_template()
+
+    def _refresh(self) -> None:
+        """Ask the node for a template now instead of waiting for it to have one."""
+        self._refresh_wanted = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _is_news(self, template: BlockTemplate) -> bool:
+        current = self._board.current
+        return current is None or (template.previous_hash, template.transactions) != (
+            current.template.previous_hash,
+            current.template.transactions,
+        )
+
+    def _note_node_failure(self, error: str, delay: float) -> None:
+        _log.warning("node_failed", error=error, retry_in_s=delay, job_kept=self._board.current is not None)
+        if self._node_error is None:
+            self._emit(events.NodeFailed(error))
+        self._node_error = error
+
+    def _note_node_recovery(self) -> None:
+        if self._node_error is not None:
+            _log.info("node_recovered")
+            self._emit(events.NodeRecovered())
+        self._node_error = None
+
+    # ---- jobs -----------------------------------------------------------------------------------------------------
+
+    def _publish(self, job: PoolJob) -> None:
+        self._validator.set_tip(job.notify.previous_hash)
+        self._published_at = trio.current_time()
+        self._jobs_published += 1
+        clients = [client for client in self._clients.values() if client.session.started]
+        for client in clients:
+            client.session.announce(job)
+            client.flush()
+        published = events.JobPublished(job.notify.job_id, job.template.height, job.notify.clean_jobs, len(clients))
+        self._emit(published)
+        log = _log.info if published.clean else _log.debug
+        log("job_published", job_id=published.job_id, height=published.height, clean=published.clean)
+
+    async def _renew_jobs(self) -> None:
+        interval = self.config.notify_interval
+        due = trio.current_time() + interval
+        while True:
+            await trio.sleep_until(due)
+            now = trio.current_time()
+            if self._board.current is not None and now >= self._published_at + interval:
+                self._publish(self._board.renew(now))
+            due = max(self._published_at, now - interval / 2) + interval  # a first job may come meanwhile
+
+    async def _tick(self) -> None:
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            now = trio.current_time()
+            for client in list(self._clients.values()):
+                client.session.tick(now)
+                client.flush()
+                self._collect_events(client)
+
+    # ---- blocks ---------------------------------------------------------------------------------------------------
+
+    async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[tuple[_Client, BlockCandidate]]) -> None:
+        async with candidates:
+            async for client, candidate in candidates:
+                await self._submit(client, candidate)
+                self._unanswered -= 1
+                if not self._unanswered:
+                    self._all_answered.set()
+
+    async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
+        solution = candidate.solution
+        result = await self._offer(solution.block())
+        accepted = result.accepted
+        if accepted:
+            self._refresh()
+        if candidate.stale:
+            client.session.answer_candidate(candidate, accepted=accepted)
+            client.flush()
+            self._collect_events(client)
+        found = events.BlockFound(
+            height=solution.job.pool_job.template.height,
+            hash=display_hash(solution.digest),
+            worker_name=candidate.worker_name,
+            accepted=accepted,
+            result=result.result,
+            explanation=result.explanation,
+            stale=candidate.stale,
+            found_at=self._unix_time(),
+        )
+        self._blocks.append(found)
+        self._emit(found)
+        log = _log.info if accepted or candidate.stale else _log.error
+        log(
+            "block_accepted" if accepted else "block_refused",
+            height=found.height,
+            hash=found.hash,
+            worker_name=found.worker_name,
+            result=found.result,
+            explanation=found.explanation,
+            stale=found.stale,
+        )
+
+    async def _offer(self, block: bytes) -> SubmitResult:
+        """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success."""
+        give_up_at = trio.current_time() + SUBMIT_PATIENCE
+        delay = FIRST_RETRY
+        while True:
+            try:
+                return await self._node.submit_block(block)
+            except NodeError as error:
+                if trio.current_time() + delay > give_up_at:
+                    return SubmitResult.unreachable(str(error))
+                _log.warning("block_submit_failed", error=str(error), retry_in_s=delay)
+                await trio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY)
+
+    # ---- clients --------------------------------------------------------------------------------------------------
+
+    async def _serve_client(self, stream: trio.abc.Stream) -> None:
+        address = _address_of(stream)
+        refusal = self._refusal(address)
+        if refusal:
+            self._refused_connections += 1
+            _log.warning("connection_refused", address=address, reason=refusal)
+            await trio.aclose_forcefully(stream)
+            return
+        _set_options(stream)
+        client = self._admit(stream, address)
+        try:
+            with client.whole:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, client)
+                    await self._read(client)
+                    client.queue.close()
+                    client.whole.deadline = trio.current_time() + FLUSH_SECONDS
+        except Exception:  # a mistake of ours that one client brought to light must not cost the others
+            client.reason = "internal error"
+            _log.exception("client_failed", session=client.number, address=address)
+        finally:
+            self._dismiss(client)
+            await trio.aclose_forcefully(stream)
+
+    def _refusal(self, address: str) -> str | None:
+        if len(self._clients) >= self.config.max_connections:
+            return f"more than {self.config.max_connections} connections"
+        limit = self.config.max_connections_per_address
+        if limit is not None:
+            host = _host(address)
+            if sum(_host(client.address) == host for client in self._clients.values()) >= limit:
+                return f"more than {limit} connections from one address"
+        return None
+
+    def _admit(self, stream: trio.abc.Stream, address: str) -> _Client:
+        now = trio.current_time()
+        self._connections += 1
+        client = _Client(
+            number=self._connections,
+            address=address,
+            stream=stream,
+            session=PoolSession(self.config, self._board, self._validator, self._extranonces, now),
+            queue=SendQueue(self.config.max_queue),
+            connected_at=self._unix_time(),
+            connected_time=now,
+            last_line_at=now,
+        )
+        self._clients[client.number] = client
+        self._emit(events.ClientConnected(client.number, address))
+        _log.info("client_connected", session=client.number, address=address)
+        return client
+
+    def _dismiss(self, client: _Client) -> None:
+        del self._clients[client.number]
+        client.session.close(trio.current_time())
+        reason = client.reason or "the pool was cancelled"
+        self._emit(events.ClientLeft(client.number, client.address, reason))
+        _log.info(
+            "client_left",
+            session=client.number,
+            address=client.address,
+            reason=reason,
+            accepted=client.session.shares.accepted,
+            rejected=client.session.shares.rejected.total(),
+        )
+
+    async def _read(self, client: _Client) -> None:
+        with client.reading:
+            while not client.reason:
+                client.reading.deadline = self._deadline(client)
+                try:
+                    data = await client.stream.receive_some(RECEIVE_SIZE)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    client.drop("connection lost")
+                    return
+                if not data:
+                    client.finish("the client closed the connection")
+                    return
+                await self._handle(client, bytes(data))
+        if not client.reason:
+            started = client.session.started
+            client.finish("no request for too long" if started else "not subscribed and authorized in time")
+
+    def _deadline(self, client: _Client) -> float:
+        if client.session.started:
+            return client.last_line_at + self.config.idle_timeout
+        return client.connected_time + self.config.authorize_timeout
+
+    async def _handle(self, client: _Client, data: bytes) -> None:
+        client.bytes_received += len(data)
+        if b"\n" in data:
+            client.last_line_at = trio.current_time()
+        client.session.receive_data(data)
+        try:
+            while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
+                if isinstance(event, BlockCandidate):
+                    await self._hand_over(client, event)
+                else:
+                    self._report(client, event)
+        except RemoteProtocolError as error:
+            client.flush()
+            client.finish(str(error))
+        client.flush()
+
+    async def _hand_over(self, client: _Client, candidate: BlockCandidate) -> None:
+        if not self._unanswered:
+            self._all_answered = trio.Event()
+        self._unanswered += 1
+        with trio.CancelScope(shield=True):  # a block outlives the connection that found it
+            try:
+                await self._send_candidate.send((client, candidate))
+            except trio.BrokenResourceError:
+                _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
+
+    def _collect_events(self, client: _Client) -> None:
+        """Report what a session did without input."""
+        for event in client.session.take_events():
+            self._report(client, event)
+
+    def _report(self, client: _Client, event: SessionEvent) -> None:
+        match event:
+            case ShareTaken(worker_name, solution, difficulty, is_block):
+                share_difficulty = solution.difficulty
+                self._shares.take(difficulty, share_difficulty)
+                job_id = solution.job.job_id
+                self._emit(
+                    events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
+                )
+                _log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
+            case ShareRefused(worker_name, job_id, reason, message):
+                self._shares.rejected[reason] += 1
+                self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
+                _log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
+            case WorkerJoined(worker_name):
+                self._emit(events.WorkerAuthorized(client.number, worker_name, client.session.user_agent))
+                _log.info("worker_authorized", session=client.number, worker_name=worker_name)
+            case DifficultySet(difficulty):
+                self._emit(events.DifficultyChanged(client.number, difficulty))
+                _log.debug("difficulty_changed", session=client.number, difficulty=difficulty)
+
+    async def _write(self, client: _Client) -> None:
+        while (data := await client.queue.get()) is not None:
+            try:
+                with trio.fail_after(self.config.send_timeout):
+                    await client.stream.send_all(data)
+            except trio.TooSlowError:
+                client.drop(f"slow reader: a write took more than {self.config.send_timeout:g} s")
+                return
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                client.drop("connection lost")
+                return
+            client.bytes_sent += len(data)
+
+    async def _say_goodbye(self) -> None:
+        _log.info("pool_stopping", sessions=len(self._clients), unanswered_blocks=self._unanswered)
+        if self._unanswered:
+            with trio.move_on_after(self.config.stop_grace):
+                await self._all_answered.wait()
+        for client in self._clients.values():
+            client.finish("the pool stops")
+
+    def _emit(self, event: events.PoolEvent) -> None:
+        for watcher in list(self._watchers):
+            try:
+                watcher.send_nowait(event)
+            except trio.WouldBlock:
+                self._events_lost += 1
+            except trio.BrokenResourceError:
+                watcher.close()
+                self._watchers.remove(watcher)
+
+
+@asynccontextmanager
+async def open_pool(
+    node: Node,
+    config: PoolConfig,
+    *,
+    listeners: Sequence[_Listener] | None = None,
+    unix_time: Callable[[], float] = time.time,
+) -> AsyncIterator[Pool]:
+    """A pool that serves while the block runs and stops gracefully at its end."""
+    pool = Pool(node, config, unix_time=unix_time)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(pool.serve, listeners)
+        yield pool
+        pool.stop()
+
+
+async def _accept(
+    handler: Callable[[trio.abc.Stream], object],
+    listeners: Sequence[_Listener],
+    clients: trio.Nursery,
+    *,
+    task_status: trio.TaskStatus[object],
+) -> None:
+    await trio.serve_listeners(handler, list(listeners), handler_nursery=clients, task_status=task_status)  # type: ignore[arg-type]
+
+
+def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
+    session = client.session
+    return SessionSnapshot(
+        session=client.number,
+        address=client.address,
+        user_agent=session.user_agent,
+        started=session.started,
+        extranonce1=None if session.lease is None else session.lease.extranonce1,
+        version_mask=session.version_mask,
+        difficulty=session.difficulty,
+        hash_rate=session.hash_rate(now),
+        accepted=session.shares.accepted,
+        accepted_difficulty=session.shares.accepted_difficulty,
+        best_difficulty=session.shares.best_difficulty,
+        rejected=Counter(session.shares.rejected),
+        workers=tuple(_worker_snapshot(name, count) for name, count in session.workers.items()),
+        connected_at=client.connected_at,
+        bytes_received=client.bytes_received,
+        bytes_sent=client.bytes_sent,
+        bytes_queued=client.queue.size,
+    )
+
+
+def _worker_snapshot(name: str, count: ShareCount) -> WorkerSnapshot:
+    return WorkerSnapshot(
+        worker_name=name,
+        accepted=count.accepted,
+        accepted_difficulty=count.accepted_difficulty,
+        best_difficulty=count.best_difficulty,
+        rejected=Counter(count.rejected),
+    )
+
+
+def _address_of(stream: trio.abc.Stream) -> str:
+    if not isinstance(stream, trio.SocketStream):
+        return "in memory"
+    try:
+        return "{}:{}".format(*stream.socket.getpeername()[:2])
+    except OSError:  # gone before we looked
+        return "unknown"
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def _set_options(stream: trio.abc.Stream) -> None:
+    """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
+    if not isinstance(stream, trio.SocketStream):
+        return
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
+    for name, value in options.items():
+        option = getattr(socket, name, None)
+        if option is not None:  # the names differ between systems
+            stream.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,0 +1,440 @@
+"""One miner's session, sans-IO: requests are answered, shares judged, jobs announced; bytes in, events and bytes out.
+
+It knows the pool only through what it shares with all sessions: the job board, the validator, the extranonce
+registry. ``now`` is seconds of any clock that does not go back; ``unix_time`` is the clock that ntime is held against.
+
+A miner gets its first job once it is subscribed and authorized: difficulty first, then the job (D3). A new difficulty
+is announced together with a job of its own, so that both sides mean the same job by "the next one".
+"""
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from stratum_miner.bitcoin.target import difficulty_from_target, target_from_difficulty
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
+from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
+from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution
+from stratum_miner.pool.vardiff import Vardiff
+from stratum_miner.stratum import client_messages as requests
+from stratum_miner.stratum.envelope import Id
+from stratum_miner.stratum.errors import ErrorReason, FieldError, RemoteProtocolError
+from stratum_miner.stratum.events import RequestReceived, RequestRefused
+from stratum_miner.stratum.extensions import (
+    Info,
+    MinimumDifficulty,
+    SubscribeExtranonce,
+    VersionRolling,
+    VersionRollingGrant,
+)
+from stratum_miner.stratum.fields import difficulty as difficulty_field
+from stratum_miner.stratum.pool_messages import SetDifficulty
+from stratum_miner.stratum.results import SubscribeResult
+from stratum_miner.stratum.server_connection import ServerConnection
+from stratum_miner.stratum.text import sanitize
+from stratum_miner.work.hash_rate import HashRateMeter
+
+MIN_CHANGE_INTERVAL = 1.0
+"""Seconds between two changes of difficulty, each of which costs a job of its own; picked by feel."""
+MAX_TRANSACTIONS_REPLY = 128 << 10
+"""Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job (stratum.md 7, 73)."""
+RATE_WINDOW = 300.0
+"""Seconds over which a session's hash rate is estimated."""
+HASHES_PER_DIFFICULTY = (1 << 256) // (0xFFFF << 208)
+"""Expected hashes for one unit of difficulty (stratum.md 2.6)."""
+
+_PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
+
+
+# ---- events ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerJoined:
+    """A worker was authorized for the first time on this session."""
+
+    worker_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTaken:
+    """A share was accepted and answered."""
+
+    worker_name: str
+    solution: Solution
+    difficulty: float
+    is_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRefused:
+    """A share was refused and answered; ``worker_name`` and ``job_id`` are empty when it could not be read."""
+
+    worker_name: str
+    job_id: str
+    reason: ErrorReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCandidate:
+    """A hash that meets the network target: to the node with it, now.
+
+    ``request_id`` is set when the share is on a stale job and still waits for its answer: give the node's verdict
+    to ``answer_candidate``.
+    """
+
+    solution: Solution
+    worker_name: str
+    stale: bool = False
+    request_id: Id = None
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultySet:
+    """The miner was told a new difficulty."""
+
+    difficulty: float
+
+
+SessionEvent: TypeAlias = WorkerJoined | ShareTaken | ShareRefused | BlockCandidate | DifficultySet
+
+
+# ---- statistics --------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ShareCount:
+    """What came of the shares of a session or worker."""
+
+    accepted: int = 0
+    accepted_difficulty: float = 0.0
+    """Sum of the difficulties of accepted shares; times 2^32 it is the work done."""
+    best_difficulty: float = 0.0
+    rejected: Counter[ErrorReason] = field(default_factory=Counter)
+
+    def take(self, difficulty: float, share_difficulty: float) -> None:
+        """Count an accepted share."""
+        self.accepted += 1
+        self.accepted_difficulty += difficulty
+        self.best_difficulty = max(self.best_difficulty, share_difficulty)
+
+
+# ---- the session -------------------------------------------------------------------------------------------------
+
+
+class PoolSession:
+    """One connection of a miner."""
+
+    def __init__(
+        self,
+        config: PoolConfig,
+        board: JobBoard,
+        validator: ShareValidator,
+        extranonces: ExtranonceRegistry,
+        now: float,
+    ) -> None:
+        self.connection = ServerConnection()
+        self.lease: Lease | None = None
+        self.started = False
+        """Whether the miner gets jobs: it is subscribed and authorized."""
+        self.user_agent = ""
+        self.info: Info | None = None
+        self.version_mask = 0
+        self.workers: dict[str, ShareCount] = {}
+        self.shares = ShareCount()
+        self._config = config
+        self._board = board
+        self._validator = validator
+        self._extranonces = extranonces
+        self._events: deque[SessionEvent] = deque()
+        self._refused_in_a_row = 0
+        self._minimum = 0.0
+        self._fixed = False
+        self._target = 0
+        self._pending: float | None = None
+        self._changed_at = now - MIN_CHANGE_INTERVAL
+        self._meter = HashRateMeter(now, RATE_WINDOW)
+        self._vardiff: Vardiff | None = None
+        self.difficulty = 0.0
+        self._set_difficulty(self._start_difficulty())
+        if config.vardiff is not None:
+            self._vardiff = Vardiff(config.vardiff, self.difficulty, now)
+
+    # ---- input ----------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Add bytes from the miner; then call ``next_event`` until it returns None."""
+        self.connection.receive_data(data)
+
+    def next_event(self, now: float, unix_time: float) -> SessionEvent | None:
+        """The next event, or None when more data is needed. RemoteProtocolError: send what waits and close."""
+        while not self._events:
+            self._check_patience()
+            event = self.connection.next_event()
+            match event:
+                case None:
+                    return None
+                case RequestReceived(request_id, message):
+                    self._answer(request_id, message, now, unix_time)
+                case RequestRefused("mining.submit", error):
+                    self._count_refused("", "", error.reason, error.message)
+                case _:
+                    pass  # a refusal of another request is answered; replies to our pings mean nothing
+        return self._events.popleft()
+
+    def take_events(self) -> list[SessionEvent]:
+        """Events that came about without input: by ``tick`` or ``answer_candidate``."""
+        waiting = list(self._events)
+        self._events.clear()
+        return waiting
+
+    def close(self, now: float) -> None:
+        """The connection is gone; the session may be resumed for a while."""
+        self.connection.receive_eof()
+        if self.lease is not None:
+            self._extranonces.release(self.lease, now)
+            self.lease = None
+
+    def tick(self, now: float) -> None:
+        """Let time pass: at least every few seconds. Difficulty may change."""
+        if self._pending is not None:
+            self._want_difficulty(self._pending, now)
+        if self._vardiff is not None and self.started and not self._fixed:
+            self._retarget(self._vardiff.on_tick(now), now)
+
+    # ---- output ---------------------------------------------------------------------------------------------------
+
+    def announce(self, pool_job: PoolJob) -> None:
+        """Give the miner this job, when it takes jobs yet."""
+        if self.started:
+            self._announce(pool_job, pool_job.line)
+
+    def data_to_send(self) -> bytes:
+        """Everything waiting to go out, once."""
+        return self.connection.data_to_send()
+
+    def answer_candidate(self, candidate: BlockCandidate, *, accepted: bool) -> None:
+        """Answer a stale share once the node has judged it as a block."""
+        if accepted:
+            self._take(candidate.worker_name, candidate.solution, candidate.solution.job.difficulty, is_block=True)
+            self.connection.reply(candidate.request_id, True)
+            return
+        message = "stale: job of an older block"
+        self.connection.refuse(candidate.request_id, ErrorReason.JOB_NOT_FOUND, message)
+        self._count_refused(candidate.worker_name, candidate.solution.job.job_id, ErrorReason.JOB_NOT_FOUND, message)
+
+    def hash_rate(self, now: float) -> float:
+        """Hashes per second, estimated from the accepted shares of the last minutes."""
+        self._meter.sample(now, int(self.shares.accepted_difficulty * HASHES_PER_DIFFICULTY))
+        return self._meter.rate(RATE_WINDOW)
+
+    # ---- requests -------------------------------------------------------------------------------------------------
+
+    def _answer(self, request_id: Id, message: requests.AnyClientMessage, now: float, unix_time: float) -> None:
+        match message:
+            case requests.Submit():
+                self._submit(request_id, message, now, unix_time)
+            case requests.Configure():
+                self._configure(request_id, message, now)
+            case requests.Subscribe():
+                self._subscribe(request_id, message, now)
+            case requests.Authorize():
+                self._authorize(request_id, message, now)
+            case requests.SuggestDifficulty(difficulty):
+                self.connection.reply(request_id, True)
+                self._suggest(difficulty, now)
+            case requests.SuggestTarget(target):
+                self.connection.reply(request_id, True)
+                self._suggest(difficulty_from_target(target), now)
+            case requests.GetTransactions(job_id):
+                self._get_transactions(request_id, job_id)
+            case requests.ClientPing():
+                self.connection.reply(request_id, "pong")
+            case requests.ExtranonceSubscribe() | requests.MultiVersion():
+                self.connection.reply(request_id, True)
+
+    def _subscribe(self, request_id: Id, message: requests.Subscribe, now: float) -> None:
+        if self.lease is None:
+            self.lease = self._extranonces.lease(now, message.session_id)
+            self.user_agent = sanitize(message.user_agent)
+        self.connection.accept_subscribe(
+            request_id,
+            SubscribeResult(self.lease.extranonce1, self._config.extranonce2_size, self.lease.session_id),
+        )
+        self._start_if_ready()
+
+    def _authorize(self, request_id: Id, message: requests.Authorize, now: float) -> None:
+        if not message.worker_name.strip():
+            self.connection.refuse(request_id, ErrorReason.UNAUTHORIZED, "expected a worker name, got none")
+            return
+        self.connection.accept_authorize(request_id, message.worker_name)
+        if message.worker_name not in self.workers:
+            self.workers[message.worker_name] = ShareCount()
+            self._events.append(WorkerJoined(message.worker_name))
+        difficulty = password_difficulty(message.password)
+        if difficulty is not None:
+            self._fixed = True
+            self._want_difficulty(difficulty, now)
+        self._start_if_ready()
+
+    def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
+        granted: dict[str, bool | str | VersionRollingGrant] = {}
+        for extension in message.extensions:
+            match extension:
+                case VersionRolling(mask):
+                    granted[extension.name] = self._grant_version_rolling(mask)
+                case MinimumDifficulty(value):
+                    granted[extension.name] = self._grant_minimum(value)
+                case Info():
+                    self.info = extension
+                    granted[extension.name] = True
+                case SubscribeExtranonce():
+                    granted[extension.name] = True
+        self.connection.accept_configure(request_id, message, granted)
+        self._want_difficulty(self.difficulty if self._pending is None else self._pending, now)
+
+    def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
+        """Fewer bits than the miner wants are granted too: BIP 310 leaves the choice to the miner."""
+        self.version_mask = mask & self._config.version_mask
+        if self.lease is not None:
+            self.lease.jobs.allow_versions(self.version_mask)  # a new mask counts at once (stratum.md 1.6.4)
+        return VersionRollingGrant(self.version_mask) if self.version_mask else False
+
+    def _grant_minimum(self, value: float) -> bool | str:
+        if value > self._ceiling():
+            return f"expected a difficulty of at most {self._ceiling():g}"
+        self._minimum = value
+        return True
+
+    def _get_transactions(self, request_id: Id, job_id: str) -> None:
+        job = None if self.lease is None else self.lease.jobs.get(job_id)
+        if job is None:
+            self.connection.refuse(request_id, ErrorReason.JOB_NOT_FOUND, "job not found")
+            return
+        transactions = job.pool_job.transactions
+        if sum(map(len, transactions)) > MAX_TRANSACTIONS_REPLY:
+            self.connection.refuse(
+                request_id, ErrorReason.OTHER, f"the transactions exceed {MAX_TRANSACTIONS_REPLY} bytes"
+            )
+            return
+        self.connection.reply(request_id, [transaction.hex() for transaction in transactions])
+
+    # ---- shares ---------------------------------------------------------------------------------------------------
+
+    def _submit(self, request_id: Id, submit: requests.Submit, now: float, unix_time: float) -> None:
+        if self.lease is None:  # the connection refuses submits before subscribe
+            self.connection.refuse(request_id, ErrorReason.NOT_SUBSCRIBED)
+            return
+        match self._validator.judge(submit, self.lease.jobs, unix_time):
+            case Accepted(solution, difficulty, is_block):
+                if is_block:
+                    self._events.append(BlockCandidate(solution, submit.worker_name))
+                self.connection.reply(request_id, True)
+                self._take(submit.worker_name, solution, difficulty, is_block=is_block)
+                if self._vardiff is not None and not self._fixed:
+                    self._retarget(self._vardiff.on_share(now, difficulty), now)
+            case Refused(candidate=Solution() as solution):
+                self._events.append(BlockCandidate(solution, submit.worker_name, stale=True, request_id=request_id))
+            case Refused(reason, message):
+                self.connection.refuse(request_id, reason, message)
+                self._count_refused(submit.worker_name, submit.job_id, reason, message)
+
+    def _take(self, worker_name: str, solution: Solution, difficulty: float, *, is_block: bool) -> None:
+        self._refused_in_a_row = 0
+        share_difficulty = solution.difficulty
+        self.shares.take(difficulty, share_difficulty)
+        self.workers[worker_name].take(difficulty, share_difficulty)
+        self._events.append(ShareTaken(worker_name, solution, difficulty, is_block))
+
+    def _count_refused(self, worker_name: str, job_id: str, reason: ErrorReason, message: str) -> None:
+        self.shares.rejected[reason] += 1
+        if worker_name in self.workers:
+            self.workers[worker_name].rejected[reason] += 1
+        self._events.append(ShareRefused(worker_name, job_id, reason, message))
+        self._refused_in_a_row += 1
+
+    def _check_patience(self) -> None:
+        limit = self._config.max_refused_shares
+        if self._refused_in_a_row > limit:
+            raise RemoteProtocolError(f"more than {limit} refused shares in a row")
+
+    # ---- difficulty and jobs --------------------------------------------------------------------------------------
+
+    def _suggest(self, difficulty: float, now: float) -> None:
+        self._want_difficulty(difficulty, now)
+        if self._vardiff is not None:
+            self._vardiff.set_difficulty(self._clamped(difficulty), now)
+
+    def _retarget(self, difficulty: float | None, now: float) -> None:
+        if difficulty is not None:
+            self._want_difficulty(difficulty, now)
+
+    def _want_difficulty(self, difficulty: float, now: float) -> None:
+        """Announce a difficulty now, or a moment later when the last change was just before."""
+        difficulty = self._clamped(difficulty)
+        self._pending = None
+        if difficulty == self.difficulty:
+            return
+        if self.started and now - self._changed_at < MIN_CHANGE_INTERVAL:
+            self._pending = difficulty
+            return
+        self._set_difficulty(difficulty)
+        if self.started:
+            self._changed_at = now
+            self.connection.announce(SetDifficulty(difficulty))
+            self._events.append(DifficultySet(difficulty))
+            if self._board.current is not None:
+                pool_job = self._board.renew(now)
+                self._announce(pool_job, pool_job.line)
+
+    def _set_difficulty(self, difficulty: float) -> None:
+        self.difficulty = difficulty
+        self._target = target_from_difficulty(difficulty)
+
+    def _start_difficulty(self) -> float:
+        start = self._config.difficulty
+        return start if self._config.vardiff is None else self._clamped(start)
+
+    def _clamped(self, difficulty: float) -> float:
+        low = max(self._config.lowest_difficulty, self._minimum)
+        return max(low, min(difficulty, self._ceiling()))
+
+    def _ceiling(self) -> float:
+        current = self._board.current
+        return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
+
+    def _start_if_ready(self) -> None:
+        if self.started or self.lease is None or not self.workers:
+            return
+        self.started = True
+        self.connection.announce(SetDifficulty(self.difficulty))
+        self._events.append(DifficultySet(self.difficulty))
+        if self._board.current is not None:
+            self._announce(self._board.current, self._board.current.clean_line)
+
+    def _announce(self, pool_job: PoolJob, line: bytes) -> None:
+        assert self.lease is not None, "a started session has a lease"
+        self.lease.jobs.add(
+            SessionJob(
+                pool_job=pool_job,
+                extranonce1=self.lease.extranonce1,
+                difficulty=self.difficulty,
+                target=self._target,
+                version_mask=self.version_mask,
+            )
+        )
+        self.connection.announce_encoded(line)
+
+
+def password_difficulty(password: str) -> float | None:
+    """The difficulty a password asks for, as in ``x,d=64`` or ``diff=0.5``; None when it names none that is sane."""
+    match = _PASSWORD_DIFFICULTY.search(password)
+    if match is None:
+        return None
+    try:
+        return difficulty_field(match[1], "password difficulty")
+    except FieldError:
+        return None

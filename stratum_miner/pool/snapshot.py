@@ -1,0 +1,71 @@
+"""Frozen statistics of a pool, for displays: nothing here changes, nothing here reaches back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stratum_miner.pool.events import BlockFound
+from stratum_miner.stratum.errors import ErrorReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSnapshot:
+    """One worker on one session."""
+
+    worker_name: str
+    accepted: int
+    accepted_difficulty: float
+    best_difficulty: float
+    rejected: Mapping[ErrorReason, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSnapshot:
+    """One connection. Times are unix seconds, ``hash_rate`` is in H/s."""
+
+    session: int
+    address: str
+    user_agent: str
+    started: bool
+    """Whether it gets jobs."""
+    extranonce1: bytes | None
+    version_mask: int
+    difficulty: float
+    hash_rate: float
+    accepted: int
+    accepted_difficulty: float
+    best_difficulty: float
+    rejected: Mapping[ErrorReason, int]
+    workers: tuple[WorkerSnapshot, ...]
+    connected_at: float
+    bytes_received: int
+    bytes_sent: int
+    bytes_queued: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSnapshot:
+    """The whole pool; share counts include sessions that left."""
+
+    started_at: float
+    addresses: tuple[str, ...]
+    height: int | None
+    """Of the block being worked on; None before the first template."""
+    previous_hash: str | None
+    """Display order."""
+    network_difficulty: float | None
+    job_id: str | None
+    jobs_published: int
+    node_error: str | None
+    """Why there are no new templates; None while all is well."""
+    hash_rate: float
+    accepted: int
+    accepted_difficulty: float
+    best_difficulty: float
+    rejected: Mapping[ErrorReason, int]
+    connections_total: int
+    connections_refused: int
+    sessions: tuple[SessionSnapshot, ...]
+    blocks: tuple[BlockFound, ...]
+    """The latest ones, oldest first."""
+    events_lost: int
+    """Events that slow watchers missed."""

@@ -1,0 +1,50 @@
+"""The bounded queue in front of each client's socket."""
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.pool.send_queue import QueueFullError, SendQueue
+
+
+async def test_the_writer_gets_everything_in_order_and_then_the_end() -> None:
+    queue = SendQueue(100)
+    queue.put_nowait(b"a")
+    queue.put_nowait(b"b")
+    assert queue.size == 2
+    assert await queue.get() == b"ab"
+    assert queue.size == 0
+    queue.put_nowait(b"c")
+    queue.close()
+    queue.put_nowait(b"too late")
+    assert await queue.get() == b"c"
+    assert await queue.get() is None
+
+
+async def test_the_limit_is_exact_and_what_was_taken_no_longer_counts() -> None:
+    queue = SendQueue(3)
+    queue.put_nowait(b"abc")
+    with pytest.raises(QueueFullError, match="expected at most 3 bytes to wait, got 4"):
+        queue.put_nowait(b"d")
+    assert await queue.get() == b"abc"
+    queue.put_nowait(b"d")
+
+
+async def test_a_waiting_writer_is_woken(nursery: trio.Nursery) -> None:
+    queue = SendQueue(100)
+    taken: list[bytes | None] = []
+
+    async def write() -> None:
+        while True:
+            taken.append(await queue.get())
+            if taken[-1] is None:
+                return
+
+    nursery.start_soon(write)
+    await trio.testing.wait_all_tasks_blocked()
+    queue.put_nowait(b"")
+    queue.put_nowait(b"x")
+    await trio.testing.wait_all_tasks_blocked()
+    queue.close()
+    await trio.testing.wait_all_tasks_blocked()
+    assert taken == [b"x", None]

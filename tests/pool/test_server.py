@@ -1,0 +1,465 @@
+"""The pool on memory streams and a clock that jumps: timers, the node, slow readers, stopping."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.pool import events
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.nodes.base import SubmitResult
+from stratum_miner.pool.server import Pool, open_pool
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
+from stratum_miner.testing.wire_miner import WireMiner
+
+CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
+START = 1_700_000_000
+
+
+class MemoryListener(trio.abc.Listener[trio.abc.Stream]):
+    """Accepts what ``connect`` makes."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](1000)
+
+    def connect(self, *, lockstep: bool = False) -> "Client":
+        make: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = (
+            trio.testing.lockstep_stream_pair if lockstep else trio.testing.memory_stream_pair
+        )
+        ours, theirs = make()
+        self._send.send_nowait(theirs)
+        return Client(ours)
+
+    async def accept(self) -> trio.abc.Stream:
+        return await self._receive.receive()
+
+    async def aclose(self) -> None:
+        self._receive.close()
+        await trio.lowlevel.checkpoint()
+
+
+class Client:
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.miner = WireMiner()
+        self.closed = False
+
+    async def read(self) -> None:
+        """Take the next piece; at the end ``closed`` is set."""
+        try:
+            data = bytes(await self.stream.receive_some(65536))
+        except trio.BrokenResourceError:
+            data = b""
+        self.closed = not data
+        self.miner.receive(data)
+
+    async def read_until(self, condition: Callable[[], Any]) -> None:
+        while not condition():
+            assert not self.closed, "the pool closed the connection"
+            await self.read()
+
+    async def read_to_end(self) -> None:
+        while not self.closed:
+            await self.read()
+
+    async def read_jobs(self, count: int) -> None:
+        await self.read_until(lambda: len(self.miner.jobs) >= count)
+
+    async def login(self, *subscribe: Any) -> None:
+        await self.stream.send_all(self.miner.login(*subscribe))
+        await self.read_until(lambda: self.miner.jobs)
+
+    async def submit(self, share: list[Any]) -> int:
+        await self.stream.send_all(self.miner.submit(share))
+        await self.read_until(self.miner.replies)
+        return self.miner.verdict()
+
+
+@asynccontextmanager
+async def pool_of(node: ScriptedNode, config: PoolConfig = CONFIG) -> AsyncIterator[tuple[Pool, MemoryListener]]:
+    listener = MemoryListener()
+    async with open_pool(node, config, listeners=[listener], unix_time=lambda: START + trio.current_time()) as pool:
+        await trio.testing.wait_all_tasks_blocked()
+        yield pool, listener
+
+
+Clock = trio.testing.MockClock
+
+# ---- shares and statistics ------------------------------------------------------------------------------------------
+
+
+async def test_shares_events_and_snapshot(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        watch = pool.watch()
+        client = listener.connect()
+        await client.login()
+        share = client.miner.solve()
+        assert await client.submit(share) == 0
+        assert await client.submit(share) == 22
+        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        kinds = [type(event) for event in seen]
+        assert kinds == [
+            events.ClientConnected,
+            events.WorkerAuthorized,
+            events.DifficultyChanged,
+            events.ShareAccepted,
+            events.ShareRejected,
+        ]
+        snapshot = pool.snapshot()
+        assert (snapshot.accepted, snapshot.rejected) == (1, {ErrorReason.DUPLICATE: 1})
+        assert snapshot.height == 101
+        (session,) = snapshot.sessions
+        assert session.user_agent == "wire_miner/1"
+        assert session.difficulty == 1e-8
+        assert [worker.worker_name for worker in session.workers] == ["alice.rig"]
+        assert session.bytes_sent > 0
+        assert session.bytes_received > 0
+        await client.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        left = watch.receive_nowait()
+        assert isinstance(left, events.ClientLeft)
+        assert pool.snapshot().sessions == ()
+        assert pool.snapshot().accepted == 1
+
+
+async def test_a_slow_watcher_loses_events_and_a_closed_one_is_forgotten(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        watch, closed = pool.watch(1), pool.watch(1)
+        closed.close()
+        for _ in range(3):
+            await listener.connect().login()
+        assert pool.snapshot().events_lost > 0
+        assert isinstance(watch.receive_nowait(), events.ClientConnected)
+
+
+# ---- jobs -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_job_is_renewed_in_time(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        for number in (1, 2, 3):
+            await client.read_jobs(number + 1)
+            assert trio.current_time() == 30 * number
+            assert client.miner.jobs[-1].ntime == START + 30 * number
+            assert not client.miner.jobs[-1].clean
+        assert await client.submit(client.miner.solve(client.miner.jobs[0])) == 0
+
+
+async def test_a_new_block_goes_to_everyone_at_once(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    async with pool_of(node) as (_, listener):
+        clients = [listener.connect() for _ in range(10)]
+        for client in clients:
+            await client.login()
+        for height in range(102, 152):
+            node.push(make_template(height))
+            await trio.testing.wait_all_tasks_blocked()
+        for client in clients:
+            await client.read_jobs(51)
+            assert all(job.clean for job in client.miner.jobs)
+        assert trio.current_time() == 0
+        assert await clients[0].submit(clients[0].miner.solve(clients[0].miner.jobs[-2])) == 21
+        assert await clients[0].submit(clients[0].miner.solve()) == 0
+
+
+async def test_a_node_that_fails_leaves_the_miners_their_job(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    async with pool_of(node) as (pool, listener):
+        watch = pool.watch()
+        client = listener.connect()
+        await client.login()
+        node.fail("connection refused")
+        await client.read_jobs(3)
+        assert pool.snapshot().node_error == "connection refused"
+        assert {job.params[1] for job in client.miner.jobs} == {client.miner.jobs[0].params[1]}
+        assert await client.submit(client.miner.solve()) == 0
+        node.recover()
+        node.push(make_template(102))
+        await client.read_until(lambda: client.miner.jobs[-1].clean)
+        assert pool.snapshot().node_error is None
+        kinds = [type(watch.receive_nowait()) for _ in range(watch.statistics().current_buffer_used)]
+        assert kinds.count(events.NodeFailed) == kinds.count(events.NodeRecovered) == 1
+
+
+async def test_miners_wait_for_a_node_that_is_down_at_the_start(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    node.fail()
+    async with pool_of(node) as (_, listener):
+        client = listener.connect()
+        await client.stream.send_all(client.miner.login())
+        await trio.sleep(100)
+        node.recover()
+        await client.read_until(lambda: client.miner.jobs)
+        assert client.miner.jobs[0].clean
+
+
+# ---- blocks ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_block_reaches_the_node_and_the_next_job_follows(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        job = client.miner.jobs[0]
+        share = client.miner.solve(at_most=job.network_target, above=job.target)
+        assert await client.submit(share) == 0
+        await client.read_jobs(2)
+        assert client.miner.jobs[-1].clean
+        assert node.submitted[0][:80] == job.header(share[2], job.ntime, int(share[4], 16))
+        (block,) = pool.snapshot().blocks
+        assert (block.height, block.accepted, block.stale, block.worker_name) == (101, True, False, "alice.rig")
+        assert trio.current_time() == 0
+
+
+async def test_a_block_the_node_knows_already_is_a_success(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text("duplicate"))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.testing.wait_all_tasks_blocked()
+        assert pool.snapshot().blocks[0].accepted
+
+
+async def test_a_block_the_node_refuses_is_explained(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text("bad-txnmrklroot"))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0, "the share is good, whatever the block is"
+        await trio.testing.wait_all_tasks_blocked()
+        (block,) = pool.snapshot().blocks
+        assert not block.accepted
+        assert block.result == "bad-txnmrklroot"
+        assert block.explanation
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(None, 0), ("inconclusive", 21)])
+async def test_a_stale_block_is_offered_to_the_node(autojump_clock: Clock, verdict: str | None, code: int) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text(verdict))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        share = client.miner.solve()
+        node.push(make_template(102, nbits=EASY_BITS))
+        await client.read_jobs(2)
+        assert await client.submit(share) == code
+        assert len(node.submitted) == 1
+        assert pool.snapshot().blocks[0].stale
+        assert pool.snapshot().accepted == (1 if code == 0 else 0)
+
+
+async def test_a_block_is_offered_again_to_a_node_that_was_away_and_outlives_its_finder(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        node.fail("no route")
+        assert await client.submit(client.miner.solve()) == 0
+        await client.stream.aclose()
+        await trio.sleep(20)
+        assert node.submitted == []
+        node.recover()
+        await trio.sleep(20)
+        assert len(node.submitted) == 1
+        assert pool.snapshot().blocks[0].accepted
+
+
+async def test_a_node_that_stays_away_gets_no_block(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        node.fail("no route")
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.sleep(70)
+        (block,) = pool.snapshot().blocks
+        assert not block.accepted
+        assert block.result == "unreachable"
+        assert "no route" in block.explanation
+
+
+# ---- hostile and slow clients ---------------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_never_authorizes_is_closed(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (_, listener):
+        silent, half, drip = (listener.connect() for _ in range(3))
+        await half.stream.send_all(half.miner.request("mining.subscribe"))
+
+        async def trickle() -> None:
+            for byte in b'{"id":1,"method":"mining.subscribe","params":["' + b"x" * 100:
+                await trio.sleep(1)
+                if drip.closed:
+                    return
+                await drip.stream.send_all(bytes([byte]))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trickle)
+            for client in (silent, half, drip):
+                await client.read_to_end()
+                assert trio.current_time() == 60
+
+
+async def test_an_authorized_client_is_closed_only_after_long_silence(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, idle_timeout=500.0)) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        await trio.sleep(400)
+        await client.stream.send_all(client.miner.request("mining.ping"))
+        await client.read_to_end()
+        assert trio.current_time() == 900
+
+
+async def test_a_slow_reader_is_dropped_and_nobody_waits_for_it(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    async with pool_of(node) as (pool, listener):
+        slow, quick = listener.connect(lockstep=True), listener.connect()
+        await quick.login()
+        await slow.login()
+        node.push(make_template(102))
+        await quick.read_jobs(2)
+        assert trio.current_time() == 0
+        await trio.sleep(CONFIG.send_timeout + 2)
+        assert [session.session for session in pool.snapshot().sessions] == [2]
+        await slow.read_to_end()
+
+
+async def test_a_reader_that_falls_behind_is_dropped_at_the_high_water_mark(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    async with pool_of(node, replace(CONFIG, max_queue=5000)) as (pool, listener):
+        watch = pool.watch()
+        slow = listener.connect(lockstep=True)
+        await slow.login()
+        for height in range(102, 130):
+            node.push(make_template(height))
+            await trio.testing.wait_all_tasks_blocked()
+        assert trio.current_time() == 0
+        assert pool.snapshot().sessions == ()
+        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        (left,) = [event for event in seen if isinstance(event, events.ClientLeft)]
+        assert left.reason.startswith("slow reader")
+
+
+async def test_connections_beyond_the_limit_are_closed_at_once(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, max_connections=2)) as (pool, listener):
+        first, second = listener.connect(), listener.connect()
+        await first.login()
+        await second.login()
+        third = listener.connect()
+        await third.read_to_end()
+        assert trio.current_time() == 0
+        assert pool.snapshot().connections_refused == 1
+        await second.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        await listener.connect().login()
+
+
+async def test_connections_from_one_address_are_limited(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, max_connections_per_address=1)) as (_, listener):
+        await listener.connect().login()
+        refused = listener.connect()
+        await refused.read_to_end()
+        assert trio.current_time() == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n",
+        b'{"id":1,"method":\n',
+        b'{"id":1,"method":"mining.subscribe","params":["\xff\xfe"]}\n',
+        b"[" * 2000 + b"\n",
+        b"x" * 17000,
+    ],
+)
+async def test_garbage_closes_its_connection_silently_and_no_other(autojump_clock: Clock, data: bytes) -> None:
+    async with pool_of(ScriptedNode()) as (_, listener):
+        good, bad = listener.connect(), listener.connect()
+        await good.login()
+        await bad.stream.send_all(data)
+        await bad.read_to_end()
+        assert bad.miner.messages == []
+        assert trio.current_time() == 0
+        assert await good.submit(good.miner.solve()) == 0
+
+
+async def test_answers_given_before_the_garbage_still_arrive(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (_, listener):
+        client = listener.connect()
+        await client.stream.send_all(client.miner.request("mining.ping") + b"garbage\n")
+        await client.read_to_end()
+        assert client.miner.reply()["result"] == "pong"
+
+
+async def test_a_flood_of_bad_shares_ends_in_a_close(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, max_refused_shares=50)) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        bad = ["alice.rig", "?", "00" * 8, "00000000", "00000000"]
+        await client.stream.send_all(b"".join(client.miner.submit(bad) for _ in range(100)))
+        await client.read_to_end()
+        assert sum(1 for message in client.miner.messages if message.get("error")) == 51
+
+
+async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        watch = pool.watch()
+        good, bad = listener.connect(), listener.connect()
+        await good.login()
+
+        def fail(password: str) -> float:
+            raise ZeroDivisionError(password)
+
+        monkeypatch.setattr("stratum_miner.pool.session.password_difficulty", fail)
+        await bad.stream.send_all(bad.miner.login())
+        await bad.read_to_end()
+        assert await good.submit(good.miner.solve()) == 0
+        seen = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        assert [event.reason for event in seen if isinstance(event, events.ClientLeft)] == ["internal error"]
+
+
+# ---- stopping -------------------------------------------------------------------------------------------------------
+
+
+async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
+    client = MemoryListener().connect()
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        await client.stream.send_all(client.miner.submit(client.miner.solve()))
+        await trio.testing.wait_all_tasks_blocked()
+        pool.stop()
+    await client.read_to_end()
+    assert client.miner.verdict() == 0
+    assert trio.current_time() <= 1
+
+
+async def test_stopping_waits_for_a_block_but_not_forever(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        node.fail()
+        assert await client.submit(client.miner.solve()) == 0
+    assert trio.current_time() == pytest.approx(CONFIG.stop_grace, abs=1.1)
+    assert pool.snapshot().blocks == ()
+
+
+async def test_cancelling_ends_everything(autojump_clock: Clock) -> None:
+    with trio.move_on_after(5) as scope:
+        async with pool_of(ScriptedNode()) as (_, listener):
+            await listener.connect().login()
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert trio.current_time() == 5

@@ -1,0 +1,196 @@
+"""The pool on real loopback sockets: what memory streams cannot show."""
+
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.server import open_pool
+from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+from stratum_miner.testing.wire_miner import WireMiner
+
+CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8, port=0)
+PATIENCE = 30.0
+"""Seconds after which a test fails; nothing here takes a fraction of it."""
+
+
+class Client:
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.miner = WireMiner()
+
+    @classmethod
+    async def connect(cls, port: int) -> "Client":
+        return cls(await trio.open_tcp_stream("127.0.0.1", port))
+
+    async def read_until(self, condition: Callable[[], Any]) -> None:
+        with trio.fail_after(PATIENCE):
+            while not condition():
+                data = await self.stream.receive_some(65536)
+                assert data, "the pool closed the connection"
+                self.miner.receive(bytes(data))
+
+    async def read_jobs(self, count: int) -> None:
+        await self.read_until(lambda: len(self.miner.jobs) >= count)
+
+    async def login(self) -> None:
+        await self.stream.send_all(self.miner.login())
+        await self.read_until(lambda: self.miner.jobs)
+
+    async def submit(self, share: list[Any]) -> int:
+        await self.stream.send_all(self.miner.submit(share))
+        await self.read_until(self.miner.replies)
+        return self.miner.verdict()
+
+    async def read_to_end(self) -> bytes:
+        data = b""
+        with trio.fail_after(PATIENCE):
+            with suppress(trio.BrokenResourceError):  # a reset: we were still sending when the pool closed
+                while piece := await self.stream.receive_some(65536):
+                    data += piece
+        return data
+
+
+async def test_a_share_over_tcp() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        assert pool.addresses == (f"127.0.0.1:{pool.port}",)
+        client = await Client.connect(pool.port)
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+        (session,) = pool.snapshot().sessions
+        assert session.address.startswith("127.0.0.1:")
+        async with client.stream:
+            pass
+
+
+async def test_vanished_peers_are_found_by_tcp_and_lines_leave_at_once() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        client = await Client.connect(pool.port)
+        await client.login()
+        (served,) = pool._clients.values()
+        assert isinstance(served.stream, trio.SocketStream)
+        wanted = {
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY): 1,
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 60,
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 4,
+        }
+        assert {option: served.stream.getsockopt(*option) for option in wanted} == wanted
+        await client.stream.aclose()
+
+
+async def test_many_connections_have_their_own_extranonce1() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        clients: list[Client] = []
+
+        async def join() -> None:
+            client = await Client.connect(pool.port)
+            await client.login()
+            clients.append(client)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(200):
+                nursery.start_soon(join)
+        assert len({client.miner.extranonce1 for client in clients}) == 200
+        for client in clients:
+            await client.stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"x" * 1_000_000, b"\xff\xfe\n"]
+)
+async def test_foreign_bytes_are_answered_by_closing(data: bytes) -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        good, bad = await Client.connect(pool.port), await Client.connect(pool.port)
+        await good.login()
+        with trio.fail_after(PATIENCE):
+            with suppress(trio.BrokenResourceError):  # the pool may close before we have sent all of it
+                await bad.stream.send_all(data)
+        assert await bad.read_to_end() == b""
+        assert await good.submit(good.miner.solve()) == 0
+        await good.stream.aclose()
+
+
+async def test_a_reset_in_the_middle_of_a_line() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        good, bad = await Client.connect(pool.port), await Client.connect(pool.port)
+        await good.login()
+        await bad.login()
+        await bad.stream.send_all(b'{"id":1,"method":"mining.sub')
+        bad.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await bad.stream.aclose()
+        assert await good.submit(good.miner.solve()) == 0
+        with trio.fail_after(PATIENCE):
+            while len(pool.snapshot().sessions) > 1:
+                await trio.lowlevel.checkpoint()
+        await good.stream.aclose()
+
+
+async def test_a_client_that_never_reads_is_dropped_without_delaying_others() -> None:
+    node = ScriptedNode()
+    async with open_pool(node, CONFIG) as pool:
+        good, bad = await Client.connect(pool.port), await Client.connect(pool.port)
+        await good.login()
+        await bad.stream.send_all(bad.miner.login())
+        height = 101
+        with trio.fail_after(PATIENCE):
+            while len(pool.snapshot().sessions) != 1 or height < 200:
+                height += 1
+                node.push(make_template(height))
+                await good.read_jobs(height - 100)
+        assert await good.submit(good.miner.solve()) == 0
+        await good.stream.aclose()
+        await bad.stream.aclose()
+
+
+async def test_a_request_flood_does_not_starve_others() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        good, bad = await Client.connect(pool.port), await Client.connect(pool.port)
+        await good.login()
+        await bad.login()
+
+        async def flood() -> None:
+            line = b'{"id":4,"method":"mining.ping","params":[]}\n'
+            while True:
+                await bad.stream.send_all(line * 100)
+
+        async def drain() -> None:
+            while await bad.stream.receive_some(65536):
+                pass
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(flood)
+            nursery.start_soon(drain)
+            for _ in range(20):
+                assert await good.submit(good.miner.solve()) == 0
+            nursery.cancel_scope.cancel()
+        await good.stream.aclose()
+
+
+async def test_one_share_from_two_sockets_at_once_counts_once() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        first, second = await Client.connect(pool.port), await Client.connect(pool.port)
+        await first.login()
+        await second.stream.send_all(second.miner.login("x", first.miner.session_id))
+        await second.read_until(lambda: second.miner.jobs)
+        assert first.miner.extranonce1 != second.miner.extranonce1
+        share = first.miner.solve()
+        line = first.miner.submit(share)
+        await first.stream.send_all(line + line)
+        await second.stream.send_all(second.miner.submit(share))
+        await first.read_until(lambda: len(first.miner.replies()) == 2)
+        await second.read_until(second.miner.replies)
+        codes = [reply["error"] and reply["error"][0] for reply in first.miner.replies()]
+        assert codes == [None, 22]
+        _, _, extranonce2, ntime, nonce = share
+        theirs = second.miner.jobs[-1].header(extranonce2, int(ntime, 16), int(nonce, 16))
+        value = int.from_bytes(sha256(sha256(theirs).digest()).digest(), "little")
+        assert second.miner.verdict() == (0 if value <= second.miner.jobs[-1].target else 23)
+        await first.stream.aclose()
+        await second.stream.aclose()

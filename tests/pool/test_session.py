@@ -1,0 +1,660 @@
+"""The session, sans-IO: a wire-level miner on one side, the board on the other."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.extranonces import ExtranonceRegistry
+from stratum_miner.pool.jobs import JobBoard
+from stratum_miner.pool.session import (
+    BlockCandidate,
+    DifficultySet,
+    PoolSession,
+    SessionEvent,
+    ShareRefused,
+    ShareTaken,
+    WorkerJoined,
+    password_difficulty,
+)
+from stratum_miner.pool.template import BlockTemplate
+from stratum_miner.pool.validator import ShareValidator
+from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
+from stratum_miner.testing.scripted_node import EASY_BITS, make_template
+from stratum_miner.testing.wire_miner import WireMiner
+
+SHARE_DIFFICULTY = 1e-8
+"""Some 43 hashes a share."""
+CONFIG = PoolConfig(payout_script=b"\x51", difficulty=SHARE_DIFFICULTY, max_refused_shares=20)
+UNIX_TIME = 1_700_000_010
+
+
+class Ground:
+    """What the sessions of one pool share, and a clock."""
+
+    def __init__(self, config: PoolConfig = CONFIG, template: BlockTemplate | None = None) -> None:
+        self.config = config
+        self.now = 100.0
+        self.unix_time = float(UNIX_TIME)
+        self.board = JobBoard(
+            payout_script=config.payout_script,
+            version_mask=config.version_mask,
+            extranonce_size=4 + config.extranonce2_size,
+        )
+        self.validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
+        self.extranonces = ExtranonceRegistry(first=7)
+        self.connections: list[Connection] = []
+        self.publish(template or make_template())
+
+    def publish(self, template: BlockTemplate) -> None:
+        job = self.board.publish(template, self.now)
+        self.validator.set_tip(template.previous_hash)
+        self._announce(job)
+
+    def renew(self) -> None:
+        self._announce(self.board.renew(self.now))
+
+    def _announce(self, job: Any) -> None:
+        for connection in self.connections:
+            connection.session.announce(job)
+            connection.collect()
+
+    def connect(self) -> "Connection":
+        self.connections.append(Connection(self))
+        return self.connections[-1]
+
+    def miner(self, mask: str | None = None) -> "Connection":
+        """Connected, configured when a mask is given, subscribed, authorized."""
+        connection = self.connect()
+        if mask is not None:
+            connection.say(connection.miner.configure(mask))
+        connection.say(connection.miner.login())
+        assert connection.miner.jobs
+        return connection
+
+
+class Connection:
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.miner = WireMiner()
+        self.events: list[SessionEvent] = []
+        self.session = PoolSession(ground.config, ground.board, ground.validator, ground.extranonces, ground.now)
+
+    def say(self, data: bytes) -> None:
+        self.session.receive_data(data)
+        try:
+            while (event := self.session.next_event(self.ground.now, self.ground.unix_time)) is not None:
+                self.events.append(event)
+        finally:
+            self.collect()
+
+    def collect(self) -> None:
+        self.miner.receive(self.session.data_to_send())
+
+    def ask(self, method: str, *params: Any) -> Any:
+        self.say(self.miner.request(method, *params))
+        return self.miner.reply()
+
+    def submit(self, share: list[Any]) -> int:
+        self.say(self.miner.submit(share))
+        return self.miner.verdict()
+
+    def seen(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+# ---- handshake ------------------------------------------------------------------------------------------------------
+
+
+def test_difficulty_then_clean_job_once_subscribed_and_authorized() -> None:
+    connection = Ground().connect()
+    connection.say(connection.miner.request("mining.subscribe", "x/1"))
+    assert not connection.miner.jobs
+    connection.say(connection.miner.request("mining.authorize", "alice.rig", ""))
+    methods = [message.get("method", "reply") for message in connection.miner.messages]
+    assert methods == ["reply", "reply", "mining.set_difficulty", "mining.notify"]
+    assert connection.miner.difficulty == SHARE_DIFFICULTY
+    assert connection.miner.jobs[0].clean
+    assert connection.miner.extranonce2_size == 8
+    assert len(connection.miner.extranonce1) == 8
+    assert connection.seen(WorkerJoined) == [WorkerJoined("alice.rig")]
+    assert connection.seen(DifficultySet) == [DifficultySet(SHARE_DIFFICULTY)]
+
+
+def test_authorize_before_subscribe_starts_as_well() -> None:
+    connection = Ground().connect()
+    assert connection.ask("mining.authorize", "alice.rig")["result"] is True
+    assert not connection.miner.messages[1:]
+    connection.say(connection.miner.request("mining.subscribe"))
+    assert connection.miner.jobs
+
+
+@pytest.mark.parametrize("params", [[], ["ua", None], ["ua", None, "host", None], ["ua", "no such session"]])
+def test_subscribe_in_every_shape(params: list[Any]) -> None:
+    connection = Ground().connect()
+    result = connection.ask("mining.subscribe", *params)["result"]
+    assert result[1:] == ["00000007", 8]
+
+
+def test_second_subscribe_gets_the_same_answer() -> None:
+    connection = Ground().miner()
+    first = connection.miner.extranonce1, connection.miner.session_id
+    connection.say(connection.miner.request("mining.subscribe", "ua", connection.miner.session_id))
+    assert (connection.miner.extranonce1, connection.miner.session_id) == first
+    assert len(connection.miner.jobs) == 1
+    assert connection.submit(connection.miner.solve()) == 0
+
+
+def test_pipelined_handshake_and_foreign_ids() -> None:
+    connection = Ground().connect()
+    lines = [
+        {"id": "auth", "method": "mining.authorize", "params": ["alice.rig", "x"]},
+        {"id": 2**31 - 1, "method": "mining.ping", "params": [], "jsonrpc": "2.0", "extra": {}},
+        {"method": "mining.subscribe", "id": 0, "params": []},
+    ]
+    connection.say(b"\r\n".join(json.dumps(line).encode() for line in lines) + b"\r\n\n")
+    replies = [message for message in connection.miner.messages if "method" not in message]
+    assert [reply["id"] for reply in replies] == ["auth", 2**31 - 1, 0]
+    assert replies[1]["result"] == "pong"
+
+
+def test_byte_by_byte_gives_the_same_answers() -> None:
+    whole, split = Ground().connect(), Ground().connect()
+    whole.say(whole.miner.configure() + whole.miner.login())
+    for byte in split.miner.configure() + split.miner.login():
+        split.say(bytes([byte]))
+    assert split.miner.session_id
+    texts = [json.dumps(each.miner.messages).replace(each.miner.session_id, "S") for each in (whole, split)]
+    assert texts[0] == texts[1]
+
+
+def test_several_workers_are_counted_apart_and_strangers_refused() -> None:
+    connection = Ground().miner()
+    assert connection.ask("mining.authorize", "bob", "x")["result"] is True
+    share = connection.miner.solve()
+    assert connection.submit(["carol", *share[1:]]) == 24
+    assert connection.submit(["bob", *share[1:]]) == 0
+    assert connection.session.workers["bob"].accepted == 1
+    assert connection.session.workers["alice.rig"].accepted == 0
+
+
+def test_empty_worker_name_is_refused() -> None:
+    connection = Ground().connect()
+    assert connection.ask("mining.authorize", " ", "x")["error"][0] == 24
+
+
+def test_submit_without_authorize() -> None:
+    connection = Ground().connect()
+    assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) in (24, 25)
+    connection.ask("mining.authorize", "alice.rig", "x")
+    assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) == 25
+    assert [event.reason for event in connection.seen(ShareRefused)][1:] == [ErrorReason.NOT_SUBSCRIBED]
+
+
+def test_unknown_method_and_stray_replies() -> None:
+    connection = Ground().miner()
+    assert connection.ask("mining.frobnicate")["error"][0] == -3
+    before = len(connection.miner.messages)
+    connection.say(b'{"id":4,"result":true,"error":null}\n{"id":null,"result":"pong"}\n')
+    assert len(connection.miner.messages) == before
+
+
+def test_the_waiting_miner_gets_the_first_job_when_the_node_has_one() -> None:
+    ground = Ground()
+    ground.board.current = None
+    connection = ground.connect()
+    connection.say(connection.miner.login())
+    assert connection.miner.difficulty == SHARE_DIFFICULTY
+    assert not connection.miner.jobs
+    ground.publish(make_template(5))
+    assert connection.miner.jobs[0].clean
+    assert connection.submit(connection.miner.solve()) == 0
+
+
+# ---- resume ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["session_id", "extranonce1"])
+def test_resume_keeps_extranonce_and_jobs(key: str) -> None:
+    ground = Ground()
+    first = ground.miner()
+    pending = first.miner.solve()
+    first.session.close(ground.now)
+    ground.connections.remove(first)
+    ground.now += 599
+    second = ground.connect()
+    second.say(second.miner.login("ua", getattr(first.miner, key)))
+    assert second.miner.extranonce1 == first.miner.extranonce1
+    assert second.miner.session_id != first.miner.session_id
+    assert second.submit(pending) == 0
+    assert second.submit(pending) == 22
+
+
+def test_resume_of_a_live_or_expired_session_gets_a_fresh_one() -> None:
+    ground = Ground()
+    first = ground.miner()
+    live = ground.connect()
+    live.say(live.miner.login("ua", first.miner.session_id))
+    assert live.miner.extranonce1 != first.miner.extranonce1
+    first.session.close(ground.now)
+    ground.now += 601
+    late = ground.connect()
+    late.say(late.miner.login("ua", first.miner.session_id))
+    assert late.miner.extranonce1 not in (first.miner.extranonce1, live.miner.extranonce1)
+
+
+# ---- extensions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"), [("ffffffff", "1fffe000"), ("000fe000", "000fe000"), ("00000001", None), ("00000000", None)]
+)
+def test_version_mask_is_the_common_part(asked: str, granted: str | None) -> None:
+    connection = Ground().connect()
+    connection.say(connection.miner.configure(asked))
+    expected = {"version-rolling": False}
+    if granted:
+        expected = {"version-rolling": True, "version-rolling.mask": granted}  # type: ignore[dict-item]
+    assert connection.miner.reply()["result"] == expected
+
+
+def test_configure_answers_each_extension_that_was_asked_for() -> None:
+    connection = Ground().connect()
+    names = ["minimum-difficulty", "subscribe-extranonce", "info", "teleport"]
+    values = {"minimum-difficulty.value": 0.5, "info.sw-version": "v1"}
+    result = connection.ask("mining.configure", names, values)["result"]
+    assert result == {"minimum-difficulty": True, "subscribe-extranonce": True, "info": True, "teleport": False}
+    assert connection.session.info is not None
+    assert connection.session.info.sw_version == "v1"
+    connection.say(connection.miner.login())
+    assert connection.miner.difficulty == 0.5
+
+
+def test_minimum_difficulty_above_the_ceiling_is_refused() -> None:
+    connection = Ground().connect()
+    result = connection.ask("mining.configure", ["minimum-difficulty"], {"minimum-difficulty.value": 2})["result"]
+    assert result["minimum-difficulty"] == "expected a difficulty of at most 1"
+
+
+@pytest.mark.parametrize("params", [[], [[]], [5], [["version-rolling"], 5], [[["x"]]]])
+def test_configure_of_wrong_shape_does_no_harm(params: list[Any]) -> None:
+    connection = Ground().connect()
+    connection.ask("mining.configure", *params)
+    connection.say(connection.miner.login())
+    assert connection.submit(connection.miner.solve()) == 0
+
+
+def test_a_mask_granted_late_counts_for_jobs_that_are_out() -> None:
+    connection = Ground().miner()
+    assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 20
+    connection.say(connection.miner.configure("0000e000"))
+    assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 0
+    connection.say(connection.miner.configure("00ff0000"))
+    assert connection.submit(connection.miner.solve(version_bits=0x8000)) == 0, "granted when the job came"
+    assert connection.submit(connection.miner.solve(version_bits=0x10000)) == 0
+
+
+@pytest.mark.parametrize("method", ["mining.extranonce.subscribe", "mining.multi_version"])
+def test_requests_answered_with_true(method: str) -> None:
+    assert Ground().connect().ask(method, 1)["result"] is True
+
+
+def test_get_transactions() -> None:
+    connection = Ground().miner()
+    assert connection.ask("mining.get_transactions", connection.miner.jobs[-1].job_id)["result"] == []
+    assert connection.ask("mining.get_transactions", "ffff")["error"][0] == 21
+
+
+# ---- difficulty -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "value", "expected"),
+    [
+        ("mining.suggest_difficulty", 1e-7, 1e-7),
+        ("mining.suggest_difficulty", "0.0000001", 1e-7),
+        ("mining.suggest_difficulty", 1e-30, SHARE_DIFFICULTY),
+        ("mining.suggest_difficulty", 1e308, 1.0),
+        ("mining.suggest_target", "00000001fffe" + "0" * 52, 0.5),
+    ],
+)
+def test_suggestions_are_taken_and_clamped(method: str, value: Any, expected: float) -> None:
+    connection = Ground().miner()
+    assert connection.ask(method, value)["result"] is True
+    assert connection.miner.difficulty == expected
+    if expected != SHARE_DIFFICULTY:
+        assert connection.miner.messages[-1]["method"] == "mining.notify"
+        assert connection.miner.jobs[-1].job_id != connection.miner.jobs[-2].job_id
+
+
+@pytest.mark.parametrize("value", [0, -1, "NaN", None, [], True, "1e999"])
+def test_bad_suggestions_are_refused(value: Any) -> None:
+    connection = Ground().miner()
+    assert connection.ask("mining.suggest_difficulty", value)["error"][0] == 20
+    assert connection.miner.difficulty == SHARE_DIFFICULTY
+
+
+def test_suggestion_before_subscribe_is_the_start_difficulty() -> None:
+    connection = Ground().connect()
+    connection.ask("mining.suggest_difficulty", 1e-7)
+    connection.say(connection.miner.login())
+    assert connection.miner.notifications("mining.set_difficulty") == [[1e-7]]
+
+
+def test_difficulty_is_frozen_per_job() -> None:
+    connection = Ground().miner()
+    old = connection.miner.jobs[-1]
+    connection.ask("mining.suggest_difficulty", 1e-7)
+    new = connection.miner.jobs[-1]
+    assert connection.submit(connection.miner.solve(old, above=new.target)) == 0
+    assert connection.submit(connection.miner.solve(new, at_most=old.target, above=new.target)) == 23
+    assert connection.submit(connection.miner.solve(new)) == 0
+    assert [event.difficulty for event in connection.seen(ShareTaken)] == [SHARE_DIFFICULTY, 1e-7]
+
+
+def test_a_flood_of_suggestions_costs_one_job_a_second() -> None:
+    ground = Ground()
+    connection = ground.miner()
+    for value in (1e-7, 2e-7, 3e-7, 4e-7):
+        connection.ask("mining.suggest_difficulty", value)
+    assert connection.miner.notifications("mining.set_difficulty")[1:] == [[1e-7]]
+    ground.now += 1.0
+    connection.session.tick(ground.now)
+    connection.collect()
+    assert connection.miner.notifications("mining.set_difficulty")[1:] == [[1e-7], [4e-7]]
+    assert len(connection.miner.jobs) == 3
+
+
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [
+        ("x", None),
+        ("d=64", 64.0),
+        ("x,d=0.5", 0.5),
+        ("c=BTC;diff=1e-3", 1e-3),
+        ("speed=5", None),
+        ("d=-5", None),
+        ("d=0", None),
+        ("d=1e999", None),
+        ("d=..", None),
+    ],
+)
+def test_password_difficulty(password: str, expected: float | None) -> None:
+    assert password_difficulty(password) == expected
+
+
+def test_password_sets_the_start_difficulty() -> None:
+    connection = Ground().connect()
+    connection.say(connection.miner.login(password="x,d=0.001"))
+    assert connection.miner.notifications("mining.set_difficulty") == [[0.001]]
+
+
+def test_a_chain_easier_than_our_minimum_does_not_bound_the_difficulty() -> None:
+    config = replace(CONFIG, difficulty=1e-5, minimum_difficulty=1e-6)
+    connection = Ground(config, make_template(nbits=EASY_BITS)).miner()
+    connection.ask("mining.suggest_difficulty", 0.001)
+    assert connection.miner.difficulty == 0.001
+
+
+# ---- shares: one fault at a time ------------------------------------------------------------------------------------
+
+Fault = Callable[[Connection, list[Any]], list[Any]]
+
+
+def _replace(index: int, change: Callable[[Any], Any]) -> Fault:
+    def fault(connection: Connection, share: list[Any]) -> list[Any]:
+        return [*share[:index], change(share[index]), *share[index + 1 :]]
+
+    return fault
+
+
+def _resubmit(index: int, change: Callable[[Any], Any]) -> Fault:
+    def fault(connection: Connection, share: list[Any]) -> list[Any]:
+        assert connection.submit(share) == 0
+        return _replace(index, change)(connection, share)
+
+    return fault
+
+
+FAULTS: list[tuple[str, Fault, set[int]]] = [
+    ("ERR-01 exact duplicate", _resubmit(0, lambda name: name), {22}),
+    ("ERR-02 upper-case extranonce2", _resubmit(2, str.upper), {22}),
+    ("ERR-02 upper-case nonce", _resubmit(4, str.upper), {22}),
+    ("ERR-02 upper-case ntime", _resubmit(3, str.upper), {22}),
+    ("ERR-02 0x nonce", _resubmit(4, lambda text: "0x" + text), {20}),
+    ("ERR-02 blank before nonce", _resubmit(4, lambda text: " " + text), {20}),
+    ("ERR-02 blank after ntime", _resubmit(3, lambda text: text + " "), {20}),
+    ("ERR-03 padded extranonce2", _resubmit(2, lambda text: text + "00"), {20}),
+    ("ERR-03 cut extranonce2", _resubmit(2, lambda text: text[:-2]), {20}),
+    ("ERR-03 padded nonce", _resubmit(4, lambda text: text + "00"), {20}),
+    ("ERR-07 random job", _replace(1, lambda _: "deadbeef"), {21}),
+    ("ERR-07 empty job", _replace(1, lambda _: ""), {21}),
+    ("ERR-07 long job", _replace(1, lambda _: "a" * 1000), {20, 21}),
+    ("ERR-09 low difficulty", lambda c, _: c.miner.solve(at_most=2**256, above=c.miner.jobs[-1].target), {23}),
+    ("ERR-13 ntime before the job", lambda c, _: c.miner.solve(ntime=c.miner.jobs[-1].ntime - 1), {20}),
+    ("ERR-14 ntime 7201 s ahead", lambda c, _: c.miner.solve(ntime=UNIX_TIME + 7201), {20}),
+    ("ERR-14 ntime 7001 s ahead", lambda c, _: c.miner.solve(ntime=UNIX_TIME + 7001), {20}),
+    ("ERR-15 short ntime", _replace(3, lambda text: text[1:]), {20}),
+    ("ERR-15 long ntime", _replace(3, lambda text: "0" + text), {20}),
+    ("ERR-15 no hex ntime", _replace(3, lambda text: "g" + text[1:]), {20}),
+    ("ERR-15 number ntime", _replace(3, lambda text: int(text, 16)), {20}),
+    ("ERR-16 short nonce", _replace(4, lambda text: text[1:]), {20}),
+    ("ERR-16 no hex nonce", _replace(4, lambda text: "g" + text[1:]), {20}),
+    ("ERR-17 long extranonce2", _replace(2, lambda text: text + "00"), {20}),
+    ("ERR-17 short extranonce2", _replace(2, lambda text: text[2:]), {20}),
+    ("ERR-17 empty extranonce2", _replace(2, lambda _: ""), {20}),
+    ("ERR-17 odd extranonce2", _replace(2, lambda text: text[1:]), {20}),
+    ("ERR-17 no hex extranonce2", _replace(2, lambda text: "zz" + text[2:]), {20}),
+    ("ERR-18 bits outside the mask", lambda c, _: c.miner.solve(version_bits=1), {20}),
+    ("ERR-18 top bits", lambda c, _: c.miner.solve(version_bits=0x80000000), {20}),
+    ("ERR-21 no hex version bits", lambda _, share: [*share, "0000g000"], {20}),
+    ("ERR-21 short version bits", lambda _, share: [*share, "2000"], {20}),
+    ("ERR-21 number version bits", lambda _, share: [*share, 8192], {20}),
+    ("ERR-22 other worker", _replace(0, lambda _: "mallory"), {24}),
+    ("ERR-23 four params", lambda _, share: share[:4], {20}),
+    ("ERR-23 seven params", lambda _, share: [*share, "00000000", "00000000"], {20}),
+    ("ERR-23 nested", _replace(1, lambda job_id: [job_id]), {20}),
+]
+
+
+@pytest.mark.parametrize(("fault", "codes"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+def test_one_fault_is_refused_and_the_session_goes_on(fault: Fault, codes: set[int]) -> None:
+    connection = Ground().miner("1fffe000")
+    share = fault(connection, connection.miner.solve(extranonce2="abcdefabcdefabcd"))
+    assert connection.submit(share) in codes
+    reply = connection.miner.reply()
+    assert reply["result"] is None
+    assert reply["error"][2] is None
+    assert connection.submit(connection.miner.solve(extranonce2="abcdefabcdefabcd")) == 0
+    assert sum(connection.session.shares.rejected.values()) == 1
+
+
+def test_sixth_parameter_of_zero_makes_no_new_share() -> None:
+    connection = Ground().miner("1fffe000")
+    share = connection.miner.solve(version_bits=0)
+    assert connection.submit(share) == 0
+    assert connection.submit(share[:5]) == 22
+    bare = connection.miner.solve()
+    assert connection.submit(bare) == 0
+    assert connection.submit([*bare, "00000000"]) == 22
+
+
+def test_version_bits_without_negotiation_are_refused_unless_zero() -> None:
+    connection = Ground().miner()
+    assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 20
+    assert connection.submit(connection.miner.solve(version_bits=0)) == 0
+
+
+def test_another_sessions_share_and_job_are_judged_by_our_own() -> None:
+    ground = Ground()
+    first, second = ground.miner(), ground.miner()
+    share = first.miner.solve()
+    assert first.submit(share) == 0
+    assert second.submit(share) == 23
+    second.ask("mining.suggest_difficulty", 1e-7)  # a job that only the second session has
+    assert first.submit(second.miner.solve()) == 21
+    assert second.submit(second.miner.solve()) == 0
+
+
+def test_a_renewed_job_is_other_work() -> None:
+    ground = Ground()
+    connection = ground.miner()
+    share = connection.miner.solve()
+    assert connection.submit(share) == 0
+    ground.now += 30
+    ground.renew()
+    job = connection.miner.jobs[-1]
+    assert not job.clean
+    assert job.ntime == connection.miner.jobs[0].ntime + 30
+    renewed = [share[0], job.job_id, share[2], f"{job.ntime:08x}", share[4]]
+    assert connection.submit(renewed) == 23
+    assert connection.submit(connection.miner.solve(connection.miner.jobs[0])) == 0, "same block: still good"
+
+
+def test_job_of_the_previous_block_is_stale() -> None:
+    ground = Ground()
+    connection = ground.miner()
+    old = connection.miner.solve()
+    ground.publish(make_template(102))
+    assert connection.miner.jobs[-1].clean
+    assert connection.submit(old) == 21
+    assert connection.submit(connection.miner.solve()) == 0
+
+
+def test_a_reorganisation_back_makes_old_jobs_good_again_but_no_share_twice() -> None:
+    ground = Ground()
+    connection = ground.miner()
+    counted, fresh = connection.miner.solve(), connection.miner.solve()
+    assert connection.submit(counted) == 0
+    ground.publish(make_template(101, fork=1))
+    assert connection.submit(fresh) == 21
+    ground.publish(make_template(101))
+    assert connection.submit(counted) == 22
+    assert connection.submit(fresh) == 0
+
+
+@pytest.mark.parametrize("offset", [0, 1, 30, UNIX_TIME + 600 - 1_700_000_000])
+def test_ntime_inside_the_window(offset: int) -> None:
+    connection = Ground().miner()
+    assert connection.submit(connection.miner.solve(ntime=connection.miner.jobs[-1].ntime + offset)) == 0
+
+
+def test_ntime_just_outside_the_window() -> None:
+    connection = Ground().miner()
+    assert connection.submit(connection.miner.solve(ntime=UNIX_TIME + 601)) == 20
+
+
+def test_every_extranonce2_and_every_granted_version() -> None:
+    connection = Ground().miner("1fffe000")
+    for extranonce2 in ("00" * 8, "ff" * 8, "0123456789abcdef"):
+        assert connection.submit(connection.miner.solve(extranonce2=extranonce2)) == 0
+    for version_bits in (0, 0x2000, 0x10000000, 0x1FFFE000):
+        assert connection.submit(connection.miner.solve(version_bits=version_bits)) == 0
+
+
+def test_fifty_pipelined_shares_get_fifty_answers() -> None:
+    connection = Ground().miner()
+    lines = [connection.miner.submit(connection.miner.solve()) for _ in range(50)]
+    connection.say(b"".join(lines))
+    last = connection.miner.last_id
+    assert [connection.miner.verdict(request_id) for request_id in range(last - 49, last + 1)] == [0] * 50
+
+
+def test_the_same_share_twice_in_one_segment_counts_once() -> None:
+    connection = Ground().miner()
+    share = connection.miner.solve()
+    connection.say(connection.miner.submit(share) + connection.miner.submit(share))
+    last = connection.miner.last_id
+    assert [connection.miner.verdict(last - 1), connection.miner.verdict(last)] == [0, 22]
+
+
+def test_too_many_refused_shares_end_the_session() -> None:
+    connection = Ground().miner()
+    lines = [connection.miner.submit(["alice.rig", "?", "00" * 8, "00000000", "00000000"]) for _ in range(30)]
+    with pytest.raises(RemoteProtocolError, match="more than 20 refused shares"):
+        connection.say(b"".join(lines))
+    assert connection.session.shares.rejected[ErrorReason.JOB_NOT_FOUND] == 21
+
+
+# ---- blocks ---------------------------------------------------------------------------------------------------------
+
+
+def _easy_ground() -> Ground:
+    return Ground(replace(CONFIG, difficulty=1e-5), make_template(nbits=EASY_BITS))
+
+
+def test_a_block_below_the_share_difficulty_is_accepted_and_reported_first() -> None:
+    connection = _easy_ground().miner()
+    job = connection.miner.jobs[-1]
+    assert connection.submit(connection.miner.solve(at_most=job.network_target, above=job.target)) == 0
+    kinds = [type(event) for event in connection.events[-2:]]
+    assert kinds == [BlockCandidate, ShareTaken]
+    candidate = connection.seen(BlockCandidate)[0]
+    assert not candidate.stale
+    assert candidate.solution.block()[:80] == candidate.solution.header
+
+
+def test_a_repeated_block_is_a_duplicate_and_not_offered_again() -> None:
+    connection = _easy_ground().miner()
+    share = connection.miner.solve(at_most=connection.miner.jobs[-1].network_target)
+    assert connection.submit(share) == 0
+    assert connection.submit(share) == 22
+    assert len(connection.seen(BlockCandidate)) == 1
+
+
+@pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 21)])
+def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) -> None:
+    ground = _easy_ground()
+    connection = ground.miner()
+    share = connection.miner.solve(at_most=connection.miner.jobs[-1].network_target)
+    ground.publish(make_template(102, nbits=EASY_BITS))
+    connection.say(connection.miner.submit(share))
+    assert connection.miner.replies() == []
+    candidate = connection.seen(BlockCandidate)[0]
+    assert candidate.stale
+    connection.session.answer_candidate(candidate, accepted=accepted)
+    connection.collect()
+    assert connection.miner.verdict() == code
+    assert connection.submit(share) == 21
+    assert len(connection.seen(BlockCandidate)) == 1
+
+
+def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
+    ground = _easy_ground()
+    connection = ground.miner()
+    share = connection.miner.solve(at_most=2**256, above=connection.miner.jobs[-1].network_target)
+    ground.publish(make_template(102, nbits=EASY_BITS))
+    assert connection.submit(share) == 21
+    assert not connection.seen(BlockCandidate)
+
+
+SUBSCRIBE = b'{"id":1,"method":"mining.subscribe"}\n'
+
+# ---- invariants -----------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", SUBSCRIBE]), max_size=20))
+def test_any_bytes_are_survived(chunks: list[bytes]) -> None:
+    connection = Ground().connect()
+    try:
+        for chunk in chunks:
+            connection.say(chunk)
+    except RemoteProtocolError:
+        return
+    for message in connection.miner.messages:
+        assert set(message) == {"id", "result", "error"}
+
+
+def test_hash_rate_follows_the_accepted_difficulty() -> None:
+    ground = Ground()
+    connection = ground.miner()
+    for _ in range(10):
+        assert connection.submit(connection.miner.solve()) == 0
+    ground.now += 10
+    expected = 10 * SHARE_DIFFICULTY * 4295032833.0 / 10
+    assert connection.session.hash_rate(ground.now) == pytest.approx(expected, rel=0.01)
