@@ -355,7 +355,7 @@ class Pool:
         )
         self._blocks.append(found)
         self._emit(found)
-        log = _log.info if accepted or candidate.stale else _log.error
+        log = _log.info if accepted or candidate.stale else _log.warning if result.inconclusive else _log.error
         log(
             "block_accepted" if accepted else "block_refused",
             height=found.height,

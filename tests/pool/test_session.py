@@ -24,6 +24,7 @@ from stratum_miner.pool.session import (
 )
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.pool.validator import ShareValidator
+from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, make_template
 from stratum_miner.testing.wire_miner import WireMiner
@@ -368,6 +369,68 @@ def test_a_flood_of_suggestions_costs_one_job_a_second() -> None:
     connection.collect()
     assert connection.miner.notifications("mining.set_difficulty")[1:] == [[1e-7], [4e-7]]
     assert len(connection.miner.jobs) == 3
+
+
+VARDIFF = replace(CONFIG, vardiff=VardiffConfig(target_seconds=10.0, retarget_seconds=60.0), minimum_difficulty=1e-9)
+
+
+def _mine(ground: Ground, connection: Connection, seconds: int, rate: float) -> None:
+    """Shares at ``rate`` units of difficulty per second, evenly; the session ticks once a second."""
+    work = 0.0
+    for _ in range(seconds):
+        ground.now += 1.0
+        work += rate
+        while work >= connection.miner.difficulty:
+            work -= connection.miner.difficulty
+            assert connection.submit(connection.miner.solve()) == 0
+        connection.session.tick(ground.now)
+        connection.collect()
+
+
+def test_many_shares_raise_the_difficulty_and_silence_lowers_it() -> None:
+    ground = Ground(VARDIFF)
+    connection = ground.miner()
+    _mine(ground, connection, 120, rate=SHARE_DIFFICULTY)
+    raised = connection.miner.difficulty
+    assert 5 * SHARE_DIFFICULTY < raised < 20 * SHARE_DIFFICULTY, "one share in ten seconds"
+    methods = [message.get("method") for message in connection.miner.messages]
+    assert all(
+        methods[index + 1] == "mining.notify"
+        for index, method in enumerate(methods)
+        if method == "mining.set_difficulty"
+    )
+    _mine(ground, connection, 1200, rate=0.0)
+    assert connection.miner.difficulty < raised / 2
+
+
+def test_a_steady_miner_keeps_its_difficulty() -> None:
+    ground = Ground(VARDIFF)
+    connection = ground.miner()
+    _mine(ground, connection, 600, rate=SHARE_DIFFICULTY / 10)
+    assert connection.miner.notifications("mining.set_difficulty") == [[SHARE_DIFFICULTY]]
+
+
+def test_vardiff_stays_inside_its_bounds() -> None:
+    ground = Ground(replace(VARDIFF, minimum_difficulty=5e-9, maximum_difficulty=2e-8))
+    connection = ground.miner()
+    _mine(ground, connection, 300, rate=2 * SHARE_DIFFICULTY)
+    _mine(ground, connection, 3000, rate=0.0)
+    announced = [difficulty for (difficulty,) in connection.miner.notifications("mining.set_difficulty")]
+    assert (min(announced), max(announced)) == (5e-9, 2e-8)
+
+
+def test_a_difficulty_from_the_password_is_left_alone() -> None:
+    ground = Ground(VARDIFF)
+    connection = ground.connect()
+    connection.say(connection.miner.login(password="d=2e-8"))
+    _mine(ground, connection, 300, rate=0.0)
+    assert connection.miner.notifications("mining.set_difficulty") == [[2e-8]]
+
+
+def test_vardiff_starts_no_higher_than_the_network() -> None:
+    ground = Ground(replace(VARDIFF, difficulty=1000.0))
+    connection = ground.miner()
+    assert connection.miner.difficulty == 1.0
 
 
 @pytest.mark.parametrize(
