@@ -1,0 +1,65 @@
+#include "cpu_features.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static uint64_t enabled_state(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static uint32_t detect(void)
+{
+    unsigned a, b, c, d;
+    uint32_t features = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return 0;
+    if (d >> 26 & 1)
+        features |= CPU_SSE2;
+    if (!(c >> 27 & 1)) /* OSXSAVE: without it nobody saves wide registers */
+        return features;
+    const uint64_t state = enabled_state();
+    const int has_ymm = (state & 0x06) == 0x06;
+    const int has_zmm = (state & 0xe6) == 0xe6;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return features;
+    if (has_ymm && (b >> 5 & 1))
+        features |= CPU_AVX2;
+    if (has_zmm && (b >> 16 & 1) && (b >> 30 & 1))
+        features |= CPU_AVX512;
+    return features;
+}
+#else
+static uint32_t detect(void)
+{
+    return 0;
+}
+#endif
+
+static uint32_t disabled(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}};
+    const char *list = getenv("STRATUM_MINER_CPU_DISABLE");
+    uint32_t bits = 0;
+    while (list && *list) {
+        const size_t length = strcspn(list, ",");
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (length == strlen(names[i].name) && !strncmp(list, names[i].name, length))
+                bits |= names[i].bit;
+        list += length + (list[length] == ',');
+    }
+    return bits;
+}
+
+uint32_t cpu_features(void)
+{
+    return detect() & ~disabled();
+}

@@ -1,0 +1,17 @@
+/* Which instruction sets this CPU and this operating system support. */
+#ifndef STRATUM_MINER_CPU_FEATURES_H
+#define STRATUM_MINER_CPU_FEATURES_H
+
+#include <stdint.h>
+
+enum {
+    CPU_SSE2 = 1 << 0,
+    CPU_AVX2 = 1 << 1,
+    CPU_AVX512 = 1 << 2, /* F and BW, with the upper registers saved by the system */
+};
+
+/* CPU_* bits. The environment variable STRATUM_MINER_CPU_DISABLE, a comma-separated list of sse2, avx2, avx512,
+ * takes bits away; it is read at each call, so that tests can try every subset. */
+uint32_t cpu_features(void);
+
+#endif

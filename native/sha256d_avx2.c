@@ -1,0 +1,29 @@
+/* Eight nonces at a time. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "cpu_features.h"
+
+#define LANES 8
+#define VEC __m256i
+#define TARGET __attribute__((target("avx2")))
+#define SET1(x) _mm256_set1_epi32((int)(x))
+#define ADD(x, y) _mm256_add_epi32(x, y)
+#define XOR(x, y) _mm256_xor_si256(x, y)
+#define AND(x, y) _mm256_and_si256(x, y)
+#define SHR(x, n) _mm256_srli_epi32(x, n)
+#define ROR(x, n) _mm256_or_si256(_mm256_srli_epi32(x, n), _mm256_slli_epi32(x, 32 - (n)))
+#define XOR3(x, y, z) XOR(XOR(x, y), z)
+#define CH(x, y, z) XOR(z, AND(x, XOR(y, z)))
+#define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z))) /* y ^ z is the x ^ y of the round before */
+#define NONCES(n) _mm256_add_epi32(SET1(n), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0))
+/* signed comparison after moving the sign bit; x <= y is not x > y */
+#define FLIP(x) XOR(x, SET1(0x80000000u))
+#define NOT_ABOVE(x, y) \
+    (0xffu ^ (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(FLIP(x), FLIP(y)))))
+
+#include "sha256d_template.h"
+
+const sha256d_kernel sha256d_kernel_avx2 = {"avx2", LANES, CPU_AVX2, scan};
+#endif

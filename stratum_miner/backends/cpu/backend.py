@@ -1,0 +1,278 @@
+"""The CPU backend: one search thread per core, each with a kernel and a unit of its own.
+
+Theory of operation. A thread takes a unit and searches it in slices of some 30 ms, the GIL released. When work
+changes, the trio thread changes the stop word; every slice in C ends within microseconds, and the thread takes its
+next unit. A search is told which value of the stop word to expect, read before its unit was taken, so a change
+cannot fall between the two. Hits go over a bounded queue to a trio task, which forwards them; on a void change, what
+is still in the queue from before is dropped.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import structlog
+import trio
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.base import (
+    Backend,
+    BackendError,
+    BackendOptionError,
+    BackendStatistics,
+    DeviceStatistics,
+    WorkSource,
+)
+from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.work.unit import NonceFound, WorkUnit
+
+log = structlog.get_logger(__name__)
+
+SLICE_SECONDS = 0.03
+"""Length of one search in C: long enough that Python in between costs nothing, short enough to count often."""
+QUEUE_SIZE = 1024
+"""Hits between threads and trio before threads wait."""
+NICE = 19
+MAX_THREADS = 1024
+
+
+class CpuBackend(Backend):
+    """Searches on CPU threads.
+
+    ``threads``: one per usable processor when None. ``kernel``: the fastest measured when None. ``duty_cycle``: per
+    cent of the time to search. ``priority``: "low" (nice 19, so that everything else goes first) or "normal".
+    ``affinity``: processors to pin the threads to, in turn; None leaves it to the scheduler.
+    """
+
+    name: ClassVar[str] = "cpu"
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        kernel: str | None = None,
+        duty_cycle: int = 100,
+        priority: str = "low",
+        affinity: Sequence[int] | None = None,
+        on_search: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._threads = processors.default_threads() if threads is None else threads
+        if not 1 <= self._threads <= MAX_THREADS:
+            raise BackendOptionError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
+        if not 1 <= duty_cycle <= 100:
+            raise BackendOptionError(f"duty_cycle: expected 1 to 100 per cent, got {duty_cycle}")
+        missing = sorted(set(affinity or ()) - set(processors.usable()))
+        if missing:
+            raise BackendOptionError(
+                f"affinity: expected processors out of {_listed(processors.usable())}, got {_listed(missing)}"
+            )
+        if kernel is not None:
+            kernels.kernel_named(kernel)
+        self._forced = kernel
+        self._duty_cycle = duty_cycle
+        self._low_priority = priority == "low"
+        self._affinity = tuple(affinity or ())
+        self._on_search = on_search
+        """For benchmarks: called with the stop word's value and the nanosecond a slice began."""
+        self._choice: kernels.Choice | None = None
+        self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "CpuBackend":
+        """``threads``, ``kernel``, ``duty_cycle``, ``priority``, ``affinity`` ("0,2-3")."""
+        option.check_known(cls.name, options, ("threads", "kernel", "duty_cycle", "priority", "affinity"))
+        return cls(
+            threads=option.integer(options, "threads", 1, MAX_THREADS),
+            kernel=options.get("kernel"),
+            duty_cycle=option.integer(options, "duty_cycle", 1, 100) or 100,
+            priority=option.one_of(options, "priority", ("low", "normal")) or "low",
+            affinity=option.integers(options, "affinity"),
+        )
+
+    def statistics(self) -> BackendStatistics:
+        """Totals per thread; a slice counts when it ends."""
+        kernel = self._choice.kernel.name if self._choice else self._forced or ""
+        detail = f"{kernel or 'not started'}, {self._threads} thread{'s' if self._threads > 1 else ''}"
+        devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._searchers)
+        return BackendStatistics(self.name, detail, devices, kernel)
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Search until cancelled; SelfTestError when no kernel can be trusted."""
+        self._choice = choice = await trio.to_thread.run_sync(kernels.choose, self._forced)
+        log.info("kernel_chosen", reason=choice.reason, threads=self._threads)
+        desk = _Desk(source)
+        unregister = source.on_change(desk.note_change)
+        threads = [
+            threading.Thread(target=self._thread, args=(index, item, desk), name=item.name, daemon=True)
+            for index, item in enumerate(self._searchers)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            await desk.forward(found)
+        finally:
+            unregister()
+            desk.close()
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(_join, [thread for thread in threads if thread.ident is not None])
+
+    def _thread(self, index: int, searcher: "_Searcher", desk: "_Desk") -> None:
+        assert self._choice is not None
+        try:
+            self._settle(index)
+            search = kernels.Search(self._choice.kernel, desk.stop_word)
+            searcher.slice_nonces = max(search.kernel.lanes, int(self._choice.hash_rate * SLICE_SECONDS))
+            while not desk.closed:
+                expected = desk.stop_word.value
+                unit = desk.source.next_unit()
+                if unit is None:
+                    desk.wait_for_change(expected)
+                else:
+                    self._search(unit, expected, search, searcher, desk)
+        except BaseException as error:
+            desk.fail(error)
+
+    def _settle(self, index: int) -> None:
+        """Take the thread's place among the processors; not being allowed to is no reason not to mine."""
+        try:
+            if self._affinity and hasattr(os, "sched_setaffinity"):
+                os.sched_setaffinity(0, {self._affinity[index % len(self._affinity)]})
+            if self._low_priority and hasattr(os, "setpriority"):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        except OSError as error:
+            log.warning("thread_not_settled", thread=index, reason=error.strerror)
+
+    def _search(
+        self, unit: WorkUnit, expected: int, search: kernels.Search, searcher: "_Searcher", desk: "_Desk"
+    ) -> None:
+        position, stop_word = 0, desk.stop_word
+        # a rare hit leaves at once; frequent ones leave in batches
+        at_most = 1 if expected_hashes(unit.target) > searcher.slice_nonces / 4 else None
+        while position < unit.nonce_count and stop_word.value == expected:
+            started = time.perf_counter()
+            result = search.run(
+                unit.header,
+                unit.target,
+                unit.first_nonce + position,
+                min(searcher.slice_nonces, unit.nonce_count - position),
+                expected=expected,
+                at_most=at_most,
+            )
+            elapsed = time.perf_counter() - started
+            if self._on_search is not None and result.done:
+                self._on_search(expected, result.started_ns)
+            searcher.count(result, elapsed)
+            position += result.done
+            for nonce in result.nonces:
+                desk.put(expected, NonceFound(unit, nonce, unit.version, searcher.name))
+            if self._duty_cycle < 100:
+                desk.wait_for_change(expected, elapsed * (100 - self._duty_cycle) / self._duty_cycle)
+
+
+class _Searcher:
+    """What one thread counts."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.hashes = 0
+        self.nonces_found = 0
+        self.slice_nonces = 1
+
+    def count(self, result: kernels.SearchResult, elapsed: float) -> None:
+        """Count a slice; a slow or fast machine moves the next one towards its length."""
+        self.hashes += result.done
+        self.nonces_found += len(result.nonces)
+        if not result.nonces and result.done >= self.slice_nonces:
+            factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
+            self.slice_nonces = max(1, int(self.slice_nonces * (0.75 + 0.25 * factor)))
+
+
+class _Desk:
+    """Where threads and trio meet: the stop word, the idle threads, the queue of hits."""
+
+    def __init__(self, source: WorkSource) -> None:
+        self.source = source
+        self.stop_word = kernels.StopWord()
+        self.closed = False
+        self._token = trio.lowlevel.current_trio_token()
+        self._changed = threading.Condition()
+        self._room = threading.Semaphore(QUEUE_SIZE)
+        self._hits: deque[tuple[int, NonceFound]] = deque()
+        self._arrived = trio.Event()
+        self._void_before = 0
+        self._failure: BaseException | None = None
+
+    # ---- trio's side ------------------------------------------------------------------------------------------
+
+    def note_change(self, void: bool) -> None:
+        """Work changed: end all slices; on a void change also disown their hits."""
+        value = self.stop_word.bump()
+        if void:
+            self._void_before = value
+        with self._changed:
+            self._changed.notify_all()
+
+    async def forward(self, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Pass hits on until cancelled. BackendError when a thread failed."""
+        while True:
+            await self._arrived.wait()
+            self._arrived = trio.Event()
+            while self._hits:
+                generation, hit = self._hits.popleft()
+                self._room.release()
+                if not _is_before(generation, self._void_before):
+                    await found.send(hit)
+            if self._failure is not None:
+                raise BackendError(f"search thread failed: {self._failure!r}") from self._failure
+
+    def close(self) -> None:
+        """Let all threads end."""
+        self.closed = True
+        self.note_change(True)
+        self._room.release(QUEUE_SIZE)
+
+    # ---- the threads' side ------------------------------------------------------------------------------------
+
+    def put(self, generation: int, hit: NonceFound) -> None:
+        """Queue a hit; waits while the queue is full."""
+        self._room.acquire()
+        if not self.closed:
+            self._hits.append((generation, hit))
+            self._wake()
+
+    def wait_for_change(self, expected: int, seconds: float | None = None) -> None:
+        """Sleep until the stop word differs from ``expected``, at most ``seconds``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
+
+    def fail(self, error: BaseException) -> None:
+        """A thread cannot go on."""
+        self._failure = error
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._token.run_sync_soon(self._set_arrived, idempotent=True)
+        except trio.RunFinishedError:
+            self.closed = True
+
+    def _set_arrived(self) -> None:
+        self._arrived.set()
+
+
+def _is_before(generation: int, limit: int) -> bool:
+    """Whether one value of the stop word is older than another, also across the wrap at 2^32."""
+    return (generation - limit) & 0xFFFFFFFF >= 1 << 31
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,73 @@
+"""Options of backends, from the strings of a command line to values; every complaint names option, wish and value."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from stratum_miner.backends.base import BackendOptionError
+
+_SCALED = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
+_FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+
+
+def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) -> None:
+    """BackendOptionError for the first option that the backend does not have, with the nearest spelling."""
+    names = sorted(known)
+    for name in options:
+        if name not in names:
+            close = get_close_matches(name, names, 1)
+            hint = f": did you mean {close[0]!r}?" if close else f"; it has {', '.join(names) or 'none'}"
+            raise BackendOptionError(f"backend {backend}: unknown option {name!r}{hint}")
+
+
+def integer(options: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    """A whole number between bounds; None when the option is absent."""
+    text = options.get(name)
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise BackendOptionError(f"{name}: expected a whole number from {low} to {high}, got {text!r}")
+    return value
+
+
+def hash_rate(options: Mapping[str, str], name: str) -> float | None:
+    """Hashes per second, as 1000000, 1MH, 2.5 GH/s; None when the option is absent."""
+    text = options.get(name)
+    if text is None:
+        return None
+    match = _SCALED.fullmatch(text)
+    try:
+        value = float(match[1]) * _FACTORS[match[2]] if match else 0.0
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e21:
+        raise BackendOptionError(f"{name}: expected a hash rate such as 1MH or 2.5GH/s, got {text!r}")
+    return value
+
+
+def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    """One of a few words; None when the option is absent."""
+    text = options.get(name)
+    if text is not None and text not in choices:
+        close = get_close_matches(text, choices, 1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        raise BackendOptionError(f"{name}: expected {' or '.join(choices)}, got {text!r}{hint}")
+    return text
+
+
+def integers(options: Mapping[str, str], name: str) -> tuple[int, ...] | None:
+    """Numbers and ranges, as 0,2,4-7; None when the option is absent."""
+    text = options.get(name)
+    if text is None:
+        return None
+    values: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})(?:-(\d{1,4}))?\s*", part)
+        if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
+            raise BackendOptionError(f"{name}: expected numbers such as 0,2 or 4-7, got {text!r}")
+        values.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(dict.fromkeys(values))
