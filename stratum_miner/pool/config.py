@@ -15,7 +15,7 @@ LOWEST_DIFFICULTY = 2.0**-32
 """Below this nearly every hash is a share (stratum.md 6.6)."""
 MAX_NTIME_AHEAD = 7000
 """Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
-MAX_TAG = 60
+MAX_TAG = 50
 """Bytes that a coinbase script has room for beside height, extranonces, job id and the node's flags."""
 
 

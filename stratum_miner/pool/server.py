@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 import trio
@@ -126,7 +127,8 @@ class Pool:
         )
         self._validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
         self._extranonces = ExtranonceRegistry(first=secrets.randbits(32), resume_seconds=config.resume_seconds)
-        self._listeners: Sequence[_Listener] = ()
+        self._ports: tuple[int, ...] = ()
+        self._addresses: tuple[str, ...] = ()
         self._clients: dict[int, _Client] = {}
         self._connections = 0
         self._refused_connections = 0
@@ -161,24 +163,23 @@ class Pool:
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
-        self._listeners = listeners
-        async with trio.open_nursery() as services:
-            services.start_soon(self._follow_node)
-            services.start_soon(self._renew_jobs)
-            services.start_soon(self._tick)
-            for _ in range(SUBMITTERS):
-                services.start_soon(self._submit_candidates, self._receive_candidate.clone())
-            self._receive_candidate.close()
-            async with trio.open_nursery() as clients:
-                async with trio.open_nursery() as accepting:
-                    await accepting.start(_accept, self._serve_client, listeners, clients)
-                    _log.info("pool_listening", addresses=self.addresses)
-                    task_status.started(listeners)
-                    await self._stopping.wait()
-                    accepting.cancel_scope.cancel()
-                await self._say_goodbye()
-            services.cancel_scope.cancel()
-        _log.info("pool_stopped", sessions=self._connections, blocks=len(self._blocks))
+        names = [each.socket.getsockname() for each in listeners if isinstance(each, trio.SocketListener)]
+        self._ports = tuple(name[1] for name in names)
+        self._addresses = tuple(_address_text(name) for name in names)
+        try:
+            async with trio.open_nursery() as services:
+                services.start_soon(self._follow_node)
+                services.start_soon(self._renew_jobs)
+                services.start_soon(self._tick)
+                for _ in range(SUBMITTERS):
+                    services.start_soon(self._submit_candidates, self._receive_candidate.clone())
+                self._receive_candidate.close()
+                await self._serve_clients(listeners, task_status)
+                services.cancel_scope.cancel()
+        finally:
+            for watcher in self._watchers:
+                watcher.close()
+            _log.info("pool_stopped", sessions=self._connections, blocks=len(self._blocks))
 
     def stop(self) -> None:
         """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
@@ -187,24 +188,17 @@ class Pool:
     @property
     def port(self) -> int:
         """The TCP port of the first listener. RuntimeError when it has none (or none yet)."""
-        for listener in self._listeners:
-            if isinstance(listener, trio.SocketListener):
-                port = listener.socket.getsockname()[1]
-                assert isinstance(port, int)
-                return port
-        raise RuntimeError("Pool.port: expected a TCP listener, got none: is the pool serving?")
+        if not self._ports:
+            raise RuntimeError("Pool.port: expected a TCP listener, got none: is the pool serving?")
+        return self._ports[0]
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where the pool listens, as host:port."""
-        return tuple(
-            "{}:{}".format(*listener.socket.getsockname()[:2])
-            for listener in self._listeners
-            if isinstance(listener, trio.SocketListener)
-        )
+        """Where the pool listens, as host:port; empty before it does."""
+        return self._addresses
 
     def watch(self, buffer: int = 1000) -> trio.MemoryReceiveChannel[events.PoolEvent]:
-        """A channel of everything that happens from now on; close it when done.
+        """A channel of everything that happens from now on; it ends when the pool stops. Close it when done.
 
         A watcher that falls more than ``buffer`` events behind misses some: the snapshot counts them.
         """
@@ -381,6 +375,18 @@ class Pool:
                 delay = min(2 * delay, LONGEST_RETRY)
 
     # ---- clients --------------------------------------------------------------------------------------------------
+
+    async def _serve_clients(
+        self, listeners: Sequence[_Listener], task_status: trio.TaskStatus[Sequence[_Listener]]
+    ) -> None:
+        async with trio.open_nursery() as clients:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(_accept, self._serve_client, listeners, clients)
+                _log.info("pool_listening", addresses=self.addresses)
+                task_status.started(listeners)
+                await self._stopping.wait()
+                accepting.cancel_scope.cancel()
+            await self._say_goodbye()
 
     async def _serve_client(self, stream: trio.abc.Stream) -> None:
         address = _address_of(stream)
@@ -617,9 +623,14 @@ def _address_of(stream: trio.abc.Stream) -> str:
     if not isinstance(stream, trio.SocketStream):
         return "in memory"
     try:
-        return "{}:{}".format(*stream.socket.getpeername()[:2])
+        return _address_text(stream.socket.getpeername())
     except OSError:  # gone before we looked
         return "unknown"
+
+
+def _address_text(name: tuple[Any, ...]) -> str:
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _host(address: str) -> str:

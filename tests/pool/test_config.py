@@ -13,7 +13,7 @@ from stratum_miner.pool.config import PoolConfig
         ({"payout_script": b""}, "payout_script: expected an output script"),
         ({"port": 65536}, "port: expected 0 to 65535, got 65536"),
         ({"extranonce2_size": 1}, "extranonce2_size: expected 2 to 16, got 1"),
-        ({"coinbase_tag": b"x" * 61}, "coinbase_tag: expected at most 60 bytes, got 61"),
+        ({"coinbase_tag": b"x" * 51}, "coinbase_tag: expected at most 50 bytes, got 51"),
         ({"version_mask": 1 << 29}, "version_mask: expected bits 0 to 28"),
         ({"ntime_ahead": 7001}, "ntime_ahead: expected 0 to 7000, got 7001"),
         ({"difficulty": 1.0, "minimum_difficulty": 2.0}, "minimum <= start <= maximum, got 2.0, 1.0"),

@@ -1,10 +1,13 @@
 """Jobs of the board and of a session."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from stratum_miner.pool.config import MAX_TAG
 from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
+from stratum_miner.pool.template import MAX_FLAGS
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.testing.scripted_node import make_template
 
@@ -66,3 +69,9 @@ def test_a_table_keeps_the_latest_jobs() -> None:
     assert latest is not None
     assert latest.version_mask == 3
     assert job.version_mask == 1
+
+
+def test_the_largest_coinbase_script_fits() -> None:
+    template = replace(make_template(height=2**31 - 1), coinbase_flags=bytes(MAX_FLAGS))
+    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=4 + 16, coinbase_tag=bytes(MAX_TAG))
+    assert board.publish(template, 0.0).notify.coinbase_prefix

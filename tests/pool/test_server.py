@@ -433,8 +433,8 @@ async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, mon
 
 
 async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
-    client = MemoryListener().connect()
     async with pool_of(ScriptedNode()) as (pool, listener):
+        watch = pool.watch()
         client = listener.connect()
         await client.login()
         await client.stream.send_all(client.miner.submit(client.miner.solve()))
@@ -443,6 +443,8 @@ async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
     await client.read_to_end()
     assert client.miner.verdict() == 0
     assert trio.current_time() <= 1
+    seen = [event async for event in watch]
+    assert seen[-1] == events.ClientLeft(1, "in memory", "the pool stops")
 
 
 async def test_stopping_waits_for_a_block_but_not_forever(autojump_clock: Clock) -> None:

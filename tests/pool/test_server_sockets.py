@@ -65,8 +65,19 @@ async def test_a_share_over_tcp() -> None:
         assert await client.submit(client.miner.solve()) == 0
         (session,) = pool.snapshot().sessions
         assert session.address.startswith("127.0.0.1:")
-        async with client.stream:
-            pass
+        await client.stream.aclose()
+    assert len(pool.snapshot().addresses) == 1, "known after the end too"
+    with pytest.raises(OSError, match="all attempts to connect"):
+        await Client.connect(pool.port)
+
+
+async def test_ipv6() -> None:
+    try:
+        listeners = await trio.open_tcp_listeners(0, host="::1")
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    async with open_pool(ScriptedNode(), CONFIG, listeners=listeners) as pool:
+        assert pool.addresses == (f"[::1]:{pool.port}",)
 
 
 async def test_vanished_peers_are_found_by_tcp_and_lines_leave_at_once() -> None:
