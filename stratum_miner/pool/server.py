@@ -89,11 +89,8 @@ class _Client:
 
     def flush(self) -> None:
         """Queue what the session has to say; a client that does not read is dropped."""
-        data = self.session.data_to_send()
-        if self.reason:
-            return
         try:
-            self.queue.put_nowait(data)
+            self.queue.put_nowait(self.session.data_to_send())
         except QueueFullError as error:
             self.drop(f"slow reader: {error}")
 

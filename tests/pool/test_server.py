@@ -447,6 +447,25 @@ async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
     assert seen[-1] == events.ClientLeft(1, "in memory", "the pool stops")
 
 
+async def test_stopping_answers_a_late_block_first(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        share = client.miner.solve()
+        node.push(make_template(102, nbits=EASY_BITS))
+        await client.read_jobs(2)
+        node.fail()
+        await client.stream.send_all(client.miner.submit(share))
+        await trio.testing.wait_all_tasks_blocked()
+        pool.stop()
+        await trio.sleep(1)
+        node.recover()
+    await client.read_to_end()
+    assert client.miner.verdict() == 0
+    assert len(node.submitted) == 1
+
+
 async def test_stopping_waits_for_a_block_but_not_forever(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS))
     async with pool_of(node) as (pool, listener):
