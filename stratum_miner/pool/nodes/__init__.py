@@ -1,0 +1,53 @@
+"""Nodes: an embedded one for regtest (``kernel``) and real ones over JSON-RPC (``bitcoind``)."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, SubmitResult, Tip
+
+__all__ = ["MissingExtraError", "Node", "NodeError", "SubmitResult", "Tip", "open_node"]
+
+EXPECTED = "expected kernel or http://user:password@host:port"
+
+
+def open_node(
+    spec: str, *, data_dir: Path | None = None, cookie_file: Path | None = None, password: str | None = None
+) -> Node:
+    """The node that ``spec`` names: ``kernel`` (with ``data_dir``, else temporary) or the URL of a JSON-RPC server.
+
+    The URL's user and password may be percent-encoded; ``password`` or ``cookie_file`` replace them. It is opened by
+    ``async with``. ValueError for options that do not belong together; its message holds no credentials.
+    """
+    if spec == "kernel":
+        if cookie_file is not None or password is not None:
+            raise ValueError("the embedded node takes neither a cookie file nor a password")
+        from stratum_miner.pool.nodes.kernel import KernelNode  # noqa: PLC0415 - an optional extra
+
+        return KernelNode(data_dir)
+    if data_dir is not None:
+        raise ValueError("a data directory belongs to the embedded node only")
+    return _rpc_node(spec, cookie_file, password)
+
+
+def _rpc_node(spec: str, cookie_file: Path | None, password: str | None) -> Node:
+    try:
+        parts = urlsplit(spec)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # urllib's message would repeat part of the URL
+        raise ValueError(f"{EXPECTED}, got a URL that cannot be read") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(f"{EXPECTED}, got {'another kind of URL' if '://' in spec else 'no URL'}")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{EXPECTED}, got a URL with ? or #: are they part of the password? Then write %3F or %23")
+    user = unquote(parts.username or "")
+    if password is None and parts.password is not None:
+        password = unquote(parts.password)
+    from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials  # noqa: PLC0415 - httpx loads slowly
+
+    if cookie_file is None and password is None:
+        raise ValueError(f"{EXPECTED}, got no password: give one, or a cookie file")
+    shown_host = f"[{host}]" if ":" in host else host
+    address = f"{parts.scheme}://{shown_host}:{port or 8332}{parts.path or '/'}"
+    if cookie_file is not None:
+        return BitcoindNode(address, cookie_file=cookie_file)
+    return BitcoindNode(address, credentials=Credentials(user, password or ""))
