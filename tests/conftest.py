@@ -1,0 +1,149 @@
+"""Fixtures for every folder: a real pool server and a real node that other people wrote (tests/realpool)."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import trio
+
+DIRECTORY = Path(__file__).parent / "realpool"
+INSTALL_SECONDS = 300
+START_SECONDS = 120
+"""A start takes two seconds, with transactions five; this is for a machine that is busy."""
+STOP_SECONDS = 10
+START_ATTEMPTS = 3
+"""A port found free may be taken before the server has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealPool:
+    """Where it listens, and everything it has printed so far."""
+
+    host: str
+    port: int
+    rpc_port: int
+    lines: list[str] = field(default_factory=list, repr=False)
+
+
+RealPoolFactory = Callable[..., AbstractAsyncContextManager[RealPool]]
+
+
+class PortTakenError(Exception):
+    pass
+
+
+@pytest.fixture(scope="session")
+def real_pool_directory() -> Path:
+    """Installs once; skips without Node.js, but not in CI."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        _unavailable("Node.js and npm are not installed")
+    with (DIRECTORY / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once
+        if not _is_installed():
+            result = subprocess.run(
+                [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=DIRECTORY,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_SECONDS,
+                check=False,
+            )
+            if result.returncode:
+                _unavailable(f"npm ci failed: {result.stderr[-500:]}")
+    return DIRECTORY
+
+
+@pytest.fixture
+def real_pool(real_pool_directory: Path) -> RealPoolFactory:
+    """``async with real_pool(DIFF="0.001", TXS="6") as pool``; the options are in tests/realpool/README.md."""
+
+    @asynccontextmanager
+    async def start(**options: str) -> AsyncIterator[RealPool]:
+        async with AsyncExitStack() as stack:
+            for attempt in range(START_ATTEMPTS):
+                try:
+                    pool = await stack.enter_async_context(_running(real_pool_directory, options))
+                    break
+                except PortTakenError:
+                    if attempt == START_ATTEMPTS - 1:
+                        raise
+            yield pool
+
+    return start
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _is_installed() -> bool:
+    installed = DIRECTORY / "node_modules" / ".package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= (DIRECTORY / "package-lock.json").stat().st_mtime
+
+
+@asynccontextmanager
+async def _running(directory: Path, options: dict[str, str]) -> AsyncIterator[RealPool]:
+    port, rpc_port = _free_ports(2)
+    pool = RealPool("127.0.0.1", port, rpc_port)
+    environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    environment |= {"NODE_BACKEND": "js", "PORT": str(port), "RPC": str(rpc_port), **options}
+    process = await trio.lowlevel.open_process(
+        ["node", "lab.js"],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.PIPE,  # when we die, it sees the end and leaves
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    ready = trio.Event()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_read_lines, process, pool, ready)
+            with trio.fail_after(START_SECONDS):
+                await ready.wait()
+            yield pool
+            nursery.cancel_scope.cancel()
+    except* PortTakenError:
+        raise PortTakenError from None
+    finally:
+        with trio.CancelScope(shield=True):
+            process.terminate()
+            with trio.move_on_after(STOP_SECONDS):
+                await process.wait()
+            process.kill()
+            await process.wait()
+
+
+async def _read_lines(process: trio.Process, pool: RealPool, ready: trio.Event) -> None:
+    assert process.stdout is not None
+    rest = b""
+    async for data in process.stdout:
+        *lines, rest = (rest + bytes(data)).split(b"\n")
+        pool.lines.extend(line.decode("utf-8", "replace") for line in lines)
+        if not ready.is_set() and any("EADDRINUSE" in line for line in pool.lines):
+            raise PortTakenError
+        if any(line.startswith("READY") for line in pool.lines):
+            ready.set()
+    raise AssertionError("the real pool ended:\n" + "\n".join(pool.lines[-30:]))
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
