@@ -58,6 +58,9 @@ SUBMITTERS = 4
 """Blocks handed to the node at a time: one that hangs must not hold up the next."""
 MAX_WAITING_BLOCKS = 64
 """Blocks that wait for a submitter before their finders have to; more than one is a toy chain."""
+BLOCK_PAUSE = 1.0
+"""Seconds at most in which the finder of a block waits to be heard again, so that on a chain where every second hash
+is a block (regtest) its next ones do not delay the job that would make them worth something."""
 SUBMIT_PATIENCE = 60.0
 """Seconds for which a block is offered again to a node that cannot be reached (stratum.md 6.5)."""
 FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
@@ -105,6 +108,15 @@ class _Client:
         self.whole.cancel()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _HandedOver:
+    """A block on its way to the node."""
+
+    client: _Client
+    candidate: BlockCandidate
+    done: trio.Event = field(default_factory=trio.Event)
+
+
 class Pool:
     """A pool over one node.
 
@@ -142,9 +154,7 @@ class Pool:
         self._stopping = trio.Event()
         self._unanswered = 0
         self._all_answered = trio.Event()
-        self._send_candidate, self._receive_candidate = trio.open_memory_channel[tuple[_Client, BlockCandidate]](
-            MAX_WAITING_BLOCKS
-        )
+        self._send_candidate, self._receive_candidate = trio.open_memory_channel[_HandedOver](MAX_WAITING_BLOCKS)
 
     # ---- for the caller -------------------------------------------------------------------------------------------
 
@@ -316,10 +326,11 @@ class Pool:
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
 
-    async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[tuple[_Client, BlockCandidate]]) -> None:
+    async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[_HandedOver]) -> None:
         async with candidates:
-            async for client, candidate in candidates:
-                await self._submit(client, candidate)
+            async for handed_over in candidates:
+                await self._submit(handed_over.client, handed_over.candidate)
+                handed_over.done.set()
                 self._unanswered -= 1
                 if not self._unanswered:
                     self._all_answered.set()
@@ -490,14 +501,18 @@ class Pool:
         client.flush()
 
     async def _hand_over(self, client: _Client, candidate: BlockCandidate) -> None:
+        handed_over = _HandedOver(client, candidate)
         if not self._unanswered:
             self._all_answered = trio.Event()
         self._unanswered += 1
         with trio.CancelScope(shield=True):  # a block outlives the connection that found it
             try:
-                await self._send_candidate.send((client, candidate))
+                await self._send_candidate.send(handed_over)
             except trio.BrokenResourceError:
                 _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
+        client.flush()
+        with trio.move_on_after(BLOCK_PAUSE):
+            await handed_over.done.wait()
 
     def _collect_events(self, client: _Client) -> None:
         """Report what a session did without input."""

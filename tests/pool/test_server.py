@@ -273,6 +273,23 @@ async def test_a_block_is_offered_again_to_a_node_that_was_away_and_outlives_its
         assert pool.snapshot().blocks[0].accepted
 
 
+async def test_the_finder_of_a_block_is_heard_again_after_a_moment(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (_, listener):
+        client, other = listener.connect(), listener.connect()
+        await client.login()
+        await other.login()
+        node.fail("busy")
+        lines = [client.miner.submit(client.miner.solve()) for _ in range(2)]
+        await client.stream.send_all(b"".join(lines))
+        await client.read_until(lambda: client.miner.replies(client.miner.last_id - 1))
+        assert await other.submit(other.miner.solve(at_most=2**256, above=other.miner.jobs[0].network_target)) == 23
+        assert trio.current_time() == 0
+        await client.read_until(client.miner.replies)
+        assert trio.current_time() == 1
+        node.recover()
+
+
 async def test_a_node_that_stays_away_gets_no_block(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS))
     async with pool_of(node) as (pool, listener):
