@@ -1,0 +1,52 @@
+"""Backends by name: ours, and those that other packages register under ``stratum_miner.backends``."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from stratum_miner.backends.base import Backend, BackendError, BackendOptionError
+
+GROUP = "stratum_miner.backends"
+
+_BUILT_IN = {
+    "cpu": "stratum_miner.backends.cpu.backend:CpuBackend",
+    "reference": "stratum_miner.backends.reference:ReferenceBackend",
+    "simulated": "stratum_miner.backends.simulated:SimulatedBackend",
+}
+"""Also found without installed metadata, in a source tree; a name here cannot be taken by another package."""
+
+
+def available() -> tuple[str, ...]:
+    """Names of all backends, sorted; nothing is imported."""
+    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def load(name: str) -> type[Backend]:
+    """The class behind a name. BackendOptionError for an unknown name, BackendError for a broken package."""
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        built_in: type[Backend] = getattr(import_module(module), attribute)
+        return built_in
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return _load_entry_point(point)
+    close = get_close_matches(name, available(), 1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    raise BackendOptionError(f"backend: expected one of {', '.join(available())}, got {name!r}{hint}")
+
+
+def create(name: str, options: Mapping[str, str]) -> Backend:
+    """A backend from options as the command line gives them."""
+    return load(name).from_options(options)
+
+
+def _load_entry_point(point: EntryPoint) -> type[Backend]:
+    owner = point.dist.name if point.dist else "an unknown package"
+    try:
+        loaded = point.load()
+    except Exception as error:  # whatever a stranger's import raises
+        raise BackendError(f"backend {point.name!r} of {owner}: cannot load {point.value}: {error}") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Backend)):
+        raise BackendError(f"backend {point.name!r} of {owner}: expected a Backend subclass at {point.value}")
+    return loaded

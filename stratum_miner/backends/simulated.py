@@ -1,0 +1,172 @@
+"""The simulated backend: a stated hash rate and a seed, with truly valid shares and next to no CPU time.
+
+A miner of rate R meets a target T after a waiting time that is exponential with mean 2^256 / ((T + 1) R). This
+backend draws such times from its seed and, when one is over, has the C kernel find a real hit of the current unit: a
+few hundredths of a second of work at test difficulties, in place of the whole search. The n-th hit of a unit, and the
+time before it, depend on seed, device and unit only, never on how the machine was loaded.
+
+What it costs is what its hits cost: one takes 2^256 / (T + 1) hashes of the kernel however slowly they are reported.
+So the rate must stay below what the kernel does; a rate above half of it is refused.
+"""
+
+import random
+from collections.abc import Mapping
+from math import isinf
+from typing import ClassVar
+
+import trio
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.base import (
+    Backend,
+    BackendOptionError,
+    BackendStatistics,
+    DeviceStatistics,
+    WorkSource,
+)
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
+
+DEFAULT_HASH_RATE = 1e6
+MOST_OF_KERNEL = 0.5
+"""Share of one kernel's rate that may be simulated; picked so that a machine stays usable."""
+MAX_DEVICES = 256
+
+
+class SimulatedBackend(Backend):
+    """``hash_rate`` in H/s is the sum over ``devices``; equal seeds find equal shares."""
+
+    name: ClassVar[str] = "simulated"
+    exhaustive: ClassVar[bool] = False
+
+    def __init__(self, *, hash_rate: float = DEFAULT_HASH_RATE, seed: int = 0, devices: int = 1) -> None:
+        if not hash_rate > 0 or isinf(hash_rate):
+            raise BackendOptionError(f"hash_rate: expected a number above zero, got {hash_rate}")
+        if not 1 <= devices <= MAX_DEVICES:
+            raise BackendOptionError(f"devices: expected 1 to {MAX_DEVICES}, got {devices}")
+        self.hash_rate = hash_rate
+        self._devices = [_Device(f"sim{index}", hash_rate / devices, seed, index) for index in range(devices)]
+        self._kernel = ""
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "SimulatedBackend":
+        """``hash_rate`` ("1MH"), ``seed``, ``devices``."""
+        option.check_known(cls.name, options, ("hash_rate", "seed", "devices"))
+        return cls(
+            hash_rate=option.hash_rate(options, "hash_rate") or DEFAULT_HASH_RATE,
+            seed=option.integer(options, "seed", 0, 2**63) or 0,
+            devices=option.integer(options, "devices", 1, MAX_DEVICES) or 1,
+        )
+
+    def statistics(self) -> BackendStatistics:
+        """Hashes are what the stated rate makes of the time spent searching."""
+        devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._devices)
+        return BackendStatistics(self.name, f"simulated, {self.hash_rate:g} H/s", devices, self._kernel)
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Find shares at the stated rate until cancelled. BackendOptionError when the machine is too slow for it."""
+        choice = await trio.to_thread.run_sync(kernels.choose)
+        if self.hash_rate > choice.hash_rate * MOST_OF_KERNEL:
+            raise BackendOptionError(
+                f"hash_rate: expected at most {choice.hash_rate * MOST_OF_KERNEL / 1e6:.1f} MH/s on this machine, "
+                f"got {self.hash_rate / 1e6:.1f} MH/s: each simulated share is really searched"
+            )
+        self._kernel = choice.kernel.name
+        async with trio.open_nursery() as nursery:
+            for device in self._devices:
+                nursery.start_soon(device.run, source, found.clone(), choice.kernel)
+
+
+class _Device:
+    """One simulated machine."""
+
+    def __init__(self, name: str, rate: float, seed: int, index: int) -> None:
+        self.name = name
+        self.nonces_found = 0
+        self._rate = rate
+        self._seed = f"{seed}/{index}/"
+        self._counted = 0.0
+        self._searching_since: float | None = None
+        self._stop_word = kernels.StopWord()
+        self._current: trio.CancelScope | None = None
+        self._changed = trio.Event()
+
+    @property
+    def hashes(self) -> int:
+        """Rate times searching time; inside trio up to now, outside up to the last change."""
+        running = 0.0
+        if self._searching_since is not None:
+            try:
+                running = trio.current_time() - self._searching_since
+            except RuntimeError:  # asked from another thread
+                running = 0.0
+        return int((self._counted + running) * self._rate)
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], kernel: kernels.Kernel) -> None:
+        unregister = source.on_change(self._note_change)
+        try:
+            async with found:
+                while True:
+                    changed = self._changed
+                    unit = source.next_unit()
+                    if unit is None:
+                        await changed.wait()
+                        continue
+                    with trio.CancelScope() as self._current:
+                        await self._search(unit, kernel, found)
+        finally:
+            unregister()
+
+    def _note_change(self, void: bool) -> None:
+        del void  # a new job is always taken up at once, as the CPU backend does
+        self._stop_word.bump()
+        self._changed.set()
+        self._changed = trio.Event()
+        if self._current is not None:
+            self._current.cancel()
+
+    async def _search(self, unit: WorkUnit, kernel: kernels.Kernel, found: trio.MemorySendChannel[NonceFound]) -> None:
+        rng = random.Random(self._seed + sha256d(unit.header).hex())
+        search = kernels.Search(kernel, self._stop_word, capacity=1)
+        mean_seconds = float(expected_hashes(unit.target)) / self._rate
+        position = 0
+        due = self._searching_since = trio.current_time()
+        try:
+            while position < unit.nonce_count:
+                due += rng.expovariate(1 / mean_seconds)
+                start = (unit.first_nonce + position) % NONCE_SPACE
+                result = await self._next_hit(search, unit, start, unit.nonce_count - position)
+                position += result.done
+                if not result.nonces:
+                    return  # the unit is used up, or work changed
+                await trio.sleep_until(due)
+                self.nonces_found += 1
+                await found.send(NonceFound(unit, result.nonces[0], unit.version, self.name))
+        finally:
+            self._pause_counting()
+
+    async def _next_hit(self, search: kernels.Search, unit: WorkUnit, start: int, count: int) -> kernels.SearchResult:
+        """Search in a worker thread; being cancelled ends the search, not merely the wait for it."""
+        expected = self._stop_word.value
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._bump_when_cancelled)
+            result = await trio.to_thread.run_sync(_search_one, search, unit, start, count, expected)
+            nursery.cancel_scope.cancel()
+        return result
+
+    async def _bump_when_cancelled(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._stop_word.bump()
+
+    def _pause_counting(self) -> None:
+        if self._searching_since is not None:
+            self._counted += trio.current_time() - self._searching_since
+            self._searching_since = None
+
+
+def _search_one(search: kernels.Search, unit: WorkUnit, start: int, count: int, expected: int) -> kernels.SearchResult:
+    return search.run(unit.header, unit.target, start, count, expected=expected)

@@ -1,0 +1,231 @@
+"""One ordeal for every backend: the rules of ``stratum_miner.backends.base`` turned into checks.
+
+A third party's test needs three lines::
+
+    async def test_my_backend() -> None:
+        await check_backend(lambda: MyBackend(...))
+
+Each check raises AssertionError with the rule that was broken. The units are real headers of block 1 with easy
+targets, so that every hit can be computed here with hashlib. Nothing depends on how fast the backend is, except that
+a backend which does nothing for ``patience`` seconds counts as stuck.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from hashlib import sha256
+
+import trio
+
+from stratum_miner.backends.base import Backend
+from stratum_miner.testing.work_source import ScriptedWorkSource
+from stratum_miner.work.job import Job
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound, WorkUnit
+
+NONCES = 512
+"""Nonces of a bounded unit: enough for several slices and an uneven end, quick with hashlib."""
+MAX_TARGET = (1 << 256) - 1
+EASY = MAX_TARGET >> 5
+"""One hash in 32 is a hit."""
+
+
+async def check_backend(
+    factory: Callable[[], Backend], *, exhaustive: bool | None = None, patience: float = 30.0
+) -> None:
+    """Run every check that applies on fresh backends from ``factory``.
+
+    ``exhaustive`` overrides the class's own word on rule 6. A backend that is not exhaustive must still find
+    something in units where most hashes win.
+    """
+    everything = factory().exhaustive if exhaustive is None else exhaustive
+    checker = _Checker(factory, everything, patience)
+    await checker.statistics_before_during_and_after()
+    await checker.finds_what_is_there()
+    await checker.holds_to_the_target()
+    await checker.floods_without_loss()
+    await checker.idles_and_wakes()
+    await checker.drops_void_work()
+    await checker.leaves_nothing_behind()
+
+
+class _Checker:
+    def __init__(self, factory: Callable[[], Backend], exhaustive: bool, patience: float) -> None:
+        self._factory = factory
+        self._exhaustive = exhaustive
+        self._patience = patience
+
+    # ---- the checks -------------------------------------------------------------------------------------------
+
+    async def statistics_before_during_and_after(self) -> None:
+        backend = self._factory()
+        before = backend.statistics()
+        _require(before.hashes == 0, "rule 7: statistics before run count no hashes")
+        _require(bool(before.devices), "rule 7: statistics name the devices before run")
+        source = ScriptedWorkSource([unit_of(1, target=MAX_TARGET)])
+        async with self._running(backend, source) as found:
+            await self._receive(found, 1)
+            during = await trio.to_thread.run_sync(backend.statistics)
+        after = backend.statistics()
+        names = [[device.name for device in item.devices] for item in (before, during, after)]
+        _require(names[0] == names[1] == names[2], "rule 7: devices keep names and order")
+        _require(after.hashes > 0, "rule 7: statistics count hashes after a hit")
+
+    async def finds_what_is_there(self) -> None:
+        unit = unit_of(2, first_nonce=0xFFFFFF00)  # over the end of the nonce range
+        expected = hits_of(unit)
+        _require(len(expected) > 4, "the check's own unit has hits")
+        source = ScriptedWorkSource([unit])
+        async with self._running(self._factory(), source) as found:
+            got = await self._receive(found, len(expected) if self._exhaustive else 1)
+            if self._exhaustive:
+                await self._expect_no_more(found, source)
+        self._compare(got, expected)
+
+    async def holds_to_the_target(self) -> None:
+        base = unit_of(3)
+        best = min(hits_of(base), key=lambda point: _value(base, *point))
+        boundary = _value(base, *best)
+        on_it = replace(base, target=boundary)
+        below_it = replace(base, target=boundary - 1)
+        if not self._exhaustive:
+            return
+        source = ScriptedWorkSource([on_it])
+        async with self._running(self._factory(), source) as found:
+            [hit] = await self._receive(found, 1)
+        _require((hit.version, hit.nonce) == best, "rule 5: a hash equal to the target is a hit")
+        source = ScriptedWorkSource([below_it, unit_of(4, target=MAX_TARGET, nonce_count=1)])
+        async with self._running(self._factory(), source) as found:
+            [hit] = await self._receive(found, 1)
+        _require(hit.unit is not below_it, "rule 5: a hash above the target is no hit")
+
+    async def floods_without_loss(self) -> None:
+        unit = unit_of(5, target=MAX_TARGET)
+        count = NONCES if self._exhaustive else 8
+        source = ScriptedWorkSource([unit])
+        async with self._running(self._factory(), source, buffer=0) as found:
+            got = await self._receive(found, count)
+        self._compare(got, hits_of(unit))
+
+    async def idles_and_wakes(self) -> None:
+        source = ScriptedWorkSource()
+        async with self._running(self._factory(), source) as found:
+            await self._until(lambda: source.asked > 0 and source.listeners > 0, "rule 2: asks for work")
+            source.give([unit_of(6, target=MAX_TARGET)], void=True)
+            await self._receive(found, 1)
+
+    async def drops_void_work(self) -> None:
+        old = unit_of(7, target=MAX_TARGET, nonce_count=1 << 32)
+        new = unit_of(8, target=MAX_TARGET)
+        source = ScriptedWorkSource([old] * 64)  # one for each thread of a large machine
+        async with self._running(self._factory(), source, buffer=0) as found:
+            await self._receive(found, 3)
+            source.give([new], void=True)
+            # hits that were already on their way may still come: at most the one a blocked send holds per device
+            late = 0
+            while True:
+                [hit] = await self._receive(found, 1)
+                if hit.unit is new:
+                    break
+                late += 1
+                _require(late <= 64, "rule 3: hits of void units keep coming")
+
+    async def leaves_nothing_behind(self) -> None:
+        before = _own_threads()
+        source = ScriptedWorkSource([unit_of(9, target=1, nonce_count=1 << 32)] * 64)
+        async with self._running(self._factory(), source):
+            await self._until(lambda: source.asked > 0, "rule 2: asks for work")
+        left = _own_threads() - before
+        _require(not left, f"rule 1: threads left running: {', '.join(thread.name for thread in left)}")
+        _require(source.listeners == 0, "rule 1: the change callback is still registered")
+
+    # ---- how they do it ---------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _running(
+        self, backend: Backend, source: ScriptedWorkSource, buffer: int = 16
+    ) -> AsyncIterator[trio.MemoryReceiveChannel[NonceFound]]:
+        send, receive = trio.open_memory_channel[NonceFound](buffer)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.run, source, send)
+            yield receive
+            nursery.cancel_scope.cancel()
+
+    async def _receive(self, found: trio.MemoryReceiveChannel[NonceFound], count: int) -> list[NonceFound]:
+        got: list[NonceFound] = []
+        with trio.move_on_after(self._patience):
+            while len(got) < count:
+                got.append(await found.receive())
+        _require(len(got) == count, f"rule 4: expected {count} hits, got {len(got)} in {self._patience:g} s")
+        return got
+
+    async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
+        """A following unit's hit must be the next thing that comes."""
+        marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
+        source.give([marker], void=False)
+        [hit] = await self._receive(found, 1)
+        _require(hit.unit is marker, "rule 4: a hit was reported twice or outside the unit")
+
+    async def _until(self, condition: Callable[[], bool], rule: str) -> None:
+        with trio.move_on_after(self._patience):
+            while not condition():  # noqa: ASYNC110  a stranger's threads set no event of ours
+                await trio.sleep(0.001)
+            return
+        raise AssertionError(rule)
+
+    def _compare(self, got: list[NonceFound], expected: set[tuple[int, int]]) -> None:
+        points = Counter((hit.version, hit.nonce) for hit in got)
+        twice = [point for point, count in points.items() if count > 1]
+        _require(not twice, f"rule 4: reported twice: {twice[:3]}")
+        wrong = sorted(set(points) - expected)
+        _require(not wrong, f"rule 5: claimed but not below the target, or outside the unit: {wrong[:3]}")
+        if self._exhaustive and len(got) >= len(expected):
+            missing = sorted(expected - set(points))
+            _require(not missing, f"rule 6: missed: {missing[:3]}")
+
+
+def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, nonce_count: int = NONCES) -> WorkUnit:
+    """A bounded unit whose header differs for each ``number``."""
+    job = Job(
+        session=1,
+        job_id=f"check-{number}",
+        previous_hash=number.to_bytes(32, "little"),
+        coinbase_prefix=b"check",
+        coinbase_suffix=b"",
+        merkle_branch=(),
+        version=0x20000000,
+        nbits=0x207FFFFF,
+        ntime=0x4966BC61,
+        clean_jobs=True,
+        extranonce1=b"",
+        extranonce2_size=4,
+        share_difficulty=1e-9,
+    )
+    space = SearchSpace()
+    space.set_job(job)
+    unit = space.next_unit(0.0)
+    assert unit is not None
+    return replace(unit, target=target, first_nonce=first_nonce, nonce_count=nonce_count)
+
+
+def hits_of(unit: WorkUnit) -> set[tuple[int, int]]:
+    """Every (version, nonce) of a bounded unit that meets its target, by hashlib."""
+    points = ((unit.version, (unit.first_nonce + offset) & 0xFFFFFFFF) for offset in range(unit.nonce_count))
+    return {point for point in points if _value(unit, *point) <= unit.target}
+
+
+def _value(unit: WorkUnit, version: int, nonce: int) -> int:
+    header = version.to_bytes(4, "little") + unit.header[4:76] + nonce.to_bytes(4, "little")
+    return int.from_bytes(sha256(sha256(header).digest()).digest(), "little")
+
+
+def _own_threads() -> set[threading.Thread]:
+    """Running threads but for trio's cached workers, which end by themselves."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio")}
+
+
+def _require(condition: bool, rule: str) -> None:
+    if not condition:
+        raise AssertionError(rule)
