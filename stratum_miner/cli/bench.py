@@ -33,8 +33,8 @@ def bench(
 
 def _measure(kernel: kernels.Kernel, seconds: float) -> dict[str, Any]:
     with console.status(f"{kernel.name}: self-test and {seconds:g} s of hashing"):
-        passed = kernels.self_test(kernel.name)
-        rate = kernels.measure(kernel.name, seconds) if passed else 0.0
+        passed = kernels.self_test(kernel)
+        rate = kernels.measure(kernel, seconds) if passed else 0.0
     return {"name": kernel.name, "lanes": kernel.lanes, "hash_rate": rate, "self_test": passed}
 
 

@@ -8,7 +8,6 @@ the pool's share difficulty.
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import structlog
 import trio
 from cyclopts import Parameter
 from rich.console import Console
@@ -24,8 +23,6 @@ from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
 from stratum_miner.miner import Goals, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
-
-log = structlog.get_logger("stratum_miner")
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 """Belongs to private key 1: worth nothing, owned by everybody (BIP 173)."""
@@ -76,8 +73,9 @@ async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str
                 def on_event(event: MinerEvent) -> None:
                     if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED and event.share.is_block:
                         progress.advance(task)
-                        if not console.is_terminal:
-                            log.warning("block", hash=display_hash(event.share.digest))
+                        if progress.disable:
+                            count = int(progress.tasks[task].completed)
+                            console.print(f"block {count} of {blocks}: {display_hash(event.share.digest)}")
 
                 miner = Miner(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),

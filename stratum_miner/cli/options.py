@@ -6,8 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from stratum_miner.backends import registry
 from stratum_miner.backends.base import Backend
+from stratum_miner.backends.registry import create
 from stratum_miner.cli import logs
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.miner import Goals
@@ -89,7 +89,7 @@ def backend(name: str, *, threads: int | None, kernel: str | None, options: list
         if value is not None:
             settings[key] = str(value)
     checked: Mapping[str, str] = settings
-    return registry.create(name, checked)
+    return create(name, checked)
 
 
 def _key_value(option: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def redact(value: Any) -> Any:
     return value
 
 
-def redact_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: the one place where log lines lose their secrets."""
     return {key: redact(value) for key, value in event.items()}
 

@@ -1,5 +1,6 @@
 """From a pool's URL to an open stream, and how long to wait before the next try."""
 
+import os
 import random
 import re
 import socket
@@ -100,7 +101,9 @@ def _reason(error: BaseException) -> str:
         elif isinstance(error.__cause__, BaseException):
             error = error.__cause__
         else:
-            return getattr(error, "strerror", None) or str(error)
+            if isinstance(error, OSError) and error.errno is not None:
+                return os.strerror(error.errno) if error.errno > 0 else error.strerror
+            return str(error)
 
 
 class Backoff:

@@ -156,10 +156,10 @@ class ServerConnection:
 
     def _misplaced(self, message: AnyClientMessage) -> tuple[ErrorReason, str] | None:
         match message:
-            case Submit() if message.worker_name not in self.workers:
-                return ErrorReason.UNAUTHORIZED, "unauthorized worker"
             case Submit() if not self._subscribed:
                 return ErrorReason.NOT_SUBSCRIBED, "not subscribed"
+            case Submit() if message.worker_name not in self.workers:
+                return ErrorReason.UNAUTHORIZED, "unauthorized worker"
             case client_messages.Authorize(worker_name) if (
                 worker_name not in self.workers and len(self.workers) >= MAX_WORKERS
             ):

@@ -284,7 +284,7 @@ def refusal(connection: ServerConnection, data: bytes) -> tuple[Any, ErrorReason
 
 
 def test_submit_first_of_all() -> None:
-    assert refusal(ServerConnection(), request(4, "mining.submit", *SUBMIT)) == (4, ErrorReason.UNAUTHORIZED)
+    assert refusal(ServerConnection(), request(4, "mining.submit", *SUBMIT)) == (4, ErrorReason.NOT_SUBSCRIBED)
 
 
 def test_submit_authorized_but_not_subscribed() -> None:
