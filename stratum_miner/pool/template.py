@@ -21,6 +21,8 @@ MAX_VALUE: Final = 21_000_000 * 100_000_000
 """Satoshis: more than a coinbase can ever be worth."""
 MAX_FLAGS: Final = 16
 """Bytes of coinbaseaux that fit beside height, extranonces and tag; Core sends none today."""
+OP_TRUE: Final = "51"
+"""The challenge of a signet whose blocks anyone may make."""
 _WITNESS_MARKER: Final = b"\x00\x01"
 
 
@@ -113,6 +115,8 @@ def template_from_rpc(reply: object) -> BlockTemplate:
         raise TemplateError(f"getblocktemplate: vbrequired: expected 0, got {_shown(reply['vbrequired'])}")
     if "coinbasevalue" not in reply and "coinbasetxn" in reply:
         raise TemplateError("getblocktemplate: expected coinbasevalue, got a finished coinbasetxn, which pays others")
+    if reply.get("signet_challenge") not in (None, OP_TRUE):
+        raise TemplateError("getblocktemplate: this signet wants its blocks signed, which is not done here")
     curtime = _integer(reply, "curtime", 1, (1 << 32) - 1)
     transactions = _transactions(reply.get("transactions"))
     return BlockTemplate(
