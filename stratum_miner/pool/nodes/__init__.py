@@ -34,11 +34,11 @@ def _rpc_node(spec: str, cookie_file: Path | None, password: str | None) -> Node
         parts = urlsplit(spec)
         host, port = parts.hostname, parts.port
     except ValueError:  # urllib's message would repeat part of the URL
-        raise ValueError(f"{EXPECTED}, got a URL that cannot be read") from None
+        raise ValueError(f"{EXPECTED}, got a URL that cannot be read: write special characters as %xx") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(f"{EXPECTED}, got {'another kind of URL' if '://' in spec else 'no URL'}")
     if parts.query or parts.fragment:
-        raise ValueError(f"{EXPECTED}, got a URL with ? or #: are they part of the password? Then write %3F or %23")
+        raise ValueError(f"{EXPECTED}, got a URL with ? or #: write special characters as %xx")
     user = unquote(parts.username or "")
     if password is None and parts.password is not None:
         password = unquote(parts.password)

@@ -93,10 +93,13 @@ class BitcoindNode(Node):
     ) -> None:
         if (credentials is None) == (cookie_file is None):
             raise ValueError("BitcoindNode: expected either credentials or a cookie file")
-        self._url = httpx.URL(url)
+        try:
+            self._url = httpx.URL(url)
+        except httpx.InvalidURL:  # its message repeats parts of the URL
+            raise ValueError("BitcoindNode: expected a URL as in http://host:port") from None
         if self._url.userinfo:
             raise ValueError("BitcoindNode: expected a URL without user and password")
-        self._where = f"node at {self._url.host}:{self._url.port or 8332}"
+        self._where = f"node at {self._url.netloc.decode('ascii')}"
         self._credentials = credentials
         self._cookie_file = cookie_file
         self._expected_network = network
@@ -106,7 +109,7 @@ class BitcoindNode(Node):
         self._next_id = 0
 
     def __repr__(self) -> str:
-        return f"<BitcoindNode {self._url.scheme}://{self._url.host}:{self._url.port or 8332}>"
+        return f"<BitcoindNode {self._url.scheme}://{self._url.netloc.decode('ascii')}>"
 
     async def __aenter__(self) -> Self:
         # trust_env: a proxy or a .netrc in the environment has no business with the node and its password
@@ -168,9 +171,9 @@ class BitcoindNode(Node):
                 return template
 
     async def _get_template(self, longpoll_id: str | None = None) -> BlockTemplate:
-        request: dict[str, object] = {"rules": ["segwit"], "capabilities": ["longpoll"]}
-        if self.network is Network.SIGNET:
-            request["rules"] = ["segwit", "signet"]
+        self._open_client()
+        rules = ["segwit", "signet"] if self.network is Network.SIGNET else ["segwit"]
+        request: dict[str, object] = {"rules": rules, "capabilities": ["longpoll"]}
         if longpoll_id is not None:
             request["longpollid"] = longpoll_id
         reply = await self._call("getblocktemplate", [request], waits=longpoll_id is not None)
@@ -274,7 +277,7 @@ class BitcoindNode(Node):
         """Once more when the connection breaks; not when there is none to be had or the answer takes too long."""
         try:
             return await self._post(method, content, credentials, waits=waits)
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+        except httpx.TransportError:
             await trio.lowlevel.checkpoint()
         try:
             return await self._post(method, content, credentials, waits=waits)
@@ -284,14 +287,13 @@ class BitcoindNode(Node):
             ) from None
 
     async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> tuple[int, bytes]:
-        if self._client is None:
-            raise NodeError(f"{self._where}: it is not open")
+        client = self._open_client()
         timeout = httpx.Timeout(
             self._reply_seconds, connect=CONNECT_SECONDS, read=None if waits else self._reply_seconds
         )
         try:
             with trio.fail_after(float("inf") if waits else CONNECT_SECONDS + self._reply_seconds):
-                async with self._client.stream(
+                async with client.stream(
                     "POST",
                     self._url,
                     content=content,
@@ -305,6 +307,11 @@ class BitcoindNode(Node):
             raise NodeUnreachableError(f"{self._where}: no answer to {method} within {limit:g} s") from None
         except httpx.ConnectError:
             raise NodeUnreachableError(f"{self._where}: cannot connect: is it running, with server=1?") from None
+
+    def _open_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            raise NodeError(f"{self._where}: it is not open")
+        return self._client
 
     async def _body(self, method: str, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -381,7 +388,7 @@ async def _first(*ways: Callable[[], Awaitable[BlockTemplate]]) -> BlockTemplate
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else ascii(value)
-    text = " ".join(ascii(text)[1:-1].split())
+    text = ascii(" ".join(text.split()))[1:-1]
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 

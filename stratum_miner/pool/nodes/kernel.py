@@ -41,6 +41,7 @@ LOG_LINES: Final = 50
 """Lines of the library's log kept while a block is processed; a refusal writes up to seven."""
 
 _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)\s*$")
+_NOT_OPENED = re.compile(r"\[error\] Failed to create chainstate manager: (.*\S)")
 _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{64} failed,) (.*\S)")
 
 
@@ -156,11 +157,10 @@ class KernelNode(Node):
         return directory
 
     def _storage_reason(self) -> str:
-        text = " ".join(self._lines)
-        if "lock" in text.lower():
+        failures = [match[1] for line in self._lines if (match := _NOT_OPENED.search(line))]
+        if any(re.search(r"\block\b.*LOCK", failure) for failure in failures):
             return "another process is using it"
-        last = self._lines[-1].strip() if self._lines else "no reason given"
-        return f"is it a regtest data directory of this program? ({last[-300:]})"
+        return f"is it a regtest data directory? ({failures[-1][:300] if failures else 'no reason given'})"
 
     def _close(self) -> None:
         self._manager = None  # the last reference: the library writes its state and releases the directory
@@ -239,8 +239,7 @@ class KernelNode(Node):
         valid, kind = self._checked.get(digest, (True, ""))
         if not valid:
             return self._refusal(kind)
-        in_chain = chain.block_tree_entries.__contains__(self._entry(digest))
-        if in_chain:
+        if self._entry(digest) in chain.block_tree_entries:
             return SubmitResult.from_text(None if is_new else "duplicate")
         return SubmitResult.from_text("inconclusive" if is_new else "duplicate-inconclusive")
 

@@ -1,0 +1,339 @@
+"""The embedded node on Bitcoin Core's own validation: chains that grow, blocks that are refused, directories."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.bitcoin.block import serialize_block
+from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase, with_witness, witness_commitment_script
+from stratum_miner.bitcoin.header import BlockHeader
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import hash_value, target_from_bits
+from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, NodeStorageError, SubmitResult
+from stratum_miner.pool.nodes.kernel import NBITS, KernelNode
+from stratum_miner.pool.template import BlockTemplate, assemble_block, coinbase_parts
+
+pytest.importorskip("pbk")
+
+TARGET = target_from_bits(NBITS)
+SECONDS = 60.0
+
+
+def solve(header: BlockHeader, *, wins: bool = True) -> bytes:
+    """Every second hash wins."""
+    for nonce in range(1000):
+        candidate = replace(header, nonce=nonce)
+        if (hash_value(candidate.digest()) <= TARGET) == wins:
+            return candidate.to_bytes()
+    raise AssertionError("a thousand hashes on the same side")
+
+
+def header_on(template: BlockTemplate, coinbase: bytes) -> BlockHeader:
+    return BlockHeader(template.version, template.previous_hash, sha256d(coinbase), template.curtime, template.nbits, 0)
+
+
+def mine(template: BlockTemplate, *, payout: bytes = b"\x51") -> bytes:
+    prefix, suffix = coinbase_parts(template, payout_script=payout, extranonce_size=8)
+    coinbase = prefix + bytes(8) + suffix
+    return assemble_block(template, coinbase, solve(header_on(template, coinbase)))
+
+
+async def grow(node: Node, blocks: int) -> list[bytes]:
+    """Mine on the node; the hashes of the blocks."""
+    hashes = []
+    for _ in range(blocks):
+        block = mine(await node.get_template())
+        result = await node.submit_block(block)
+        assert result == SubmitResult.from_text(None)
+        hashes.append(sha256d(block[:80]))
+    return hashes
+
+
+async def test_a_chain_grows_through_every_form_of_the_height() -> None:
+    """1 to 16 are opcodes, from 128 there is a sign byte, at 150 the subsidy halves; hundreds fit into a second."""
+    async with KernelNode() as node:
+        assert (await node.tip()).height == 0
+        hashes = await grow(node, 320)
+        tip = await node.tip()
+        assert (tip.height, tip.hash) == (320, hashes[-1])
+        assert [await node.block_hash(height) for height in range(1, 321)] == hashes
+        assert (await node.get_template()).coinbase_value == 12_5000_0000
+        for height in (-1, 321):
+            with pytest.raises(NodeError, match=f"from 0 to 320, got {height}"):
+                await node.block_hash(height)
+
+
+@pytest.mark.parametrize(
+    ("height", "value"), [(149, 50_0000_0000), (150, 25_0000_0000)], ids=["last_full", "first_half"]
+)
+async def test_the_subsidy_halves_at_150(height: int, value: int) -> None:
+    async with KernelNode() as node:
+        await grow(node, height - 1)
+        template = await node.get_template()
+        assert (template.height, template.coinbase_value) == (height, value)
+        greedy = await node.submit_block(mine(replace(template, coinbase_value=value + 1)))
+        assert greedy.result == "bad-cb-amount"
+        assert f"limit={value}" in greedy.explanation
+        assert (await node.submit_block(mine(template))).accepted
+
+
+async def test_times_of_templates() -> None:
+    clock = [time.time()]
+    async with KernelNode(unix_time=lambda: clock[0]) as node:
+        await grow(node, 12)
+        template = await node.get_template()
+        assert template.mintime <= template.curtime == max(int(clock[0]), template.mintime)
+        clock[0] = float(template.mintime - 100)
+        assert (await node.get_template()).curtime == template.mintime, "the chain is ahead of the clock"
+        clock[0] = float(template.mintime - 7201)
+        with pytest.raises(NodeError, match="7201 seconds ahead of the clock"):
+            await node.get_template()
+
+
+def spoiled(template: BlockTemplate, how: str) -> bytes:
+    """A block with one fault."""
+    header_fields: dict[str, dict[str, int]] = {
+        "bad-diffbits": {"nbits": 0x207FFFFE},
+        "time-too-old": {"ntime": template.mintime - 1},
+        "time-too-new": {"ntime": int(time.time()) + 7300},
+        "bad-version(0x00000001)": {"version": 1},
+        "bad-version(0xe0000001)": {"version": 0xE0000001},
+    }
+    height = template.height - 1 if how == "bad-cb-height" else template.height
+    commitment = witness_commitment_script([bytes(32)] if how == "bad-witness-merkle-match" else [])
+    outputs = [TxOut(template.coinbase_value + (how == "bad-cb-amount"), b"\x51")]
+    if how != "unexpected-witness":
+        outputs.append(TxOut(0, commitment))
+    coinbase = split_coinbase(height=height, extranonce_size=8, outputs=outputs).join(bytes(8))
+    if how == "bad-cb-length":
+        coinbase = coinbase[:41] + b"\x01\x51" + coinbase[42 + coinbase[41] :]
+    header = replace(header_on(template, coinbase), **header_fields.get(how, {}))  # type: ignore[arg-type]
+    if how == "bad-txnmrklroot":
+        header = replace(header, merkle_root=bytes(32))
+    if how == "prev-blk-not-found":
+        header = replace(header, previous_hash=bytes(32))
+    first = coinbase if how == "bad-witness-nonce-size" else with_witness(coinbase)
+    return serialize_block(solve(header, wins=how != "high-hash"), [first])
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("high-hash", "above the network target"),
+        ("bad-txnmrklroot", "not that of the transactions"),
+        ("prev-blk-not-found", "does not know the block"),
+        ("bad-diffbits", "not what the chain requires"),
+        ("time-too-old", "median of the last eleven"),
+        ("time-too-new", "two hours ahead"),
+        ("bad-version(0x00000001)", "version is not allowed"),
+        ("bad-version(0xe0000001)", "version is not allowed"),
+        ("bad-cb-height", "minimal push of the height"),
+        ("bad-cb-amount", "pays more than subsidy and fees"),
+        ("bad-cb-length", "shorter than 2 or longer than 100"),
+        ("bad-witness-merkle-match", "witness commitment is not that"),
+        ("bad-witness-nonce-size", "lacks the 32-byte witness"),
+        ("unexpected-witness", "without witness commitment"),
+    ],
+)
+async def test_a_bad_block_is_refused_and_explained(how: str, words: str) -> None:
+    async with KernelNode() as node:
+        await grow(node, 17)
+        before = await node.tip()
+        result = await node.submit_block(spoiled(await node.get_template(), how))
+        assert not result.accepted
+        assert not result.inconclusive
+        assert result.result == how
+        assert words in result.explanation
+        assert await node.tip() == before
+        await grow(node, 1)
+
+
+@pytest.mark.parametrize("raw", [b"", b"junk", bytes(80)])
+async def test_what_is_no_block_is_refused(raw: bytes) -> None:
+    async with KernelNode() as node:
+        result = await node.submit_block(raw)
+        assert (result.accepted, result.result) == (False, "block-decode-failed")
+
+
+async def test_a_known_block_a_known_bad_one_and_a_large_one() -> None:
+    async with KernelNode() as node:
+        template = await node.get_template()
+        block = mine(template, payout=b"\x6a" * 30_000)
+        assert (await node.submit_block(block)).accepted, "processed in a thread"
+        again = await node.submit_block(block)
+        assert (again.accepted, again.result) == (True, "duplicate")
+        bad = spoiled(await node.get_template(), "bad-cb-amount")
+        assert (await node.submit_block(bad)).result == "bad-cb-amount"
+        assert (await node.submit_block(bad)).result == "duplicate-invalid"
+
+
+async def test_siblings_lose_until_they_are_longer() -> None:
+    async with KernelNode() as node:
+        template = await node.get_template()
+        (winner,) = await grow(node, 1)
+        sibling = mine(template, payout=b"\x52")
+        result = await node.submit_block(sibling)
+        assert (result.accepted, result.result) == (False, "inconclusive")
+        again = await node.submit_block(sibling)
+        assert (again.accepted, again.result, again.inconclusive) == (False, "duplicate-inconclusive", True)
+        assert (await node.tip()).hash == winner
+        child = mine(replace(await node.get_template(), previous_hash=sha256d(sibling[:80])))
+        assert (await node.submit_block(child)).accepted, "now the other branch is longer"
+        assert await node.block_hash(1) == sha256d(sibling[:80])
+        late = await node.submit_block(mine(template, payout=b"\x53"))
+        assert late.inconclusive
+
+
+async def test_waiting_ends_with_the_tip_and_with_nothing_else() -> None:
+    async with KernelNode() as node:
+        template = await node.get_template()
+        woken: list[BlockTemplate] = []
+
+        async def wait() -> None:
+            woken.append(await node.wait_template(template))
+
+        with trio.fail_after(SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wait)
+                nursery.start_soon(wait)
+                await trio.testing.wait_all_tasks_blocked()
+                await node.submit_block(spoiled(template, "bad-txnmrklroot"))
+                await trio.testing.wait_all_tasks_blocked()
+                assert not woken
+                (tip,) = await grow(node, 1)
+            assert [item.previous_hash for item in woken] == [tip, tip]
+            assert (await node.wait_template(template)).previous_hash == tip, "at once when it is old news"
+
+
+async def test_who_waits_is_told_that_the_node_closed() -> None:
+    errors: list[NodeError] = []
+
+    async def wait(node: KernelNode, template: BlockTemplate) -> None:
+        try:
+            await node.wait_template(template)
+        except NodeError as error:
+            errors.append(error)
+
+    with trio.fail_after(SECONDS):
+        async with trio.open_nursery() as nursery, KernelNode() as node:
+            nursery.start_soon(wait, node, await node.get_template())
+            await trio.testing.wait_all_tasks_blocked()
+    assert "not open" in str(errors[0])
+    with pytest.raises(NodeError, match="not open"):
+        await node.tip()
+
+
+# ---- directories -------------------------------------------------------------------------------------------------
+
+
+async def test_a_directory_keeps_its_chain(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "chain"
+    hashes: list[bytes] = []
+    for expected in (0, 5, 10):
+        async with KernelNode(directory) as node:
+            assert (await node.tip()).height == expected
+            assert [await node.block_hash(height + 1) for height in range(expected)] == hashes
+            hashes += await grow(node, 5)
+
+
+async def test_a_temporary_chain_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with KernelNode() as node:
+        await grow(node, 1)
+        assert os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_directory_in_use_is_one_clear_error(tmp_path: Path) -> None:
+    async with KernelNode(tmp_path) as node:
+        await grow(node, 1)
+        with pytest.raises(NodeStorageError, match=r"cannot open .*: another process is using it") as caught:
+            async with KernelNode(tmp_path):
+                pass
+        assert "\n" not in str(caught.value)
+        await grow(node, 1)
+    async with KernelNode(tmp_path) as node:
+        assert (await node.tip()).height == 2
+
+
+def _a_file(path: Path) -> Path:
+    path.write_text("not a directory")
+    return path
+
+
+def _below_a_file(path: Path) -> Path:
+    return _a_file(path) / "chain"
+
+
+@pytest.mark.parametrize("make", [_a_file, _below_a_file])
+async def test_a_directory_that_cannot_be_used(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    with pytest.raises(NodeStorageError, match=r"embedded node: cannot write to .*chain"):
+        async with KernelNode(make(tmp_path / "chain")):
+            pass
+
+
+async def test_a_damaged_directory(tmp_path: Path) -> None:
+    async with KernelNode(tmp_path) as node:
+        await grow(node, 1)
+    for path in (tmp_path / "blocks" / "index").iterdir():
+        path.write_bytes(b"damage" * 10)
+    with pytest.raises(NodeStorageError, match=r"cannot open .*regtest data directory\? \(.*Corruption"):
+        async with KernelNode(tmp_path):
+            pass
+
+
+# ---- the library -------------------------------------------------------------------------------------------------
+
+
+async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pbk", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'stratum-miner\[regtest\]'$"):
+        async with KernelNode():
+            pass
+
+
+async def test_when_the_log_is_silent_the_kind_of_rule_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KernelNode, "_hear", lambda self, line: None)
+    async with KernelNode() as node:
+        result = await node.submit_block(spoiled(await node.get_template(), "high-hash"))
+        assert (result.accepted, result.result) == (False, "rejected")
+        assert result.explanation.endswith(": invalid header")
+
+
+SILENCE = """
+import trio
+from stratum_miner.pool.nodes.kernel import KernelNode
+async def main():
+    for _ in range(2):
+        async with KernelNode() as node, KernelNode() as other:
+            await node.submit_block(b"junk")
+            await node.submit_block(bytes(80) + bytes(1))
+            print((await other.tip()).height)
+trio.run(main)
+"""
+
+
+def test_the_library_prints_nothing() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", SILENCE], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0\n0\n", "")
+
+
+def test_importing_the_node_does_not_import_the_library() -> None:
+    code = "import sys, stratum_miner.pool.nodes.kernel; sys.exit('pbk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=SECONDS, check=False).returncode == 0
+
+
+def test_repr_names_the_directory(tmp_path: Any) -> None:
+    assert repr(KernelNode()) == "<KernelNode temporary>"
+    assert repr(KernelNode(tmp_path)) == f"<KernelNode {tmp_path}>"
