@@ -19,7 +19,7 @@ from stratum_miner.cli import mining, node_options, options
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome
 from stratum_miner.miner import Goals, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
@@ -71,10 +71,10 @@ async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str
                 task = progress.add_task("mining regtest blocks", total=blocks)
 
                 def on_event(event: MinerEvent) -> None:
-                    if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED and event.share.is_block:
-                        progress.advance(task)
+                    count = miner.snapshot().blocks_accepted
+                    if isinstance(event, ShareOutcome) and count > progress.tasks[0].completed:
+                        progress.update(task, completed=count)
                         if progress.disable:
-                            count = int(progress.tasks[task].completed)
                             console.print(f"block {count} of {blocks}: {display_hash(event.share.digest)}")
 
                 miner = Miner(

@@ -45,6 +45,8 @@ class Reporter:
     def __init__(self, *, quiet: bool = False) -> None:
         self.blocks: list[dict[str, Any]] = []
         self._quiet = quiet
+        self._solved: set[bytes] = set()
+        """Previous hashes on which a block was accepted: another one there is only a sibling."""
 
     def __call__(self, event: MinerEvent) -> None:
         """Take one event."""
@@ -65,7 +67,8 @@ class Reporter:
     def _share(self, outcome: ShareOutcome) -> None:
         share = outcome.share
         accepted = outcome.fate is Fate.ACCEPTED
-        if accepted and share.is_block:
+        if accepted and share.is_block and share.job.previous_hash not in self._solved:
+            self._solved.add(share.job.previous_hash)
             height = height_from_coinbase_prefix(share.job.coinbase_prefix)
             self.blocks.append({"height": height, "hash": display_hash(share.digest)})
         if accepted and self._quiet:

@@ -102,7 +102,7 @@ def _reason(error: BaseException) -> str:
             error = error.__cause__
         else:
             if isinstance(error, OSError) and error.errno is not None:
-                return os.strerror(error.errno) if error.errno > 0 else error.strerror
+                return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
             return str(error)
 
 

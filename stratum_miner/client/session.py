@@ -124,7 +124,7 @@ class Session:
                 nursery.start_soon(self._watch)
                 await self._shake_hands()
         except ExceptionGroup as group:
-            cause = leading_cause(group, WorkerRefused, SessionEnded)
+            cause = leading_cause(group, WorkerRefused, SessionEnded, LocalProtocolError)
             if cause is None:
                 raise
             raise cause from None

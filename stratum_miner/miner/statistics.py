@@ -8,6 +8,9 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.work.hash_rate import HashRateMeter
 
+MAX_SOLVED = 1024
+"""Previous hashes remembered to tell a block from its sibling."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
@@ -62,6 +65,7 @@ class Statistics:
         self.accepted_difficulty = 0.0
         self.reasons: Counter[str] = Counter()
         self._fates: Counter[Fate] = Counter()
+        self._solved: dict[bytes, None] = {}
         self.meter = HashRateMeter(started)
 
     def settle(self, outcome: ShareOutcome) -> None:
@@ -70,9 +74,18 @@ class Statistics:
         share = outcome.share
         if outcome.fate is Fate.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
-            self.blocks_accepted += share.is_block
+            self._count_block(outcome)
         else:
             self.reasons[f"{outcome.fate.value}: {_cause(outcome)}"] += 1
+
+    def _count_block(self, outcome: ShareOutcome) -> None:
+        """A second solution on the same previous block is a sibling at best, not another block."""
+        previous = outcome.share.job.previous_hash
+        if outcome.share.is_block and previous not in self._solved:
+            self._solved[previous] = None
+            self.blocks_accepted += 1
+            if len(self._solved) > MAX_SOLVED:
+                del self._solved[next(iter(self._solved))]
 
     @property
     def shares(self) -> ShareCounts:

@@ -1,0 +1,135 @@
+"""Our miner against our pool with Bitcoin Core's validation behind it, over real loopback TCP."""
+
+import pytest
+import trio
+
+pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+
+from stratum_miner.backends.base import Backend
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.backends.reference import ReferenceBackend
+from stratum_miner.backends.simulated import SimulatedBackend
+from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
+from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.pool.vardiff import VardiffConfig
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
+
+
+def settings(pool: Pool, version_mask: int = 0x1FFFE000) -> PoolSettings:
+    return PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.test", version_mask=version_mask)
+
+
+@pytest.mark.parametrize("version_mask", [0x1FFFE000, 0x00006000, 0])
+async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: int) -> None:
+    events: list[MinerEvent] = []
+    async with (
+        KernelNode() as node,
+        open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=0.0002)) as pool,
+    ):
+        miner = Miner(
+            settings(pool, version_mask),
+            [CpuBackend()],
+            goals=Goals(blocks=25),
+            weak_blocks=False,
+            on_event=events.append,
+        )
+        with trio.fail_after(120):
+            assert await miner.run() is Ending.BLOCKS_REACHED
+        tip = await node.tip()
+        digests = {await node.block_hash(height) for height in range(1, tip.height + 1)}
+    accepted = [e.share for e in events if isinstance(e, ShareOutcome) and e.fate is Fate.ACCEPTED]
+    assert tip.height >= 25
+    found = {event.share.digest for event in events if isinstance(event, ShareOutcome)}
+    assert digests <= found, "every block of the chain is ours"
+    assert all((share.version_bits or 0) & ~version_mask == 0 for share in accepted)
+    assert miner.snapshot().shares.rejected == 0
+    snapshot = pool.snapshot()
+    assert snapshot.accepted >= 25
+    assert sum(snapshot.rejected.values()) == miner.snapshot().shares.stale
+
+
+async def test_weak_blocks_on_plain_regtest() -> None:
+    async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e6)) as pool:
+        miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(blocks=10))
+        with trio.fail_after(60):
+            assert await miner.run() is Ending.BLOCKS_REACHED
+        assert (await node.tip()).height >= 10
+        assert miner.snapshot().shares.rejected == 0
+
+
+@pytest.mark.parametrize(
+    "backend", [ReferenceBackend(), SimulatedBackend(hash_rate=2e5, seed=3, devices=3)], ids=lambda item: item.name
+)
+async def test_other_backends_mine_too(backend: Backend) -> None:
+    async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as pool:
+        miner = Miner(settings(pool), [backend], goals=Goals(shares=10), weak_blocks=False)
+        with trio.fail_after(120):
+            assert await miner.run() is Ending.SHARES_REACHED
+        assert miner.snapshot().shares.rejected == 0
+        assert miner.snapshot().hardware_errors == 0
+
+
+async def test_vardiff_follows_the_hash_rate() -> None:
+    config = PoolConfig(
+        payout_script=SCRIPT,
+        port=0,
+        difficulty=1e-6,
+        vardiff=VardiffConfig(target_seconds=0.2, retarget_seconds=1.0),
+    )
+    events: list[MinerEvent] = []
+    async with KernelNode() as node, open_pool(node, config) as pool:
+        miner = Miner(settings(pool), [SimulatedBackend(hash_rate=1e6)], weak_blocks=False, on_event=events.append)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(miner.run)
+            with trio.fail_after(60):
+                async for event in pool.watch():
+                    if type(event).__name__ == "DifficultyChanged" and pool.snapshot().accepted > 20:
+                        break
+            miner.stop()
+    assert miner.snapshot().shares.rejected == 0, miner.snapshot().reasons
+
+
+async def test_two_miners_share_a_pool_without_meeting() -> None:
+    async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)) as pool:
+        miners = [
+            Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=30), weak_blocks=False) for _ in range(2)
+        ]
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                for miner in miners:
+                    nursery.start_soon(miner.run)
+        for miner in miners:
+            assert miner.snapshot().shares.rejected == 0
+            assert miner.snapshot().shares.accepted >= 30
+
+
+async def test_pool_restart_is_survived() -> None:
+    async with KernelNode() as node:
+        config = PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)
+        async with open_pool(node, config) as pool:
+            port = pool.port
+            miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=1_000_000), weak_blocks=False)
+            nursery_ready = trio.Event()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(miner.run)
+                with trio.fail_after(60):
+                    async for event in pool.watch():
+                        if type(event).__name__ == "ShareAccepted":
+                            break
+                pool.stop()
+                nursery_ready.set()
+                again = PoolConfig(payout_script=SCRIPT, port=port, difficulty=1e-5)
+                async with open_pool(node, again) as second:
+                    with trio.fail_after(60):
+                        async for event in second.watch():
+                            if type(event).__name__ == "ShareAccepted":
+                                break
+                    miner.stop()
+        snapshot = miner.snapshot()
+        assert snapshot.found == snapshot.shares.total, "every share has a fate"
+        assert snapshot.client.connects >= 2

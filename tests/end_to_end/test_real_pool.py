@@ -1,0 +1,137 @@
+"""Our miner against a pool server and a node that other people wrote, over real sockets (tests/realpool)."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.miner import ConnectionChanged, Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.work import Share
+
+pytestmark = pytest.mark.node
+
+ADDRESS = "mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8"
+HARD_CHAIN = "1e00ffff"
+"""Chain difficulty 0.0039: a share of 0.0005 is a block one time in eight."""
+
+RealPoolFactory = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+class Watched:
+    """A finished run and all it told."""
+
+    def __init__(self, ending: Ending, snapshot: MinerSnapshot, events: list[MinerEvent]) -> None:
+        self.ending = ending
+        self.snapshot = snapshot
+        self.events = events
+
+    def shares(self, fate: Fate) -> list[Share]:
+        return [event.share for event in self.events if isinstance(event, ShareOutcome) and event.fate is fate]
+
+
+async def mine(pool: Any, *, password: str = "x", goals: Goals, version_mask: int = 0x1FFFE000) -> Watched:
+    events: list[MinerEvent] = []
+    settings = PoolSettings(
+        url=PoolUrl(pool.host, pool.port), worker_name=ADDRESS, password=password, version_mask=version_mask
+    )
+    miner = Miner(settings, [CpuBackend()], goals=goals, on_event=events.append)
+    with trio.fail_after(120):
+        ending = await miner.run()
+    return Watched(ending, miner.snapshot(), events)
+
+
+async def height_of(pool: Any) -> int:
+    def ask() -> int:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{pool.rpc_port}/",
+            json.dumps({"method": "getblockcount", "params": [], "id": 1}).encode(),
+            {"Content-Type": "application/json", "Authorization": "Basic eDpw"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return int(json.load(response)["result"])
+
+    return await trio.to_thread.run_sync(ask)
+
+
+def check_nothing_rejected(run: Watched, wanted: int) -> None:
+    assert run.ending is Ending.SHARES_REACHED
+    assert len(run.shares(Fate.ACCEPTED)) >= wanted
+    assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+    assert run.snapshot.shares.lost == 0
+    assert run.snapshot.hardware_errors == 0
+    assert run.snapshot.shares.total == run.snapshot.found
+
+
+async def test_hundred_shares_with_version_rolling_granted(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN) as pool:
+        run = await mine(pool, goals=Goals(shares=100))
+        check_nothing_rejected(run, 100)
+        accepted = run.shares(Fate.ACCEPTED)
+        assert all(share.version_bits is not None for share in accepted)
+        assert {share.version_bits for share in accepted} > {0}, "some share used rolled bits"
+        assert await height_of(pool) >= len([share for share in accepted if share.is_block]) > 0
+
+
+async def test_version_rolling_refused(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN, ROLL="0") as pool:
+        run = await mine(pool, goals=Goals(shares=20))
+        check_nothing_rejected(run, 20)
+        assert all(share.version_bits is None for share in run.shares(Fate.ACCEPTED))
+
+
+async def test_version_rolling_not_asked_for(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN) as pool:
+        run = await mine(pool, goals=Goals(shares=20), version_mask=0)
+        check_nothing_rejected(run, 20)
+        assert all(share.version_bits is None for share in run.shares(Fate.ACCEPTED))
+
+
+async def test_mempool_transactions_give_real_merkle_branches(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN, TXS="6") as pool:
+        before = await height_of(pool)
+        run = await mine(pool, goals=Goals(blocks=3))
+        assert run.ending is Ending.BLOCKS_REACHED
+        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+        assert max(len(share.job.merkle_branch) for share in run.shares(Fate.ACCEPTED)) == 3, "7 leaves"
+        assert await height_of(pool) >= before + 3
+
+
+async def test_vardiff_raises_the_difficulty_and_nothing_is_refused(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.00005", MAXDIFF="0.01", BITS=HARD_CHAIN, REBROADCAST="2") as pool:
+        run = await mine(pool, goals=Goals(time_limit=30, shares=10_000))
+        difficulties = [event.job.share_difficulty for event in run.events if isinstance(event, JobStarted)]
+        assert difficulties[0] == 0.00005
+        assert max(difficulties) > 0.00005, "the pool never changed its mind"
+        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+
+
+async def test_plain_regtest_where_every_share_is_a_block(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005") as pool:
+        run = await mine(pool, goals=Goals(blocks=20))
+        assert run.ending is Ending.BLOCKS_REACHED
+        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+        assert await height_of(pool) >= 20
+
+
+async def test_refused_worker(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="0.0005") as pool:
+        with pytest.raises(WorkerRefused, match=ADDRESS):
+            await mine(pool, password="reject", goals=Goals(shares=1))
+
+
+async def test_kicked_worker_comes_back(real_pool: RealPoolFactory) -> None:
+    async with real_pool(DIFF="1") as pool:
+        run = await mine(pool, password="kick", goals=Goals(time_limit=4))
+        connects = [
+            event
+            for event in run.events
+            if isinstance(event, ConnectionChanged) and event.state is ConnectionState.CONNECTING
+        ]
+        assert len(connects) >= 2
