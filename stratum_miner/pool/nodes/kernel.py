@@ -8,6 +8,7 @@ call. Measured on blocks as this node makes them: 0.1 ms to process one, 0.1 ms 
 place; opening and closing take 10 to 20 ms and happen in a thread.
 """
 
+import fcntl
 import re
 import shutil
 import statistics
@@ -17,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import trio
 
@@ -40,8 +41,13 @@ SMALL_BLOCK: Final = 20_000
 LOG_LINES: Final = 50
 """Lines of the library's log kept while a block is processed; a refusal writes up to seven."""
 
+IN_USE: Final = "another process is using it"
+LOCK_FILE: Final = ".stratum_miner.lock"
+"""In a data directory. The library's own lock belongs to the process: a second opening in the same process fails, as
+it should, but gives the first one's lock away, and another process then damages the chain. This one cannot be lost."""
+
 _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)\s*$")
-_NOT_OPENED = re.compile(r"\[error\] Failed to create chainstate manager: (.*\S)")
+_NOT_OPENED = re.compile(r"\[error\] (?:Failed to create chainstate manager: )?(.*\S)")
 _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{64} failed,) (.*\S)")
 
 
@@ -58,6 +64,7 @@ class KernelNode(Node):
         self._data_dir = data_dir
         self._unix_time = unix_time
         self._temporary: Path | None = None
+        self._lock: BinaryIO | None = None
         self._kernel: Any = None
         self._manager: Any = None
         self._log: Any = None
@@ -82,7 +89,8 @@ class KernelNode(Node):
     async def aclose(self) -> None:
         """Write what is in memory and release the directory; a temporary one is removed."""
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._close)
+            async with self._processing:  # a block in a thread is finished first
+                await trio.to_thread.run_sync(self._close)
         self._wake()
 
     async def get_template(self) -> BlockTemplate:
@@ -150,6 +158,10 @@ class KernelNode(Node):
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=directory):
                 pass
+            self._lock = (directory / LOCK_FILE).open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {IN_USE}") from None
         except OSError as error:
             raise NodeStorageError(
                 f"embedded node: cannot write to {str(directory)!r}: {error.strerror or error}"
@@ -159,12 +171,15 @@ class KernelNode(Node):
     def _storage_reason(self) -> str:
         failures = [match[1] for line in self._lines if (match := _NOT_OPENED.search(line))]
         if any(re.search(r"\block\b.*LOCK", failure) for failure in failures):
-            return "another process is using it"
+            return IN_USE
         return f"is it a regtest data directory? ({failures[-1][:300] if failures else 'no reason given'})"
 
     def _close(self) -> None:
         self._manager = None  # the last reference: the library writes its state and releases the directory
         self._log = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None

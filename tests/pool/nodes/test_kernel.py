@@ -245,6 +245,22 @@ async def test_a_directory_keeps_its_chain(tmp_path: Path) -> None:
             hashes += await grow(node, 5)
 
 
+async def test_closing_waits_for_a_block_in_a_thread(tmp_path: Path) -> None:
+    results: list[SubmitResult] = []
+
+    async def submit(node: KernelNode, block: bytes) -> None:
+        results.append(await node.submit_block(block))
+
+    with trio.fail_after(SECONDS):
+        async with trio.open_nursery() as nursery, KernelNode(tmp_path) as node:
+            block = mine(await node.get_template(), payout=b"\x6a" * 900_000)
+            nursery.start_soon(submit, node, block)
+            await trio.testing.wait_all_tasks_blocked()  # until the block is in the thread
+    assert results == [SubmitResult.from_text(None)]
+    async with KernelNode(tmp_path) as node:
+        assert (await node.tip()).hash == sha256d(block[:80])
+
+
 async def test_a_temporary_chain_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     async with KernelNode() as node:
@@ -263,6 +279,35 @@ async def test_a_directory_in_use_is_one_clear_error(tmp_path: Path) -> None:
         await grow(node, 1)
     async with KernelNode(tmp_path) as node:
         assert (await node.tip()).height == 2
+
+
+OPEN = """
+import sys, trio
+from pathlib import Path
+from stratum_miner.pool.nodes.kernel import KernelNode
+async def main():
+    async with KernelNode(Path(sys.argv[1])):
+        pass
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("blocks", [0, 3])
+async def test_a_directory_in_use_stays_ours_after_a_second_opening_here(tmp_path: Path, blocks: int) -> None:
+    """Without our own lock the library's is gone then, and the other process leaves a chain that cannot be opened."""
+    async with KernelNode(tmp_path) as node:
+        await grow(node, blocks)
+        with pytest.raises(NodeStorageError, match="another process is using it"):
+            async with KernelNode(tmp_path):
+                pass
+        other = await trio.run_process(
+            [sys.executable, "-c", OPEN, str(tmp_path)], capture_stdout=True, capture_stderr=True, check=False
+        )
+        assert other.returncode == 1
+        assert b"another process is using it" in other.stderr
+    async with KernelNode(tmp_path) as node:
+        assert (await node.tip()).height == blocks
+        await grow(node, 1)
 
 
 def _a_file(path: Path) -> Path:
@@ -287,6 +332,14 @@ async def test_a_damaged_directory(tmp_path: Path) -> None:
     for path in (tmp_path / "blocks" / "index").iterdir():
         path.write_bytes(b"damage" * 10)
     with pytest.raises(NodeStorageError, match=r"cannot open .*regtest data directory\? \(.*Corruption"):
+        async with KernelNode(tmp_path):
+            pass
+
+
+async def test_a_chainstate_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "chainstate").mkdir()
+    (tmp_path / "chainstate" / "CURRENT").write_text("junk")
+    with pytest.raises(NodeStorageError, match=r"regtest data directory\? \(.*Error opening coins database\)"):
         async with KernelNode(tmp_path):
             pass
 
