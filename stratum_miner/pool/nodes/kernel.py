@@ -55,7 +55,8 @@ class KernelNode(Node):
     """Opened with ``async with``. Without ``data_dir`` the chain is temporary and gone afterwards.
 
     ``unix_time`` gives the times of templates; the validation itself always looks at the system's clock. With a
-    ``data_dir`` the chain goes on where it ended; only one process can have it open.
+    ``data_dir`` the chain goes on where it ended; only one process can have it open. The library writes to it when
+    the node closes: of a process that was killed the blocks since it began are lost, but never the chain.
     """
 
     network = Network.REGTEST

@@ -12,9 +12,11 @@ from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value, target_from_bits
+from stratum_miner.pool import BlockFound, PoolConfig, PoolEvent, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node, NodeRpcError, NodeUnauthorizedError, NodeUnreachableError
 from stratum_miner.pool.template import BlockTemplate, assemble_block, coinbase_parts
+from stratum_miner.testing.wire_miner import WireMiner
 
 pytestmark = pytest.mark.node
 
@@ -65,6 +67,37 @@ async def test_blocks_with_transactions_are_accepted_and_wake_a_long_poll(real_p
             template = woken[0]
         assert await node.block_hash(template.height - 1) == template.previous_hash
         assert (await node.tip()).height == start.height + 3
+
+
+async def test_our_pool_mines_on_bcoin(real_pool: RealPoolFactory) -> None:
+    """Template, job, share and block with transactions: bcoin judges what the pool made of its template."""
+    async with bcoin(real_pool, TXS="6") as (node, _):
+        start = (await node.tip()).height
+        config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-9)
+        async with open_pool(node, config) as pool, await trio.open_tcp_stream("127.0.0.1", pool.port) as stream:
+            miner = WireMiner(worker_name="rig")
+            await stream.send_all(miner.configure("1fffe000") + miner.login())
+            mined: set[str] = set()
+            async with pool.watch() as events:
+                for height in (start + 1, start + 2, start + 3):
+                    while not miner.jobs or miner.jobs[-1].params[1] in mined:
+                        miner.receive(bytes(await stream.receive_some(65536)))
+                    job = miner.jobs[-1]
+                    mined.add(job.params[1])
+                    await stream.send_all(
+                        miner.submit(miner.solve(job, at_most=job.network_target, version_bits=0x2000))
+                    )
+                    found = await _next_block(events)
+                    assert (found.accepted, found.height) == (True, height), found
+            assert len(miner.jobs[0].params[4]) == 3
+        assert (await node.tip()).height == start + 3
+
+
+async def _next_block(events: AsyncIterator[PoolEvent]) -> BlockFound:
+    async for event in events:
+        if isinstance(event, BlockFound):
+            return event
+    raise AssertionError("the pool stopped before it found a block")
 
 
 async def test_what_bcoin_refuses_is_explained(real_pool: RealPoolFactory) -> None:
