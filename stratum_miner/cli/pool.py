@@ -12,8 +12,8 @@ from cyclopts import Parameter
 
 from stratum_miner.cli import node_options, options
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.quantities import difficulty_text, hash_rate_text
-from stratum_miner.pool import Pool, PoolConfig, events, open_pool
+from stratum_miner.cli.quantities import hash_rate_text
+from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.vardiff import VardiffConfig
 
@@ -123,48 +123,12 @@ async def running_pool(node: Node, config: PoolConfig) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def log_events(pool: Pool) -> None:
-    """One line per event, until cancelled."""
-    async for event in pool.watch():
-        log_event(event)
-
-
-def log_event(event: events.PoolEvent) -> None:
-    """One line for one event of a pool."""
-    match event:
-        case events.BlockFound():
-            told = log.info if event.accepted else log.warning
-            told(
-                "block_found", height=event.height, hash=event.hash, worker=event.worker_name, result=event.explanation
-            )
-        case events.ShareAccepted():
-            log.info("share_accepted", worker=event.worker_name, difficulty=difficulty_text(event.share_difficulty))
-        case events.ShareRejected():
-            log.info("share_rejected", worker=event.worker_name, reason=event.message)
-        case events.ClientConnected(session, address):
-            log.info("client_connected", session=session, address=address)
-        case events.ClientLeft(session, address, reason):
-            log.info("client_left", session=session, address=address, reason=reason)
-        case events.WorkerAuthorized(session, worker_name, user_agent):
-            log.info("worker_authorized", session=session, worker=worker_name, user_agent=user_agent)
-        case events.DifficultyChanged(session, difficulty):
-            log.info("difficulty_changed", session=session, difficulty=difficulty_text(difficulty))
-        case events.JobPublished(job_id, height, clean, sessions):
-            log.info("job_published", job=job_id, height=height, clean=clean, sessions=sessions)
-        case events.NodeFailed(error):
-            log.warning("node_failed", error=error)
-        case events.NodeRecovered():
-            log.info("node_recovered")
-
-
 async def _until_stopped(pool: Pool) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(log_events, pool)
         nursery.start_soon(_log_status, pool)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            log.info("listening", addresses=", ".join(pool.addresses))
+            log.info("ready", url=" ".join(f"stratum+tcp://{address}" for address in pool.addresses))
             await anext(signals)
-        log.info("stopping")
         nursery.cancel_scope.cancel()
 
 

@@ -3,10 +3,9 @@
 import trio
 
 from stratum_miner.cli import mining, node_options, options
-from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, log_event, pool_config, running_pool
+from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Miner
-from stratum_miner.pool import Pool, events
 
 
 def solo(
@@ -41,8 +40,7 @@ def solo(
             node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
             config = pool_config(opened, address, difficulty=difficulty)
-            async with running_pool(opened, config) as pool, trio.open_nursery() as nursery:
-                nursery.start_soon(_log_blocks, pool)
+            async with running_pool(opened, config) as pool:
                 reporter = mining.Reporter(quiet=quiet)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 miner = Miner(settings, [searcher], goals=goals, on_event=reporter)
@@ -50,14 +48,6 @@ def solo(
                     ending = await mining.mine_until_done(miner, quiet=quiet)
                 finally:
                     mining.print_summary(miner.snapshot(), reporter.blocks, as_json=json)
-                nursery.cancel_scope.cancel()
 
     trio.run(run)
     return mining.exit_code(ending, goals)
-
-
-async def _log_blocks(pool: Pool) -> None:
-    """What the node says of each block; the miner's own lines tell the rest."""
-    async for event in pool.watch():
-        if isinstance(event, events.BlockFound | events.NodeFailed | events.NodeRecovered):
-            log_event(event)

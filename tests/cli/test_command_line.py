@@ -1,0 +1,147 @@
+"""Command lines as a user types them: what is said, where, and with which exit code."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from stratum_miner.cli import main
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main.run(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needles"),
+    [
+        (["mien"], ['"mien"', 'Did you mean "mine"']),
+        (["mine"], ["--url"]),
+        (["mine", "-o", "h:1", "-u", "x", "--thread", "2"], ["--thread", "Did you mean --threads"]),
+        (["mine", "-o", "h:1", "-u", "x", "-t", "two"], ["-t", "two"]),
+        (["mine", "-o", "h:1", "-u", "x", "-t", "0"], ["threads", "1 to 1024"]),
+        (["mine", "-o", "h:1"], ["--user"]),
+        (["mine", "-o", "h", "-u", "x"], ["pool URL", "port"]),
+        (["mine", "-o", "http://h:1", "-u", "x"], ["scheme", "stratum+tcp"]),
+        (["mine", "-o", "h:1", "-O", "nocolon"], ["--userpass", "USER:PASS"]),
+        (["mine", "-o", "h:1", "-O", "a:b", "-u", "c"], ["--userpass", "instead"]),
+        (["mine", "-o", "h:1", "-u", "x", "-p", "secret1", "--pass-file", "f"], ["--pass-file", "instead"]),
+        (["mine", "-o", "h:1", "-u", "x", "--pass-file", "/nonexistent"], ["--pass-file", "No such file"]),
+        (["mine", "-o", "h:1", "-u", "x", "--backend", "cpuu"], ["did you mean 'cpu'"]),
+        (["mine", "-o", "h:1", "-u", "x", "--kernel", "scaler"], ["did you mean 'scalar'"]),
+        (["mine", "-o", "h:1", "-u", "x", "--backend-option", "threds=2"], ["did you mean 'threads'"]),
+        (["mine", "-o", "h:1", "-u", "x", "--backend-option", "threads"], ["KEY=VALUE"]),
+        (["mine", "-o", "h:1", "-u", "x", "--until-shares", "0"], ["--until-shares", "above zero"]),
+        (["mine", "-o", "h:1", "-u", "x", "--time-limit", "nan"], ["--time-limit", "above zero"]),
+        (["mine", "-o", "h:1", "-u", "x", "--suggest-difficulty", "-1"], ["--suggest-difficulty", "above zero"]),
+        (["demo", "--blocks", "0"], ["--blocks", "above zero"]),
+        (["demo", "--difficulty", "0"], ["--difficulty"]),
+        (["bench", "--kernel", "sse"], ["expected one of", "'sse'"]),
+        (["bench", "--seconds", "0"], ["--seconds"]),
+        (["pool", "--address", "x", "--listen", "1.2.3.4:x"], ["--listen", "HOST:PORT"]),
+        (["pool", "--address", "x", "--node", "kernell"], ["--node", "expected kernel"]),
+        (["solo", "--address", "x"], ["--node"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: Sequence[str], needles: Sequence[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1, err
+    for needle in needles:
+        assert needle in err
+    assert "secret1" not in err
+
+
+def test_address_of_another_network(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pbk")
+    code, _, err = run(capsys, "pool", "--listen", "0", "--address", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
+    assert code == 2
+    assert "expected one of regtest, got one of mainnet" in err
+
+
+def test_unreachable_pool_without_retry(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "mine", "-o", "127.0.0.1:1", "-u", "x", "--no-retry", "--json", "-t", "1")
+    assert code == 4
+    assert json.loads(out)["shares"] == {"accepted": 0, "rejected": 0, "stale": 0, "lost": 0}
+    assert err.splitlines()[-1] == "stratum-miner: stratum+tcp://127.0.0.1:1: Connection refused"
+
+
+def test_unreachable_node(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "solo", "--node", "http://user:hunter22@127.0.0.1:1", "--address", ADDRESS)
+    assert code == 1
+    assert "cannot connect" in err
+    assert "hunter22" not in err
+
+
+def test_bench_measures_every_kernel(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "bench", "--seconds", "0.02", "--json")
+    result = json.loads(out)
+    assert code == 0
+    names = [kernel["name"] for kernel in result["kernels"]]
+    assert result["chosen"] in names
+    assert "scalar" in names
+    assert all(kernel["self_test"] and kernel["hash_rate"] > 0 for kernel in result["kernels"])
+    assert {kernel["lanes"] for kernel in result["kernels"]} <= {1, 4, 8, 16}
+
+
+def test_bench_of_one_kernel_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "bench", "--seconds", "0.02", "--kernel", "scalar")
+    assert code == 0
+    assert "scalar" in out
+    assert "passed" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_demo_reports_what_the_node_says(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pbk")
+    code, out, _ = run(capsys, "demo", "--blocks", "3", "--difficulty", "1e-5", "--json", "-t", "1")
+    result = json.loads(out)
+    assert code == 0
+    assert result["height"] >= 3
+    assert [block["height"] for block in result["blocks"]] == list(range(1, result["height"] + 1))
+    assert all(len(block["hash"]) == 64 for block in result["blocks"])
+    assert result["shares"]["accepted"] >= 3
+    assert result["hash_rate"] > 0
+    assert result["kernel"]
+    assert result["elapsed_s"] > 0
+
+
+def test_demo_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pbk")
+    code, out, err = run(capsys, "demo", "--blocks", "2", "--difficulty", "1e-6", "-t", "1")
+    assert code == 0
+    assert "2 of 2 blocks" in out or "of 2 blocks" in out
+    assert "block 1 of 2" in err
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_solo_on_the_embedded_node(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pbk")
+    code, out, err = run(
+        capsys, "solo", "--node", "kernel", "--address", ADDRESS, "--until-blocks", "3", "-t", "1", "--json",
+        "--difficulty", "1e-5",
+    )  # fmt: skip
+    assert code == 0
+    assert len(json.loads(out)["blocks"]) >= 3
+    assert "block_accepted" in err
+
+
+def test_time_limit_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pbk")
+    common = ["solo", "--node", "kernel", "--address", ADDRESS, "-t", "1"]
+    assert run(capsys, *common, "--time-limit", "0.3")[0] == 0
+    assert run(capsys, *common, "--time-limit", "0.3", "--until-shares", "1000000")[0] == 1
+
+
+def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for word in ("demo", "mine", "pool", "solo", "bench", "Exit codes"):
+        assert word in out

@@ -1,0 +1,225 @@
+"""The installed command as a process: signals, the process list, pipes, a missing extra."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.testing.played_pool import REGTEST_JOB
+
+COMMAND = [sys.executable, "-m", "stratum_miner"]
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+
+
+@contextmanager
+def started(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until_line(process: subprocess.Popen[str], needle: str) -> str:
+    """Read stderr up to a line; the test's own time limit is the deadline."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if needle in line:
+            return line
+    raise AssertionError(f"the process ended without saying {needle!r}")
+
+
+@contextmanager
+def running_pool(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    pytest.importorskip("pbk")
+    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-6", *options) as pool:
+        line = until_line(pool, "ready")
+        yield pool, line.rsplit("://", 1)[1].strip()
+
+
+def test_mine_on_our_pool_and_print_one_object() -> None:
+    with running_pool() as (pool, address):
+        done = subprocess.run(
+            [
+                *COMMAND,
+                "mine",
+                "-o",
+                f"stratum+tcp://{address}",
+                "-u",
+                ADDRESS,
+                "-p",
+                "x",
+                "--until-shares",
+                "5",
+                "--json",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert result["shares"]["accepted"] >= 5
+        assert result["pool"] == f"stratum+tcp://{address}"
+        assert set(result) == {"height", "blocks", "shares", "hash_rate", "kernel", "elapsed_s", "pool"}
+        pool.send_signal(signal.SIGTERM)
+        assert pool.wait() == 0
+
+
+def test_password_of_the_command_line_is_not_in_the_process_list() -> None:
+    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret") as miner:
+        until_line(miner, "share_accepted")
+        shown = Path(f"/proc/{miner.pid}/cmdline").read_bytes()
+        assert b"sup3rs3cret" not in shown
+        assert b"***" in shown
+        miner.send_signal(signal.SIGINT)
+        out, err = miner.communicate()
+        assert miner.returncode == 0
+        assert "sup3rs3cret" not in out + err
+
+
+def test_protocol_dump_shows_lines_but_no_password() -> None:
+    with running_pool() as (_, address):
+        done = subprocess.run(
+            [*COMMAND, "mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret", "-P", "--until-shares", "1"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert "mining.authorize" in done.stderr
+        assert "mining.notify" in done.stderr
+        assert "sup3rs3cret" not in done.stderr
+
+
+def test_interrupt_once_prints_the_summary_and_exits_0() -> None:
+    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "--json") as miner:
+        until_line(miner, "share_accepted")
+        miner.send_signal(signal.SIGINT)
+        out, _ = miner.communicate()
+        assert miner.returncode == 0
+        assert json.loads(out)["shares"]["accepted"] >= 1
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> None:
+    """The first asks for a graceful end, which waits for the open share; the second ends it at once."""
+    import socket
+    import threading
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    submitted = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb") as file:
+            for line in file:
+                request = json.loads(line)
+                if request["method"] == "mining.submit":
+                    submitted.set()
+                    continue  # never answered
+                result = [[], "a1b2c3d4", 4] if request["method"] == "mining.subscribe" else True
+                notify = {"id": None, "method": "mining.notify", "params": list(REGTEST_JOB)}
+                file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
+                if request["method"] == "mining.authorize":
+                    file.write(json.dumps(notify).encode() + b"\n")
+                file.flush()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with started(
+        "mine", "-o", f"127.0.0.1:{listener.getsockname()[1]}", "-u", "x", "--json", "--no-version-rolling"
+    ) as miner:
+        assert submitted.wait(60)
+        miner.send_signal(signal.SIGINT)
+        until_line(miner, "stopping")
+        miner.send_signal(second)
+        out, err = miner.communicate()
+        assert miner.returncode == 0, err
+        assert json.loads(out)["shares"]["lost"] >= 1
+        assert "Traceback" not in err
+    listener.close()
+
+
+def test_interrupt_while_no_pool_is_there() -> None:
+    with started("mine", "-o", "127.0.0.1:1", "-u", "x") as miner:
+        until_line(miner, "pool_unreachable")
+        miner.send_signal(signal.SIGINT)
+        _, err = miner.communicate()
+        assert miner.returncode == 0
+        assert "Traceback" not in err
+
+
+def test_refused_worker_exits_3() -> None:
+    import socket
+    import threading
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb") as file:
+            for line in file:
+                request = json.loads(line)
+                result = {"mining.subscribe": [[], "aa", 4], "mining.configure": {}}.get(request["method"], False)
+                file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
+                file.flush()
+
+    threading.Thread(target=serve, daemon=True).start()
+    done = subprocess.run(
+        [*COMMAND, "mine", "-o", f"127.0.0.1:{listener.getsockname()[1]}", "-u", "nobody", "-p", "sup3rs3cret"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    listener.close()
+    assert done.returncode == 3
+    assert "refused the worker 'nobody'" in done.stderr.splitlines()[-1]
+    assert "sup3rs3cret" not in done.stderr
+
+
+def test_port_already_taken() -> None:
+    with running_pool() as (_, address):
+        done = subprocess.run(
+            [*COMMAND, "pool", "--listen", address, "--address", ADDRESS], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith(f"stratum-miner: cannot listen on {address}: ")
+
+
+def test_missing_extra_answers_with_how_to_install_it(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pbk'] = None")
+    done = subprocess.run(
+        [*COMMAND, "demo", "--blocks", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "pip install 'stratum-miner[regtest]'" in done.stderr
+
+
+def test_output_into_a_closed_pipe_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "bench", "--seconds", "0.01", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.wait()
+    assert "Traceback" not in err
