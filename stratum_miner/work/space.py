@@ -23,10 +23,10 @@ from stratum_miner.work.unit import WorkUnit
 
 MAX_NTIME_ROLL = 600
 """Seconds ntime may run ahead of the job's own, however long ago it came (stratum.md 2.7)."""
-MAX_ROWS = 512
-"""Rows remembered for one previous hash."""
-MAX_TIPS = 256
-"""Previous hashes remembered: 42 hours of blocks; a chain does not return to an older one."""
+MAX_ROWS = 2048
+"""Rows remembered for one previous hash; a job without extranonce2 alone uses one per second for ten minutes."""
+MAX_TIPS = 64
+"""Previous hashes remembered: ten hours of blocks; a chain does not return to an older one."""
 
 _RowKey = tuple[bytes, int]
 

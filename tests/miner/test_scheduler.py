@@ -1,0 +1,136 @@
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from stratum_miner.miner import Scheduler
+from stratum_miner.work import Job
+
+
+def make_job(**changes: Any) -> Job:
+    values: dict[str, Any] = {
+        "session": 1, "job_id": "1", "previous_hash": bytes(32), "coinbase_prefix": b"p", "coinbase_suffix": b"s",
+        "merkle_branch": (), "version": 0x20000000, "nbits": 0x207FFFFF, "ntime": 1_700_000_000, "clean_jobs": False,
+        "extranonce1": b"1234", "extranonce2_size": 4, "share_difficulty": 1.0,
+    }  # fmt: skip
+    return Job(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "void"),
+    [
+        ({}, False),
+        ({"clean_jobs": True}, True),
+        ({"previous_hash": b"\x01" * 32}, True),
+        ({"session": 2}, True),
+        ({"coinbase_prefix": b"other"}, False),
+    ],
+)
+def test_what_makes_old_work_void(changes: dict[str, Any], void: bool) -> None:
+    scheduler, changes_seen = Scheduler(), list[bool]()
+    scheduler.on_change(changes_seen.append)
+    scheduler.set_job(make_job())
+    scheduler.set_job(make_job(**changes))
+    assert changes_seen == [True, void]
+
+
+def test_no_job_no_work() -> None:
+    scheduler, changes = Scheduler(), list[bool]()
+    unregister = scheduler.on_change(changes.append)
+    scheduler.clear()
+    assert changes == []
+    scheduler.set_job(make_job())
+    assert scheduler.next_unit() is not None
+    scheduler.clear()
+    assert scheduler.next_unit() is None
+    assert changes == [True, True]
+    unregister()
+    scheduler.set_job(make_job())
+    assert changes == [True, True]
+
+
+def test_pause_holds_work_back() -> None:
+    scheduler = Scheduler()
+    scheduler.set_job(make_job())
+    scheduler.pause(True)
+    assert scheduler.next_unit() is None
+    scheduler.pause(False)
+    assert scheduler.next_unit() is not None
+
+
+def test_resumed_session_goes_on_and_a_new_one_starts_over() -> None:
+    scheduler = Scheduler()
+    scheduler.set_job(make_job())
+    first = scheduler.next_unit()
+    scheduler.clear()
+    scheduler.set_job(make_job())
+    second = scheduler.next_unit()
+    scheduler.set_job(make_job(session=2))
+    third = scheduler.next_unit()
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [unit.extranonce2[-1] for unit in (first, second, third)] == [0, 1, 0]
+
+
+def test_narrowing_lasts_until_the_previous_hash_changes_or_for_good() -> None:
+    scheduler, changes = Scheduler(), list[bool]()
+    job = make_job()
+    scheduler.on_change(changes.append)
+
+    def target() -> int:
+        unit = scheduler.next_unit()
+        assert unit is not None
+        return unit.target
+
+    scheduler.set_job(job)
+    assert target() == job.network_target
+    scheduler.narrow(job.previous_hash)
+    assert changes == [True, False]
+    assert target() == job.share_target
+    scheduler.set_job(replace(job, previous_hash=b"\x01" * 32))
+    assert target() == job.network_target
+    scheduler.narrow()
+    assert target() == job.share_target
+    scheduler.set_job(replace(job, previous_hash=b"\x02" * 32))
+    assert target() == job.share_target
+
+
+async def test_exhausted_space_wakes_the_backends_again(autojump_clock: MockClock) -> None:
+    scheduler, changed = Scheduler(clock=trio.current_time), trio.Event()
+    scheduler.set_job(make_job(extranonce2_size=0, received_at=trio.current_time()))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scheduler.watch_exhaustion)
+        await trio.testing.wait_all_tasks_blocked()
+        scheduler.on_change(lambda void: changed.set())
+        assert scheduler.next_unit() is not None
+        assert scheduler.next_unit() is None
+        with trio.fail_after(5):
+            await changed.wait()
+        unit = scheduler.next_unit()
+        assert unit is not None
+        assert unit.ntime == 1_700_000_001
+        nursery.cancel_scope.cancel()
+
+
+def test_many_threads_never_get_the_same_unit() -> None:
+    scheduler, taken = Scheduler(), list[tuple[bytes, int]]()
+    scheduler.set_job(make_job(version_mask=0x1FFFE000))
+    gate = threading.Barrier(8)
+
+    def work() -> None:
+        gate.wait()
+        for _ in range(500):
+            unit = scheduler.next_unit()
+            assert unit is not None
+            taken.append((unit.extranonce2, unit.version))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 4000

@@ -1,0 +1,126 @@
+"""From a claim to a share: every captured share is believed, every way to lie is caught."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratum_miner.bitcoin import swap_words
+from stratum_miner.work import BelowTarget, Job, NonceFound, NotAHit, Share, WorkUnit, verify
+
+VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
+by_name = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+
+
+def job_of(vector: dict[str, Any], **changes: Any) -> Job:
+    job_id, previous, prefix, suffix, branch, version, nbits, ntime, clean = vector["notify_params"]
+    values: dict[str, Any] = {
+        "session": 1,
+        "job_id": job_id,
+        "previous_hash": swap_words(bytes.fromhex(previous)),
+        "coinbase_prefix": bytes.fromhex(prefix),
+        "coinbase_suffix": bytes.fromhex(suffix),
+        "merkle_branch": tuple(map(bytes.fromhex, branch)),
+        "version": int(version, 16),
+        "nbits": int(nbits, 16),
+        "ntime": int(ntime, 16),
+        "clean_jobs": clean,
+        "extranonce1": bytes.fromhex(vector["extranonce1"]),
+        "extranonce2_size": len(vector["extranonce2"]) // 2,
+        "share_difficulty": vector["expect"]["share_difficulty"] / 2,
+        "version_mask": int(vector["version_mask"] or "0", 16),
+        "version_rolling": vector["version_mask"] is not None,
+    }
+    return Job(**{**values, **changes})
+
+
+def claim_of(vector: dict[str, Any], job: Job) -> NonceFound:
+    extranonce2, ntime = bytes.fromhex(vector["extranonce2"]), int(vector["ntime"], 16)
+    version = job.version | int(vector["version_bits"] or "0", 16)
+    unit = WorkUnit(
+        job=job,
+        extranonce2=extranonce2,
+        ntime=ntime,
+        version=version,
+        header=job.header(extranonce2, ntime, 0, version).to_bytes(),
+        target=job.search_target,
+    )
+    return NonceFound(unit, int(vector["nonce"], 16), version, "captured")
+
+
+@by_name
+def test_captured_shares_are_shares(vector: dict[str, Any]) -> None:
+    share = verify(claim_of(vector, job_of(vector)))
+    assert isinstance(share, Share)
+    assert share.header.hex() == vector["expect"]["header"]
+    assert share.digest[::-1].hex() == vector["expect"]["hash"]
+    assert share.difficulty == pytest.approx(vector["expect"]["share_difficulty"])
+    assert share.is_block is vector["expect"]["meets_network_target"]
+    assert share.meets_share_target
+    wanted = int(vector["version_bits"], 16) if vector["version_bits"] else None
+    assert share.version_bits == wanted
+    assert share.device == "captured"
+
+
+@by_name
+def test_a_wrong_nonce_or_version_is_a_hardware_error(vector: dict[str, Any]) -> None:
+    claim = claim_of(vector, job_of(vector))
+    assert verify(replace(claim, nonce=claim.nonce ^ 1)) is NotAHit.ABOVE_UNIT_TARGET or vector["network"] == "regtest"
+    assert verify(replace(claim, version=claim.version ^ 0x2000)) is NotAHit.OUTSIDE_UNIT
+    assert verify(replace(claim, nonce=claim.nonce + (1 << 32))) is NotAHit.OUTSIDE_UNIT
+    bounded = replace(claim.unit, first_nonce=claim.nonce + 1, nonce_count=10)
+    assert verify(replace(claim, unit=bounded)) is NotAHit.OUTSIDE_UNIT
+
+
+@by_name
+def test_rolled_bits_inside_the_unit_are_allowed(vector: dict[str, Any]) -> None:
+    if not vector["version_bits"]:
+        pytest.skip("no version rolling in this vector")
+    claim = claim_of(vector, job_of(vector))
+    bits = int(vector["version_bits"], 16)
+    base = claim.unit.version & ~bits
+    unit = replace(
+        claim.unit, version=base, version_mask=bits, header=base.to_bytes(4, "little") + claim.unit.header[4:]
+    )
+    assert isinstance(verify(replace(claim, unit=unit)), Share)
+    narrower = replace(unit, version_mask=bits & (bits - 1))
+    assert verify(replace(claim, unit=narrower)) is NotAHit.OUTSIDE_UNIT
+
+
+def test_below_both_targets_is_no_share_and_no_error() -> None:
+    vector = next(item for item in VECTORS if item["name"] == "V4-mainnet-share-bitaxe")
+    claim = claim_of(vector, job_of(vector, share_difficulty=30_000.0))
+    coarse = replace(claim.unit, target=(1 << 256) - 1)
+    verdict = verify(replace(claim, unit=coarse))
+    assert isinstance(verdict, BelowTarget)
+    assert verdict.difficulty == pytest.approx(29588.01398)
+
+
+def test_exact_boundary_of_the_share_target() -> None:
+    vector = next(item for item in VECTORS if item["name"] == "V4-mainnet-share-bitaxe")
+    share = verify(claim_of(vector, job_of(vector)))
+    assert isinstance(share, Share)
+    object.__setattr__(share.job, "share_target", share.hash_value)
+    assert share.meets_share_target
+    object.__setattr__(share.job, "share_target", share.hash_value - 1)
+    assert not share.meets_share_target
+
+
+def test_a_granted_mask_of_zero_still_has_a_sixth_parameter() -> None:
+    vector = next(item for item in VECTORS if item["name"] == "V3-mainnet-1")
+    share = verify(claim_of(vector, job_of(vector, version_rolling=True)))
+    assert isinstance(share, Share)
+    assert share.version_bits == 0
+
+
+def test_bits_of_the_job_inside_the_mask_are_submitted() -> None:
+    """What pools that assign and pools that OR both understand (stratum.md 2.5)."""
+    vector = next(item for item in VECTORS if item["name"] == "V10-regtest-141")
+    job = job_of(vector, version=0x20002000, share_difficulty=1e-10)
+    claim = claim_of(vector, job)
+    nonce = next(n for n in range(100) if isinstance(verify(replace(claim, nonce=n)), Share))
+    share = verify(replace(claim, nonce=nonce))
+    assert isinstance(share, Share)
+    assert share.version_bits == (0x20002000 | 0x00A5E000) & 0x1FFFE000

@@ -1,0 +1,205 @@
+"""The search space: never a point twice, whatever the pool does; honest limits; nothing wasted when it need not be."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratum_miner.work import Job, SearchSpace, WorkUnit
+from stratum_miner.work.space import MAX_NTIME_ROLL, MAX_ROWS, MAX_TIPS
+
+
+def make_job(**changes: object) -> Job:
+    values: dict[str, object] = {
+        "session": 1,
+        "job_id": "1",
+        "previous_hash": bytes(32),
+        "coinbase_prefix": b"prefix",
+        "coinbase_suffix": b"suffix",
+        "merkle_branch": (),
+        "version": 0x20000000,
+        "nbits": 0x207FFFFF,
+        "ntime": 1_700_000_000,
+        "clean_jobs": True,
+        "extranonce1": b"\x01\x02\x03\x04",
+        "extranonce2_size": 4,
+        "share_difficulty": 1.0,
+        "version_mask": 0,
+        "received_at": 100.0,
+    }
+    return Job(**{**values, **changes})  # type: ignore[arg-type]  # checked by the dataclass itself
+
+
+def take(space: SearchSpace, count: int, now: float = 100.0, version_bits: int = 0) -> list[WorkUnit]:
+    units = [space.next_unit(now, version_bits) for _ in range(count)]
+    return [unit for unit in units if unit is not None]
+
+
+def headers_of(unit: WorkUnit) -> set[bytes]:
+    """Every header of a unit but for the nonce: all subsets of its own version mask."""
+    result, bits = set(), unit.version_mask
+    while True:
+        result.add((unit.version | bits).to_bytes(4, "little") + unit.header[4:76])
+        if not bits:
+            return result
+        bits = (bits - 1) & unit.version_mask
+
+
+def test_without_a_job_there_is_nothing() -> None:
+    assert SearchSpace().next_unit(0.0) is None
+
+
+def test_units_are_complete_headers() -> None:
+    space = SearchSpace()
+    job = make_job()
+    space.set_job(job)
+    [unit] = take(space, 1)
+    assert unit.header == job.header(unit.extranonce2, job.ntime, 0, job.version).to_bytes()
+    assert unit.target == job.search_target
+    assert unit.hashes == 1 << 32
+
+
+def test_version_bits_are_spent_before_extranonce2() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(version_mask=0x00006000))
+    units = take(space, 8)
+    assert [unit.version for unit in units[:4]] == [0x20000000, 0x20002000, 0x20004000, 0x20006000]
+    assert [unit.extranonce2.hex() for unit in units] == ["00000000"] * 4 + ["00000001"] * 4
+
+
+def test_backend_that_rolls_itself_gets_the_low_bits() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(version_mask=0x1FFFE000))
+    [unit] = take(space, 1, version_bits=4)
+    assert unit.version_mask == 0x0001E000
+    assert unit.version & unit.version_mask == 0
+    assert unit.hashes == 1 << 36
+
+
+def test_bits_of_the_job_itself_are_never_touched() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(version=0x20002000, version_mask=0x00006000))
+    assert {unit.version for unit in take(space, 6)} == {0x20002000, 0x20006000}
+
+
+def test_repeated_job_goes_on_where_it_stopped() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(job_id="1"))
+    first = take(space, 3)
+    space.set_job(make_job(job_id="2", share_difficulty=2.0))
+    assert [unit.extranonce2 for unit in take(space, 1)] == [b"\x00\x00\x00\x03"]
+    assert first[-1].extranonce2 == b"\x00\x00\x00\x02"
+
+
+def test_new_coinbase_starts_over() -> None:
+    space = SearchSpace()
+    space.set_job(make_job())
+    take(space, 3)
+    space.set_job(make_job(coinbase_prefix=b"another"))
+    assert take(space, 1)[0].extranonce2 == bytes(4)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_small_extranonce2_falls_back_to_time_and_then_ends(size: int) -> None:
+    space = SearchSpace()
+    job = make_job(extranonce2_size=size)
+    space.set_job(job)
+    values = 256**size
+    assert len(take(space, values + 5, now=100.9)) == values
+    assert space.next_unit(100.9) is None
+    rolled = take(space, values + 5, now=101.0)
+    assert {unit.ntime for unit in rolled} == {job.ntime + 1}
+    assert len(rolled) == values
+
+
+def test_time_is_rolled_ten_minutes_at_most() -> None:
+    space = SearchSpace()
+    job = make_job(extranonce2_size=0)
+    space.set_job(job)
+    units = take(space, 2000, now=100.0 + 86400)
+    assert [unit.ntime - job.ntime for unit in units] == list(range(MAX_NTIME_ROLL + 1))
+
+
+def test_time_does_not_leave_32_bits() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(extranonce2_size=0, ntime=0xFFFFFFFF))
+    assert len(take(space, 5, now=1000.0)) == 1
+
+
+def test_flood_of_jobs_is_remembered_in_bounded_memory() -> None:
+    space = SearchSpace()
+    for tip in range(MAX_TIPS + 10):
+        space.set_job(make_job(previous_hash=tip.to_bytes(32, "big")))
+        take(space, 1)
+    for number in range(MAX_ROWS + 10):
+        space.set_job(make_job(coinbase_prefix=b"%d" % number))
+        take(space, 2)
+    assert len(space._tips) <= MAX_TIPS
+    assert all(len(tip.rows) <= MAX_ROWS for tip in space._tips.values())
+    space.set_job(make_job(coinbase_prefix=b"0"))
+    assert int.from_bytes(take(space, 1)[0].extranonce2, "big") >= 2, "what was forgotten is skipped, not repeated"
+
+
+jobs = st.builds(
+    make_job,
+    job_id=st.sampled_from("12"),
+    previous_hash=st.sampled_from([bytes(32), b"\x01" * 32]),
+    coinbase_prefix=st.sampled_from([b"a", b"b"]),
+    version=st.sampled_from([0x20000000, 0x20002000, 0x20004000]),
+    version_mask=st.sampled_from([0, 0x2000, 0x6000, 0xE000, 0x4000]),
+    extranonce2_size=st.sampled_from([0, 1, 4]),
+    ntime=st.sampled_from([1_700_000_000, 1_700_000_001]),
+    share_difficulty=st.sampled_from([1.0, 0.5]),
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        st.tuples(jobs, st.lists(st.tuples(st.integers(0, 3), st.floats(0, 5)), max_size=12)), min_size=1, max_size=12
+    )
+)
+def test_no_point_is_ever_visited_twice(script: list[tuple[Job, list[tuple[int, float]]]]) -> None:
+    space, seen = SearchSpace(), set[bytes]()
+    now = 100.0
+    for job, requests in script:
+        space.set_job(job)
+        for version_bits, step in requests:
+            now += step
+            unit = space.next_unit(now, version_bits)
+            if unit is None:
+                continue
+            assert unit.version_mask.bit_count() <= version_bits
+            assert job.ntime <= unit.ntime <= job.ntime + min(now - job.received_at, MAX_NTIME_ROLL)
+            assert (unit.version ^ job.version | unit.version_mask) & ~job.version_mask == 0
+            assert len(unit.extranonce2) == job.extranonce2_size
+            headers = headers_of(unit)
+            assert not headers & seen
+            seen |= headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "needle"),
+    [
+        ({"previous_hash": b"short"}, "32-byte"),
+        ({"merkle_branch": (b"short",)}, "32-byte"),
+        ({"extranonce2_size": 33}, "0 to 32"),
+        ({"share_difficulty": 0.0}, "above zero"),
+        ({"nbits": 0}, "nbits"),
+    ],
+)
+def test_jobs_that_cannot_be(changes: dict[str, object], needle: str) -> None:
+    with pytest.raises(ValueError, match=needle):
+        make_job(**changes)
+
+
+def test_extranonce2_of_a_wrong_size() -> None:
+    with pytest.raises(ValueError, match="expected 4 bytes"):
+        make_job().coinbase(b"\x00")
+
+
+def test_looser_of_both_targets_is_searched() -> None:
+    easy: Callable[[Job], bool] = lambda job: job.search_target == job.network_target  # noqa: E731
+    assert easy(make_job())
+    assert not easy(make_job(nbits=0x1D00FFFF, share_difficulty=0.5))
