@@ -6,7 +6,8 @@ few hundredths of a second of work at test difficulties, in place of the whole s
 time before it, depend on seed, device and unit only, never on how the machine was loaded.
 
 What it costs is what its hits cost: one takes 2^256 / (T + 1) hashes of the kernel however slowly they are reported.
-So the rate must stay below what the kernel does; a rate above half of it is refused.
+So the rate must stay below what the kernel does; a rate above half of it is refused. The search runs in the trio task
+itself, a millisecond at a time: no thread, so that a mock clock stands still meanwhile.
 """
 
 import random
@@ -33,6 +34,8 @@ DEFAULT_HASH_RATE = 1e6
 MOST_OF_KERNEL = 0.5
 """Share of one kernel's rate that may be simulated; picked so that a machine stays usable."""
 MAX_DEVICES = 256
+SLICE_SECONDS = 0.001
+"""Length of one search in the trio task."""
 
 
 class SimulatedBackend(Backend):
@@ -67,7 +70,7 @@ class SimulatedBackend(Backend):
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Find shares at the stated rate until cancelled. BackendOptionError when the machine is too slow for it."""
-        choice = await trio.to_thread.run_sync(kernels.choose)
+        choice = kernels.choose()  # some 40 ms, once
         if self.hash_rate > choice.hash_rate * MOST_OF_KERNEL:
             raise BackendOptionError(
                 f"hash_rate: expected at most {choice.hash_rate * MOST_OF_KERNEL / 1e6:.1f} MH/s on this machine, "
@@ -76,7 +79,7 @@ class SimulatedBackend(Backend):
         self._kernel = choice.kernel.name
         async with trio.open_nursery() as nursery:
             for device in self._devices:
-                nursery.start_soon(device.run, source, found.clone(), choice.kernel)
+                nursery.start_soon(device.run, source, found.clone(), choice)
 
 
 class _Device:
@@ -89,7 +92,6 @@ class _Device:
         self._seed = f"{seed}/{index}/"
         self._counted = 0.0
         self._searching_since: float | None = None
-        self._stop_word = kernels.StopWord()
         self._current: trio.CancelScope | None = None
         self._changed = trio.Event()
 
@@ -104,7 +106,7 @@ class _Device:
                 running = 0.0
         return int((self._counted + running) * self._rate)
 
-    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], kernel: kernels.Kernel) -> None:
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: kernels.Choice) -> None:
         unregister = source.on_change(self._note_change)
         try:
             async with found:
@@ -115,58 +117,43 @@ class _Device:
                         await changed.wait()
                         continue
                     with trio.CancelScope() as self._current:
-                        await self._search(unit, kernel, found)
+                        await self._search(unit, choice, found)
         finally:
             unregister()
 
     def _note_change(self, void: bool) -> None:
         del void  # a new job is always taken up at once, as the CPU backend does
-        self._stop_word.bump()
         self._changed.set()
         self._changed = trio.Event()
         if self._current is not None:
             self._current.cancel()
 
-    async def _search(self, unit: WorkUnit, kernel: kernels.Kernel, found: trio.MemorySendChannel[NonceFound]) -> None:
+    async def _search(self, unit: WorkUnit, choice: kernels.Choice, found: trio.MemorySendChannel[NonceFound]) -> None:
         rng = random.Random(self._seed + sha256d(unit.header).hex())
-        search = kernels.Search(kernel, self._stop_word, capacity=1)
+        search = kernels.Search(choice.kernel, capacity=1)
+        slice_nonces = max(1, int(choice.hash_rate * SLICE_SECONDS))
         mean_seconds = float(expected_hashes(unit.target)) / self._rate
         position = 0
         due = self._searching_since = trio.current_time()
         try:
             while position < unit.nonce_count:
                 due += rng.expovariate(1 / mean_seconds)
-                start = (unit.first_nonce + position) % NONCE_SPACE
-                result = await self._next_hit(search, unit, start, unit.nonce_count - position)
-                position += result.done
-                if not result.nonces:
-                    return  # the unit is used up, or work changed
-                await trio.sleep_until(due)
-                self.nonces_found += 1
-                await found.send(NonceFound(unit, result.nonces[0], unit.version, self.name))
+                nonces: list[int] = []
+                while not nonces and position < unit.nonce_count:
+                    await trio.lowlevel.checkpoint()
+                    start = (unit.first_nonce + position) % NONCE_SPACE
+                    count = min(slice_nonces, unit.nonce_count - position)
+                    result = search.run(unit.header, unit.target, start, count)
+                    nonces = result.nonces
+                    position += result.done
+                if nonces:
+                    await trio.sleep_until(due)
+                    self.nonces_found += 1
+                    await found.send(NonceFound(unit, nonces[0], unit.version, self.name))
         finally:
             self._pause_counting()
-
-    async def _next_hit(self, search: kernels.Search, unit: WorkUnit, start: int, count: int) -> kernels.SearchResult:
-        """Search in a worker thread; being cancelled ends the search, not merely the wait for it."""
-        expected = self._stop_word.value
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._bump_when_cancelled)
-            result = await trio.to_thread.run_sync(_search_one, search, unit, start, count, expected)
-            nursery.cancel_scope.cancel()
-        return result
-
-    async def _bump_when_cancelled(self) -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            self._stop_word.bump()
 
     def _pause_counting(self) -> None:
         if self._searching_since is not None:
             self._counted += trio.current_time() - self._searching_since
             self._searching_since = None
-
-
-def _search_one(search: kernels.Search, unit: WorkUnit, start: int, count: int, expected: int) -> kernels.SearchResult:
-    return search.run(unit.header, unit.target, start, count, expected=expected)

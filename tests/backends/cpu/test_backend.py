@@ -1,0 +1,97 @@
+"""What the contract check does not cover: options, placement, failures inside a thread."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+import trio
+
+from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
+from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.testing import ScriptedWorkSource
+from stratum_miner.testing.check_backend import unit_of
+from stratum_miner.work import NonceFound, WorkUnit
+
+
+@pytest.mark.parametrize(
+    ("options", "needle"),
+    [
+        ({"threads": "0"}, "threads: expected a whole number"),
+        ({"threads": "many"}, "threads: expected a whole number"),
+        ({"duty_cycle": "101"}, "duty_cycle"),
+        ({"priority": "lowest"}, "did you mean 'low'"),
+        ({"affinity": "a"}, "affinity: expected numbers"),
+        ({"affinity": "3-1"}, "affinity: expected numbers"),
+        ({"affinity": "9999"}, "affinity: expected processors out of"),
+        ({"kernel": "avx1024"}, "kernel: expected one of"),
+        ({"thread": "1"}, "did you mean 'threads'"),
+        ({"zzz": "1"}, "it has affinity, duty_cycle, kernel, priority, threads"),
+    ],
+)
+def test_options_that_do_not_work(options: dict[str, str], needle: str) -> None:
+    with pytest.raises(BackendOptionError, match=needle):
+        CpuBackend.from_options(options)
+
+
+def test_options_that_do() -> None:
+    first = str(processors.usable()[0])
+    backend = CpuBackend.from_options(
+        {"threads": "3", "kernel": "scalar", "duty_cycle": "25", "priority": "normal", "affinity": first}
+    )
+    statistics = backend.statistics()
+    assert [device.name for device in statistics.devices] == ["cpu0", "cpu1", "cpu2"]
+    assert statistics.detail == "scalar, 3 threads"
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"), [("max 100000", 1 << 16), ("150000 100000", 2), ("10000 100000", 1), ("junk", 1 << 16)]
+)
+def test_container_quota(tmp_path: Path, text: str, threads: int) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(text)
+    assert processors.quota(file) == threads
+    assert processors.default_threads(file) == min(threads, len(processors.usable()))
+    assert processors.quota(tmp_path / "absent") == 1 << 16
+
+
+async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:
+    processor = processors.usable()[-1]
+    backend = CpuBackend(threads=1, kernel="scalar", affinity=[processor])
+    places: list[tuple[int, set[int]]] = []
+
+    class Source(ScriptedWorkSource):
+        def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+            thread = threading.get_native_id()
+            places.append((os.getpriority(os.PRIO_PROCESS, thread), os.sched_getaffinity(thread)))
+            return super().next_unit(version_bits)
+
+    source = Source([unit_of(1, target=(1 << 256) - 1)])
+    send, receive = trio.open_memory_channel[NonceFound](1000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(backend.run, source, send)
+        await receive.receive()
+        nursery.cancel_scope.cancel()
+    assert places[0] == (19, {processor})
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 19 or os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 19
+
+
+async def test_failure_inside_a_thread_ends_the_backend() -> None:
+    class Source(ScriptedWorkSource):
+        def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+            raise MemoryError("no room")
+
+    send, _receive = trio.open_memory_channel[NonceFound](1)
+    with pytest.raises(BackendError, match="no room"):
+        await CpuBackend(threads=2, kernel="scalar").run(Source(), send)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cpu")]
+
+
+async def test_broken_kernel_is_refused_before_the_first_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
+    source = ScriptedWorkSource()
+    send, _receive = trio.open_memory_channel[NonceFound](1)
+    with pytest.raises(SelfTestError):
+        await CpuBackend(threads=1).run(source, send)
+    assert source.asked == 0

@@ -1,0 +1,79 @@
+"""The simulated backend on a mock clock: the rate it states, the same shares for the same seed, nothing invented."""
+
+import itertools
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.backends.simulated import SimulatedBackend
+from stratum_miner.bitcoin import expected_hashes
+from stratum_miner.testing import ScriptedWorkSource
+from stratum_miner.testing.check_backend import unit_of
+from stratum_miner.work import NonceFound
+
+TARGET = (1 << 256) >> 12
+"""One hash in 4096."""
+
+
+async def simulate(backend: SimulatedBackend, seconds: float) -> list[tuple[float, NonceFound]]:
+    source = ScriptedWorkSource([unit_of(number, target=TARGET, nonce_count=1 << 32) for number in range(8)])
+    send, receive = trio.open_memory_channel[NonceFound](1000)
+    found: list[tuple[float, NonceFound]] = []
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.run, source, send)
+            async for hit in receive:
+                found += [(trio.current_time(), hit)]
+    return found
+
+
+def gaps(found: list[tuple[float, NonceFound]]) -> list[float]:
+    return [later[0] - earlier[0] for earlier, later in itertools.pairwise(found)]
+
+
+async def test_shares_come_as_the_rate_would_find_them(autojump_clock: MockClock) -> None:
+    rate, seconds = 40_960.0, 200.0
+    backend = SimulatedBackend(hash_rate=rate, seed=5)
+    found = await simulate(backend, seconds)
+    expected = rate * seconds / float(expected_hashes(TARGET))
+    assert abs(len(found) - expected) < 5 * expected**0.5
+    assert backend.statistics().hashes == pytest.approx(rate * seconds, rel=0.01)
+    waits = gaps(found)
+    mean = sum(waits) / len(waits)
+    spread = (sum((wait - mean) ** 2 for wait in waits) / len(waits)) ** 0.5
+    assert 0.8 < spread / mean < 1.25, "waiting times are exponential"
+
+
+async def test_the_same_seed_finds_the_same_shares(autojump_clock: MockClock) -> None:
+    def points(found: list[tuple[float, NonceFound]]) -> list[tuple[str, int]]:
+        return [(hit.device, hit.nonce) for _, hit in found]
+
+    first = await simulate(SimulatedBackend(hash_rate=1e5, seed=1), 2)
+    again = await simulate(SimulatedBackend(hash_rate=1e5, seed=1), 2)
+    other = await simulate(SimulatedBackend(hash_rate=1e5, seed=2), 2)
+    assert len(first) > 10
+    assert points(first) == points(again)
+    assert gaps(first) == pytest.approx(gaps(again))
+    assert gaps(first)[:10] != pytest.approx(gaps(other)[:10])
+
+
+async def test_devices_share_the_rate(autojump_clock: MockClock) -> None:
+    found = await simulate(SimulatedBackend(hash_rate=1e5, devices=4), 10)
+    assert {hit.device for _, hit in found} == {"sim0", "sim1", "sim2", "sim3"}
+
+
+async def test_rates_that_this_machine_cannot_back(autojump_clock: MockClock) -> None:
+    source = ScriptedWorkSource()
+    send, _receive = trio.open_memory_channel[NonceFound](1)
+    with pytest.raises(BackendOptionError, match="expected at most"):
+        await SimulatedBackend(hash_rate=1e15).run(source, send)
+
+
+@pytest.mark.parametrize(
+    "options", [{"hash_rate": 0.0}, {"hash_rate": float("inf")}, {"devices": 0}, {"devices": 1000}]
+)
+def test_impossible_settings(options: dict[str, float]) -> None:
+    with pytest.raises(BackendOptionError):
+        SimulatedBackend(**options)  # type: ignore[arg-type]  # parametrised

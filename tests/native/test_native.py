@@ -1,0 +1,64 @@
+"""The C code by itself: under the sanitizers, without warnings, and with every subset of CPU features."""
+
+import itertools
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NATIVE = Path(__file__).parents[2] / "native"
+FEATURES = ("sse2", "avx2", "avx512")
+SUBSETS = [subset for size in range(len(FEATURES) + 1) for subset in itertools.combinations(FEATURES, size)]
+is_x86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def compile_program(compiler: str, target: Path, *flags: str) -> None:
+    sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
+    subprocess.run(
+        [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *flags, f"-I{NATIVE}",
+         str(Path(__file__).parent / "sanitized.c"), *sources, "-o", str(target)],
+        check=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    target = tmp_path_factory.mktemp("native") / "sanitized"
+    compile_program(compiler, target, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    return target
+
+
+@pytest.mark.parametrize("disabled", SUBSETS, ids=lambda subset: "+".join(subset) or "none")
+def test_sanitizers_find_nothing_with_any_features_off(sanitized: Path, disabled: tuple[str, ...]) -> None:
+    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
+    done = subprocess.run([str(sanitized)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ran = done.stdout.split()
+    assert ran[0] == "scalar"
+    assert not set(ran) & set(disabled)
+
+
+def test_clang_compiles_it_without_warnings(tmp_path: Path) -> None:
+    compiler = shutil.which("clang")
+    if compiler is None:
+        pytest.skip("no clang")
+    compile_program(compiler, tmp_path / "clang", "-O2")
+    assert subprocess.run([str(tmp_path / "clang")], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not is_x86, reason="feature switches are for x86")
+@pytest.mark.parametrize("disabled", SUBSETS, ids=lambda subset: "+".join(subset) or "none")
+def test_features_switched_off_are_not_offered(disabled: tuple[str, ...]) -> None:
+    program = "from stratum_miner.backends.cpu import kernels; print([k.name for k in kernels.available_kernels()])"
+    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    names = eval(done.stdout)
+    assert "scalar" in names
+    assert not set(names) & set(disabled)
