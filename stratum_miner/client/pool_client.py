@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 MAX_CARRIED = 4096
 """Shares kept for a resume; the oldest beyond it are lost."""
+MAX_UNANSWERED = 1000
+"""Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
 STABLE_S = 60.0
 """An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
 
@@ -151,7 +153,12 @@ class PoolClient:
     async def all_answered(self) -> None:
         """Wait until no share is open on the current connection."""
         if self._session is not None:
-            await self._session.all_answered()
+            await self._session.wait_until_unanswered(0)
+
+    async def wait_for_room(self) -> None:
+        """Wait while very many shares are unanswered: a pool slower than the search slows it down, and loses none."""
+        if self._session is not None:
+            await self._session.wait_until_unanswered(MAX_UNANSWERED - 1)
 
     def snapshot(self) -> ClientSnapshot:
         """What there is to see."""

@@ -104,6 +104,7 @@ class Session:
         self._held: list[tuple[Share, bool]] = []
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._reject_streak = 0
+        self._ended = False
         self._configured = trio.Event()
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
@@ -129,6 +130,7 @@ class Session:
                 raise
             raise cause from None
         finally:
+            self._ended = True
             self._on_answer()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await trio.aclose_forcefully(self._stream)
@@ -166,9 +168,9 @@ class Session:
         """How many shares wait for a reply or for the authorization."""
         return len(self._open) + len(self._held)
 
-    async def all_answered(self) -> None:
-        """Wait until no share is open."""
-        while self.unanswered:
+    async def wait_until_unanswered(self, at_most: int) -> None:
+        """Wait until so few shares are open, or the connection has ended."""
+        while self.unanswered > at_most and not self._ended:
             await self._answered.wait()
 
     # ---- handshake --------------------------------------------------------------------------------------------

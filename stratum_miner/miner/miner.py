@@ -176,6 +176,7 @@ class Miner:
     async def _verify(self, receive: trio.MemoryReceiveChannel[NonceFound]) -> None:
         async with receive:
             async for found in receive:
+                await self.client.wait_for_room()
                 self._judge(found)
 
     async def _sample(self) -> None:

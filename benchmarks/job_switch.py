@@ -1,0 +1,133 @@
+"""From the bytes of a mining.notify to the first hash of the new job: median and p99 over many switches.
+
+    python benchmarks/job_switch.py [--switches 1000] [--threads N]
+
+A pool in another process sends notify lines over real loopback TCP while all search threads are busy. The clock
+starts when the client's socket has returned the bytes (CLOCK_MONOTONIC) and stops when the C search of a unit of that
+job is entered, read in C on the same clock. The last column is the time until every thread searches the new job.
+"""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import socket
+import time
+from statistics import median
+
+import trio
+
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.cli import logs
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.connect import dial
+from stratum_miner.miner import Miner
+from stratum_miner.testing.played_pool import REGTEST_JOB
+
+INTERVAL_S = 0.02
+HARD = "1d00ffff"
+
+
+def serve(listener: socket.socket, switches: int) -> None:
+    """A pool of three replies and a stream of jobs, each with another previous hash."""
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection, connection.makefile("rwb") as file:
+        for line in file:
+            request = json.loads(line)
+            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": {}}
+            result = results.get(request["method"], True)
+            file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
+            file.flush()
+            if request["method"] == "mining.authorize":
+                break
+        with contextlib.suppress(OSError):  # the miner leaves when it has seen enough
+            for number in range(switches + 50):
+                params = list(REGTEST_JOB)
+                params[0], params[1], params[6] = str(number), f"{number:064x}", HARD
+                connection.sendall(
+                    json.dumps({"id": None, "method": "mining.notify", "params": params}).encode() + b"\n"
+                )
+                time.sleep(INTERVAL_S)
+
+
+class TimedStream(trio.abc.Stream):
+    """Notes when bytes arrived."""
+
+    def __init__(self, inner: trio.abc.Stream) -> None:
+        self.inner = inner
+        self.arrived_ns = 0
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self.inner.receive_some(max_bytes)
+        self.arrived_ns = time.monotonic_ns()
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.inner.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.inner.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+async def measure(port: int, switches: int, threads: int | None) -> tuple[list[float], list[float]]:
+    """Microseconds to the first and to the last thread's first hash, per switch."""
+    streams: list[TimedStream] = []
+    entered: list[tuple[int, int]] = []
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        streams.append(TimedStream(await dial(url, seconds)))
+        return streams[-1]
+
+    backend = CpuBackend(threads=threads, on_search=lambda generation, started: entered.append((generation, started)))
+    settings = PoolSettings(
+        url=PoolUrl("127.0.0.1", port), worker_name="bench", version_mask=0, extranonce_subscribe=False
+    )
+    miner = Miner(settings, [backend], connect=connect, weak_blocks=False)
+    arrivals: list[int] = []
+
+    def note_change(void: bool) -> None:
+        arrivals.append(streams[-1].arrived_ns)
+        if len(arrivals) == switches + 40:
+            miner.stop()
+
+    miner.scheduler.on_change(note_change)
+    await miner.run()
+    width = len(backend.statistics().devices)
+    first, last = [], []
+    for index in range(20, 20 + switches):  # the first ones find threads still starting
+        started = sorted(stamp for _, stamp in entered if arrivals[index] <= stamp < arrivals[index + 1])
+        if len(started) >= width:
+            first.append((started[0] - arrivals[index]) / 1000)
+            last.append((started[width - 1] - arrivals[index]) / 1000)
+    return first, last
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--switches", type=int, default=1000)
+    parser.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    listener = socket.create_server(("127.0.0.1", 0))
+    pool = multiprocessing.Process(target=serve, args=(listener, arguments.switches), daemon=True)
+    pool.start()
+    logs.configure(level="warning")
+    first, last = trio.run(measure, listener.getsockname()[1], arguments.switches, arguments.threads)
+    pool.terminate()
+    print(f"{'':<22} {'median':>8} {'p90':>8} {'p99':>8} {'max':>8}  µs over {len(first)} switches")
+    for name, values in (("first hash of a job", first), ("all threads switched", last)):
+        print(
+            f"{name:<22} {median(values):>8.0f} {percentile(values, 0.9):>8.0f} "
+            f"{percentile(values, 0.99):>8.0f} {max(values):>8.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Shares per second that our client and our pool sustain over loopback at a trivial difficulty.
+
+    python benchmarks/share_throughput.py [--seconds 10] [--threads 1]
+
+The pool runs in a process of its own on a scripted node whose chain is too hard for any block; at difficulty 1e-9
+nearly every hash is a share. Counted are accepted shares: found in C, re-hashed in Python, sent, validated by the
+pool, answered, and settled by the client.
+"""
+
+import argparse
+import multiprocessing
+from multiprocessing.connection import Connection
+
+import trio
+
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.cli import logs
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Goals, Miner
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.testing.scripted_node import ScriptedNode
+
+DIFFICULTY = 1e-9
+
+
+async def serve(ready: Connection) -> None:
+    config = PoolConfig(payout_script=b"\x51", port=0, difficulty=DIFFICULTY)
+    async with open_pool(ScriptedNode(), config) as pool:
+        ready.send(pool.port)
+        await trio.sleep_forever()
+
+
+def run_pool(ready: Connection) -> None:
+    logs.configure(level="warning")
+    trio.run(serve, ready)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    ours, theirs = multiprocessing.Pipe()
+    pool = multiprocessing.Process(target=run_pool, args=(theirs,), daemon=True)
+    pool.start()
+    logs.configure(level="warning")
+    port: int = ours.recv()
+    miner = Miner(
+        PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench"),
+        [CpuBackend(threads=arguments.threads)],
+        goals=Goals(time_limit=arguments.seconds),
+    )
+    trio.run(miner.run)
+    pool.terminate()
+    snapshot = miner.snapshot()
+    shares = snapshot.shares
+    print(
+        f"{shares.accepted / snapshot.elapsed:.0f} shares/s accepted over {snapshot.elapsed:.1f} s "
+        f"({shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost)"
+    )
+
+
+if __name__ == "__main__":
+    main()
