@@ -8,47 +8,21 @@ job is entered, read in C on the same clock. The last column is the time until e
 """
 
 import argparse
-import contextlib
-import json
 import multiprocessing
 import socket
 import time
 from statistics import median
 
 import trio
+from notifier import serve
 
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.connect import dial
 from stratum_miner.miner import Miner
-from stratum_miner.testing.played_pool import REGTEST_JOB
 
 INTERVAL_S = 0.02
-HARD = "1d00ffff"
-
-
-def serve(listener: socket.socket, switches: int) -> None:
-    """A pool of three replies and a stream of jobs, each with another previous hash."""
-    connection, _ = listener.accept()
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with connection, connection.makefile("rwb") as file:
-        for line in file:
-            request = json.loads(line)
-            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": {}}
-            result = results.get(request["method"], True)
-            file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
-            file.flush()
-            if request["method"] == "mining.authorize":
-                break
-        with contextlib.suppress(OSError):  # the miner leaves when it has seen enough
-            for number in range(switches + 50):
-                params = list(REGTEST_JOB)
-                params[0], params[1], params[6] = str(number), f"{number:064x}", HARD
-                connection.sendall(
-                    json.dumps({"id": None, "method": "mining.notify", "params": params}).encode() + b"\n"
-                )
-                time.sleep(INTERVAL_S)
 
 
 class TimedStream(trio.abc.Stream):
@@ -116,7 +90,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     arguments = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0))
-    pool = multiprocessing.Process(target=serve, args=(listener, arguments.switches), daemon=True)
+    pool = multiprocessing.Process(target=serve, args=(listener, arguments.switches + 50, INTERVAL_S), daemon=True)
     pool.start()
     logs.configure(level="warning")
     first, last = trio.run(measure, listener.getsockname()[1], arguments.switches, arguments.threads)

@@ -1,0 +1,34 @@
+"""A pool of three replies and a stream of jobs, for benchmarks that need nothing else of a pool."""
+
+import contextlib
+import json
+import socket
+import time
+
+from stratum_miner.testing.played_pool import REGTEST_JOB
+
+HARD = "1d00ffff"
+"""Difficulty 1: a miner finds nothing while it is measured."""
+
+
+def serve(listener: socket.socket, jobs: int, interval: float) -> None:
+    """Serve one miner: log it in, then announce jobs, each with another previous hash, ``interval`` seconds apart."""
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection, connection.makefile("rwb") as file:
+        for line in file:
+            request = json.loads(line)
+            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": {}}
+            result = results.get(request["method"], True)
+            file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
+            file.flush()
+            if request["method"] == "mining.authorize":
+                break
+        with contextlib.suppress(OSError):  # the miner leaves when it has seen enough
+            for number in range(jobs):
+                params = list(REGTEST_JOB)
+                params[0], params[1], params[6] = str(number), f"{number:064x}", HARD
+                connection.sendall(
+                    json.dumps({"id": None, "method": "mining.notify", "params": params}).encode() + b"\n"
+                )
+                time.sleep(interval)
