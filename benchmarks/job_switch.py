@@ -60,7 +60,7 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
     settings = PoolSettings(
         url=PoolUrl("127.0.0.1", port), worker_name="bench", version_mask=0, extranonce_subscribe=False
     )
-    miner = Miner(settings, [backend], connect=connect, weak_blocks=False)
+    miner = Miner(settings, [backend], connect=connect)
     arrivals: list[int] = []
 
     def note_change(void: bool) -> None:

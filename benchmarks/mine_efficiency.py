@@ -45,7 +45,7 @@ def mined(threads: int, seconds: float, kernel: str) -> float:
         extranonce_subscribe=False,
     )
     backend = CpuBackend(threads=threads, kernel=kernel)
-    miner = Miner(settings, [backend], goals=Goals(time_limit=seconds), weak_blocks=False)
+    miner = Miner(settings, [backend], goals=Goals(time_limit=seconds))
     trio.run(miner.run)
     pool.terminate()
     listener.close()

@@ -1,8 +1,8 @@
 """``stratum-miner demo``: a whole Bitcoin network on this machine, for a minute.
 
 An embedded node with Bitcoin Core's own validation, our pool on top of it and our miner on real loopback TCP. On
-plain regtest every second hash is a block; so that mining is seen to work, blocks are only submitted when they meet
-the pool's share difficulty.
+plain regtest every second hash is a block; the miner submits those that meet the pool's share difficulty, so that
+mining is seen to work.
 """
 
 from dataclasses import dataclass, field
@@ -82,7 +82,6 @@ async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str
                     [options.backend("cpu", threads=threads, kernel=kernel, options=None)],
                     goals=Goals(blocks=blocks),
                     retry=False,
-                    weak_blocks=False,
                     on_event=on_event,
                 )
                 await mining.mine_until_done(miner, quiet=True)

@@ -93,8 +93,8 @@ EventListener: TypeAlias = Callable[[MinerEvent], None]
 class Miner:
     """Mines on one pool with the given backends; ``run`` it once.
 
-    ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only. A pool
-    that refuses the first one for low difficulty gets no more.
+    ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
+    decides by the chain (see ``Scheduler``). A pool that refuses the first one for low difficulty gets no more.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Miner:
         *,
         goals: Goals = Goals(),
         retry: bool = True,
-        weak_blocks: bool = True,
+        weak_blocks: bool | None = None,
         on_event: EventListener = lambda event: None,
         clock: Callable[[], float] = time.monotonic,
         connect: Connector = dial,

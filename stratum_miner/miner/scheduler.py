@@ -16,15 +16,19 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
+TRIVIAL_TARGET = 1 << 240
+"""A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
+
 
 class Scheduler:
     """Hands out the current job's units; implements ``WorkSource``.
 
     ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
-    on test chains only. ``narrow`` stops looking for them until the previous hash changes.
+    on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
+    second hash is one. ``narrow`` stops looking for them until the previous hash changes.
     """
 
-    def __init__(self, *, weak_blocks: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, weak_blocks: bool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._weak_blocks = weak_blocks
         self._lock = threading.Lock()
@@ -118,7 +122,8 @@ class Scheduler:
 
     def wants_weak_block(self, job: Job) -> bool:
         """Whether a block below the share target is still worth something on top of this job's previous hash."""
-        return self._weak_blocks and job.previous_hash != self._narrowed_for
+        wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
+        return wanted and job.previous_hash != self._narrowed_for
 
     def _note_exhausted(self) -> None:
         if self._exhausted or self._token is None:

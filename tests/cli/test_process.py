@@ -132,10 +132,11 @@ def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> Non
                     submitted.set()
                     continue  # never answered
                 result = [[], "a1b2c3d4", 4] if request["method"] == "mining.subscribe" else True
+                difficulty = {"id": None, "method": "mining.set_difficulty", "params": [1e-6]}
                 notify = {"id": None, "method": "mining.notify", "params": list(REGTEST_JOB)}
                 file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
                 if request["method"] == "mining.authorize":
-                    file.write(json.dumps(notify).encode() + b"\n")
+                    file.write(json.dumps(difficulty).encode() + b"\n" + json.dumps(notify).encode() + b"\n")
                 file.flush()
 
     threading.Thread(target=serve, daemon=True).start()

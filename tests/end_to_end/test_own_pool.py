@@ -35,7 +35,6 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
             settings(pool, version_mask),
             [CpuBackend()],
             goals=Goals(blocks=25),
-            weak_blocks=False,
             on_event=events.append,
         )
         with trio.fail_after(120):
@@ -55,7 +54,7 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
 
 async def test_weak_blocks_on_plain_regtest() -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e6)) as pool:
-        miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(blocks=10))
+        miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(blocks=10), weak_blocks=True)
         with trio.fail_after(60):
             assert await miner.run() is Ending.BLOCKS_REACHED
         assert (await node.tip()).height >= 10
@@ -67,7 +66,7 @@ async def test_weak_blocks_on_plain_regtest() -> None:
 )
 async def test_other_backends_mine_too(backend: Backend) -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as pool:
-        miner = Miner(settings(pool), [backend], goals=Goals(shares=10), weak_blocks=False)
+        miner = Miner(settings(pool), [backend], goals=Goals(shares=10))
         with trio.fail_after(120):
             assert await miner.run() is Ending.SHARES_REACHED
         assert miner.snapshot().shares.rejected == 0
@@ -83,7 +82,7 @@ async def test_vardiff_follows_the_hash_rate() -> None:
     )
     events: list[MinerEvent] = []
     async with KernelNode() as node, open_pool(node, config) as pool:
-        miner = Miner(settings(pool), [SimulatedBackend(hash_rate=1e6)], weak_blocks=False, on_event=events.append)
+        miner = Miner(settings(pool), [SimulatedBackend(hash_rate=1e6)], on_event=events.append)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)
             with trio.fail_after(60):
@@ -96,9 +95,7 @@ async def test_vardiff_follows_the_hash_rate() -> None:
 
 async def test_two_miners_share_a_pool_without_meeting() -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)) as pool:
-        miners = [
-            Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=30), weak_blocks=False) for _ in range(2)
-        ]
+        miners = [Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=30)) for _ in range(2)]
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 for miner in miners:
@@ -113,7 +110,7 @@ async def test_pool_restart_is_survived() -> None:
         config = PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)
         async with open_pool(node, config) as pool:
             port = pool.port
-            miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=1_000_000), weak_blocks=False)
+            miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=1_000_000))
             nursery_ready = trio.Event()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(miner.run)

@@ -152,7 +152,7 @@ async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
 
 
 async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactory, autojump_clock: MockClock) -> None:
-    async with bench(difficulty=1.0) as it:
+    async with bench(difficulty=1.0, weak_blocks=True) as it:
         unit = it.backend.unit()
         assert unit.target == unit.job.network_target
         await it.backend.report_where(unit, lambda share: not share.meets_share_target, count=3)
@@ -168,7 +168,7 @@ async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactor
 
 
 async def test_pool_that_refuses_a_weak_block_gets_no_more(bench: BenchFactory, autojump_clock: MockClock) -> None:
-    async with bench(difficulty=1.0) as it:
+    async with bench(difficulty=1.0, weak_blocks=True) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
         await it.answer(None, [23, "Difficulty too low", ""])
         await it.pool.notify("2", previous="00" * 28 + "12345678")

@@ -77,7 +77,7 @@ def test_resumed_session_goes_on_and_a_new_one_starts_over() -> None:
 
 
 def test_narrowing_lasts_until_the_previous_hash_changes_or_for_good() -> None:
-    scheduler, changes = Scheduler(), list[bool]()
+    scheduler, changes = Scheduler(weak_blocks=True), list[bool]()
     job = make_job()
     scheduler.on_change(changes.append)
 
@@ -97,6 +97,16 @@ def test_narrowing_lasts_until_the_previous_hash_changes_or_for_good() -> None:
     assert target() == job.share_target
     scheduler.set_job(replace(job, previous_hash=b"\x02" * 32))
     assert target() == job.share_target
+
+
+def test_weak_blocks_are_looked_for_where_a_block_takes_work() -> None:
+    scheduler = Scheduler()
+    for nbits, looked_for in ((0x207FFFFF, False), (0x1E0377AE, True)):
+        job = make_job(nbits=nbits)
+        scheduler.set_job(job)
+        unit = scheduler.next_unit()
+        assert unit is not None
+        assert (unit.target == job.network_target) is looked_for
 
 
 async def test_exhausted_space_wakes_the_backends_again(autojump_clock: MockClock) -> None:
