@@ -240,9 +240,11 @@ class _Desk:
     def put(self, generation: int, hit: NonceFound) -> None:
         """Queue a hit; waits while the queue is full."""
         self._room.acquire()
-        if not self.closed:
-            self._hits.append((generation, hit))
-            self._wake()
+        if self.closed:
+            self._room.release()  # nobody takes hits out any more: pass the room on, or the next thread waits forever
+            return
+        self._hits.append((generation, hit))
+        self._wake()
 
     def wait_for_change(self, expected: int, seconds: float | None = None) -> None:
         """Sleep until the stop word differs from ``expected``, at most ``seconds``."""

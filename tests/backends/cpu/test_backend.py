@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
+from stratum_miner.backends.cpu import backend as backend_module
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing import ScriptedWorkSource
@@ -95,3 +96,15 @@ async def test_broken_kernel_is_refused_before_the_first_unit(monkeypatch: pytes
     with pytest.raises(SelfTestError):
         await CpuBackend(threads=1).run(source, send)
     assert source.asked == 0
+
+
+@pytest.mark.timeout(30)
+async def test_threads_with_more_hits_than_the_queue_holds_still_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_module, "QUEUE_SIZE", 1)
+    units = [unit_of(number, target=(1 << 256) - 1) for number in range(3)]
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(CpuBackend(threads=3, kernel="scalar").run, ScriptedWorkSource(units), send)
+        await receive.receive()  # each slice of a flood brings many more
+        nursery.cancel_scope.cancel()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cpu")]
