@@ -180,12 +180,12 @@ def _test_and_measure(kernel: Kernel, seconds: float) -> Measured:
 
 
 def _reason(best: Measured, sound: list[Measured], forced: str | None) -> str:
+    rate = f"{best.hash_rate / 1e6:.1f} MH/s a thread"
     if forced is not None:
-        return f"{best.kernel.name} was asked for: {best.hash_rate / 1e6:.1f} MH/s a thread"
-    others = ", ".join(
+        return f"{best.kernel.name} as asked for: {rate}"
+    others = [
         f"{item.kernel.name} {item.hash_rate / 1e6:.1f}"
         for item in sorted(sound, key=lambda item: -item.hash_rate)
         if item is not best
-    )
-    ahead = f", ahead of {others}" if others else ", the only one here"
-    return f"{best.kernel.name} is the fastest: {best.hash_rate / 1e6:.1f} MH/s a thread{ahead}"
+    ]
+    return f"{best.kernel.name} is fastest: {rate}; {', '.join(others) or 'no other works here'}"

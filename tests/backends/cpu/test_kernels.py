@@ -108,7 +108,7 @@ def test_choice_takes_the_fastest_and_says_why() -> None:
 def test_forced_choice() -> None:
     choice = kernels.choose("scalar")
     assert choice.kernel.name == "scalar"
-    assert "asked for" in choice.reason
+    assert "as asked for" in choice.reason
     with pytest.raises(BackendOptionError, match="did you mean 'scalar'"):
         kernels.choose("scaler")
 
