@@ -1,0 +1,32 @@
+"""The README's script runs as it stands there."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.pool.nodes.kernel import KernelNode
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+async def test_script_of_ten_lines() -> None:
+    match = re.search(r"```python\n(import .*?)```", README.read_text(), re.S)
+    assert match is not None
+    script = match[1]
+    assert len(script.splitlines()) <= 10
+    async with (
+        KernelNode() as node,
+        open_pool(node, PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-5)) as pool,
+    ):
+        script = script.replace("127.0.0.1:3333", f"127.0.0.1:{pool.port}")
+        done = await trio.run_process([sys.executable, "-c", script], capture_stdout=True, capture_stderr=True)
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].startswith("accepted ")
+    assert re.fullmatch(r"accepted [0-9.e-]+ [0-9a-f]{64}", lines[0])
+    assert done.stderr == b""
