@@ -128,9 +128,9 @@ async def _live_line() -> AsyncIterator[Live]:
 
 def _status_text(snapshot: MinerSnapshot) -> Text:
     shares = snapshot.shares
-    rates = " ".join(hash_rate_text(rate) for rate in (snapshot.hash_rate_5s, snapshot.hash_rate_1m))
+    windows = (snapshot.hash_rate_5s, snapshot.hash_rate_1m, snapshot.hash_rate_15m)
     parts = (
-        rates,
+        " ".join(hash_rate_text(rate) for rate in windows),
         f"A {shares.accepted} R {shares.rejected} S {shares.stale} L {shares.lost}",
         f"best {difficulty_text(snapshot.best_share)}/{difficulty_text(snapshot.client.difficulty)}",
         duration_text(snapshot.elapsed),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from stratum_miner.backends.cpu import kernels
 from stratum_miner.cli import main
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -145,3 +146,17 @@ def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) 
     assert code == 0
     for word in ("demo", "mine", "pool", "solo", "bench", "Exit codes"):
         assert word in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["bench", "--seconds", "0.01"], ["mine", "-o", "127.0.0.1:1", "-u", "x"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_kernel_that_computes_wrongly_is_exit_code_5(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
+    code, _, err = run(capsys, *arguments)
+    assert code == 5
+    assert "do not mine here" in err.splitlines()[-1]
