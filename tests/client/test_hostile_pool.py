@@ -1,5 +1,6 @@
 """A pool that does its worst: the client stays bounded, keeps its account, and comes back with growing pauses."""
 
+import contextlib
 import json
 import tracemalloc
 from typing import Any
@@ -34,26 +35,14 @@ async def test_poison_ends_the_connection_and_a_new_one_is_made(
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
-        with (
-            pytest.raises((trio.BrokenResourceError, trio.ClosedResourceError))
-            if len(poison) > MAX_LINE
-            else _nothing()
-        ):
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await pool.stream.send_all(poison)
-            await it.recorder.until(lambda: it.recorder.lost_work)
-            raise trio.BrokenResourceError
+        await it.recorder.until(lambda: it.recorder.lost_work)
         again = await it.connection()
         await again.accept(extranonce1="01020304")
         await again.notify()
         await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
         assert it.recorder.fates == ["lost"]
-
-
-class _nothing:  # noqa: N801  reads like the context manager beside it
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *details: object) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(
@@ -97,7 +86,8 @@ async def test_settings_out_of_range_are_told_and_ignored(lab: Any, autojump_clo
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
-        for value in (0, -1, "x", None, [], True):
+        values: list[Any] = [0, -1, "x", None, [], True]
+        for value in values:
             await pool.say("mining.set_difficulty", value)
         await pool.say("mining.set_extranonce", "abc", 4)
         await pool.say("mining.set_extranonce", "abcd", 33)
