@@ -56,7 +56,7 @@ class Reporter:
             case JobStarted(job, height, new_block) if not self._quiet:
                 log.info(
                     "new_block" if new_block else "new_job",
-                    job=job.job_id,
+                    job_id=job.job_id,
                     height=height,
                     difficulty=difficulty_text(job.share_difficulty),
                     clean=job.clean_jobs,
@@ -73,7 +73,7 @@ class Reporter:
             self.blocks.append({"height": height, "hash": display_hash(share.digest)})
         if accepted and self._quiet:
             return
-        fields: dict[str, Any] = {"job": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
+        fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
         if outcome.latency is not None:
             fields["latency_ms"] = round(outcome.latency * 1000, 1)
         if share.is_block:
