@@ -79,6 +79,14 @@ class Lab:
         with trio.fail_after(86400):
             return await self._connections.receive()
 
+    async def mining(self) -> PlayedPool:
+        """The next connection, its handshake played and its first job announced."""
+        pool = await self.connection()
+        await pool.accept()
+        await pool.notify()
+        await self.recorder.until(lambda: self.recorder.jobs)
+        return pool
+
     def shares(self, job: Job, count: int) -> list[Share]:
         """Real shares of a job, found by trying nonces: on regtest every second hash is one."""
         return find_shares(job, count)

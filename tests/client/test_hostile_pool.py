@@ -30,10 +30,7 @@ async def test_poison_ends_the_connection_and_a_new_one_is_made(
     lab: Any, autojump_clock: MockClock, poison: bytes
 ) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await pool.stream.send_all(poison)
@@ -131,10 +128,7 @@ async def test_flood_of_pings_is_answered_and_of_jobs_absorbed(lab: Any, autojum
 
 async def test_colliding_ids_and_replies_out_of_order(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         shares = it.shares(it.recorder.jobs[0], 3)
         for share in shares:
             it.client.submit(share)

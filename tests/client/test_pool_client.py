@@ -105,10 +105,7 @@ async def test_each_reply_becomes_one_fate(
     lab: Any, autojump_clock: MockClock, result: Any, error: Any, fate: Fate
 ) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         submit = await pool.request("mining.submit")
         assert len(submit["params"]) == 6, "six parameters once version rolling is granted"
@@ -119,10 +116,7 @@ async def test_each_reply_becomes_one_fate(
 
 async def test_replies_are_paired_by_id_and_strays_are_counted(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         first, second = it.shares(it.recorder.jobs[0], 2)
         it.client.submit(first)
         it.client.submit(second)
@@ -205,10 +199,7 @@ async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojum
 
 async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         before = trio.current_time()
         await it.recorder.until(lambda: it.recorder.lost_work)
@@ -274,10 +265,7 @@ async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(lab: Any, a
 
 async def test_ten_refusals_in_a_row_start_a_fresh_session(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         for share in it.shares(it.recorder.jobs[0], 10):
             it.client.submit(share)
             await pool.reply(await pool.request("mining.submit"), None, [23, "low difficulty share", None])
@@ -300,10 +288,7 @@ async def test_pauses_grow_while_the_pool_is_useless(lab: Any, autojump_clock: M
 
 async def test_stopping_settles_what_is_open(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.connection()
-        await pool.accept()
-        await pool.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
+        pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         await pool.request("mining.submit")
     assert it.recorder.fates == ["lost"]
