@@ -1,6 +1,6 @@
 """``python -m stratum_miner``: the same as the ``stratum-miner`` command."""
 
-from stratum_miner.cli.main import entry_point
+from stratum_miner.cli.entry import entry_point
 
 if __name__ == "__main__":
     entry_point()

@@ -8,14 +8,13 @@ mining is seen to work.
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import trio
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import mining, node_options, options
+from stratum_miner.cli import mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
@@ -54,7 +53,15 @@ def demo(
         raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
     if not 1e-9 <= difficulty <= 1e6:
         raise UsageError(f"--difficulty: expected a number from 1e-9 to 1e6, got {difficulty}")
-    result = trio.run(_demo, blocks, difficulty, threads, kernel)
+    results: list[_Result] = []
+
+    async def mine_and_ask(stop: signals.Stop) -> None:
+        results.append(await _demo(stop, blocks, difficulty, threads=threads, kernel=kernel))
+
+    signals.run(mine_and_ask)
+    if not results:  # ended at once, before the node could be asked
+        return ExitCode.GOAL_MISSED
+    [result] = results
     if json:
         value = mining.summary(result.snapshot, result.blocks) | {"height": result.height}
         mining.print_json(value)
@@ -63,7 +70,9 @@ def demo(
     return ExitCode.OK if result.height >= blocks else ExitCode.GOAL_MISSED
 
 
-async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str | None) -> _Result:
+async def _demo(
+    stop: signals.Stop, blocks: int, difficulty: float, *, threads: int | None, kernel: str | None
+) -> _Result:
     async with node_options.opened("kernel") as node:
         config = PoolConfig(payout_script=node_options.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
         async with open_pool(node, config) as pool:
@@ -84,7 +93,7 @@ async def _demo(blocks: int, difficulty: float, threads: int | None, kernel: str
                     retry=False,
                     on_event=on_event,
                 )
-                await mining.mine_until_done(miner, quiet=True)
+                await mining.mine_until_done(miner, stop, quiet=True)
         return await _result(node, miner)
 
 

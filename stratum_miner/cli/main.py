@@ -8,7 +8,7 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, mine, pool, secrets, solo
+from stratum_miner.cli import bench, demo, logs, mine, pool, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
@@ -60,16 +60,15 @@ def _tell(error: Exception) -> int:
     return next(code for kind, code in _TOLD if isinstance(error, kind))
 
 
-def entry_point() -> None:
-    """The console script."""
+def run_process(arguments: Sequence[str]) -> int:
+    """Run the command line of this process: its password hidden, its output flushed; returns the exit code."""
+    signals.enter(signals.Phase.RUNNING)
     secrets.hide_command_line()
     logs.configure()
     try:
-        code = run(sys.argv[1:])
+        code = run(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = 130  # as a shell reports SIGINT
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.GOAL_MISSED
-    sys.exit(code)
+    return code

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import trio
 from cyclopts import Parameter
 
-from stratum_miner.cli import mining, options, secrets
+from stratum_miner.cli import mining, options, secrets, signals
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner
@@ -91,14 +90,14 @@ def mine(
 def _run(miner: Miner, goals: Goals, reporter: mining.Reporter, *, quiet: bool, as_json: bool) -> int:
     ending = Ending.STOPPED
 
-    async def run() -> None:
+    async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal ending
         try:
-            ending = await mining.mine_until_done(miner, quiet=quiet)
+            ending = await mining.mine_until_done(miner, stop, quiet=quiet)
         finally:
             mining.print_summary(miner.snapshot(), reporter.blocks, as_json=as_json)
 
-    trio.run(run, strict_exception_groups=True)
+    signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)
 
 

@@ -3,7 +3,6 @@
 Shared by the commands that mine. Everything for people goes to stderr, the summary object to stdout.
 """
 
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
+from stratum_miner.cli.signals import Stop
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.miner import (
@@ -83,26 +83,19 @@ class Reporter:
         (log.info if accepted else log.warning)(f"share_{outcome.fate.value}", **fields)
 
 
-async def mine_until_done(miner: Miner, *, quiet: bool = False) -> Ending:
-    """Run a miner with signals handled and its status shown; returns why it ended."""
-    ending = Ending.STOPPED
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_handle_signals, miner, nursery.cancel_scope)
-        nursery.start_soon(_show_status, miner, quiet)
-        ending = await miner.run()
-        nursery.cancel_scope.cancel()
+async def mine_until_done(miner: Miner, stop: Stop, *, quiet: bool = False) -> Ending:
+    """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended."""
+
+    def stop_gracefully() -> None:
+        log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
+        miner.stop()
+
+    with stop.calling(stop_gracefully):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_show_status, miner, quiet)
+            ending = await miner.run()
+            nursery.cancel_scope.cancel()
     return ending
-
-
-async def _handle_signals(miner: Miner, everything: trio.CancelScope) -> None:
-    """The first SIGINT or SIGTERM ends gracefully, the second at once."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            if miner.is_stopping:
-                everything.cancel()
-                return
-            log.info("stopping", hint="waiting briefly for open replies; once more stops at once")
-            miner.stop()
 
 
 async def _show_status(miner: Miner, quiet: bool) -> None:

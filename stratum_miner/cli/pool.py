@@ -1,7 +1,6 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
 import re
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.cli import node_options, options
+from stratum_miner.cli import node_options, options, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.pool import Pool, PoolConfig, open_pool
@@ -58,7 +57,7 @@ def pool(
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen)
 
-    async def run() -> None:
+    async def serve(stop: signals.Stop) -> None:
         async with node_options.opened(
             node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
@@ -73,9 +72,9 @@ def pool(
                 high=max_difficulty,
             )
             async with running_pool(opened, config) as running:
-                await _until_stopped(running)
+                await _until_stopped(running, stop)
 
-    trio.run(run)
+    signals.run(serve)
     return ExitCode.OK
 
 
@@ -123,13 +122,14 @@ async def running_pool(node: Node, config: PoolConfig) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def _until_stopped(pool: Pool) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_log_status, pool)
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+async def _until_stopped(pool: Pool, stop: signals.Stop) -> None:
+    stopped = trio.Event()
+    with stop.calling(stopped.set):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_log_status, pool)
             log.info("ready", url=" ".join(f"stratum+tcp://{address}" for address in pool.addresses))
-            await anext(signals)
-        nursery.cancel_scope.cancel()
+            await stopped.wait()
+            nursery.cancel_scope.cancel()
 
 
 async def _log_status(pool: Pool) -> None:

@@ -1,8 +1,6 @@
 """``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
 
-import trio
-
-from stratum_miner.cli import mining, node_options, options
+from stratum_miner.cli import mining, node_options, options, signals
 from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Miner
@@ -34,7 +32,7 @@ def solo(
     searcher = options.backend(backend, threads=threads, kernel=kernel, options=backend_option)
     ending = Ending.STOPPED
 
-    async def run() -> None:
+    async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal ending
         async with node_options.opened(
             node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
@@ -45,9 +43,9 @@ def solo(
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 miner = Miner(settings, [searcher], goals=goals, on_event=reporter)
                 try:
-                    ending = await mining.mine_until_done(miner, quiet=quiet)
+                    ending = await mining.mine_until_done(miner, stop, quiet=quiet)
                 finally:
                     mining.print_summary(miner.snapshot(), reporter.blocks, as_json=json)
 
-    trio.run(run)
+    signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)

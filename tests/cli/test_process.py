@@ -163,6 +163,16 @@ def test_interrupt_while_no_pool_is_there() -> None:
         assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_pool_interrupted_any_number_of_times(times: int) -> None:
+    with running_pool() as (pool, _):
+        for _ in range(times):
+            pool.send_signal(signal.SIGINT)
+        _, err = pool.communicate()
+        assert pool.returncode == 0
+        assert "Traceback" not in err
+
+
 def test_refused_worker_exits_3() -> None:
     import socket
     import threading

@@ -1,0 +1,18 @@
+"""The console script. It takes over Ctrl-C before anything slow is imported."""
+
+import sys
+
+from stratum_miner.cli import signals
+
+
+def entry_point() -> None:
+    """Run the command line of this process and exit with its code."""
+    signals.install()
+    from stratum_miner.cli import main  # noqa: PLC0415  the slow part
+
+    try:
+        code = main.run_process(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = signals.INTERRUPTED
+    signals.finish()
+    sys.exit(code)
