@@ -12,6 +12,7 @@ from stratum_miner.cli.signals import Phase, Stop
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
+    signals.enter(Phase.STARTING)
     yield
     signal.signal(signal.SIGINT, before)
     signals.enter(Phase.STARTING)
