@@ -93,7 +93,6 @@ static void prepare(sha256d_prepared *prepared, const sha256d_work *work)
     prepared->w18 = small_sigma1(prepared->w16) + w[2];
     prepared->w19 = small_sigma1(prepared->w17) + small_sigma0(0x80000000);
     prepared->w31 = small_sigma0(prepared->w16) + 640;
-    prepared->w32 = small_sigma0(prepared->w17) + prepared->w16;
     prepared->target_top = load_le(work->target + 28);
 }
 

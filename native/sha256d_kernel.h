@@ -14,7 +14,7 @@ typedef struct {
     uint32_t w16, w17;    /* free of the nonce */
     uint32_t kw16, kw17;  /* the same with their round constants */
     uint32_t w18, w19;    /* the nonce-free summands of later words */
-    uint32_t w31, w32;
+    uint32_t w31;
     uint32_t target_top;  /* the most significant 32 bits of the target */
 } sha256d_prepared;
 
