@@ -29,8 +29,8 @@ def started(*arguments: str, environment: dict[str, str] | None = None) -> Itera
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # not killed: it has a temporary chain to remove
+        process.communicate()
 
 
 def until_line(process: subprocess.Popen[str], needle: str) -> str:

@@ -37,6 +37,7 @@ SLICE_SECONDS = 0.03
 QUEUE_SIZE = 1024
 """Hits between threads and trio before threads wait."""
 NICE = 19
+PRIORITIES = ("low", "normal")
 MAX_THREADS = 1024
 
 
@@ -65,6 +66,8 @@ class CpuBackend(Backend):
             raise BackendOptionError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
         if not 1 <= duty_cycle <= 100:
             raise BackendOptionError(f"duty_cycle: expected 1 to 100 per cent, got {duty_cycle}")
+        if priority not in PRIORITIES:
+            raise BackendOptionError(f"priority: expected {' or '.join(PRIORITIES)}, got {priority!r}")
         missing = sorted(set(affinity or ()) - set(processors.usable()))
         if missing:
             raise BackendOptionError(
@@ -89,7 +92,7 @@ class CpuBackend(Backend):
             threads=option.integer(options, "threads", 1, MAX_THREADS),
             kernel=options.get("kernel"),
             duty_cycle=option.integer(options, "duty_cycle", 1, 100) or 100,
-            priority=option.one_of(options, "priority", ("low", "normal")) or "low",
+            priority=option.one_of(options, "priority", PRIORITIES) or "low",
             affinity=option.integers(options, "affinity"),
         )
 

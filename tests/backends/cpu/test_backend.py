@@ -36,6 +36,11 @@ def test_options_that_do_not_work(options: dict[str, str], needle: str) -> None:
         CpuBackend.from_options(options)
 
 
+def test_priority_that_does_not_exist() -> None:
+    with pytest.raises(BackendOptionError, match="priority: expected low or normal, got 'lowest'"):
+        CpuBackend(priority="lowest")
+
+
 def test_options_that_do() -> None:
     first = str(processors.usable()[0])
     backend = CpuBackend.from_options(
