@@ -35,13 +35,20 @@ TimeLimit: TypeAlias = Annotated[
     float | None, Parameter(name="--time-limit", help="Stop after S seconds.", group="Goal")
 ]
 Json: TypeAlias = Annotated[
-    bool, Parameter(name="--json", help="Print the result as one JSON object on stdout.", negative=(), group="Output")
+    bool,
+    Parameter(
+        name="--json",
+        help="Print the result as one JSON object on stdout.",
+        negative=(),
+        show_default=False,
+        group="Output",
+    ),
 ]
 Debug: TypeAlias = Annotated[
-    bool, Parameter(name=("--debug", "-D"), help="Log decisions too.", negative=(), group="Output")
+    bool, Parameter(name=("--debug", "-D"), help="Log decisions too.", negative=(), show_default=False, group="Output")
 ]
 Quiet: TypeAlias = Annotated[
-    bool, Parameter(name=("--quiet", "-q"), help="Log problems only.", negative=(), group="Output")
+    bool, Parameter(name=("--quiet", "-q"), help="Log problems only.", negative=(), show_default=False, group="Output")
 ]
 LogFormat: TypeAlias = Annotated[
     Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
