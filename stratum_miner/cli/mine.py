@@ -32,14 +32,22 @@ def mine(
         Parameter(name="--pass-file", help="A file whose first line is the password.", negative=(), group="Pool"),
     ] = None,
     no_retry: Annotated[
-        bool, Parameter(name="--no-retry", help="Give up when the connection fails.", negative=(), group="Pool")
+        bool,
+        Parameter(
+            name="--no-retry", help="Give up when the connection fails.", negative=(), show_default=False, group="Pool"
+        ),
     ] = False,
     no_version_rolling: Annotated[
-        bool, Parameter(name="--no-version-rolling", help="Do not ask for it.", negative=(), group="Pool")
+        bool,
+        Parameter(
+            name="--no-version-rolling", help="Do not ask for it.", negative=(), show_default=False, group="Pool"
+        ),
     ] = False,
     no_extranonce_subscribe: Annotated[
         bool,
-        Parameter(name="--no-extranonce-subscribe", help="Do not ask for it.", negative=(), group="Pool"),
+        Parameter(
+            name="--no-extranonce-subscribe", help="Do not ask for it.", negative=(), show_default=False, group="Pool"
+        ),
     ] = False,
     suggest_difficulty: Annotated[
         float | None,
@@ -56,7 +64,13 @@ def mine(
     debug: options.Debug = False,
     protocol_dump: Annotated[
         bool,
-        Parameter(name=("--protocol-dump", "-P"), help="Log every line of the protocol.", negative=(), group="Output"),
+        Parameter(
+            name=("--protocol-dump", "-P"),
+            help="Log every line of the protocol.",
+            negative=(),
+            show_default=False,
+            group="Output",
+        ),
     ] = False,
     quiet: options.Quiet = False,
     log_format: options.LogFormat = "plain",
