@@ -199,7 +199,7 @@ async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojum
 
 async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
-        pool = await it.mining()
+        await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         before = trio.current_time()
         await it.recorder.until(lambda: it.recorder.lost_work)
