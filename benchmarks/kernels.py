@@ -1,4 +1,4 @@
-"""MH/s of each kernel on one thread: median, minimum and maximum of several rounds, kernels taken in turn.
+"""MH/s of each kernel on one thread, plain and rolling versions: median, minimum and maximum of several rounds.
 
     python benchmarks/kernels.py [--rounds 7] [--seconds 0.5]
 
@@ -9,6 +9,7 @@ import argparse
 from statistics import median
 
 from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu.choice import measure
 
 
 def main() -> None:
@@ -17,17 +18,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5)
     arguments = parser.parse_args()
     available = kernels.available_kernels()
-    rates: dict[str, list[float]] = {kernel.name: [] for kernel in available}
+    rates: dict[tuple[str, bool], list[float]] = {
+        (kernel.name, way): [] for kernel in available for way in (False, True)
+    }
     for _ in range(arguments.rounds):
         for kernel in available:
-            rates[kernel.name].append(kernels.measure(kernel, arguments.seconds) / 1e6)
-    scalar = median(rates[available[0].name])
-    print(f"{'kernel':<8} {'lanes':>5} {'median':>8} {'min':>8} {'max':>8}  MH/s, {arguments.rounds} rounds   ratio")
-    for kernel in available:
-        values = rates[kernel.name]
+            for rolling in (False, True):
+                rates[kernel.name, rolling].append(measure(kernel, arguments.seconds, rolling=rolling) / 1e6)
+    scalar = median(rates[available[0].name, False])
+    print(f"{'kernel':<16} {'median':>8} {'min':>8} {'max':>8}  MH/s, {arguments.rounds} rounds   ratio")
+    for (name, rolling), values in rates.items():
         middle = median(values)
         print(
-            f"{kernel.name:<8} {kernel.lanes:>5} {middle:>8.2f} {min(values):>8.2f} {max(values):>8.2f}"
+            f"{name + (' rolling' if rolling else ''):<16} {middle:>8.2f} {min(values):>8.2f} {max(values):>8.2f}"
             f"{'':<19} {middle / scalar:>5.2f}"
         )
 

@@ -17,6 +17,7 @@ from notifier import serve
 
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.backends.cpu.choice import choose, measure
 from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, Miner
@@ -26,7 +27,7 @@ JOB_INTERVAL_S = 5.0
 
 def bare(kernel: kernels.Kernel, threads: int, seconds: float) -> float:
     rates: list[float] = []
-    workers = [threading.Thread(target=lambda: rates.append(kernels.measure(kernel, seconds))) for _ in range(threads)]
+    workers = [threading.Thread(target=lambda: rates.append(measure(kernel, seconds))) for _ in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=processors.default_threads())
     arguments = parser.parse_args()
     logs.configure(level="warning")
-    kernel = kernels.choose(seconds=0.2).kernel
+    kernel = choose().kernel
     ratios = []
     for _ in range(arguments.pairs):
         alone = bare(kernel, arguments.threads, arguments.seconds)

@@ -21,16 +21,18 @@ static uint32_t detect(void)
         return 0;
     if (d >> 26 & 1)
         features |= CPU_SSE2;
+    const int has_sse41 = c >> 9 & c >> 19 & 1; /* SSSE3 too */
+    unsigned leaf7_b = 0;
+    if (__get_cpuid_count(7, 0, &a, &leaf7_b, &a, &d) && has_sse41 && (leaf7_b >> 29 & 1))
+        features |= CPU_SHANI;
     if (!(c >> 27 & 1)) /* OSXSAVE: without it nobody saves wide registers */
         return features;
     const uint64_t state = enabled_state();
     const int has_ymm = (state & 0x06) == 0x06;
     const int has_zmm = (state & 0xe6) == 0xe6;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return features;
-    if (has_ymm && (b >> 5 & 1))
+    if (has_ymm && (leaf7_b >> 5 & 1))
         features |= CPU_AVX2;
-    if (has_zmm && (b >> 16 & 1) && (b >> 30 & 1))
+    if (has_zmm && (leaf7_b >> 16 & 1) && (leaf7_b >> 30 & 1))
         features |= CPU_AVX512;
     return features;
 }
@@ -46,7 +48,7 @@ static uint32_t disabled(void)
     static const struct {
         const char *name;
         uint32_t bit;
-    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}};
+    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}, {"shani", CPU_SHANI}};
     const char *list = getenv("STRATUM_MINER_CPU_DISABLE");
     uint32_t bits = 0;
     while (list && *list) {

@@ -5,12 +5,14 @@
 #include <time.h>
 
 #include "cpu_features.h"
+#include "sha256d_constants.h"
 #include "sha256d_kernel.h"
 
 static const sha256d_kernel *const kernels[] = {
     &sha256d_kernel_scalar,
 #if defined(__x86_64__)
     &sha256d_kernel_sse2,
+    &sha256d_kernel_shani,
     &sha256d_kernel_avx2,
     &sha256d_kernel_avx512,
 #endif
@@ -18,23 +20,9 @@ static const sha256d_kernel *const kernels[] = {
 
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
-static const uint32_t initial_value[8] = {
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-};
+static const uint32_t initial_value[8] = {IV0, IV1, IV2, IV3, IV4, IV5, IV6, IV7};
 
 /* ---- plain SHA-256, for what is done once per unit or per candidate ---------------------------------------- */
-
-static uint32_t ror(uint32_t x, int n)
-{
-    return x >> n | x << (32 - n);
-}
-
-static uint32_t big_sigma0(uint32_t x) { return ror(x, 2) ^ ror(x, 13) ^ ror(x, 22); }
-static uint32_t big_sigma1(uint32_t x) { return ror(x, 6) ^ ror(x, 11) ^ ror(x, 25); }
-static uint32_t small_sigma0(uint32_t x) { return ror(x, 7) ^ ror(x, 18) ^ x >> 3; }
-static uint32_t small_sigma1(uint32_t x) { return ror(x, 17) ^ ror(x, 19) ^ x >> 10; }
-static uint32_t choose(uint32_t x, uint32_t y, uint32_t z) { return z ^ (x & (y ^ z)); }
-static uint32_t majority(uint32_t x, uint32_t y, uint32_t z) { return (x & y) | (z & (x | y)); }
 
 static uint32_t load_be(const uint8_t *p)
 {
@@ -46,12 +34,12 @@ static uint32_t load_le(const uint8_t *p)
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-/* Rounds first..last-1 over state, with the words of one block already expanded. */
-static void rounds(uint32_t state[8], const uint32_t w[64], int first, int last)
+/* Rounds first..last-1 over state; `w` has the words up to there. */
+static void rounds(uint32_t state[8], const uint32_t *w, int first, int last)
 {
     for (int t = first; t < last; t++) {
-        const uint32_t t1 = state[7] + big_sigma1(state[4]) + choose(state[4], state[5], state[6]) + sha256_k[t] + w[t];
-        const uint32_t t2 = big_sigma0(state[0]) + majority(state[0], state[1], state[2]);
+        const uint32_t t1 = state[7] + C_S1(state[4]) + C_CH(state[4], state[5], state[6]) + sha256_k[t] + w[t];
+        const uint32_t t2 = C_S0(state[0]) + C_MAJ(state[0], state[1], state[2]);
         memmove(state + 1, state, 7 * sizeof *state);
         state[4] += t1;
         state[0] = t1 + t2;
@@ -63,7 +51,7 @@ static void compress(uint32_t state[8], const uint32_t block[16])
     uint32_t w[64], working[8];
     memcpy(w, block, 16 * sizeof *w);
     for (int t = 16; t < 64; t++)
-        w[t] = small_sigma1(w[t - 2]) + w[t - 7] + small_sigma0(w[t - 15]) + w[t - 16];
+        w[t] = C_s1(w[t - 2]) + w[t - 7] + C_s0(w[t - 15]) + w[t - 16];
     memcpy(working, state, sizeof working);
     rounds(working, w, 0, 64);
     for (int i = 0; i < 8; i++)
@@ -72,52 +60,85 @@ static void compress(uint32_t state[8], const uint32_t block[16])
 
 /* ---- a unit ------------------------------------------------------------------------------------------------- */
 
-static void prepare(sha256d_prepared *prepared, const sha256d_work *work)
+/* Spread the low bits of `index` over the mask. */
+static uint32_t deposit(uint64_t index, uint32_t mask)
 {
-    uint32_t block[16], w[64] = {0}, *state = prepared->state;
-    for (int i = 0; i < 16; i++)
-        block[i] = load_be(work->header + 4 * i);
-    memcpy(prepared->midstate, initial_value, sizeof initial_value);
-    compress(prepared->midstate, block);
-
-    for (int i = 0; i < 3; i++)
-        w[i] = load_be(work->header + 64 + 4 * i);
-    memcpy(state, prepared->midstate, sizeof prepared->midstate);
-    rounds(state, w, 0, 3);
-    prepared->t1_round3 = state[7] + big_sigma1(state[4]) + choose(state[4], state[5], state[6]) + sha256_k[3];
-    prepared->t2_round3 = big_sigma0(state[0]) + majority(state[0], state[1], state[2]);
-    prepared->w16 = small_sigma0(w[1]) + w[0];
-    prepared->w17 = small_sigma1(640) + small_sigma0(w[2]) + w[1];
-    prepared->kw16 = prepared->w16 + sha256_k[16];
-    prepared->kw17 = prepared->w17 + sha256_k[17];
-    prepared->w18 = small_sigma1(prepared->w16) + w[2];
-    prepared->w19 = small_sigma1(prepared->w17) + small_sigma0(0x80000000);
-    prepared->w31 = small_sigma0(prepared->w16) + 640;
-    prepared->target_top = load_le(work->target + 28);
+    uint32_t bits = 0;
+    for (; mask; mask &= mask - 1, index >>= 1)
+        if (index & 1)
+            bits |= mask & -mask;
+    return bits;
 }
 
-/* The full test of one nonce: all 256 bits. */
-static int is_hit(const sha256d_prepared *prepared, const sha256d_work *work, uint32_t nonce)
+static uint32_t version_of(const sha256d_work *work, uint64_t index)
 {
-    uint32_t block[16] = {0}, state[8], digest[8];
+    return (load_le(work->header) & ~work->version_mask) | deposit(index, work->version_mask);
+}
+
+/* What all versions have in common. */
+static void prepare(sha256d_prepared *unit, const sha256d_work *work)
+{
+    uint32_t *const w = unit->w;
+    for (int i = 0; i < 3; i++)
+        w[i] = load_be(work->header + 64 + 4 * i);
+    unit->w16 = C_s0(w[1]) + w[0];
+    unit->w17 = C_s1(FIRST_LENGTH) + C_s0(w[2]) + w[1];
+    unit->w18 = C_s1(unit->w16) + w[2];
+    unit->w19 = C_s1(unit->w17) + C_s0(PAD);
+    unit->w31 = C_s0(unit->w16) + FIRST_LENGTH;
+    unit->target_top = load_le(work->target + 28);
+}
+
+/* What one of them has for itself, into place `at` of the arrays. */
+static void prepare_version(sha256d_prepared *unit, const sha256d_work *work, uint32_t version, int at)
+{
+    uint32_t block[16], midstate[8], state[8];
+    block[0] = __builtin_bswap32(version);
+    for (int i = 1; i < 16; i++)
+        block[i] = load_be(work->header + 4 * i);
+    memcpy(midstate, initial_value, sizeof initial_value);
+    compress(midstate, block);
+    memcpy(state, midstate, sizeof state);
+    rounds(state, unit->w, 0, 3);
+    for (int i = 0; i < 8; i++) {
+        unit->midstate[i][at] = midstate[i];
+        unit->state[i][at] = state[i];
+    }
+    const uint32_t t1 = state[7] + C_S1(state[4]) + C_CH(state[4], state[5], state[6]) + sha256_k[3];
+    unit->d_round3[at] = state[3] + t1;
+    unit->h_round3[at] = t1 + C_S0(state[0]) + C_MAJ(state[0], state[1], state[2]);
+    unit->hk[0][at] = state[6] + sha256_k[4] + PAD;
+    unit->hk[1][at] = state[5] + sha256_k[5];
+    unit->hk[2][at] = state[4] + sha256_k[6];
+}
+
+/* The full test of one point: all 256 bits. */
+static int is_hit(const sha256d_work *work, uint32_t version, uint32_t nonce)
+{
+    uint32_t block[16], state[8], digest[8];
+    block[0] = __builtin_bswap32(version);
+    for (int i = 1; i < 16; i++)
+        block[i] = load_be(work->header + 4 * i);
+    memcpy(state, initial_value, sizeof state);
+    compress(state, block);
+
+    memset(block, 0, sizeof block);
     for (int i = 0; i < 3; i++)
         block[i] = load_be(work->header + 64 + 4 * i);
-    block[3] = nonce >> 24 | (nonce >> 8 & 0xff00) | (nonce << 8 & 0xff0000) | nonce << 24;
-    block[4] = 0x80000000;
-    block[15] = 640;
-    memcpy(state, prepared->midstate, sizeof state);
+    block[3] = __builtin_bswap32(nonce);
+    block[4] = PAD;
+    block[15] = FIRST_LENGTH;
     compress(state, block);
 
     memcpy(block, state, sizeof state);
     memset(block + 8, 0, 8 * sizeof *block);
-    block[8] = 0x80000000;
-    block[15] = 256;
+    block[8] = PAD;
+    block[15] = SECOND_LENGTH;
     memcpy(digest, initial_value, sizeof digest);
     compress(digest, block);
 
     for (int i = 7; i >= 0; i--) { /* most significant word first */
-        const uint32_t word = digest[i] >> 24 | (digest[i] >> 8 & 0xff00) | (digest[i] << 8 & 0xff0000) | digest[i] << 24;
-        const uint32_t limit = load_le(work->target + 4 * i);
+        const uint32_t word = __builtin_bswap32(digest[i]), limit = load_le(work->target + 4 * i);
         if (word != limit)
             return word < limit;
     }
@@ -131,44 +152,98 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void sha256d_search(int kernel, const sha256d_work *work, uint32_t first_nonce, uint64_t count,
+/* A stretch of points with the same versions: from `begin` to, not including, `end`. */
+typedef struct {
+    sha256d_scan *scan;
+    uint64_t begin, end;
+    uint64_t first_version; /* index into the mask's combinations */
+    uint32_t per_step;      /* points a step of `scan` tries */
+    uint32_t per_nonce;     /* versions */
+} stretch;
+
+/* The stretch of work that `position` is in, and the unit prepared for it. */
+static stretch prepare_stretch(sha256d_prepared *unit, const sha256d_kernel *kernel, const sha256d_work *work,
+                               uint64_t position)
+{
+    const int rolls = kernel->versions <= 1 << __builtin_popcount(work->version_mask);
+    const uint32_t per_nonce = rolls ? (uint32_t)kernel->versions : 1;
+    const uint64_t points = work->nonce_count * per_nonce, index = position / points;
+    const stretch found = {
+        .scan = rolls ? kernel->rolling : kernel->plain,
+        .begin = index * points,
+        .end = (index + 1) * points,
+        .first_version = index * per_nonce,
+        .per_step = rolls ? per_nonce : (uint32_t)kernel->lanes,
+        .per_nonce = per_nonce,
+    };
+    for (uint32_t i = 0; i < per_nonce; i++)
+        prepare_version(unit, work, version_of(work, found.first_version + i), (int)i);
+    return found;
+}
+
+/* A search under way. */
+typedef struct {
+    const sha256d_work *work;
+    sha256d_hit *hits;
+    size_t found, capacity;
+} collection;
+
+/* Write the true hits among the candidates of the step that begins at point `step`, if they are in [from, to). Returns
+ * where to go on. */
+static uint64_t collect(collection *into, const stretch *at, uint64_t candidates, uint64_t step, uint64_t from,
+                        uint64_t to)
+{
+    for (uint32_t i = 0; i < at->per_step; i++) {
+        const uint64_t point = step + i, offset = point - at->begin;
+        if (!(candidates >> i & 1) || point < from || point >= to)
+            continue;
+        const uint32_t nonce = into->work->first_nonce + (uint32_t)(offset / at->per_nonce);
+        const uint32_t version = version_of(into->work, at->first_version + offset % at->per_nonce);
+        if (!is_hit(into->work, version, nonce))
+            continue;
+        if (into->found == into->capacity)
+            return point; /* no room for this one: resume at it */
+        into->hits[into->found++] = (sha256d_hit){nonce, version};
+    }
+    return step + at->per_step < to ? step + at->per_step : to;
+}
+
+void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
                     const volatile uint32_t *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
                     sha256d_progress *progress)
 {
-    const sha256d_kernel *const chosen = kernels[kernel];
-    const uint32_t lanes = (uint32_t)chosen->lanes;
-    const uint32_t version = load_le(work->header);
-    sha256d_prepared prepared;
-    uint64_t done = 0;
-    size_t found = 0;
+    const uint64_t end = position + count;
+    collection into = {work, hits, 0, capacity};
+    sha256d_prepared unit;
+    uint64_t now = position;
 
     progress->started_ns = monotonic_ns();
-    prepare(&prepared, work);
-    while (done < count && found < capacity) {
-        uint32_t candidates;
-        const uint64_t left = count - done, batches = left / lanes + (left % lanes != 0);
-        const uint64_t scanned =
-            chosen->scan(&prepared, first_nonce + (uint32_t)done, batches, stop_word, expected, &candidates);
-        if (!candidates) { /* all tried, or stopped */
-            done = scanned * lanes < left ? done + scanned * lanes : count;
-            break;
-        }
-        const uint64_t group = done + (scanned - 1) * lanes; /* the group that has candidates */
-        done = group + lanes < count ? group + lanes : count;
-        for (uint32_t lane = 0; lane < lanes; lane++) {
-            const uint32_t nonce = first_nonce + (uint32_t)(group + lane);
-            if (!(candidates >> lane & 1) || group + lane >= count || !is_hit(&prepared, work, nonce))
-                continue;
-            if (found == capacity) { /* no room for this one: resume at it */
-                done = group + lane;
+    prepare(&unit, work);
+    while (now < end && into.found < capacity && *stop_word == expected) {
+        const stretch at = prepare_stretch(&unit, kernels[kernel], work, now);
+        const uint64_t to = at.end < end ? at.end : end;
+        while (now < to && into.found < capacity) {
+            /* a rolling step has all versions of its nonce, also those before `now` */
+            const uint64_t first = now - (now - at.begin) % at.per_nonce;
+            const uint64_t steps = (to - first + at.per_step - 1) / at.per_step;
+            const uint32_t nonce = work->first_nonce + (uint32_t)((first - at.begin) / at.per_nonce);
+            uint64_t candidates;
+            const uint64_t scanned = at.scan(&unit, nonce, steps, stop_word, expected, &candidates);
+            if (candidates) {
+                now = collect(&into, &at, candidates, first + (scanned - 1) * at.per_step, now, to);
+            } else if (scanned == steps) {
+                now = to;
+            } else { /* stopped */
+                if (scanned)
+                    now = first + scanned * at.per_step;
                 break;
             }
-            hits[found].nonce = nonce;
-            hits[found++].version = version;
         }
+        if (now < to)
+            break;
     }
-    progress->done = done;
-    progress->hits = found;
+    progress->done = now - position;
+    progress->hits = into.found;
 }
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
@@ -186,6 +261,11 @@ const char *sha256d_kernel_name(int kernel)
 int sha256d_kernel_lanes(int kernel)
 {
     return kernels[kernel]->lanes;
+}
+
+int sha256d_kernel_versions(int kernel)
+{
+    return kernels[kernel]->versions;
 }
 
 int sha256d_kernel_usable(int kernel)
@@ -209,6 +289,9 @@ static const known_block known_blocks[] = {
      "dd6ca99ae2d471d7905d09ab3a61251245ea242cd56902000000000000000000"},
 };
 
+/* the one whose version has both zeros and ones enough for any mask */
+enum { ROLLED = 1 };
+
 static void from_hex(uint8_t *bytes, const char *hex)
 {
     for (; *hex; hex += 2) {
@@ -226,51 +309,86 @@ static void decrement(uint8_t number[32])
             return;
 }
 
-/* With the hash itself as the target its nonce is found, whatever lane it falls into; one below, it is not. */
-static int finds_at_the_boundary(int kernel, const known_block *block)
+static const volatile uint32_t never_stop = 0;
+
+/* With the hash itself as the target, the point is found; one below, it is not. */
+static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_work *work)
 {
-    static const volatile uint32_t never = 0;
-    const uint32_t span = 3 * (uint32_t)kernels[kernel]->lanes + 1;
-    sha256d_work work;
+    const uint64_t points = work->nonce_count << __builtin_popcount(work->version_mask);
+    const uint32_t version = load_le(work->header), nonce = load_le(work->header + 76);
     sha256d_hit hit;
     sha256d_progress progress;
+    from_hex(work->target, block->hash);
+    sha256d_search(kernel, work, 0, points, &never_stop, 0, &hit, 1, &progress);
+    if (progress.hits != 1 || hit.nonce != nonce || hit.version != version)
+        return 0;
+    decrement(work->target);
+    sha256d_search(kernel, work, 0, points, &never_stop, 0, &hit, 1, &progress);
+    return progress.hits == 0 && progress.done == points;
+}
+
+/* Whatever lane the nonce falls into. */
+static int finds_in_every_lane(int kernel, const known_block *block)
+{
+    const uint32_t span = 3 * (uint32_t)kernels[kernel]->lanes + 1;
+    sha256d_work work = {.nonce_count = span};
     from_hex(work.header, block->header);
-    const uint32_t nonce = load_le(work.header + 76);
     for (uint32_t before = 0; before < span; before++) {
-        from_hex(work.target, block->hash);
-        sha256d_search(kernel, &work, nonce - before, span, &never, 0, &hit, 1, &progress);
-        if (progress.hits != 1 || hit.nonce != nonce)
-            return 0;
-        decrement(work.target);
-        sha256d_search(kernel, &work, nonce - before, span, &never, 0, &hit, 1, &progress);
-        if (progress.hits != 0 || progress.done != span)
+        work.first_nonce = load_le(work.header + 76) - before;
+        if (!finds_at_the_boundary(kernel, block, &work))
             return 0;
     }
     return 1;
 }
 
-/* When every hash wins, each nonce comes once and in order, through a buffer of any size and over the wrap. */
-static int floods_in_order(int kernel)
+/* A mask of `bits` bits under which `version` is combination number `index`; 0 if there is none. */
+static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
 {
-    static const volatile uint32_t never = 0;
-    enum { COUNT = 101 };
-    for (size_t capacity = 1; capacity <= 7; capacity++) {
-        sha256d_work work;
-        sha256d_hit hits[7];
-        sha256d_progress progress;
-        const uint32_t first = 0xffffffc0u;
-        uint64_t done = 0;
-        from_hex(work.header, known_blocks[0].header);
-        memset(work.target, 0xff, sizeof work.target);
-        while (done < COUNT) {
-            sha256d_search(kernel, &work, first + (uint32_t)done, COUNT - done, &never, 0, hits, capacity, &progress);
-            if (progress.hits == 0 || progress.done != progress.hits)
-                return 0;
-            for (size_t i = 0; i < progress.hits; i++)
-                if (hits[i].nonce != first + (uint32_t)(done + i))
-                    return 0;
-            done += progress.done;
+    uint32_t mask = 0;
+    for (int position = 0; position < 32 && bits; position++)
+        if ((version >> position & 1) == (index & 1)) {
+            mask |= UINT32_C(1) << position;
+            index >>= 1;
+            bits--;
         }
+    return bits ? 0 : mask;
+}
+
+/* Whatever place the version and the nonce have among those that are tried together. */
+static int finds_every_version(int kernel, const known_block *block)
+{
+    const uint32_t versions = (uint32_t)kernels[kernel]->versions;
+    sha256d_work work;
+    from_hex(work.header, block->header);
+    for (uint32_t index = 0; index < versions; index++) {
+        work.version_mask = mask_that_selects(load_le(work.header), index, __builtin_ctz(versions));
+        work.first_nonce = load_le(work.header + 76) - index;
+        work.nonce_count = index + 2;
+        if (!work.version_mask || !finds_at_the_boundary(kernel, block, &work))
+            return 0;
+    }
+    return 1;
+}
+
+/* When every hash wins, each point comes once and in order, through a buffer of any size and over the wrap. */
+static int floods_in_order(int kernel, int rolling)
+{
+    enum { NONCES_TRIED = 71, CAPACITY = 7 };
+    const uint32_t versions = rolling ? (uint32_t)kernels[kernel]->versions : 1;
+    sha256d_work work = {.first_nonce = 0xffffffc0, .nonce_count = NONCES_TRIED, .version_mask = (versions - 1) << 13};
+    const uint64_t points = work.nonce_count * versions;
+    from_hex(work.header, known_blocks[0].header);
+    memset(work.target, 0xff, sizeof work.target);
+    for (uint64_t done = 0, capacity = 1; done < points; capacity = capacity % CAPACITY + 1) {
+        sha256d_hit hits[CAPACITY];
+        sha256d_progress progress;
+        sha256d_search(kernel, &work, done, points - done, &never_stop, 0, hits, capacity, &progress);
+        if (progress.hits == 0 || progress.done != progress.hits)
+            return 0;
+        for (size_t i = 0; i < progress.hits; i++, done++)
+            if (hits[i].nonce != work.first_nonce + (uint32_t)(done / versions) ||
+                hits[i].version != version_of(&work, done % versions))
+                return 0;
     }
     return 1;
 }
@@ -280,7 +398,7 @@ int sha256d_self_test(int kernel)
     if (!sha256d_kernel_usable(kernel))
         return 0;
     for (size_t i = 0; i < sizeof known_blocks / sizeof *known_blocks; i++)
-        if (!finds_at_the_boundary(kernel, &known_blocks[i]))
+        if (!finds_in_every_lane(kernel, &known_blocks[i]))
             return 0;
-    return floods_in_order(kernel);
+    return finds_every_version(kernel, &known_blocks[ROLLED]) && floods_in_order(kernel, 0) && floods_in_order(kernel, 1);
 }

@@ -10,17 +10,20 @@
 #include <stdint.h>
 
 typedef struct {
-    uint8_t header[80]; /* the nonce field is ignored */
-    uint8_t target[32]; /* inclusive: a hash equal to it is a hit */
+    uint8_t header[80];    /* the nonce field is ignored, and so are the bits of the version in the mask */
+    uint8_t target[32];    /* inclusive: a hash equal to it is a hit */
+    uint32_t version_mask; /* the bits of the version to roll; 0 for none */
+    uint32_t first_nonce;  /* the nonces run from here on, wrapping at 2^32 */
+    uint64_t nonce_count;  /* how many, up to 2^32 */
 } sha256d_work;
 
 typedef struct {
     uint32_t nonce;
-    uint32_t version; /* the header's own, until kernels roll it */
+    uint32_t version;
 } sha256d_hit;
 
 typedef struct {
-    uint64_t done;       /* nonces tried: the search resumes at first_nonce + done */
+    uint64_t done;       /* points tried: the search resumes at position + done */
     size_t hits;         /* how many were written */
     uint64_t started_ns; /* CLOCK_MONOTONIC on entry */
 } sha256d_progress;
@@ -28,19 +31,26 @@ typedef struct {
 /* Kernels this build contains, slowest first by expectation. */
 int sha256d_kernel_count(void);
 const char *sha256d_kernel_name(int kernel);
+/* Nonces it tries at a time, without version rolling. */
 int sha256d_kernel_lanes(int kernel);
+/* Versions it tries at a time when it rolls them: a power of two. */
+int sha256d_kernel_versions(int kernel);
 /* Whether this CPU can run it: its features are there and not switched off by STRATUM_MINER_CPU_DISABLE. */
 int sha256d_kernel_usable(int kernel);
 /* 1 when the kernel computes every known answer, 0 otherwise. */
 int sha256d_self_test(int kernel);
 
-/* Try `count` nonces from `first_nonce` on, wrapping at 2^32.
+/* Try `count` points from `position` on. Work has nonce_count << bits(version_mask) points, each a nonce in a version.
+ *
+ * Their order is the kernel's own: with as many versions as it rolls or more, it goes through the nonces with one
+ * group of versions after the other, each nonce in all versions of the group; with fewer, it goes through the nonces
+ * with one version after the other.
  *
  * Ends when all are tried, when `capacity` hits are written, or soon (well within a millisecond) after
- * `*stop_word != expected`. No hit among the first `done` nonces is missing and none is reported twice, so calling
- * again with first_nonce + done and count - done continues without loss. `capacity` must be at least 1.
+ * `*stop_word != expected`. No hit among the first `done` points is missing and none is reported twice, so calling
+ * again with position + done and count - done continues without loss. `capacity` must be at least 1.
  */
-void sha256d_search(int kernel, const sha256d_work *work, uint32_t first_nonce, uint64_t count,
+void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
                     const volatile uint32_t *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
                     sha256d_progress *progress);
 

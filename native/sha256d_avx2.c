@@ -6,9 +6,12 @@
 #include "cpu_features.h"
 
 #define LANES 8
+#define VERSIONS 16
 #define VEC __m256i
 #define TARGET __attribute__((target("avx2")))
 #define SET1(x) _mm256_set1_epi32((int)(x))
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define STORE(p, x) _mm256_storeu_si256((__m256i *)(p), x)
 #define ADD(x, y) _mm256_add_epi32(x, y)
 #define XOR(x, y) _mm256_xor_si256(x, y)
 #define AND(x, y) _mm256_and_si256(x, y)
@@ -23,7 +26,8 @@
 #define NOT_ABOVE(x, y) \
     (0xffu ^ (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(FLIP(x), FLIP(y)))))
 
-#include "sha256d_template.h"
+#include "sha256d_plain.h"
+#include "sha256d_rolling.h"
 
-const sha256d_kernel sha256d_kernel_avx2 = {"avx2", LANES, CPU_AVX2, scan};
+const sha256d_kernel sha256d_kernel_avx2 = {"avx2", LANES, VERSIONS, CPU_AVX2, scan_plain, scan_rolling};
 #endif

@@ -2,9 +2,12 @@
 #include <stdint.h>
 
 #define LANES 1
+#define VERSIONS 16
 #define VEC uint32_t
 #define TARGET
 #define SET1(x) ((uint32_t)(x))
+#define LOAD(p) (*(p))
+#define STORE(p, x) (*(p) = (x))
 #define ADD(x, y) ((uint32_t)((x) + (y)))
 #define XOR(x, y) ((x) ^ (y))
 #define AND(x, y) ((x) & (y))
@@ -16,6 +19,7 @@
 #define NONCES(n) (n)
 #define NOT_ABOVE(x, y) ((uint32_t)((x) <= (y)))
 
-#include "sha256d_template.h"
+#include "sha256d_plain.h"
+#include "sha256d_rolling.h"
 
-const sha256d_kernel sha256d_kernel_scalar = {"scalar", LANES, 0, scan};
+const sha256d_kernel sha256d_kernel_scalar = {"scalar", LANES, VERSIONS, 0, scan_plain, scan_rolling};

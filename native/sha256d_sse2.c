@@ -6,9 +6,12 @@
 #include "cpu_features.h"
 
 #define LANES 4
+#define VERSIONS 16
 #define VEC __m128i
 #define TARGET __attribute__((target("sse2")))
 #define SET1(x) _mm_set1_epi32((int)(x))
+#define LOAD(p) _mm_loadu_si128((const __m128i *)(p))
+#define STORE(p, x) _mm_storeu_si128((__m128i *)(p), x)
 #define ADD(x, y) _mm_add_epi32(x, y)
 #define XOR(x, y) _mm_xor_si128(x, y)
 #define AND(x, y) _mm_and_si128(x, y)
@@ -22,7 +25,8 @@
 #define FLIP(x) XOR(x, SET1(0x80000000u))
 #define NOT_ABOVE(x, y) (0xfu ^ (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(FLIP(x), FLIP(y)))))
 
-#include "sha256d_template.h"
+#include "sha256d_plain.h"
+#include "sha256d_rolling.h"
 
-const sha256d_kernel sha256d_kernel_sse2 = {"sse2", LANES, CPU_SSE2, scan};
+const sha256d_kernel sha256d_kernel_sse2 = {"sse2", LANES, VERSIONS, CPU_SSE2, scan_plain, scan_rolling};
 #endif

@@ -26,9 +26,10 @@ from stratum_miner.backends.base import (
     WorkSource,
 )
 from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes
-from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
+from stratum_miner.work.unit import NonceFound, WorkUnit
 
 DEFAULT_HASH_RATE = 1e6
 MOST_OF_KERNEL = 0.5
@@ -70,7 +71,7 @@ class SimulatedBackend(Backend):
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Find shares at the stated rate until cancelled. BackendOptionError when the machine is too slow for it."""
-        choice = kernels.choose()  # some 40 ms, once
+        choice = choose()
         if self.hash_rate > choice.hash_rate * MOST_OF_KERNEL:
             raise BackendOptionError(
                 f"hash_rate: expected at most {choice.hash_rate * MOST_OF_KERNEL / 1e6:.1f} MH/s on this machine, "
@@ -106,7 +107,7 @@ class _Device:
                 running = 0.0
         return int((self._counted + running) * self._rate)
 
-    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: kernels.Choice) -> None:
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: Choice) -> None:
         unregister = source.on_change(self._note_change)
         try:
             async with found:
@@ -128,9 +129,10 @@ class _Device:
         if self._current is not None:
             self._current.cancel()
 
-    async def _search(self, unit: WorkUnit, choice: kernels.Choice, found: trio.MemorySendChannel[NonceFound]) -> None:
+    async def _search(self, unit: WorkUnit, choice: Choice, found: trio.MemorySendChannel[NonceFound]) -> None:
         rng = random.Random(self._seed + sha256d(unit.header).hex())
         search = kernels.Search(choice.kernel, capacity=1)
+        search.load(unit.header, unit.target, first_nonce=unit.first_nonce, nonce_count=unit.nonce_count)
         slice_nonces = max(1, int(choice.hash_rate * SLICE_SECONDS))
         mean_seconds = float(expected_hashes(unit.target)) / self._rate
         position = 0
@@ -138,18 +140,16 @@ class _Device:
         try:
             while position < unit.nonce_count:
                 due += rng.expovariate(1 / mean_seconds)
-                nonces: list[int] = []
-                while not nonces and position < unit.nonce_count:
+                hits: tuple[kernels.Hit, ...] = ()
+                while not hits and position < unit.nonce_count:
                     await trio.lowlevel.checkpoint()
-                    start = (unit.first_nonce + position) % NONCE_SPACE
-                    count = min(slice_nonces, unit.nonce_count - position)
-                    result = search.run(unit.header, unit.target, start, count)
-                    nonces = result.nonces
+                    result = search.run(position, min(slice_nonces, unit.nonce_count - position))
+                    hits = result.hits
                     position += result.done
-                if nonces:
+                if hits:
                     await trio.sleep_until(due)
                     self.nonces_found += 1
-                    await found.send(NonceFound(unit, nonces[0], unit.version, self.name))
+                    await found.send(NonceFound(unit, hits[0].nonce, unit.version, self.name))
         finally:
             self._pause_counting()
 

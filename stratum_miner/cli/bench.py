@@ -1,61 +1,201 @@
-"""``stratum-miner bench``: what each kernel of this machine does, and which one mining would choose."""
+"""``stratum-miner bench``: what each kernel of this machine does, which one mining chooses, and what it gets of it."""
 
+from dataclasses import replace
+from threading import Thread
 from typing import Annotated, Any
 
+import trio
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from stratum_miner.backends.cpu import kernels
-from stratum_miner.cli import mining, options
+from stratum_miner.backends.base import ChangeCallback
+from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.backends.cpu.choice import ROLLED_BITS, Choice, Measured, conclude, examine, measure
+from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
+from stratum_miner.cli import logs, mining, options
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import hash_rate_text
+from stratum_miner.testing.check_backend import unit_of
+from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
+
+JOB_SECONDS = 5.0
+"""How often new work interrupts the mining that is measured."""
 
 
 def bench(
     *,
     kernel: options.KernelName = None,
-    seconds: Annotated[float, Parameter(name="--seconds", help="How long to measure each kernel.")] = 1.0,
+    seconds: Annotated[float, Parameter(name="--seconds", help="How long each measurement takes.")] = 1.0,
+    threads: options.Threads = None,
+    check: Annotated[
+        bool,
+        Parameter(
+            name="--check",
+            help="Test instead of measuring: each kernel against another over 2^24 points. Exit 5 on a difference.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> int:
-    """Measure the SHA-256d kernels on one thread, after their self-test."""
+    """Measure the SHA-256d kernels: each on one thread, then the chosen one on all, then mining with it."""
     if not 0 < seconds <= 3600:
         raise UsageError(f"--seconds: expected a number above 0 and up to 3600, got {seconds}")
-    choice = kernels.choose(forced=kernel)
-    rows = [_measure(item, seconds) for item in kernels.available_kernels() if kernel in (None, item.name)]
+    logs.configure(level="warning")
+    wanted = kernels.available_kernels() if kernel is None else (kernels.kernel_named(kernel),)
+    backend = CpuBackend(threads=threads, kernel=kernel)  # refuses impossible options before anything is measured
+    if check:
+        return _check(wanted, json)
+    measured = tuple(_examine(item, seconds) for item in wanted)
+    choice = conclude(measured)
+    scaling = _scaling(choice.rolling, backend.threads, seconds)
+    with console.status(f"mining on {backend.threads} threads"):
+        mined = trio.run(_mine, backend, seconds)
+    result = {
+        "kernels": [_row(item) for item in measured],
+        "chosen": choice.rolling.kernel.name,
+        "chosen_plain": choice.plain.kernel.name,
+        "threads": [{"threads": count, "hash_rate": rate} for count, rate in scaling],
+        "mining": {"threads": backend.threads, "hash_rate": mined, "share_of_kernels": mined / scaling[-1][1]},
+    }
     if json:
-        mining.print_json({"kernels": rows, "chosen": choice.kernel.name})
+        mining.print_json(result)
     else:
-        _print_table(rows, choice)
-    return ExitCode.OK if all(row["self_test"] for row in rows) else ExitCode.SELF_TEST_FAILED
+        _print_tables(measured, choice, scaling, mined)
+    return ExitCode.OK if all(item.self_test for item in measured) else ExitCode.SELF_TEST_FAILED
 
 
-def _measure(kernel: kernels.Kernel, seconds: float) -> dict[str, Any]:
-    with console.status(f"{kernel.name}: self-test and {seconds:g} s of hashing"):
-        passed = kernels.self_test(kernel)
-        rate = kernels.measure(kernel, seconds) if passed else 0.0
-    return {"name": kernel.name, "lanes": kernel.lanes, "hash_rate": rate, "self_test": passed}
+def _examine(kernel: kernels.Kernel, seconds: float) -> Measured:
+    with console.status(f"{kernel.name}: self-test and {2 * seconds:g} s of hashing"):
+        return examine(kernel, seconds)
 
 
-def _print_table(rows: list[dict[str, Any]], choice: kernels.Choice) -> None:
+def _row(item: Measured) -> dict[str, Any]:
+    return {
+        "name": item.kernel.name,
+        "lanes": item.kernel.lanes,
+        "versions": item.kernel.versions,
+        "hash_rate": item.hash_rate,
+        "rolling_hash_rate": item.rolling_hash_rate,
+        "self_test": item.self_test,
+    }
+
+
+def _scaling(chosen: Measured, most: int, seconds: float) -> list[tuple[int, float]]:
+    """H/s of the kernel alone on 1, 2, 4, ... and all threads."""
+    counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
+    rates = []
+    for count in counts:
+        with console.status(f"{chosen.kernel.name} on {count} thread{'s' if count > 1 else ''}"):
+            rates.append((count, _together(chosen.kernel, count, seconds)))
+    return rates
+
+
+def _together(kernel: kernels.Kernel, count: int, seconds: float) -> float:
+    rates: list[float] = []
+    threads = [Thread(target=lambda: rates.append(measure(kernel, seconds, rolling=True))) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(rates)
+
+
+class _EndlessWork:
+    """Work that nobody solves, with all of BIP320's version bits granted."""
+
+    def __init__(self) -> None:
+        self.begun = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        self._number = 0
+        self._callbacks: list[ChangeCallback] = []
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        self._number += 1
+        self._token.run_sync_soon(self.begun.set, idempotent=True)
+        low = (1 << version_bits) - 1
+        mask = ROLLED_BITS & low << (ROLLED_BITS & -ROLLED_BITS).bit_length() - 1
+        return replace(unit_of(self._number, target=0, nonce_count=NONCE_SPACE), version_mask=mask)
+
+    def on_change(self, callback: ChangeCallback) -> Any:
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def change(self) -> None:
+        for callback in self._callbacks:
+            callback(True)
+
+
+async def _mine(backend: CpuBackend, seconds: float) -> float:
+    """H/s of the whole backend once it has chosen its kernel, with a new job now and then."""
+    source = _EndlessWork()
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery, send, receive:
+        nursery.start_soon(backend.run, source, send)
+        await source.begun.wait()
+        begun_at = trio.current_time()
+        with trio.move_on_after(seconds):
+            while True:
+                await trio.sleep(JOB_SECONDS)
+                source.change()
+        elapsed = trio.current_time() - begun_at
+        nursery.cancel_scope.cancel()  # every slice ends at once and is counted
+    return backend.statistics().hashes / elapsed
+
+
+def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
+    every = kernels.available_kernels()
+    rows: list[dict[str, Any]] = []
+    for kernel in wanted:
+        other = next((item for item in every if item is not kernel and item.name != kernel.name), kernel)
+        with console.status(f"{kernel.name}: self-test"):
+            passed = kernels.self_test(kernel)
+        differences = []
+        for rolling in (False, True):
+            with console.status(f"{kernel.name}: 2^{POINTS.bit_length() - 1} points against {other.name}"):
+                difference = cross_check(kernel, other, rolling=rolling)
+            if difference is not None:
+                differences.append(str(difference))
+        rows.append({"name": kernel.name, "against": other.name, "self_test": passed, "differences": differences})
+        if not json:
+            verdict = "passed" if passed else "FAILED"
+            print(f"{kernel.name}: self-test {verdict}; {'; '.join(differences) or f'agrees with {other.name}'}")
+    if json:
+        mining.print_json({"points": POINTS, "kernels": rows})
+    sound = all(row["self_test"] and not row["differences"] for row in rows)
+    return ExitCode.OK if sound else ExitCode.SELF_TEST_FAILED
+
+
+def _print_tables(
+    measured: tuple[Measured, ...], choice: Choice, scaling: list[tuple[int, float]], mined: float
+) -> None:
     table = Table(title="SHA-256d kernels, one thread", title_justify="left")
-    for heading, justify in (
-        ("kernel", "left"),
-        ("lanes", "right"),
-        ("rate", "right"),
-        ("self-test", "left"),
-        ("", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich's literal type
-    for row in rows:
+    for heading in ("kernel", "lanes", "plain", "versions", "rolling", "self-test", ""):
+        table.add_column(heading, justify="right" if heading in ("lanes", "plain", "versions", "rolling") else "left")
+    for item in measured:
+        uses = [name for name, best in (("rolling", choice.rolling), ("plain", choice.plain)) if best is item]
         table.add_row(
-            row["name"],
-            str(row["lanes"]),
-            hash_rate_text(row["hash_rate"]),
-            "passed" if row["self_test"] else "FAILED",
-            "chosen" if row["name"] == choice.kernel.name else "",
+            item.kernel.name,
+            str(item.kernel.lanes),
+            hash_rate_text(item.hash_rate),
+            str(item.kernel.versions),
+            hash_rate_text(item.rolling_hash_rate),
+            "passed" if item.self_test else "FAILED",
+            "chosen" if len(uses) == 2 else f"chosen, {uses[0]}" if uses else "",
         )
     output = Console()
     output.print(table)
-    output.print(choice.reason, markup=False)
+    name = choice.rolling.kernel.name
+    for count, rate in scaling:
+        times = f"{rate / scaling[0][1]:.2f} times one" if count > 1 else "rolling versions"
+        output.print(
+            f"{name} on {count} thread{'s' if count > 1 else ''}: {hash_rate_text(rate)}, {times}", markup=False
+        )
+    all_of_them = scaling[-1][1]
+    output.print(f"mining on as many: {hash_rate_text(mined)}, {mined / all_of_them:.1%} of that", markup=False)
+    quota = processors.quota()
+    if quota < len(processors.usable()):
+        output.print(f"this container may use {quota} of {len(processors.usable())} processors", markup=False)

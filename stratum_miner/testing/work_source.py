@@ -17,11 +17,14 @@ class ScriptedWorkSource:
         self._callbacks: list[ChangeCallback] = []
         self.taken: list[WorkUnit] = []
         self.asked = 0
+        self.version_bits: int | None = None
+        """What the backend last said it can roll."""
 
     def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
         """The next unit; see ``WorkSource``. The test sees to it that the mask suits the backend."""
         with self._lock:
             self.asked += 1
+            self.version_bits = version_bits
             if not self._units:
                 return None
             unit = self._units.popleft()

@@ -12,22 +12,52 @@ static void fail(int kernel, const char *what)
 }
 
 /* All kernels agree with the first on every start, count and capacity, through buffers of exactly that size. */
-static void compare_with_scalar(int kernel, const sha256d_work *work)
+static void compare_with_scalar(int kernel, sha256d_work *work)
 {
     const volatile uint32_t never = 0;
-    for (uint64_t count = 0; count < 70; count += 3)
+    for (uint64_t count = 1; count < 70; count += 3)
         for (size_t capacity = 1; capacity < 40; capacity += 7) {
             sha256d_hit *expected = malloc(capacity * sizeof *expected), *got = malloc(capacity * sizeof *got);
             sha256d_progress first, second;
-            const uint32_t start = 0xfffffff0u + (uint32_t)(count * 7);
-            sha256d_search(0, work, start, count, &never, 0, expected, capacity, &first);
-            sha256d_search(kernel, work, start, count, &never, 0, got, capacity, &second);
+            work->version_mask = 0;
+            work->first_nonce = 0xfffffff0u + (uint32_t)(count * 7);
+            work->nonce_count = count;
+            sha256d_search(0, work, 0, count, &never, 0, expected, capacity, &first);
+            sha256d_search(kernel, work, 0, count, &never, 0, got, capacity, &second);
             if (first.hits != second.hits || memcmp(expected, got, first.hits * sizeof *got))
                 fail(kernel, "differs from the scalar kernel");
             if (second.hits < capacity && second.done != count)
                 fail(kernel, "stopped early");
             free(expected);
             free(got);
+        }
+}
+
+/* Rolling any mask, in stretches of any length, finds as many hits as version after version does. */
+static void compare_rolling(int kernel, sha256d_work *work)
+{
+    const volatile uint32_t never = 0;
+    static const uint32_t masks[] = {0x1fffe000u & 0x3e000u, 0xc0000003u, 0x80000000u, 0xfe000u};
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        for (uint64_t stretch = 1; stretch < 200; stretch = stretch * 5 + 1) {
+            sha256d_hit hits[3];
+            sha256d_progress progress;
+            uint64_t found = 0, expected = 0, points;
+            work->version_mask = masks[i];
+            work->first_nonce = 0xfffffff9u;
+            work->nonce_count = 11;
+            points = work->nonce_count << __builtin_popcount(masks[i]);
+            for (uint64_t at = 0; at < points; at += progress.done) {
+                sha256d_search(0, work, at, points - at, &never, 0, hits, 3, &progress);
+                expected += progress.hits;
+            }
+            for (uint64_t at = 0; at < points; at += progress.done) {
+                const uint64_t count = stretch < points - at ? stretch : points - at;
+                sha256d_search(kernel, work, at, count, &never, 0, hits, 3, &progress);
+                found += progress.hits;
+            }
+            if (found != expected)
+                fail(kernel, "rolls other versions than the scalar kernel");
         }
 }
 
@@ -45,12 +75,14 @@ int main(void)
             memset(work.target, 0x80, sizeof work.target);
             work.target[31] = (uint8_t)top;
             compare_with_scalar(kernel, &work);
+            compare_rolling(kernel, &work);
         }
         const volatile uint32_t stopped = 1;
         sha256d_hit hit;
         sha256d_progress progress;
         memset(work.target, 0, sizeof work.target);
-        sha256d_search(kernel, &work, 0, UINT64_C(1) << 32, &stopped, 0, &hit, 1, &progress);
+        work.nonce_count = UINT64_C(1) << 32;
+        sha256d_search(kernel, &work, 0, work.nonce_count, &stopped, 0, &hit, 1, &progress);
         if (progress.done || progress.hits)
             fail(kernel, "ran although the stop word had changed");
         printf("%s\n", sha256d_kernel_name(kernel));

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 NATIVE = Path(__file__).parents[2] / "native"
-FEATURES = ("sse2", "avx2", "avx512")
+FEATURES = ("sse2", "shani", "avx2", "avx512")
 SUBSETS = [subset for size in range(len(FEATURES) + 1) for subset in itertools.combinations(FEATURES, size)]
 is_x86 = platform.machine() in ("x86_64", "AMD64")
 

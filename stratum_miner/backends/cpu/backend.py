@@ -1,6 +1,7 @@
 """The CPU backend: one search thread per core, each with a kernel and a unit of its own.
 
-Theory of operation. A thread takes a unit and searches it in slices of some 30 ms, the GIL released. When work
+Theory of operation. A thread takes a unit and searches it in slices of some 30 ms, the GIL released. It asks for
+units with as many version bits as its kernel rolls; where the pool grants fewer, it searches nonces. When work
 changes, the trio thread changes the stop word; every slice in C ends within microseconds, and the thread takes its
 next unit. A search is told which value of the stop word to expect, read before its unit was taken, so a change
 cannot fall between the two. Hits go over a bounded queue to a trio task, which forwards them; on a void change, what
@@ -12,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import structlog
 import trio
@@ -27,6 +28,7 @@ from stratum_miner.backends.base import (
     WorkSource,
 )
 from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
@@ -46,7 +48,8 @@ class CpuBackend(Backend):
 
     ``threads``: one per usable processor when None. ``kernel``: the fastest measured when None. ``duty_cycle``: per
     cent of the time to search. ``priority``: "low" (nice 19, so that everything else goes first) or "normal".
-    ``affinity``: processors to pin the threads to, in turn; None leaves it to the scheduler.
+    ``affinity``: processors to pin the threads to, in turn; "auto" picks them, fast cores before slow ones and each
+    core before its second hardware thread; None leaves it to the system's scheduler.
     """
 
     name: ClassVar[str] = "cpu"
@@ -58,7 +61,7 @@ class CpuBackend(Backend):
         kernel: str | None = None,
         duty_cycle: int = 100,
         priority: str = "low",
-        affinity: Sequence[int] | None = None,
+        affinity: Sequence[int] | Literal["auto"] | None = None,
         on_search: Callable[[int, int], None] | None = None,
     ) -> None:
         self._threads = processors.default_threads() if threads is None else threads
@@ -68,6 +71,8 @@ class CpuBackend(Backend):
             raise BackendOptionError(f"duty_cycle: expected 1 to 100 per cent, got {duty_cycle}")
         if priority not in PRIORITIES:
             raise BackendOptionError(f"priority: expected {' or '.join(PRIORITIES)}, got {priority!r}")
+        if affinity == "auto":
+            affinity = processors.by_preference()
         missing = sorted(set(affinity or ()) - set(processors.usable()))
         if missing:
             raise BackendOptionError(
@@ -81,32 +86,37 @@ class CpuBackend(Backend):
         self._affinity = tuple(affinity or ())
         self._on_search = on_search
         """For benchmarks: called with the stop word's value and the nanosecond a slice began."""
-        self._choice: kernels.Choice | None = None
+        self._choice: Choice | None = None
         self._searchers = [_Searcher(f"cpu{index}") for index in range(self._threads)]
+
+    @property
+    def threads(self) -> int:
+        """How many search threads it runs."""
+        return self._threads
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "CpuBackend":
-        """``threads``, ``kernel``, ``duty_cycle``, ``priority``, ``affinity`` ("0,2-3")."""
+        """``threads``, ``kernel``, ``duty_cycle``, ``priority``, ``affinity`` ("0,2-3" or "auto")."""
         option.check_known(cls.name, options, ("threads", "kernel", "duty_cycle", "priority", "affinity"))
         return cls(
             threads=option.integer(options, "threads", 1, MAX_THREADS),
             kernel=options.get("kernel"),
             duty_cycle=option.integer(options, "duty_cycle", 1, 100) or 100,
             priority=option.one_of(options, "priority", PRIORITIES) or "low",
-            affinity=option.integers(options, "affinity"),
+            affinity="auto" if options.get("affinity") == "auto" else option.integers(options, "affinity"),
         )
 
     def statistics(self) -> BackendStatistics:
         """Totals per thread; a slice counts when it ends."""
-        kernel = self._choice.kernel.name if self._choice else self._forced or ""
+        kernel = self._choice.names if self._choice else self._forced or ""
         detail = f"{kernel or 'not started'}, {self._threads} thread{'s' if self._threads > 1 else ''}"
         devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._searchers)
         return BackendStatistics(self.name, detail, devices, kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Search until cancelled; SelfTestError when no kernel can be trusted."""
-        self._choice = choice = await trio.to_thread.run_sync(kernels.choose, self._forced)
-        log.info("kernel_chosen", reason=choice.reason, threads=self._threads)
+        self._choice = await trio.to_thread.run_sync(choose, self._forced)
+        log.info("kernel_chosen", reason=self._choice.reason, threads=self._threads)
         desk = _Desk(source)
         unregister = source.on_change(desk.note_change)
         threads = [
@@ -125,17 +135,22 @@ class CpuBackend(Backend):
 
     def _thread(self, index: int, searcher: "_Searcher", desk: "_Desk") -> None:
         assert self._choice is not None
+        plain, rolling = self._choice.plain, self._choice.rolling
         try:
             self._settle(index)
-            search = kernels.Search(self._choice.kernel, desk.stop_word)
-            searcher.slice_nonces = max(search.kernel.lanes, int(self._choice.hash_rate * SLICE_SECONDS))
+            modes = {
+                True: _Mode(kernels.Search(rolling.kernel, desk.stop_word), rolling.rolling_hash_rate),
+                False: _Mode(kernels.Search(plain.kernel, desk.stop_word), plain.hash_rate),
+            }
+            version_bits = rolling.kernel.version_bits
             while not desk.closed:
                 expected = desk.stop_word.value
-                unit = desk.source.next_unit()
+                unit = desk.source.next_unit(version_bits)
                 if unit is None:
                     desk.wait_for_change(expected)
                 else:
-                    self._search(unit, expected, search, searcher, desk)
+                    rolls = unit.version_mask.bit_count() >= version_bits
+                    self._search(unit, expected, modes[rolls], searcher, desk)
         except BaseException as error:
             desk.fail(error)
 
@@ -149,29 +164,30 @@ class CpuBackend(Backend):
         except OSError as error:
             log.warning("thread_not_settled", thread=index, reason=error.strerror)
 
-    def _search(
-        self, unit: WorkUnit, expected: int, search: kernels.Search, searcher: "_Searcher", desk: "_Desk"
-    ) -> None:
+    def _search(self, unit: WorkUnit, expected: int, mode: "_Mode", searcher: "_Searcher", desk: "_Desk") -> None:
         position, stop_word = 0, desk.stop_word
+        points = mode.search.load(
+            unit.header,
+            unit.target,
+            first_nonce=unit.first_nonce,
+            nonce_count=unit.nonce_count,
+            version_mask=unit.version_mask,
+        )
         # a rare hit leaves at once; frequent ones leave in batches
-        at_most = 1 if expected_hashes(unit.target) > searcher.slice_nonces / 4 else None
-        while position < unit.nonce_count and stop_word.value == expected:
+        at_most = 1 if expected_hashes(unit.target) > mode.slice_points / 4 else None
+        while position < points and stop_word.value == expected:
             started = time.perf_counter()
-            result = search.run(
-                unit.header,
-                unit.target,
-                unit.first_nonce + position,
-                min(searcher.slice_nonces, unit.nonce_count - position),
-                expected=expected,
-                at_most=at_most,
-            )
+            count = min(mode.slice_points, points - position)
+            result = mode.search.run(position, count, expected=expected, at_most=at_most)
             elapsed = time.perf_counter() - started
             if self._on_search is not None and result.done:
                 self._on_search(expected, result.started_ns)
-            searcher.count(result, elapsed)
+            searcher.hashes += result.done
+            searcher.nonces_found += len(result.hits)
+            mode.adjust(result, elapsed)
             position += result.done
-            for nonce in result.nonces:
-                desk.put(expected, NonceFound(unit, nonce, unit.version, searcher.name))
+            for hit in result.hits:
+                desk.put(expected, NonceFound(unit, hit.nonce, hit.version, searcher.name))
             if self._duty_cycle < 100:
                 desk.wait_for_change(expected, elapsed * (100 - self._duty_cycle) / self._duty_cycle)
 
@@ -183,15 +199,20 @@ class _Searcher:
         self.name = name
         self.hashes = 0
         self.nonces_found = 0
-        self.slice_nonces = 1
 
-    def count(self, result: kernels.SearchResult, elapsed: float) -> None:
-        """Count a slice; a slow or fast machine moves the next one towards its length."""
-        self.hashes += result.done
-        self.nonces_found += len(result.nonces)
-        if not result.nonces and result.done >= self.slice_nonces:
+
+class _Mode:
+    """One thread's search with or without version rolling, and how much of it is a slice."""
+
+    def __init__(self, search: kernels.Search, hash_rate: float) -> None:
+        self.search = search
+        self.slice_points = max(search.kernel.lanes, int(hash_rate * SLICE_SECONDS))
+
+    def adjust(self, result: kernels.SearchResult, elapsed: float) -> None:
+        """A slow or fast machine moves the next slice towards its length."""
+        if not result.hits and result.done >= self.slice_points:
             factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
-            self.slice_nonces = max(1, int(self.slice_nonces * (0.75 + 0.25 * factor)))
+            self.slice_points = max(1, int(self.slice_points * (0.75 + 0.25 * factor)))
 
 
 class _Desk:

@@ -1,24 +1,20 @@
 """The C kernels, typed. The only module that touches the native one; everything untyped ends here.
 
-A search releases the GIL for its whole length, so it is the caller who bounds it, by the number of nonces.
+A search releases the GIL for its whole length, so it is the caller who bounds it, by the number of points.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 
-import structlog
-
-from stratum_miner.backends.base import BackendOptionError, SelfTestError
+from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.backends.cpu import _native
 from stratum_miner.backends.cpu._native import ffi, lib
-
-log = structlog.get_logger(__name__)
-
-CHOICE_SECONDS = 0.03
-"""How long all kernels together are measured before mining: enough to tell a factor of 1.1 on a quiet machine."""
-FIRST_SLICE = 1 << 12
-"""Nonces of the first measurement; doubled until it takes long enough."""
+from stratum_miner.work.unit import NONCE_SPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +23,30 @@ class Kernel:
 
     name: str
     lanes: int
-    """Nonces it tries at a time."""
+    """Nonces it tries at a time, without version rolling."""
+    versions: int
+    """Versions it tries at a time when it rolls them; a power of two."""
     index: int
     """Its place in the native table."""
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a kernel did on one thread; ``hash_rate`` in H/s, 0 after a failed self-test."""
-
-    kernel: Kernel
-    hash_rate: float
-    self_test: bool
+    @property
+    def version_bits(self) -> int:
+        """How many bits of the version it wants to roll."""
+        return self.versions.bit_length() - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The kernel to use, and why, in words worth logging."""
+class Hit(NamedTuple):
+    """A point whose hash is not above the target."""
 
-    kernel: Kernel
-    hash_rate: float
-    reason: str
-    measured: tuple[Measured, ...]
+    nonce: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits in the order of the search, and how many nonces were tried: the search resumes after those."""
+    """Hits in the order of the search, and how many points were tried: the search resumes after those."""
 
-    nonces: list[int]
+    hits: tuple[Hit, ...]
     done: int
     started_ns: int
     """time.monotonic_ns() when the C code was entered."""
@@ -82,7 +73,11 @@ class StopWord:
 
 
 class Search:
-    """A kernel with buffers of its own; one per thread. ``capacity`` hits fit into one run."""
+    """A kernel with buffers of its own; one per thread. ``capacity`` hits fit into one run.
+
+    ``load`` says what to search, ``run`` searches a stretch of it. A *point* is a nonce in a version. Their order is
+    the kernel's own (native/sha256d.h), so a position means nothing to another kernel.
+    """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
         self.kernel = kernel
@@ -92,37 +87,61 @@ class Search:
         self._hits = ffi.new("sha256d_hit[]", capacity)
         self._progress = ffi.new("sha256d_progress *")
 
-    def run(
-        self, header: bytes, target: int, first_nonce: int, count: int, *, expected: int = 0, at_most: int | None = None
-    ) -> SearchResult:
-        """Try ``count`` nonces from ``first_nonce`` on, wrapping at 2^32, until ``at_most`` hits are found.
+    def load(
+        self,
+        header: bytes,
+        target: int,
+        *,
+        first_nonce: int = 0,
+        nonce_count: int = NONCE_SPACE,
+        version_mask: int = 0,
+    ) -> int:
+        """Take up new work; returns its number of points, ``nonce_count << version_mask.bit_count()``.
 
-        ``header`` is the serialized header, 80 bytes, its nonce ignored; ``target`` is inclusive. Ends early when
-        ``stop_word`` differs from ``expected``.
+        ``header`` is the serialized header, 80 bytes, its nonce and the masked bits of its version ignored;
+        ``target`` is inclusive; the nonces wrap at 2^32. ValueError for more nonces than there are.
         """
-        work, progress = self._work, self._progress
+        if not 0 < nonce_count <= NONCE_SPACE:
+            raise ValueError(f"nonce_count: expected 1 to {NONCE_SPACE}, got {nonce_count}")
+        work = self._work
         ffi.memmove(work.header, header, 80)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
+        work.version_mask = version_mask
+        work.first_nonce = first_nonce & 0xFFFFFFFF
+        work.nonce_count = nonce_count
+        return nonce_count << version_mask.bit_count()
+
+    def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
+        """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
+
+        Ends early when ``stop_word`` differs from ``expected``, and when the buffer of hits is full.
+        """
+        progress, hits = self._progress, self._hits
         capacity = self.capacity if at_most is None else min(at_most, self.capacity)
         lib.sha256d_search(
             self.kernel.index,
-            work,
-            first_nonce & 0xFFFFFFFF,
+            self._work,
+            position,
             count,
             self.stop_word.pointer,
             expected,
-            self._hits,
+            hits,
             capacity,
             progress,
         )
-        nonces = [self._hits[index].nonce for index in range(progress.hits)]
-        return SearchResult(nonces, progress.done, progress.started_ns)
+        found = tuple(Hit(hits[index].nonce, hits[index].version) for index in range(progress.hits))
+        return SearchResult(found, progress.done, progress.started_ns)
 
 
 def available_kernels() -> tuple[Kernel, ...]:
     """The kernels that this CPU can run, the plainest first."""
     return tuple(
-        Kernel(ffi.string(lib.sha256d_kernel_name(index)).decode(), lib.sha256d_kernel_lanes(index), index)
+        Kernel(
+            ffi.string(lib.sha256d_kernel_name(index)).decode(),
+            lib.sha256d_kernel_lanes(index),
+            lib.sha256d_kernel_versions(index),
+            index,
+        )
         for index in range(lib.sha256d_kernel_count())
         if lib.sha256d_kernel_usable(index)
     )
@@ -143,49 +162,7 @@ def self_test(kernel: Kernel) -> bool:
     return bool(lib.sha256d_self_test(kernel.index))
 
 
-def measure(kernel: Kernel, seconds: float) -> float:
-    """Hashes per second on this thread, over about ``seconds``."""
-    search, header = Search(kernel), bytes(80)
-    count = FIRST_SLICE
-    while True:
-        started = time.perf_counter()
-        search.run(header, 0, 0, count)
-        elapsed = time.perf_counter() - started
-        if elapsed >= seconds * 0.7 or count >= 1 << 40:
-            return count / elapsed
-        count = max(2 * count, int(count / max(elapsed, 1e-6) * seconds))
-
-
-def choose(forced: str | None = None, seconds: float = CHOICE_SECONDS) -> Choice:
-    """Pick the fastest kernel that passes its self-test, or the forced one.
-
-    BackendOptionError for an unknown name; SelfTestError when the forced kernel, or every kernel, is broken.
-    """
-    kernels = available_kernels() if forced is None else (kernel_named(forced),)
-    measured = tuple(_test_and_measure(kernel, seconds / len(kernels)) for kernel in kernels)
-    sound = [item for item in measured if item.self_test]
-    for item in measured:
-        if not item.self_test:
-            log.error("kernel_self_test_failed", kernel=item.kernel.name)
-    if not sound:
-        names = ", ".join(kernel.name for kernel in kernels)
-        raise SelfTestError(f"kernel self-test: expected the known answers, got others from {names}: do not mine here")
-    best = max(sound, key=lambda item: item.hash_rate)
-    return Choice(best.kernel, best.hash_rate, _reason(best, sound, forced), measured)
-
-
-def _test_and_measure(kernel: Kernel, seconds: float) -> Measured:
-    passed = self_test(kernel)
-    return Measured(kernel, measure(kernel, seconds) if passed else 0.0, passed)
-
-
-def _reason(best: Measured, sound: list[Measured], forced: str | None) -> str:
-    rate = f"{best.hash_rate / 1e6:.1f} MH/s a thread"
-    if forced is not None:
-        return f"{best.kernel.name} as asked for: {rate}"
-    others = [
-        f"{item.kernel.name} {item.hash_rate / 1e6:.1f}"
-        for item in sorted(sound, key=lambda item: -item.hash_rate)
-        if item is not best
-    ]
-    return f"{best.kernel.name} is fastest: {rate}; {', '.join(others) or 'no other works here'}"
+@cache
+def build_id() -> str:
+    """Sixteen hex digits that differ between builds of the native module."""
+    return sha256(Path(_native.__file__).read_bytes()).hexdigest()[:16]

@@ -1,10 +1,15 @@
 """How many processors this process may use, and which."""
 
 import os
-from pathlib import Path
+import platform
+from pathlib import Path, PurePosixPath
 
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""cgroup v2: quota and period in microseconds, or "max"."""
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+"""cgroup v2: cpu.max of a group has quota and period in microseconds, or "max"."""
+OWN_CGROUP = Path("/proc/self/cgroup")
+CPUINFO = Path("/proc/cpuinfo")
+TOPOLOGY = Path("/sys/devices/system/cpu")
+UNLIMITED = 1 << 16
 
 
 def usable() -> tuple[int, ...]:
@@ -14,16 +19,66 @@ def usable() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
-def default_threads(quota_file: Path = CGROUP_QUOTA) -> int:
+def default_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
     """One thread per usable processor, fewer when a container's quota allows less."""
-    return max(1, min(len(usable()), quota(quota_file)))
+    return max(1, min(len(usable()), quota(root, own)))
 
 
-def quota(quota_file: Path = CGROUP_QUOTA) -> int:
-    """Processors' worth of time that the cgroup grants, rounded up; a large number without a limit."""
+def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
+    """Processors' worth of time that our cgroup and those above it grant, rounded up; 65536 without a limit."""
+    group = _own_cgroup(own)
+    groups = [root / group, *(root / parent for parent in group.parents)]
+    return min(_granted(place / "cpu.max") for place in groups)
+
+
+def by_preference(topology: Path = TOPOLOGY) -> tuple[int, ...]:
+    """The usable processors, those first that mine best: fast cores before slow ones, and each core once before its
+    other hardware threads."""
+    siblings_before: dict[str, int] = {}
+    ranks: list[tuple[int, int, int]] = []
+    for processor in usable():
+        place = topology / f"cpu{processor}"
+        core = _text(place / "topology" / "thread_siblings_list") or str(processor)
+        sibling = siblings_before.get(core, 0)
+        siblings_before[core] = sibling + 1
+        ranks.append((sibling, -_speed(place), processor))
+    return tuple(processor for _, _, processor in sorted(ranks))
+
+
+def model(cpuinfo: Path = CPUINFO) -> str:
+    """What the CPU calls itself; on ARM its implementer and part numbers."""
+    fields: dict[str, set[str]] = {}
+    for line in (_text(cpuinfo)).splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), set()).add(value.strip())
+    wanted = ("model name",) if "model name" in fields else ("CPU implementer", "CPU part")
+    values = [value for name in wanted for value in sorted(fields.get(name, ()))]
+    return " ".join(values) or platform.processor() or platform.machine()
+
+
+def _own_cgroup(own: Path) -> PurePosixPath:
+    for line in (_text(own)).splitlines():
+        if line.startswith("0::/"):
+            return PurePosixPath(line.removeprefix("0::/"))
+    return PurePosixPath()
+
+
+def _granted(file: Path) -> int:
     try:
-        text = quota_file.read_text().split()
-        granted, period = int(text[0]), int(text[1])
-    except (OSError, ValueError, IndexError):
-        return 1 << 16
-    return -(-granted // period) if period > 0 else 1 << 16
+        granted, period = (int(word) for word in (_text(file)).split())
+    except ValueError:
+        return UNLIMITED
+    return -(-granted // period) if period > 0 else UNLIMITED
+
+
+def _speed(place: Path) -> int:
+    """A number that is higher for faster cores of the same machine; 0 when nothing tells."""
+    text = _text(place / "cpu_capacity") or _text(place / "cpufreq" / "cpuinfo_max_freq")
+    return int(text) if text.isdigit() else 0
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import trio
@@ -51,15 +51,22 @@ def test_options_that_do() -> None:
     assert statistics.detail == "scalar, 3 threads"
 
 
-@pytest.mark.parametrize(
-    ("text", "threads"), [("max 100000", 1 << 16), ("150000 100000", 2), ("10000 100000", 1), ("junk", 1 << 16)]
-)
-def test_container_quota(tmp_path: Path, text: str, threads: int) -> None:
-    file = tmp_path / "cpu.max"
-    file.write_text(text)
-    assert processors.quota(file) == threads
-    assert processors.default_threads(file) == min(threads, len(processors.usable()))
-    assert processors.quota(tmp_path / "absent") == 1 << 16
+def test_affinity_may_be_left_to_the_machine() -> None:
+    assert CpuBackend.from_options({"affinity": "auto"}).threads == processors.default_threads()
+
+
+async def test_versions_are_rolled_where_the_work_allows_it() -> None:
+    source = ScriptedWorkSource([replace(unit_of(1, target=(1 << 256) - 1, nonce_count=4), version_mask=0x3F << 13)])
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    found: set[tuple[int, int]] = set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(CpuBackend(threads=1, kernel="scalar").run, source, send)
+        while len(found) < 4 * 64:
+            hit = await receive.receive()
+            found.add((hit.nonce, hit.version))
+        nursery.cancel_scope.cancel()
+    assert {version & ~(0x3F << 13) for _, version in found} == {0x20000000}
+    assert source.version_bits == kernels.kernel_named("scalar").version_bits
 
 
 async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:

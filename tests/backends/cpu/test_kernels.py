@@ -7,12 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.backends.base import BackendOptionError, SelfTestError
+from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.kernels import Kernel, Search, StopWord, available_kernels
+from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search, StopWord, available_kernels
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "stratum.json").read_text())
 KERNELS = available_kernels()
@@ -20,14 +20,34 @@ each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=[kernel.name for ke
 MAX_TARGET = (1 << 256) - 1
 
 
-def value(header: bytes, nonce: int) -> int:
-    whole = header[:76] + nonce.to_bytes(4, "little")
+def value(header: bytes, hit: Hit) -> int:
+    whole = hit.version.to_bytes(4, "little") + header[4:76] + hit.nonce.to_bytes(4, "little")
     return int.from_bytes(sha256(sha256(whole).digest()).digest(), "little")
 
 
-def nonces_by_hashlib(header: bytes, target: int, first: int, count: int) -> list[int]:
-    nonces = [(first + offset) & 0xFFFFFFFF for offset in range(count)]
-    return [nonce for nonce in nonces if value(header, nonce) <= target]
+def version_of(header: bytes) -> int:
+    return int.from_bytes(header[:4], "little")
+
+
+def versions(header: bytes, mask: int) -> list[int]:
+    """Every combination of the mask's bits, counted up."""
+    combinations = [version_of(header) & ~mask]
+    for bit in (1 << position for position in range(32) if mask >> position & 1):
+        combinations += [version | bit for version in combinations]
+    return combinations
+
+
+def all_hits(search: Search, points: int) -> list[Hit]:
+    """Through as many runs as the buffer of hits needs."""
+    found, position = list[Hit](), 0
+    while position < points:
+        result = search.run(position, points - position)
+        assert len(result.hits) <= search.capacity
+        assert result.done > 0
+        found += result.hits
+        position += result.done
+    assert position == points
+    return found
 
 
 @each_kernel
@@ -35,34 +55,66 @@ def test_self_test_passes(kernel: Kernel) -> None:
     assert kernels.self_test(kernel)
 
 
+targets = st.integers(0, 255).flatmap(lambda bits: st.integers(0, MAX_TARGET >> bits)) | st.integers(0, MAX_TARGET)
+headers = st.binary(min_size=80, max_size=80)
+
+
 @each_kernel
-@given(
-    st.binary(min_size=80, max_size=80),
-    st.integers(0, 0xFFFFFFFF),
-    st.integers(0, 200),
-    st.integers(0, 255).flatmap(lambda bits: st.integers(0, MAX_TARGET >> bits)) | st.integers(0, MAX_TARGET),
-    st.integers(1, 20),
-)
+@given(headers, st.integers(0, 0xFFFFFFFF), st.integers(1, 200), targets, st.integers(1, 20))
 def test_finds_exactly_what_hashlib_finds(
     kernel: Kernel, header: bytes, first: int, count: int, target: int, capacity: int
 ) -> None:
-    search, found, position = Search(kernel, capacity=capacity), list[int](), 0
-    while position < count:
-        result = search.run(header, target, first + position, count - position)
-        assert len(result.nonces) <= capacity
-        assert result.done > 0
-        found += result.nonces
-        position += result.done
-    assert position == count
-    assert found == nonces_by_hashlib(header, target, first, count)
+    search = Search(kernel, capacity=capacity)
+    points = search.load(header, target, first_nonce=first, nonce_count=count)
+    tried = [Hit((first + offset) & 0xFFFFFFFF, version_of(header)) for offset in range(count)]
+    assert points == count
+    assert all_hits(search, points) == [hit for hit in tried if value(header, hit) <= target]
 
 
 @each_kernel
-@given(st.binary(min_size=80, max_size=80), st.integers(0, 0xFFFFFFFF))
+@given(
+    headers,
+    st.integers(0, 0xFFFFFFFF),
+    st.integers(1, 40),
+    targets,
+    st.integers(1, 20),
+    st.sets(st.integers(0, 31), max_size=6).map(lambda bits: sum(1 << bit for bit in bits)),
+)
+@settings(max_examples=40)
+def test_rolls_exactly_the_versions_of_the_mask(
+    kernel: Kernel, header: bytes, first: int, count: int, target: int, capacity: int, mask: int
+) -> None:
+    search = Search(kernel, capacity=capacity)
+    points = search.load(header, target, first_nonce=first, nonce_count=count, version_mask=mask)
+    nonces = [(first + offset) & 0xFFFFFFFF for offset in range(count)]
+    tried = [Hit(nonce, version) for version in versions(header, mask) for nonce in nonces]
+    found = all_hits(search, points)
+    assert points == len(tried)
+    assert len(found) == len(set(found))
+    assert set(found) == {hit for hit in tried if value(header, hit) <= target}
+
+
+@each_kernel
+@given(headers, st.integers(0, 1 << 7), st.integers(0, 1 << 7))
+@settings(max_examples=20)
+def test_any_stretch_of_the_points_is_searched_once(kernel: Kernel, header: bytes, first: int, second: int) -> None:
+    search = Search(kernel, capacity=1 << 11)
+    points = search.load(header, MAX_TARGET, nonce_count=8, version_mask=0x3F << 13)
+    begin, end = sorted((first, second))
+    whole = search.run(0, points).hits
+    assert len(set(whole)) == points
+    assert search.run(begin, end - begin).hits == whole[begin:end]
+
+
+@each_kernel
+@given(headers, st.integers(0, 0xFFFFFFFF))
 def test_boundary_of_the_target_is_inclusive(kernel: Kernel, header: bytes, nonce: int) -> None:
-    exact = value(header, nonce)
-    assert Search(kernel).run(header, exact, nonce, 1).nonces == [nonce]
-    assert Search(kernel).run(header, max(exact - 1, 0), nonce, 1).nonces == []
+    hit = Hit(nonce, version_of(header))
+    exact, search = value(header, hit), Search(kernel)
+    search.load(header, exact, first_nonce=nonce, nonce_count=1)
+    assert search.run(0, 1).hits == (hit,)
+    search.load(header, max(exact - 1, 0), first_nonce=nonce, nonce_count=1)
+    assert search.run(0, 1).hits == ()
 
 
 @each_kernel
@@ -71,57 +123,47 @@ def test_finds_captured_nonces(kernel: Kernel, vector: dict[str, dict[str, str]]
     header = bytes.fromhex(vector["expect"]["header"])
     nonce = int.from_bytes(header[76:], "little")
     target = int(vector["expect"]["hash"], 16)
-    result = Search(kernel).run(header, target, nonce - 1000, 2001)
-    assert result.nonces == [nonce]
+    search = Search(kernel)
+    search.load(header, target, first_nonce=nonce - 1000, nonce_count=2001)
+    assert [hit.nonce for hit in search.run(0, 2001).hits] == [nonce]
+    points = search.load(header, target, first_nonce=nonce - 100, nonce_count=201, version_mask=0x7F << 13)
+    assert [(hit.nonce, hit.version) for hit in search.run(0, points).hits] == [(nonce, version_of(header))]
 
 
 @each_kernel
-def test_a_changed_stop_word_ends_a_search_without_end(kernel: Kernel) -> None:
+@pytest.mark.parametrize("mask", [0, 0xFFFFE000], ids=["plain", "rolling"])
+def test_a_changed_stop_word_ends_a_search_without_end(kernel: Kernel, mask: int) -> None:
     stop_word = StopWord()
     search = Search(kernel, stop_word)
+    points = search.load(bytes(80), 0, version_mask=mask)
     results = []
-    thread = threading.Thread(target=lambda: results.append(search.run(bytes(80), 0, 0, 1 << 60)))
+    thread = threading.Thread(target=lambda: results.append(search.run(0, points)))
     thread.start()
     while search._progress.started_ns == 0:
         time.sleep(0)  # yields: the search releases the GIL
     stop_word.bump()
     thread.join(60)
     assert not thread.is_alive()
-    assert 0 <= results[0].done < 1 << 60
-    assert search.run(bytes(80), MAX_TARGET, 0, 10).done == 0, "an old expectation ends at once"
-    assert search.run(bytes(80), MAX_TARGET, 0, 10, expected=stop_word.value).done == 10
+    assert 0 <= results[0].done < points
+    search.load(bytes(80), MAX_TARGET, nonce_count=10)
+    assert search.run(0, 10).done == 0, "an old expectation ends at once"
+    assert search.run(0, 10, expected=stop_word.value).done == 10
 
 
 @each_kernel
 def test_rare_hits_return_at_once(kernel: Kernel) -> None:
-    result = Search(kernel).run(bytes(80), MAX_TARGET, 5, 1000, at_most=1)
-    assert (result.nonces, result.done) == ([5], 1)
+    search = Search(kernel)
+    search.load(bytes(80), MAX_TARGET, first_nonce=5, nonce_count=1000)
+    result = search.run(0, 1000, at_most=1)
+    assert (result.hits, result.done) == ((Hit(5, 0),), 1)
 
 
-def test_choice_takes_the_fastest_and_says_why() -> None:
-    choice = kernels.choose()
-    assert choice.hash_rate == max(item.hash_rate for item in choice.measured)
-    assert choice.kernel.name in choice.reason
-    assert all(item.self_test for item in choice.measured)
+@pytest.mark.parametrize("count", [0, -1, (1 << 32) + 1])
+def test_more_nonces_than_there_are(count: int) -> None:
+    with pytest.raises(ValueError, match=f"nonce_count: expected 1 to 4294967296, got {count}"):
+        Search(KERNELS[0]).load(bytes(80), 0, nonce_count=count)
 
 
-def test_forced_choice() -> None:
-    choice = kernels.choose("scalar")
-    assert choice.kernel.name == "scalar"
-    assert "as asked for" in choice.reason
+def test_a_name_that_does_not_exist() -> None:
     with pytest.raises(BackendOptionError, match="did you mean 'scalar'"):
-        kernels.choose("scaler")
-
-
-def test_broken_kernels_are_left_out_and_none_left_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "self_test", lambda kernel: kernel.name == "scalar")
-    assert kernels.choose().kernel.name == "scalar"
-    monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
-    with pytest.raises(SelfTestError, match="do not mine here"):
-        kernels.choose()
-    with pytest.raises(SelfTestError):
-        kernels.choose("scalar")
-
-
-def test_measuring_takes_about_as_long_as_asked() -> None:
-    assert kernels.measure(KERNELS[0], 0.01) > 1000
+        kernels.kernel_named("scaler")

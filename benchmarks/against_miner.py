@@ -1,0 +1,82 @@
+"""Our kernels against another miner's binary: one thread each, on the same processor, in turn, and the ratios.
+
+    python benchmarks/against_miner.py /path/to/minerd [--kernel avx2] [--pairs 5] [--seconds 8] [--processor 0]
+
+The binary is pooler's cpuminer (minerd) or JayDDee's cpuminer-opt, built from source beside ours; it is run as
+``BINARY -a sha256d --benchmark -t 1`` and what it says of its own speed is believed: the median of the totals it
+prints after the first. Each pair takes them one after the other within the same half minute: theirs, ours with nonces
+in the lanes, ours rolling versions.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.backends.cpu.choice import choose, measure
+from stratum_miner.backends.cpu.kernels import kernel_named
+
+RATE = re.compile(r"(?:Total|Benchmark): ([\d.]+) ?([kMG])?(?:hash|H)/s", re.IGNORECASE)
+FACTORS = {"": 1e-6, "K": 1e-3, "M": 1.0, "G": 1e3}
+
+
+def rate_of(binary: Path, processor: int, seconds: float) -> float:
+    """MH/s that the other miner prints of itself."""
+    os.sched_setaffinity(0, {processor})  # and the child inherits it
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [str(binary), "-a", "sha256d", "--benchmark", "-t", "1"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    rates = [float(match[1]) * FACTORS[(match[2] or "").upper()] for match in RATE.finditer(text)]
+    if len(rates) < 2:
+        raise SystemExit(f"{binary}: expected lines such as 'Total: 12.3 MH/s', got: {text[-400:].strip()!r}")
+    return median(rates[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("--kernel", help="ours; default the chosen one")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--processor", type=int, default=min(os.sched_getaffinity(0)))
+    arguments = parser.parse_args()
+    if not os.access(arguments.binary, os.X_OK):
+        parser.error(f"expected an executable miner, got {arguments.binary}")
+    try:
+        kernel = kernel_named(arguments.kernel) if arguments.kernel else choose().rolling.kernel
+    except BackendOptionError as error:
+        parser.error(str(error))
+    plain, rolling = [], []
+    print(f"{'theirs':>8} {'plain':>8} {'rolling':>8}  MH/s of {kernel.name}   {'plain':>6} {'rolling':>7}  ratios")
+    for _ in range(arguments.pairs):
+        theirs = rate_of(arguments.binary.resolve(), arguments.processor, arguments.seconds)
+        ours = [measure(kernel, arguments.seconds / 2, rolling=way) / 1e6 for way in (False, True)]
+        plain.append(ours[0] / theirs)
+        rolling.append(ours[1] / theirs)
+        gap = " " * (len(kernel.name) + 11)
+        print(f"{theirs:8.2f} {ours[0]:8.2f} {ours[1]:8.2f}{gap} {plain[-1]:6.2f} {rolling[-1]:7.2f}", flush=True)
+    print(f"median of {arguments.pairs} ratios: plain {median(plain):.2f}, rolling {median(rolling):.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Which kernel to use: the fastest measured, after its self-test, remembered for the next start.
+
+Two answers, since a kernel that is fastest with nonces in its lanes need not be fastest with versions in them. What
+was measured is kept in the user's cache directory under the model of the CPU, the kernels it can run and the build of
+them; a file that cannot be read, written or understood is as good as none.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+from platformdirs import user_cache_path
+
+from stratum_miner.backends.base import SelfTestError
+from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu.kernels import Kernel
+
+log = structlog.get_logger(__name__)
+
+CHOICE_SECONDS = 0.06
+"""How long all kernels together are measured at the first start: enough to tell a factor of 1.1 on a quiet machine."""
+FIRST_SLICE = 1 << 12
+"""Points of the first measurement; doubled until it takes long enough."""
+ROLLED_BITS = 0x1FFFE000
+"""BIP320's mask, for measuring."""
+CACHE_LIMIT = 1 << 16
+"""Bytes of a cache file that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a kernel did on one thread, in H/s; 0 after a failed self-test."""
+
+    kernel: Kernel
+    hash_rate: float
+    """With nonces in the lanes."""
+    rolling_hash_rate: float
+    """With versions in the lanes, for a pool that grants enough bits of them."""
+    self_test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The kernels to use, and why, in words worth logging."""
+
+    plain: Measured
+    rolling: Measured
+    reason: str
+    measured: tuple[Measured, ...]
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel for work without version rolling, which any work can be."""
+        return self.plain.kernel
+
+    @property
+    def hash_rate(self) -> float:
+        """H/s of ``kernel``."""
+        return self.plain.hash_rate
+
+    @property
+    def names(self) -> str:
+        """One name, or two when they differ."""
+        names = dict.fromkeys((self.rolling.kernel.name, self.plain.kernel.name))
+        return " and ".join(names)
+
+
+class _Rate(msgspec.Struct, frozen=True):
+    plain: float
+    rolling: float
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    measured_at: str
+    """A date, for people."""
+    rates: dict[str, _Rate]
+
+
+def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
+    """Hashes per second on this thread, over about ``seconds``."""
+    search = kernels.Search(kernel)
+    points = search.load(bytes(80), 0, version_mask=ROLLED_BITS if rolling else 0)
+    count, done, started = FIRST_SLICE, 0, time.perf_counter()
+    while True:
+        done += search.run(done % points, min(count, points - done % points)).done
+        elapsed = time.perf_counter() - started
+        if elapsed >= seconds * 0.7:
+            return done / elapsed
+        count = max(count, int(done / elapsed * min(seconds - elapsed, 1)))
+
+
+def examine(kernel: Kernel, seconds: float) -> Measured:
+    """Self-test a kernel and measure it both ways, ``seconds`` each; a broken one is not measured."""
+    if not kernels.self_test(kernel):
+        return Measured(kernel, 0.0, 0.0, False)
+    return Measured(kernel, measure(kernel, seconds), measure(kernel, seconds, rolling=True), True)
+
+
+def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache: Path | None = None) -> Choice:
+    """Pick the fastest kernels that pass their self-test, or the forced one.
+
+    What an earlier call measured on such a CPU is taken from ``cache`` (default: the user's cache directory).
+    BackendOptionError for an unknown name; SelfTestError when the forced kernel, or every kernel, is broken.
+    """
+    if forced is not None:
+        kernel = kernels.kernel_named(forced)
+        return _pick((_sound(examine(kernel, seconds / 2)),), "as asked for")
+    available = kernels.available_kernels()
+    path = cache_file() if cache is None else cache
+    remembered = recall(available, path)
+    if remembered is not None:
+        choice = _pick(remembered[0], f"measured on {remembered[1]}")
+        if all(kernels.self_test(item.kernel) for item in {choice.plain, choice.rolling}):
+            return choice
+    measured = tuple(examine(kernel, seconds / len(available) / 2) for kernel in available)
+    return conclude(measured, path)
+
+
+def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
+    """Choose among measured kernels and remember the figures. SelfTestError when every kernel is broken."""
+    sound = [item for item in measured if item.self_test]
+    for item in measured:
+        if not item.self_test:
+            log.error("kernel_self_test_failed", kernel=item.kernel.name)
+    if not sound:
+        raise _broken([item.kernel for item in measured])
+    if [item.kernel for item in sound] == list(kernels.available_kernels()):
+        _remember(sound, cache_file() if cache is None else cache)
+    return _pick(tuple(measured), "measured now")
+
+
+def cache_file() -> Path:
+    """Where figures are remembered."""
+    return user_cache_path("stratum-miner") / "kernels.json"
+
+
+def recall(available: Sequence[Kernel], path: Path) -> tuple[tuple[Measured, ...], str] | None:
+    """Figures of all these kernels and their date, if such a CPU was measured before."""
+    try:
+        with path.open("rb") as file:
+            entry = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry]).get(_key(available))
+    except (OSError, msgspec.DecodeError):
+        return None
+    if entry is None or set(entry.rates) != {kernel.name for kernel in available}:
+        return None
+    if not all(rate.plain > 0 and rate.rolling > 0 for rate in entry.rates.values()):
+        return None
+    rates = [(kernel, entry.rates[kernel.name]) for kernel in available]
+    return tuple(Measured(kernel, rate.plain, rate.rolling, True) for kernel, rate in rates), entry.measured_at[:10]
+
+
+def _remember(measured: Sequence[Measured], path: Path) -> None:
+    entry = _Entry(
+        time.strftime("%Y-%m-%d"),
+        {item.kernel.name: _Rate(item.hash_rate, item.rolling_hash_rate) for item in measured},
+    )
+    try:
+        try:
+            with path.open("rb") as file:
+                entries = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry])
+        except (FileNotFoundError, msgspec.DecodeError):
+            entries = {}
+        entries[_key([item.kernel for item in measured])] = entry
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as fresh:
+            fresh.write(msgspec.json.format(msgspec.json.encode(entries)))
+        os.replace(fresh.name, path)
+    except OSError as error:
+        log.debug("kernel_figures_not_remembered", reason=error.strerror)
+
+
+def _key(available: Sequence[Kernel]) -> str:
+    return f"{processors.model()}; {' '.join(kernel.name for kernel in available)}; {kernels.build_id()}"
+
+
+def _sound(measured: Measured) -> Measured:
+    if not measured.self_test:
+        raise _broken([measured.kernel])
+    return measured
+
+
+def _broken(broken: Sequence[Kernel]) -> SelfTestError:
+    names = ", ".join(kernel.name for kernel in broken)
+    return SelfTestError(f"kernel self-test: expected the known answers, got others from {names}: do not mine here")
+
+
+def _pick(measured: tuple[Measured, ...], why: str) -> Choice:
+    plain = max(measured, key=lambda item: item.hash_rate)
+    rolling = max(measured, key=lambda item: item.rolling_hash_rate)
+    rates = ", ".join(
+        f"{item.kernel.name} {item.rolling_hash_rate / 1e6:.1f}/{item.hash_rate / 1e6:.1f}"
+        for item in sorted(measured, key=lambda item: -item.rolling_hash_rate)
+        if item.self_test
+    )
+    both = plain if plain is rolling else None
+    lead = both.kernel.name if both else f"{rolling.kernel.name} to roll versions, {plain.kernel.name} without"
+    return Choice(plain, rolling, f"{lead}, {why}; MH/s a thread with and without version rolling: {rates}", measured)

@@ -1,0 +1,66 @@
+"""Two kernels over the same points: what one finds and the other does not. For people who distrust a machine.
+
+The other kernel always searches nonces, one version after the other, so that a mistake in rolling versions shows.
+"""
+
+from dataclasses import dataclass
+
+from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search
+
+POINTS = 1 << 24
+HEADER = bytes(range(80))
+TARGET = (1 << 244) - 1
+"""One hash in 4096 is a hit, each found by the first comparison and by the full one."""
+ROLLED_FROM = 13
+"""The lowest bit rolled, as in BIP320's mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Points that only one of two kernels calls hits."""
+
+    kernel: Kernel
+    other: Kernel
+    rolling: bool
+    missed: frozenset[Hit]
+    wrong: frozenset[Hit]
+
+    def __str__(self) -> str:
+        how = "rolling versions" if self.rolling else "nonces in lanes"
+        example = min(self.missed | self.wrong)
+        return (
+            f"{self.kernel.name} ({how}) against {self.other.name}: {len(self.missed)} hits missed, "
+            f"{len(self.wrong)} wrong, such as nonce {example.nonce:#010x} in version {example.version:#010x}"
+        )
+
+
+def cross_check(kernel: Kernel, other: Kernel, *, rolling: bool, points: int = POINTS) -> Difference | None:
+    """Search the same ``points`` points with both; None when they agree."""
+    mask = (kernel.versions - 1) << ROLLED_FROM if rolling else 0
+    nonces = points >> mask.bit_count()
+    got = _hits(kernel, HEADER, nonces, mask)
+    expected = frozenset[Hit]().union(*(_hits(other, header, nonces, 0) for header in _headers(mask)))
+    if got == expected:
+        return None
+    return Difference(kernel, other, rolling, frozenset(expected - got), frozenset(got - expected))
+
+
+def _hits(kernel: Kernel, header: bytes, nonces: int, mask: int) -> frozenset[Hit]:
+    search, position, found = Search(kernel), 0, set[Hit]()
+    points = search.load(header, TARGET, nonce_count=nonces, version_mask=mask)
+    while position < points:
+        result = search.run(position, points - position)
+        found.update(result.hits)
+        position += result.done
+    return frozenset(found)
+
+
+def _headers(mask: int) -> list[bytes]:
+    """One header for each combination of the mask's bits."""
+    base = int.from_bytes(HEADER[:4], "little") & ~mask
+    count = 1 << mask.bit_count()
+    return (
+        [(base | index << ROLLED_FROM).to_bytes(4, "little") + HEADER[4:] for index in range(count)]
+        if mask
+        else [HEADER]
+    )
