@@ -57,9 +57,7 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
         return streams[-1]
 
     backend = CpuBackend(threads=threads, on_search=lambda generation, started: entered.append((generation, started)))
-    settings = PoolSettings(
-        url=PoolUrl("127.0.0.1", port), worker_name="bench", version_mask=0, extranonce_subscribe=False
-    )
+    settings = PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench", extranonce_subscribe=False)
     miner = Miner(settings, [backend], connect=connect)
     arrivals: list[int] = []
 

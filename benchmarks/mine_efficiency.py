@@ -27,7 +27,9 @@ JOB_INTERVAL_S = 5.0
 
 def bare(kernel: kernels.Kernel, threads: int, seconds: float) -> float:
     rates: list[float] = []
-    workers = [threading.Thread(target=lambda: rates.append(measure(kernel, seconds))) for _ in range(threads)]
+    workers = [
+        threading.Thread(target=lambda: rates.append(measure(kernel, seconds, rolling=True))) for _ in range(threads)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -42,7 +44,6 @@ def mined(threads: int, seconds: float, kernel: str) -> float:
     settings = PoolSettings(
         url=PoolUrl("127.0.0.1", listener.getsockname()[1]),
         worker_name="bench",
-        version_mask=0,
         extranonce_subscribe=False,
     )
     backend = CpuBackend(threads=threads, kernel=kernel)
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=processors.default_threads())
     arguments = parser.parse_args()
     logs.configure(level="warning")
-    kernel = choose().kernel
+    kernel = choose().rolling.kernel
     ratios = []
     for _ in range(arguments.pairs):
         alone = bare(kernel, arguments.threads, arguments.seconds)

@@ -1,4 +1,4 @@
-"""A pool of three replies and a stream of jobs, for benchmarks that need nothing else of a pool."""
+"""A pool of three replies and a stream of jobs, for benchmarks that need nothing else of a pool. Versions may roll."""
 
 import contextlib
 import json
@@ -18,7 +18,8 @@ def serve(listener: socket.socket, jobs: int, interval: float) -> None:
     with connection, connection.makefile("rwb") as file:
         for line in file:
             request = json.loads(line)
-            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": {}}
+            granted = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
+            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": granted}
             result = results.get(request["method"], True)
             file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
             file.flush()

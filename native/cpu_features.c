@@ -36,6 +36,20 @@ static uint32_t detect(void)
         features |= CPU_AVX512;
     return features;
 }
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+static uint32_t detect(void)
+{
+    const unsigned long asimd = 1 << 1, sha2 = 1 << 6; /* HWCAP_ASIMD, HWCAP_SHA2 of <asm/hwcap.h> */
+    const unsigned long capabilities = getauxval(AT_HWCAP);
+    return (capabilities & asimd ? CPU_NEON : 0) | (capabilities & sha2 ? CPU_ARMV8_SHA2 : 0);
+}
+#elif defined(__aarch64__) && defined(__APPLE__)
+static uint32_t detect(void)
+{
+    return CPU_NEON | CPU_ARMV8_SHA2; /* every 64-bit CPU of theirs */
+}
 #else
 static uint32_t detect(void)
 {
@@ -48,7 +62,8 @@ static uint32_t disabled(void)
     static const struct {
         const char *name;
         uint32_t bit;
-    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}, {"shani", CPU_SHANI}};
+    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}, {"shani", CPU_SHANI},
+                 {"neon", CPU_NEON}, {"armv8_sha2", CPU_ARMV8_SHA2}};
     const char *list = getenv("STRATUM_MINER_CPU_DISABLE");
     uint32_t bits = 0;
     while (list && *list) {

@@ -15,6 +15,9 @@ static const sha256d_kernel *const kernels[] = {
     &sha256d_kernel_shani,
     &sha256d_kernel_avx2,
     &sha256d_kernel_avx512,
+#elif defined(__aarch64__)
+    &sha256d_kernel_neon,
+    &sha256d_kernel_armv8_sha2,
 #endif
 };
 

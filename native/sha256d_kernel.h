@@ -43,6 +43,9 @@ extern const sha256d_kernel sha256d_kernel_sse2;
 extern const sha256d_kernel sha256d_kernel_avx2;
 extern const sha256d_kernel sha256d_kernel_avx512;
 extern const sha256d_kernel sha256d_kernel_shani;
+#elif defined(__aarch64__)
+extern const sha256d_kernel sha256d_kernel_neon;
+extern const sha256d_kernel sha256d_kernel_armv8_sha2;
 #endif
 
 #endif

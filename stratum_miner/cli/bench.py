@@ -156,7 +156,7 @@ def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
         differences = []
         for rolling in (False, True):
             with console.status(f"{kernel.name}: 2^{POINTS.bit_length() - 1} points against {other.name}"):
-                difference = cross_check(kernel, other, rolling=rolling)
+                difference = cross_check(kernel, other, rolling=rolling, points=POINTS)
             if difference is not None:
                 differences.append(str(difference))
         rows.append({"name": kernel.name, "against": other.name, "self_test": passed, "differences": differences})

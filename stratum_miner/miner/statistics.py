@@ -46,6 +46,8 @@ class MinerSnapshot:
     best_share: float
     hardware_errors: int
     below_target: int
+    withheld: int
+    """Shares not submitted because the same nonce was, in another version."""
     accepted_difficulty: float
     height: int | None
     client: ClientSnapshot
@@ -60,6 +62,7 @@ class Statistics:
         self.found = 0
         self.hardware_errors = 0
         self.below_target = 0
+        self.withheld = 0
         self.best_share = 0.0
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0

@@ -70,9 +70,10 @@ class Share:
         return self.hash_value <= self.job.network_target
 
     @property
-    def identity(self) -> tuple[int, bytes]:
-        """Equal exactly for the same point found twice inside the same session."""
-        return self.job.session, self.digest
+    def place(self) -> tuple[int, bytes]:
+        """Session and header but for its version: equal for the same point found twice, and for the same nonce found
+        in two versions."""
+        return self.job.session, self.header[4:]
 
 
 Verdict = Share | BelowTarget | NotAHit

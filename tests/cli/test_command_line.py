@@ -88,8 +88,13 @@ def test_bench_measures_every_kernel(capsys: pytest.CaptureFixture[str]) -> None
     names = [kernel["name"] for kernel in result["kernels"]]
     assert result["chosen"] in names
     assert "scalar" in names
-    assert all(kernel["self_test"] and kernel["hash_rate"] > 0 for kernel in result["kernels"])
-    assert {kernel["lanes"] for kernel in result["kernels"]} <= {1, 4, 8, 16}
+    for kernel in result["kernels"]:
+        assert kernel["self_test"]
+        assert kernel["hash_rate"] > 0
+        assert kernel["rolling_hash_rate"] > 0
+        assert kernel["lanes"] in (1, 2, 4, 8, 16)
+    assert result["threads"][-1]["threads"] == result["mining"]["threads"]
+    assert result["mining"]["hash_rate"] > 0
 
 
 def test_bench_of_one_kernel_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +103,20 @@ def test_bench_of_one_kernel_as_a_table(capsys: pytest.CaptureFixture[str]) -> N
     assert "scalar" in out
     assert "passed" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_bench_checks_kernels_against_each_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratum_miner.cli.bench.POINTS", 1 << 14)
+    code, out, _ = run(capsys, "bench", "--check")
+    assert code == 0
+    assert "scalar: self-test passed; agrees with" in out
+    monkeypatch.setattr("stratum_miner.backends.cpu.cross_check._headers", lambda mask: [bytes(80)])
+    code, out, _ = run(capsys, "bench", "--check", "--kernel", "scalar", "--json")
+    assert code == 5
+    [row] = json.loads(out)["kernels"]
+    assert "hits missed" in row["differences"][0]
 
 
 def test_demo_reports_what_the_node_says(capsys: pytest.CaptureFixture[str]) -> None:

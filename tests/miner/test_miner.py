@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,6 +150,33 @@ async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
         assert [event.device for event in it.events if isinstance(event, HardwareError)] == ["s0", "s0"]
         assert it.miner.snapshot().hardware_errors == 2
         assert it.miner.snapshot().found == 1
+
+
+async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    """Pools of NOMP's line leave the version out of their duplicate check; a block goes out all the same."""
+
+    def share_of(unit: WorkUnit, nonce: int) -> Share | None:
+        verdict = verify(NonceFound(unit, nonce, unit.version))
+        return verdict if isinstance(verdict, Share) and verdict.meets_share_target else None
+
+    async with bench(difficulty=1e-10) as it:  # easier than a block
+        first = it.backend.unit()
+        version = first.version ^ 0x2000
+        second = replace(first, version=version, header=version.to_bytes(4, "little") + first.header[4:])
+        wins: dict[bool, int] = {}
+        for nonce in range(1000):
+            twin = share_of(second, nonce)
+            if share_of(first, nonce) and twin:
+                wins.setdefault(twin.is_block, nonce)
+        for nonce in wins.values():
+            await it.backend.report(first, nonce)
+            await it.backend.report(second, nonce)
+        await it.settled()
+        assert it.miner.snapshot().withheld == 1
+        assert it.miner.snapshot().found == 3
+        assert it.miner.snapshot().hardware_errors == 0
 
 
 async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactory, autojump_clock: MockClock) -> None:

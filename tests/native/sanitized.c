@@ -71,7 +71,7 @@ int main(void)
             continue;
         if (!sha256d_self_test(kernel))
             fail(kernel, "self-test");
-        for (int top = 0; top < 256; top += 51) {
+        for (int top = 0; top < 256; top += 85) {
             memset(work.target, 0x80, sizeof work.target);
             work.target[31] = (uint8_t)top;
             compare_with_scalar(kernel, &work);

@@ -31,7 +31,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None:
         pytest.skip("no C compiler")
     target = tmp_path_factory.mktemp("native") / "sanitized"
-    compile_program(compiler, target, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    compile_program(compiler, target, "-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
     return target
 
 
@@ -43,6 +43,20 @@ def test_sanitizers_find_nothing_with_any_features_off(sanitized: Path, disabled
     ran = done.stdout.split()
     assert ran[0] == "scalar"
     assert not set(ran) & set(disabled)
+
+
+@pytest.mark.parametrize("disabled", ["", "armv8_sha2", "neon,armv8_sha2"])
+def test_arm_kernels_compute_the_same_under_emulation(tmp_path: Path, disabled: str) -> None:
+    compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
+    if compiler is None or emulator is None:
+        pytest.skip("no cross compiler for ARM (gcc-aarch64-linux-gnu) or no emulator (qemu-user)")
+    compile_program(compiler, tmp_path / "arm", "-O2", "-static")
+    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": disabled}
+    done = subprocess.run(
+        [emulator, str(tmp_path / "arm")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [name for name in ("scalar", "neon", "armv8_sha2") if name not in disabled.split(",")]
 
 
 def test_clang_compiles_it_without_warnings(tmp_path: Path) -> None:
