@@ -114,7 +114,7 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
     path = cache_file() if cache is None else cache
     remembered = recall(available, path)
     if remembered is not None:
-        choice = _pick(remembered[0], f"measured on {remembered[1]}")
+        choice = _pick(remembered[0], f"was fastest on {remembered[1]}")
         if all(kernels.self_test(item.kernel) for item in {choice.plain, choice.rolling}):
             return choice
     measured = tuple(examine(kernel, seconds / len(available) / 2) for kernel in available)
@@ -131,7 +131,7 @@ def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
         raise _broken([item.kernel for item in measured])
     if [item.kernel for item in sound] == list(kernels.available_kernels()):
         _remember(sound, cache_file() if cache is None else cache)
-    return _pick(tuple(measured), "measured now")
+    return _pick(tuple(measured), "is fastest")
 
 
 def cache_file() -> Path:
@@ -192,11 +192,8 @@ def _broken(broken: Sequence[Kernel]) -> SelfTestError:
 def _pick(measured: tuple[Measured, ...], why: str) -> Choice:
     plain = max(measured, key=lambda item: item.hash_rate)
     rolling = max(measured, key=lambda item: item.rolling_hash_rate)
-    rates = ", ".join(
-        f"{item.kernel.name} {item.rolling_hash_rate / 1e6:.1f}/{item.hash_rate / 1e6:.1f}"
-        for item in sorted(measured, key=lambda item: -item.rolling_hash_rate)
-        if item.self_test
-    )
-    both = plain if plain is rolling else None
-    lead = both.kernel.name if both else f"{rolling.kernel.name} to roll versions, {plain.kernel.name} without"
-    return Choice(plain, rolling, f"{lead}, {why}; MH/s a thread with and without version rolling: {rates}", measured)
+    rates = f"{rolling.rolling_hash_rate / 1e6:.1f} MH/s a thread, {plain.hash_rate / 1e6:.1f} without version rolling"
+    names = rolling.kernel.name if plain is rolling else f"{rolling.kernel.name}, without rolling {plain.kernel.name}"
+    others = sorted((item for item in measured if item is not rolling), key=lambda item: -item.rolling_hash_rate)
+    following = f"; next {others[0].kernel.name} {others[0].rolling_hash_rate / 1e6:.1f}" if others else ""
+    return Choice(plain, rolling, f"{names} {why}: {rates}{following}", measured)
