@@ -96,7 +96,11 @@ def _scaling(chosen: Measured, most: int, seconds: float) -> list[tuple[int, flo
 
 def _together(kernel: kernels.Kernel, count: int, seconds: float) -> float:
     rates: list[float] = []
-    threads = [Thread(target=lambda: rates.append(measure(kernel, seconds, rolling=True))) for _ in range(count)]
+
+    def work() -> None:
+        rates.append(measure(kernel, seconds, rolling=True))
+
+    threads = [Thread(target=work, daemon=True) for _ in range(count)]  # Ctrl-C need not wait for them
     for thread in threads:
         thread.start()
     for thread in threads:
