@@ -1,6 +1,8 @@
 """``stratum-miner bench``: what each kernel of this machine does, which one mining chooses, and what it gets of it."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any
 
@@ -21,6 +23,9 @@ from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 
+WORTH_REMEMBERING = 0.1
+"""Seconds a kernel is measured at least for mining to rely on it later."""
+NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
 """How often new work interrupts the mining that is measured."""
 
@@ -50,7 +55,7 @@ def bench(
     if check:
         return _check(wanted, json)
     measured = tuple(_examine(item, seconds) for item in wanted)
-    choice = conclude(measured)
+    choice = conclude(measured, None if seconds >= WORTH_REMEMBERING else NOWHERE)
     scaling = _scaling(choice.rolling, backend.threads, seconds)
     with console.status(f"mining on {backend.threads} threads"):
         mined = trio.run(_mine, backend, seconds)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -22,12 +23,16 @@ from stratum_miner.backends.cpu.kernels import Kernel
 
 log = structlog.get_logger(__name__)
 
-CHOICE_SECONDS = 0.06
-"""How long all kernels together are measured at the first start: enough to tell a factor of 1.1 on a quiet machine."""
+CHOICE_SECONDS = 0.15
+"""How long all kernels together are measured at the first start: enough to tell a factor of 1.1."""
+ROUNDS = 5
+"""Measurements of each, taken in turn, of which the best counts: being interrupted only ever makes one slower."""
 FIRST_SLICE = 1 << 12
 """Points of the first measurement; doubled until it takes long enough."""
 ROLLED_BITS = 0x1FFFE000
 """BIP320's mask, for measuring."""
+MAX_AGE = timedelta(days=30)
+"""Figures older than this are measured again: systems and firmware change, and a busy start may have misled."""
 CACHE_LIMIT = 1 << 16
 """Bytes of a cache file that are read."""
 
@@ -76,8 +81,7 @@ class _Rate(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    measured_at: str
-    """A date, for people."""
+    measured_at: date
     rates: dict[str, _Rate]
 
 
@@ -101,6 +105,18 @@ def examine(kernel: Kernel, seconds: float) -> Measured:
     return Measured(kernel, measure(kernel, seconds), measure(kernel, seconds, rolling=True), True)
 
 
+def survey(available: Sequence[Kernel], seconds: float) -> tuple[Measured, ...]:
+    """Self-test all kernels and measure them in turn, ``seconds`` all together; broken ones are not measured."""
+    sound = {kernel for kernel in available if kernels.self_test(kernel)}
+    ways = [(kernel, rolling) for kernel in available if kernel in sound for rolling in (False, True)]
+    best = dict.fromkeys(((kernel, rolling) for kernel in available for rolling in (False, True)), 0.0)
+    for _ in range(ROUNDS):
+        for kernel, rolling in ways:
+            rate = measure(kernel, seconds / len(ways) / ROUNDS, rolling=rolling)
+            best[kernel, rolling] = max(best[kernel, rolling], rate)
+    return tuple(Measured(kernel, best[kernel, False], best[kernel, True], kernel in sound) for kernel in available)
+
+
 def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache: Path | None = None) -> Choice:
     """Pick the fastest kernels that pass their self-test, or the forced one.
 
@@ -109,7 +125,8 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
     """
     if forced is not None:
         kernel = kernels.kernel_named(forced)
-        return _pick((_sound(examine(kernel, seconds / 2)),), "as asked for")
+        [measured] = survey([kernel], seconds / 4)
+        return _pick((_sound(measured),), "as asked for")
     available = kernels.available_kernels()
     path = cache_file() if cache is None else cache
     remembered = recall(available, path)
@@ -117,12 +134,14 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
         choice = _pick(remembered[0], f"was fastest on {remembered[1]}")
         if all(kernels.self_test(item.kernel) for item in {choice.plain, choice.rolling}):
             return choice
-    measured = tuple(examine(kernel, seconds / len(available) / 2) for kernel in available)
-    return conclude(measured, path)
+    return conclude(survey(available, seconds), path)
 
 
 def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
-    """Choose among measured kernels and remember the figures. SelfTestError when every kernel is broken."""
+    """Choose among measured kernels; remember the figures if they are of all kernels and none is broken.
+
+    SelfTestError when every kernel is broken.
+    """
     sound = [item for item in measured if item.self_test]
     for item in measured:
         if not item.self_test:
@@ -139,24 +158,26 @@ def cache_file() -> Path:
     return user_cache_path("stratum-miner") / "kernels.json"
 
 
-def recall(available: Sequence[Kernel], path: Path) -> tuple[tuple[Measured, ...], str] | None:
+def recall(available: Sequence[Kernel], path: Path) -> tuple[tuple[Measured, ...], date] | None:
     """Figures of all these kernels and their date, if such a CPU was measured before."""
     try:
         with path.open("rb") as file:
             entry = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry]).get(_key(available))
     except (OSError, msgspec.DecodeError):
         return None
-    if entry is None or set(entry.rates) != {kernel.name for kernel in available}:
+    if entry is None or not timedelta(0) <= date.today() - entry.measured_at <= MAX_AGE:
+        return None
+    if set(entry.rates) != {kernel.name for kernel in available}:
         return None
     if not all(rate.plain > 0 and rate.rolling > 0 for rate in entry.rates.values()):
         return None
     rates = [(kernel, entry.rates[kernel.name]) for kernel in available]
-    return tuple(Measured(kernel, rate.plain, rate.rolling, True) for kernel, rate in rates), entry.measured_at[:10]
+    return tuple(Measured(kernel, rate.plain, rate.rolling, True) for kernel, rate in rates), entry.measured_at
 
 
 def _remember(measured: Sequence[Measured], path: Path) -> None:
     entry = _Entry(
-        time.strftime("%Y-%m-%d"),
+        date.today(),
         {item.kernel.name: _Rate(item.hash_rate, item.rolling_hash_rate) for item in measured},
     )
     try:

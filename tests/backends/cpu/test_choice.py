@@ -1,6 +1,7 @@
 """Which kernel is used, and that figures are remembered where they hold."""
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_figures_of_another_cpu_do_not_count(tmp_path: Path, monkeypatch: pytest
     assert len(json.loads(file.read_text())) == 2, "the first one's are kept"
 
 
+@pytest.mark.parametrize(("days", "counts"), [(0, True), (30, True), (31, False), (-1, False)])
+def test_old_figures_and_those_of_the_future_do_not_count(tmp_path: Path, days: int, counts: bool) -> None:
+    file = tmp_path / "kernels.json"
+    choose(cache=file, seconds=QUICK)
+    then = date.today() - timedelta(days=days)
+    file.write_text(file.read_text().replace(str(date.today()), str(then)))
+    assert (recall(KERNELS, file) is not None) is counts
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": {"measured_at": 1, "rates": {}}}', "\0" * 100_000])
 def test_a_file_that_makes_no_sense_is_replaced(tmp_path: Path, text: str) -> None:
     file = tmp_path / "kernels.json"
@@ -68,6 +78,20 @@ def test_remembered_figures_do_not_spare_the_self_test(tmp_path: Path, monkeypat
     choose(cache=file, seconds=QUICK)
     monkeypatch.setattr(kernels, "self_test", lambda kernel: kernel.name == "scalar")
     assert choose(cache=file, seconds=QUICK).kernel.name == "scalar"
+
+
+def test_an_interruption_does_not_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kernel's best of several rounds counts, so one slow round of the fastest changes nothing."""
+    rates = {kernel.name: 1e6 + index for index, kernel in enumerate(KERNELS)}
+    calls: list[str] = []
+
+    def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
+        calls.append(kernel.name)
+        return rates[kernel.name] / (100 if calls.count(kernel.name) <= 4 else 1)
+
+    monkeypatch.setattr(choice, "measure", measure)
+    assert choose(cache=tmp_path / "kernels.json").kernel == KERNELS[-1]
+    assert len(calls) == 2 * choice.ROUNDS * len(KERNELS)
 
 
 def test_forced_choice(tmp_path: Path) -> None:
