@@ -124,11 +124,13 @@ class Session:
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._watch)
                 await self._shake_hands()
-        except ExceptionGroup as group:
-            cause = leading_cause(group, WorkerRefused, SessionEnded, LocalProtocolError)
-            if cause is None:
+        except BaseExceptionGroup as group:
+            cancelled, rest = group.split(trio.Cancelled)
+            cause = rest and leading_cause(rest, WorkerRefused, SessionEnded, LocalProtocolError)
+            if rest is not None and cause is None:
                 raise
-            raise cause from None
+            # who is cancelled at the moment the connection ends wants to hear of the first only
+            raise (cancelled or cause or group) from None
         finally:
             self._ended = True
             self._on_answer()
