@@ -1,0 +1,94 @@
+"""Chances: of a block, of a best share, of a pool's luck, and what a count of shares says about a hash rate.
+
+Blocks and shares come as a Poisson process: what has not come yet is never due.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stratum_miner.economics.chain import hashes_per_block
+
+YEAR_DAYS = 365.25
+_HALVINGS = 200
+"""Bisections of an interval: more than a float has bits."""
+
+
+def chance_of_block(blocks_per_day: float, days: float) -> float:
+    """Of at least one."""
+    return -math.expm1(-blocks_per_day * days)
+
+
+def mean_wait_days(blocks_per_day: float) -> float:
+    """For a block."""
+    return 1 / blocks_per_day
+
+
+def median_wait_days(blocks_per_day: float) -> float:
+    """Half of all miners of this size have one by then."""
+    return math.log(2) / blocks_per_day
+
+
+def chance_of_best_share(hashes: float, difficulty: float) -> float:
+    """That the best of so many hashes is a share of at least this difficulty."""
+    return -math.expm1(-hashes / hashes_per_block(difficulty))
+
+
+def median_best_share(hashes: float) -> float:
+    """Difficulty that the best of so many hashes exceeds half the time."""
+    return hashes / hashes_per_block(math.log(2))
+
+
+def seconds_per_share(difficulty: float, hash_rate: float) -> float:
+    """Mean time between shares."""
+    return hashes_per_block(difficulty) / hash_rate
+
+
+def hash_rate_from_shares(difficulties_sum: float, seconds: float) -> float:
+    """H/s implied by accepted shares."""
+    return hashes_per_block(difficulties_sum) / seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of an expected count."""
+
+    low: float
+    high: float
+
+
+def count_interval(count: int, confidence: float = 0.95) -> Interval:
+    """The expected counts that a count is compatible with: exact, after Garwood (1936)."""
+    tail = (1 - confidence) / 2
+    low = 0.0 if count == 0 else _solve(lambda mean: 1 - poisson_cdf(count - 1, mean), tail, rising=True)
+    return Interval(low, _solve(lambda mean: poisson_cdf(count, mean), tail, rising=False))
+
+
+def poisson_cdf(count: int, mean: float) -> float:
+    """Chance of at most ``count`` events where ``mean`` are expected."""
+    if mean == 0:
+        return 1.0
+    return min(1.0, math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)))
+
+
+def chance_of_pool_luck(blocks: int, times: float) -> float:
+    """That so many blocks take more than ``times`` the expected work."""
+    return poisson_cdf(blocks - 1, blocks * times)
+
+
+def relative_spread(events: float) -> float:
+    """Standard deviation of income over its mean, where so many paid events are expected."""
+    return 1 / math.sqrt(events)
+
+
+def _solve(function: Callable[[float], float], value: float, *, rising: bool) -> float:
+    low, high = 0.0, 1.0
+    while (function(high) < value) == rising:
+        high *= 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if (function(middle) < value) == rising:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
