@@ -8,7 +8,7 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, mine, pool, secrets, signals, solo
+from stratum_miner.cli import bench, demo, logs, mine, pool, profit, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
@@ -22,7 +22,7 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench):
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit):
     app.command(command)
 
 

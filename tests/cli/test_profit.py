@@ -1,0 +1,110 @@
+"""The profit command: the checked values through the command line, words, and one line for each mistake."""
+
+import json
+
+import pytest
+
+from stratum_miner.cli.main import run
+
+TERMS = {
+    "--hash-rate": "1.2TH",
+    "--power": "17W",
+    "--electricity": "0.12",
+    "--difficulty": "144.40e12",
+    "--subsidy": "3.125",
+    "--fees": "0.02",
+    "--price": "90000",
+    "--pool-fee": "2%",
+    "--stale": "0.2%",
+    "--uptime": "98%",
+}
+
+
+def profit(*more: str, **changed: str) -> int:
+    terms = TERMS | {"--" + name.replace("_", "-"): value for name, value in changed.items()}
+    return run(["profit", *(word for name, value in terms.items() if value for word in (name, value)), *more])
+
+
+def test_the_plain_form_gives_the_checked_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit("--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    expected = {
+        "btc_per_day_gross": 5.2576e-7,
+        "btc_per_day_net": 5.0393e-7,
+        "electricity_per_day": 0.04798,
+        "hash_price_per_ph_day": 39.432,
+        "break_even_electricity": 0.11343,
+        "break_even_price": 95213,
+        "break_even_difficulty": 1.3649e14,
+        "solo_probability_year": 6.106e-5,
+        "solo_mean_wait_years": 16377,
+        "solo_median_wait_years": 11352,
+    }
+    for name, value in expected.items():
+        assert result[name] == pytest.approx(value, rel=5e-5), name
+    assert result["profit_per_day"] == pytest.approx(result["revenue_per_day"] - result["electricity_per_day"])
+    assert result["payback_days"] is None
+    assert "--capex" in result["payback_reason"]
+
+
+def test_energy_of_a_whole_year(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit("--json", uptime="100%") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert round(result["kwh_per_year"]) == 149
+    assert round(result["co2_kg_per_year"]["best"]) == 43
+    assert result["co2_kg_per_year"]["low"] < 43 < result["co2_kg_per_year"]["high"]
+
+
+def test_at_each_break_even_point_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    profit("--json")
+    base = json.loads(capsys.readouterr().out)
+    for option in ("electricity", "price", "difficulty"):
+        assert profit("--json", **{option: repr(base[f"break_even_{option}"])}) == 0
+        assert json.loads(capsys.readouterr().out)["profit_per_day"] == pytest.approx(0, abs=1e-9), option
+
+
+def test_payback_and_never(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit("--json", electricity="0.02", capex="10") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["payback_days"] == 268  # 10 / (0.0453538 - 0.0479808 / 6): a day begun counts
+    assert "payback_reason" not in result
+    assert profit("--json", electricity="0.02", capex="200", difficulty_growth="2%", subsidy="", height="930000") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["payback_days"] is None
+    assert "it stops earning after" in result["payback_reason"]
+
+
+def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    assert profit(capex="200") == 0
+    out = capsys.readouterr().out
+    assert "loses 0.08 a month at 0.12 per kWh; breaks even at 0.1134" in out
+    assert "never comes back: it costs more than it earns" in out
+    assert "16,400 years" in out.replace("\n", " ")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "needle"),
+    [
+        ("power", "17", "--power: expected watts with their unit, such as 17W or 3.5kW, got '17'"),
+        ("price", "-1", "--price: expected a number from 0"),
+        ("price", "nan", "--price: expected a number from 0"),
+        ("uptime", "98", "--uptime: expected a percentage"),
+        ("pool_fee", "200%", "--pool-fee: expected a percentage"),
+        ("hash_rate", "fast", "--hash-rate: expected a hash rate such as"),
+        ("difficulty", "0", "--difficulty: expected a number above 0"),
+        ("difficulty", "inf", "--difficulty: expected a number above 0"),
+        ("electricity", "cheap", "--electricity: expected a number"),
+        ("height", "930000", "--subsidy, --height: expected one of the two"),
+        ("subsidy", "", "--subsidy, --height: expected one of the two"),
+        ("pric", "3", "Did you mean --price"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    option: str, value: str, needle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert profit(**{option: value}) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert needle in err
+    assert err.count("\n") == 1
