@@ -104,6 +104,7 @@ class Session:
         self._held: list[tuple[Share, bool]] = []
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._reject_streak = 0
+        self._latest_job_id: str | None = None
         self._ended = False
         self._configured = trio.Event()
         self._subscribed = trio.Event()
@@ -279,6 +280,8 @@ class Session:
                 self._on_authorized()
             case events.WorkerRefused(worker_name=name, error=error):
                 raise WorkerRefused(f"the pool refused the worker {name!r}: {error}")
+            case events.JobAnnounced(notify=notify):
+                self._latest_job_id = notify.job_id
             case events.ExtranonceChanged(extranonce1, size) if self.resumable is not None:
                 self.resumable = Resumable(self.resumable.session_id, extranonce1, size)
         self._on_event(event)
@@ -298,9 +301,13 @@ class Session:
     def _on_submit_answered(self, request_id: int, error: ErrorReply | None) -> None:
         item = self._open.pop(request_id)
         latency = trio.current_time() - item.sent_at
-        self._on_outcome(_outcome(item, error, latency))
+        outcome = _outcome(item, error, latency)
+        self._on_outcome(outcome)
         self._on_answer()
-        self._reject_streak = 0 if error is None else self._reject_streak + 1
+        if error is None:
+            self._reject_streak = 0
+        elif outcome.fate is not Fate.STALE or item.share.job.job_id == self._latest_job_id:
+            self._reject_streak += 1  # shares on the way while the job changed say nothing
         if self._reject_streak >= REJECT_STREAK:
             raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {error}")
 

@@ -45,7 +45,7 @@ def until_line(process: subprocess.Popen[str], needle: str) -> str:
 @contextmanager
 def running_pool(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     pytest.importorskip("pbk")
-    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-6", *options) as pool:
+    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-3", *options) as pool:
         line = until_line(pool, "ready")
         yield pool, line.rsplit("://", 1)[1].strip()
 

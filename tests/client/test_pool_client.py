@@ -212,6 +212,31 @@ async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autoju
         assert it.recorder.fates == ["lost"]
 
 
+async def test_ten_refusals_of_the_current_job_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        for share in it.shares(it.recorder.jobs[0], 10):
+            it.client.submit(share)
+        for _ in range(10):
+            await pool.reply(await pool.request("mining.submit"), None, [21, "job not found", None])
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        assert "10 shares refused in a row" in it.recorder.lost_work[0]
+
+
+async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        for share in it.shares(it.recorder.jobs[0], 25):
+            it.client.submit(share)
+        requests = [await pool.request("mining.submit") for _ in range(25)]
+        await pool.notify("2", previous="00" * 28 + "12345678")
+        for request in requests:
+            await pool.reply(request, None, [21, "stale", None])
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 25)
+        assert set(it.recorder.fates) == {"stale"}
+        assert not it.recorder.lost_work
+
+
 async def test_no_reply_to_subscribe_means_another_try(lab: Any, autojump_clock: MockClock) -> None:
     async with lab(version_mask=0) as it:
         pool = await it.connection()
