@@ -25,6 +25,7 @@ EVERYTHING = frozenset(
         "loadtest",
         "monitoring",
         "economics",
+        "plots",
         "testing",
         "cli",
     ]
@@ -44,6 +45,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # of miner and pool only the modules with the frozen snapshots that they hand out
     "monitoring": frozenset({"work", "bitcoin", "miner.statistics", "pool.snapshot"}),
     "economics": frozenset({"bitcoin"}),
+    "plots": frozenset(),
     "testing": EVERYTHING - {"cli"},
     "cli": EVERYTHING,
 }
