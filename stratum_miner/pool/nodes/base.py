@@ -16,7 +16,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from stratum_miner.bitcoin.address import Network
+from stratum_miner.bitcoin.coinbase import block_subsidy
+from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.pool.template import BlockTemplate
+
+HALVING_INTERVAL: Final = 210_000
+REGTEST_HALVING_INTERVAL: Final = 150
 
 
 class NodeError(Exception):
@@ -93,6 +98,21 @@ class SubmitResult:
         return cls(False, "unreachable", error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainState:
+    """What the next block is worth and how hard it is."""
+
+    height: int
+    """Of the next block."""
+    difficulty: float
+    subsidy: int
+    """Satoshis."""
+    average_fees: int
+    """Satoshis a block, over the last ``blocks`` of them."""
+    blocks: int
+    """0 when the fees are those of the node's template."""
+
+
 class Node(ABC):
     """Where templates come from and blocks go."""
 
@@ -122,6 +142,19 @@ class Node(ABC):
         if height != tip.height:
             raise NodeError(f"block hash: expected height {tip.height}, the only one this node tells, got {height}")
         return tip.hash
+
+    async def chain_state(self) -> ChainState:
+        """What the node's template says of the next block."""
+        template = await self.get_template()
+        interval = REGTEST_HALVING_INTERVAL if self.network is Network.REGTEST else HALVING_INTERVAL
+        subsidy = block_subsidy(template.height, interval)
+        return ChainState(
+            height=template.height,
+            difficulty=difficulty_from_target(target_from_bits(template.nbits)),
+            subsidy=subsidy,
+            average_fees=max(0, template.coinbase_value - subsidy),
+            blocks=0,
+        )
 
     async def aclose(self) -> None:  # noqa: B027 - a node that holds nothing has nothing to free
         """Free what the node holds; may be called again."""

@@ -8,7 +8,7 @@ asked for at intervals, which shows that the node is alive and catches what the 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
@@ -20,6 +20,7 @@ from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool.nodes.base import (
+    ChainState,
     Node,
     NodeError,
     NodeNotReadyError,
@@ -48,6 +49,8 @@ REFRESH_SECONDS: Final = 30.0
 """Age at which such a node's template is asked for again, for its fees."""
 SAME_AGAIN_SECONDS: Final = 1.0
 """Pause when a long poll brings the same template: a node that does not wait must not be asked in a circle."""
+FEE_BLOCKS: Final = 36
+"""Whose fees are averaged: six hours, as fees change by the day; a full node takes about 20 ms for each."""
 MAX_SHOWN: Final = 200
 """Characters of a node's own words in a message."""
 
@@ -217,6 +220,23 @@ class BitcoindNode(Node):
         if not isinstance(height, int) or isinstance(height, bool) or height < 0:
             raise NodeReplyError(f"{self._where}: getblockchaininfo: blocks: expected a height, got {_shown(height)}")
         return Tip(height, self._hash(info.get("bestblockhash"), "getblockchaininfo: bestblockhash"))
+
+    async def chain_state(self) -> ChainState:
+        """The template's, with the fees of the last blocks where the node can tell them (getblockstats)."""
+        state = await super().chain_state()
+        heights = range(max(1, state.height - FEE_BLOCKS), state.height)
+        try:
+            fees = [await self._block_fees(height) for height in heights]
+        except NodeRpcError:  # bcoin does not know the call, a pruned node not the blocks
+            return state
+        return replace(state, average_fees=sum(fees) // len(fees), blocks=len(fees)) if fees else state
+
+    async def _block_fees(self, height: int) -> int:
+        stats = await self._call("getblockstats", [height, ["totalfee"]])
+        fees = stats.get("totalfee") if isinstance(stats, dict) else None
+        if not isinstance(fees, int) or isinstance(fees, bool) or fees < 0:
+            raise NodeReplyError(f"{self._where}: getblockstats: totalfee: expected satoshis, got {_shown(fees)}")
+        return fees
 
     async def block_hash(self, height: int) -> bytes:
         """getblockhash, in internal order. NodeRpcError when the chain is not that long."""

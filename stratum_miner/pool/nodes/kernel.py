@@ -26,12 +26,19 @@ from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.coinbase import block_subsidy, witness_commitment_script
 from stratum_miner.bitcoin.header import HEADER_SIZE
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, NodeStorageError, SubmitResult, Tip
+from stratum_miner.pool.nodes.base import (
+    REGTEST_HALVING_INTERVAL,
+    MissingExtraError,
+    Node,
+    NodeError,
+    NodeStorageError,
+    SubmitResult,
+    Tip,
+)
 from stratum_miner.pool.template import BlockTemplate
 
 NBITS: Final = 0x207FFFFF
 """Regtest never retargets: every second hash is a block."""
-HALVING_INTERVAL: Final = 150
 VERSION: Final = 0x20000000
 MEDIAN_BLOCKS: Final = 11
 MAX_TIME_AHEAD: Final = 7200
@@ -226,7 +233,7 @@ class KernelNode(Node):
             nbits=NBITS,
             curtime=max(now, mintime),
             mintime=mintime,
-            coinbase_value=block_subsidy(height, HALVING_INTERVAL),
+            coinbase_value=block_subsidy(height, REGTEST_HALVING_INTERVAL),
             witness_commitment=witness_commitment_script([]),
         )
 
