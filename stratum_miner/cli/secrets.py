@@ -16,9 +16,9 @@ SHORTEST_REDACTED = 4
 """Shorter passwords ("x") are conventions, not secrets; replacing them everywhere would garble the log."""
 MAX_FILE_SIZE = 4096
 
-_PASSWORD_OPTIONS = ("-p", "--pass", "--password")
+_PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command")
 _USERPASS_OPTIONS = ("-O", "--userpass")
-_URL_OPTIONS = ("--node",)
+_URL_OPTIONS = ("--node", "--api", "--price-url")
 
 _secrets: set[str] = set()
 
@@ -100,7 +100,9 @@ def _hide(option: str, value: str) -> str:
     if option in _URL_OPTIONS:
         scheme, separator, rest = value.partition("://")
         credentials, at, host = rest.rpartition("@")
-        return f"{scheme}{separator}{HIDDEN}{at}{host}" if credentials else value
+        host, question, _ = host.partition("?")
+        shown = scheme + separator + (HIDDEN if credentials else "") + at + host
+        return shown + question + HIDDEN if question else shown
     return HIDDEN
 
 

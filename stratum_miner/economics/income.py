@@ -27,6 +27,10 @@ class Operation:
     pool_fee: Decimal = Decimal(0)
     stale: Decimal = Decimal(0)
     uptime: Decimal = Decimal(1)
+    cooling: Decimal = Decimal(0)
+    """Electricity for cooling, as a share of the machine's."""
+    other_costs_per_day: Decimal = Decimal(0)
+    """Money for hosting and maintenance, due whether it runs or not."""
 
     @property
     def blocks_per_day(self) -> float:
@@ -50,8 +54,8 @@ class Operation:
 
     @property
     def kwh_per_day(self) -> Decimal:
-        """Used while it runs."""
-        return self.power / 1000 * 24 * self.uptime
+        """Used while it runs, cooling included."""
+        return self.power * (1 + self.cooling) / 1000 * 24 * self.uptime
 
     @property
     def electricity_per_day(self) -> Decimal:
@@ -59,30 +63,41 @@ class Operation:
         return self.kwh_per_day * self.electricity
 
     @property
+    def costs_per_day(self) -> Decimal:
+        """Money for electricity, hosting and maintenance."""
+        return self.electricity_per_day + self.other_costs_per_day
+
+    @property
     def profit_per_day(self) -> Decimal:
-        """Money; negative for a loss."""
-        return self.revenue_per_day - self.electricity_per_day
+        """Money; negative for a loss. The machine itself is not in it: see ``depreciation_per_day`` and ``outlook``."""
+        return self.revenue_per_day - self.costs_per_day
 
     @property
     def joules_per_terahash(self) -> Decimal:
-        """The machine's efficiency, W per TH/s."""
-        return self.power / Decimal(self.hash_rate) * 10**12
+        """The machine's efficiency with its cooling, W per TH/s."""
+        return self.power * (1 + self.cooling) / Decimal(self.hash_rate) * 10**12
 
     @property
     def break_even_electricity(self) -> Decimal | None:
-        """Money per kWh at which nothing is left; None for a machine without power."""
-        return self.revenue_per_day / self.kwh_per_day if self.kwh_per_day else None
+        """Money per kWh at which nothing is left; None without power, or when other costs alone exceed the revenue."""
+        left = self.revenue_per_day - self.other_costs_per_day
+        return left / self.kwh_per_day if self.kwh_per_day and left >= 0 else None
 
     @property
     def break_even_price(self) -> Decimal | None:
         """Money per bitcoin at which nothing is left; None when nothing is earned at any price."""
-        return self.electricity_per_day / self.btc_per_day_net if self.btc_per_day_net else None
+        return self.costs_per_day / self.btc_per_day_net if self.btc_per_day_net else None
 
     @property
     def break_even_difficulty(self) -> float | None:
         """None when running costs nothing: then no difficulty is too high."""
-        cost = self.electricity_per_day
+        cost = self.costs_per_day
         return float(Decimal(self.difficulty) * self.revenue_per_day / cost) if cost else None
+
+
+def depreciation_per_day(outlay: Decimal, resale: Decimal, days: Decimal) -> Decimal:
+    """Money a machine loses in value each day: evenly, from what it cost to what it is sold for. Days above 0."""
+    return (outlay - resale) / days
 
 
 def hash_price(difficulty: float, block_reward: Decimal, price: Decimal) -> Decimal:

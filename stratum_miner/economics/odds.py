@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stratum_miner.economics import poisson
 from stratum_miner.economics.chain import hashes_per_block
 
 YEAR_DAYS = 365.25
@@ -17,6 +18,11 @@ _HALVINGS = 200
 def chance_of_block(blocks_per_day: float, days: float) -> float:
     """Of at least one."""
     return -math.expm1(-blocks_per_day * days)
+
+
+def chance_of_no_block(blocks_per_day: float, days: float) -> float:
+    """The survival curve of a miner alone; however long it lasted, the time to come starts from one again."""
+    return math.exp(-blocks_per_day * days)
 
 
 def mean_wait_days(blocks_per_day: float) -> float:
@@ -57,23 +63,37 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """Found events against expected ones: 1 is as expected, 2 twice as lucky."""
+
+    found: int
+    expected: float
+    """The sum of what each hash had for a chance, so it stays exact while the difficulty changes."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Found per expected; None before anything could be expected."""
+        return self.found / self.expected if self.expected > 0 else None
+
+    def interval(self, confidence: float = 0.95) -> Interval | None:
+        """The ratios that pure chance makes of this count, as exact as ``count_interval``; None without a ratio."""
+        if self.expected <= 0:
+            return None
+        bounds = count_interval(self.found, confidence)
+        return Interval(bounds.low / self.expected, bounds.high / self.expected)
+
+
 def count_interval(count: int, confidence: float = 0.95) -> Interval:
     """The expected counts that a count is compatible with: exact, after Garwood (1936)."""
     tail = (1 - confidence) / 2
-    low = 0.0 if count == 0 else _solve(lambda mean: 1 - poisson_cdf(count - 1, mean), tail, rising=True)
-    return Interval(low, _solve(lambda mean: poisson_cdf(count, mean), tail, rising=False))
-
-
-def poisson_cdf(count: int, mean: float) -> float:
-    """Chance of at most ``count`` events where ``mean`` are expected."""
-    if mean == 0:
-        return 1.0
-    return min(1.0, math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)))
+    low = 0.0 if count == 0 else _solve(lambda mean: 1 - poisson.cdf(count - 1, mean), tail, rising=True)
+    return Interval(low, _solve(lambda mean: poisson.cdf(count, mean), tail, rising=False))
 
 
 def chance_of_pool_luck(blocks: int, times: float) -> float:
     """That so many blocks take more than ``times`` the expected work."""
-    return poisson_cdf(blocks - 1, blocks * times)
+    return poisson.cdf(blocks - 1, blocks * times)
 
 
 def relative_spread(events: float) -> float:

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from stratum_miner.economics import chain, energy, odds, payback, schemes
-from stratum_miner.economics.income import Operation, energy_cost_per_btc, hash_price
+from stratum_miner.economics import chain, energy, odds, outlook, schemes
+from stratum_miner.economics.income import Operation, depreciation_per_day, energy_cost_per_btc, hash_price
+from stratum_miner.economics.outlook import Course
 
 DIFFICULTY = 144.40e12
 REWARD = Decimal("3.145")
@@ -74,28 +75,40 @@ def test_odds() -> None:
     assert odds.relative_spread(rate * 30) == pytest.approx(446.5, abs=0.1)
     pool = Operation(**{**{name: getattr(STICK, name) for name in STICK.__slots__}, "hash_rate": 30e18})
     assert close(odds.relative_spread(pool.blocks_per_day * 30), 0.089, 2)
+    assert odds.chance_of_no_block(rate, 365.25) == pytest.approx(1 - odds.chance_of_block(rate, 365.25))
     assert close(odds.chance_of_pool_luck(1, 2), 0.1353)
     assert close(odds.chance_of_pool_luck(10, 1.5), 0.0699, 3)
 
 
+def test_other_costs() -> None:
+    dear = Operation(
+        **{name: getattr(STICK, name) for name in STICK.__slots__}
+        | {"cooling": Decimal("0.1"), "other_costs_per_day": Decimal("0.01")}
+    )
+    assert dear.electricity_per_day == STICK.electricity_per_day * Decimal("1.1")
+    assert dear.profit_per_day == STICK.profit_per_day - STICK.electricity_per_day / 10 - Decimal("0.01")
+    assert dear.joules_per_terahash == pytest.approx(STICK.joules_per_terahash * Decimal("1.1"))
+    assert depreciation_per_day(Decimal(200), Decimal(50), Decimal(300)) == Decimal("0.5")
+
+
 def test_growth_and_payback() -> None:
     assert pytest.approx(0.676, abs=1e-3) == (1.02 ** (365 / 14) - 1)
-    assert math.fsum(payback.income_factor(day, 0.02) for day in range(365)) == pytest.approx(287.93, abs=0.005)
-    assert round(payback.shut_off_day(7.73, 5.04, 0.005)) in (1200, 1201)
-    back = payback.payback(Decimal(1500), Decimal("7.73"), Decimal("5.04"), growth=0.005)
+    assert math.fsum(outlook.income_factor(day, 0.02) for day in range(365)) == pytest.approx(287.93, abs=0.005)
+    assert round(outlook.shut_off_day(7.73, 5.04, 0.005)) in (1200, 1201)
+    back = outlook.payback(Decimal(1500), Decimal("7.73"), Decimal("5.04"), Course(growth=0.005))
     assert back.days == 1064
     assert round(back.most) == 1519
-    never = payback.payback(Decimal(2000), Decimal("7.73"), Decimal("5.04"), growth=0.005)
+    never = outlook.payback(Decimal(2000), Decimal("7.73"), Decimal("5.04"), Course(growth=0.005))
     assert never.days is None
     assert never.reason == f"it stops earning after {never.best_day} days, with {never.most:.2f} of 2000.00 back"
 
 
 def test_payback_without_hope_or_limit() -> None:
-    assert payback.payback(Decimal(1), Decimal(1), Decimal(2)).reason.startswith("it costs more than it earns")
-    assert payback.shut_off_day(1, 2, 0.1) == 0
-    assert payback.shut_off_day(2, 1, 0) == math.inf
-    assert "30 years" in payback.payback(Decimal(10**6), Decimal(2), Decimal(1)).reason
-    halved = payback.payback(Decimal(100), Decimal(3), Decimal(2), halving_after_days=50)
+    assert outlook.payback(Decimal(1), Decimal(1), Decimal(2)).reason.startswith("it costs more than it earns")
+    assert outlook.shut_off_day(1, 2, 0.1) == 0
+    assert outlook.shut_off_day(2, 1, 0) == math.inf
+    assert "30 years" in outlook.payback(Decimal(10**6), Decimal(2), Decimal(1)).reason
+    halved = outlook.payback(Decimal(100), Decimal(3), Decimal(2), Course(halvings=(50,)))
     assert (halved.days, halved.best_day) == (None, 50)
 
 

@@ -1,0 +1,178 @@
+"""A scenario's figures as one object for --json, and as rows for --csv. Money is in the scenario's own currency."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from stratum_miner.cli.profit.scenario import YEAR, Scenario
+from stratum_miner.economics import energy, odds, schemes, sensitivity
+from stratum_miner.economics.income import Operation, energy_cost_per_btc, hash_price
+
+PERIODS = {"hour": Decimal(1) / 24, "day": Decimal(1), "month": YEAR / 12, "year": YEAR}
+"""Days in each."""
+
+
+def result(scenario: Scenario) -> dict[str, Any]:
+    """Every figure; None where there is none, with the reason where it is not plain."""
+    operation, priced = scenario.operation, scenario.price is not None
+    kwh = operation.kwh_per_day * YEAR
+    emitted = energy.emissions(kwh)
+    depreciation = scenario.depreciation_per_day
+    found: dict[str, Any] = {
+        "name": scenario.name,
+        "hash_rate": operation.hash_rate,
+        "power_w": float(operation.power),
+        "joules_per_terahash": float(operation.joules_per_terahash),
+        "blocks_per_day": operation.blocks_per_day,
+        "btc_per_day_gross": float(operation.btc_per_day_gross),
+        "btc_per_day_net": float(operation.btc_per_day_net),
+        "revenue_per_day": float(operation.revenue_per_day) if priced else None,
+        "electricity_per_day": float(operation.electricity_per_day),
+        "other_costs_per_day": float(operation.other_costs_per_day),
+        "depreciation_per_day": _number(depreciation),
+        "profit_per_day": float(operation.profit_per_day) if priced else None,
+        "profit_after_depreciation_per_day": (
+            float(operation.profit_per_day - depreciation) if priced and depreciation is not None else None
+        ),
+        "hash_price_per_ph_day": (
+            float(hash_price(operation.difficulty, operation.block_reward, operation.price)) if priced else None
+        ),
+        "break_even_electricity": _number(operation.break_even_electricity) if priced else None,
+        "break_even_price": _number(operation.break_even_price),
+        "break_even_difficulty": operation.break_even_difficulty if priced else None,
+        "energy_cost_per_btc": float(
+            energy_cost_per_btc(
+                operation.electricity, operation.joules_per_terahash, operation.difficulty, operation.block_reward
+            )
+        ),
+        **_odds(operation),
+        **_payback(scenario),
+        "kwh_per_year": float(kwh),
+        "co2_kg_per_year": {"low": float(emitted.low), "best": float(emitted.best), "high": float(emitted.high)},
+        "payouts": {"month": _payouts(scenario, "month"), "year": _payouts(scenario, "year")},
+        "sensitivity": (
+            [
+                {"input": swing.name, "lowered": float(swing.lowered), "raised": float(swing.raised)}
+                for swing in sensitivity.tornado(operation)
+            ]
+            if priced
+            else []
+        ),
+        "machines": [_machine(scenario, index) for index in range(len(scenario.machines))],
+        "inputs": _inputs(scenario),
+    }
+    return found
+
+
+def machine_operation(scenario: Scenario, index: int) -> Operation:
+    """One kind of machine of a fleet, all of its count, without the costs that the whole has."""
+    machine = scenario.machines[index]
+    return replace(
+        scenario.operation,
+        hash_rate=machine.hash_rate * machine.count,
+        power=machine.power * machine.count,
+        other_costs_per_day=Decimal(0),
+    )
+
+
+def as_csv(scenarios: Sequence[Scenario]) -> str:
+    """A row for each scenario, a column for each figure that is one number or text; nested ones by dots."""
+    rows = [_flat(result(scenario)) for scenario in scenarios]
+    output = io.StringIO()
+    writer = csv.DictWriter(output, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return output.getvalue()
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict) and key != "payouts":
+            flat |= _flat(item, f"{prefix}{key}.")
+        elif not isinstance(item, dict | list):
+            flat[prefix + key] = item
+    return flat
+
+
+def _odds(operation: Operation) -> dict[str, float]:
+    rate = operation.blocks_per_day
+    return {
+        "solo_probability_year": odds.chance_of_block(rate, odds.YEAR_DAYS),
+        "solo_mean_wait_years": odds.mean_wait_days(rate) / odds.YEAR_DAYS,
+        "solo_median_wait_years": odds.median_wait_days(rate) / odds.YEAR_DAYS,
+        "best_share_day_median": odds.median_best_share(operation.hash_rate * 86400),
+    }
+
+
+def _payback(scenario: Scenario) -> dict[str, Any]:
+    returned = scenario.payback
+    if returned is None:
+        missing = "outlay was given (--capex)" if scenario.capex is None else "price was given (--price)"
+        return {"payback_days": None, "payback_reason": f"no {missing}"}
+    if returned.days is None:
+        return {"payback_days": None, "payback_reason": returned.reason}
+    return {"payback_days": returned.days}
+
+
+def _payouts(scenario: Scenario, period: str) -> list[dict[str, Any]]:
+    compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
+    return [
+        {
+            "scheme": item.scheme,
+            "mean_btc": float(item.mean),
+            "relative_spread": item.relative_spread,
+            "chance_of_nothing": item.chance_of_nothing,
+            "quantiles_btc": dict(
+                zip((f"{chance:.0%}" for chance in schemes.QUANTILES), map(float, item.quantiles()), strict=True)
+            ),
+        }
+        for item in compared
+    ]
+
+
+def _machine(scenario: Scenario, index: int) -> dict[str, Any]:
+    machine, operation = scenario.machines[index], machine_operation(scenario, index)
+    return {
+        "name": machine.name,
+        "count": machine.count,
+        "hash_rate": operation.hash_rate,
+        "power_w": float(operation.power),
+        "joules_per_terahash": float(operation.joules_per_terahash),
+        "btc_per_day_net": float(operation.btc_per_day_net),
+        "electricity_per_day": float(operation.electricity_per_day),
+        "profit_per_day": float(operation.profit_per_day) if scenario.price is not None else None,
+        "source": machine.source,
+        "date": machine.date,
+    }
+
+
+def _inputs(scenario: Scenario) -> dict[str, Any]:
+    operation = scenario.operation
+    return {
+        "difficulty": operation.difficulty,
+        "height": scenario.height,
+        "subsidy": float(scenario.subsidy),
+        "fees": float(scenario.fees),
+        "price": _number(scenario.price),
+        "currency": scenario.currency,
+        "electricity": float(operation.electricity),
+        "pool_fee": float(operation.pool_fee),
+        "stale": float(operation.stale),
+        "uptime": float(operation.uptime),
+        "cooling": float(operation.cooling),
+        "capex": _number(scenario.capex),
+        "difficulty_growth": scenario.course.growth,
+        "price_growth": scenario.course.price_growth,
+        "pool_hash_rate": scenario.pool.hash_rate,
+        "share_difficulty": scenario.pool.share_difficulty,
+        "price_date": str(scenario.dates["price"]) if "price" in scenario.dates else None,
+        "chain_date": str(scenario.dates["chain"]) if "chain" in scenario.dates else None,
+    }
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,192 @@
+"""The terms of mining as people write them, on a command line or in a file, and what becomes of each text.
+
+One table for both, so that an option and a key mean the same and complain the same. ``where`` is how the complaint
+names the place: ``--power`` or ``farm.toml: scenarios.garage: power``.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from stratum_miner.backends import options as backend_options
+from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.economics import chain
+
+MAX_MONEY = Decimal(10) ** 12
+MAX_POWER = Decimal(10) ** 12
+MAX_COUNT = 1_000_000
+MAX_YEARS = Decimal(30)
+_POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
+_WATTS = {None: Decimal(1), "m": Decimal("0.001"), "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9}
+_PERCENT = re.compile(r"([+-]?\d+(?:\.\d*)?)\s*%")
+_MACHINE = re.compile(r"(?:(\d+)\s*x\s*)?([A-Za-z][\w.+-]*)")
+
+
+def hash_rate(where: str, text: str) -> float:
+    """H/s of ``1.2TH`` or ``30 EH/s``."""
+    try:
+        rate = backend_options.hash_rate({where: text}, where)
+    except BackendOptionError as error:
+        raise UsageError(str(error)) from None
+    assert rate is not None, "the option is there"
+    return rate
+
+
+def power(where: str, text: str) -> Decimal:
+    """Watts of ``17W`` or ``3.5kW``; the unit must be there."""
+    match = _POWER.fullmatch(text.strip())
+    value = Decimal(match[1]) * _WATTS[match[2]] if match else None
+    if value is None or value > MAX_POWER:
+        raise UsageError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {text!r}")
+    return value
+
+
+def money(where: str, text: str) -> Decimal:
+    """An amount, not negative."""
+    return _number(where, text, Decimal(0), MAX_MONEY)
+
+
+def price(where: str, text: str) -> Decimal:
+    """Money per bitcoin, above 0: who has no price leaves it out."""
+    return _number(where, text, Decimal(0), MAX_MONEY, above=True)
+
+
+def bitcoin(where: str, text: str) -> Decimal:
+    """An amount of coins that a block can pay."""
+    return _number(where, text, Decimal(0), Decimal(21_000_000))
+
+
+def share(where: str, text: str) -> Decimal:
+    """``2%`` as 0.02, from 0 % to 100 %."""
+    return _percentage(where, text, Decimal(0), Decimal(100), "2%")
+
+
+def uptime(where: str, text: str) -> Decimal:
+    """``98%`` as 0.98, above 0 %."""
+    value = share(where, text)
+    if not value:
+        raise UsageError(f"{where}: expected more than 0%: what never runs neither earns nor costs anything")
+    return value
+
+
+def growth(where: str, text: str) -> float:
+    """``2%`` or ``-1%`` as a share."""
+    return float(_percentage(where, text, Decimal(-50), Decimal(1000), "2% or -1%"))
+
+
+def cooling(where: str, text: str) -> Decimal:
+    """``10%`` of the machine's electricity on top, as 0.1."""
+    return _percentage(where, text, Decimal(0), Decimal(1000), "10%")
+
+
+def years(where: str, text: str) -> Decimal:
+    """A span, above 0 and up to 30."""
+    return _number(where, text, Decimal(0), MAX_YEARS, above=True)
+
+
+def difficulty(where: str, text: str) -> float:
+    """Of the network or of a share."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= chain.MAX_DIFFICULTY:
+        raise UsageError(f"{where}: expected a number above 0 and up to {chain.MAX_DIFFICULTY:g}, got {text!r}")
+    return value
+
+
+def height(where: str, text: str) -> int:
+    """Of a block."""
+    return _whole(where, text, 0, chain.MAX_HEIGHT)
+
+
+def count(where: str, text: str) -> int:
+    """Of machines."""
+    return _whole(where, text, 1, MAX_COUNT)
+
+
+def day(where: str, text: str) -> date:
+    """An ISO date, not in the future: nobody knows tomorrow's price."""
+    try:
+        value = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{where}: expected a date such as 2026-11-01, got {text!r}") from None
+    today = datetime.now(UTC).date()
+    if value > today:
+        raise UsageError(f"{where}: expected a date up to today, {today}, got {value}, which is in the future")
+    return value
+
+
+def currency(where: str, text: str) -> str:
+    """A few letters to put behind amounts."""
+    if not re.fullmatch(r"[^\W\d_]{1,8}|[$€£¥₿₹₽₩]", text):
+        raise UsageError(f"{where}: expected a currency such as EUR, got {text!r}")
+    return text
+
+
+def machine_and_count(where: str, text: str) -> tuple[int, str]:
+    """``3xbitaxe-gamma`` as 3 and the name."""
+    match = _MACHINE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{where}: expected a machine's name or COUNTxNAME, such as 3xbitaxe-gamma, got {text!r}")
+    return (count(where, match[1]) if match[1] else 1), match[2]
+
+
+PARSERS: dict[str, Callable[[str, str], Any]] = {
+    "hash_rate": hash_rate,
+    "power": power,
+    "electricity": money,
+    "cooling": cooling,
+    "hosting": money,
+    "maintenance": money,
+    "capex": money,
+    "resale": money,
+    "lifetime": years,
+    "stale": share,
+    "uptime": uptime,
+    "difficulty": difficulty,
+    "difficulty_growth": growth,
+    "growth_band": share,
+    "chain_date": day,
+    "subsidy": bitcoin,
+    "height": height,
+    "fees": bitcoin,
+    "price": price,
+    "price_date": day,
+    "price_growth": growth,
+    "currency": currency,
+    "pool_fee": share,
+    "pool_hash_rate": hash_rate,
+    "share_difficulty": difficulty,
+    "horizon": years,
+}
+"""Every term by the name it has in a file; its option has hyphens and two more."""
+
+
+def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool = False) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not (value.is_finite() and low <= value <= high and (value > low or not above)):
+        bounds = f"above {low} and up to {high:,}" if above else f"from {low} to {high:,}"
+        raise UsageError(f"{where}: expected a number {bounds}, got {text!r}")
+    return value
+
+
+def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str) -> Decimal:
+    match = _PERCENT.fullmatch(text.strip())
+    value = Decimal(match[1]) if match else None
+    if value is None or not low <= value <= high:
+        raise UsageError(f"{where}: expected a percentage from {low}% to {high}%, such as {such_as}, got {text!r}")
+    return value / 100
+
+
+def _whole(where: str, text: str, low: int, high: int) -> int:
+    value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else low - 1
+    if not low <= value <= high:
+        raise UsageError(f"{where}: expected a whole number from {low} to {high:,}, got {text!r}")
+    return value

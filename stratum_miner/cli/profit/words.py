@@ -1,0 +1,243 @@
+"""A scenario for a terminal: the answer in words, then tables, then what was asked for besides."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from stratum_miner.cli.profit.figures import figures
+from stratum_miner.cli.profit.hardware import Machine
+from stratum_miner.cli.profit.quantities import amount, rounded
+from stratum_miner.cli.profit.result import PERIODS, machine_operation
+from stratum_miner.cli.profit.scenario import Scenario
+from stratum_miner.cli.quantities import hash_rate_text, scaled
+from stratum_miner.economics import energy, odds, schemes
+from stratum_miner.economics.monte_carlo import DAYS, Agreement
+from stratum_miner.plots import text as plots
+
+MAX_WIDTH = 100
+
+
+def tell(output: Console, scenario: Scenario) -> None:
+    """Words, the periods, and the machines of a fleet."""
+    for line in sentences(scenario):
+        say(output, line)
+    output.print(_periods(scenario, output))
+    if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
+        output.print(_fleet(scenario, output))
+    for line in (*chances(scenario), *_dates(scenario)):
+        say(output, line)
+
+
+def say(output: Console, line: str) -> None:
+    """One line of words, as it is."""
+    output.print(line, markup=False, highlight=False, emoji=False)
+
+
+def sentences(scenario: Scenario) -> list[str]:
+    """The answer: what is left, where nothing is left, whether the outlay comes back."""
+    operation = scenario.operation
+    if scenario.price is None:
+        year = PERIODS["year"]
+        lines = [
+            f"It earns {operation.btc_per_day_net * year:.6g} bitcoin a year and costs "
+            f"{_money(operation.costs_per_day * year, scenario)} to run."
+        ]
+        if operation.break_even_price is not None:
+            lines.append(f"It breaks even at a price of {operation.break_even_price:,.0f} (none was given: --price).")
+        return lines
+    month = operation.profit_per_day * PERIODS["month"]
+    verdict = f"earns {_money(month, scenario)}" if month >= 0 else f"loses {_money(-month, scenario)}"
+    even = operation.break_even_electricity
+    limit = f"; breaks even at {even:.4g}" if even is not None else ""
+    lines = [f"It {verdict} a month at {operation.electricity:f} per kWh{limit}."]
+    if operation.break_even_price is not None and operation.break_even_difficulty is not None:
+        lines.append(
+            f"It also breaks even at a price of {operation.break_even_price:,.0f} or a difficulty of "
+            f"{scaled(operation.break_even_difficulty).strip()}."
+        )
+    if scenario.depreciation_per_day is not None:
+        left = (operation.profit_per_day - scenario.depreciation_per_day) * PERIODS["month"]
+        verdict = "leaves" if left >= 0 else "loses"
+        lines.append(f"After depreciation it {verdict} {_money(abs(left), scenario)} a month.")
+    returned = scenario.payback
+    if returned is not None:
+        back = f"is back after {returned.days} days" if returned.days else f"never comes back: {returned.reason}"
+        lines.append(f"The outlay {back}.")
+    return lines
+
+
+def chances(scenario: Scenario) -> list[str]:
+    """Of a block alone; efficiency and emissions."""
+    operation = scenario.operation
+    rate = operation.blocks_per_day
+    kwh = operation.kwh_per_day * PERIODS["year"]
+    emitted = energy.emissions(kwh)
+    return [
+        f"Alone, a block takes {rounded(odds.mean_wait_days(rate) / odds.YEAR_DAYS)} years on average; "
+        f"the chance of one within a year is {odds.chance_of_block(rate, odds.YEAR_DAYS):.3g}.",
+        f"{rounded(float(operation.joules_per_terahash))} J/TH, {rounded(float(kwh))} kWh a year, which emit "
+        f"{rounded(float(emitted.low))} to {rounded(float(emitted.high))} kg of CO2 "
+        f"({rounded(float(emitted.best))} at the average mix of mining).",
+    ]
+
+
+def compare(output: Console, scenarios: Sequence[Scenario]) -> None:
+    """Side by side."""
+    table = _table(output, "scenario", "hash rate", "J/TH", "revenue", "costs", "profit", "even at", "paid back")
+    for scenario in scenarios:
+        operation, returned = scenario.operation, scenario.payback
+        month = PERIODS["month"]
+        priced = scenario.price is not None
+        back = "-" if returned is None else f"{returned.days} d" if returned.days else "never"
+        even = operation.break_even_electricity
+        table.add_row(
+            scenario.name,
+            hash_rate_text(operation.hash_rate),
+            rounded(float(operation.joules_per_terahash)),
+            amount(float(operation.revenue_per_day * month)) if priced else "-",
+            amount(float(operation.costs_per_day * month)),
+            amount(float(operation.profit_per_day * month)) if priced else "-",
+            f"{even:.4g}" if priced and even is not None else "-",
+            back,
+        )
+    output.print(table)
+    say(output, "Money is per month; it breaks even at the price of a kWh in the last but one column.")
+
+
+def payout_schemes(output: Console, scenario: Scenario) -> None:
+    """Quantiles of the income under each scheme, over a month and a year."""
+    for period in ("month", "year"):
+        compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
+        coins = _coins(compared[1].mean)
+        table = _table(output, period, "mean", *(f"{chance:.0%}" for chance in schemes.QUANTILES), "spread", "nothing")
+        for item in compared:
+            table.add_row(
+                item.scheme,
+                coins(item.mean),
+                *(coins(value) for value in item.quantiles()),
+                f"{item.relative_spread:.2%}" if item.relative_spread < 10 else f"{item.relative_spread:.0f}x",
+                _chance(item.chance_of_nothing),
+            )
+        output.print(table)
+    say(
+        output,
+        "Satoshis, or bitcoin where there is a point; each column is what the income stays at or below with that "
+        f"chance, in a pool of {hash_rate_text(scenario.pool.hash_rate)}. The means are the same, but PPS keeps the "
+        "transaction fees.",
+    )
+
+
+def machines(output: Console, known: dict[str, Machine]) -> None:
+    """The hardware table."""
+    table = _table(output, "machine", "hash rate", "W", "J/TH", "dated", "source")
+    table.columns[-1].justify = "left"
+    table.columns[-1].no_wrap = False
+    table.columns[-1].overflow = "ellipsis"
+    for machine in known.values():
+        efficiency = float(machine.power) / machine.hash_rate * 1e12
+        table.add_row(
+            machine.name,
+            hash_rate_text(machine.hash_rate),
+            f"{machine.power:,.4g}",
+            rounded(efficiency),
+            machine.date,
+            machine.source,
+        )
+    output.print(table)
+
+
+def drawings(output: Console, scenario: Scenario) -> None:
+    """Every figure as text."""
+    space = plots.Space(
+        width=min(output.width, MAX_WIDTH) - 2, ascii_only=output.options.ascii_only or output.is_dumb_terminal
+    )
+    for figure in figures(scenario):
+        output.print()
+        output.print(plots.render(figure, space))
+
+
+def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int) -> None:
+    """The closed forms beside their simulation."""
+    table = _table(output, "quantity", "formula", "played", "interval", "")
+    for item in found:
+        table.add_row(
+            item.quantity,
+            f"{item.formula:.5g}",
+            f"{item.simulated:.5g}",
+            f"{item.low:.4g} to {item.high:.4g}",
+            "agrees" if item.agrees else "DIFFERS",
+        )
+    output.print(table)
+    say(output, f"Seed {seed}, {runs} lives of {DAYS:g} days; the interval holds the simulated value with 99.9 %.")
+
+
+def _periods(scenario: Scenario, output: Console) -> Table:
+    operation = scenario.operation
+    priced = scenario.price is not None
+    depreciation = scenario.depreciation_per_day
+    columns = ["bitcoin", *(["revenue"] if priced else []), "electricity"]
+    columns += ["other costs"] if operation.other_costs_per_day else []
+    columns += ["profit"] if priced else []
+    columns += ["depreciation"] if depreciation is not None else []
+    table = _table(output, "per", *columns)
+    digits = 4 if operation.revenue_per_day + operation.costs_per_day < 100 else 2
+    per_day = [operation.revenue_per_day] if priced else []
+    per_day += [operation.electricity_per_day]
+    per_day += [operation.other_costs_per_day] if operation.other_costs_per_day else []
+    per_day += [operation.profit_per_day] if priced else []
+    per_day += [depreciation] if depreciation is not None else []
+    for name, days in PERIODS.items():
+        coins = f"{operation.btc_per_day_net * days:.{10 if digits > 2 else 7}f}"
+        table.add_row(name, coins, *(f"{value * days:,.{digits}f}" for value in per_day))
+    return table
+
+
+def _fleet(scenario: Scenario, output: Console) -> Table:
+    table = _table(output, "per day", "count", "hash rate", "W", "J/TH", "revenue", "power", "profit")
+    priced = scenario.price is not None
+    for index, machine in enumerate(scenario.machines):
+        operation = machine_operation(scenario, index)
+        table.add_row(
+            machine.name or "-",
+            str(machine.count),
+            hash_rate_text(operation.hash_rate),
+            f"{operation.power:,.0f}",
+            rounded(float(operation.joules_per_terahash)),
+            amount(float(operation.revenue_per_day)) if priced else "-",
+            amount(float(operation.electricity_per_day)),
+            amount(float(operation.profit_per_day)) if priced else "-",
+        )
+    return table
+
+
+def _dates(scenario: Scenario) -> list[str]:
+    told = [f"{what} of {day}" for what, day in scenario.dates.items()]
+    return [f"Dated: {', '.join(told)}. Everything is at today's difficulty unless it says otherwise."] if told else []
+
+
+def _table(output: Console, *headings: str) -> Table:
+    plain = output.options.ascii_only or output.is_dumb_terminal
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1) if len(headings) < 7 else (0, 0, 0, 1))
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0, overflow="fold", min_width=5)
+    return table
+
+
+def _chance(value: float) -> str:
+    return "-" if value < 5e-6 else f"{value:.3%}" if value < 0.99999 else ">99.999%"
+
+
+def _coins(mean: Decimal) -> Callable[[Decimal], str]:
+    """How the amounts of a table are written: whole satoshis, or bitcoin when those would be long."""
+    if mean < Decimal("0.01"):
+        return lambda value: f"{value * 100_000_000:,.0f}"
+    digits = max(0, 5 - max(0, mean.adjusted()))
+    return lambda value: f"{value:.{digits}f}" if value else "0"
+
+
+def _money(value: Decimal, scenario: Scenario) -> str:
+    text = f"{value:,.2f}"
+    return f"{text} {scenario.currency}" if scenario.currency else text

@@ -1,0 +1,274 @@
+"""Scenario files, hardware, comparisons and the forms of output."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from stratum_miner.cli.main import run
+
+FARM = """
+electricity = 0.07
+difficulty = 144.40e12
+height = 930000
+fees = 0.02
+price = 90000
+price_date = 2026-01-15
+currency = "EUR"
+difficulty_growth = "0.5%"
+
+[scenarios.garage]
+machines = ["3xbitaxe-gamma", { name = "antminer-s19-pro", capex = 300 }]
+electricity = 0.12
+
+[scenarios.farm]
+machines = [{ name = "antminer-s21", count = 10, capex = 2000 }]
+hosting = 300
+maintenance = 65.25
+cooling = "5%"
+lifetime = 4
+resale = 2000
+"""
+ALONE = ["--electricity", "0.1", "--difficulty", "144.40e12", "--subsidy", "3.125"]
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Path:
+    path = tmp_path / "farm.toml"
+    path.write_text(FARM)
+    return path
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert run(["profit", *arguments, "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert isinstance(value, dict)
+    return value
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(["profit", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_scenarios_of_a_file_side_by_side(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "--scenario", str(farm))["scenarios"]
+    assert isinstance(found, list)
+    garage, big = found
+    assert [garage["name"], big["name"]] == ["garage", "farm"]
+    assert garage["inputs"]["electricity"] == 0.12  # its own table goes before the top of the file
+    assert big["inputs"]["electricity"] == 0.07
+    assert garage["hash_rate"] == pytest.approx(3 * 1.2e12 + 110e12)
+    assert garage["power_w"] == 3 * 18 + 3250
+    assert garage["inputs"]["capex"] == 300
+    assert big["inputs"]["capex"] == 20_000
+    assert big["other_costs_per_day"] == pytest.approx(365.25 * 12 / 365.25)
+    assert big["depreciation_per_day"] == pytest.approx(18_000 / (4 * 365.25))
+    assert big["profit_after_depreciation_per_day"] == pytest.approx(
+        big["profit_per_day"] - big["depreciation_per_day"]
+    )
+    assert big["electricity_per_day"] == pytest.approx(35 * 1.05 * 24 * 0.07)
+    assert big["inputs"]["price_date"] == "2026-01-15"
+    machines = garage["machines"]
+    assert [(machine["name"], machine["count"]) for machine in machines] == [
+        ("bitaxe-gamma", 3),
+        ("antminer-s19-pro", 1),
+    ]
+    assert sum(machine["profit_per_day"] for machine in machines) == pytest.approx(garage["profit_per_day"])
+    assert all(machine["source"] and machine["date"] for machine in machines)
+
+
+def test_a_flag_goes_before_the_file(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(
+        capsys, "--scenario", str(farm), "--only", "garage", "--electricity", "0.01", "--machine", "avalon-6"
+    )
+    assert found["power_w"] == 1100
+    inputs = found["inputs"]
+    assert isinstance(inputs, dict)
+    assert inputs["electricity"] == 0.01
+
+
+def test_a_subsidy_said_goes_before_the_height_of_a_file(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "--scenario", str(farm), "--only", "farm", "--subsidy", "1.5")
+    inputs = found["inputs"]
+    assert isinstance(inputs, dict)
+    assert (inputs["subsidy"], inputs["height"]) == (1.5, 930_000)
+
+
+def test_a_file_without_tables_is_one_scenario_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "attic.toml"
+    path.write_text('machines = ["bitaxe-gamma"]\nelectricity = 0.1\ndifficulty = 144.40e12\nsubsidy = 3.125\n')
+    assert answer(capsys, "--scenario", str(path))["name"] == "attic"
+
+
+@pytest.mark.parametrize(
+    ("text", "needle"),
+    [
+        ("electricty = 0.1", "unknown key 'electricty': did you mean 'electricity'?"),
+        ("electricity = true", "electricity: expected a text or a number, got true or false"),
+        ("power = 17", "power: expected watts with their unit, such as 17W or 3.5kW, got '17'"),
+        ("electricity = \nfees = 1", "expected TOML: Invalid value (at line 1"),
+        ("[scenarios.a]\nuptime = 98", "scenarios.a: uptime: expected a percentage"),
+        ("scenarios = 3", "scenarios: expected a table, got 3"),
+        ("machines = 3", "machines: expected a list, got 3"),
+        (
+            'machines = ["antminer-s12"]',
+            "machines[0]: no machine is called 'antminer-s12': did you mean 'antminer-s21'?",
+        ),
+        ('machines = [{ name = "x", hash_rate = "1TH" }]', "machines[0]: expected power, found none"),
+        ('machines = [{ name = "antminer-s21", watts = 3 }]', "machines[0]: unknown key 'watts'"),
+        ("price_date = 2999-01-01", "price_date: expected a date up to today"),
+        ("subsidy = 3\nheight = 4", "expected one of the two"),
+        ("[" * 5000, "expected TOML"),
+    ],
+)
+def test_mistakes_in_a_file_are_told_in_one_line(
+    text: str, needle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    told = complaint(capsys, "--scenario", str(path), *ALONE[2:4])
+    assert needle in told
+    assert "bad.toml" in told
+
+
+def test_a_file_too_large_or_not_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "big.toml"
+    path.write_bytes(b"#" * (1 << 21))
+    assert "expected at most 1048576 bytes" in complaint(capsys, "--scenario", str(path))
+    path.write_bytes(b"\xff\xfe")
+    assert "expected TOML in UTF-8" in complaint(capsys, "--scenario", str(path))
+
+
+def test_an_unknown_scenario_is_told(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there are garage, farm" in complaint(capsys, "--scenario", str(farm), "--only", "barn")
+
+
+def test_a_users_hardware_adds_and_replaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[machines.attic-rig]\nhash_rate = "14TH"\npower = "1.4kW"\ncapex = 50\n'
+        '[machines.bitaxe-gamma]\nhash_rate = "1.5TH"\npower = "20W"\n'
+    )
+    found = answer(
+        capsys,
+        "--hardware",
+        str(path),
+        "--machine",
+        "2xattic-rig",
+        "--machine",
+        "bitaxe-gamma",
+        *ALONE,
+        "--price",
+        "9e4",
+    )
+    assert found["power_w"] == 2820
+    assert found["hash_rate"] == pytest.approx(29.5e12)
+    inputs = found["inputs"]
+    assert isinstance(inputs, dict)
+    assert inputs["capex"] == 100
+    assert run(["profit", "--machines", "--hardware", str(path)]) == 0
+    listed = capsys.readouterr().out
+    assert "attic-rig" in listed
+    assert "antminer-s21" in listed
+    path.write_text('[machines.x]\nhashrate = "1TH"\n')
+    assert "unknown key 'hashrate': did you mean 'hash_rate'?" in complaint(
+        capsys, "--hardware", str(path), "--machines"
+    )
+
+
+def test_without_a_price_it_speaks_of_bitcoin(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--machine", "bitaxe-gamma", *ALONE]
+    found = answer(capsys, *arguments)
+    assert found["profit_per_day"] is None
+    assert found["break_even_electricity"] is None
+    assert isinstance(found["break_even_price"], float)
+    assert run(["profit", *arguments, "--plots"]) == 0
+    out = capsys.readouterr().out
+    assert "It earns 0.000190" in out
+    assert "none was given: --price" in out
+    assert "no block has come yet" in out
+    assert "tornado" not in out
+
+
+def test_csv_has_a_row_for_each_scenario(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profit", "--scenario", str(farm), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["name"] for row in rows] == ["garage", "farm"]
+    found = answer(capsys, "--scenario", str(farm), "--only", "garage")
+    assert float(rows[0]["profit_per_day"]) == found["profit_per_day"]
+    assert float(rows[0]["co2_kg_per_year.best"]) > 0
+    assert complaint(capsys, "--scenario", str(farm), "--csv", "--json").startswith("stratum-miner: --csv, --json")
+
+
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_everything_fits_the_terminal(
+    width: str, farm: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    assert run(["profit", "--scenario", str(farm), "--schemes", "--plots"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= int(width)
+    assert "…" not in out
+    for words in ("side by side", "What a day's profit hangs on", "halving", "PPLNS", "After depreciation", "EUR"):
+        assert words in out
+
+
+def test_the_payout_schemes_pay_the_same_on_average(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "--scenario", str(farm), "--only", "farm")
+    payouts = found["payouts"]
+    assert isinstance(payouts, dict)
+    for period in ("month", "year"):
+        by_name = {item["scheme"]: item for item in payouts[period]}
+        assert by_name["FPPS"]["mean_btc"] == by_name["PPLNS"]["mean_btc"] == by_name["solo"]["mean_btc"]
+        assert by_name["PPS"]["mean_btc"] == pytest.approx(by_name["FPPS"]["mean_btc"] * 3.125 / 3.145)
+        assert by_name["solo"]["quantiles_btc"]["50%"] == 0
+        assert by_name["FPPS"]["quantiles_btc"]["50%"] == pytest.approx(by_name["FPPS"]["mean_btc"], rel=0.01)
+
+
+def test_the_page_is_self_contained_and_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = tmp_path / "evil.toml", tmp_path / "page.html"
+    source.write_text(FARM + '\n[scenarios."<script>alert(1)</script>"]\nmachines = ["bitaxe-gamma"]\n')
+    assert run(["profit", "--scenario", str(source), "--html", str(target)]) == 0
+    capsys.readouterr()
+    page = target.read_text()
+    for forbidden in ("<script", "http://", "https://", "src=", "@import", "url("):
+        assert forbidden not in page
+    assert "prefers-color-scheme: dark" in page
+    assert "&lt;script&gt;" in page
+    body = page[page.index("<main>") : page.index("</main>") + len("</main>")]
+    root = ET.fromstring(body)
+    assert len(root.findall(".//svg")) == 15
+    assert len(root.findall(".//section")) == 3
+
+
+def test_a_page_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profit", "--machine", "bitaxe-gamma", *ALONE, "--html", "/nowhere/page.html"]) == 1
+    assert capsys.readouterr().err == (
+        "stratum-miner: --html: cannot write '/nowhere/page.html': No such file or directory\n"
+    )
+
+
+def test_monte_carlo_prints_seed_interval_and_agreement(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratum_miner.cli.profit.command.LIVES", 400)
+    assert run(["profit", "--machine", "antminer-s21", *ALONE, "--monte-carlo", "--seed", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "Seed 5, 400 lives of 30 days" in out
+    assert out.count("agrees") == 12
+    assert "DIFFERS" not in out
+
+
+def test_what_looks_like_a_slip_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["profit", "--hash-rate", "1.2PH", "--power", "17W", *ALONE, "--json"]) == 0
+    assert "0.0142 J/TH is better than any machine" in capsys.readouterr().err
+    assert run(["profit", "--hash-rate", "1ZH", "--power", "17GW", *ALONE, "--json"]) == 2
+    assert run(["profit", "--hash-rate", "999EH", "--power", "17GW", *ALONE[:2], "--difficulty", "1", *ALONE[4:]]) == 0
+    assert "more than the whole network's" in capsys.readouterr().err
