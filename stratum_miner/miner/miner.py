@@ -118,6 +118,7 @@ class Miner:
         self._on_event = on_event
         self._statistics = Statistics(clock())
         self._height: int | None = None
+        self._network_difficulty: float | None = None
         self._seen: dict[tuple[int, bytes], int] = {}
         self._stopping = trio.Event()
         self._ending = Ending.STOPPED
@@ -185,7 +186,13 @@ class Miner:
             self._take_sample()
 
     def _take_sample(self) -> None:
-        self._statistics.meter.sample(self._clock(), sum(backend.statistics().hashes for backend in self.backends))
+        hashes = self._hashes()
+        self._statistics.meter.sample(self._clock(), hashes)
+        if self.scheduler.job is not None:
+            self._statistics.expect(hashes, self.scheduler.job.share_chance)
+
+    def _hashes(self) -> int:
+        return sum(backend.statistics().hashes for backend in self.backends)
 
     async def _limit_time(self) -> None:
         if self._goals.time_limit is not None:
@@ -202,8 +209,10 @@ class Miner:
                 # NOMP and its heirs leave the version out of their duplicate check and would reject it. At difficulty
                 # 1 and 32 versions that is one share in 140 million
                 self._statistics.withheld += 1
+                self._statistics.lucky += share.meets_share_target
                 log.debug("share_withheld", reason="its nonce was submitted in another version", nonce=share.nonce)
             case Share() as share:
+                self._statistics.lucky += share.meets_share_target
                 self._remember(share)
                 self._submit(share)
             case BelowTarget():
@@ -238,7 +247,10 @@ class Miner:
         """Search it at once; everything else can wait."""
         before = self.scheduler.job
         self.scheduler.set_job(job)
+        if before is not None and before.share_target != job.share_target:
+            self._statistics.expect(self._hashes(), before.share_chance)
         self._height = height_from_coinbase_prefix(job.coinbase_prefix)
+        self._network_difficulty = job.network_difficulty
         new_block = before is None or before.previous_hash != job.previous_hash
         self._on_event(JobStarted(job, self._height, new_block))
 
@@ -293,6 +305,9 @@ class Miner:
             below_target=statistics.below_target,
             withheld=statistics.withheld,
             accepted_difficulty=statistics.accepted_difficulty,
+            lucky=statistics.lucky,
+            expected=statistics.expected,
+            network_difficulty=self._network_difficulty,
             height=self._height,
             client=self.client.snapshot(),
             backends=tuple(backend.statistics() for backend in self.backends),

@@ -49,6 +49,12 @@ class MinerSnapshot:
     withheld: int
     """Shares not submitted because the same nonce was, in another version."""
     accepted_difficulty: float
+    lucky: int
+    """Distinct hashes found that meet the share target of their job, whatever became of them."""
+    expected: float
+    """How many of them the work done was expected to find."""
+    network_difficulty: float | None
+    """Of the newest job."""
     height: int | None
     client: ClientSnapshot
     backends: tuple[BackendStatistics, ...]
@@ -66,10 +72,18 @@ class Statistics:
         self.best_share = 0.0
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
+        self.lucky = 0
+        self.expected = 0.0
+        self._hashes_expected = 0
         self.reasons: Counter[str] = Counter()
         self._fates: Counter[Fate] = Counter()
         self._solved: dict[bytes, None] = {}
         self.meter = HashRateMeter(started)
+
+    def expect(self, hashes: int, chance: float) -> None:
+        """Each of the hashes up to now, if not counted before, had this chance to be a share."""
+        self.expected += max(0, hashes - self._hashes_expected) * chance
+        self._hashes_expected = max(hashes, self._hashes_expected)
 
     def settle(self, outcome: ShareOutcome) -> None:
         """Count a share's fate."""

@@ -60,6 +60,11 @@ class Job:
         return difficulty_from_target(self.network_target)
 
     @property
+    def share_chance(self) -> float:
+        """Of one hash to meet the share target."""
+        return min(1.0, (self.share_target + 1) / 2**256)
+
+    @property
     def rollable_mask(self) -> int:
         """Version bits we may set: granted, and not already used by the job's own version (2.5)."""
         return self.version_mask & ~self.version

@@ -26,6 +26,7 @@ class ScriptedBackend(Backend):
         self.found: trio.MemorySendChannel[NonceFound] | None = None
         self.changes: list[bool] = []
         self.running = trio.Event()
+        self.hashes = 1000
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "ScriptedBackend":
@@ -41,7 +42,7 @@ class ScriptedBackend(Backend):
             unregister()
 
     def statistics(self) -> BackendStatistics:
-        return BackendStatistics(self.name, "scripted", (DeviceStatistics("s0", 1000, 0),))
+        return BackendStatistics(self.name, "scripted", (DeviceStatistics("s0", self.hashes, 0),))
 
     def unit(self) -> WorkUnit:
         assert self.source is not None
@@ -211,6 +212,29 @@ async def test_without_weak_blocks_only_full_shares_are_searched(
     async with bench(difficulty=1.0, weak_blocks=False) as it:
         unit = it.backend.unit()
         assert unit.target == unit.job.share_target
+
+
+async def test_luck_counts_the_work_under_each_difficulty(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=3)
+        await it.answer()
+        await trio.sleep(1)
+        easy = it.miner.scheduler.job
+        assert easy is not None
+        assert it.miner.snapshot().expected == pytest.approx(1000 * (easy.share_target + 1) / 2**256)
+        it.backend.hashes = 5000
+        await it.pool.say("mining.set_difficulty", 4e-9)
+        await it.pool.notify()
+        await it.settled()
+        hard = it.miner.scheduler.job
+        assert hard is not None
+        assert hard.share_chance == pytest.approx(easy.share_chance / 4)
+        it.backend.hashes = 9000
+        await trio.sleep(1)
+        snapshot = it.miner.snapshot()
+        assert snapshot.lucky == 3
+        assert snapshot.expected == pytest.approx(5000 * easy.share_chance + 4000 * hard.share_chance)
+        assert snapshot.network_difficulty == hard.network_difficulty
 
 
 async def test_time_limit_waits_for_open_replies_but_not_for_long(
