@@ -1,17 +1,25 @@
 """``stratum-miner mine``: mine on a pool."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import structlog
 from cyclopts import Parameter
 
-from stratum_miner.cli import mining, options, secrets, signals
+from stratum_miner.cli import earnings, mining, options, secrets, signals
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner
+from stratum_miner.monitoring import http as http_api
 from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
+log = structlog.get_logger("stratum_miner")
+
 DEFAULT_PASSWORD = "x"
+NEWEST_BLOCKS = 20
+"""Shown by the API; their number is there too."""
 
 
 def mine(
@@ -57,6 +65,24 @@ def mine(
     backend: options.BackendName = "cpu",
     kernel: options.KernelName = None,
     backend_option: options.BackendOptions = None,
+    electricity: Annotated[
+        str | None, Parameter(name="--electricity", help="Price of a kWh, to tell cost and luck.", group="Economics")
+    ] = None,
+    power: Annotated[
+        str | None, Parameter(name="--power", help="Used by this mining, at the wall: 65W.", group="Economics")
+    ] = None,
+    price: Annotated[
+        str | None, Parameter(name="--price", help="Of a bitcoin, in the money of the kWh.", group="Economics")
+    ] = None,
+    pool_fee: Annotated[str | None, Parameter(name="--pool-fee", help="Such as 2%.", group="Economics")] = None,
+    mainnet_difficulty: Annotated[
+        str | None,
+        Parameter(
+            name="--mainnet-difficulty",
+            help="To compare a test chain with; 144.40e12 of early 2026 unless given.",
+            group="Economics",
+        ),
+    ] = None,
     until_shares: options.UntilShares = None,
     until_blocks: options.UntilBlocks = None,
     time_limit: options.TimeLimit = None,
@@ -72,6 +98,10 @@ def mine(
             group="Output",
         ),
     ] = False,
+    http: Annotated[
+        str | None,
+        Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
+    ] = None,
     quiet: options.Quiet = False,
     log_format: options.LogFormat = "plain",
 ) -> int:
@@ -89,6 +119,13 @@ def mine(
         suggest_difficulty=suggest_difficulty,
         trace=protocol_dump,
     )
+    tariff = earnings.tariff(
+        electricity=electricity,
+        power=power,
+        price=price,
+        pool_fee=pool_fee,
+        mainnet_difficulty=mainnet_difficulty,
+    )
     goals = options.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
     reporter = mining.Reporter(quiet=quiet)
     miner = Miner(
@@ -98,18 +135,51 @@ def mine(
         retry=not no_retry,
         on_event=reporter,
     )
-    return _run(miner, goals, reporter, quiet=quiet, as_json=json)
+    beside = _api(http, lambda: _told(miner, reporter, tariff)) if http is not None else None
+    return _run(miner, goals, reporter, quiet=quiet, as_json=json, tariff=tariff, beside=beside)
 
 
-def _run(miner: Miner, goals: Goals, reporter: mining.Reporter, *, quiet: bool, as_json: bool) -> int:
+def _api(address: str, summary: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[None]]:
+    """The server, its address taken already. UsageError when it cannot be."""
+    try:
+        bound = http_api.listening_socket(address)
+    except http_api.ListenError as error:
+        raise UsageError(f"--http: {error}") from None
+    host, port = bound.getsockname()[:2]
+    log.info("http", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    return partial(http_api.run, bound, summary)
+
+
+def _told(miner: Miner, reporter: mining.Reporter, tariff: earnings.Tariff | None) -> dict[str, Any]:
+    """The summary of the moment, with what only a running miner has."""
+    snapshot = miner.snapshot()
+    return mining.summary(snapshot, reporter.blocks[-NEWEST_BLOCKS:], tariff) | {
+        "blocks_accepted": snapshot.blocks_accepted,
+        "hash_rate_5s": snapshot.hash_rate_5s,
+        "hash_rate_1m": snapshot.hash_rate_1m,
+        "hash_rate_15m": snapshot.hash_rate_15m,
+        "power_w": None if tariff is None else float(tariff.power),
+    }
+
+
+def _run(
+    miner: Miner,
+    goals: Goals,
+    reporter: mining.Reporter,
+    *,
+    quiet: bool,
+    as_json: bool,
+    tariff: earnings.Tariff | None,
+    beside: Callable[[], Awaitable[None]] | None,
+) -> int:
     ending = Ending.STOPPED
 
     async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal ending
         try:
-            ending = await mining.mine_until_done(miner, stop, quiet=quiet)
+            ending = await mining.mine_until_done(miner, stop, quiet=quiet, tariff=tariff, beside=beside)
         finally:
-            mining.print_summary(miner.snapshot(), reporter.blocks, as_json=as_json)
+            mining.print_summary(miner.snapshot(), reporter.blocks, as_json=as_json, tariff=tariff)
 
     signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)

@@ -4,18 +4,20 @@ Shared by the commands that mine. Everything for people goes to stderr, the summ
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import structlog
 import trio
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
@@ -83,8 +85,18 @@ class Reporter:
         (log.info if accepted else log.warning)(f"share_{outcome.fate.value}", **fields)
 
 
-async def mine_until_done(miner: Miner, stop: Stop, *, quiet: bool = False) -> Ending:
-    """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended."""
+async def mine_until_done(
+    miner: Miner,
+    stop: Stop,
+    *,
+    quiet: bool = False,
+    tariff: Tariff | None = None,
+    beside: Callable[[], Awaitable[None]] | None = None,
+) -> Ending:
+    """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended.
+
+    ``tariff`` adds what it costs and earns to the status; ``beside`` runs as long.
+    """
 
     def stop_gracefully() -> None:
         log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
@@ -92,23 +104,28 @@ async def mine_until_done(miner: Miner, stop: Stop, *, quiet: bool = False) -> E
 
     with stop.calling(stop_gracefully):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_show_status, miner, quiet)
+            nursery.start_soon(_show_status, miner, quiet, tariff)
+            if beside is not None:
+                nursery.start_soon(beside)
             ending = await miner.run()
             nursery.cancel_scope.cancel()
     return ending
 
 
-async def _show_status(miner: Miner, quiet: bool) -> None:
+async def _show_status(miner: Miner, quiet: bool, tariff: Tariff | None) -> None:
     if console.is_terminal and not console.is_dumb_terminal and not quiet:
         async with _live_line() as live:
             while True:
-                live.update(_status_text(miner.snapshot()), refresh=True)
+                live.update(_status_text(miner.snapshot(), tariff), refresh=True)
                 await trio.sleep(REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
     while True:
         await trio.sleep(max(0.0, next_at - time.monotonic()))
         next_at += STATUS_INTERVAL_S
-        log.info("status", **_status_fields(miner.snapshot()))
+        snapshot = miner.snapshot()
+        log.info("status", **_status_fields(snapshot))
+        if tariff is not None:
+            log.info("economics", line=Earnings(snapshot, tariff).line())
 
 
 @asynccontextmanager
@@ -119,7 +136,7 @@ async def _live_line() -> AsyncIterator[Live]:
         yield live
 
 
-def _status_text(snapshot: MinerSnapshot) -> Text:
+def _status_text(snapshot: MinerSnapshot, tariff: Tariff | None) -> RenderableType:
     shares = snapshot.shares
     windows = (snapshot.hash_rate_5s, snapshot.hash_rate_1m, snapshot.hash_rate_15m)
     parts = (
@@ -128,7 +145,8 @@ def _status_text(snapshot: MinerSnapshot) -> Text:
         f"best {difficulty_text(snapshot.best_share)}/{difficulty_text(snapshot.client.difficulty)}",
         duration_text(snapshot.elapsed),
     )
-    return Text(" | ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
+    line = Text(" | ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
+    return line if tariff is None else Group(line, Text(Earnings(snapshot, tariff).line()))
 
 
 def _status_fields(snapshot: MinerSnapshot) -> dict[str, Any]:
@@ -146,8 +164,8 @@ def _status_fields(snapshot: MinerSnapshot) -> dict[str, Any]:
     }
 
 
-def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """The object that --json prints; hash_rate in H/s, elapsed_s in seconds."""
+def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tariff | None = None) -> dict[str, Any]:
+    """The object that --json prints and the API shows; hash_rate in H/s, elapsed_s in seconds."""
     shares = snapshot.shares
     kernels = [backend.kernel or backend.detail for backend in snapshot.backends]
     return {
@@ -163,13 +181,16 @@ def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]]) -> dict[str, 
         "kernel": ", ".join(kernels),
         "elapsed_s": round(snapshot.elapsed, 3),
         "pool": str(snapshot.client.url),
+        **({} if tariff is None else {"economics": Earnings(snapshot, tariff).as_object()}),
     }
 
 
-def print_summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], *, as_json: bool) -> None:
+def print_summary(
+    snapshot: MinerSnapshot, blocks: list[dict[str, Any]], *, as_json: bool, tariff: Tariff | None = None
+) -> None:
     """The last word: one JSON object on stdout, or a few lines on stderr."""
     if as_json:
-        print_json(summary(snapshot, blocks))
+        print_json(summary(snapshot, blocks, tariff))
         return
     shares = snapshot.shares
     lines = [
@@ -180,6 +201,8 @@ def print_summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], *, as_j
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
     if snapshot.hardware_errors:
         lines.append(f"hardware errors: {snapshot.hardware_errors}")
+    if tariff is not None:
+        lines.append(Earnings(snapshot, tariff).line())
     for line in lines:
         console.print(line, markup=False)
 

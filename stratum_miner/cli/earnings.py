@@ -1,0 +1,176 @@
+"""What mining costs and earns while it runs: one line for people, one object for programs. It promises nothing.
+
+A miner sees jobs, not chains: a network difficulty that only mainnet reaches is taken for mainnet, any other for a test
+chain, whose coins have no price.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.profit import terms
+from stratum_miner.cli.profit.quantities import amount, rounded, span_text
+from stratum_miner.cli.quantities import scaled
+from stratum_miner.economics import chain
+from stratum_miner.economics.income import DAY_SECONDS, Operation
+from stratum_miner.economics.odds import Luck
+from stratum_miner.miner import MinerSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """What the user said of money and power."""
+
+    electricity: Decimal
+    """Per kWh."""
+    power: Decimal
+    """Watts."""
+    price: Decimal | None = None
+    pool_fee: Decimal = Decimal(0)
+    mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
+
+
+def tariff(
+    *,
+    electricity: str | None,
+    power: str | None,
+    price: str | None,
+    pool_fee: str | None,
+    mainnet_difficulty: str | None,
+) -> Tariff | None:
+    """From options; None without --electricity. UsageError for what is wrong or makes no sense alone."""
+    if electricity is None:
+        others = {
+            "--power": power,
+            "--price": price,
+            "--pool-fee": pool_fee,
+            "--mainnet-difficulty": mainnet_difficulty,
+        }
+        for name, value in others.items():
+            if value is not None:
+                raise UsageError(f"{name}: expected it together with --electricity, the price of a kWh")
+        return None
+    if power is None:
+        raise UsageError("--electricity: expected it together with --power, as in --power 65W")
+    return Tariff(
+        electricity=terms.money("--electricity", electricity),
+        power=terms.power("--power", power),
+        price=None if price is None else terms.price("--price", price),
+        pool_fee=Decimal(0) if pool_fee is None else terms.share("--pool-fee", pool_fee),
+        mainnet_difficulty=(
+            chain.MAINNET_DIFFICULTY
+            if mainnet_difficulty is None
+            else terms.difficulty("--mainnet-difficulty", mainnet_difficulty)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """A snapshot in the light of a tariff."""
+
+    snapshot: MinerSnapshot
+    tariff: Tariff
+
+    @property
+    def operation(self) -> Operation | None:
+        """At mainnet's difficulty: the job's when it is mainnet, else the tariff's; None before any hash."""
+        if self.snapshot.hash_rate <= 0:
+            return None
+        height = self.snapshot.height if self.on_mainnet and self.snapshot.height is not None else None
+        subsidy = chain.subsidy(height if height is not None else 4 * chain.HALVING_INTERVAL)
+        return Operation(
+            hash_rate=self.snapshot.hash_rate,
+            power=self.tariff.power,
+            electricity=self.tariff.electricity,
+            difficulty=self.difficulty if self.on_mainnet and self.difficulty else self.tariff.mainnet_difficulty,
+            block_reward=Decimal(subsidy) / chain.SATOSHIS,
+            price=self.tariff.price or Decimal(0),
+            pool_fee=self.tariff.pool_fee,
+        )
+
+    @property
+    def difficulty(self) -> float | None:
+        """Of the network mined on."""
+        return self.snapshot.network_difficulty
+
+    @property
+    def on_mainnet(self) -> bool:
+        """As far as the difficulty tells."""
+        return self.difficulty is not None and self.difficulty >= chain.LEAST_MAINNET_DIFFICULTY
+
+    @property
+    def luck(self) -> Luck:
+        """Shares found against those expected of the work."""
+        return Luck(self.snapshot.lucky, self.snapshot.expected)
+
+    def line(self) -> str:
+        """For people: what it costs, how lucky it was, what to expect."""
+        operation = self.operation
+        if operation is None:
+            return f"costs {amount(float(_per_day(self.tariff)))} a day to run; no hash yet"
+        parts = [
+            f"costs {amount(float(operation.electricity_per_day))} a day, "
+            f"{rounded(float(operation.joules_per_terahash))} J/TH",
+            self._luck_text(),
+            self._income_text(operation),
+        ]
+        return "; ".join(part for part in parts if part)
+
+    def _luck_text(self) -> str:
+        ratio, interval = self.luck.ratio, self.luck.interval()
+        if ratio is None or interval is None:
+            return ""
+        return f"luck {ratio:.2f} (95 %: {interval.low:.2f} to {interval.high:.2f})"
+
+    def _income_text(self, operation: Operation) -> str:
+        wait = DAY_SECONDS / operation.blocks_per_day
+        coins = f"{float(operation.btc_per_day_net):.3g} bitcoin a day"
+        money = f" ({amount(float(operation.revenue_per_day))})" if self.tariff.price else ""
+        if self.on_mainnet:
+            return f"earns {coins}{money} on average, a block takes {span_text(wait)}"
+        there = (
+            f"a mainnet block (difficulty {scaled(self.tariff.mainnet_difficulty).replace(' ', '')}) takes "
+            f"{span_text(wait)} on average and mining there would earn {coins}{money}"
+        )
+        if self.difficulty is None:
+            return f"at this rate {there}"
+        here = chain.hashes_per_block(self.difficulty, exact=True) / operation.hash_rate
+        return f"at this rate {there}; on this test chain, whose coins have no price, {span_text(here)}"
+
+    def as_object(self) -> dict[str, Any]:
+        """For --json and the API; money in the tariff's own, None for what is not known."""
+        operation, interval = self.operation, self.luck.interval()
+        known = operation is not None
+        found: dict[str, Any] = {
+            "power_w": float(self.tariff.power),
+            "electricity_per_day": float(_per_day(self.tariff)),
+            "electricity_so_far": float(_per_day(self.tariff)) * self.snapshot.elapsed / DAY_SECONDS,
+            "joules_per_terahash": float(operation.joules_per_terahash) if operation else None,
+            "luck": {
+                "found": self.luck.found,
+                "expected": self.luck.expected,
+                "ratio": self.luck.ratio,
+                "low": interval.low if interval else None,
+                "high": interval.high if interval else None,
+            },
+            "network_difficulty": self.difficulty,
+            "seconds_per_block": (
+                chain.hashes_per_block(self.difficulty, exact=True) / self.snapshot.hash_rate
+                if known and self.difficulty is not None
+                else None
+            ),
+            "mainnet": self.on_mainnet,
+            "mainnet_difficulty": operation.difficulty if operation else self.tariff.mainnet_difficulty,
+            "mainnet_seconds_per_block": DAY_SECONDS / operation.blocks_per_day if operation else None,
+            "mainnet_btc_per_day": float(operation.btc_per_day_net) if operation else None,
+        }
+        earns = operation is not None and self.on_mainnet and self.tariff.price is not None
+        found["income_per_day"] = float(operation.revenue_per_day) if operation and earns else None
+        found["profit_per_day"] = float(operation.profit_per_day) if operation and earns else None
+        return found
+
+
+def _per_day(terms_: Tariff) -> Decimal:
+    return terms_.power / 1000 * 24 * terms_.electricity

@@ -1,0 +1,78 @@
+"""What the miner says of cost, income and luck: honest on a test chain, in money on mainnet, silent without a price."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from stratum_miner.cli.earnings import Earnings, Tariff, tariff
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Miner, MinerSnapshot
+
+TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
+
+
+def snapshot(**changes: Any) -> MinerSnapshot:
+    settings = PoolSettings(url=PoolUrl.parse("127.0.0.1:3333"), worker_name="worker")
+    base = Miner(settings, []).snapshot()
+    values = {
+        "hash_rate": 20e6, "elapsed": 3600.0, "lucky": 10, "expected": 8.0, "height": 17,
+        "network_difficulty": 4.6565e-10,
+    }  # fmt: skip
+    return replace(base, **(values | changes))
+
+
+def test_on_a_test_chain_it_promises_nothing() -> None:
+    line = Earnings(snapshot(), TARIFF).line()
+    assert line.startswith("costs 0.4680 a day, 3.25 million J/TH; luck 1.25 (95 %: 0.60 to 2.30); at this rate")
+    assert "a mainnet block (difficulty 144T) takes 983 million years on average" in line
+    assert line.endswith("on this test chain, whose coins have no price, 100 nanoseconds")
+    told = Earnings(snapshot(), TARIFF).as_object()
+    assert told["income_per_day"] is None
+    assert told["profit_per_day"] is None
+    assert told["mainnet"] is False
+    assert told["seconds_per_block"] == pytest.approx(1e-7, rel=0.001)
+    assert told["electricity_so_far"] == pytest.approx(0.468 / 24)
+
+
+def test_on_mainnet_it_counts_in_money() -> None:
+    earnings = Earnings(snapshot(network_difficulty=144.4e12, height=930_000, hash_rate=1.2e12), TARIFF)
+    told = earnings.as_object()
+    assert told["income_per_day"] == pytest.approx(1.6717e-7 * 3.125 * 0.98 * 90_000, rel=1e-4)
+    assert told["profit_per_day"] == pytest.approx(told["income_per_day"] - 0.468)
+    assert told["luck"] == {
+        "found": 10,
+        "expected": 8.0,
+        "ratio": 1.25,
+        "low": pytest.approx(0.599, abs=1e-3),
+        "high": pytest.approx(2.299, abs=1e-3),
+    }
+    assert "earns 5.12e-07 bitcoin a day (0.0461) on average, a block takes 16,400 years" in earnings.line()
+
+
+def test_before_the_first_hash_and_without_a_price() -> None:
+    bare = replace(TARIFF, price=None)
+    assert Earnings(snapshot(hash_rate=0.0), bare).line() == "costs 0.4680 a day to run; no hash yet"
+    assert Earnings(snapshot(hash_rate=0.0), bare).as_object()["joules_per_terahash"] is None
+    fresh = Earnings(snapshot(expected=0.0, lucky=0, network_difficulty=None), bare)
+    assert "luck" not in fresh.line()
+    assert "(" not in fresh.line().replace("(difficulty 144T)", "")
+    assert fresh.as_object()["luck"]["ratio"] is None
+
+
+def test_options_make_sense_together_only() -> None:
+    nothing: dict[str, str | None] = dict.fromkeys(("electricity", "power", "price", "pool_fee", "mainnet_difficulty"))
+    assert tariff(**nothing) is None
+    full = tariff(electricity="0.3", power="65W", price="90000", pool_fee="2%", mainnet_difficulty=None)
+    assert full == TARIFF
+    for given, needle in (
+        ({"power": "65W"}, "--power: expected it together with --electricity"),
+        ({"electricity": "0.3"}, "--electricity: expected it together with --power"),
+        ({"electricity": "-1", "power": "65W"}, "--electricity: expected a number"),
+        ({"electricity": "0.3", "power": "65"}, "--power: expected watts with their unit"),
+        ({"electricity": "0.3", "power": "65W", "mainnet_difficulty": "0"}, "--mainnet-difficulty: expected a number"),
+    ):
+        with pytest.raises(UsageError, match=needle):
+            tariff(**(nothing | given))
