@@ -1,5 +1,6 @@
 """The ``stratum-miner`` command: its subcommands, and what becomes of the errors they raise."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, mine, pool, profit, secrets, signals, solo
+from stratum_miner.cli import bench, demo, logs, luck, mine, pool, profit, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
@@ -22,7 +23,7 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit):
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit, luck.luck):
     app.command(command)
 
 
@@ -69,6 +70,16 @@ def run_process(arguments: Sequence[str]) -> int:
         code = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.GOAL_MISSED
+        code = _without_output()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
+        code = _without_output()
     return code
+
+
+def _without_output() -> ExitCode:
+    """Nothing more can be said on stdout; what is buffered must not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.GOAL_MISSED

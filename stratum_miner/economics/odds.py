@@ -84,6 +84,13 @@ class Luck:
         return Interval(bounds.low / self.expected, bounds.high / self.expected)
 
 
+def chance_of_luck(luck: Luck) -> float:
+    """That chance alone brings a count at least as far from the expected one, on its own side of it."""
+    if luck.found <= luck.expected:
+        return poisson.cdf(luck.found, luck.expected)
+    return 1 - poisson.cdf(luck.found - 1, luck.expected)
+
+
 def count_interval(count: int, confidence: float = 0.95) -> Interval:
     """The expected counts that a count is compatible with: exact, after Garwood (1936)."""
     tail = (1 - confidence) / 2

@@ -234,3 +234,14 @@ def test_output_into_a_closed_pipe_is_no_traceback() -> None:
     err = process.stderr.read()
     process.wait()
     assert "Traceback" not in err
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*COMMAND, "luck", "--found", "3"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert result.returncode == 1
+    assert result.stderr == "stratum-miner: cannot write the output: no space left on the device\n"

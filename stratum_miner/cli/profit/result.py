@@ -2,13 +2,14 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from stratum_miner.cli.profit.scenario import YEAR, Scenario
-from stratum_miner.economics import energy, odds, schemes, sensitivity
+from stratum_miner.economics import chain, energy, odds, outlook, schemes, sensitivity
 from stratum_miner.economics.income import Operation, energy_cost_per_btc, hash_price
 
 PERIODS = {"hour": Decimal(1) / 24, "day": Decimal(1), "month": YEAR / 12, "year": YEAR}
@@ -26,6 +27,8 @@ def result(scenario: Scenario) -> dict[str, Any]:
         "hash_rate": operation.hash_rate,
         "power_w": float(operation.power),
         "joules_per_terahash": float(operation.joules_per_terahash),
+        "hashes_per_block": chain.hashes_per_block(operation.difficulty),
+        "network_hash_rate": chain.network_hash_rate(operation.difficulty),
         "blocks_per_day": operation.blocks_per_day,
         "btc_per_day_gross": float(operation.btc_per_day_gross),
         "btc_per_day_net": float(operation.btc_per_day_net),
@@ -52,6 +55,11 @@ def result(scenario: Scenario) -> dict[str, Any]:
         **_payback(scenario),
         "kwh_per_year": float(kwh),
         "co2_kg_per_year": {"low": float(emitted.low), "best": float(emitted.best), "high": float(emitted.high)},
+        **_growth(scenario),
+        "seconds_per_share": odds.seconds_per_share(scenario.pool.share_difficulty, operation.hash_rate),
+        "relative_spread_30_days": {
+            item.scheme: item.relative_spread for item in schemes.compare(operation, scenario.pool, 30, scenario.fees)
+        },
         "payouts": {"month": _payouts(scenario, "month"), "year": _payouts(scenario, "year")},
         "sensitivity": (
             [
@@ -102,6 +110,7 @@ def _odds(operation: Operation) -> dict[str, float]:
     rate = operation.blocks_per_day
     return {
         "solo_probability_year": odds.chance_of_block(rate, odds.YEAR_DAYS),
+        "solo_one_in_year": 1 / odds.chance_of_block(rate, odds.YEAR_DAYS),
         "solo_mean_wait_years": odds.mean_wait_days(rate) / odds.YEAR_DAYS,
         "solo_median_wait_years": odds.median_wait_days(rate) / odds.YEAR_DAYS,
         "best_share_day_median": odds.median_best_share(operation.hash_rate * 86400),
@@ -113,9 +122,21 @@ def _payback(scenario: Scenario) -> dict[str, Any]:
     if returned is None:
         missing = "outlay was given (--capex)" if scenario.capex is None else "price was given (--price)"
         return {"payback_days": None, "payback_reason": f"no {missing}"}
+    most = {"most_earned": float(returned.most), "best_day": returned.best_day}
     if returned.days is None:
-        return {"payback_days": None, "payback_reason": returned.reason}
-    return {"payback_days": returned.days}
+        return {"payback_days": None, "payback_reason": returned.reason, **most}
+    return {"payback_days": returned.days, **most}
+
+
+def _growth(scenario: Scenario) -> dict[str, Any]:
+    """What the assumed growth of the difficulty makes of a year, and when it ends the mining; halvings left out."""
+    growth, operation = scenario.course.growth, scenario.operation
+    end = outlook.shut_off_day(float(operation.revenue_per_day), float(operation.costs_per_day), growth)
+    return {
+        "difficulty_growth_year": (1 + growth) ** (365 / outlook.EPOCH_DAYS) - 1,
+        "income_days_first_year": math.fsum(outlook.income_factor(day, growth) for day in range(365)),
+        "shut_off_day": end if scenario.price is not None and math.isfinite(end) else None,
+    }
 
 
 def _payouts(scenario: Scenario, period: str) -> list[dict[str, Any]]:
@@ -155,6 +176,7 @@ def _inputs(scenario: Scenario) -> dict[str, Any]:
     return {
         "difficulty": operation.difficulty,
         "height": scenario.height,
+        "next_halving": None if scenario.height is None else chain.next_halving(scenario.height),
         "subsidy": float(scenario.subsidy),
         "fees": float(scenario.fees),
         "price": _number(scenario.price),

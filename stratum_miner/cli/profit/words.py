@@ -183,7 +183,8 @@ def _periods(scenario: Scenario, output: Console) -> Table:
     columns += ["profit"] if priced else []
     columns += ["depreciation"] if depreciation is not None else []
     table = _table(output, "per", *columns)
-    digits = 4 if operation.revenue_per_day + operation.costs_per_day < 100 else 2
+    size = operation.revenue_per_day + operation.costs_per_day
+    digits = 4 if size < 100 else 2 if size < 10**5 else 0
     per_day = [operation.revenue_per_day] if priced else []
     per_day += [operation.electricity_per_day]
     per_day += [operation.other_costs_per_day] if operation.other_costs_per_day else []

@@ -1,0 +1,51 @@
+"""The luck command: words, and one line for each mistake."""
+
+import json
+
+import pytest
+
+from stratum_miner.cli.main import run
+
+
+def test_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["luck", "--found", "10", "--expected", "5", "--blocks", "10", "--times", "1.5", "--hash-rate", "20MH",
+                "--difficulty", "1"]) == 0  # fmt: skip
+    out = " ".join(capsys.readouterr().out.split())
+    assert "10 found: chance makes that of 4.795 to 18.39 expected" in out
+    assert "Luck 2.000 (0.959 to 3.678); so many or more extreme has a chance of 0.0318" in out
+    assert "10 blocks take more than 1.5 times the expected work with a chance of 0.06985" in out
+    assert "One of difficulty 1 comes every 3.58 minutes on average" in out
+    assert "10 of them mean 497 kH/s" in out
+
+
+def test_bad_luck_is_told_from_below(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["luck", "--found", "0", "--expected", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["luck"]
+    assert found["chance"] == pytest.approx(0.0498, abs=1e-4)
+    assert (found["ratio"], found["low"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        ([], "expected --found N, --blocks N --times X, or --hash-rate H"),
+        (["--found=-1"], "--found: expected a count from 0"),
+        (["--found", "2", "--expected", "0"], "--expected: expected a number above 0"),
+        (["--expected", "2"], "--expected: expected it together with --found"),
+        (["--found", "2", "--confidence", "100%"], "--confidence: expected more than 0% and less than 100%"),
+        (["--found", "2", "--confidence", "0.95"], "--confidence: expected a percentage"),
+        (["--blocks", "2"], "--blocks, --times: expected both or neither"),
+        (["--blocks", "0", "--times", "1"], "--blocks: expected a count from 1"),
+        (["--blocks", "1", "--times", "nan"], "--times: expected a number above 0"),
+        (["--seconds", "3"], "expected them together with --hash-rate"),
+        (["--hash-rate", "1TH", "--seconds", "0"], "--seconds: expected a number above 0"),
+        (["--hash-rate", "1TH", "--difficulty", "x"], "--difficulty: expected a number above 0"),
+        (["--fond", "3"], "Did you mean --found"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str], needle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["luck", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert needle in err
+    assert err.count("\n") == 1
