@@ -100,20 +100,23 @@ def _comparison(scenarios: Sequence[Scenario]) -> str:
 
 def _periods(scenario: Scenario) -> str:
     operation, priced = scenario.operation, scenario.price is not None
-    depreciation = scenario.depreciation_per_day
+    columns: list[tuple[str, Decimal | None]] = [
+        ("revenue", operation.revenue_per_day if priced else None),
+        ("electricity", operation.electricity_per_day),
+        ("other costs", operation.other_costs_per_day or None),
+        ("profit", operation.profit_per_day if priced else None),
+        ("depreciation", scenario.depreciation_per_day),
+    ]
+    shown = [(name, value) for name, value in columns if value is not None]
     rows = [
         (
             name,
             f"{operation.btc_per_day_net * days:.10f}",
-            _amount(operation.revenue_per_day * days, priced, 4),
-            _amount(operation.electricity_per_day * days, True, 4),
-            _amount(operation.other_costs_per_day * days, True, 4),
-            _amount(operation.profit_per_day * days, priced, 4),
-            _amount((depreciation or Decimal(0)) * days, depreciation is not None, 4),
+            *(f"{value * days:,.4f}" for _, value in shown),
         )
         for name, days in PERIODS.items()
     ]
-    return _table("", ("per", "bitcoin", "revenue", "electricity", "other costs", "profit", "depreciation"), rows)
+    return _table("", ("per", "bitcoin", *(name for name, _ in shown)), rows)
 
 
 def _fleet(scenario: Scenario) -> str:
@@ -151,10 +154,11 @@ def _payouts(scenario: Scenario, period: str) -> str:
 
 def _assumed(scenario: Scenario) -> str:
     operation = scenario.operation
+    price = f", price {scenario.price:f} {scenario.currency}".rstrip() if scenario.price is not None else ""
     dates = "".join(f", {what} of {day}" for what, day in scenario.dates.items())
     return (
         f"Difficulty {operation.difficulty:.4g}, {operation.block_reward:f} bitcoin a block"
-        f"{f', price {scenario.price:f} {scenario.currency}' if scenario.price is not None else ''}, electricity "
+        f"{price}, electricity "
         f"{operation.electricity:f} per kWh, pool fee {operation.pool_fee:.2%}, stale {operation.stale:.2%}, uptime "
         f"{operation.uptime:.2%}{dates}; a pool of {hash_rate_text(scenario.pool.hash_rate)}."
     )
@@ -167,7 +171,5 @@ def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> s
     return f'{shown}<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _amount(value: Decimal, known: bool, digits: int | None = None) -> str:
-    if not known:
-        return "-"
-    return amount(float(value)) if digits is None else f"{value:,.{digits}f}"
+def _amount(value: Decimal, known: bool) -> str:
+    return amount(float(value)) if known else "-"
