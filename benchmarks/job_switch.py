@@ -19,7 +19,7 @@ from notifier import serve
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.connect import dial
+from stratum_miner.client.dialer import Dialer
 from stratum_miner.miner import Miner
 
 INTERVAL_S = 0.02
@@ -53,7 +53,7 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
     entered: list[tuple[int, int]] = []
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
-        streams.append(TimedStream(await dial(url, seconds)))
+        streams.append(TimedStream(await Dialer()(url, seconds)))
         return streams[-1]
 
     backend = CpuBackend(threads=threads, on_search=lambda generation, started: entered.append((generation, started)))

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ import trio
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
 """Spellings of plain TCP; cpuminer's own is the first."""
+TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
+"""Spellings of TLS from the first byte on; the commonest is the first (stratum.md 5)."""
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
 """What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes (stratum.md 4.1)."""
 
@@ -31,14 +34,16 @@ class PoolUrl:
 
     host: str
     port: int
+    tls: bool = False
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"stratum+tcp://{host}:{self.port}"
+        return f"{(TLS_SCHEMES if self.tls else SCHEMES)[0]}://{host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> "PoolUrl":
-        """Parse ``stratum+tcp://HOST:PORT`` or ``HOST:PORT``. PoolUrlError says what is missing.
+        """Parse ``stratum+tcp://HOST:PORT``, ``stratum+ssl://HOST:PORT`` or ``HOST:PORT``. PoolUrlError says what is
+        missing.
 
         Credentials inside the URL are refused rather than dropped: they would end up in logs.
         """
@@ -49,8 +54,10 @@ class PoolUrl:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT ({error})") from None
-        if parts.scheme not in SCHEMES:
-            raise PoolUrlError(f"pool URL: expected the scheme stratum+tcp, got {parts.scheme!r}")
+        if parts.scheme not in SCHEMES + TLS_SCHEMES:
+            close = get_close_matches(parts.scheme, SCHEMES + TLS_SCHEMES, 1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise PoolUrlError(f"pool URL: expected stratum+tcp or stratum+ssl, got {parts.scheme!r}{hint}")
         if parts.username is not None or parts.password is not None:
             raise PoolUrlError("pool URL: expected no user name or password inside; give them with -u and -p")
         if not host:
@@ -61,27 +68,25 @@ class PoolUrl:
             raise PoolUrlError(f"pool URL: expected nothing after the port, got {parts.path + parts.query!r}")
         if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):
             raise PoolUrlError(f"pool URL: expected a host name or address, got {host!r}")
-        return cls(host, port)
+        return cls(host, port, parts.scheme in TLS_SCHEMES)
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]
-"""Opens a stream to a pool within so many seconds; ``dial``, or a test's own."""
+"""Opens a stream to a pool within so many seconds: a ``Dialer``, or a test's own."""
 
 
-async def dial(url: PoolUrl, deadline: float) -> trio.SocketStream:
-    """Connect over TCP within ``deadline`` seconds, trying all addresses; PoolUnreachable names the reason."""
+async def open_tcp(url: PoolUrl) -> trio.SocketStream:
+    """Connect over TCP, all addresses raced (RFC 8305); PoolUnreachable names the reason."""
     try:
-        with trio.fail_after(deadline):
-            stream = await trio.open_tcp_stream(url.host, url.port)
-    except trio.TooSlowError:
-        raise PoolUnreachable(f"{url}: no connection within {deadline:g} s") from None
+        stream = await trio.open_tcp_stream(url.host, url.port)
     except (OSError, ExceptionGroup) as error:
-        raise PoolUnreachable(f"{url}: {_reason(error)}") from None
-    _set_keepalive(stream)
+        raise PoolUnreachable(f"{url}: {reason_of(error)}") from None
+    set_keepalive(stream)
     return stream
 
 
-def _set_keepalive(stream: trio.SocketStream) -> None:
+def set_keepalive(stream: trio.SocketStream) -> None:
+    """Have the system notice a peer that vanished."""
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
         "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
@@ -93,7 +98,7 @@ def _set_keepalive(stream: trio.SocketStream) -> None:
             stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The innermost reason in words: "Connection refused" rather than a group of attempts."""
     while True:
         if isinstance(error, BaseExceptionGroup):

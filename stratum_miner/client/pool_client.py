@@ -14,7 +14,8 @@ from typing import Protocol
 import structlog
 import trio
 
-from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl, dial
+from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.session import (
     ConfigureNotTolerated,
@@ -102,14 +103,14 @@ class PoolClient:
         retry: bool = True,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        connect: Connector = dial,
+        connect: Connector | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listener
         self._retry = retry
         self._clock = clock
         self._backoff = Backoff(rng or random.Random())
-        self._connect = connect
+        self._connect = connect or Dialer(settings.tls, settings.proxy)
         self._session: Session | None = None
         self._session_number = 0
         self._resumable: Resumable | None = None
@@ -117,7 +118,7 @@ class PoolClient:
         self._previous_hash: bytes | None = None
         self._ask_configure = True
         self._ask_extranonce = True
-        self._redirect_port: int | None = None
+        self._redirect: tuple[str | None, int | None] = (None, None)
         self._connected_at = 0.0
         self._state = ConnectionState.CONNECTING
         self._detail = ""
@@ -180,7 +181,7 @@ class PoolClient:
 
     async def _one_connection(self) -> float:
         """Connect, mine, lose it; returns the pause before the next try."""
-        url, self._redirect_port = self._target(), None
+        url, self._redirect = self._target(), (None, None)
         self._enter(ConnectionState.CONNECTING, str(url))
         try:
             stream = await self._connect(url, self.settings.timeouts.connect)
@@ -194,8 +195,8 @@ class PoolClient:
         try:
             await self._run_session(stream)
         except Redirect as redirect:
-            self._redirect_port = redirect.port
-            log.info("reconnect_followed", port=redirect.port, wait_s=redirect.wait)
+            self._redirect = (redirect.host, redirect.port)
+            log.info("reconnect_followed", host=redirect.host, port=redirect.port, wait_s=redirect.wait)
             return redirect.wait or self._backoff.next_pause() / 2
         except ConfigureNotTolerated as reason:
             self._ask_configure = False
@@ -214,8 +215,9 @@ class PoolClient:
         return pause
 
     def _target(self) -> PoolUrl:
-        url = self.settings.url
-        return url if self._redirect_port is None else replace(url, port=self._redirect_port)
+        """Where the pool sent us once, else its own address; with TLS if that has it, whatever the pool said."""
+        url, (host, port) = self.settings.url, self._redirect
+        return replace(url, host=host or url.host, port=port or url.port)
 
     async def _run_session(self, stream: trio.abc.Stream) -> None:
         self._connects += 1

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.client.domains import same_domain
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
@@ -29,6 +30,8 @@ RECEIVE_SIZE = 1 << 16
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
 """The second parameter of our own mining.authorize, as our encoder writes it."""
 WATCHDOG_INTERVAL_S = 1.0
+TLS_ALERT = b"\x15\x03"
+"""How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
 REJECT_STREAK = 10
 """Rejections in a row after which our state and the pool's no longer agree: reconnect (stratum.md 4.2)."""
 XNSUB_SUSPECT_S = 5.0
@@ -52,10 +55,11 @@ class WorkerRefused(Exception):  # noqa: N818  the field's word
 
 
 class Redirect(SessionEnded):
-    """The pool asked to reconnect, after ``wait`` seconds, on ``port`` of the same host (None: the same port)."""
+    """The pool asked to reconnect, after ``wait`` seconds, to ``host`` and ``port`` (None: the same)."""
 
-    def __init__(self, port: int | None, wait: float) -> None:
+    def __init__(self, host: str | None, port: int | None, wait: float) -> None:
         super().__init__("the pool asked to reconnect")
+        self.host = host
         self.port = port
         self.wait = wait
 
@@ -112,6 +116,7 @@ class Session:
         self._answered = trio.Event()
         self._to_flush = trio.Event()
         self._last_received = trio.current_time()
+        self._received_any = False
         self._xnsub_sent_at = -inf
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
@@ -218,7 +223,11 @@ class Session:
                 self._hung_up(f"connection lost ({error.__cause__ or error})")
             if not data:
                 rest = self.connection.receive_eof()
-                self._hung_up("the pool closed the connection" + (f" in the middle of {rest!r}" if rest else ""))
+                how = f" in the middle of {rest!r}" if rest else "" if self._received_any else " without a word"
+                self._hung_up("the pool closed the connection" + how)
+            if not self._received_any and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
+                raise SessionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
+            self._received_any = True
             self._last_received = trio.current_time()
             if self.settings.trace:
                 _trace("received", data)
@@ -312,10 +321,10 @@ class Session:
             raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {error}")
 
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
-        if host is not None and host.lower().rstrip(".") != self.settings.url.host.lower().rstrip("."):
-            log.warning("reconnect_refused", host=host, port=port, reason="not the configured host")
+        if host is not None and not same_domain(host, self.settings.url.host):
+            log.warning("reconnect_refused", host=host, port=port, reason="not the configured host or its domain")
             return
-        raise Redirect(port, wait)
+        raise Redirect(host, port, wait)
 
     def _on_answer(self) -> None:
         self._answered.set()

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from stratum_miner import __version__
 from stratum_miner.client.connect import PoolUrl
+from stratum_miner.client.proxies import ProxyUrl
+from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 USER_AGENT = f"stratum_miner/{__version__}"
@@ -38,6 +40,9 @@ class PoolSettings:
     """Version bits to ask for; 0 does not ask."""
     extranonce_subscribe: bool = True
     suggest_difficulty: float | None = None
+    tls: TlsSettings = SYSTEM_TRUST
+    """For a URL that says TLS."""
+    proxy: ProxyUrl | None = None
     timeouts: Timeouts = Timeouts()
     trace: bool = False
     """Log every line in both directions, passwords replaced."""

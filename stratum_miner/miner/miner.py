@@ -16,7 +16,7 @@ import trio
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.client.causes import leading_cause
-from stratum_miner.client.connect import Connector, PoolUnreachable, dial
+from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
 from stratum_miner.client.session import WorkerRefused
@@ -107,7 +107,7 @@ class Miner:
         weak_blocks: bool | None = None,
         on_event: EventListener = lambda event: None,
         clock: Callable[[], float] = time.monotonic,
-        connect: Connector = dial,
+        connect: Connector | None = None,
     ) -> None:
         self.client = PoolClient(settings, self, retry=retry, clock=clock, connect=connect)
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)

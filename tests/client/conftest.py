@@ -71,6 +71,7 @@ class Lab:
         self.client = client
         self.recorder = recorder
         self._connections = connections
+        self.urls: list[PoolUrl] = []
         self.ended = trio.Event()
         self.error: BaseException | None = None
 
@@ -126,6 +127,7 @@ def lab() -> LabFactory:
 
         async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
             ours, theirs = trio.testing.memory_stream_pair()
+            made.urls.append(url)
             await send.send(PlayedPool(theirs))
             return ours
 

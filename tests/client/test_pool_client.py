@@ -288,6 +288,19 @@ async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(lab: Any, a
         assert it.client.snapshot().connects == 1
 
 
+async def test_reconnect_within_the_domain_is_followed_with_the_same_tls(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(url=PoolUrl("pool.example.com", 443, True)) as it:
+        pool = await it.connection()
+        await pool.accept()
+        await pool.say("client.reconnect", "eu.example.com", 4444, 0)
+        again = await it.connection()
+        assert it.urls == [PoolUrl("pool.example.com", 443, True), PoolUrl("eu.example.com", 4444, True)]
+        await again.accept()
+        await again.stream.aclose()
+        await it.connection()
+        assert it.urls[2] == it.urls[0]  # the pool's word holds once
+
+
 async def test_ten_refusals_in_a_row_start_a_fresh_session(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
@@ -329,7 +342,7 @@ def test_urls_that_work(text: str) -> None:
     ("text", "needle"),
     [
         ("stratum+tcp://h", "port"),
-        ("http://h:3333", "scheme"),
+        ("http://h:3333", "expected stratum\\+tcp or stratum\\+ssl, got 'http'"),
         ("stratum+tcp://u:secret@h:3333", "-u and -p"),
         ("stratum+tcp://h:99999", "expected"),
         ("stratum+tcp://:3333", "no host"),
@@ -341,6 +354,19 @@ def test_urls_that_do_not(text: str, needle: str) -> None:
     with pytest.raises(ValueError, match=needle) as info:
         PoolUrl.parse(text)
     assert "secret" not in str(info.value)
+
+
+@pytest.mark.parametrize("scheme", ["stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls"])
+def test_tls_under_every_spelling(scheme: str) -> None:
+    url = PoolUrl.parse(f"{scheme}://h:443")
+    assert url == PoolUrl("h", 443, True)
+    assert str(url) == "stratum+ssl://h:443"
+    assert PoolUrl.parse(str(url)) == url
+
+
+def test_a_misspelt_scheme_gets_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"got 'stratum\+sll': did you mean stratum\+ssl\?"):
+        PoolUrl.parse("stratum+sll://h:443")
 
 
 def test_ipv6_url_prints_as_it_parses() -> None:

@@ -1,0 +1,140 @@
+"""How long each step to a pool's first job takes, apart: from resolving its name to the job."""
+
+from dataclasses import dataclass, replace
+
+import trio
+
+from stratum_miner.client import tls
+from stratum_miner.client.connect import PoolUnreachable, reason_of
+from stratum_miner.client.proxies import ProxyUnreachable
+from stratum_miner.client.session import ConfigureNotTolerated, Session, SessionEnded, WorkerRefused
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.stratum import events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingResult:
+    """Milliseconds of each step, from the end of the one before; None for a step that was not reached or not needed."""
+
+    url: str
+    resolve_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    configure_ms: float | None = None
+    subscribe_ms: float | None = None
+    authorize_ms: float | None = None
+    first_job_ms: float | None = None
+    """0 for a job that came before the authorization."""
+    submit_ms: float | None = None
+    difficulty: float | None = None
+    """Of the first job's shares."""
+    error: str | None = None
+
+
+class _Steps:
+    """Notes how long each step took, as each ends."""
+
+    def __init__(self, url: str) -> None:
+        self.result = PingResult(url=url)
+        self._since = trio.current_time()
+
+    def done(self, step: str) -> None:
+        now = trio.current_time()
+        self.note(**{f"{step}_ms": round((now - self._since) * 1000, 3)})
+        self._since = now
+
+    def note(self, **values: object) -> None:
+        self.result = replace(self.result, **values)  # type: ignore[arg-type]
+
+
+async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
+    """Go through all steps within so many seconds; what failed is in the result's ``error``, in one line.
+
+    90 s, because a pool may keep its first job back for 60 (public-pool).
+    """
+    steps = _Steps(str(settings.url))
+    try:
+        with trio.fail_after(seconds):
+            try:
+                await _handshake(await _open(settings, steps), settings, steps)
+            except ConfigureNotTolerated:
+                steps = _Steps(str(settings.url))
+                await _handshake(await _open(settings, steps), settings, steps, configure=False)
+    except trio.TooSlowError:
+        steps.note(error=f"{_step_after(steps.result)}: nothing within {seconds:g} s")
+    except (PoolUnreachable, SessionEnded, WorkerRefused) as error:
+        steps.note(error=str(error))
+    return steps.result
+
+
+async def _open(settings: PoolSettings, steps: _Steps) -> trio.abc.Stream:
+    url = settings.url
+    stream: trio.abc.Stream
+    if settings.proxy is not None:
+        try:
+            stream = await settings.proxy.connect(url.host, url.port)
+        except ProxyUnreachable as error:
+            raise PoolUnreachable(f"{url}: {error}") from None
+    else:
+        stream = await _connect_resolved(settings, steps)
+    steps.done("connect")
+    if url.tls:
+        try:
+            stream = await tls.secure(stream, url, settings.tls)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        steps.done("tls")
+    return stream
+
+
+async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.SocketStream:
+    """The addresses first, then the first of them that answers: racing them would hide which step was slow."""
+    url = settings.url
+    try:
+        found = await trio.socket.getaddrinfo(url.host, url.port, type=trio.socket.SOCK_STREAM)
+    except OSError as error:
+        raise PoolUnreachable(f"{url}: {error.strerror or error}") from None
+    steps.done("resolve")
+    reason = "no address"
+    for family, kind, protocol, _, address in found:
+        socket = trio.socket.socket(family, kind, protocol)
+        try:
+            await socket.connect(address)
+        except OSError as error:
+            socket.close()
+            reason = reason_of(error)
+        else:
+            return trio.SocketStream(socket)
+    raise PoolUnreachable(f"{url}: {reason}")
+
+
+async def _handshake(stream: trio.abc.Stream, settings: PoolSettings, steps: _Steps, *, configure: bool = True) -> None:
+    has_job = False
+
+    def on_event(event: events.ClientEvent) -> None:
+        nonlocal has_job
+        match event:
+            case events.Configured():
+                steps.done("configure")
+            case events.Subscribed():
+                steps.done("subscribe")
+            case events.WorkerAuthorized():
+                steps.done("authorize")
+            case events.JobAnnounced(difficulty=difficulty) if not has_job:
+                has_job = True
+                steps.note(difficulty=difficulty)
+        if has_job and session.is_authorized:
+            steps.done("first_job")
+            scope.cancel()
+
+    session = Session(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, ask_configure=configure)
+    with trio.CancelScope() as scope:
+        await session.run()
+
+
+def _step_after(result: PingResult) -> str:
+    """The step that was under way."""
+    steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
+    done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
+    return steps[max(done, default=-1) + 1].replace("_", " ")

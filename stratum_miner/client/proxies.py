@@ -1,0 +1,77 @@
+"""Through a SOCKS5 or HTTP CONNECT proxy to a pool, Tor's included. The credentials never show."""
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+import trio
+from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
+from python_socks.async_.trio import Proxy
+
+KINDS = {
+    "socks5": (ProxyType.SOCKS5, False),
+    "socks5h": (ProxyType.SOCKS5, True),
+    "http": (ProxyType.HTTP, True),
+}
+"""Scheme to protocol, and whether the proxy resolves the pool's name."""
+
+
+class ProxyUrlError(ValueError):
+    """The user's proxy is not one we can use; the message shows no credentials."""
+
+
+class ProxyUnreachable(Exception):  # noqa: N818 - the field's word
+    """No connection through the proxy; the message says whose fault it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyUrl:
+    """Where a proxy listens and what it wants to know."""
+
+    kind: str
+    host: str
+    port: int
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.kind}://{host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ProxyUrl":
+        """``socks5://[USER:PASS@]HOST:PORT``, ``socks5h://`` (names resolved by the proxy, for Tor) or ``http://``."""
+        expected = "proxy: expected socks5://, socks5h:// or http:// and HOST:PORT"
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # its message may repeat parts of the URL
+            raise ProxyUrlError(f"{expected}; write special characters as %xx") from None
+        if parts.scheme not in KINDS:
+            raise ProxyUrlError(f"{expected}, got the scheme {parts.scheme!r}")
+        if not host or not port:
+            raise ProxyUrlError(f"{expected}, got no {'port' if host else 'host'}")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ProxyUrlError(f"{expected}, got more after the port")
+        user = None if parts.username is None else unquote(parts.username)
+        password = None if parts.password is None else unquote(parts.password)
+        return cls(parts.scheme, host, port, user, password)
+
+    async def connect(self, host: str, port: int) -> trio.SocketStream:
+        """A stream to ``host`` through the proxy. ProxyUnreachable says why not."""
+        kind, remote_names = KINDS[self.kind]
+        proxy = Proxy(
+            proxy_type=kind,
+            host=self.host,
+            port=self.port,
+            username=self.user,
+            password=self.password,
+            rdns=remote_names,
+        )
+        try:
+            return trio.SocketStream(await proxy.connect(dest_host=host, dest_port=port))
+        except ProxyConnectionError as error:
+            raise ProxyUnreachable(f"no connection to the proxy {self}: {error.strerror or error}") from None
+        except ProxyError as error:
+            raise ProxyUnreachable(f"the proxy {self} refused: {error}") from None
+        except (ProxyTimeoutError, OSError) as error:
+            raise ProxyUnreachable(f"the proxy {self}: {error}") from None

@@ -1,0 +1,116 @@
+"""TLS to a pool: verified by default, pinned when told, never given up for plain text."""
+
+import ssl
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import trio
+
+from stratum_miner.client.connect import PoolUnreachable, PoolUrl
+
+FINGERPRINT_DIGITS = 64
+_NOT_TLS = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+)
+"""OpenSSL's reasons for an answer that is no TLS."""
+
+
+class TlsSettingsError(ValueError):
+    """A file or fingerprint that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """How to know the pool, and how it may know us."""
+
+    ca_file: Path | None = None
+    """PEM certificates to trust instead of the system's."""
+    fingerprint: str | None = None
+    """SHA-256 of the pool's certificate in DER, 64 hex digits: trust this one and no other, whoever signed it."""
+    certificate: Path | None = None
+    """Our own certificate, PEM."""
+    key: Path | None = field(default=None, repr=False)
+    """Its private key, PEM, where it is not in the same file."""
+
+    def __post_init__(self) -> None:
+        if self.fingerprint is not None:
+            object.__setattr__(self, "fingerprint", _hex_digits(self.fingerprint))
+        if self.key is not None and self.certificate is None:
+            raise TlsSettingsError("TLS key: expected it together with a certificate")
+
+    def context(self) -> ssl.SSLContext:
+        """For clients, TLS 1.2 and up. TlsSettingsError when a file cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.fingerprint is not None:  # the pin is the stricter check
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.certificate is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key, password=_no_password)
+            except (OSError, ssl.SSLError, ValueError) as error:
+                raise TlsSettingsError(f"TLS certificate {str(self.certificate)!r}: {_words(error)}") from None
+        return context
+
+
+SYSTEM_TRUST = TlsSettings()
+"""What the system trusts, and nothing of our own."""
+
+
+async def secure(stream: trio.abc.Stream, url: PoolUrl, settings: TlsSettings) -> trio.SSLStream[trio.abc.Stream]:
+    """Shake hands over an open stream. PoolUnreachable says in one line what is wrong with the certificate."""
+    try:
+        context = settings.context()
+    except TlsSettingsError as error:
+        raise PoolUnreachable(f"{url}: {error}") from None
+    secured = trio.SSLStream(stream, context, server_hostname=url.host, https_compatible=True)
+    try:
+        await secured.do_handshake()
+    except trio.BrokenResourceError as error:
+        raise PoolUnreachable(f"{url}: {_handshake_failure(error.__cause__ or error, url)}") from None
+    if settings.fingerprint is not None:
+        certificate = secured.getpeercert(binary_form=True) or b""
+        found = sha256(certificate).hexdigest()
+        if found != settings.fingerprint:
+            raise PoolUnreachable(
+                f"{url}: its certificate is not the pinned one: expected SHA-256 {settings.fingerprint}, got {found}"
+            )
+    return secured
+
+
+def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate does not prove that it is {url.host}: {error.verify_message.rstrip('.')}; "
+            "a CA file or a pinned fingerprint may (--tls-ca, --tls-fingerprint)"
+        )
+    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+        return "expected TLS, it answers in plain text: is it a stratum+tcp port?"
+    if isinstance(error, ssl.SSLEOFError) or (isinstance(error, ssl.SSLError) and "EOF" in (error.reason or "")):
+        return "it hung up in the TLS handshake: is it a stratum+tcp port?"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS handshake failed: {(error.reason or str(error)).lower().replace('_', ' ')}"
+    return f"TLS handshake failed: {error}" if str(error) else "it hung up in the TLS handshake"
+
+
+def _hex_digits(text: str) -> str:
+    digits = text.replace(":", "").replace(" ", "").lower()
+    if len(digits) != FINGERPRINT_DIGITS or set(digits) - set("0123456789abcdef"):
+        raise TlsSettingsError(
+            f"TLS fingerprint: expected SHA-256 in {FINGERPRINT_DIGITS} hex digits, got {len(digits)} characters"
+        )
+    return digits
+
+
+def _no_password() -> str:
+    raise ValueError("expected a key without a password")
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"expected PEM: {(error.reason or 'it cannot be read').lower().replace('_', ' ')}"
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,199 @@
+"""TLS against certificates of every kind: each wrong one gives one clear line, and never a fall back to plain text."""
+
+import ssl
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+
+from stratum_miner.client.connect import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.ping import ping
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError
+from stratum_miner.testing.played_pool import PlayedPool
+
+HOST = "localhost"
+CA = trustme.CA()
+GOOD = CA.issue_cert(HOST, "127.0.0.1")
+
+
+async def _say_nothing(_stream: trio.SocketStream) -> None:
+    await trio.sleep_forever()
+
+
+def pem(path: Path, blob: trustme.Blob) -> Path:
+    blob.write_to_path(str(path))
+    return path
+
+
+def fingerprint(certificate: trustme.LeafCert) -> str:
+    return sha256(ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())).hexdigest()
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path) -> Path:
+    return pem(tmp_path / "ca.pem", CA.cert_pem)
+
+
+@asynccontextmanager
+async def pool(
+    certificate: trustme.LeafCert | None,
+    *,
+    client_ca: trustme.CA | None = None,
+    old: bool = False,
+) -> AsyncIterator[int]:
+    """A pool on a real socket that plays the handshake and one job; plain without a certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if certificate is not None:
+        certificate.configure_cert(context)
+    if old:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    if client_ca is not None:
+        client_ca.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+    async def serve(stream: trio.SocketStream) -> None:
+        wrapped = stream if certificate is None else trio.SSLStream(stream, context, server_side=True)
+        try:
+            played = PlayedPool(wrapped)
+            await played.accept(xnsub=False)
+            await played.notify()
+            await trio.sleep_forever()
+        except (AssertionError, trio.BrokenResourceError, ValueError):
+            await trio.aclose_forcefully(wrapped)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, serve, 0)
+        yield listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+async def told(port: int, settings: TlsSettings = SYSTEM_TRUST, *, tls: bool = True, host: str = HOST) -> str:
+    """What ping says of it; empty when a job came."""
+    url = PoolUrl(host, port, tls)
+    result = await ping(PoolSettings(url=url, worker_name="w", tls=settings), seconds=10)
+    assert (result.first_job_ms is None) == (result.error is not None)
+    assert "\n" not in (result.error or "")
+    return result.error or ""
+
+
+async def test_a_certificate_of_a_trusted_authority_is_good(ca_file: Path) -> None:
+    async with pool(GOOD) as port:
+        assert await told(port, TlsSettings(ca_file=ca_file)) == ""
+        assert await told(port, TlsSettings(ca_file=ca_file), host="127.0.0.1") == ""
+
+
+async def test_the_system_does_not_trust_a_strangers_authority() -> None:
+    async with pool(GOOD) as port:
+        error = await told(port)
+    assert "its certificate does not prove that it is localhost: " in error
+    assert "--tls-ca, --tls-fingerprint" in error
+
+
+async def test_a_wrong_name_is_told(ca_file: Path) -> None:
+    async with pool(CA.issue_cert("pool.example")) as port:
+        error = await told(port, TlsSettings(ca_file=ca_file))
+    assert "Hostname mismatch, certificate is not valid for 'localhost'" in error
+
+
+async def test_an_expired_certificate_is_told(ca_file: Path) -> None:
+    old = CA.issue_cert(HOST, not_before=datetime(2019, 1, 1, tzinfo=UTC), not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    async with pool(old) as port:
+        assert "certificate has expired" in await told(port, TlsSettings(ca_file=ca_file))
+
+
+async def test_a_pin_is_enough_and_nothing_else_is_then(ca_file: Path) -> None:
+    other = trustme.CA().issue_cert(
+        "another.example", not_after=datetime(2020, 1, 1, tzinfo=UTC), not_before=datetime(2019, 1, 1, tzinfo=UTC)
+    )
+    async with pool(other) as port:
+        assert await told(port, TlsSettings(fingerprint=fingerprint(other))) == ""
+        colons = ":".join(fingerprint(other)[i : i + 2] for i in range(0, 64, 2)).upper()
+        assert await told(port, TlsSettings(fingerprint=colons)) == ""
+        assert await told(port, TlsSettings(ca_file=ca_file)) != ""
+    async with pool(GOOD) as port:
+        error = await told(port, TlsSettings(ca_file=ca_file, fingerprint=fingerprint(other)))
+    assert (
+        f"its certificate is not the pinned one: expected SHA-256 {fingerprint(other)}, got {fingerprint(GOOD)}"
+        in error
+    )
+
+
+async def test_a_plain_pool_on_a_tls_url_is_told() -> None:
+    async with pool(None) as port:
+        assert "is it a stratum+tcp port?" in await told(port)
+
+
+async def test_a_tls_pool_on_a_plain_url_is_told() -> None:
+    async def alert(stream: trio.SocketStream) -> None:
+        """OpenSSL's own answer to a line of JSON: a fatal alert of TLS 1.2."""
+        await stream.receive_some()
+        await stream.send_all(bytes.fromhex("15030300020246"))
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, alert, 0)
+        error = await told(listeners[0].socket.getsockname()[1], tls=False)
+        nursery.cancel_scope.cancel()
+    assert error == "expected plain text, it answers in TLS: is it a stratum+ssl port?"
+    async with pool(GOOD) as port:  # trio's own server hangs up instead
+        assert await told(port, tls=False) == "the pool closed the connection without a word"
+
+
+async def test_old_versions_are_refused(ca_file: Path) -> None:
+    async with pool(GOOD, old=True) as port:
+        error = await told(port, TlsSettings(ca_file=ca_file))
+    assert "TLS handshake failed" in error or "hung up in the TLS handshake" in error
+
+
+async def test_a_client_certificate_is_shown_when_there_is_one(ca_file: Path, tmp_path: Path) -> None:
+    ours = CA.issue_cert("miner@example.org")
+    certificate = pem(tmp_path / "us.pem", ours.cert_chain_pems[0])
+    key = pem(tmp_path / "key.pem", ours.private_key_pem)
+    async with pool(GOOD, client_ca=CA) as port:
+        assert await told(port, TlsSettings(ca_file=ca_file, certificate=certificate, key=key)) == ""
+        assert await told(port, TlsSettings(ca_file=ca_file)) != ""
+
+
+async def test_a_server_that_stalls_in_the_handshake_is_given_up() -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, _say_nothing, 0)
+        url = PoolUrl(HOST, listeners[0].socket.getsockname()[1], True)
+        with pytest.raises(PoolUnreachable, match=r"no connection within 0\.2 s"):
+            await Dialer()(url, 0.2)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("settings", "needle"),
+    [
+        ({"fingerprint": "abc"}, "TLS fingerprint: expected SHA-256 in 64 hex digits, got 3 characters"),
+        ({"fingerprint": "g" * 64}, "TLS fingerprint: expected SHA-256"),
+        ({"key": Path("key.pem")}, "TLS key: expected it together with a certificate"),
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, object], needle: str) -> None:
+    with pytest.raises(TlsSettingsError, match=needle):
+        TlsSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text("hello")
+    for settings, needle in (
+        (TlsSettings(ca_file=tmp_path / "no.pem"), "No such file"),
+        (TlsSettings(ca_file=bad), "expected PEM"),
+        (TlsSettings(certificate=bad), "expected PEM"),
+        (TlsSettings(certificate=tmp_path / "no.pem"), "No such file"),
+    ):
+        with pytest.raises(TlsSettingsError, match=needle):
+            settings.context()
