@@ -9,7 +9,7 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, luck, mine, pool, profit, secrets, signals, solo
+from stratum_miner.cli import bench, demo, logs, luck, mine, ping, pool, profit, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
@@ -23,7 +23,7 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit, luck.luck):
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit, luck.luck, ping.ping):
     app.command(command)
 
 

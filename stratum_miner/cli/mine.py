@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import structlog
 from cyclopts import Parameter
 
-from stratum_miner.cli import earnings, mining, options, secrets, signals
+from stratum_miner.cli import earnings, mining, options, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner
@@ -24,7 +24,9 @@ NEWEST_BLOCKS = 20
 
 def mine(
     *,
-    url: Annotated[str, Parameter(name=("--url", "-o"), help="Pool: stratum+tcp://HOST:PORT.", group="Pool")],
+    url: Annotated[
+        str, Parameter(name=("--url", "-o"), help="Pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.", group="Pool")
+    ],
     user: Annotated[
         str | None, Parameter(name=("--user", "-u"), help="Worker name, often an address.", group="Pool")
     ] = None,
@@ -61,6 +63,11 @@ def mine(
         float | None,
         Parameter(name="--suggest-difficulty", help="Ask the pool for this share difficulty.", group="Pool"),
     ] = None,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    proxy: pool_options.Proxy = None,
     threads: options.Threads = None,
     backend: options.BackendName = "cpu",
     kernel: options.KernelName = None,
@@ -117,6 +124,8 @@ def mine(
         version_mask=0 if no_version_rolling else GENERAL_PURPOSE_MASK,
         extranonce_subscribe=not no_extranonce_subscribe,
         suggest_difficulty=suggest_difficulty,
+        tls=pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key),
+        proxy=pool_options.proxy_url(proxy),
         trace=protocol_dump,
     )
     tariff = earnings.tariff(

@@ -18,7 +18,7 @@ MAX_FILE_SIZE = 4096
 
 _PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command")
 _USERPASS_OPTIONS = ("-O", "--userpass")
-_URL_OPTIONS = ("--node", "--api", "--price-url")
+_URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
 _secrets: set[str] = set()
 

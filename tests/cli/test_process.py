@@ -245,3 +245,48 @@ def test_a_full_disk_is_told_in_one_line() -> None:
         )
     assert result.returncode == 1
     assert result.stderr == "stratum-miner: cannot write the output: no space left on the device\n"
+
+
+def test_ping_measures_each_step_of_several_pools() -> None:
+    with running_pool("--node", "kernel") as (_, address):
+        result = subprocess.run(
+            [*COMMAND, "ping", address, f"stratum+ssl://{address}", "127.0.0.1:1", "--submit", "--json"],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        table = subprocess.run([*COMMAND, "ping", address], capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 4
+    good, encrypted, absent = json.loads(result.stdout)
+    assert good["error"] is None
+    assert good["tls_ms"] is None
+    for step in ("resolve", "connect", "subscribe", "authorize", "first_job", "submit"):
+        assert good[f"{step}_ms"] >= 0
+    assert "is it a stratum+tcp port?" in encrypted["error"]
+    assert encrypted["connect_ms"] >= 0
+    assert absent["error"] == "stratum+tcp://127.0.0.1:1: Connection refused"
+    assert absent["connect_ms"] is None
+    assert table.returncode == 0
+    assert "subscr" in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (["ping", "stratum+sll://h:1"], "did you mean stratum+ssl?"),
+        (["ping", "h:1", "--timeout", "0"], "--timeout: expected seconds above 0"),
+        (["ping", "h:1", "--proxy", "socks5://u:s3cret@h"], "--proxy: proxy: expected socks5://"),
+        (["ping", "h:1", "--tls-ca", "/nowhere.pem"], "TLS CA file '/nowhere.pem': No such file"),
+        (
+            ["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-fingerprint", "ab"],
+            "TLS fingerprint: expected SHA-256",
+        ),
+        (["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-key", "k.pem"], "TLS key: expected it together"),
+    ],
+)
+def test_how_to_reach_a_pool_is_checked_first(arguments: list[str], needle: str) -> None:
+    result = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert needle in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "s3cret" not in result.stderr

@@ -1,0 +1,138 @@
+"""``stratum-miner ping``: how long each step to a pool takes, for several pools side by side."""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import trio
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from stratum_miner.backends.base import BackendError
+from stratum_miner.cli import logs, mining, options, pool_options, secrets, signals
+from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli.quantities import difficulty_text
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client.ping import PingResult
+from stratum_miner.client.ping import ping as ping_pool
+from stratum_miner.miner import Goals, Miner, MinerEvent
+
+DEFAULT_USER = "stratum-miner.ping"
+MAX_POOLS = 64
+_HEADINGS = {"configure": "config", "subscribe": "subscr", "authorize": "auth", "first_job": "job"}
+_STEPS = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job", "submit")
+
+
+def ping(
+    urls: Annotated[list[str], Parameter(help="Pools: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.")],
+    /,
+    *,
+    user: Annotated[
+        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
+    ] = DEFAULT_USER,
+    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    proxy: pool_options.Proxy = None,
+    timeout: Annotated[
+        float, Parameter(name="--timeout", help="Seconds for each; one pool keeps its first job back for 60.")
+    ] = 90.0,
+    submit: Annotated[
+        bool,
+        Parameter(name="--submit", help="Mine one share too and time its reply.", negative=(), show_default=False),
+    ] = False,
+    json: options.Json = False,
+) -> int:
+    """Measure each step to a pool's first job; exits with 4 unless all pools gave one."""
+    logs.configure(level="warning")
+    if not 0 < timeout <= 3600:
+        raise UsageError(f"--timeout: expected seconds above 0 and up to 3600, got {timeout:g}")
+    if len(urls) > MAX_POOLS:
+        raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
+    settings = [
+        PoolSettings(
+            url=PoolUrl.parse(url),
+            worker_name=user,
+            password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
+            tls=pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key),
+            proxy=pool_options.proxy_url(proxy),
+        )
+        for url in urls
+    ]
+    results: list[PingResult] = []
+
+    async def measure(stop: signals.Stop) -> None:
+        found: dict[int, PingResult] = {}
+
+        async def one(index: int) -> None:
+            found[index] = await ping_pool(settings[index], seconds=timeout)
+            if submit and found[index].error is None:
+                found[index] = await _with_submit(found[index], settings[index], timeout)
+
+        async with trio.open_nursery() as nursery:
+            with stop.calling(nursery.cancel_scope.cancel):
+                for index in range(len(settings)):
+                    nursery.start_soon(one, index)
+        results.extend(
+            found.get(index, PingResult(url=str(item.url), error="interrupted")) for index, item in enumerate(settings)
+        )
+
+    signals.run(measure)
+    if json:
+        mining.print_json([asdict(result) for result in results])
+    else:
+        _show(results)
+    return ExitCode.OK if all(result.error is None for result in results) else ExitCode.POOL_UNREACHABLE
+
+
+async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:
+    """Mine until one share is answered; at a high difficulty that takes longer than there is time."""
+    outcomes: list[ShareOutcome] = []
+
+    def note(event: MinerEvent) -> None:
+        if isinstance(event, ShareOutcome):
+            outcomes.append(event)
+            miner.stop()
+
+    miner = Miner(
+        settings,
+        [options.backend("cpu", threads=None, kernel=None, options=None)],
+        goals=Goals(time_limit=seconds),
+        retry=False,
+        on_event=note,
+    )
+    try:
+        await miner.run()
+    except (PoolUnreachable, WorkerRefused, BackendError) as error:
+        return replace(result, error=str(error))
+    if not outcomes:
+        return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")
+    outcome = outcomes[0]
+    if outcome.latency is None or outcome.error is not None:
+        return replace(result, error=f"submit: {outcome.fate.value}: {outcome.reason}")
+    return replace(result, submit_ms=round(outcome.latency * 1000, 3))
+
+
+def _show(results: list[PingResult]) -> None:
+    output = Console(highlight=False)
+    steps = [step for step in _STEPS if any(getattr(result, f"{step}_ms") is not None for result in results)]
+    plain = output.options.ascii_only or output.is_dumb_terminal
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    table.add_column("ms", justify="right")
+    for step in steps:
+        table.add_column(_HEADINGS.get(step, step), justify="right", no_wrap=True)
+    table.add_column("difficulty", justify="right", no_wrap=True)
+    for number, result in enumerate(results, 1):
+        cells = [_milliseconds(getattr(result, f"{step}_ms")) for step in steps]
+        table.add_row(str(number), *cells, difficulty_text(result.difficulty))
+    output.print(table)
+    for number, result in enumerate(results, 1):
+        text = f"{number}  {result.url if result.error is None else secrets.redact(result.error)}"
+        output.print(text, markup=False, soft_wrap=True)
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"

@@ -1,0 +1,57 @@
+"""Options that say how to reach a pool, shared by the commands that do."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from stratum_miner.cli import secrets
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
+from stratum_miner.client.tls import TlsSettings, TlsSettingsError
+
+TlsCa: TypeAlias = Annotated[
+    Path | None,
+    Parameter(name="--tls-ca", help="PEM certificates to trust instead of the system's.", group="Pool", negative=()),
+]
+TlsFingerprint: TypeAlias = Annotated[
+    str | None,
+    Parameter(name="--tls-fingerprint", help="SHA-256 of the pool's certificate: trust that alone.", group="Pool"),
+]
+TlsCertificate: TypeAlias = Annotated[
+    Path | None, Parameter(name="--tls-cert", help="Our own certificate, PEM.", group="Pool", negative=())
+]
+TlsKey: TypeAlias = Annotated[
+    Path | None, Parameter(name="--tls-key", help="Its key, where it is in another file.", group="Pool", negative=())
+]
+Proxy: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        name=("--proxy", "-x"),
+        env_var="STRATUM_MINER_PROXY",
+        help="socks5://, socks5h:// (Tor) or http://, [USER:PASS@]HOST:PORT.",
+        group="Pool",
+    ),
+]
+
+
+def tls_settings(ca: Path | None, fingerprint: str | None, certificate: Path | None, key: Path | None) -> TlsSettings:
+    """Check them once, before the first connection. UsageError names the file or the fingerprint."""
+    try:
+        settings = TlsSettings(ca_file=ca, fingerprint=fingerprint, certificate=certificate, key=key)
+        settings.context()
+    except TlsSettingsError as error:
+        raise UsageError(str(error)) from None
+    return settings
+
+
+def proxy_url(text: str | None) -> ProxyUrl | None:
+    """UsageError without the credentials, which are kept out of everything from here on."""
+    if text is None:
+        return None
+    try:
+        proxy = ProxyUrl.parse(text)
+    except ProxyUrlError as error:
+        raise UsageError(f"--proxy: {error}") from None
+    secrets.register(proxy.password or "")
+    return proxy
