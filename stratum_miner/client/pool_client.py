@@ -4,9 +4,10 @@ The listener is called synchronously in the trio thread, so that a new job reach
 switch. It must not block or raise.
 """
 
+import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -104,6 +105,7 @@ class PoolClient:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
+        session_numbers: Iterator[int] | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listener
@@ -113,6 +115,8 @@ class PoolClient:
         self._connect = connect or Dialer(settings.tls, settings.proxy)
         self._session: Session | None = None
         self._session_number = 0
+        self._session_numbers = session_numbers or itertools.count(1)
+        """Shared by the clients of a group, so that a number names one session of one pool."""
         self._resumable: Resumable | None = None
         self._carried: list[Share] = []
         self._previous_hash: bytes | None = None
@@ -282,7 +286,7 @@ class PoolClient:
             for share in carried:
                 self._session.submit(share, resubmitted=True)
             return
-        self._session_number += 1
+        self._session_number = next(self._session_numbers)
         self._lose_carried("the pool did not resume the session")
 
     def _on_job(self, event: events.JobAnnounced) -> None:

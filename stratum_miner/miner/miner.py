@@ -19,6 +19,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.scheduler import Scheduler
@@ -91,7 +92,7 @@ EventListener: TypeAlias = Callable[[MinerEvent], None]
 
 
 class Miner:
-    """Mines on one pool with the given backends; ``run`` it once.
+    """Mines with the given backends on a pool, or on the first of several that is up; ``run`` it once.
 
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
     decides by the chain (see ``Scheduler``). A pool that refuses the first one for low difficulty gets no more.
@@ -99,7 +100,7 @@ class Miner:
 
     def __init__(
         self,
-        settings: PoolSettings,
+        settings: PoolSettings | Sequence[PoolSettings],
         backends: Sequence[Backend],
         *,
         goals: Goals = Goals(),
@@ -109,10 +110,15 @@ class Miner:
         clock: Callable[[], float] = time.monotonic,
         connect: Connector | None = None,
     ) -> None:
-        self.client = PoolClient(settings, self, retry=retry, clock=clock, connect=connect)
+        pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
+        self.client: PoolClient | PoolGroup
+        if len(pools) == 1:
+            self.client = PoolClient(pools[0], self, retry=retry, clock=clock, connect=connect)
+        else:
+            self.client = PoolGroup(pools, self, clock=clock, connect=connect)
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
         self.backends = tuple(backends)
-        self._settings = settings
+        self._farewell = max(pool.timeouts.farewell for pool in pools)
         self._goals = goals
         self._clock = clock
         self._on_event = on_event
@@ -166,7 +172,7 @@ class Miner:
             await self._stopping.wait()
             searching.cancel_scope.cancel()
         self._take_sample()
-        with trio.move_on_after(self._settings.timeouts.farewell):
+        with trio.move_on_after(self._farewell):
             await self.client.all_answered()
         everything.cancel()
 
@@ -310,5 +316,6 @@ class Miner:
             network_difficulty=self._network_difficulty,
             height=self._height,
             client=self.client.snapshot(),
+            pools=self.client.pools() if isinstance(self.client, PoolGroup) else (),
             backends=tuple(backend.statistics() for backend in self.backends),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stratum_miner.backends.base import BackendStatistics
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
+from stratum_miner.client.pools import PoolStatus
 from stratum_miner.work.hash_rate import HashRateMeter
 
 MAX_SOLVED = 1024
@@ -57,6 +58,9 @@ class MinerSnapshot:
     """Of the newest job."""
     height: int | None
     client: ClientSnapshot
+    """Of the pool mined on."""
+    pools: tuple[PoolStatus, ...]
+    """All of several, the best first; empty for a single one."""
     backends: tuple[BackendStatistics, ...]
 
 

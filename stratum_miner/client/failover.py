@@ -1,0 +1,212 @@
+"""Which of several pools to mine on, and which to be connected to: one state machine, at start and in flight.
+
+Sans-IO; times are the caller's, in seconds. A pool is up when it has sent a valid job on its present connection, and
+stays so while its jobs go on changing. The first pool that is up is mined on, in order of priority; a better one takes
+over again once it has been up for a while. Whoever is better than the active pool is kept connected, as a probe;
+whoever is worse is not, so that backups are not burdened.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverPolicy:
+    """Seconds, with their reasons."""
+
+    first_job: float = 90.0
+    """From connecting to a job: public-pool may keep its first one back for 60 s."""
+    job_age: float = 300.0
+    """Without a job that says anything new: pools renew theirs every 10 to 60 s."""
+    patience: float = 5.0
+    """Before the next pool is tried while none is up."""
+    failback: float = 60.0
+    """That a better pool must have been up before it takes over again."""
+    flap_window: float = 600.0
+    flap_limit: int = 3
+    """So many losses within twice the window make a pool flap: it must then be up for one window."""
+    first_penalty: float = 60.0
+    longest_penalty: float = 3600.0
+    """For a pool that refuses the worker or every share; doubled each time: hammering is punished (ckpool)."""
+    reject_streak: int = 20
+    """Refusals in a row, stale ones not counted, after which a pool accepts nothing; sessions restart at 10."""
+
+
+DEFAULT_POLICY = FailoverPolicy()
+
+
+class Condition(Enum):
+    """How a pool is, as far as one can tell."""
+
+    UNTRIED = "untried"
+    TRYING = "trying"
+    UP = "up"
+    SILENT = "silent"
+    DOWN = "down"
+    PENALIZED = "penalized"
+
+
+@dataclass(slots=True)
+class _Health:
+    condition: Condition = Condition.UNTRIED
+    since: float = 0.0
+    reason: str = ""
+    fresh_at: float = 0.0
+    job_content: object = None
+    penalty: float = 0.0
+    penalized_until: float = 0.0
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Indexes of pools: the one to mine on, and all to be connected to."""
+
+    active: int | None
+    wanted: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSnapshot:
+    """How a pool is, since when, and why."""
+
+    condition: Condition
+    since: float
+    reason: str
+
+
+class Failover:
+    """Pools 0 to ``count`` - 1, the first being the best. Tell it what happens, then ask what to do."""
+
+    def __init__(self, count: int, now: float, policy: FailoverPolicy = DEFAULT_POLICY) -> None:
+        if count < 1:
+            raise ValueError("failover: expected at least one pool")
+        self._policy = policy
+        self._pools = [_Health(since=now) for _ in range(count)]
+        self._losses: list[deque[float]] = [deque(maxlen=policy.flap_limit) for _ in range(count)]
+        self._enabled = [True] * count
+        self._active: int | None = None
+        self._none_since = now
+
+    @property
+    def active(self) -> int | None:
+        """The pool mined on, as of the last decision."""
+        return self._active
+
+    def health(self, index: int) -> HealthSnapshot:
+        """How a pool is."""
+        pool = self._pools[index]
+        return HealthSnapshot(pool.condition, pool.since, pool.reason)
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def trying(self, index: int, now: float) -> None:
+        """A connection is being made."""
+        if self._pools[index].condition in (Condition.UNTRIED, Condition.DOWN):
+            self._enter(index, Condition.TRYING, now, "")
+
+    def job(self, index: int, now: float, content: object) -> None:
+        """A valid job; one of the same content as the one before says nothing new."""
+        pool = self._pools[index]
+        if content != pool.job_content:
+            pool.job_content, pool.fresh_at = content, now
+        blocked = pool.condition is Condition.PENALIZED and now < pool.penalized_until
+        if pool.condition is not Condition.UP and not blocked and now - pool.fresh_at <= self._policy.job_age:
+            self._enter(index, Condition.UP, now, "")
+
+    def lost(self, index: int, now: float, reason: str) -> None:
+        """The connection is over, or could not be made."""
+        pool = self._pools[index]
+        if pool.condition is Condition.UP:
+            self._losses[index].append(now)
+        pool.job_content = None
+        if pool.condition is not Condition.PENALIZED:
+            self._enter(index, Condition.DOWN, now, reason)
+
+    def left(self, index: int, now: float) -> None:
+        """We closed the connection because it is not needed: that says nothing against the pool."""
+        self._pools[index].job_content = None
+        if self._pools[index].condition is not Condition.PENALIZED:
+            self._enter(index, Condition.UNTRIED, now, "standing by")
+
+    def refused(self, index: int, now: float, reason: str) -> None:
+        """It does not want this worker, or none of its shares."""
+        pool = self._pools[index]
+        pool.penalty = min(pool.penalty * 2 or self._policy.first_penalty, self._policy.longest_penalty)
+        pool.penalized_until = now + pool.penalty
+        pool.refusals = 0
+        self._enter(index, Condition.PENALIZED, now, reason)
+
+    def share(self, index: int, now: float, *, accepted: bool, reason: str = "") -> None:
+        """A share was accepted, or refused for another reason than being late."""
+        pool = self._pools[index]
+        if accepted:
+            pool.refusals, pool.penalty = 0, 0.0
+            return
+        pool.refusals += 1
+        if pool.refusals >= self._policy.reject_streak:
+            self.refused(index, now, f"it refused {pool.refusals} shares in a row: {reason}")
+
+    def enable(self, index: int, enabled: bool) -> None:
+        """Whether to use a pool at all; enabling one that is penalized forgives it."""
+        self._enabled[index] = enabled
+        if enabled:
+            self._pools[index].penalized_until = 0.0
+
+    def is_enabled(self, index: int) -> bool:
+        """Whether a pool may be used."""
+        return self._enabled[index]
+
+    # ---- what to do ---------------------------------------------------------------------------------------------
+
+    def decide(self, now: float) -> Decision:
+        """Look at all pools again."""
+        for index in range(len(self._pools)):
+            self._age(index, now)
+        self._choose(now)
+        return Decision(self._active, frozenset(index for index in range(len(self._pools)) if self._wanted(index, now)))
+
+    def _choose(self, now: float) -> None:
+        before = self._active
+        if before is None or not self._is_up(before):
+            self._active = next((index for index in range(len(self._pools)) if self._is_up(index)), None)
+        else:
+            better = (index for index in range(before) if self._is_up(index) and self._is_stable(index, now))
+            self._active = next(better, before)
+        if self._active is None and before is not None:
+            self._none_since = now
+
+    def _wanted(self, index: int, now: float) -> bool:
+        pool = self._pools[index]
+        if not self._enabled[index] or now < pool.penalized_until:
+            return False
+        if self._active is not None:
+            return index <= self._active
+        usable = [other for other in range(index) if self._enabled[other] and now >= self._pools[other].penalized_until]
+        return now - self._none_since >= len(usable) * self._policy.patience
+
+    def _is_up(self, index: int) -> bool:
+        return self._enabled[index] and self._pools[index].condition is Condition.UP
+
+    def _is_stable(self, index: int, now: float) -> bool:
+        policy, losses = self._policy, self._losses[index]
+        flaps = len(losses) == policy.flap_limit and now - losses[0] <= policy.flap_window * 2
+        return now - self._pools[index].since >= (policy.flap_window if flaps else policy.failback)
+
+    def _age(self, index: int, now: float) -> None:
+        """What time alone does to a pool."""
+        pool, policy = self._pools[index], self._policy
+        if pool.condition is Condition.UP and now - pool.fresh_at > policy.job_age:
+            self._losses[index].append(now)
+            self._enter(index, Condition.SILENT, now, f"no new job for {policy.job_age:g} s")
+        elif pool.condition is Condition.TRYING and now - pool.since > policy.first_job:
+            self._enter(index, Condition.SILENT, now, f"no job within {policy.first_job:g} s")
+        elif pool.condition is Condition.PENALIZED and now >= pool.penalized_until:
+            self._enter(index, Condition.DOWN, now, pool.reason)
+
+    def _enter(self, index: int, condition: Condition, now: float, reason: str) -> None:
+        pool = self._pools[index]
+        if pool.condition is not condition:
+            pool.since = now
+        pool.condition, pool.reason = condition, reason

@@ -1,0 +1,24 @@
+"""Quantiles of the newest latencies: bounded memory, exact over what is kept."""
+
+from collections import deque
+
+KEPT = 1000
+"""Newest ones; older replies say little of a pool today."""
+
+
+class Latencies:
+    """Add seconds, ask for quantiles."""
+
+    def __init__(self) -> None:
+        self._values: deque[float] = deque(maxlen=KEPT)
+
+    def add(self, seconds: float) -> None:
+        """Note one."""
+        self._values.append(seconds)
+
+    def quantile(self, share: float) -> float | None:
+        """The smallest that at least this share of them do not exceed; None before the first."""
+        if not self._values:
+            return None
+        ordered = sorted(self._values)
+        return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]

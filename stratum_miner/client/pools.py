@@ -1,0 +1,321 @@
+"""Several pools behind the face of one: the miner submits here and hears from here, whichever pool is mined on.
+
+Each pool has a client of its own, so nothing of one can reach another: a share goes to the client whose session issued
+its job. ``failover`` decides; this moves. Leaving a pool loses nothing: its client stays until its shares are answered.
+"""
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from stratum_miner.client.connect import Connector
+from stratum_miner.client.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.latency import Latencies
+from stratum_miner.client.pool_client import ClientListener, ClientSnapshot, ConnectionState, PoolClient
+from stratum_miner.client.session import WorkerRefused
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 1.0
+DRAIN_S = 30.0
+"""For the answers of a pool that was left; then its open shares are lost, with that reason."""
+MAX_SESSIONS = 4096
+"""Remembered, to know whose share it is; a job of an older one is long dead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatus:
+    """One pool as displays show it. Latencies are from submit to reply, in seconds."""
+
+    name: str
+    active: bool
+    enabled: bool
+    condition: Condition
+    reason: str
+    """Why it is so; empty for a pool that is up."""
+    since: float
+    """Seconds in this condition."""
+    accepted: int
+    rejected: int
+    stale: int
+    lost: int
+    reasons: tuple[tuple[str, int], ...]
+    latency_p50: float | None
+    latency_p99: float | None
+    client: ClientSnapshot
+
+    @property
+    def reject_share(self) -> float:
+        """Of all answered shares, 0 to 1."""
+        answered = self.accepted + self.rejected + self.stale
+        return self.rejected / answered if answered else 0.0
+
+    @property
+    def stale_share(self) -> float:
+        """Of all answered shares, 0 to 1."""
+        answered = self.accepted + self.rejected + self.stale
+        return self.stale / answered if answered else 0.0
+
+
+class _Member:
+    """One pool's client and what is known of it; listens to the client for the group."""
+
+    def __init__(
+        self, index: int, group: "PoolGroup", settings: PoolSettings, client_options: dict[str, object]
+    ) -> None:
+        self.index = index
+        self.client = PoolClient(settings, self, **client_options)  # type: ignore[arg-type]
+        self.job: Job | None = None
+        self.fates: Counter[Fate] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.latencies = Latencies()
+        self.scope: trio.CancelScope | None = None
+        """Of the running client; None while it does not run."""
+        self.leaving_since: float | None = None
+        self._group = group
+
+    def job_arrived(self, job: Job) -> None:
+        self.job = job
+        self._group.member_job(self, job)
+
+    def work_lost(self, reason: str) -> None:
+        self.job = None
+        self._group.member_lost(self, reason)
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        self.fates[outcome.fate] += 1
+        if outcome.fate is not Fate.ACCEPTED:
+            cause = outcome.error.reason.value if outcome.error is not None else outcome.reason
+            self.reasons[cause] += 1
+        if outcome.latency is not None:
+            self.latencies.add(outcome.latency)
+        self._group.member_outcome(self, outcome)
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        self._group.member_state(self, state, detail)
+
+    def message_shown(self, text: str) -> None:
+        self._group.listener.message_shown(text)
+
+
+class PoolGroup:
+    """Has what the miner needs of a ``PoolClient``; run it once."""
+
+    def __init__(
+        self,
+        settings: Sequence[PoolSettings],
+        listener: ClientListener,
+        *,
+        policy: FailoverPolicy = DEFAULT_POLICY,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+        connect: Connector | None = None,
+    ) -> None:
+        self.listener = listener
+        self._clock = clock
+        numbers = itertools.count(1)
+        options: dict[str, object] = {"clock": clock, "rng": rng, "connect": connect, "session_numbers": numbers}
+        self._members = [_Member(index, self, item, options) for index, item in enumerate(settings)]
+        self._failover = Failover(len(self._members), clock(), policy)
+        self._active: _Member | None = None
+        self._owners: dict[int, _Member] = {}
+        self._nursery: trio.Nursery | None = None
+        self._changed = trio.Event()
+
+    async def run(self) -> None:
+        """Keep the pools that are wanted connected, for ever. Raises WorkerRefused when all pools refuse the worker."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            while True:
+                self._apply()
+                self._changed = trio.Event()
+                with trio.move_on_after(TICK_S):
+                    await self._changed.wait()
+
+    # ---- what the miner uses ------------------------------------------------------------------------------------
+
+    def submit(self, share: Share) -> None:
+        """Hand a share to the pool whose session issued its job."""
+        owner = self._owners.get(share.job.session)
+        if owner is None:
+            self.listener.share_settled(ShareOutcome(share, Fate.LOST, "its session is over"))
+        else:
+            owner.client.submit(share)
+
+    async def all_answered(self) -> None:
+        """Wait until no share is open at any pool."""
+        for member in self._members:
+            await member.client.all_answered()
+
+    async def wait_for_room(self) -> None:
+        """Wait while the active pool leaves very many shares unanswered."""
+        if self._active is not None:
+            await self._active.client.wait_for_room()
+
+    def snapshot(self) -> ClientSnapshot:
+        """Of the active pool; of the best one while none is."""
+        return (self._active or self._members[0]).client.snapshot()
+
+    def pools(self) -> tuple[PoolStatus, ...]:
+        """All pools, the best first."""
+        return tuple(self._status(member) for member in self._members)
+
+    # ---- live control -------------------------------------------------------------------------------------------
+
+    def enable(self, index: int, enabled: bool) -> None:
+        """Use or leave a pool from now on; leaving the active one switches at once."""
+        self._failover.enable(index, enabled)
+        log.info("pool_enabled" if enabled else "pool_disabled", pool=self._name(self._members[index]))
+        self._apply()
+        self._changed.set()
+
+    # ---- what members tell --------------------------------------------------------------------------------------
+
+    def member_job(self, member: _Member, job: Job) -> None:
+        """A valid job of any pool; the active one's goes straight to the miner."""
+        self._own(job.session, member)
+        self._failover.job(member.index, self._clock(), _content(job))
+        before = self._active
+        self._apply()
+        if member is self._active and member is before:
+            self.listener.job_arrived(job)
+
+    def member_lost(self, member: _Member, reason: str) -> None:
+        """A connection ended."""
+        if member.leaving_since is None:
+            self._failover.lost(member.index, self._clock(), reason)
+        else:
+            self._failover.left(member.index, self._clock())
+        self._apply()
+        self._changed.set()
+
+    def member_outcome(self, member: _Member, outcome: ShareOutcome) -> None:
+        """A share met its fate."""
+        if outcome.fate in (Fate.ACCEPTED, Fate.REJECTED):
+            self._failover.share(
+                member.index, self._clock(), accepted=outcome.fate is Fate.ACCEPTED, reason=outcome.reason
+            )
+        self.listener.share_settled(outcome)
+        if self._failover.health(member.index).condition is Condition.PENALIZED:
+            self._changed.set()
+
+    def member_state(self, member: _Member, state: ConnectionState, detail: str) -> None:
+        """A connection went on to another state."""
+        if state is ConnectionState.CONNECTING:
+            self._failover.trying(member.index, self._clock())
+        elif state is ConnectionState.WAITING and self._failover.health(member.index).condition is Condition.TRYING:
+            self._failover.lost(member.index, self._clock(), detail)
+            self._changed.set()
+        if member is self._active or self._active is None:
+            self.listener.state_changed(state, detail)
+
+    # ---- moving -------------------------------------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        """Do what the state machine decides: switch, start and stop clients."""
+        decision = self._failover.decide(self._clock())
+        chosen = None if decision.active is None else self._members[decision.active]
+        if chosen is not self._active:
+            self._switch(chosen)
+        for member in self._members:
+            if member.index in decision.wanted:
+                member.leaving_since = None
+                self._start(member)
+            elif member.scope is not None:
+                self._leave(member)
+
+    def _switch(self, chosen: _Member | None) -> None:
+        before, self._active = self._active, chosen
+        why = self._why(before)
+        if chosen is None:
+            log.warning("no_pool", reason=why)
+            self.listener.work_lost(why or "no pool is up")
+            return
+        log.info("pool_chosen", pool=self._name(chosen), **({"reason": why} if why else {}))
+        self.listener.state_changed(ConnectionState.MINING, self._name(chosen))
+        if chosen.job is not None:
+            self.listener.job_arrived(chosen.job)
+
+    def _why(self, before: _Member | None) -> str:
+        if before is None:
+            return ""
+        if not self._failover.is_enabled(before.index):
+            return f"{self._name(before)} was disabled"
+        health = self._failover.health(before.index)
+        if health.condition is Condition.UP:
+            return "a better pool is up again"
+        return f"{self._name(before)} is {health.condition.value}: {health.reason}"
+
+    def _start(self, member: _Member) -> None:
+        if member.scope is None and self._nursery is not None:
+            member.scope = trio.CancelScope()
+            self._nursery.start_soon(self._keep, member, member.scope)
+
+    def _leave(self, member: _Member) -> None:
+        """End a client that is not wanted any more, its open shares answered or given up."""
+        assert member.scope is not None
+        now = self._clock()
+        if member.leaving_since is None:
+            member.leaving_since = now
+        if member.client.snapshot().unanswered == 0 or now - member.leaving_since >= DRAIN_S:
+            member.scope.cancel()
+
+    async def _keep(self, member: _Member, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                await member.client.run()
+        except WorkerRefused as error:
+            self._failover.refused(member.index, self._clock(), str(error))
+            log.warning("worker_refused", pool=self._name(member), reason=str(error))
+            if all(self._has_refused(index) for index in range(len(self._members))):
+                raise
+        finally:
+            member.scope = None
+            self._changed.set()
+
+    def _has_refused(self, index: int) -> bool:
+        health = self._failover.health(index)
+        return not self._failover.is_enabled(index) or health.condition is Condition.PENALIZED
+
+    def _own(self, session: int, member: _Member) -> None:
+        if self._owners.get(session) is not member:
+            self._owners[session] = member
+            if len(self._owners) > MAX_SESSIONS:
+                del self._owners[next(iter(self._owners))]
+
+    def _status(self, member: _Member) -> PoolStatus:
+        health = self._failover.health(member.index)
+        return PoolStatus(
+            name=self._name(member),
+            active=member is self._active,
+            enabled=self._failover.is_enabled(member.index),
+            condition=health.condition,
+            reason=health.reason,
+            since=self._clock() - health.since,
+            accepted=member.fates[Fate.ACCEPTED],
+            rejected=member.fates[Fate.REJECTED],
+            stale=member.fates[Fate.STALE],
+            lost=member.fates[Fate.LOST],
+            reasons=tuple(member.reasons.most_common()),
+            latency_p50=member.latencies.quantile(0.5),
+            latency_p99=member.latencies.quantile(0.99),
+            client=member.client.snapshot(),
+        )
+
+    def _name(self, member: _Member) -> str:
+        return str(member.client.settings.url)
+
+
+def _content(job: Job) -> object:
+    """What makes a job another one: a pool may send the same under new ids for ever."""
+    return (job.previous_hash, job.coinbase_prefix, job.coinbase_suffix, job.merkle_branch, job.nbits, job.ntime)

@@ -1,0 +1,283 @@
+"""Several pools on memory streams and a mock clock: who is mined on, where each share goes, what is told."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client.failover import Condition
+from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.pools import PoolGroup
+from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.space import SearchSpace
+
+HOSTS = ("first.example", "second.example")
+
+
+class Farm:
+    """A group under test and the pools it may reach; listens to the group."""
+
+    def __init__(self) -> None:
+        self.down: set[str] = set()
+        """Hosts that refuse connections."""
+        self.group: PoolGroup
+        self.jobs: list[Job] = []
+        self.outcomes: list[ShareOutcome] = []
+        self.lost_work: list[str] = []
+        self.error: BaseException | None = None
+        self._send: dict[str, trio.MemorySendChannel[PlayedPool]] = {}
+        self._receive: dict[str, trio.MemoryReceiveChannel[PlayedPool]] = {}
+        for host in HOSTS:
+            self._send[host], self._receive[host] = trio.open_memory_channel[PlayedPool](100)
+        self._changed = trio.Event()
+
+    async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        if url.host in self.down:
+            raise PoolUnreachable(f"{url}: Connection refused")
+        ours, theirs = trio.testing.memory_stream_pair()
+        await self._send[url.host].send(PlayedPool(theirs))
+        return ours
+
+    async def connection(self, index: int) -> PlayedPool:
+        with trio.fail_after(86400):
+            return await self._receive[HOSTS[index]].receive()
+
+    async def up(self, index: int) -> PlayedPool:
+        """The next connection to a pool, its handshake played and a job announced."""
+        pool = await self.connection(index)
+        await pool.accept(extranonce1=f"{index + 1:08x}")
+        await self.renew(pool)
+        return pool
+
+    async def renew(self, pool: PlayedPool, seconds: float = 0.0) -> None:
+        """Announce a new job every 30 s for so long."""
+        until = trio.current_time() + seconds
+        while True:
+            self.counter = getattr(self, "counter", 0) + 1
+            await pool.notify(f"j{self.counter}", previous=f"{self.counter:064x}")
+            await trio.testing.wait_all_tasks_blocked()
+            if trio.current_time() >= until:
+                return
+            await trio.sleep(30)
+
+    def share(self, job: Job) -> Share:
+        space = SearchSpace()
+        space.set_job(job)
+        unit = space.next_unit(job.received_at)
+        assert unit is not None
+        for nonce in range(1000):
+            verdict = verify(NonceFound(unit, nonce, unit.version))
+            if isinstance(verdict, Share):
+                return verdict
+        raise AssertionError("no share in a thousand nonces")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        with trio.fail_after(86400):
+            while not condition():
+                await self._changed.wait()
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def job_arrived(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._note()
+
+    def work_lost(self, reason: str) -> None:
+        self.lost_work.append(reason)
+        self._note()
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        self.outcomes.append(outcome)
+        self._note()
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        self._note()
+
+    def message_shown(self, text: str) -> None:
+        pass
+
+    @property
+    def active(self) -> list[bool]:
+        return [pool.active for pool in self.group.pools()]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        return [pool.condition for pool in self.group.pools()]
+
+
+FarmFactory = Callable[..., AbstractAsyncContextManager[Farm]]
+
+
+@pytest.fixture
+def farm() -> FarmFactory:
+    @asynccontextmanager
+    async def make(*, down: tuple[int, ...] = ()) -> AsyncIterator[Farm]:
+        made = Farm()
+        made.down = {HOSTS[index] for index in down}
+        settings = [PoolSettings(url=PoolUrl(host, 3333), worker_name="worker") for host in HOSTS]
+        made.group = PoolGroup(settings, made, clock=trio.current_time, rng=random.Random(1), connect=made.connect)
+
+        async def run() -> None:
+            try:
+                await made.group.run()
+            except BaseExceptionGroup as error:
+                made.error = error
+                made._note()
+                if error.split(WorkerRefused)[1] is not None:
+                    raise
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            yield made
+            nursery.cancel_scope.cancel()
+
+    return make
+
+
+async def test_the_primary_alone_is_connected_while_it_is_up(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        pool = await it.up(0)
+        await it.renew(pool, 300)
+        assert it.active == [True, False]
+        assert it.conditions == [Condition.UP, Condition.UNTRIED]
+        assert it.group.pools()[1].client.connects == 0
+
+
+async def test_a_primary_that_is_dead_at_start_is_passed_over(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm(down=(0,)) as it:
+        started = trio.current_time()
+        await it.up(1)
+        assert trio.current_time() - started < 10
+        assert it.active == [False, True]
+        assert "Connection refused" in it.group.pools()[0].reason
+        assert it.group.pools()[0].condition in (Condition.DOWN, Condition.TRYING)
+
+
+async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        first = await it.up(0)
+        it.down = {HOSTS[0]}
+        await first.stream.aclose()
+        second = await it.up(1)
+        assert it.active == [False, True]
+        job_of_second = it.jobs[-1]
+        it.down = set()
+        again = await it.up(0)
+        share = it.share(job_of_second)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.renew, second, 60)
+            await it.renew(again, 90)
+        assert it.active == [True, False]
+        # found on the backup's job just before the switch: it goes to the backup, and the backup's answer counts
+        late = it.share(it.jobs[-1])
+        it.group.submit(share)
+        it.group.submit(late)
+        request = await again.request("mining.submit")
+        assert request["params"][1] == late.job.job_id
+        await again.reply(request, True)
+        await it.until(lambda: it.outcomes)
+        fates = [(outcome.share.job.session, outcome.fate.value) for outcome in it.outcomes]
+        assert (late.job.session, "accepted") in fates
+        assert share.job.session != late.job.session
+
+
+async def test_a_backup_that_is_left_answers_its_open_shares_first(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm(down=(0,)) as it:
+        second = await it.up(1)
+        share = it.share(it.jobs[-1])
+        it.down = set()
+        first = await it.up(0)
+        await it.renew(first, 30)
+        it.group.submit(share)
+        request = await second.request("mining.submit")
+        await it.renew(first, 30)
+        await trio.sleep(5)
+        assert it.active == [True, False]
+        assert not it.outcomes
+        await second.reply(request, True)
+        await it.until(lambda: it.outcomes)
+        assert it.outcomes[0].fate.value == "accepted"
+        await trio.sleep(5)
+        assert it.conditions[1] is Condition.UNTRIED
+        assert it.group.pools()[1].accepted == 1
+        assert it.group.pools()[1].reason == "standing by"
+
+
+async def test_a_pool_that_connects_but_sends_no_job_is_passed_over(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        silent = await it.connection(0)
+        await silent.accept()
+        second = await it.up(1)
+        assert it.active == [False, True]
+        await it.renew(second, 120)
+        assert it.conditions[0] is not Condition.UP
+
+
+async def test_a_worker_refused_here_mines_there(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        first = await it.connection(0)
+        await first.reply(await first.request("mining.configure"), {"version-rolling": False})
+        await first.reply(await first.request("mining.subscribe"), [[], "00000001", 4])
+        await first.reply(await first.request("mining.authorize"), False)
+        await it.up(1)
+        assert it.active == [False, True]
+        assert it.conditions[0] is Condition.PENALIZED
+        assert it.error is None
+
+
+async def test_a_worker_refused_everywhere_ends_it(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        for index in (0, 1):
+            pool = await it.connection(index)
+            await pool.reply(await pool.request("mining.configure"), {"version-rolling": False})
+            await pool.reply(await pool.request("mining.subscribe"), [[], "00000001", 4])
+            await pool.reply(await pool.request("mining.authorize"), False)
+        await it.until(lambda: it.error)
+        assert isinstance(it.error, BaseExceptionGroup)
+
+
+async def test_disabling_the_active_pool_switches_at_once(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        await it.up(0)
+        it.group.enable(0, False)
+        assert it.lost_work
+        await it.up(1)
+        assert it.active == [False, True]
+        it.group.enable(0, True)
+        first = await it.up(0)
+        await it.renew(first, 90)
+        assert it.active == [True, False]
+
+
+async def test_all_pools_down_are_tried_for_ever(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm(down=(0, 1)) as it:
+        await trio.sleep(24 * 3600)
+        assert it.jobs == []
+        assert it.error is None
+        it.down = {HOSTS[0]}
+        await it.up(1)
+        assert it.active == [False, True]
+
+
+async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        await it.up(0)
+        share = it.share(it.jobs[-1])
+        it.group._owners.clear()
+        it.group.submit(share)
+        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
