@@ -25,17 +25,35 @@ NEWEST_BLOCKS = 20
 def mine(
     *,
     url: Annotated[
-        str, Parameter(name=("--url", "-o"), help="Pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.", group="Pool")
+        list[str],
+        Parameter(
+            name=("--url", "-o"),
+            help="Pool: stratum+tcp:// or stratum+ssl://, HOST:PORT; repeatable, the best first.",
+            group="Pool",
+            negative=(),
+        ),
     ],
     user: Annotated[
-        str | None, Parameter(name=("--user", "-u"), help="Worker name, often an address.", group="Pool")
+        list[str] | None,
+        Parameter(
+            name=("--user", "-u"),
+            help="Worker name, often an address; one for all pools or one for each.",
+            group="Pool",
+            negative=(),
+        ),
     ] = None,
     password: Annotated[
-        str | None,
-        Parameter(name=("--pass", "-p"), help="Password; also in STRATUM_MINER_PASS or --pass-file.", group="Pool"),
+        list[str] | None,
+        Parameter(
+            name=("--pass", "-p"),
+            help="Password; also in STRATUM_MINER_PASS or --pass-file.",
+            group="Pool",
+            negative=(),
+        ),
     ] = None,
     userpass: Annotated[
-        str | None, Parameter(name=("--userpass", "-O"), help="USER:PASS in one.", group="Pool")
+        list[str] | None,
+        Parameter(name=("--userpass", "-O"), help="USER:PASS in one.", group="Pool", negative=()),
     ] = None,
     pass_file: Annotated[
         Path | None,
@@ -114,20 +132,27 @@ def mine(
 ) -> int:
     """Mine on a pool until stopped or until a goal is reached."""
     options.set_up_logging(debug=debug, quiet=quiet and not protocol_dump, log_format=log_format)
-    worker_name, secret = _credentials(user, password, userpass, pass_file)
     if suggest_difficulty is not None and not 0 < suggest_difficulty < float("inf"):
         raise UsageError(f"--suggest-difficulty: expected a number above zero, got {suggest_difficulty}")
-    settings = PoolSettings(
-        url=PoolUrl.parse(url),
-        worker_name=worker_name,
-        password=secret,
-        version_mask=0 if no_version_rolling else GENERAL_PURPOSE_MASK,
-        extranonce_subscribe=not no_extranonce_subscribe,
-        suggest_difficulty=suggest_difficulty,
-        tls=pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key),
-        proxy=pool_options.proxy_url(proxy),
-        trace=protocol_dump,
-    )
+    if no_retry and len(url) > 1:
+        raise UsageError("--no-retry: expected one pool, got several: failing over is trying again")
+    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key)
+    through = pool_options.proxy_url(proxy)
+    credentials = _credentials(len(url), user, password, userpass, pass_file)
+    settings = [
+        PoolSettings(
+            url=PoolUrl.parse(text),
+            worker_name=worker_name,
+            password=secret,
+            version_mask=0 if no_version_rolling else GENERAL_PURPOSE_MASK,
+            extranonce_subscribe=not no_extranonce_subscribe,
+            suggest_difficulty=suggest_difficulty,
+            tls=tls,
+            proxy=through,
+            trace=protocol_dump,
+        )
+        for text, (worker_name, secret) in zip(url, credentials, strict=True)
+    ]
     tariff = earnings.tariff(
         electricity=electricity,
         power=power,
@@ -195,22 +220,39 @@ def _run(
 
 
 def _credentials(
-    user: str | None, password: str | None, userpass: str | None, pass_file: Path | None
-) -> tuple[str, str]:
-    """Worker name and password from whichever way the user gave them. UsageError when unclear."""
+    pools: int,
+    user: list[str] | None,
+    password: list[str] | None,
+    userpass: list[str] | None,
+    pass_file: Path | None,
+) -> list[tuple[str, str]]:
+    """Worker name and password of each pool, from whichever way the user gave them. UsageError when unclear."""
     if userpass is not None:
-        name, colon, secret = userpass.partition(":")
         if user is not None or password is not None:
             raise UsageError("--userpass: expected it instead of --user and --pass, got both")
-        if not colon or not name:
-            raise UsageError("--userpass: expected USER:PASS")
-        return name, secrets.register(secret)
-    if not user:
+        return [_split(text) for text in _for_each(pools, userpass, "--userpass")]
+    if not user or not all(user):
         raise UsageError("--user: expected a worker name, as in -u bcrt1q...; some pools want an address")
     if password is not None and pass_file is not None:
         raise UsageError("--pass-file: expected it instead of --pass, got both")
     if pass_file is not None:
-        return user, secrets.read_secret_file(pass_file, "--pass-file")
-    if password is not None:
-        return user, secrets.register(password)
-    return user, secrets.from_environment("STRATUM_MINER_PASS") or DEFAULT_PASSWORD
+        password = [secrets.read_secret_file(pass_file, "--pass-file")]
+    elif password is None:
+        password = [secrets.from_environment("STRATUM_MINER_PASS") or DEFAULT_PASSWORD]
+    for secret in password:
+        secrets.register(secret)
+    return list(zip(_for_each(pools, user, "--user"), _for_each(pools, password, "--pass"), strict=True))
+
+
+def _for_each(pools: int, values: list[str], option: str) -> list[str]:
+    """One for all, or one for each."""
+    if len(values) not in (1, pools):
+        raise UsageError(f"{option}: expected it once for all pools or once for each of the {pools}, got {len(values)}")
+    return values * pools if len(values) == 1 else values
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, colon, secret = text.partition(":")
+    if not colon or not name:
+        raise UsageError("--userpass: expected USER:PASS")
+    return name, secrets.register(secret)

@@ -24,6 +24,7 @@ from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_ra
 from stratum_miner.cli.signals import Stop
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner import (
     ConnectionChanged,
     Ending,
@@ -181,8 +182,42 @@ def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tarif
         "kernel": ", ".join(kernels),
         "elapsed_s": round(snapshot.elapsed, 3),
         "pool": str(snapshot.client.url),
+        **({"pools": [pool_object(pool) for pool in snapshot.pools]} if snapshot.pools else {}),
         **({} if tariff is None else {"economics": Earnings(snapshot, tariff).as_object()}),
     }
+
+
+def pool_object(pool: PoolStatus) -> dict[str, Any]:
+    """One pool for --json and the API; latencies in milliseconds, shares of answers from 0 to 1."""
+    return {
+        "url": pool.name,
+        "active": pool.active,
+        "enabled": pool.enabled,
+        "condition": pool.condition.value,
+        "reason": pool.reason,
+        "since_s": round(pool.since, 3),
+        "accepted": pool.accepted,
+        "rejected": pool.rejected,
+        "stale": pool.stale,
+        "lost": pool.lost,
+        "reasons": dict(pool.reasons),
+        "reject_share": pool.reject_share,
+        "stale_share": pool.stale_share,
+        "latency_p50_ms": None if pool.latency_p50 is None else round(pool.latency_p50 * 1000, 3),
+        "latency_p99_ms": None if pool.latency_p99 is None else round(pool.latency_p99 * 1000, 3),
+        "difficulty": pool.client.difficulty,
+        "jobs": pool.client.jobs,
+        "connects": pool.client.connects,
+    }
+
+
+def _pool_line(pool: PoolStatus) -> str:
+    latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
+    why = f" ({pool.reason})" if pool.reason else ""
+    return (
+        f"  {'*' if pool.active else ' '} {pool.name} {pool.condition.value}{why}: {pool.accepted} accepted, "
+        f"{pool.rejected} rejected, {pool.stale} stale, {pool.lost} lost{latency}"
+    )
 
 
 def print_summary(
@@ -198,6 +233,7 @@ def print_summary(
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
     ]
+    lines += [_pool_line(pool) for pool in snapshot.pools]
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
     if snapshot.hardware_errors:
         lines.append(f"hardware errors: {snapshot.hardware_errors}")

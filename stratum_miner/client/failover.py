@@ -20,7 +20,7 @@ class FailoverPolicy:
     job_age: float = 300.0
     """Without a job that says anything new: pools renew theirs every 10 to 60 s."""
     patience: float = 5.0
-    """Before the next pool is tried while none is up."""
+    """For an answer, before the next pool is tried too while none is up; one that is down is not waited for."""
     failback: float = 60.0
     """That a better pool must have been up before it takes over again."""
     flap_window: float = 600.0
@@ -183,8 +183,15 @@ class Failover:
             return False
         if self._active is not None:
             return index <= self._active
-        usable = [other for other in range(index) if self._enabled[other] and now >= self._pools[other].penalized_until]
-        return now - self._none_since >= len(usable) * self._policy.patience
+        # one that was started goes on; the next is started once no better one may still answer in time
+        return pool.condition is not Condition.UNTRIED or not any(self._is_hopeful(i, now) for i in range(index))
+
+    def _is_hopeful(self, index: int, now: float) -> bool:
+        pool = self._pools[index]
+        if not self._enabled[index] or now < pool.penalized_until:
+            return False
+        fresh = now - max(pool.since, self._none_since) < self._policy.patience
+        return pool.condition is Condition.UNTRIED or (pool.condition is Condition.TRYING and fresh)
 
     def _is_up(self, index: int) -> bool:
         return self._enabled[index] and self._pools[index].condition is Condition.UP

@@ -38,6 +38,8 @@ MAX_CARRIED = 4096
 """Shares kept for a resume; the oldest beyond it are lost."""
 MAX_UNANSWERED = 1000
 """Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
+STOPPED = "stopped"
+"""Why work is lost when the client itself is cancelled."""
 STABLE_S = 60.0
 """An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
 
@@ -236,7 +238,7 @@ class PoolClient:
             ask_extranonce=self._ask_extranonce,
             resume_id=self._resumable.session_id if self._resumable else None,
         )
-        reason = "stopped"
+        reason = STOPPED
         try:
             await session.run()
         except (SessionEnded, WorkerRefused) as error:

@@ -18,7 +18,7 @@ from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
-from stratum_miner.client.pool_client import ClientListener, ClientSnapshot, ConnectionState, PoolClient
+from stratum_miner.client.pool_client import STOPPED, ClientListener, ClientSnapshot, ConnectionState, PoolClient
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
@@ -192,6 +192,10 @@ class PoolGroup:
 
     def member_lost(self, member: _Member, reason: str) -> None:
         """A connection ended."""
+        if reason == STOPPED and member.leaving_since is None:
+            if member is self._active:
+                self.listener.work_lost(reason)
+            return  # everything ends; what the pools were like stays to be seen
         if member.leaving_since is None:
             self._failover.lost(member.index, self._clock(), reason)
         else:
@@ -242,7 +246,6 @@ class PoolGroup:
             self.listener.work_lost(why or "no pool is up")
             return
         log.info("pool_chosen", pool=self._name(chosen), **({"reason": why} if why else {}))
-        self.listener.state_changed(ConnectionState.MINING, self._name(chosen))
         if chosen.job is not None:
             self.listener.job_arrived(chosen.job)
 

@@ -22,8 +22,9 @@ class Story:
     def wait(self, seconds: float) -> None:
         """Second by second, as the group ticks; pools that are up renew their jobs every 30 s."""
         for _ in range(int(seconds)):
+            for index in self.it.decide(self.now).wanted:
+                self.it.trying(index, self.now)  # as the clients do that the group starts
             self.now += 1
-            self.it.decide(self.now)
 
     def job(self, index: int, content: object = None) -> None:
         self.jobs += 1
@@ -58,7 +59,7 @@ def test_the_next_ones_follow_while_none_is_up() -> None:
     story = Story(3)
     story.wait(POLICY.patience)
     assert story.wanted == {0, 1}
-    story.wait(POLICY.patience)
+    story.wait(POLICY.patience + 1)
     assert story.wanted == {0, 1, 2}
     story.job(2)
     assert story.active == 2
@@ -69,6 +70,17 @@ def test_the_next_ones_follow_while_none_is_up() -> None:
     story.job(2)
     assert story.active == 1
     assert story.wanted == {0, 1}
+
+
+def test_a_pool_that_is_down_is_not_waited_for() -> None:
+    story = Story()
+    story.it.trying(0, story.now)
+    assert story.wanted == {0}
+    story.it.lost(0, story.now, "Connection refused")
+    assert story.wanted == {0, 1}
+    story.it.trying(1, story.now)
+    story.it.trying(0, story.now)
+    assert story.wanted == {0, 1}  # the next one, once started, is not dropped again
 
 
 def test_a_connection_without_a_job_is_not_up() -> None:
