@@ -13,6 +13,7 @@ from stratum_miner.cli import bench, demo, logs, luck, mine, ping, pool, profit,
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.miner import JournalError
 
 app = cyclopts.App(
     name="stratum-miner",
@@ -37,6 +38,7 @@ _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (PoolUnreachable, ExitCode.POOL_UNREACHABLE),
     (CommandFailed, ExitCode.GOAL_MISSED),
     (BackendError, ExitCode.GOAL_MISSED),
+    (JournalError, ExitCode.GOAL_MISSED),
 )
 """Errors told in one line, the first that matches; anything else is a defect and shows its traceback."""
 

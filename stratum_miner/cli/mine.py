@@ -1,5 +1,6 @@
 """``stratum-miner mine``: mine on a pool."""
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from stratum_miner.cli import earnings, mining, options, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Ending, Goals, Miner
+from stratum_miner.miner import Ending, Goals, Journal, Miner
 from stratum_miner.monitoring import http as http_api
 from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
@@ -123,6 +124,10 @@ def mine(
             group="Output",
         ),
     ] = False,
+    journal: Annotated[
+        Path | None,
+        Parameter(name="--journal", help="Append every share and its fate to this file.", group="Output", negative=()),
+    ] = None,
     http: Annotated[
         str | None,
         Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
@@ -162,15 +167,19 @@ def mine(
     )
     goals = options.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
     reporter = mining.Reporter(quiet=quiet)
+    written = None if journal is None else Journal(journal, wall_clock=time.time, clock=time.monotonic)
+    if written is not None and written.damaged:
+        log.warning("journal_damaged", file=str(journal), lines=written.damaged)
     miner = Miner(
         settings,
         [options.backend(backend, threads=threads, kernel=kernel, options=backend_option)],
         goals=goals,
         retry=not no_retry,
+        journal=written,
         on_event=reporter,
     )
     beside = _api(http, lambda: _told(miner, reporter, tariff)) if http is not None else None
-    return _run(miner, goals, reporter, quiet=quiet, as_json=json, tariff=tariff, beside=beside)
+    return _run(miner, goals, reporter, quiet=quiet, as_json=json, tariff=tariff, beside=beside, journal=written)
 
 
 def _api(address: str, summary: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[None]]:
@@ -205,6 +214,7 @@ def _run(
     as_json: bool,
     tariff: earnings.Tariff | None,
     beside: Callable[[], Awaitable[None]] | None,
+    journal: Journal | None,
 ) -> int:
     ending = Ending.STOPPED
 
@@ -213,6 +223,8 @@ def _run(
         try:
             ending = await mining.mine_until_done(miner, stop, quiet=quiet, tariff=tariff, beside=beside)
         finally:
+            if journal is not None:
+                journal.close()
             mining.print_summary(miner.snapshot(), reporter.blocks, as_json=as_json, tariff=tariff)
 
     signals.run(mine_and_tell)

@@ -6,6 +6,7 @@ Shared by the commands that mine. Everything for people goes to stderr, the summ
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -178,6 +179,7 @@ def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tarif
             "stale": shares.stale,
             "lost": shares.lost,
         },
+        **({} if snapshot.journalled is None else {"journal": asdict(snapshot.journalled)}),
         "hash_rate": snapshot.hash_rate,
         "kernel": ", ".join(kernels),
         "elapsed_s": round(snapshot.elapsed, 3),
@@ -235,6 +237,12 @@ def print_summary(
     ]
     lines += [_pool_line(pool) for pool in snapshot.pools]
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
+    if snapshot.journalled is not None:
+        total = snapshot.journalled
+        lines.append(
+            f"journal, all runs: {total.accepted} accepted, {total.rejected} rejected, {total.stale} stale, "
+            f"{total.lost} lost"
+        )
     if snapshot.hardware_errors:
         lines.append(f"hardware errors: {snapshot.hardware_errors}")
     if tariff is not None:

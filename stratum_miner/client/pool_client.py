@@ -7,7 +7,7 @@ switch. It must not block or raise.
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -95,6 +95,15 @@ class ClientSnapshot:
     unpaired_replies: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose job a share solves, and what would resume that session."""
+
+    pool: str
+    worker_name: str
+    session_id: str | None
+
+
 class PoolClient:
     """Keeps one worker mining on one pool until cancelled."""
 
@@ -156,6 +165,21 @@ class PoolClient:
             self._carried.append(share)
             if len(self._carried) > MAX_CARRIED:
                 self._settle(ShareOutcome(self._carried.pop(0), Fate.LOST, "too many shares without a connection"))
+
+    def origin(self, share: Share) -> Origin:
+        """Where a share comes from; for a journal."""
+        resumable = (self._session and self._session.resumable) or self._resumable
+        return Origin(
+            str(self.settings.url), self.settings.worker_name, resumable.session_id if resumable is not None else None
+        )
+
+    def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
+        """Before the first connection: shares of a session that this client is to resume, their jobs' number being 0.
+
+        If the pool resumes it they are submitted again, else they are lost.
+        """
+        self._resumable = resumable
+        self._carried.extend(shares)
 
     async def all_answered(self) -> None:
         """Wait until no share is open on the current connection."""

@@ -18,7 +18,14 @@ from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
-from stratum_miner.client.pool_client import STOPPED, ClientListener, ClientSnapshot, ConnectionState, PoolClient
+from stratum_miner.client.pool_client import (
+    STOPPED,
+    ClientListener,
+    ClientSnapshot,
+    ConnectionState,
+    Origin,
+    PoolClient,
+)
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
@@ -151,6 +158,11 @@ class PoolGroup:
             self.listener.share_settled(ShareOutcome(share, Fate.LOST, "its session is over"))
         else:
             owner.client.submit(share)
+
+    def origin(self, share: Share) -> Origin:
+        """Where a share comes from; for a journal."""
+        owner = self._owners.get(share.job.session) or self._active or self._members[0]
+        return owner.client.origin(share)
 
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""

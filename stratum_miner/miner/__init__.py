@@ -1,5 +1,7 @@
 """The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
 
+from stratum_miner.miner.counts import ShareCounts
+from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.miner import (
     ConnectionChanged,
     Ending,
@@ -11,7 +13,7 @@ from stratum_miner.miner.miner import (
     PoolMessage,
 )
 from stratum_miner.miner.scheduler import Scheduler
-from stratum_miner.miner.statistics import MinerSnapshot, ShareCounts
+from stratum_miner.miner.statistics import MinerSnapshot
 
 __all__ = [
     "ConnectionChanged",
@@ -19,6 +21,8 @@ __all__ = [
     "Goals",
     "HardwareError",
     "JobStarted",
+    "Journal",
+    "JournalError",
     "Miner",
     "MinerEvent",
     "MinerSnapshot",

@@ -15,6 +15,7 @@ import trio
 
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
@@ -22,6 +23,7 @@ from stratum_miner.client.pool_client import ConnectionState, PoolClient
 from stratum_miner.client.pools import PoolGroup
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import MinerSnapshot, Statistics
 from stratum_miner.work.job import Job
@@ -106,6 +108,7 @@ class Miner:
         goals: Goals = Goals(),
         retry: bool = True,
         weak_blocks: bool | None = None,
+        journal: Journal | None = None,
         on_event: EventListener = lambda event: None,
         clock: Callable[[], float] = time.monotonic,
         connect: Connector | None = None,
@@ -118,6 +121,9 @@ class Miner:
             self.client = PoolGroup(pools, self, clock=clock, connect=connect)
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
         self.backends = tuple(backends)
+        self._journal = journal
+        if journal is not None:
+            self._hand_back(journal)
         self._farewell = max(pool.timeouts.farewell for pool in pools)
         self._goals = goals
         self._clock = clock
@@ -134,7 +140,7 @@ class Miner:
     async def run(self) -> Ending:
         """Mine until a goal is reached or ``stop`` is called; returns why it ended.
 
-        Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
+        Raises WorkerRefused, PoolUnreachable (without retry), BackendError and JournalError.
         """
         self._statistics = Statistics(self._clock())
         try:
@@ -142,7 +148,7 @@ class Miner:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
                 nursery.start_soon(self.client.run)
         except ExceptionGroup as group:
-            cause = leading_cause(group, BackendError, WorkerRefused, PoolUnreachable)
+            cause = leading_cause(group, BackendError, JournalError, WorkerRefused, PoolUnreachable)
             if cause is None:
                 raise
             raise cause from None
@@ -190,6 +196,8 @@ class Miner:
         while True:
             await trio.sleep(SAMPLE_INTERVAL_S)
             self._take_sample()
+            if self._journal is not None:
+                self._journal.sync_when_due()
 
     def _take_sample(self) -> None:
         hashes = self._hashes()
@@ -204,6 +212,20 @@ class Miner:
         if self._goals.time_limit is not None:
             await trio.sleep(self._goals.time_limit)
             self.stop(Ending.TIME_LIMIT)
+
+    def _hand_back(self, journal: Journal) -> None:
+        """Blocks that a crash left open go back to their pool, if it resumes their session; with several pools none is
+        asked to: which of them is connected first is open.
+        """
+        newest = journal.recovered[-1] if journal.recovered else None
+        for block in journal.recovered:
+            again = newest is not None and (block.pool, block.resumable) == (newest.pool, newest.resumable)
+            if again and isinstance(self.client, PoolClient) and block.pool == str(self.client.settings.url):
+                journal.adopt(block)
+                self.client.adopt(block.resumable, [block.share])
+                log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
+            else:
+                journal.give_up(block, "the miner ended before the pool answered, and now mines elsewhere")
 
     # ---- the way of a share -----------------------------------------------------------------------------------
 
@@ -235,6 +257,8 @@ class Miner:
             self.scheduler.narrow(share.job.previous_hash)
         self._statistics.found += 1
         self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
+        if self._journal is not None:
+            self._journal.found(share, self.client.origin(share))
         self.client.submit(share)
 
     def _remember(self, share: Share) -> None:
@@ -268,6 +292,8 @@ class Miner:
     def share_settled(self, outcome: ShareOutcome) -> None:
         """Count it, tell it, and see whether a goal is reached."""
         self._statistics.settle(outcome)
+        if self._journal is not None:
+            self._journal.settled(outcome)
         share = outcome.share
         if not share.meets_share_target and outcome.refused_as_weak:
             self.scheduler.narrow()  # this pool judges blocks by the share target (ckpool, public-pool)
@@ -303,6 +329,7 @@ class Miner:
             hash_rate_15m=fifteen_minutes,
             hash_rate=meter.average(),
             shares=statistics.shares,
+            journalled=None if self._journal is None else self._journal.counts,
             found=statistics.found,
             reasons=tuple(statistics.reasons.most_common()),
             blocks_accepted=statistics.blocks_accepted,

@@ -7,25 +7,11 @@ from stratum_miner.backends.base import BackendStatistics
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.client.pools import PoolStatus
+from stratum_miner.miner.counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 
 MAX_SOLVED = 1024
 """Previous hashes remembered to tell a block from its sibling."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShareCounts:
-    """Shares by fate; the four add up to what was handed to the client and settled."""
-
-    accepted: int = 0
-    rejected: int = 0
-    stale: int = 0
-    lost: int = 0
-
-    @property
-    def total(self) -> int:
-        """Settled shares."""
-        return self.accepted + self.rejected + self.stale + self.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +25,8 @@ class MinerSnapshot:
     hash_rate: float
     """Since the start of the search."""
     shares: ShareCounts
+    journalled: ShareCounts | None
+    """Of all runs, as the journal has them; None without one."""
     found: int
     """Shares handed to the client, settled or not."""
     reasons: tuple[tuple[str, int], ...]

@@ -290,3 +290,71 @@ def test_how_to_reach_a_pool_is_checked_first(arguments: list[str], needle: str)
     assert needle in result.stderr
     assert result.stderr.count("\n") == 1
     assert "s3cret" not in result.stderr
+
+
+def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> None:
+    journal = tmp_path / "shares.jsonl"
+    options = ["-u", ADDRESS, "--journal", str(journal), "--threads", "1", "-q"]
+    with running_pool("--node", "kernel") as (_, address):
+        first = subprocess.Popen([*COMMAND, "mine", "-o", address, *options, "--time-limit", "60"])
+        while not journal.exists() or journal.read_bytes().count(b'"settled"') < 20:
+            assert first.poll() is None
+        first.kill()
+        first.wait()
+        second = subprocess.run(
+            [*COMMAND, "mine", "-o", address, *options, "--until-shares", "5", "--time-limit", "60", "--json"],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    found = {record["id"] for record in records if record["event"] == "found"}
+    settled = [record["id"] for record in records if record["event"] == "settled"]
+    assert sorted(settled) == sorted(found)  # each share has exactly one fate
+    fates = [record["fate"] for record in records if record["event"] == "settled"]
+    totals = json.loads(second.stdout)["journal"]
+    assert totals == {fate: fates.count(fate) for fate in ("accepted", "rejected", "stale", "lost")}
+    assert totals["accepted"] >= 25
+
+
+def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
+    with running_pool("--node", "kernel") as (_, second):
+        with running_pool("--node", "kernel") as (primary, first):
+            miner = subprocess.Popen(
+                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, "--threads", "1", "--until-shares", "200",
+                 "--time-limit", "90", "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            until_line(miner, "share_accepted")
+            primary.kill()
+            primary.wait()
+        out, err = miner.communicate(timeout=120)
+    assert miner.returncode == 0, err
+    result = json.loads(out)
+    one, two = result["pools"]
+    assert one["accepted"] > 0
+    assert two["accepted"] > 0
+    assert two["active"]
+    assert one["accepted"] + two["accepted"] == result["shares"]["accepted"]
+    for fate in ("accepted", "rejected", "stale", "lost"):
+        assert one[fate] + two[fate] == result["shares"][fate]
+    assert "pool_chosen" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (
+            ["-o", "h:1", "-o", "h:2", "-o", "h:3", "-u", "a", "-u", "b"],
+            "--user: expected it once for all pools or once",
+        ),
+        (["-o", "h:1", "-o", "h:2", "-u", "a", "--no-retry"], "--no-retry: expected one pool, got several"),
+        (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected it instead of --user and --pass"),
+        (["-o", "h:1", "-O", "nocolon"], "--userpass: expected USER:PASS"),
+        (["-o", "h:1", "-u", "a", "--journal", "/nowhere/j"], "journal '/nowhere/j': No such file or directory"),
+    ],
+)
+def test_several_pools_are_checked_first(arguments: list[str], needle: str) -> None:
+    result = subprocess.run([*COMMAND, "mine", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode in (1, 2)
+    assert needle in result.stderr
+    assert result.stderr.count("\n") == 1
