@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from cyclopts import Parameter
@@ -79,8 +79,12 @@ def mine(
         ),
     ] = False,
     suggest_difficulty: Annotated[
-        float | None,
-        Parameter(name="--suggest-difficulty", help="Ask the pool for this share difficulty.", group="Pool"),
+        str | None,
+        Parameter(
+            name="--suggest-difficulty",
+            help="Ask the pool for this share difficulty; auto: for a share in ten seconds.",
+            group="Pool",
+        ),
     ] = None,
     tls_ca: pool_options.TlsCa = None,
     tls_fingerprint: pool_options.TlsFingerprint = None,
@@ -137,10 +141,9 @@ def mine(
 ) -> int:
     """Mine on a pool until stopped or until a goal is reached."""
     options.set_up_logging(debug=debug, quiet=quiet and not protocol_dump, log_format=log_format)
-    if suggest_difficulty is not None and not 0 < suggest_difficulty < float("inf"):
-        raise UsageError(f"--suggest-difficulty: expected a number above zero, got {suggest_difficulty}")
     if no_retry and len(url) > 1:
         raise UsageError("--no-retry: expected one pool, got several: failing over is trying again")
+    suggestion = _suggestion(suggest_difficulty)
     tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key)
     through = pool_options.proxy_url(proxy)
     credentials = _credentials(len(url), user, password, userpass, pass_file)
@@ -151,7 +154,7 @@ def mine(
             password=secret,
             version_mask=0 if no_version_rolling else GENERAL_PURPOSE_MASK,
             extranonce_subscribe=not no_extranonce_subscribe,
-            suggest_difficulty=suggest_difficulty,
+            suggest_difficulty=suggestion,
             tls=tls,
             proxy=through,
             trace=protocol_dump,
@@ -229,6 +232,20 @@ def _run(
 
     signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)
+
+
+def _suggestion(text: str | None) -> float | Literal["auto"] | None:
+    if text is None or text == "off":
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"--suggest-difficulty: expected a number above zero, auto or off, got {text!r}")
+    return value
 
 
 def _credentials(

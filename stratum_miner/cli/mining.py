@@ -21,11 +21,13 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
+from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.cli.signals import Stop
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.client.pools import PoolStatus
+from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
     ConnectionChanged,
     Ending,
@@ -41,6 +43,10 @@ log = structlog.get_logger("stratum_miner")
 STATUS_INTERVAL_S = 30.0
 """Between status lines where there is no live line."""
 REFRESH_S = 0.5
+SETTLED_S = 5.0
+"""Of mining, before its hash rate says what to expect."""
+RARE_SHARE_S = 600.0
+"""A share less often than that looks like a miner that hangs."""
 
 
 class Reporter:
@@ -114,17 +120,43 @@ async def mine_until_done(
     return ending
 
 
+class _RareShares:
+    """Says so, once for each difficulty, when shares will be so rare that silence needs explaining."""
+
+    def __init__(self) -> None:
+        self._said: float | None = None
+
+    def look(self, snapshot: MinerSnapshot) -> None:
+        difficulty, rate = snapshot.client.difficulty, snapshot.hash_rate_1m
+        if difficulty is None or difficulty == self._said or snapshot.elapsed < SETTLED_S or rate <= 0:
+            return
+        seconds = seconds_per_share(difficulty, rate)
+        if seconds > RARE_SHARE_S:
+            self._said = difficulty
+            log.warning(
+                "shares_rare",
+                text=f"difficulty {difficulty:,.10g} at {hash_rate_text(rate)}: one share every {span_text(seconds)}",
+                hint="--suggest-difficulty auto asks for less",
+            )
+
+
 async def _show_status(miner: Miner, quiet: bool, tariff: Tariff | None) -> None:
+    rare = _RareShares()
     if console.is_terminal and not console.is_dumb_terminal and not quiet:
         async with _live_line() as live:
             while True:
-                live.update(_status_text(miner.snapshot(), tariff), refresh=True)
+                snapshot = miner.snapshot()
+                rare.look(snapshot)
+                live.update(_status_text(snapshot, tariff), refresh=True)
                 await trio.sleep(REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
+    await trio.sleep(SETTLED_S + 1)
+    rare.look(miner.snapshot())
     while True:
         await trio.sleep(max(0.0, next_at - time.monotonic()))
         next_at += STATUS_INTERVAL_S
         snapshot = miner.snapshot()
+        rare.look(snapshot)
         log.info("status", **_status_fields(snapshot))
         if tariff is not None:
             log.info("economics", line=Earnings(snapshot, tariff).line())
@@ -163,7 +195,13 @@ def _status_fields(snapshot: MinerSnapshot) -> dict[str, Any]:
         "lost": shares.lost,
         "best": difficulty_text(snapshot.best_share),
         "difficulty": difficulty_text(snapshot.client.difficulty),
+        "share_every": _share_every(snapshot),
     }
+
+
+def _share_every(snapshot: MinerSnapshot) -> str:
+    difficulty, rate = snapshot.client.difficulty, snapshot.hash_rate_1m
+    return "" if difficulty is None or rate <= 0 else span_text(seconds_per_share(difficulty, rate))
 
 
 def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tariff | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 import trio
 
+from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
@@ -38,6 +39,9 @@ MAX_CARRIED = 4096
 """Shares kept for a resume; the oldest beyond it are lost."""
 MAX_UNANSWERED = 1000
 """Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
+SECONDS_PER_SHARE = 10.0
+"""What ``auto`` asks for: a reply often enough to see that all is well, seldom enough for any pool."""
+HASHES_PER_DIFFICULTY = float(expected_hashes(target_from_difficulty(1)))
 STOPPED = "stopped"
 """Why work is lost when the client itself is cancelled."""
 STABLE_S = 60.0
@@ -138,6 +142,7 @@ class PoolClient:
         self._state = ConnectionState.CONNECTING
         self._detail = ""
         self._difficulty: float | None = None
+        self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._version_mask = 0
         self._jobs = self._connects = self._bad_lines = self._unpaired = 0
 
@@ -180,6 +185,17 @@ class PoolClient:
         """
         self._resumable = resumable
         self._carried.extend(shares)
+
+    def hash_rate_known(self, hash_rate: float) -> None:
+        """The measured H/s: asks for a difficulty that fits it, where the settings say ``auto``; the first call counts.
+
+        Pools take the first suggestion only (public-pool) or each (ckpool), so one good one is better than many.
+        """
+        if self.settings.suggest_difficulty == "auto" and self._suggestion is None:
+            self._suggestion = hash_rate * SECONDS_PER_SHARE / HASHES_PER_DIFFICULTY
+            log.info("difficulty_suggested", difficulty=float(f"{self._suggestion:.4g}"))
+            if self._session is not None:
+                self._session.suggest_difficulty(self._suggestion)
 
     async def all_answered(self) -> None:
         """Wait until no share is open on the current connection."""
@@ -261,6 +277,7 @@ class PoolClient:
             ask_configure=self._ask_configure,
             ask_extranonce=self._ask_extranonce,
             resume_id=self._resumable.session_id if self._resumable else None,
+            suggestion=self._suggestion,
         )
         reason = STOPPED
         try:

@@ -164,6 +164,11 @@ class PoolGroup:
         owner = self._owners.get(share.job.session) or self._active or self._members[0]
         return owner.client.origin(share)
 
+    def hash_rate_known(self, hash_rate: float) -> None:
+        """The measured H/s, for suggestions of a difficulty."""
+        for member in self._members:
+            member.client.hash_rate_known(hash_rate)
+
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""
         for member in self._members:

@@ -93,6 +93,7 @@ class Session:
         ask_configure: bool = True,
         ask_extranonce: bool = True,
         resume_id: str | None = None,
+        suggestion: float | None = None,
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
@@ -105,6 +106,7 @@ class Session:
         self._ask_configure = ask_configure and settings.version_mask != 0
         self._ask_extranonce = ask_extranonce and settings.extranonce_subscribe
         self._resume_id = resume_id
+        self._suggestion = suggestion
         self._held: list[tuple[Share, bool]] = []
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._reject_streak = 0
@@ -164,6 +166,13 @@ class Session:
         self._open[request_id] = _OpenShare(share, trio.current_time(), resubmitted)
         self._to_flush.set()
 
+    def suggest_difficulty(self, difficulty: float) -> None:
+        """Ask for a share difficulty, now or once the worker is authorized; the pool may do as it likes."""
+        self._suggestion = difficulty
+        if self.is_authorized:
+            self.connection.request(SuggestDifficulty(difficulty))
+            self._to_flush.set()
+
     def take_unanswered(self) -> list[Share]:
         """The shares without a fate, oldest first; they are the caller's from here on."""
         shares = [item.share for item in self._open.values()] + [share for share, _ in self._held]
@@ -203,8 +212,8 @@ class Session:
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
             self._xnsub_sent_at = trio.current_time()
-        if settings.suggest_difficulty is not None:  # after authorize, once, as a number (stratum.md 1.5.6)
-            self.connection.request(SuggestDifficulty(settings.suggest_difficulty))
+        if self._suggestion is not None:  # after authorize, once, as a number (stratum.md 1.5.6)
+            self.connection.request(SuggestDifficulty(self._suggestion))
         self._to_flush.set()
 
     async def _wait(self, event: trio.Event, seconds: float) -> bool:

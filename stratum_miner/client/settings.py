@@ -1,6 +1,7 @@
 """What a user decides about one pool, and how long the client waits for it."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stratum_miner import __version__
 from stratum_miner.client.connect import PoolUrl
@@ -39,7 +40,8 @@ class PoolSettings:
     version_mask: int = GENERAL_PURPOSE_MASK
     """Version bits to ask for; 0 does not ask."""
     extranonce_subscribe: bool = True
-    suggest_difficulty: float | None = None
+    suggest_difficulty: float | Literal["auto"] | None = None
+    """Share difficulty to ask for; ``auto``: what the measured hash rate makes a share in ten seconds."""
     tls: TlsSettings = SYSTEM_TRUST
     """For a URL that says TLS."""
     proxy: ProxyUrl | None = None

@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 FOUND_BUFFER = 256
 """Claims waiting for the verifier before backends have to wait."""
 SAMPLE_INTERVAL_S = 0.5
+MEASURED_AFTER_S = 10.0
+"""Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
 MAX_SEEN = 65536
 """Headers remembered, but for their versions, to catch a backend that reports a point twice."""
 
@@ -196,6 +198,8 @@ class Miner:
         while True:
             await trio.sleep(SAMPLE_INTERVAL_S)
             self._take_sample()
+            if self._statistics.meter.average() > 0 and self._clock() - self._statistics.started >= MEASURED_AFTER_S:
+                self.client.hash_rate_known(self._statistics.meter.rate(60))
             if self._journal is not None:
                 self._journal.sync_when_due()
 

@@ -372,3 +372,26 @@ def test_a_misspelt_scheme_gets_the_nearest() -> None:
 def test_ipv6_url_prints_as_it_parses() -> None:
     url = PoolUrl.parse("stratum+tcp://[::1]:3333")
     assert (url.host, PoolUrl.parse(str(url))) == ("::1", url)
+
+
+async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(suggest_difficulty="auto") as it:
+        pool = await it.connection()
+        await pool.accept()
+        it.client.hash_rate_known(20e6)
+        first = await pool.request("mining.suggest_difficulty")
+        assert first["params"] == [pytest.approx(20e6 * 10 / 2**32, rel=1e-4)]
+        it.client.hash_rate_known(40e6)
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.accept()
+        assert (await again.request("mining.suggest_difficulty"))["params"] == first["params"]
+
+
+async def test_no_difficulty_is_suggested_unasked(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        it.client.hash_rate_known(20e6)
+        [share] = it.shares(it.recorder.jobs[-1], 1)
+        it.client.submit(share)
+        await pool.request("mining.submit")

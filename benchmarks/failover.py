@@ -1,0 +1,107 @@
+"""Failover and failback on real sockets: how long the search stands still, and what that costs in hashes.
+
+    python benchmarks/failover.py --times 5
+
+Two pools of our own on loopback. The first is cut off in the middle of mining (its listener closed, its connections
+reset); it comes back, and takes over again after the minute in which it proves itself.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import structlog
+import trio
+
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Miner
+from stratum_miner.pool import PoolConfig
+from stratum_miner.pool.server import open_pool
+from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+
+SCRIPT = bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6")
+
+
+class Pools:
+    """Two pools, each of which can be cut off and brought back on its port."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self.ports = [0, 0]
+
+    async def start(self, index: int) -> None:
+        await self._nursery.start(self._serve, index)
+
+    def cut(self, index: int) -> None:
+        self._scopes[index].cancel()
+
+    async def _serve(self, index: int, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope() as self._scopes[index]:
+            node = ScriptedNode(make_template())
+            config = PoolConfig(
+                payout_script=SCRIPT, port=self.ports[index], difficulty=1.0, notify_interval=5.0, stop_grace=0.0
+            )
+            async with open_pool(node, config) as pool:
+                self.ports[index] = pool.port
+                task_status.started()
+                await trio.sleep_forever()
+
+
+async def measure(times: int) -> tuple[list[float], list[float], float]:
+    """Milliseconds without work at each failover and each failback, and the hash rate."""
+    away: list[float] = []
+    back: list[float] = []
+    async with trio.open_nursery() as nursery:
+        pools = Pools(nursery)
+        for index in (0, 1):
+            await pools.start(index)
+        changes: list[tuple[float, bool]] = []
+        settings = [PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench") for port in pools.ports]
+        miner = Miner(settings, [CpuBackend()])
+        miner.scheduler.on_change(lambda void: changes.append((time.perf_counter(), miner.scheduler.job is not None)))
+        nursery.start_soon(miner.run)
+        await _until(lambda: _active(miner) == 0)
+        for _ in range(times):
+            await trio.sleep(3)
+            changes.clear()
+            cut = time.perf_counter()
+            pools.cut(0)
+            await _until(lambda: _active(miner) == 1)
+            away.append(1000 * (next(stamp for stamp, has in changes if has) - cut))
+            await pools.start(0)
+            changes.clear()
+            await _until(lambda: _active(miner) == 0)
+            gone = [stamp for stamp, has in changes if not has]
+            back.append(1000 * (changes[-1][0] - gone[0]) if gone else 0.0)
+        rate = miner.snapshot().hash_rate_15m
+        nursery.cancel_scope.cancel()
+    return away, back, rate
+
+
+def _active(miner: Miner) -> int | None:
+    return next((index for index, pool in enumerate(miner.snapshot().pools) if pool.active), None)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for is a view on many things
+        await trio.sleep(0.0005)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--times", type=int, default=5)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    away, back, rate = trio.run(measure, parser.parse_args().times)
+    for name, values in (("failover", away), ("failback", back)):
+        lost = median(values) / 1000 * rate / 1e6
+        print(
+            f"{name}: {median(values):.2f} ms without work ({min(values):.2f} to {max(values):.2f}), "
+            f"{lost:.2f} million hashes at {rate / 1e6:.0f} MH/s"
+        )
+
+
+if __name__ == "__main__":
+    main()
