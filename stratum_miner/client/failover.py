@@ -7,7 +7,7 @@ whoever is worse is not, so that backups are not burdened.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -47,7 +47,7 @@ class Condition(Enum):
     PENALIZED = "penalized"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Health:
     condition: Condition = Condition.UNTRIED
     since: float = 0.0
@@ -57,6 +57,9 @@ class _Health:
     penalty: float = 0.0
     penalized_until: float = 0.0
     refusals: int = 0
+    enabled: bool = True
+    losses: deque[float] = field(default_factory=deque)
+    """When it was lost while it was up, the newest few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +86,14 @@ class Failover:
         if count < 1:
             raise ValueError("failover: expected at least one pool")
         self._policy = policy
-        self._pools = [_Health(since=now) for _ in range(count)]
-        self._losses: list[deque[float]] = [deque(maxlen=policy.flap_limit) for _ in range(count)]
-        self._enabled = [True] * count
-        self._active: int | None = None
+        self._pools = [self._new(now) for _ in range(count)]
+        self._active: _Health | None = None
         self._none_since = now
 
     @property
     def active(self) -> int | None:
         """The pool mined on, as of the last decision."""
-        return self._active
+        return None if self._active is None else self._pools.index(self._active)
 
     def health(self, index: int) -> HealthSnapshot:
         """How a pool is."""
@@ -119,7 +120,7 @@ class Failover:
         """The connection is over, or could not be made."""
         pool = self._pools[index]
         if pool.condition is Condition.UP:
-            self._losses[index].append(now)
+            pool.losses.append(now)
         pool.job_content = None
         if pool.condition is not Condition.PENALIZED:
             self._enter(index, Condition.DOWN, now, reason)
@@ -150,70 +151,93 @@ class Failover:
 
     def enable(self, index: int, enabled: bool) -> None:
         """Whether to use a pool at all; enabling one that is penalized forgives it."""
-        self._enabled[index] = enabled
+        self._pools[index].enabled = enabled
         if enabled:
             self._pools[index].penalized_until = 0.0
 
     def is_enabled(self, index: int) -> bool:
         """Whether a pool may be used."""
-        return self._enabled[index]
+        return self._pools[index].enabled
+
+    def insert(self, index: int, now: float) -> None:
+        """A new pool at this place; those from there on become worse by one."""
+        self._pools.insert(index, self._new(now))
+
+    def remove(self, index: int) -> None:
+        """Forget a pool. ValueError for the last one."""
+        if len(self._pools) == 1:
+            raise ValueError("failover: expected at least one pool to remain")
+        if self._pools.pop(index) is self._active:
+            self._active = None
+
+    def move(self, index: int, to: int) -> None:
+        """Give a pool another place."""
+        self._pools.insert(to, self._pools.pop(index))
 
     # ---- what to do ---------------------------------------------------------------------------------------------
 
     def decide(self, now: float) -> Decision:
         """Look at all pools again."""
-        for index in range(len(self._pools)):
-            self._age(index, now)
+        for pool in self._pools:
+            self._age(pool, now)
         self._choose(now)
-        return Decision(self._active, frozenset(index for index in range(len(self._pools)) if self._wanted(index, now)))
+        wanted = frozenset(index for index in range(len(self._pools)) if self._is_wanted(index, now))
+        return Decision(self.active, wanted)
 
     def _choose(self, now: float) -> None:
         before = self._active
-        if before is None or not self._is_up(before):
-            self._active = next((index for index in range(len(self._pools)) if self._is_up(index)), None)
+        if before is None or not _is_up(before):
+            self._active = next((pool for pool in self._pools if _is_up(pool)), None)
         else:
-            better = (index for index in range(before) if self._is_up(index) and self._is_stable(index, now))
-            self._active = next(better, before)
+            better = self._pools[: self._pools.index(before)]
+            self._active = next((pool for pool in better if _is_up(pool) and self._is_stable(pool, now)), before)
         if self._active is None and before is not None:
             self._none_since = now
 
-    def _wanted(self, index: int, now: float) -> bool:
-        pool = self._pools[index]
-        if not self._enabled[index] or now < pool.penalized_until:
+    def _is_wanted(self, index: int, now: float) -> bool:
+        pool, active = self._pools[index], self.active
+        if not pool.enabled or now < pool.penalized_until:
             return False
-        if self._active is not None:
-            return index <= self._active
+        if active is not None:
+            return index <= active
         # one that was started goes on; the next is started once no better one may still answer in time
-        return pool.condition is not Condition.UNTRIED or not any(self._is_hopeful(i, now) for i in range(index))
+        hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
+        return pool.condition is not Condition.UNTRIED or not hopeful
 
-    def _is_hopeful(self, index: int, now: float) -> bool:
-        pool = self._pools[index]
-        if not self._enabled[index] or now < pool.penalized_until:
+    def _is_hopeful(self, pool: _Health, now: float) -> bool:
+        if not pool.enabled or now < pool.penalized_until:
             return False
         fresh = now - max(pool.since, self._none_since) < self._policy.patience
         return pool.condition is Condition.UNTRIED or (pool.condition is Condition.TRYING and fresh)
 
-    def _is_up(self, index: int) -> bool:
-        return self._enabled[index] and self._pools[index].condition is Condition.UP
-
-    def _is_stable(self, index: int, now: float) -> bool:
-        policy, losses = self._policy, self._losses[index]
+    def _is_stable(self, pool: _Health, now: float) -> bool:
+        policy, losses = self._policy, pool.losses
         flaps = len(losses) == policy.flap_limit and now - losses[0] <= policy.flap_window * 2
-        return now - self._pools[index].since >= (policy.flap_window if flaps else policy.failback)
+        return now - pool.since >= (policy.flap_window if flaps else policy.failback)
 
-    def _age(self, index: int, now: float) -> None:
+    def _age(self, pool: _Health, now: float) -> None:
         """What time alone does to a pool."""
-        pool, policy = self._pools[index], self._policy
+        policy = self._policy
         if pool.condition is Condition.UP and now - pool.fresh_at > policy.job_age:
-            self._losses[index].append(now)
-            self._enter(index, Condition.SILENT, now, f"no new job for {policy.job_age:g} s")
+            pool.losses.append(now)
+            _enter(pool, Condition.SILENT, now, f"no new job for {policy.job_age:g} s")
         elif pool.condition is Condition.TRYING and now - pool.since > policy.first_job:
-            self._enter(index, Condition.SILENT, now, f"no job within {policy.first_job:g} s")
+            _enter(pool, Condition.SILENT, now, f"no job within {policy.first_job:g} s")
         elif pool.condition is Condition.PENALIZED and now >= pool.penalized_until:
-            self._enter(index, Condition.DOWN, now, pool.reason)
+            _enter(pool, Condition.DOWN, now, pool.reason)
+
+    def _new(self, now: float) -> _Health:
+        return _Health(since=now, losses=deque(maxlen=self._policy.flap_limit))
 
     def _enter(self, index: int, condition: Condition, now: float, reason: str) -> None:
-        pool = self._pools[index]
-        if pool.condition is not condition:
-            pool.since = now
-        pool.condition, pool.reason = condition, reason
+        _enter(self._pools[index], condition, now, reason)
+
+
+def _is_up(pool: _Health) -> bool:
+    return pool.enabled and pool.condition is Condition.UP
+
+
+def _enter(pool: _Health, condition: Condition, now: float, reason: str) -> None:
+    if pool.condition is not condition:
+        pool.since = now
+    pool.condition, pool.reason = condition, reason

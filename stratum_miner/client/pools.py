@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 import trio
@@ -74,13 +75,36 @@ class PoolStatus:
         return self.stale / answered if answered else 0.0
 
 
+class PoolControl(Protocol):
+    """How pools are changed while mining, by whoever may: configuration, APIs, a terminal. Places count from 0, the
+    best first; ValueError for a place that is none, with the reason in one line.
+    """
+
+    def pools(self) -> tuple[PoolStatus, ...]:
+        """All pools, the best first."""
+        ...
+
+    def add(self, settings: PoolSettings, index: int | None = None) -> None:
+        """A pool more, the worst unless a place is given."""
+        ...
+
+    def remove(self, index: int) -> None:
+        """A pool less; never the last."""
+        ...
+
+    def move(self, index: int, to: int) -> None:
+        """Give a pool another priority."""
+        ...
+
+    def enable(self, index: int, enabled: bool) -> None:
+        """Use or leave a pool."""
+        ...
+
+
 class _Member:
     """One pool's client and what is known of it; listens to the client for the group."""
 
-    def __init__(
-        self, index: int, group: "PoolGroup", settings: PoolSettings, client_options: dict[str, object]
-    ) -> None:
-        self.index = index
+    def __init__(self, group: "PoolGroup", settings: PoolSettings, client_options: dict[str, object]) -> None:
         self.client = PoolClient(settings, self, **client_options)  # type: ignore[arg-type]
         self.job: Job | None = None
         self.fates: Counter[Fate] = Counter()
@@ -89,6 +113,7 @@ class _Member:
         self.scope: trio.CancelScope | None = None
         """Of the running client; None while it does not run."""
         self.leaving_since: float | None = None
+        self.removed = False
         self._group = group
 
     def job_arrived(self, job: Job) -> None:
@@ -131,8 +156,15 @@ class PoolGroup:
         self.listener = listener
         self._clock = clock
         numbers = itertools.count(1)
-        options: dict[str, object] = {"clock": clock, "rng": rng, "connect": connect, "session_numbers": numbers}
-        self._members = [_Member(index, self, item, options) for index, item in enumerate(settings)]
+        self._options: dict[str, object] = {
+            "clock": clock,
+            "rng": rng,
+            "connect": connect,
+            "session_numbers": numbers,
+        }
+        self._members = [_Member(self, item, self._options) for item in settings]
+        self._removed: list[_Member] = []
+        """Until their shares are answered."""
         self._failover = Failover(len(self._members), clock(), policy)
         self._active: _Member | None = None
         self._owners: dict[int, _Member] = {}
@@ -187,12 +219,55 @@ class PoolGroup:
         """All pools, the best first."""
         return tuple(self._status(member) for member in self._members)
 
-    # ---- live control -------------------------------------------------------------------------------------------
+    # ---- live control (PoolControl) -----------------------------------------------------------------------------
 
     def enable(self, index: int, enabled: bool) -> None:
         """Use or leave a pool from now on; leaving the active one switches at once."""
+        self._check(index)
         self._failover.enable(index, enabled)
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self._name(self._members[index]))
+        self._act()
+
+    def add(self, settings: PoolSettings, index: int | None = None) -> None:
+        """A pool more, the worst unless a place is given. ValueError for one that is there already."""
+        place = len(self._members) if index is None else index
+        if not 0 <= place <= len(self._members):
+            raise ValueError(f"pool: expected a place from 0 to {len(self._members)}, got {place}")
+        if any(
+            (item.client.settings.url, item.client.settings.worker_name) == (settings.url, settings.worker_name)
+            for item in self._members
+        ):
+            raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
+        self._members.insert(place, _Member(self, settings, self._options))
+        self._failover.insert(place, self._clock())
+        log.info("pool_added", pool=str(settings.url), place=place)
+        self._act()
+
+    def remove(self, index: int) -> None:
+        """A pool less; its open shares are still answered. ValueError for the last one."""
+        self._check(index)
+        self._failover.remove(index)
+        member = self._members.pop(index)
+        member.removed = True
+        if member.scope is not None:
+            self._removed.append(member)
+        log.info("pool_removed", pool=self._name(member))
+        self._act()
+
+    def move(self, index: int, to: int) -> None:
+        """Give a pool another priority; the first is the best."""
+        self._check(index)
+        self._check(to)
+        self._failover.move(index, to)
+        self._members.insert(to, self._members.pop(index))
+        log.info("pool_moved", pool=self._name(self._members[to]), place=to)
+        self._act()
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self._members):
+            raise ValueError(f"pool: expected a place from 0 to {len(self._members) - 1}, got {index}")
+
+    def _act(self) -> None:
         self._apply()
         self._changed.set()
 
@@ -201,7 +276,9 @@ class PoolGroup:
     def member_job(self, member: _Member, job: Job) -> None:
         """A valid job of any pool; the active one's goes straight to the miner."""
         self._own(job.session, member)
-        self._failover.job(member.index, self._clock(), _content(job))
+        if member.removed:
+            return
+        self._failover.job(self._index(member), self._clock(), _content(job))
         before = self._active
         self._apply()
         if member is self._active and member is before:
@@ -213,29 +290,37 @@ class PoolGroup:
             if member is self._active:
                 self.listener.work_lost(reason)
             return  # everything ends; what the pools were like stays to be seen
+        if member.removed:
+            return
         if member.leaving_since is None:
-            self._failover.lost(member.index, self._clock(), reason)
+            self._failover.lost(self._index(member), self._clock(), reason)
         else:
-            self._failover.left(member.index, self._clock())
+            self._failover.left(self._index(member), self._clock())
         self._apply()
         self._changed.set()
 
     def member_outcome(self, member: _Member, outcome: ShareOutcome) -> None:
         """A share met its fate."""
-        if outcome.fate in (Fate.ACCEPTED, Fate.REJECTED):
+        judged = outcome.fate in (Fate.ACCEPTED, Fate.REJECTED) and not member.removed
+        if judged:
             self._failover.share(
-                member.index, self._clock(), accepted=outcome.fate is Fate.ACCEPTED, reason=outcome.reason
+                self._index(member), self._clock(), accepted=outcome.fate is Fate.ACCEPTED, reason=outcome.reason
             )
         self.listener.share_settled(outcome)
-        if self._failover.health(member.index).condition is Condition.PENALIZED:
+        if judged and self._condition(member) is Condition.PENALIZED:
             self._changed.set()
 
     def member_state(self, member: _Member, state: ConnectionState, detail: str) -> None:
         """A connection went on to another state."""
+        if member.removed:
+            return
         if state is ConnectionState.CONNECTING:
-            self._failover.trying(member.index, self._clock())
-        elif state is ConnectionState.WAITING and self._failover.health(member.index).condition is Condition.TRYING:
-            self._failover.lost(member.index, self._clock(), detail)
+            self._failover.trying(self._index(member), self._clock())
+        elif (
+            state is ConnectionState.WAITING
+            and self._failover.health(self._index(member)).condition is Condition.TRYING
+        ):
+            self._failover.lost(self._index(member), self._clock(), detail)
             self._changed.set()
         if member is self._active or self._active is None:
             self.listener.state_changed(state, detail)
@@ -248,12 +333,15 @@ class PoolGroup:
         chosen = None if decision.active is None else self._members[decision.active]
         if chosen is not self._active:
             self._switch(chosen)
-        for member in self._members:
-            if member.index in decision.wanted:
+        for index, member in enumerate(self._members):
+            if index in decision.wanted:
                 member.leaving_since = None
                 self._start(member)
             elif member.scope is not None:
                 self._leave(member)
+        self._removed = [member for member in self._removed if member.scope is not None]
+        for member in self._removed:
+            self._leave(member)
 
     def _switch(self, chosen: _Member | None) -> None:
         before, self._active = self._active, chosen
@@ -269,9 +357,11 @@ class PoolGroup:
     def _why(self, before: _Member | None) -> str:
         if before is None:
             return ""
-        if not self._failover.is_enabled(before.index):
+        if before.removed:
+            return f"{self._name(before)} was removed"
+        if not self._failover.is_enabled(self._index(before)):
             return f"{self._name(before)} was disabled"
-        health = self._failover.health(before.index)
+        health = self._failover.health(self._index(before))
         if health.condition is Condition.UP:
             return "a better pool is up again"
         return f"{self._name(before)} is {health.condition.value}: {health.reason}"
@@ -295,7 +385,9 @@ class PoolGroup:
             with scope:
                 await member.client.run()
         except WorkerRefused as error:
-            self._failover.refused(member.index, self._clock(), str(error))
+            if member.removed:
+                return
+            self._failover.refused(self._index(member), self._clock(), str(error))
             log.warning("worker_refused", pool=self._name(member), reason=str(error))
             if all(self._has_refused(index) for index in range(len(self._members))):
                 raise
@@ -314,11 +406,11 @@ class PoolGroup:
                 del self._owners[next(iter(self._owners))]
 
     def _status(self, member: _Member) -> PoolStatus:
-        health = self._failover.health(member.index)
+        health = self._failover.health(self._index(member))
         return PoolStatus(
             name=self._name(member),
             active=member is self._active,
-            enabled=self._failover.is_enabled(member.index),
+            enabled=self._failover.is_enabled(self._index(member)),
             condition=health.condition,
             reason=health.reason,
             since=self._clock() - health.since,
@@ -331,6 +423,12 @@ class PoolGroup:
             latency_p99=member.latencies.quantile(0.99),
             client=member.client.snapshot(),
         )
+
+    def _condition(self, member: _Member) -> Condition:
+        return self._failover.health(self._index(member)).condition
+
+    def _index(self, member: _Member) -> int:
+        return self._members.index(member)
 
     def _name(self, member: _Member) -> str:
         return str(member.client.settings.url)

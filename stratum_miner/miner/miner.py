@@ -20,7 +20,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.pools import PoolControl, PoolGroup
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.journal import Journal, JournalError
@@ -161,6 +161,11 @@ class Miner:
         if not self._stopping.is_set():
             self._ending = ending
             self._stopping.set()
+
+    @property
+    def pool_control(self) -> PoolControl | None:
+        """To change pools while mining; None for a miner that was given a single one."""
+        return self.client if isinstance(self.client, PoolGroup) else None
 
     @property
     def is_stopping(self) -> bool:

@@ -298,6 +298,14 @@ async def test_two_pools_at_their_worst_and_taken_away_by_hand(autojump_clock: M
             while True:
                 await trio.sleep(source.uniform(10, 400))
                 group.enable(0, enabled=source.random() < 0.6)
+                group.enable(1, enabled=True)
+                if source.random() < 0.3:
+                    group.move(0, 1)
+                if source.random() < 0.3:
+                    settings = PoolSettings(url=group.pools()[1].client.url, worker_name="w")
+                    group.remove(1)
+                    await trio.sleep(source.uniform(0, 100))
+                    group.add(settings, source.randrange(2))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(group.run)

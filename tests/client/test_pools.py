@@ -262,6 +262,67 @@ async def test_disabling_the_active_pool_switches_at_once(farm: FarmFactory, aut
         assert it.active == [True, False]
 
 
+async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        it.group.remove(1)
+        assert len(it.group.pools()) == 1
+        first = await it.up(0)
+        it.group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
+        assert [pool.client.url.host for pool in it.group.pools()] == [HOSTS[1], HOSTS[0]]
+        assert it.active == [False, True]
+        second = await it.up(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.renew, first, 60)
+            await it.renew(second, 90)
+        assert it.active == [True, False]
+        it.group.submit(it.share(it.jobs[-1]))
+        request = await second.request("mining.submit")
+        it.group.remove(0)
+        assert it.lost_work  # the other one is standing by and has to connect first
+        again = await it.up(0)
+        assert it.active == [True]
+        assert not it.outcomes
+        await second.reply(request, True)
+        await it.until(lambda: it.outcomes)
+        assert it.outcomes[0].fate.value == "accepted"
+        await it.renew(again, 60)
+
+
+async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        first = await it.up(0)
+        it.group.move(0, 1)
+        assert [pool.client.url.host for pool in it.group.pools()] == [HOSTS[1], HOSTS[0]]
+        assert it.active == [False, True]  # it goes on until the better one has proven itself
+        second = await it.up(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.renew, first, 60)
+            await it.renew(second, 90)
+        assert it.active == [True, False]
+
+
+async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        known = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")
+        other = PoolSettings(url=PoolUrl("third.example", 3333), worker_name="w")
+        changes: tuple[tuple[Callable[[], None], str], ...] = (
+            (lambda: it.group.add(known), "is there already for worker 'worker'"),
+            (lambda: it.group.add(other, 7), "expected a place from 0 to 2"),
+            (lambda: it.group.move(0, 2), "expected a place from 0 to 1, got 2"),
+            (lambda: it.group.enable(-1, True), "expected a place from 0 to 1, got -1"),
+            (lambda: it.group.remove(5), "expected a place from 0 to 1, got 5"),
+        )
+        for change, needle in changes:
+            with pytest.raises(ValueError, match=needle):
+                change()
+        it.group.remove(1)
+        with pytest.raises(ValueError, match="at least one pool to remain"):
+            it.group.remove(0)
+        assert len(it.group.pools()) == 1
+
+
 async def test_all_pools_down_are_tried_for_ever(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm(down=(0, 1)) as it:
         await trio.sleep(24 * 3600)
