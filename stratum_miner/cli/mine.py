@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from stratum_miner.cli import earnings, mining, options, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.pools import Strategy
 from stratum_miner.miner import Ending, Goals, Journal, Miner
 from stratum_miner.monitoring import http as http_api
 from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
@@ -59,6 +60,15 @@ def mine(
     pass_file: Annotated[
         Path | None,
         Parameter(name="--pass-file", help="A file whose first line is the password.", negative=(), group="Pool"),
+    ] = None,
+    quota: Annotated[
+        list[int] | None,
+        Parameter(
+            name="--quota",
+            help="Mine on all pools in turns, this much of the time each; once for each -o.",
+            group="Pool",
+            negative=(),
+        ),
     ] = None,
     no_retry: Annotated[
         bool,
@@ -155,11 +165,12 @@ def mine(
             version_mask=0 if no_version_rolling else GENERAL_PURPOSE_MASK,
             extranonce_subscribe=not no_extranonce_subscribe,
             suggest_difficulty=suggestion,
+            quota=part,
             tls=tls,
             proxy=through,
             trace=protocol_dump,
         )
-        for text, (worker_name, secret) in zip(url, credentials, strict=True)
+        for text, (worker_name, secret), part in zip(url, credentials, _quotas(len(url), quota), strict=True)
     ]
     tariff = earnings.tariff(
         electricity=electricity,
@@ -179,6 +190,7 @@ def mine(
         goals=goals,
         retry=not no_retry,
         journal=written,
+        strategy=Strategy.FAILOVER if quota is None else Strategy.QUOTA,
         on_event=reporter,
     )
     beside = _api(http, lambda: _told(miner, reporter, tariff)) if http is not None else None
@@ -232,6 +244,16 @@ def _run(
 
     signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)
+
+
+def _quotas(pools: int, quota: list[int] | None) -> list[int]:
+    if quota is None:
+        return [1] * pools
+    if pools < 2 or len(quota) != pools:
+        raise UsageError(f"--quota: expected it once for each of several pools, got {len(quota)} for {pools}")
+    if any(not 0 <= part <= 1_000_000 for part in quota) or not any(quota):
+        raise UsageError(f"--quota: expected whole numbers from 0 to 1000000, not all 0, got {quota}")
+    return quota
 
 
 def _suggestion(text: str | None) -> float | Literal["auto"] | None:

@@ -245,6 +245,7 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
         "stale_share": pool.stale_share,
         "latency_p50_ms": None if pool.latency_p50 is None else round(pool.latency_p50 * 1000, 3),
         "latency_p99_ms": None if pool.latency_p99 is None else round(pool.latency_p99 * 1000, 3),
+        **({} if pool.quota is None else {"quota": pool.quota, "work_share": pool.work_share}),
         "difficulty": pool.client.difficulty,
         "jobs": pool.client.jobs,
         "connects": pool.client.connects,
@@ -254,6 +255,8 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
 def _pool_line(pool: PoolStatus) -> str:
     latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
     why = f" ({pool.reason})" if pool.reason else ""
+    if pool.work_share is not None:
+        why += f", {pool.work_share:.1%} of the time"
     return (
         f"  {'*' if pool.active else ' '} {pool.name} {pool.condition.value}{why}: {pool.accepted} accepted, "
         f"{pool.rejected} rejected, {pool.stale} stale, {pool.lost} lost{latency}"

@@ -184,6 +184,16 @@ class Failover:
         wanted = frozenset(index for index in range(len(self._pools)) if self._is_wanted(index, now))
         return Decision(self.active, wanted)
 
+    def connectable(self, now: float) -> frozenset[int]:
+        """All that may be used, for those who use all at once."""
+        return frozenset(
+            index for index, pool in enumerate(self._pools) if pool.enabled and now >= pool.penalized_until
+        )
+
+    def up(self) -> tuple[int, ...]:
+        """All that are up, as of the last decision."""
+        return tuple(index for index, pool in enumerate(self._pools) if _is_up(pool))
+
     def _choose(self, now: float) -> None:
         before = self._active
         if before is None or not _is_up(before):

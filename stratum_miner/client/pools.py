@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,7 @@ from stratum_miner.client.pool_client import (
     Origin,
     PoolClient,
 )
+from stratum_miner.client.quota import Quotas
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
@@ -39,6 +41,15 @@ DRAIN_S = 30.0
 """For the answers of a pool that was left; then its open shares are lost, with that reason."""
 MAX_SESSIONS = 4096
 """Remembered, to know whose share it is; a job of an older one is long dead."""
+
+
+class Strategy(Enum):
+    """How several pools are used."""
+
+    FAILOVER = "failover"
+    """The best that is up."""
+    QUOTA = "quota"
+    """All that are up, in turns, each for its quota of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,10 @@ class PoolStatus:
     reasons: tuple[tuple[str, int], ...]
     latency_p50: float | None
     latency_p99: float | None
+    quota: int | None
+    """None where pools are mined on one at a time."""
+    work_share: float | None
+    """Of the time mined, from 0 to 1; what the quota came to."""
     client: ClientSnapshot
 
     @property
@@ -149,6 +164,7 @@ class PoolGroup:
         listener: ClientListener,
         *,
         policy: FailoverPolicy = DEFAULT_POLICY,
+        strategy: Strategy = Strategy.FAILOVER,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
@@ -166,6 +182,7 @@ class PoolGroup:
         self._removed: list[_Member] = []
         """Until their shares are answered."""
         self._failover = Failover(len(self._members), clock(), policy)
+        self._quotas: Quotas[_Member] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
         self._active: _Member | None = None
         self._owners: dict[int, _Member] = {}
         self._nursery: trio.Nursery | None = None
@@ -248,6 +265,8 @@ class PoolGroup:
         self._check(index)
         self._failover.remove(index)
         member = self._members.pop(index)
+        if self._quotas is not None:
+            self._quotas.forget(member)
         member.removed = True
         if member.scope is not None:
             self._removed.append(member)
@@ -329,12 +348,11 @@ class PoolGroup:
 
     def _apply(self) -> None:
         """Do what the state machine decides: switch, start and stop clients."""
-        decision = self._failover.decide(self._clock())
-        chosen = None if decision.active is None else self._members[decision.active]
+        chosen, wanted = self._decide()
         if chosen is not self._active:
             self._switch(chosen)
         for index, member in enumerate(self._members):
-            if index in decision.wanted:
+            if index in wanted:
                 member.leaving_since = None
                 self._start(member)
             elif member.scope is not None:
@@ -342,6 +360,14 @@ class PoolGroup:
         self._removed = [member for member in self._removed if member.scope is not None]
         for member in self._removed:
             self._leave(member)
+
+    def _decide(self) -> tuple[_Member | None, frozenset[int]]:
+        now = self._clock()
+        decision = self._failover.decide(now)
+        if self._quotas is None:
+            return None if decision.active is None else self._members[decision.active], decision.wanted
+        up = {member: member.client.settings.quota for member in (self._members[i] for i in self._failover.up())}
+        return self._quotas.choose(up, now), self._failover.connectable(now)
 
     def _switch(self, chosen: _Member | None) -> None:
         before, self._active = self._active, chosen
@@ -363,7 +389,7 @@ class PoolGroup:
             return f"{self._name(before)} was disabled"
         health = self._failover.health(self._index(before))
         if health.condition is Condition.UP:
-            return "a better pool is up again"
+            return "a better pool is up again" if self._quotas is None else "its turn is over"
         return f"{self._name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: _Member) -> None:
@@ -421,6 +447,8 @@ class PoolGroup:
             reasons=tuple(member.reasons.most_common()),
             latency_p50=member.latencies.quantile(0.5),
             latency_p99=member.latencies.quantile(0.99),
+            quota=None if self._quotas is None else member.client.settings.quota,
+            work_share=None if self._quotas is None else self._quotas.share(member),
             client=member.client.snapshot(),
         )
 

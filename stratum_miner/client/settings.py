@@ -42,6 +42,8 @@ class PoolSettings:
     extranonce_subscribe: bool = True
     suggest_difficulty: float | Literal["auto"] | None = None
     """Share difficulty to ask for; ``auto``: what the measured hash rate makes a share in ten seconds."""
+    quota: int = 1
+    """Its part of the time, where several pools are mined on at once; 0 for when there is no other."""
     tls: TlsSettings = SYSTEM_TRUST
     """For a URL that says TLS."""
     proxy: ProxyUrl | None = None

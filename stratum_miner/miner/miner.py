@@ -20,7 +20,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
-from stratum_miner.client.pools import PoolControl, PoolGroup
+from stratum_miner.client.pools import PoolControl, PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.journal import Journal, JournalError
@@ -111,6 +111,7 @@ class Miner:
         retry: bool = True,
         weak_blocks: bool | None = None,
         journal: Journal | None = None,
+        strategy: Strategy = Strategy.FAILOVER,
         on_event: EventListener = lambda event: None,
         clock: Callable[[], float] = time.monotonic,
         connect: Connector | None = None,
@@ -120,7 +121,7 @@ class Miner:
         if len(pools) == 1:
             self.client = PoolClient(pools[0], self, retry=retry, clock=clock, connect=connect)
         else:
-            self.client = PoolGroup(pools, self, clock=clock, connect=connect)
+            self.client = PoolGroup(pools, self, strategy=strategy, clock=clock, connect=connect)
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
         self.backends = tuple(backends)
         self._journal = journal

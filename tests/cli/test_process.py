@@ -348,6 +348,8 @@ def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
             "--user: expected it once for all pools or once",
         ),
         (["-o", "h:1", "-o", "h:2", "-u", "a", "--no-retry"], "--no-retry: expected one pool, got several"),
+        (["-o", "h:1", "-u", "a", "--quota", "3"], "--quota: expected it once for each of several pools, got 1 for 1"),
+        (["-o", "h:1", "-o", "h:2", "-u", "a", "--quota", "0", "--quota", "0"], "not all 0"),
         (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected it instead of --user and --pass"),
         (["-o", "h:1", "-O", "nocolon"], "--userpass: expected USER:PASS"),
         (["-o", "h:1", "-u", "a", "--journal", "/nowhere/j"], "journal '/nowhere/j': No such file or directory"),

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace
@@ -120,11 +120,21 @@ FarmFactory = Callable[..., AbstractAsyncContextManager[Farm]]
 @pytest.fixture
 def farm() -> FarmFactory:
     @asynccontextmanager
-    async def make(*, down: tuple[int, ...] = ()) -> AsyncIterator[Farm]:
+    async def make(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = None) -> AsyncIterator[Farm]:
         made = Farm()
         made.down = {HOSTS[index] for index in down}
-        settings = [PoolSettings(url=PoolUrl(host, 3333), worker_name="worker") for host in HOSTS]
-        made.group = PoolGroup(settings, made, clock=trio.current_time, rng=random.Random(1), connect=made.connect)
+        settings = [
+            PoolSettings(url=PoolUrl(host, 3333), worker_name="worker", quota=quota)
+            for host, quota in zip(HOSTS, quotas or (1, 1), strict=True)
+        ]
+        made.group = PoolGroup(
+            settings,
+            made,
+            clock=trio.current_time,
+            rng=random.Random(1),
+            connect=made.connect,
+            strategy=Strategy.FAILOVER if quotas is None else Strategy.QUOTA,
+        )
 
         async def run() -> None:
             try:
@@ -301,6 +311,25 @@ async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_c
             nursery.start_soon(it.renew, first, 60)
             await it.renew(second, 90)
         assert it.active == [True, False]
+
+
+async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_other(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm(quotas=(3, 1)) as it:
+        first, second = await it.up(0), await it.up(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.renew, first, 1200)
+            await it.renew(second, 1200)
+        shares = [pool.work_share for pool in it.group.pools()]
+        assert shares == [pytest.approx(0.75, abs=0.02), pytest.approx(0.25, abs=0.02)]
+        assert it.active.count(True) == 1
+        mined = {job.session for job in it.jobs}
+        assert len(mined) == 2
+        it.down = {HOSTS[0]}
+        await first.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.active == [False, True]
 
 
 async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojump_clock: MockClock) -> None:

@@ -1,0 +1,71 @@
+"""Several pools at once, each for its share of the time: who is mined on now, so that the shares come out.
+
+Sans-IO; times are the caller's, in seconds. While pools are up they earn credit by their quotas, and the one that is
+mined on spends it; the richest is next. A pool that is down earns nothing: when it returns it starves nobody.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+SLICE_S = 10.0
+"""On one pool before the next may have its turn: each turn throws the work at hand away."""
+
+Pool = TypeVar("Pool", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Account:
+    credit: float = 0.0
+    worked: float = 0.0
+
+
+class Quotas(Generic[Pool]):
+    """Keeps the accounts."""
+
+    def __init__(self, now: float, *, slice_seconds: float = SLICE_S) -> None:
+        self._slice = slice_seconds
+        self._accounts: dict[Pool, _Account] = {}
+        self._active: Pool | None = None
+        self._chosen_at = self._accounted_at = now
+
+    def choose(self, up: Mapping[Pool, int], now: float) -> Pool | None:
+        """The pool to mine on, of those that are up with their quotas; None when none is. A quota of 0 is for when
+        there is no other.
+        """
+        self._account(up, now)
+        if not up:
+            self._active = None
+        elif self._active not in up or now - self._chosen_at >= self._slice:
+            candidates = [pool for pool, quota in up.items() if quota > 0] or list(up)
+            richest = max(candidates, key=lambda pool: self._account_of(pool).credit)
+            if richest != self._active or now - self._chosen_at >= self._slice:
+                self._active, self._chosen_at = richest, now
+        return self._active
+
+    def share(self, pool: Pool) -> float:
+        """Of all the time mined so far, from 0 to 1."""
+        total = sum(account.worked for account in self._accounts.values())
+        return self._account_of(pool).worked / total if total else 0.0
+
+    def forget(self, pool: Pool) -> None:
+        """A pool is gone."""
+        self._accounts.pop(pool, None)
+        if self._active == pool:
+            self._active = None
+
+    def _account(self, up: Mapping[Pool, int], now: float) -> None:
+        """Give what was earned since the last time, take what was spent."""
+        elapsed, self._accounted_at = now - self._accounted_at, now
+        if self._active is None or self._active not in up:
+            return
+        account = self._account_of(self._active)
+        account.worked += elapsed
+        total = sum(up.values())
+        if total:
+            account.credit -= elapsed
+            for pool, quota in up.items():
+                self._account_of(pool).credit += elapsed * quota / total
+
+    def _account_of(self, pool: Pool) -> _Account:
+        return self._accounts.setdefault(pool, _Account())

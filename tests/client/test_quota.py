@@ -1,0 +1,72 @@
+"""Turns: the shares come out as the quotas say, whatever pools do; nobody catches up at the others' expense."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.client.quota import SLICE_S, Quotas
+
+
+def run(it: Quotas[str], up: dict[str, int], seconds: int, now: float = 0.0) -> dict[str, int]:
+    """A second at a time; how long each was mined on."""
+    spent = dict.fromkeys(up, 0)
+    for second in range(seconds):
+        chosen = it.choose(up, now + second)
+        assert chosen in up
+        spent[chosen] += 1
+    return spent
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=5).filter(any))
+def test_the_time_is_split_as_the_quotas_say(quotas: list[int]) -> None:
+    up = {f"p{index}": quota for index, quota in enumerate(quotas)}
+    it: Quotas[str] = Quotas(0.0)
+    spent = run(it, up, 20_000)
+    for pool, quota in up.items():
+        wanted = quota / sum(quotas)
+        assert spent[pool] / 20_000 == pytest.approx(wanted, abs=len(up) * SLICE_S / 20_000 + 1e-9)
+        assert it.share(pool) == pytest.approx(spent[pool] / 20_000, abs=1e-3)
+
+
+def test_turns_last_at_least_a_slice() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    turns: list[tuple[str | None, int]] = []
+    for second in range(1000):
+        chosen = it.choose({"a": 1, "b": 1}, float(second))
+        if not turns or turns[-1][0] != chosen:
+            turns.append((chosen, second))
+    assert all(later[1] - earlier[1] >= SLICE_S for earlier, later in pairwise(turns))
+
+
+def test_a_pool_that_was_away_does_not_starve_the_others_when_it_returns() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    run(it, {"a": 1, "b": 1}, 1000)
+    assert run(it, {"a": 1}, 10_000, 1000.0) == {"a": 10_000}
+    back = run(it, {"a": 1, "b": 1}, 1000, 11_000.0)
+    assert abs(back["a"] - back["b"]) <= 2 * SLICE_S
+
+
+def test_when_the_one_mined_on_goes_the_next_has_its_turn_at_once() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    first = it.choose({"a": 1, "b": 1}, 0.0)
+    assert first is not None
+    other = "b" if first == "a" else "a"
+    assert it.choose({other: 1}, 1.0) == other
+    assert it.choose({}, 2.0) is None
+    assert it.choose({first: 1}, 3.0) == first
+
+
+def test_a_quota_of_nothing_is_for_when_there_is_no_other() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    assert run(it, {"a": 1, "spare": 0}, 100) == {"a": 100, "spare": 0}
+    assert it.choose({"spare": 0}, 101.0) == "spare"
+
+
+def test_a_forgotten_pool_has_no_account() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    run(it, {"a": 1, "b": 1}, 100)
+    it.forget("a")
+    assert it.share("a") == 0
+    assert it.share("b") == 1
