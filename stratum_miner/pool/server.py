@@ -61,6 +61,8 @@ MAX_WAITING_BLOCKS = 64
 BLOCK_PAUSE = 1.0
 """Seconds at most in which the finder of a block waits to be heard again, so that on a chain where every second hash
 is a block (regtest) its next ones do not delay the job that would make them worth something."""
+MAX_EXTENDED = 16
+"""Previous hashes remembered; more than a chain can go back in one breath."""
 SUBMIT_PATIENCE = 60.0
 """Seconds for which a block is offered again to a node that cannot be reached (stratum.md 6.5)."""
 FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
@@ -145,6 +147,8 @@ class Pool:
         self._events_lost = 0
         self._shares = ShareCount()
         self._blocks: deque[events.BlockFound] = deque(maxlen=MAX_BLOCKS)
+        self._extended: dict[bytes, None] = {}
+        """Previous hashes, the newest few, on which the node took a block of ours: another one there is its sibling."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -293,6 +297,7 @@ class Pool:
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
     def _publish(self, job: PoolJob) -> None:
+        self._extended.pop(job.template.previous_hash, None)  # the node has gone back: our block there is undone
         self._validator.set_tip(job.notify.previous_hash)
         self._published_at = trio.current_time()
         self._jobs_published += 1
@@ -337,9 +342,16 @@ class Pool:
 
     async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
         solution = candidate.solution
+        previous_hash = solution.job.pool_job.template.previous_hash
+        if previous_hash in self._extended:
+            self._pass_over(client, candidate)
+            return
         result = await self._offer(solution.block())
         accepted = result.accepted
         if accepted:
+            self._extended[previous_hash] = None
+            if len(self._extended) > MAX_EXTENDED:
+                del self._extended[next(iter(self._extended))]
             self._refresh()
         if candidate.stale:
             client.session.answer_candidate(candidate, accepted=accepted)
@@ -367,6 +379,16 @@ class Pool:
             explanation=found.explanation,
             stale=found.stale,
         )
+
+    def _pass_over(self, client: _Client, candidate: BlockCandidate) -> None:
+        """A sibling of a block that the node took from us can win nothing, and checking it costs the node milliseconds:
+        on a chain where every share is a block, more than there are.
+        """
+        if candidate.stale:
+            client.session.answer_candidate(candidate, accepted=False)
+            client.flush()
+            self._collect_events(client)
+        _log.debug("sibling_not_submitted", hash=display_hash(candidate.solution.digest))
 
     async def _offer(self, block: bytes) -> SubmitResult:
         """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success."""

@@ -257,6 +257,26 @@ async def test_a_stale_block_is_offered_to_the_node(autojump_clock: Clock, verdi
         assert pool.snapshot().accepted == (1 if code == 0 else 0)
 
 
+async def test_a_sibling_of_a_block_that_was_taken_is_not_submitted(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        first, second = client.miner.solve(), client.miner.solve()
+        assert first != second
+        assert await client.submit(first) == 0
+        await client.read_jobs(2)
+        assert await client.submit(second) == 21
+        assert len(node.submitted) == 1
+        assert len(pool.snapshot().blocks) == 1
+        # the node goes back to where it was: our block is undone, and another one there is worth something again
+        node.push(make_template(101, nbits=EASY_BITS))
+        await client.read_jobs(3)
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(node.submitted) == 2
+
+
 async def test_a_block_is_offered_again_to_a_node_that_was_away_and_outlives_its_finder(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS))
     async with pool_of(node) as (pool, listener):
