@@ -1,9 +1,10 @@
 """Failover and failback on real sockets: how long the search stands still, and what that costs in hashes.
 
-    python benchmarks/failover.py --times 5
+    python benchmarks/failover.py --times 2
 
 Two pools of our own on loopback. The first is cut off in the middle of mining (its listener closed, its connections
-reset); it comes back, and takes over again after the minute in which it proves itself.
+reset); it comes back, and takes over again after the minute in which it proves itself. After three losses within twenty
+minutes it flaps and needs ten minutes, so more than two times take long.
 """
 
 import argparse
@@ -92,7 +93,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--times", type=int, default=2)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     away, back, rate = trio.run(measure, parser.parse_args().times)
     for name, values in (("failover", away), ("failback", back)):
