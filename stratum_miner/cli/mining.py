@@ -249,6 +249,8 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
         "difficulty": pool.client.difficulty,
         "jobs": pool.client.jobs,
         "connects": pool.client.connects,
+        "bytes_received": pool.client.bytes_received,
+        "bytes_sent": pool.client.bytes_sent,
     }
 
 

@@ -97,6 +97,9 @@ class ClientSnapshot:
     unanswered: int
     bad_lines: int
     unpaired_replies: int
+    bytes_received: int
+    """Over all connections, inside TLS."""
+    bytes_sent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ class PoolClient:
         self._difficulty: float | None = None
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._version_mask = 0
+        self._bytes_received = self._bytes_sent = 0
         self._jobs = self._connects = self._bad_lines = self._unpaired = 0
 
     async def run(self) -> None:
@@ -221,6 +225,8 @@ class PoolClient:
             unanswered=len(self._carried) + (self._session.unanswered if self._session else 0),
             bad_lines=self._bad_lines,
             unpaired_replies=self._unpaired,
+            bytes_received=self._bytes_received + (self._session.bytes_received if self._session else 0),
+            bytes_sent=self._bytes_sent + (self._session.bytes_sent if self._session else 0),
         )
 
     # ---- one connection ---------------------------------------------------------------------------------------
@@ -289,6 +295,8 @@ class PoolClient:
             self._resumable = session.resumable or self._resumable
             self._ask_configure = self._ask_configure and not session.configure_unanswered
             self._carried += session.take_unanswered()
+            self._bytes_received += session.bytes_received
+            self._bytes_sent += session.bytes_sent
             self._session = None
             self._previous_hash = None
             self._listener.work_lost(reason)

@@ -118,7 +118,7 @@ class Session:
         self._answered = trio.Event()
         self._to_flush = trio.Event()
         self._last_received = trio.current_time()
-        self._received_any = False
+        self.bytes_received = self.bytes_sent = 0
         self._xnsub_sent_at = -inf
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
@@ -232,11 +232,11 @@ class Session:
                 self._hung_up(f"connection lost ({error.__cause__ or error})")
             if not data:
                 rest = self.connection.receive_eof()
-                how = f" in the middle of {rest!r}" if rest else "" if self._received_any else " without a word"
+                how = f" in the middle of {rest!r}" if rest else "" if self.bytes_received else " without a word"
                 self._hung_up("the pool closed the connection" + how)
-            if not self._received_any and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
+            if not self.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
                 raise SessionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
-            self._received_any = True
+            self.bytes_received += len(data)
             self._last_received = trio.current_time()
             if self.settings.trace:
                 _trace("received", data)
@@ -269,6 +269,7 @@ class Session:
             try:
                 with trio.fail_after(timeout):
                     await self._stream.send_all(data)
+                self.bytes_sent += len(data)
             except trio.TooSlowError:
                 raise SessionEnded(f"the pool took no data for {timeout:g} s") from None
             except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -388,6 +388,20 @@ async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(lab: Any
         assert (await again.request("mining.suggest_difficulty"))["params"] == first["params"]
 
 
+async def test_bytes_are_counted_over_all_connections(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        once = it.client.snapshot()
+        assert once.bytes_received > 900  # a job and the handshake
+        assert 300 < once.bytes_sent < 1200
+        await pool.stream.aclose()
+        await (await it.connection()).accept()
+        await trio.testing.wait_all_tasks_blocked()
+        again = it.client.snapshot()
+        assert again.bytes_received > once.bytes_received
+        assert again.bytes_sent == 2 * once.bytes_sent + len(', "s1"') - 1
+
+
 async def test_no_difficulty_is_suggested_unasked(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
