@@ -313,7 +313,7 @@ def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> Non
     fates = [record["fate"] for record in records if record["event"] == "settled"]
     totals = json.loads(second.stdout)["journal"]
     assert totals == {fate: fates.count(fate) for fate in ("accepted", "rejected", "stale", "lost")}
-    assert totals["accepted"] >= 25
+    assert len(settled) >= 25  # 20 of the first run, a stale one among them or not, and 5 of the second
 
 
 def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
