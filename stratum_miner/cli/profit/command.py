@@ -19,7 +19,9 @@ LIVES = 4000
 
 
 def _text(name: str, help_text: str, group: str) -> Any:
-    return Parameter(name=name, help=help_text, group=group, negative=())
+    return Parameter(
+        name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True
+    )  # to say what -3W is
 
 
 Files: TypeAlias = Annotated[

@@ -14,6 +14,7 @@ from typing import Any
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.profit import files, hardware, terms
 from stratum_miner.cli.profit.hardware import Machine
+from stratum_miner.cli.profit.quantities import rounded
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
@@ -30,6 +31,8 @@ SECONDS_PER_SHARE = 10
 """Where nothing is said of the share difficulty: pools aim at something like it."""
 BEST_EFFICIENCY = Decimal(5)
 """J/TH that no machine of 2026 reaches (the best announced are near 10); below it a unit is likely wrong."""
+WORST_EFFICIENCY = Decimal(10) ** 9
+"""J/TH of a busy processor at 100 kH/s, the slowest that anybody mines with; above it a unit is likely wrong."""
 _WHOLE_OR_PART = ("machines", "hash_rate")
 
 
@@ -97,6 +100,11 @@ class Scenario:
         if 0 < efficiency < BEST_EFFICIENCY:
             found.append(
                 f"{efficiency:.3g} J/TH is better than any machine: are the units of hash rate and power right?"
+            )
+        if efficiency > WORST_EFFICIENCY:
+            found.append(
+                f"{rounded(float(efficiency))} J/TH is worse than any machine: "
+                "are the units of hash rate and power right?"
             )
         network = chain.network_hash_rate(self.operation.difficulty)
         if self.operation.hash_rate > network:

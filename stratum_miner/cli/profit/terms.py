@@ -26,7 +26,9 @@ _MACHINE = re.compile(r"(?:(\d+)\s*x\s*)?([A-Za-z][\w.+-]*)")
 
 
 def hash_rate(where: str, text: str) -> float:
-    """H/s of ``1.2TH`` or ``30 EH/s``."""
+    """H/s of ``1.2TH`` or ``30 EH/s``; the unit must be there."""
+    if text.strip()[-1:].isdigit():
+        raise UsageError(f"{where}: expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
     try:
         rate = backend_options.hash_rate({where: text}, where)
     except BackendOptionError as error:

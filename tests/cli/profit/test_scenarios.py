@@ -272,3 +272,5 @@ def test_what_looks_like_a_slip_is_said(capsys: pytest.CaptureFixture[str]) -> N
     assert run(["profit", "--hash-rate", "1ZH", "--power", "17GW", *ALONE, "--json"]) == 2
     assert run(["profit", "--hash-rate", "999EH", "--power", "17GW", *ALONE[:2], "--difficulty", "1", *ALONE[4:]]) == 0
     assert "more than the whole network's" in capsys.readouterr().err
+    assert run(["profit", "--hash-rate", "1TH", "--power", "3GW", *ALONE, "--json"]) == 0
+    assert "3 billion J/TH is worse than any machine" in capsys.readouterr().err
