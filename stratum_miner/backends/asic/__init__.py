@@ -1,0 +1,1 @@
+"""USB mining hardware: frames, chips, boards, and the care that keeps a device fed, watched and safe."""

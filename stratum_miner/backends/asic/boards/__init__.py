@@ -1,0 +1,42 @@
+"""Every product by its kind name: the one table to extend for a new one (docs/asic.md)."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from stratum_miner.backends.asic.boards.antminer import ANTMINER_U1, ANTMINER_U2
+from stratum_miner.backends.asic.boards.bitaxe import BITAXE_GAMMA, BITAXE_SUPRA, BITAXE_ULTRA
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.boards.compac import COMPAC, TWO_PAC
+from stratum_miner.backends.asic.boards.compac_a1 import COMPAC_A1
+from stratum_miner.backends.asic.boards.compac_f import COMPAC_F
+from stratum_miner.backends.asic.boards.erupter import ERUPTER, ICARUS
+from stratum_miner.backends.asic.boards.newpac import NEWPAC, R606
+from stratum_miner.backends.base import BackendOptionError
+
+BOARDS: Mapping[str, Board] = {
+    board.kind: board
+    for board in (
+        ICARUS,
+        ERUPTER,
+        ANTMINER_U1,
+        ANTMINER_U2,
+        COMPAC,
+        TWO_PAC,
+        NEWPAC,
+        R606,
+        COMPAC_F,
+        COMPAC_A1,
+        BITAXE_GAMMA,
+        BITAXE_SUPRA,
+        BITAXE_ULTRA,
+    )
+}
+
+
+def board_of(kind: str) -> Board:
+    """The board of a kind name. BackendOptionError with the nearest spelling for an unknown one."""
+    if kind in BOARDS:
+        return BOARDS[kind]
+    close = get_close_matches(kind, BOARDS, 1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    raise BackendOptionError(f"device kind: expected one of {', '.join(BOARDS)}, got {kind!r}{hint}")

@@ -1,0 +1,25 @@
+"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock (asic.md 1.8)."""
+
+from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+
+_USB = (UsbPattern(vid=0x10C4, pid=0xEA60, product="Antminer"),)
+
+ANTMINER_U1 = Board(
+    kind="antminer-u1",
+    product="Bitmain Antminer U1",
+    chip="bm1380",
+    usb=_USB,
+    frequency=Range(100, 200, 250),
+    hash_rate_per_mhz=8e6,  # 1.6 GH/s at 200 MHz
+    probe_is_certain=False,
+)
+
+ANTMINER_U2 = Board(
+    kind="antminer-u2",
+    product="Bitmain Antminer U2",
+    chip="bm1380",
+    usb=(),  # the same strings as a U1: taken for one unless named
+    frequency=Range(100, 250, 300),
+    hash_rate_per_mhz=8e6,
+    probe_is_certain=False,
+)

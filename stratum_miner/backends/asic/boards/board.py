@@ -1,0 +1,106 @@
+"""What a product is, as data: how USB shows it, its ports, its chips, and the limits it is safe within."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbPattern:
+    """One way a product shows up on the bus (asic.md 6.1). Patterns are searched for, without regard to case."""
+
+    vid: int
+    pid: int
+    manufacturer: str = ""
+    product: str = ""
+
+    def matches(self, vid: int | None, pid: int | None, manufacturer: str | None, product: str | None) -> bool:
+        """Whether ids and strings fit; an empty pattern fits anything."""
+        return (
+            (vid, pid) == (self.vid, self.pid)
+            and bool(re.search(self.manufacturer, manufacturer or "", re.IGNORECASE))
+            and bool(re.search(self.product, product or "", re.IGNORECASE))
+        )
+
+    @property
+    def is_specific(self) -> bool:
+        """Whether strings are part of it: ids of USB bridges alone name no product and must never open a port."""
+        return bool(self.manufacturer or self.product)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One serial port of a device: its role, and its place among the USB interfaces that have one."""
+
+    role: str
+    """"data" (the chips), "control" (bitaxe-raw), "telemetry" (Compac A1)."""
+    interface: int = 0
+    baud: int = 115200
+    required: bool = True
+
+
+DATA = (Port("data"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Limits and the value used when the user names none; MHz or volts."""
+
+    low: float
+    default: float
+    high: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureLimits:
+    """Degrees Celsius, rising: tell, slow down, switch off; and below which a hot device may start again."""
+
+    warn: float
+    throttle: float
+    cut_off: float
+    resume: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One product."""
+
+    kind: str
+    """The name on the command line."""
+    product: str
+    """The name on the box."""
+    chip: str
+    """Chip family, as its module is called."""
+    chips: int = 1
+    """How many it is built with."""
+    usb: tuple[UsbPattern, ...] = ()
+    ports: tuple[Port, ...] = DATA
+    """In the order of their USB interfaces."""
+    frequency: Range | None = None
+    """MHz; None where nothing can be set."""
+    voltage: Range | None = None
+    """Core volts; None where nothing can be set."""
+    temperature: TemperatureLimits | None = None
+    """None where the product has no sensor we can read."""
+    hash_rate_per_mhz: float = 0.0
+    """H/s of the whole product for each MHz; 0 with a fixed rate."""
+    fixed_hash_rate: float = 0.0
+    probe_is_certain: bool = True
+    """Whether an answer to the probe proves the chip; False where several kinds answer alike."""
+
+    def hash_rate(self, frequency: float | None = None) -> float:
+        """H/s expected at this frequency, default the product's own."""
+        if self.fixed_hash_rate or self.frequency is None:
+            return self.fixed_hash_rate
+        return self.hash_rate_per_mhz * (self.frequency.default if frequency is None else frequency)
+
+    def port_paths(self, path: str) -> dict[str, str]:
+        """Role to path for a device that the user named by ``path``; discovery knows better where it found it.
+
+        A path names the only port that a product cannot do without; the others add "-role" to it. Where two are
+        needed, all do.
+        """
+        required = [port.role for port in self.ports if port.required]
+        return {port.role: path if [port.role] == required else f"{path}-{port.role}" for port in self.ports}

@@ -1,0 +1,22 @@
+"""ASICMINER Block Erupter USB and other devices that speak the Icarus protocol (asic.md 1)."""
+
+from stratum_miner.backends.asic.boards.board import Board, UsbPattern
+
+ERUPTER = Board(
+    kind="erupter",
+    product="ASICMINER Block Erupter USB",
+    chip="icarus",
+    usb=(UsbPattern(vid=0x10C4, pid=0xEA60, product="Block.*Erupter"),),
+    fixed_hash_rate=336e6,  # 2.9761 ns a hash in both drivers; sold as 333 MH/s
+    probe_is_certain=False,
+)
+
+ICARUS = Board(
+    kind="icarus",
+    product="Icarus and compatible FPGA boards",
+    chip="icarus",
+    chips=2,
+    usb=(),  # 067b:2303 and 0403:6001 are bare bridges without strings of their own: only by explicit path
+    fixed_hash_rate=380e6,
+    probe_is_certain=False,
+)

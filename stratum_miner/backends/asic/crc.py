@@ -1,0 +1,45 @@
+"""The checksums of mining chips, computed bit by bit: frames are short and rare (asic.md 0.3).
+
+CRC5 is a CRC of *bits*: several devices protect a number of bits that is no multiple of eight.
+"""
+
+
+def crc5(data: bytes, bits: int | None = None) -> int:
+    """Polynomial x⁵+x²+1, initial 0x1f, most significant bit first, over the first ``bits`` bits (default all).
+
+    Returns 0 to 31. ValueError when there are fewer than ``bits`` bits.
+    """
+    total = 8 * len(data) if bits is None else bits
+    if not 0 <= total <= 8 * len(data):
+        raise ValueError(f"crc5: expected at most {8 * len(data)} bits, got {total}")
+    crc = 0x1F
+    for index in range(total):
+        bit = data[index >> 3] >> (7 - (index & 7)) & 1
+        feedback = (crc >> 4 & 1) ^ bit
+        crc = (crc << 1 & 0x1F) ^ (0x05 if feedback else 0)
+    return crc
+
+
+def crc5_seals(frame: bytes) -> bool:
+    """Whether the last five bits of ``frame`` are the CRC5 of all bits before them."""
+    return crc5(frame) == 0
+
+
+def seal_last_byte(frame: bytes) -> bytes:
+    """``frame`` with the CRC5 of everything but its last five bits put into those five bits.
+
+    The last byte's upper three bits are kept: they are part of what is protected (BM1384 commands, BM13xx replies).
+    """
+    top = frame[-1] & 0xE0
+    unsealed = frame[:-1] + bytes([top])
+    return frame[:-1] + bytes([top | crc5(unsealed, 8 * len(frame) - 5)])
+
+
+def crc16(data: bytes) -> int:
+    """CCITT-FALSE: polynomial 0x1021, initial 0xffff, no reflection, no final XOR. Chips want it big-endian."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc

@@ -1,0 +1,105 @@
+"""What a user may tell about one device: "KIND:PATH,frequency=150,..." after the colon, checked against its board."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.asic.boards.board import Board, Range
+from stratum_miner.backends.base import BackendOptionError
+
+NAMES = (
+    "allow_out_of_limits",
+    "chips",
+    "frequency",
+    "nonce_difficulty",
+    "temperature_limit",
+    "voltage",
+    "worker_name",
+)
+"""Accepted with "-" in place of "_", too."""
+_MHZ = ("MHz", 2000.0)
+_VOLTS = ("V", 2.0)
+"""A unit, and the value beyond which not even ``allow_out_of_limits`` helps: surely a slip of the unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceOptions:
+    """Settings of one device; None is the product's own value."""
+
+    frequency: float | None = None
+    """MHz."""
+    voltage: float | None = None
+    """Core volts."""
+    chips: int | None = None
+    """Run with this many chips in place of the product's number: a chain with a dead chip."""
+    worker_name: str = ""
+    """The login its shares are submitted under; empty for the pool's."""
+    nonce_difficulty: float | None = None
+    """Difficulty above which the device reports, for emulators; None is the real bound, 32 leading zero bits."""
+    temperature_limit: float | None = None
+    """Degrees Celsius at which it is switched off, at most the product's own."""
+    allow_out_of_limits: bool = False
+    """Whether frequency and voltage may leave the product's limits."""
+
+    @classmethod
+    def parse(cls, board: Board, options: Mapping[str, str]) -> "DeviceOptions":
+        """From the strings of a command line. BackendOptionError names the bad one, the wish and the limits."""
+        given = {name.replace("-", "_"): text for name, text in options.items()}
+        option.check_known(board.kind, given, NAMES)
+        return cls(
+            frequency=_within(board, given, "frequency", _MHZ, board.frequency),
+            voltage=_within(board, given, "voltage", _VOLTS, board.voltage),
+            chips=option.integer(given, "chips", 1, max(board.chips, 1)),
+            worker_name=given.get("worker_name", ""),
+            nonce_difficulty=_number(given, "nonce_difficulty", 1e-9, 1e9),
+            temperature_limit=_temperature(board, given),
+            allow_out_of_limits=_flag(given, "allow_out_of_limits"),
+        )
+
+
+def _within(
+    board: Board, given: Mapping[str, str], name: str, scale: tuple[str, float], limits: Range | None
+) -> float | None:
+    unit, ceiling = scale
+    value = _number(given, name, 0.001, ceiling)
+    if value is None:
+        return None
+    if limits is None:
+        raise BackendOptionError(f"{name}: a {board.product} has none to set, got {given[name]!r}")
+    if value not in limits and not _flag(given, "allow_out_of_limits"):
+        raise BackendOptionError(
+            f"{name}: expected {limits.low:g} to {limits.high:g} {unit} for a {board.product}, got {given[name]}; "
+            "allow-out-of-limits=yes takes the risk"
+        )
+    return value
+
+
+def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
+    value = _number(given, "temperature_limit", 20, 200)
+    if value is None:
+        return None
+    if board.temperature is None:
+        raise BackendOptionError(f"temperature_limit: a {board.product} has no sensor to watch")
+    low, high = board.temperature.resume + 1, board.temperature.cut_off
+    if not low <= value <= high:
+        raise BackendOptionError(
+            f"temperature_limit: expected {low:g} to {high:g} °C for a {board.product}, got {value:g}"
+        )
+    return value
+
+
+def _number(given: Mapping[str, str], name: str, low: float, high: float) -> float | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise BackendOptionError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
+    return value
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    return option.one_of(given, name, ("yes", "no")) == "yes"
