@@ -1,16 +1,18 @@
 """The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
 
 from stratum_miner.miner.counts import ShareCounts
-from stratum_miner.miner.journal import Journal, JournalError
-from stratum_miner.miner.miner import (
+from stratum_miner.miner.events import (
     ConnectionChanged,
-    Ending,
-    Goals,
     HardwareError,
     JobStarted,
-    Miner,
     MinerEvent,
     PoolMessage,
+)
+from stratum_miner.miner.journal import Journal, JournalError
+from stratum_miner.miner.miner import (
+    Ending,
+    Goals,
+    Miner,
 )
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import MinerSnapshot

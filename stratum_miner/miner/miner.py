@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
 
 import structlog
 import trio
@@ -23,6 +22,13 @@ from stratum_miner.client.pool_client import ConnectionState, PoolClient
 from stratum_miner.client.pools import PoolControl, PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.miner.events import (
+    ConnectionChanged,
+    EventListener,
+    HardwareError,
+    JobStarted,
+    PoolMessage,
+)
 from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import MinerSnapshot, Statistics
@@ -57,42 +63,6 @@ class Goals:
     shares: int | None = None
     blocks: int | None = None
     time_limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobStarted:
-    """A job is being searched; ``new_block`` when its previous hash differs from the job before."""
-
-    job: Job
-    height: int | None
-    new_block: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionChanged:
-    """The client's connection went on to another state."""
-
-    state: ConnectionState
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class HardwareError:
-    """A claimed nonce failed re-hashing."""
-
-    device: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PoolMessage:
-    """The pool has a message for the user."""
-
-    text: str
-
-
-MinerEvent: TypeAlias = JobStarted | ConnectionChanged | HardwareError | ShareOutcome | PoolMessage
-EventListener: TypeAlias = Callable[[MinerEvent], None]
 
 
 class Miner:
