@@ -22,16 +22,22 @@ MAX_JOBS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PoolJob:
-    """One job for all sessions; frozen with its template, so a block always matches its header."""
+class AnnouncedJob:
+    """What a share of a job is judged by, whoever made the job."""
 
     notify: Notify
-    template: BlockTemplate
     network_target: int
     line: bytes
     """The encoded mining.notify."""
     clean_line: bytes
     """The same with clean_jobs true, for a session's first job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PoolJob(AnnouncedJob):
+    """One job for all sessions; frozen with its template, so a block always matches its header."""
+
+    template: BlockTemplate
 
     @property
     def transactions(self) -> tuple[bytes, ...]:
@@ -43,7 +49,7 @@ class PoolJob:
 class SessionJob:
     """A job as one session got it; ``target`` belongs to ``difficulty``."""
 
-    pool_job: PoolJob
+    pool_job: AnnouncedJob
     extranonce1: bytes
     difficulty: float
     target: int

@@ -1,21 +1,19 @@
 """A Stratum pool on trio: accepts miners, gives them jobs from a node, and gives the node their blocks.
 
-What a miner says and hears is decided in ``session``; this module moves bytes, keeps time and talks to the node.
-Theory of operation: three services run beside the accept loop. One follows the node and publishes each template, one
-renews the job when nothing was published for a while, one lets time pass for all sessions; a few submitters hand
-blocks to the node. Each client has a reader and a writer with a bounded queue between session and socket, so
-publishing a job never waits for anybody.
+What a miner says and hears is decided in ``session``, and ``connections`` moves the bytes; this module keeps time and
+talks to the node. Theory of operation: three services run beside the connections. One follows the node and publishes
+each template, one renews the job when nothing was published for a while, one lets time pass for all sessions; a few
+submitters hand blocks to the node.
 """
 
 import math
 import secrets
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 import structlog
 import trio
@@ -24,10 +22,10 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.connections import Connection, Connections, Listener
 from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob
 from stratum_miner.pool.nodes.base import Node, NodeError, SubmitResult
-from stratum_miner.pool.send_queue import QueueFullError, SendQueue
 from stratum_miner.pool.session import (
     BlockCandidate,
     DifficultySet,
@@ -43,16 +41,6 @@ from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.stratum.errors import RemoteProtocolError
 
-RECEIVE_SIZE = 16 << 10
-"""Bytes handled for one client before the others get a turn: some 150 shares."""
-SEND_BUFFER = 64 << 10
-"""Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
-KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A peer that vanished is found within two minutes."""
-USER_TIMEOUT_MS = 120_000
-"""The same for a peer that vanished while bytes were on their way to it."""
-FLUSH_SECONDS = 1.0
-"""How long a connection that we end may take to receive its last lines."""
 TICK_SECONDS = 1.0
 SUBMITTERS = 4
 """Blocks handed to the node at a time: one that hangs must not hold up the next."""
@@ -70,44 +58,8 @@ FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
 MAX_BLOCKS = 1000
 """Blocks kept for snapshots."""
 
-_Listener = trio.abc.Listener[trio.abc.Stream]
+_Client: TypeAlias = Connection[PoolSession]
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Client:
-    """One connection; ``reason`` is set once it is to end."""
-
-    number: int
-    address: str
-    stream: trio.abc.Stream
-    session: PoolSession
-    queue: SendQueue
-    connected_at: float
-    connected_time: float
-    last_line_at: float
-    reading: trio.CancelScope = field(default_factory=trio.CancelScope)
-    whole: trio.CancelScope = field(default_factory=trio.CancelScope)
-    reason: str = ""
-    bytes_received: int = 0
-    bytes_sent: int = 0
-
-    def flush(self) -> None:
-        """Queue what the session has to say; a client that does not read is dropped."""
-        try:
-            self.queue.put_nowait(self.session.data_to_send())
-        except QueueFullError as error:
-            self.drop(f"slow reader: {error}")
-
-    def finish(self, reason: str) -> None:
-        """End the connection once what waits is sent."""
-        self.reason = self.reason or reason
-        self.reading.cancel()
-
-    def drop(self, reason: str) -> None:
-        """End the connection now."""
-        self.reason = self.reason or reason
-        self.whole.cancel()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,11 +90,7 @@ class Pool:
         )
         self._validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
         self._extranonces = ExtranonceRegistry(first=secrets.randbits(32), resume_seconds=config.resume_seconds)
-        self._ports: tuple[int, ...] = ()
-        self._addresses: tuple[str, ...] = ()
-        self._clients: dict[int, _Client] = {}
-        self._connections = 0
-        self._refused_connections = 0
+        self._clients = Connections[PoolSession](config, self, unix_time)
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
         self._shares = ShareCount()
@@ -164,9 +112,9 @@ class Pool:
 
     async def serve(
         self,
-        listeners: Sequence[_Listener] | None = None,
+        listeners: Sequence[Listener] | None = None,
         *,
-        task_status: trio.TaskStatus[Sequence[_Listener]] = trio.TASK_STATUS_IGNORED,
+        task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run until ``stop`` or cancellation; once. ``started`` is called with the listeners when they accept.
 
@@ -174,9 +122,7 @@ class Pool:
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
-        names = [each.socket.getsockname() for each in listeners if isinstance(each, trio.SocketListener)]
-        self._ports = tuple(name[1] for name in names)
-        self._addresses = tuple(_address_text(name) for name in names)
+        self._clients.listening(listeners)
         try:
             async with trio.open_nursery() as services:
                 services.start_soon(self._follow_node)
@@ -185,12 +131,13 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                await self._serve_clients(listeners, task_status)
+                _log.info("pool_listening", addresses=self.addresses)
+                await self._clients.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:
             for watcher in self._watchers:
                 watcher.close()
-            _log.info("pool_stopped", sessions=self._connections, blocks=len(self._blocks))
+            _log.info("pool_stopped", sessions=self._clients.total, blocks=len(self._blocks))
 
     def stop(self) -> None:
         """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
@@ -199,14 +146,14 @@ class Pool:
     @property
     def port(self) -> int:
         """The TCP port of the first listener. RuntimeError when it has none (or none yet)."""
-        if not self._ports:
+        if not self._clients.ports:
             raise RuntimeError("Pool.port: expected a TCP listener, got none: is the pool serving?")
-        return self._ports[0]
+        return self._clients.ports[0]
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Where the pool listens, as host:port; empty before it does."""
-        return self._addresses
+        return self._clients.addresses
 
     def watch(self, buffer: int = 1000) -> trio.MemoryReceiveChannel[events.PoolEvent]:
         """A channel of everything that happens from now on; it ends when the pool stops. Close it when done.
@@ -230,14 +177,14 @@ class Pool:
             job_id=None if job is None else job.notify.job_id,
             jobs_published=self._jobs_published,
             node_error=self._node_error,
-            hash_rate=sum(client.session.hash_rate(now) for client in self._clients.values()),
+            hash_rate=sum(client.session.hash_rate(now) for client in self._clients),
             accepted=self._shares.accepted,
             accepted_difficulty=self._shares.accepted_difficulty,
             best_difficulty=self._shares.best_difficulty,
             rejected=Counter(self._shares.rejected),
-            connections_total=self._connections,
-            connections_refused=self._refused_connections,
-            sessions=tuple(_session_snapshot(client, now) for client in self._clients.values()),
+            connections_total=self._clients.total,
+            connections_refused=self._clients.refused,
+            sessions=tuple(_session_snapshot(client, now) for client in self._clients),
             blocks=tuple(self._blocks),
             events_lost=self._events_lost,
         )
@@ -301,7 +248,7 @@ class Pool:
         self._validator.set_tip(job.notify.previous_hash)
         self._published_at = trio.current_time()
         self._jobs_published += 1
-        clients = [client for client in self._clients.values() if client.session.started]
+        clients = [client for client in self._clients if client.session.started]
         for client in clients:
             client.session.announce(job)
             client.flush()
@@ -324,7 +271,7 @@ class Pool:
         while True:
             await trio.sleep(TICK_SECONDS)
             now = trio.current_time()
-            for client in list(self._clients.values()):
+            for client in self._clients:
                 client.session.tick(now)
                 client.flush()
                 self._collect_events(client)
@@ -342,11 +289,11 @@ class Pool:
 
     async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
         solution = candidate.solution
-        previous_hash = solution.job.pool_job.template.previous_hash
+        previous_hash = solution.job.pool_job.notify.previous_hash
         if previous_hash in self._extended:
             self._pass_over(client, candidate)
             return
-        result = await self._offer(solution.block())
+        result = await self._offer(candidate.block())
         accepted = result.accepted
         if accepted:
             self._extended[previous_hash] = None
@@ -358,7 +305,7 @@ class Pool:
             client.flush()
             self._collect_events(client)
         found = events.BlockFound(
-            height=solution.job.pool_job.template.height,
+            height=candidate.pool_job.template.height,
             hash=display_hash(solution.digest),
             worker_name=candidate.worker_name,
             accepted=accepted,
@@ -406,110 +353,30 @@ class Pool:
 
     # ---- clients --------------------------------------------------------------------------------------------------
 
-    async def _serve_clients(
-        self, listeners: Sequence[_Listener], task_status: trio.TaskStatus[Sequence[_Listener]]
-    ) -> None:
-        async with trio.open_nursery() as clients:
-            async with trio.open_nursery() as accepting:
-                await accepting.start(_accept, self._serve_client, listeners, clients)
-                _log.info("pool_listening", addresses=self.addresses)
-                task_status.started(listeners)
-                await self._stopping.wait()
-                accepting.cancel_scope.cancel()
-            await self._say_goodbye()
+    def open_session(self, now: float) -> PoolSession:
+        """For the connections: a session for one that was accepted."""
+        return PoolSession(self.config, self._board, self._validator, self._extranonces, now)
 
-    async def _serve_client(self, stream: trio.abc.Stream) -> None:
-        address = _address_of(stream)
-        refusal = self._refusal(address)
-        if refusal:
-            self._refused_connections += 1
-            _log.warning("connection_refused", address=address, reason=refusal)
-            await trio.aclose_forcefully(stream)
-            return
-        _set_options(stream)
-        client = self._admit(stream, address)
-        try:
-            with client.whole:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write, client)
-                    await self._read(client)
-                    client.queue.close()
-                    client.whole.deadline = trio.current_time() + FLUSH_SECONDS
-        except Exception:  # a mistake of ours that one client brought to light must not cost the others
-            client.reason = "internal error"
-            _log.exception("client_failed", session=client.number, address=address)
-        finally:
-            self._dismiss(client)
-            await trio.aclose_forcefully(stream)
+    def connected(self, client: _Client) -> None:
+        """For the connections: one was accepted."""
+        self._emit(events.ClientConnected(client.number, client.address))
+        _log.info("client_connected", session=client.number, address=client.address)
 
-    def _refusal(self, address: str) -> str | None:
-        if len(self._clients) >= self.config.max_connections:
-            return f"more than {self.config.max_connections} connections"
-        limit = self.config.max_connections_per_address
-        if limit is not None:
-            host = _host(address)
-            if sum(_host(client.address) == host for client in self._clients.values()) >= limit:
-                return f"more than {limit} connections from one address"
-        return None
-
-    def _admit(self, stream: trio.abc.Stream, address: str) -> _Client:
-        now = trio.current_time()
-        self._connections += 1
-        client = _Client(
-            number=self._connections,
-            address=address,
-            stream=stream,
-            session=PoolSession(self.config, self._board, self._validator, self._extranonces, now),
-            queue=SendQueue(self.config.max_queue),
-            connected_at=self._unix_time(),
-            connected_time=now,
-            last_line_at=now,
-        )
-        self._clients[client.number] = client
-        self._emit(events.ClientConnected(client.number, address))
-        _log.info("client_connected", session=client.number, address=address)
-        return client
-
-    def _dismiss(self, client: _Client) -> None:
-        del self._clients[client.number]
+    def left(self, client: _Client) -> None:
+        """For the connections: one is over."""
         client.session.close(trio.current_time())
-        reason = client.reason or "the pool was cancelled"
-        self._emit(events.ClientLeft(client.number, client.address, reason))
+        self._emit(events.ClientLeft(client.number, client.address, client.reason))
         _log.info(
             "client_left",
             session=client.number,
             address=client.address,
-            reason=reason,
+            reason=client.reason,
             accepted=client.session.shares.accepted,
             rejected=client.session.shares.rejected.total(),
         )
 
-    async def _read(self, client: _Client) -> None:
-        with client.reading:
-            while not client.reason:
-                client.reading.deadline = self._deadline(client)
-                try:
-                    data = await client.stream.receive_some(RECEIVE_SIZE)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    client.drop("connection lost")
-                    return
-                if not data:
-                    client.finish("the client closed the connection")
-                    return
-                await self._handle(client, bytes(data))
-        if not client.reason:
-            started = client.session.started
-            client.finish("no request for too long" if started else "not subscribed and authorized in time")
-
-    def _deadline(self, client: _Client) -> float:
-        if client.session.started:
-            return client.last_line_at + self.config.idle_timeout
-        return client.connected_time + self.config.authorize_timeout
-
-    async def _handle(self, client: _Client, data: bytes) -> None:
-        client.bytes_received += len(data)
-        if b"\n" in data:
-            client.last_line_at = trio.current_time()
+    async def received(self, client: _Client, data: bytes) -> None:
+        """For the connections: a miner said this."""
         client.session.receive_data(data)
         try:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
@@ -562,25 +429,13 @@ class Pool:
                 self._emit(events.DifficultyChanged(client.number, difficulty))
                 _log.debug("difficulty_changed", session=client.number, difficulty=difficulty)
 
-    async def _write(self, client: _Client) -> None:
-        while (data := await client.queue.get()) is not None:
-            try:
-                with trio.fail_after(self.config.send_timeout):
-                    await client.stream.send_all(data)
-            except trio.TooSlowError:
-                client.drop(f"slow reader: a write took more than {self.config.send_timeout:g} s")
-                return
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                client.drop("connection lost")
-                return
-            client.bytes_sent += len(data)
-
-    async def _say_goodbye(self) -> None:
+    async def say_goodbye(self) -> None:
+        """For the connections: the pool stops."""
         _log.info("pool_stopping", sessions=len(self._clients), unanswered_blocks=self._unanswered)
         if self._unanswered:
             with trio.move_on_after(self.config.stop_grace):
                 await self._all_answered.wait()
-        for client in self._clients.values():
+        for client in self._clients:
             client.finish("the pool stops")
 
     def _emit(self, event: events.PoolEvent) -> None:
@@ -599,7 +454,7 @@ async def open_pool(
     node: Node,
     config: PoolConfig,
     *,
-    listeners: Sequence[_Listener] | None = None,
+    listeners: Sequence[Listener] | None = None,
     unix_time: Callable[[], float] = time.time,
 ) -> AsyncIterator[Pool]:
     """A pool that serves while the block runs and stops gracefully at its end."""
@@ -608,16 +463,6 @@ async def open_pool(
         await nursery.start(pool.serve, listeners)
         yield pool
         pool.stop()
-
-
-async def _accept(
-    handler: Callable[[trio.abc.Stream], object],
-    listeners: Sequence[_Listener],
-    clients: trio.Nursery,
-    *,
-    task_status: trio.TaskStatus[object],
-) -> None:
-    await trio.serve_listeners(handler, list(listeners), handler_nursery=clients, task_status=task_status)  # type: ignore[arg-type]
 
 
 def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
@@ -651,34 +496,3 @@ def _worker_snapshot(name: str, count: ShareCount) -> WorkerSnapshot:
         best_difficulty=count.best_difficulty,
         rejected=Counter(count.rejected),
     )
-
-
-def _address_of(stream: trio.abc.Stream) -> str:
-    if not isinstance(stream, trio.SocketStream):
-        return "in memory"
-    try:
-        return _address_text(stream.socket.getpeername())
-    except OSError:  # gone before we looked
-        return "unknown"
-
-
-def _address_text(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
-
-
-def _set_options(stream: trio.abc.Stream) -> None:
-    """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
-    if not isinstance(stream, trio.SocketStream):
-        return
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
-    for name, value in options.items():
-        option = getattr(socket, name, None)
-        if option is not None:  # the names differ between systems
-            stream.setsockopt(socket.IPPROTO_TCP, option, value)

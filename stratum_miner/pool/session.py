@@ -16,6 +16,7 @@ from stratum_miner.bitcoin.target import difficulty_from_target, target_from_dif
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
+from stratum_miner.pool.template import assemble_block
 from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.stratum import client_messages as requests
@@ -90,6 +91,15 @@ class BlockCandidate:
     worker_name: str
     stale: bool = False
     request_id: Id = None
+
+    @property
+    def pool_job(self) -> PoolJob:
+        """The job with the template that the block is made of."""
+        return _made_here(self.solution.job)
+
+    def block(self) -> bytes:
+        """The whole block, serialized with witnesses."""
+        return assemble_block(self.pool_job.template, self.solution.coinbase, self.solution.header)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +324,7 @@ class PoolSession:
         if job is None:
             self.connection.refuse(request_id, ErrorReason.JOB_NOT_FOUND, "job not found")
             return
-        transactions = job.pool_job.transactions
+        transactions = _made_here(job).transactions
         if sum(map(len, transactions)) > MAX_TRANSACTIONS_REPLY:
             self.connection.refuse(
                 request_id, ErrorReason.OTHER, f"the transactions exceed {MAX_TRANSACTIONS_REPLY} bytes"
@@ -427,6 +437,11 @@ class PoolSession:
             )
         )
         self.connection.announce_encoded(line)
+
+
+def _made_here(job: SessionJob) -> PoolJob:
+    assert isinstance(job.pool_job, PoolJob), "a pool's sessions get the pool's own jobs"
+    return job.pool_job
 
 
 def password_difficulty(password: str) -> float | None:

@@ -17,7 +17,6 @@ from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
 from stratum_miner.pool.jobs import MAX_JOBS, JobTable, SessionJob
-from stratum_miner.pool.template import assemble_block
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
@@ -31,7 +30,7 @@ MAX_BLOCK_TIME_AHEAD = 7200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """A header rebuilt from a share, with what a block needs."""
+    """A header rebuilt from a share, with the coinbase that a block needs."""
 
     job: SessionJob
     coinbase: bytes
@@ -48,10 +47,6 @@ class Solution:
     def is_block(self) -> bool:
         """Whether the hash meets the network target."""
         return hash_value(self.digest) <= self.job.pool_job.network_target
-
-    def block(self) -> bytes:
-        """The whole block, serialized with witnesses."""
-        return assemble_block(self.job.pool_job.template, self.coinbase, self.header)
 
 
 @dataclass(frozen=True, slots=True)

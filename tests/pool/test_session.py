@@ -659,7 +659,7 @@ def test_a_block_below_the_share_difficulty_is_accepted_and_reported_first() -> 
     assert kinds == [BlockCandidate, ShareTaken]
     candidate = connection.seen(BlockCandidate)[0]
     assert not candidate.stale
-    assert candidate.solution.block()[:80] == candidate.solution.header
+    assert candidate.block()[:80] == candidate.solution.header
 
 
 def test_a_repeated_block_is_a_duplicate_and_not_offered_again() -> None:

@@ -1,0 +1,313 @@
+"""Miners' connections on trio: accepted, read, written, bounded and ended. What is said on them is the owner's.
+
+Each connection has a reader and a writer with a bounded queue between session and socket, so nothing that is
+announced ever waits for anybody. A pool and a proxy serve their miners through this.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import structlog
+import trio
+
+from stratum_miner.pool.send_queue import QueueFullError, SendQueue
+
+RECEIVE_SIZE = 16 << 10
+"""Bytes handled for one client before the others get a turn: some 150 shares."""
+SEND_BUFFER = 64 << 10
+"""Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""A peer that vanished is found within two minutes."""
+USER_TIMEOUT_MS = 120_000
+"""The same for a peer that vanished while bytes were on their way to it."""
+FLUSH_SECONDS = 1.0
+"""How long a connection that we end may take to receive its last lines."""
+
+Listener: TypeAlias = trio.abc.Listener[trio.abc.Stream]
+_log = structlog.get_logger(__name__)
+
+
+class Limits(Protocol):
+    """What a connection may take; times in seconds."""
+
+    @property
+    def max_connections(self) -> int:
+        """At a time."""
+        ...
+
+    @property
+    def max_connections_per_address(self) -> int | None:
+        """At a time from one address."""
+        ...
+
+    @property
+    def authorize_timeout(self) -> float:
+        """For subscribe and authorize."""
+        ...
+
+    @property
+    def idle_timeout(self) -> float:
+        """Without a request."""
+        ...
+
+    @property
+    def send_timeout(self) -> float:
+        """In which one write has to end."""
+        ...
+
+    @property
+    def max_queue(self) -> int:
+        """Bytes waiting for one client before it is dropped."""
+        ...
+
+
+class LineSession(Protocol):
+    """What a connection needs of its session."""
+
+    started: bool
+    """Whether the miner gets jobs: it is subscribed and authorized."""
+
+    def data_to_send(self) -> bytes:
+        """Everything waiting to go out, once."""
+        ...
+
+
+S = TypeVar("S", bound=LineSession)
+
+
+@dataclass(slots=True, eq=False)
+class Connection(Generic[S]):
+    """One miner's connection; ``reason`` is set once it is to end."""
+
+    number: int
+    address: str
+    stream: trio.abc.Stream
+    session: S
+    queue: SendQueue
+    connected_at: float
+    connected_time: float
+    last_line_at: float
+    reading: trio.CancelScope = field(default_factory=trio.CancelScope)
+    whole: trio.CancelScope = field(default_factory=trio.CancelScope)
+    reason: str = ""
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+    def flush(self) -> None:
+        """Queue what the session has to say; a client that does not read is dropped."""
+        try:
+            self.queue.put_nowait(self.session.data_to_send())
+        except QueueFullError as error:
+            self.drop(f"slow reader: {error}")
+
+    def finish(self, reason: str) -> None:
+        """End the connection once what waits is sent."""
+        self.reason = self.reason or reason
+        self.reading.cancel()
+
+    def drop(self, reason: str) -> None:
+        """End the connection now."""
+        self.reason = self.reason or reason
+        self.whole.cancel()
+
+
+class Owner(Protocol[S]):
+    """Who talks on the connections."""
+
+    def open_session(self, now: float) -> S:
+        """A session for a connection that was accepted."""
+        ...
+
+    def connected(self, client: Connection[S]) -> None:
+        """A connection was accepted."""
+        ...
+
+    async def received(self, client: Connection[S], data: bytes) -> None:
+        """A client said this; while this waits, nothing more is read from it."""
+        ...
+
+    def left(self, client: Connection[S]) -> None:
+        """A connection is over; its ``reason`` says why."""
+        ...
+
+    async def say_goodbye(self) -> None:
+        """Nobody is accepted any more: what is still to be done for those who are connected."""
+        ...
+
+
+class Connections(Generic[S]):
+    """All connections of one owner. ``unix_time`` is the clock that people read."""
+
+    def __init__(self, limits: Limits, owner: Owner[S], unix_time: Callable[[], float]) -> None:
+        self.total = 0
+        """Accepted so far."""
+        self.refused = 0
+        """Closed at once, for a limit."""
+        self.addresses: tuple[str, ...] = ()
+        """Where they are accepted, as host:port; empty before they are."""
+        self.ports: tuple[int, ...] = ()
+        self._limits = limits
+        self._owner = owner
+        self._unix_time = unix_time
+        self._clients: dict[int, Connection[S]] = {}
+
+    def __iter__(self) -> Iterator[Connection[S]]:
+        return iter(tuple(self._clients.values()))
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def listening(self, listeners: Sequence[Listener]) -> None:
+        """Note where connections will be accepted."""
+        names = [each.socket.getsockname() for each in listeners if isinstance(each, trio.SocketListener)]
+        self.ports = tuple(name[1] for name in names)
+        self.addresses = tuple(_address_text(name) for name in names)
+
+    async def serve(
+        self,
+        listeners: Sequence[Listener],
+        stopping: trio.Event,
+        task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept and serve until ``stopping``, let the owner say goodbye, end all connections."""
+        async with trio.open_nursery() as clients:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(_accept, self._serve_client, listeners, clients)
+                task_status.started(listeners)
+                await stopping.wait()
+                accepting.cancel_scope.cancel()
+            await self._owner.say_goodbye()
+
+    async def _serve_client(self, stream: trio.abc.Stream) -> None:
+        address = _address_of(stream)
+        refusal = self._refusal(address)
+        if refusal:
+            self.refused += 1
+            _log.warning("connection_refused", address=address, reason=refusal)
+            await trio.aclose_forcefully(stream)
+            return
+        _set_options(stream)
+        client = self._admit(stream, address)
+        try:
+            with client.whole:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, client)
+                    await self._read(client)
+                    client.queue.close()
+                    client.whole.deadline = trio.current_time() + FLUSH_SECONDS
+        except Exception:  # a mistake of ours that one client brought to light must not cost the others
+            client.reason = "internal error"
+            _log.exception("client_failed", session=client.number, address=address)
+        finally:
+            del self._clients[client.number]
+            client.reason = client.reason or "cancelled"
+            self._owner.left(client)
+            await trio.aclose_forcefully(stream)
+
+    def _refusal(self, address: str) -> str | None:
+        if len(self._clients) >= self._limits.max_connections:
+            return f"more than {self._limits.max_connections} connections"
+        limit = self._limits.max_connections_per_address
+        if limit is not None:
+            host = _host(address)
+            if sum(_host(client.address) == host for client in self) >= limit:
+                return f"more than {limit} connections from one address"
+        return None
+
+    def _admit(self, stream: trio.abc.Stream, address: str) -> Connection[S]:
+        now = trio.current_time()
+        self.total += 1
+        client = Connection(
+            number=self.total,
+            address=address,
+            stream=stream,
+            session=self._owner.open_session(now),
+            queue=SendQueue(self._limits.max_queue),
+            connected_at=self._unix_time(),
+            connected_time=now,
+            last_line_at=now,
+        )
+        self._clients[client.number] = client
+        self._owner.connected(client)
+        return client
+
+    async def _read(self, client: Connection[S]) -> None:
+        with client.reading:
+            while not client.reason:
+                client.reading.deadline = self._deadline(client)
+                try:
+                    data = await client.stream.receive_some(RECEIVE_SIZE)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    client.drop("connection lost")
+                    return
+                if not data:
+                    client.finish("the client closed the connection")
+                    return
+                client.bytes_received += len(data)
+                if b"\n" in data:
+                    client.last_line_at = trio.current_time()
+                await self._owner.received(client, bytes(data))
+        if not client.reason:
+            started = client.session.started
+            client.finish("no request for too long" if started else "not subscribed and authorized in time")
+
+    def _deadline(self, client: Connection[S]) -> float:
+        if client.session.started:
+            return client.last_line_at + self._limits.idle_timeout
+        return client.connected_time + self._limits.authorize_timeout
+
+    async def _write(self, client: Connection[S]) -> None:
+        while (data := await client.queue.get()) is not None:
+            try:
+                with trio.fail_after(self._limits.send_timeout):
+                    await client.stream.send_all(data)
+            except trio.TooSlowError:
+                client.drop(f"slow reader: a write took more than {self._limits.send_timeout:g} s")
+                return
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                client.drop("connection lost")
+                return
+            client.bytes_sent += len(data)
+
+
+async def _accept(
+    handler: Callable[[trio.abc.Stream], object],
+    listeners: Sequence[Listener],
+    clients: trio.Nursery,
+    *,
+    task_status: trio.TaskStatus[object],
+) -> None:
+    await trio.serve_listeners(handler, list(listeners), handler_nursery=clients, task_status=task_status)  # type: ignore[arg-type]
+
+
+def _address_of(stream: trio.abc.Stream) -> str:
+    if not isinstance(stream, trio.SocketStream):
+        return "in memory"
+    try:
+        return _address_text(stream.socket.getpeername())
+    except OSError:  # gone before we looked
+        return "unknown"
+
+
+def _address_text(name: tuple[Any, ...]) -> str:
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def _set_options(stream: trio.abc.Stream) -> None:
+    """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
+    if not isinstance(stream, trio.SocketStream):
+        return
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
+    for name, value in options.items():
+        option = getattr(socket, name, None)
+        if option is not None:  # the names differ between systems
+            stream.setsockopt(socket.IPPROTO_TCP, option, value)
