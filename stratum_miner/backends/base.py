@@ -54,6 +54,41 @@ class DeviceStatistics:
     hashes: int
     nonces_found: int
     hardware_errors: int = 0
+    hardware: "Hardware | None" = None
+    """What a machine of its own tells; None for a part of this computer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """A mining machine as displays show it; None where it has no sensor or no such setting."""
+
+    product: str
+    state: str = "mining"
+    """A word: starting, mining, throttled, sick, dead, off, absent."""
+    reason: str = ""
+    """Why it is in this state; empty for plain mining."""
+    expected_hash_rate: float | None = None
+    """H/s at its present frequency."""
+    frequency: float | None = None
+    """MHz."""
+    chip_temperature: float | None = None
+    regulator_temperature: float | None = None
+    """Degrees Celsius."""
+    core_voltage: float | None = None
+    input_voltage: float | None = None
+    """Volts."""
+    power: float | None = None
+    """Watts, as the machine measures it: less than at the wall."""
+    fan_rpm: int | None = None
+    fan_percent: int | None = None
+    duplicate_nonces: int = 0
+    stale_nonces: int = 0
+    crc_errors: int = 0
+    restarts: int = 0
+    trips: int = 0
+    """How often heat or voltage switched it off."""
+    chips: tuple[int, ...] = ()
+    """Valid nonces of each chip."""
 
 
 @dataclass(frozen=True, slots=True)

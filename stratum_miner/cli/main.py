@@ -9,8 +9,9 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, luck, mine, ping, pool, profit, secrets, signals, solo
+from stratum_miner.cli import bench, demo, logs, luck, mine, ping, pool, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.miner import JournalError
@@ -24,7 +25,7 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit.profit, luck.luck, ping.ping):
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit, luck.luck, ping.ping):
     app.command(command)
 
 

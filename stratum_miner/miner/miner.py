@@ -31,7 +31,7 @@ from stratum_miner.miner.events import (
 )
 from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.scheduler import Scheduler
-from stratum_miner.miner.statistics import MinerSnapshot, Statistics
+from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
 from stratum_miner.work.unit import NonceFound
@@ -301,12 +301,13 @@ class Miner:
     def snapshot(self) -> MinerSnapshot:
         """A frozen view of everything; from the trio thread."""
         statistics, meter = self._statistics, self._statistics.meter
-        five_seconds, one_minute, fifteen_minutes = (meter.rate(window) for window in (5, 60, 900))
+        job, now = self.scheduler.job, self._clock()
         return MinerSnapshot(
-            elapsed=self._clock() - statistics.started,
-            hash_rate_5s=five_seconds,
-            hash_rate_1m=one_minute,
-            hash_rate_15m=fifteen_minutes,
+            elapsed=now - statistics.started,
+            hash_rate_5s=meter.rate(5),
+            hash_rate_1m=meter.rate(60),
+            hash_rate_5m=meter.rate(300),
+            hash_rate_15m=meter.rate(900),
             hash_rate=meter.average(),
             shares=statistics.shares,
             journalled=None if self._journal is None else self._journal.counts,
@@ -322,6 +323,8 @@ class Miner:
             expected=statistics.expected,
             network_difficulty=self._network_difficulty,
             height=self._height,
+            job=None if job is None else JobSnapshot.of(job, now),
+            paused=self.scheduler.paused,
             client=self.client.snapshot(),
             pools=self.client.pools() if isinstance(self.client, PoolGroup) else (),
             backends=tuple(backend.statistics() for backend in self.backends),

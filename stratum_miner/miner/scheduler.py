@@ -47,6 +47,11 @@ class Scheduler:
         """The job being searched; None when there is none."""
         return self._job
 
+    @property
+    def paused(self) -> bool:
+        """Whether no work is handed out."""
+        return self._paused
+
     def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
         """The next unit of the current job; see ``WorkSource``."""
         with self._lock:

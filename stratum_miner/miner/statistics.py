@@ -9,6 +9,7 @@ from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner.counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
+from stratum_miner.work.job import Job
 
 MAX_SOLVED = 1024
 """Previous hashes remembered to tell a block from its sibling."""
@@ -21,6 +22,7 @@ class MinerSnapshot:
     elapsed: float
     hash_rate_5s: float
     hash_rate_1m: float
+    hash_rate_5m: float
     hash_rate_15m: float
     hash_rate: float
     """Since the start of the search."""
@@ -45,11 +47,40 @@ class MinerSnapshot:
     network_difficulty: float | None
     """Of the newest job."""
     height: int | None
+    job: "JobSnapshot | None"
+    """Being searched; None while there is none."""
+    paused: bool
     client: ClientSnapshot
     """Of the pool mined on."""
     pools: tuple[PoolStatus, ...]
     """All of several, the best first; empty for a single one."""
     backends: tuple[BackendStatistics, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSnapshot:
+    """The job being searched."""
+
+    job_id: str
+    age: float
+    """Seconds since it came."""
+    previous_hash: bytes
+    """Internal byte order."""
+    share_difficulty: float
+    network_difficulty: float
+    version_mask: int
+
+    @classmethod
+    def of(cls, job: Job, now: float) -> "JobSnapshot":
+        """What is to be seen of a job; ``now`` on the clock that dated its arrival."""
+        return cls(
+            job_id=job.job_id,
+            age=now - job.received_at,
+            previous_hash=job.previous_hash,
+            share_difficulty=job.share_difficulty,
+            network_difficulty=job.network_difficulty,
+            version_mask=job.version_mask,
+        )
 
 
 class Statistics:
