@@ -90,17 +90,28 @@ static void prepare(sha256d_prepared *unit, const sha256d_work *work)
     unit->w19 = C_s1(unit->w17) + C_s0(PAD);
     unit->w31 = C_s0(unit->w16) + FIRST_LENGTH;
     unit->target_top = load_le(work->target + 28);
+    unit->big_endian_nonces = work->big_endian_nonces;
+}
+
+static void midstate_of(uint32_t state[8], const sha256d_work *work, uint32_t version)
+{
+    uint32_t block[16];
+    if (work->midstate_given) {
+        memcpy(state, work->midstate, sizeof work->midstate);
+        return;
+    }
+    block[0] = __builtin_bswap32(version);
+    for (int i = 1; i < 16; i++)
+        block[i] = load_be(work->header + 4 * i);
+    memcpy(state, initial_value, sizeof initial_value);
+    compress(state, block);
 }
 
 /* What one of them has for itself, into place `at` of the arrays. */
 static void prepare_version(sha256d_prepared *unit, const sha256d_work *work, uint32_t version, int at)
 {
-    uint32_t block[16], midstate[8], state[8];
-    block[0] = __builtin_bswap32(version);
-    for (int i = 1; i < 16; i++)
-        block[i] = load_be(work->header + 4 * i);
-    memcpy(midstate, initial_value, sizeof initial_value);
-    compress(midstate, block);
+    uint32_t midstate[8], state[8];
+    midstate_of(midstate, work, version);
     memcpy(state, midstate, sizeof state);
     rounds(state, unit->w, 0, 3);
     for (int i = 0; i < 8; i++) {
@@ -119,16 +130,11 @@ static void prepare_version(sha256d_prepared *unit, const sha256d_work *work, ui
 static int is_hit(const sha256d_work *work, uint32_t version, uint32_t nonce)
 {
     uint32_t block[16], state[8], digest[8];
-    block[0] = __builtin_bswap32(version);
-    for (int i = 1; i < 16; i++)
-        block[i] = load_be(work->header + 4 * i);
-    memcpy(state, initial_value, sizeof state);
-    compress(state, block);
-
+    midstate_of(state, work, version);
     memset(block, 0, sizeof block);
     for (int i = 0; i < 3; i++)
         block[i] = load_be(work->header + 64 + 4 * i);
-    block[3] = __builtin_bswap32(nonce);
+    block[3] = work->big_endian_nonces ? nonce : __builtin_bswap32(nonce);
     block[4] = PAD;
     block[15] = FIRST_LENGTH;
     compress(state, block);
@@ -318,7 +324,8 @@ static const volatile uint32_t never_stop = 0;
 static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_work *work)
 {
     const uint64_t points = work->nonce_count << __builtin_popcount(work->version_mask);
-    const uint32_t version = load_le(work->header), nonce = load_le(work->header + 76);
+    const uint8_t *const field = work->header + 76;
+    const uint32_t version = load_le(work->header), nonce = work->big_endian_nonces ? load_be(field) : load_le(field);
     sha256d_hit hit;
     sha256d_progress progress;
     from_hex(work->target, block->hash);
@@ -344,6 +351,23 @@ static int finds_in_every_lane(int kernel, const known_block *block)
     return 1;
 }
 
+/* Whatever lane the nonce falls into, counted as a chip does and from the midstate alone. */
+static int finds_by_midstate(int kernel, const known_block *block)
+{
+    const uint32_t span = 3 * (uint32_t)kernels[kernel]->lanes + 1;
+    sha256d_work work = {.nonce_count = span, .big_endian_nonces = 1};
+    from_hex(work.header, block->header);
+    midstate_of(work.midstate, &work, load_le(work.header));
+    work.midstate_given = 1;
+    memset(work.header + 4, 0xa5, 60);
+    for (uint32_t before = 0; before < span; before++) {
+        work.first_nonce = load_be(work.header + 76) - before;
+        if (!finds_at_the_boundary(kernel, block, &work))
+            return 0;
+    }
+    return 1;
+}
+
 /* A mask of `bits` bits under which `version` is combination number `index`; 0 if there is none. */
 static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
 {
@@ -361,11 +385,12 @@ static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
 static int finds_every_version(int kernel, const known_block *block)
 {
     const uint32_t versions = (uint32_t)kernels[kernel]->versions;
-    sha256d_work work;
+    sha256d_work work = {0};
     from_hex(work.header, block->header);
     for (uint32_t index = 0; index < versions; index++) {
         work.version_mask = mask_that_selects(load_le(work.header), index, __builtin_ctz(versions));
-        work.first_nonce = load_le(work.header + 76) - index;
+        work.big_endian_nonces = index % 2;
+        work.first_nonce = (index % 2 ? load_be : load_le)(work.header + 76) - index;
         work.nonce_count = index + 2;
         if (!work.version_mask || !finds_at_the_boundary(kernel, block, &work))
             return 0;
@@ -401,7 +426,7 @@ int sha256d_self_test(int kernel)
     if (!sha256d_kernel_usable(kernel))
         return 0;
     for (size_t i = 0; i < sizeof known_blocks / sizeof *known_blocks; i++)
-        if (!finds_in_every_lane(kernel, &known_blocks[i]))
+        if (!finds_in_every_lane(kernel, &known_blocks[i]) || !finds_by_midstate(kernel, &known_blocks[i]))
             return 0;
     return finds_every_version(kernel, &known_blocks[ROLLED]) && floods_in_order(kernel, 0) && floods_in_order(kernel, 1);
 }

@@ -15,6 +15,10 @@ typedef struct {
     uint32_t version_mask; /* the bits of the version to roll; 0 for none */
     uint32_t first_nonce;  /* the nonces run from here on, wrapping at 2^32 */
     uint64_t nonce_count;  /* how many, up to 2^32 */
+    uint32_t midstate[8];  /* the state after header bytes 0-63, which are then ignored; for work without a mask */
+    int midstate_given;    /* whether to use it */
+    int big_endian_nonces; /* the nonces are numbers whose first byte in the header is the most significant, as in the
+                            * counter of a mining chip, so that consecutive ones differ in the last byte there */
 } sha256d_work;
 
 typedef struct {

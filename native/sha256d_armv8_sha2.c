@@ -90,7 +90,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
             return step;
         uint32x4_t x0[STREAMS], x1[STREAMS], x2[STREAMS], x3[STREAMS];
         states x;
-        EACH(x0[s] = WORDS(unit->w[0], unit->w[1], unit->w[2], __builtin_bswap32(nonce + s)));
+        EACH(x0[s] = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce + s)));
         EACH(x1[s] = padding; x2[s] = vdupq_n_u32(0); x3[s] = length);
         EACH(x.abcd[s] = mid_abcd; x.efgh[s] = mid_efgh);
         FOUR_ROUNDS(x, vaddq_u32(x0[s], K4(0)));
@@ -113,7 +113,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
 /* kw[t]: the second block's words 4t to 4t+3 with their round constants. */
 INLINE void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32x4_t kw[16])
 {
-    uint32x4_t x0 = WORDS(unit->w[0], unit->w[1], unit->w[2], __builtin_bswap32(nonce)), x1 = WORDS(PAD, 0, 0, 0);
+    uint32x4_t x0 = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce)), x1 = WORDS(PAD, 0, 0, 0);
     uint32x4_t x2 = vdupq_n_u32(0), x3 = WORDS(0, 0, 0, FIRST_LENGTH);
     for (int i = 0;; i += 4) {
         kw[i] = vaddq_u32(x0, K4(4 * i));

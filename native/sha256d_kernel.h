@@ -20,7 +20,14 @@ typedef struct {
     uint32_t w18, w19;    /* the nonce-free summands of later words */
     uint32_t w31;
     uint32_t target_top;  /* the most significant 32 bits of the target */
+    int big_endian_nonces; /* W3 is the nonce itself, not its bytes reversed */
 } sha256d_prepared;
+
+/* W3 of the second block, for the kernels that make it in a general register. */
+static inline uint32_t word3(const sha256d_prepared *unit, uint32_t nonce)
+{
+    return unit->big_endian_nonces ? nonce : __builtin_bswap32(nonce);
+}
 
 /* Try up to `steps` steps from `nonce` on: a step is `lanes` nonces of one version in a plain search, one nonce in
  * all `versions` versions in a rolling one. Returns the number of steps done; stops after the first step in which some

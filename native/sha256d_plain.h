@@ -21,7 +21,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
             return batch;
         VEC a, b, c, d, e, f, g, h;
         uint32_t w[64][LANES] __attribute__((aligned(64)));
-        const VEC w3 = BSWAP(NONCES(nonce));
+        const VEC w3 = unit->big_endian_nonces ? NONCES(nonce) : BSWAP(NONCES(nonce));
         a = SET1(unit->state[0][0]); b = SET1(unit->state[1][0]); c = SET1(unit->state[2][0]);
         e = SET1(unit->state[4][0]); f = SET1(unit->state[5][0]); g = SET1(unit->state[6][0]);
         d = ADD(w3, SET1(unit->d_round3[0])); /* round 3 */

@@ -20,7 +20,7 @@
 TARGET static void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32_t kw[64][LANES])
 {
     uint32_t w[64][LANES] __attribute__((aligned(64)));
-    SET_W(3, BSWAP(NONCES(nonce)));
+    SET_W(3, unit->big_endian_nonces ? NONCES(nonce) : BSWAP(NONCES(nonce)));
     SET_W(16, SET1(unit->w16));
     SET_W(17, SET1(unit->w17));
     SET_W(18, ADD(s0(W(3)), SET1(unit->w18)));

@@ -125,7 +125,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
             return step;
         __m128i x0[STREAMS], x1[STREAMS], x2[STREAMS], x3[STREAMS];
         states x;
-        EACH(x0[s] = WORDS(unit->w[0], unit->w[1], unit->w[2], __builtin_bswap32(nonce + s)));
+        EACH(x0[s] = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce + s)));
         EACH(x.abef[s] = start_abef; x.cdgh[s] = start_cdgh);
         TWO_ROUNDS(x, HIGH_HALF(_mm_add_epi32(x0[s], K4(0)))); /* rounds 2 and 3; from here on the names are exchanged */
         EACH(__m128i abef = x.cdgh[s]; x.cdgh[s] = x.abef[s]; x.abef[s] = abef);
@@ -201,7 +201,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
     for (uint64_t done = 0; done < nonces; done++, nonce++) {
         if (*stop_word != expected)
             return done;
-        const __m128i words = WORDS(unit->w[0], unit->w[1], unit->w[2], __builtin_bswap32(nonce));
+        const __m128i words = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce));
         kw[0] = HIGH_HALF(_mm_add_epi32(words, K4(0)));
         schedule(words, kw);
         uint64_t hits = 0;

@@ -63,7 +63,7 @@ static void compare_rolling(int kernel, sha256d_work *work)
 
 int main(void)
 {
-    sha256d_work work;
+    sha256d_work work = {0};
     for (size_t i = 0; i < sizeof work.header; i++)
         work.header[i] = (uint8_t)(i * 7 + 1);
     for (int kernel = 0; kernel < sha256d_kernel_count(); kernel++) {
@@ -74,8 +74,11 @@ int main(void)
         for (int top = 0; top < 256; top += 85) {
             memset(work.target, 0x80, sizeof work.target);
             work.target[31] = (uint8_t)top;
-            compare_with_scalar(kernel, &work);
-            compare_rolling(kernel, &work);
+            for (work.big_endian_nonces = 0; work.big_endian_nonces < 2; work.big_endian_nonces++) {
+                compare_with_scalar(kernel, &work);
+                compare_rolling(kernel, &work);
+            }
+            work.big_endian_nonces = 0;
         }
         const volatile uint32_t stopped = 1;
         sha256d_hit hit;

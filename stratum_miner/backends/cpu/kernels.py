@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from struct import unpack
 from typing import NamedTuple
 
 from stratum_miner.backends.base import BackendOptionError
@@ -95,11 +96,14 @@ class Search:
         first_nonce: int = 0,
         nonce_count: int = NONCE_SPACE,
         version_mask: int = 0,
+        big_endian_nonces: bool = False,
     ) -> int:
         """Take up new work; returns its number of points, ``nonce_count << version_mask.bit_count()``.
 
         ``header`` is the serialized header, 80 bytes, its nonce and the masked bits of its version ignored;
-        ``target`` is inclusive; the nonces wrap at 2^32. ValueError for more nonces than there are.
+        ``target`` is inclusive; the nonces wrap at 2^32. With ``big_endian_nonces`` they are counted as the counter of
+        a mining chip does: the number's most significant byte is the first one in the header. ValueError for more
+        nonces than there are.
         """
         if not 0 < nonce_count <= NONCE_SPACE:
             raise ValueError(f"nonce_count: expected 1 to {NONCE_SPACE}, got {nonce_count}")
@@ -109,7 +113,19 @@ class Search:
         work.version_mask = version_mask
         work.first_nonce = first_nonce & 0xFFFFFFFF
         work.nonce_count = nonce_count
+        work.midstate_given = 0
+        work.big_endian_nonces = big_endian_nonces
         return nonce_count << version_mask.bit_count()
+
+    def load_midstate(self, midstate: bytes, tail: bytes, target: int) -> int:
+        """Take up work as mining chips get it: all 2^32 nonces, in big-endian order; returns their number.
+
+        ``midstate``: h0 to h7, each big-endian; ``tail``: header bytes 64 to 75; ``target`` is inclusive.
+        """
+        points = self.load(bytes(64) + tail + bytes(4), target, big_endian_nonces=True)
+        self._work.midstate = unpack(">8I", midstate)
+        self._work.midstate_given = 1
+        return points
 
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.

@@ -118,6 +118,29 @@ def test_boundary_of_the_target_is_inclusive(kernel: Kernel, header: bytes, nonc
 
 
 @each_kernel
+@given(header=headers, first=st.integers(0, 2**32 - 1), count=st.integers(1, 100))
+def test_counts_nonces_as_a_chip_does(kernel: Kernel, header: bytes, first: int, count: int) -> None:
+    search = Search(kernel, capacity=3)
+    target = MAX_TARGET >> 2
+    points = search.load(header, target, first_nonce=first, nonce_count=count, big_endian_nonces=True)
+    counters = [(first + index) % 2**32 for index in range(count)]
+    swapped = {counter: int.from_bytes(counter.to_bytes(4, "big"), "little") for counter in counters}
+    version = version_of(header)
+    expected = [counter for counter in counters if value(header, Hit(swapped[counter], version)) <= target]
+    assert [hit.nonce for hit in all_hits(search, points)] == expected
+
+
+@each_kernel
+def test_searches_a_midstate(kernel: Kernel) -> None:
+    """The work that finds an Icarus: block 171874, whose only nonce of difficulty 1 is the 100 259th."""
+    search = Search(kernel)
+    midstate = bytes.fromhex("4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a")
+    in_order = b"".join(midstate[at : at + 4] for at in range(28, -1, -4))
+    assert search.load_midstate(in_order, bytes.fromhex("2fa722ce1426674f87320b1a"), 0xFFFF << 208) == 1 << 32
+    assert [hit.nonce for hit in search.run(0, 200_000).hits] == [0x000187A2]
+
+
+@each_kernel
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_finds_captured_nonces(kernel: Kernel, vector: dict[str, dict[str, str]]) -> None:
     header = bytes.fromhex(vector["expect"]["header"])
