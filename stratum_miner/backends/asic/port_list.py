@@ -1,0 +1,90 @@
+"""Serial ports as the system lists them: which there are and which USB device each belongs to. Nothing is opened here.
+
+pyserial reads this from the system's own records (sysfs on Linux). A ``Listing`` is any function that returns ports,
+so that tests, and programs with another source, can put captured listings in its place.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+MAX_TEXT = 126
+"""A USB string descriptor has at most 253 bytes of UTF-16."""
+PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
+"""What a maker leaves in who numbers nothing: a CP2102 ships as 0001 (asic reference, inferred)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPort:
+    """One serial port. Texts come from the device: shown and compared, never trusted; absent ones are empty."""
+
+    path: str
+    vid: int | None = None
+    pid: int | None = None
+    serial_number: str = ""
+    manufacturer: str = ""
+    product: str = ""
+    location: str = ""
+    """The socket, as ``1-2.3`` or, where a device has several interfaces, ``1-2.3:1.0``."""
+
+    @property
+    def vid_pid(self) -> str:
+        """As ``10c4:ea60``; empty for a port that is not USB."""
+        return "" if self.vid is None or self.pid is None else f"{self.vid:04x}:{self.pid:04x}"
+
+    @property
+    def socket(self) -> str:
+        """Where it is plugged in, the same for all ports of one device."""
+        return self.location.partition(":")[0]
+
+    @property
+    def interface_number(self) -> int:
+        """Of the USB interface behind this port, 0 where there is one only."""
+        _, dot, number = self.location.partition(":")[2].rpartition(".")
+        return int(number) if dot and number.isdecimal() else 0
+
+    @property
+    def identity(self) -> str:
+        """What stays when the device is unplugged and comes back: its serial number, or else its socket.
+
+        Empty for a port that is not USB: only its path tells it from another.
+        """
+        if not self.vid_pid:
+            return ""
+        if PLACEHOLDER_SERIAL.fullmatch(self.serial_number):
+            return f"{self.vid_pid}@{self.socket}" if self.socket else ""
+        return f"{self.vid_pid}#{self.serial_number}"
+
+
+Listing: TypeAlias = Callable[[], Sequence[ListedPort]]
+"""Returns the ports that are there now."""
+
+
+def list_ports() -> tuple[ListedPort, ...]:
+    """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port."""
+    from serial.tools import list_ports as system  # noqa: PLC0415  slow, and needed by few commands
+
+    return tuple(
+        ListedPort(
+            path=item.device,
+            vid=item.vid,
+            pid=item.pid,
+            serial_number=_text(item.serial_number),
+            manufacturer=_text(item.manufacturer),
+            product=_text(item.product),
+            location=_text(item.location),
+        )
+        for item in sorted(system.comports())
+    )
+
+
+def is_pseudo_terminal(path: str) -> bool:
+    """Whether the path, links followed, is one side of a pseudo-terminal: an emulator, not hardware."""
+    return os.path.realpath(path).startswith("/dev/pts/")
+
+
+def _text(value: str | None) -> str:
+    """A device's own text without what would disturb a terminal."""
+    return "".join(letter for letter in (value or "") if letter.isprintable())[:MAX_TEXT].strip()
