@@ -16,7 +16,10 @@ class Transport(Protocol):
         ...
 
     async def receive(self, max_bytes: int = 4096) -> bytes:
-        """Wait for input and return what is there: 1 to ``max_bytes`` bytes, never none. One receiver at a time."""
+        """Wait for input and return what is there: 1 to ``max_bytes`` bytes, never none. One receiver at a time.
+
+        Cancelled it has taken nothing.
+        """
         ...
 
     async def send(self, data: bytes) -> None:
