@@ -46,9 +46,12 @@ class PortTakenError(Exception):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels measured by tests, and by processes they start, are not remembered in the user's cache."""
+    """Kernels measured by tests, and by processes they start, are not remembered in the user's cache, and the user's
+    own configuration plays no part.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

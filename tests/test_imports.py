@@ -26,6 +26,7 @@ EVERYTHING = frozenset(
         "monitoring",
         "economics",
         "plots",
+        "config",
         "testing",
         "cli",
     ]
@@ -46,6 +47,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "monitoring": frozenset({"work", "bitcoin", "miner.statistics", "pool.snapshot"}),
     "economics": frozenset({"bitcoin"}),
     "plots": frozenset(),
+    "config": frozenset(),
     "testing": EVERYTHING - {"cli"},
     "cli": EVERYTHING,
 }

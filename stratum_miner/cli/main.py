@@ -9,11 +9,12 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, demo, logs, luck, mine, ping, pool, secrets, signals, solo
+from stratum_miner.cli import bench, configuration, demo, logs, luck, mine, ping, pool, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.config.problems import ConfigError
 from stratum_miner.miner import JournalError
 
 app = cyclopts.App(
@@ -27,11 +28,13 @@ app = cyclopts.App(
 )
 for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit, luck.luck, ping.ping):
     app.command(command)
+app.command(configuration.app)
 
 
 _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (cyclopts.CycloptsError, ExitCode.USAGE),
     (UsageError, ExitCode.USAGE),
+    (ConfigError, ExitCode.USAGE),
     (BackendOptionError, ExitCode.USAGE),
     (PoolUrlError, ExitCode.USAGE),
     (SelfTestError, ExitCode.SELF_TEST_FAILED),
@@ -57,8 +60,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _tell(error: Exception) -> int:
-    text = " ".join(str(secrets.redact(str(error))).split())
-    sys.stderr.write(f"stratum-miner: {text}\n")
+    told = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
+    for text in told:
+        sys.stderr.write(f"stratum-miner: {' '.join(str(secrets.redact(text)).split())}\n")
     if isinstance(error, CommandFailed):
         return error.code
     return next(code for kind, code in _TOLD if isinstance(error, kind))

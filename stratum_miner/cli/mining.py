@@ -230,7 +230,8 @@ def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tarif
 def pool_object(pool: PoolStatus) -> dict[str, Any]:
     """One pool for --json and the API; latencies in milliseconds, shares of answers from 0 to 1."""
     return {
-        "url": pool.name,
+        "name": pool.name,
+        "url": str(pool.client.url),
         "active": pool.active,
         "enabled": pool.enabled,
         "condition": pool.condition.value,

@@ -182,6 +182,8 @@ class PoolGroup:
         self._removed: list[_Member] = []
         """Until their shares are answered."""
         self._failover = Failover(len(self._members), clock(), policy)
+        for index, item in enumerate(settings):
+            self._failover.enable(index, item.enabled)
         self._quotas: Quotas[_Member] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
         self._active: _Member | None = None
         self._owners: dict[int, _Member] = {}
@@ -257,7 +259,8 @@ class PoolGroup:
             raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
         self._members.insert(place, _Member(self, settings, self._options))
         self._failover.insert(place, self._clock())
-        log.info("pool_added", pool=str(settings.url), place=place)
+        self._failover.enable(place, settings.enabled)
+        log.info("pool_added", pool=self._name(self._members[place]), place=place)
         self._act()
 
     def remove(self, index: int) -> None:
@@ -459,7 +462,7 @@ class PoolGroup:
         return self._members.index(member)
 
     def _name(self, member: _Member) -> str:
-        return str(member.client.settings.url)
+        return member.client.settings.name or str(member.client.settings.url)
 
 
 def _content(job: Job) -> object:

@@ -35,6 +35,10 @@ class PoolSettings:
 
     url: PoolUrl
     worker_name: str
+    name: str = ""
+    """What the user calls this pool; its URL unless given."""
+    enabled: bool = True
+    """Whether to use it from the start."""
     password: str = field(default="x", repr=False)
     user_agent: str = USER_AGENT
     version_mask: int = GENERAL_PURPOSE_MASK

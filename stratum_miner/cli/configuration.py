@@ -1,0 +1,129 @@
+"""``stratum-miner config``: write a configuration, check one, show what is in force and why."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any, TypeAlias
+
+import cyclopts
+from cyclopts import Parameter
+
+from stratum_miner.cli import mine_pools
+from stratum_miner.cli.command_line import takes_options_of
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load
+from stratum_miner.config.keys import keys_of
+from stratum_miner.config.layers import Layer
+from stratum_miner.config.profiles import BackendProfile, PoolProfile, backend_profiles
+from stratum_miner.config.template import template
+from stratum_miner.config.writing import assignment, hidden, toml_key
+
+app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
+
+Config: TypeAlias = Annotated[
+    Path | None,
+    Parameter(
+        name="--config",
+        help="Read options from this TOML file; also in STRATUM_MINER_CONFIG.",
+        group="Configuration",
+        negative=(),
+    ),
+]
+NoConfig: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        name="--no-config",
+        help="Read none, not even the user's own.",
+        group="Configuration",
+        negative=(),
+        show_default=False,
+    ),
+]
+Force: TypeAlias = Annotated[
+    bool, Parameter(name="--force", help="Replace the file if it is there.", negative=(), show_default=False)
+]
+
+
+@app.command
+def init(file: Path | None = None, /, *, force: Force = False) -> int:
+    """Write a commented configuration to FILE, or to where mine looks for one by itself; never over another."""
+    target = file or default_file()
+    families = (MineOptions, PoolProfile, BackendProfile)
+    write_private(target, template(*(keys_of(table).values() for table in families)), force=force)
+    print(f"wrote {target}; give it your pool and worker, then: stratum-miner mine --config {target}")
+    return ExitCode.OK
+
+
+@app.command
+@takes_options_of(MineOptions)
+def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
+    """Tell what is wrong with a configuration, one line each; exit code 2 if anything is."""
+    sources = Sources(given, find_file(config, no_config, os.environ))
+    misspelt = sources.misspelt
+    for problem in misspelt:
+        sys.stderr.write(f"stratum-miner: {problem}\n")
+    settings = load(sources)
+    counted = [_count(len(settings.pools), "pool"), _count(len(settings.backends), "backend")]
+    print(f"{sources.file or 'no file'}: good: {', '.join(counted)}, {settings.strategy.value}")
+    return ExitCode.USAGE if misspelt else ExitCode.OK
+
+
+@app.command
+@takes_options_of(MineOptions)
+def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) -> int:
+    """Print the configuration in force as TOML, with the origin of each value; passwords are hidden."""
+    sources = Sources(given, find_file(config, no_config, os.environ))
+    for line in shown_lines(load(sources)):
+        print(line)
+    return ExitCode.OK
+
+
+def shown_lines(settings: MineSettings) -> Iterator[str]:
+    """The settings in force, each with its origin, as lines of TOML."""
+    resolved = settings.resolved
+    for key in keys_of(MineOptions).values():
+        value, origin = getattr(resolved.values, key.field), resolved.origins[key.field]
+        if value is None and origin.layer is Layer.DEFAULT:
+            yield f"# {key.name} is not set"
+        else:
+            yield f"{assignment(key.name, hidden(key, value))}  # {origin}"
+    for pool in mine_pools.described(resolved, settings.document):
+        yield ""
+        yield f"[pools.{toml_key(pool.name)}]"
+        for key, value, origin in pool.values:
+            yield f"{assignment(key.name, hidden(key, value))}  # {origin}"
+    for profile in backend_profiles(settings.document, []):
+        used = resolved.layer("backend") < Layer.ENVIRONMENT
+        yield ""
+        yield f"[backends.{toml_key(profile.name)}]" + ("" if used else "  # not used: --backend says otherwise")
+        for key in keys_of(BackendProfile).values():
+            if key.field in profile.origins:
+                yield f"{assignment(key.name, getattr(profile.values, key.field))}  # {profile.origins[key.field]}"
+
+
+def write_private(target: Path, text: str, *, force: bool) -> None:
+    """Write a whole file or none, which only its owner can read. CommandFailed when it cannot be written, UsageError
+    when it is there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not force:
+            raise UsageError(f"{target}: it is there already; --force replaces it")
+        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # 0600 by itself
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, target)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise CommandFailed(f"{target}: cannot write it: {error.strerror}") from None
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

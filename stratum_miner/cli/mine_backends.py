@@ -1,0 +1,124 @@
+"""The backends of ``mine``: named tables of the file, or the names on the command line or in the environment.
+
+A backend more, from an option of its own, is one more ``BackendPlan`` in ``plan``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from stratum_miner.backends.base import Backend, BackendError
+from stratum_miner.backends.registry import create
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.config.document import Document
+from stratum_miner.config.layers import Layer, Resolved
+from stratum_miner.config.problems import Problem, nearest
+from stratum_miner.config.profiles import BackendProfile, Named, backend_profiles
+
+DEFAULT_BACKEND = "cpu"
+THREADED = "cpu"
+"""Whom --threads and --kernel mean where there are several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendPlan:
+    """A backend to be made. ``where`` leads complaints about it."""
+
+    name: str
+    """Of this one; unique."""
+    kind: str
+    options: Mapping[str, str]
+    where: str
+
+    def create(self) -> Backend:
+        """BackendError says what does not fit."""
+        return create(self.kind, self.options)
+
+
+def plan(resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]) -> list[BackendPlan]:
+    """What to mine with; mistakes are added to ``problems``."""
+    profiles = backend_profiles(document, problems)
+    options = resolved.values
+    if profiles and options.backend and resolved.layer("backend") < Layer.ENVIRONMENT:
+        problems.append(Problem(resolved.origins["backend"].where, "expected it or [backends.NAME], got both"))
+    if options.backend or not profiles:
+        found = _of_options(resolved)
+    else:
+        found = [_of_profile(profile) for profile in profiles if profile.values.enabled]
+        if not found:
+            problems.append(Problem(profiles[0].where, "expected a backend to be enabled, none is"))
+    found = _with_options(resolved, found, problems)
+    for item in found:
+        try:
+            item.create()
+        except BackendError as error:
+            problems.append(Problem(item.where, str(error)))
+    return found
+
+
+def _of_options(resolved: Resolved[MineOptions]) -> list[BackendPlan]:
+    kinds = resolved.values.backend or [DEFAULT_BACKEND]
+    where = "--backend" if resolved.values.backend is None else resolved.origins["backend"].where
+    found = []
+    for index, kind in enumerate(kinds):
+        before = kinds[:index].count(kind)
+        found.append(BackendPlan(name=f"{kind}{before + 1}" if before else kind, kind=kind, options={}, where=where))
+    return found
+
+
+def _of_profile(profile: Named[BackendProfile]) -> BackendPlan:
+    values = profile.values
+    options = dict(values.options or {})
+    for key, value in (("threads", values.threads), ("kernel", values.kernel)):
+        if value is not None:
+            options[key] = str(value)
+    return BackendPlan(
+        name=profile.name,
+        kind=values.backend or profile.name,
+        options=options,
+        where=profile.where,
+    )
+
+
+def _with_options(
+    resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]
+) -> list[BackendPlan]:
+    """What the options say to each backend: more than its table does, if by the command line or the environment."""
+    values = resolved.values
+    if not found:
+        return found
+    told: dict[str, dict[str, str]] = {item.name: {} for item in found}
+
+    def tell(field: str, name: str, key: str, value: str) -> None:
+        [item] = [item for item in found if item.name == name]
+        if resolved.layer(field) >= Layer.ENVIRONMENT or key not in item.options:
+            told[name][key] = value
+
+    for field, number in (("threads", values.threads), ("kernel", values.kernel)):
+        if number is not None:
+            for item in found:
+                if len(found) == 1 or item.kind == THREADED:
+                    tell(field, item.name, field, str(number))
+    where = resolved.origins["backend_option"].where
+    for text in values.backend_option or ():
+        key, equals, value = (part.strip() for part in text.partition("="))
+        name, dot, rest = key.rpartition(".")
+        if not equals or not rest:
+            problems.append(Problem(where, f"expected KEY=VALUE, got {text!r}"))
+        elif not dot and len(found) > 1:
+            example = f"{found[0].name}.{key}"
+            problems.append(Problem(where, f"expected BACKEND.KEY=VALUE as there are several, as in {example}={value}"))
+        elif dot and name not in told:
+            problems.append(Problem(where, _no_such("backend", name, told)))
+        else:
+            tell("backend_option", name or found[0].name, rest, value)
+    return [
+        replace(
+            item,
+            options={**item.options, **told[item.name]},
+        )
+        for item in found
+    ]
+
+
+def _no_such(what: str, name: str, known: Iterable[str]) -> str:
+    return f"expected a {what} of {', '.join(known)}, got {name!r}{nearest(name, known)}"

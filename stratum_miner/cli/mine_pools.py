@@ -1,0 +1,324 @@
+"""The pools of ``mine``: named profiles of the file, or the URLs of the command line or the environment.
+
+For each setting of each pool, in this order: the command line, the environment, the pool's own table, the file's option
+of that name, the default.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from stratum_miner.cli import pool_options, secrets
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
+from stratum_miner.client.pools import Strategy
+from stratum_miner.client.settings import USER_AGENT
+from stratum_miner.client.tls import TlsSettings
+from stratum_miner.config.document import Document
+from stratum_miner.config.keys import Key, keys_of
+from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved
+from stratum_miner.config.problems import Problem
+from stratum_miner.config.profiles import POOLS, Named, PoolProfile, pool_profiles
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
+
+DEFAULT_PASSWORD = "x"
+DIRECT = "direct"
+"""No proxy, although the file has one for all pools."""
+MAX_QUOTA = 1_000_000
+MAX_USER_AGENT = 200
+
+
+def plan(
+    resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]
+) -> tuple[list[PoolSettings], Strategy]:
+    """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
+    options = resolved.values
+    profiles = pool_profiles(document, problems)
+    if profiles and resolved.layer("url") >= Layer.ENVIRONMENT:
+        profiles = []  # a list given on the command line replaces that of the file
+    elif profiles and options.url:
+        problems.append(Problem(resolved.origins["url"].where, f"expected it or [{POOLS}.NAME], got both"))
+        profiles = []
+    sources: list[Named[PoolProfile] | None] = list(profiles) or [None] * len(options.url or ())
+    if not sources:
+        problems.append(Problem("mine", f"expected a pool: -o URL (--url), url or [{POOLS}.NAME] in the file"))
+    found = []
+    for index, profile in enumerate(sources):
+        with _collecting(problems, "mine" if profile is None else profile.where):
+            found.append(_Reader(resolved, profile, index, len(sources)).settings())
+    if found and not problems and not any(pool.enabled for pool in found):
+        problems.append(Problem(profiles[0].where, "expected a pool to be enabled, none is"))
+    return found, _strategy(options, profiles, found, problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A pool's settings as the user gave them, each with its origin."""
+
+    name: str
+    values: tuple[tuple[Key, Any, Origin], ...]
+
+
+def described(resolved: Resolved[MineOptions], document: Document | None) -> list[Described]:
+    """The pools of a checked configuration, for people; secrets are the caller's to hide."""
+    profiles = pool_profiles(document, [])
+    if resolved.layer("url") >= Layer.ENVIRONMENT:
+        profiles = []
+    found = []
+    for profile in profiles:
+        values = []
+        for key in keys_of(PoolProfile).values():
+            value, origin = _stronger(resolved, profile, key.field)
+            if value is not None:
+                values.append((key, value, origin))
+        found.append(Described(profile.name, tuple(values)))
+    return found
+
+
+def _stronger(resolved: Resolved[MineOptions], profile: Named[PoolProfile] | None, field: str) -> tuple[Any, Origin]:
+    """A setting of a pool and its origin, the strongest first: the command line, the environment, the pool's own."""
+    option = resolved.origins.get(field)
+    if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
+        return getattr(profile.values, field), profile.origins[field]
+    if option is None:
+        assert profile is not None
+        return getattr(profile.values, field), NOT_GIVEN
+    return getattr(resolved.values, field), option
+
+
+def _strategy(
+    options: MineOptions, profiles: list[Named[PoolProfile]], pools: list[PoolSettings], problems: list[Problem]
+) -> Strategy:
+    by_quota = options.quota is not None or any(profile.values.quota is not None for profile in profiles)
+    if options.strategy is not None:
+        by_quota = options.strategy == "quota"
+    if by_quota and not problems and not any(pool.quota for pool in pools):
+        problems.append(Problem("--quota", "expected one above 0, got none"))
+    return Strategy.QUOTA if by_quota else Strategy.FAILOVER
+
+
+class _collecting:  # noqa: N801  used like a function
+    """Notes a mistake instead of failing at the first."""
+
+    def __init__(self, problems: list[Problem], where: str) -> None:
+        self._problems, self._where = problems, where
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, _Misfit):
+            self._problems.append(Problem(error.where, str(error)))
+            return True
+        if isinstance(error, UsageError | PoolUrlError):
+            self._problems.append(Problem(self._where, str(error)))
+            return True
+        return False
+
+
+class _Misfit(Exception):  # noqa: N818  the user's mistake, with its place
+    def __init__(self, where: str, text: str) -> None:
+        super().__init__(text)
+        self.where = where
+
+
+class _Reader:
+    """Makes one pool's settings, the ``index``-th of ``count``, of its profile or of its place among the options."""
+
+    def __init__(
+        self, resolved: Resolved[MineOptions], profile: Named[PoolProfile] | None, index: int, count: int
+    ) -> None:
+        self._resolved = resolved
+        self._profile = profile
+        self._index = index
+        self._count = count
+
+    def settings(self) -> PoolSettings:
+        """UsageError, PoolUrlError or _Misfit for the first mistake."""
+        profile = self._profile
+        worker_name, password = self._credentials()
+        [url, *_] = self._urls()
+        return PoolSettings(
+            url=url,
+            worker_name=worker_name,
+            name="" if profile is None else profile.name,
+            enabled=True if profile is None else profile.values.enabled,
+            password=password,
+            user_agent=self._user_agent(),
+            version_mask=self._version_mask(),
+            extranonce_subscribe=bool(self._pick("extranonce_subscribe")[0]),
+            suggest_difficulty=self._checked("suggest_difficulty", _suggestion),
+            quota=self._quota(),
+            tls=self._tls(),
+            proxy=self._checked("proxy", _proxy),
+            trace=self._resolved.values.protocol_dump,
+        )
+
+    def _pick(self, field: str) -> tuple[Any, str]:
+        """A setting's value and the place that it came from."""
+        value, origin = _stronger(self._resolved, self._profile, field)
+        return value, origin.where
+
+    def _checked(self, field: str, check: Callable[[Any], Any]) -> Any:
+        value, where = self._pick(field)
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            raise _Misfit(where, str(error)) from None
+
+    def _urls(self) -> list[PoolUrl]:
+        if self._profile is None:
+            return [self._url((self._resolved.values.url or [])[self._index], self._resolved.origins["url"].where)]
+        if not self._profile.values.url:
+            raise _Misfit(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got none')
+        where = self._profile.origins["url"].where
+        return [self._url(text, where) for text in self._profile.values.url]
+
+    def _url(self, text: str, where: str) -> PoolUrl:
+        try:
+            return PoolUrl.parse(text)
+        except PoolUrlError as error:
+            raise _Misfit(where, str(error)) from None
+
+    # ---- who mines ----------------------------------------------------------------------------------------------
+
+    def _credentials(self) -> tuple[str, str]:
+        """Worker name and password, from whichever way the user gave them."""
+        layer, options = self._resolved.layer, self._resolved.values
+        apart = max(layer("user"), layer("password"), layer("pass_file"))
+        together = layer("userpass")
+        own = self._profile is not None and {"user", "password", "pass_file"} & set(self._profile.origins)
+        if options.userpass is not None and together >= apart and not (own and together <= Layer.FILE):
+            where = self._resolved.origins["userpass"].where
+            if together == apart:
+                raise _Misfit(where, "expected it instead of user and pass, got both")
+            return self._split(self._one_of(options.userpass, "userpass"), where)
+        return self._user(), self._password()
+
+    def _user(self) -> str:
+        value, where = self._pick("user")
+        name = self._one_of(value, "user") if isinstance(value, list) else value
+        if not name:
+            raise _Misfit(
+                where if value else self._missing("user"),
+                "expected a worker name, as in -u bcrt1q...; some pools want an address",
+            )
+        return str(name)
+
+    def _password(self) -> str:
+        (value, _), (file, file_where) = self._pick("password"), self._pick("pass_file")
+        if value is not None and file is not None:
+            ranks = self._rank("password"), self._rank("pass_file")
+            if ranks[0] == ranks[1]:
+                raise _Misfit(file_where, "expected it instead of pass, got both")
+            value, file = (value, None) if ranks[0] > ranks[1] else (None, file)
+        if file is not None:
+            return _secret_of(file, file_where)
+        if value is None:
+            return DEFAULT_PASSWORD
+        return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
+
+    def _rank(self, field: str) -> tuple[int, bool]:
+        """How strong the place of a setting is: the layer, and in the file the pool's own table."""
+        layer = self._resolved.layer(field)
+        own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT
+        return (Layer.FILE if own else layer, own)
+
+    def _one_of(self, values: list[Any], field: str) -> Any:
+        """One for all, or one for each."""
+        if len(values) not in (1, self._count):
+            raise _Misfit(
+                self._resolved.origins[field].where,
+                f"expected it once for all pools or once for each of the {self._count}, got {len(values)}",
+            )
+        return values[0 if len(values) == 1 else self._index]
+
+    def _split(self, text: str, where: str) -> tuple[str, str]:
+        name, colon, secret = text.partition(":")
+        if not colon or not name:
+            raise _Misfit(where, "expected USER:PASS")
+        return name, secrets.register(secret)
+
+    def _missing(self, field: str) -> str:
+        return f"--{field}" if self._profile is None else f"{self._profile.where}.{field}"
+
+    # ---- how ----------------------------------------------------------------------------------------------------
+
+    def _quota(self) -> int:
+        value, where = self._pick("quota")
+        if isinstance(value, list):
+            if self._count < 2 or len(value) != self._count:
+                raise _Misfit(where, f"expected it once for each of several pools, got {len(value)} for {self._count}")
+            if not any(value):
+                raise _Misfit(where, f"expected whole numbers from 0 to {MAX_QUOTA}, not all 0, got {value}")
+            value = value[self._index]
+        if value is None:
+            return 1
+        if not 0 <= value <= MAX_QUOTA:
+            raise _Misfit(where, f"expected whole numbers from 0 to {MAX_QUOTA}, got {value}")
+        return int(value)
+
+    def _version_mask(self) -> int:
+        mask = self._checked("version_mask", _mask)
+        own = self._profile is not None and "version_mask" in self._profile.origins
+        if not self._resolved.values.version_rolling:
+            asked = own and self._resolved.layer("version_rolling") < Layer.ENVIRONMENT
+            return int(mask) if asked else 0
+        return GENERAL_PURPOSE_MASK if mask is None else int(mask)
+
+    def _user_agent(self) -> str:
+        value = self._checked("user_agent", _user_agent)
+        return USER_AGENT if value is None else str(value)
+
+    def _tls(self) -> TlsSettings:
+        files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
+        return pool_options.tls_settings(files[0], self._pick("tls_fingerprint")[0], files[1], files[2])
+
+
+def _suggestion(text: str) -> float | Literal["auto"] | None:
+    if text == "off":
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"expected a number above zero, auto or off, got {text!r}")
+    return value
+
+
+def _mask(text: str) -> int:
+    if text == "off":
+        return 0
+    try:
+        mask = int(text, 16)
+    except ValueError:
+        mask = 0
+    if not 0 < mask < 1 << 32:
+        raise ValueError(f"expected version bits in hex, as in {GENERAL_PURPOSE_MASK:08x}, or off, got {text!r}")
+    return mask
+
+
+def _user_agent(text: str) -> str:
+    if not text.isprintable() or not text.isascii() or not 0 < len(text) <= MAX_USER_AGENT:
+        raise ValueError(f"expected 1 to {MAX_USER_AGENT} printable ASCII characters, got {text!r}")
+    return text
+
+
+def _proxy(text: str) -> Any:
+    if text == DIRECT:
+        return None
+    try:
+        return pool_options.proxy_url(text)
+    except UsageError as error:
+        raise ValueError(str(error).removeprefix("--proxy: ")) from None
+
+
+def _secret_of(path: Path, where: str) -> str:
+    try:
+        return secrets.read_secret_file(path, where)
+    except UsageError as error:
+        raise _Misfit(where, str(error).removeprefix(f"{where}: ")) from None

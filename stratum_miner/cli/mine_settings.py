@@ -1,0 +1,154 @@
+"""What ``mine`` is to do, from a file, the environment and the command line: read, laid over each other, checked.
+
+Pure but for the files that are named: nothing is connected, opened or started. ``load`` may be called again while
+mining, for a reload.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from stratum_miner.backends.base import BackendError
+from stratum_miner.cli import earnings, mine_backends, mine_pools, options, secrets
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.mine_backends import BackendPlan
+from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.client import PoolSettings
+from stratum_miner.client.pools import Strategy
+from stratum_miner.config.document import Document, read
+from stratum_miner.config.keys import keys_of
+from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables
+from stratum_miner.config.problems import ConfigError, Problem
+from stratum_miner.config.profiles import TABLES
+from stratum_miner.miner import Goals
+
+CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where settings come from; a reload asks the same ones again."""
+
+    given: Mapping[str, Any]
+    """What the command line said, by field."""
+    file: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def misspelt(self) -> list[Problem]:
+        """Environment variables that look like ours and are not."""
+        return unknown_variables(self.environment, keys_of(MineOptions), OTHER_VARIABLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MineSettings:
+    """Everything that ``mine`` is told, checked."""
+
+    resolved: Resolved[MineOptions]
+    document: Document | None
+    pools: tuple[PoolSettings, ...]
+    strategy: Strategy
+    backends: tuple[BackendPlan, ...]
+    goals: Goals
+    tariff: earnings.Tariff | None
+
+    @property
+    def options(self) -> MineOptions:
+        """The settings in force."""
+        return self.resolved.values
+
+
+def find_file(config: Path | None, no_config: bool, environment: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one named, else the user's own where there is one. UsageError for a contradiction."""
+    if config is not None and no_config:
+        raise UsageError("--no-config: expected it instead of --config, got both")
+    if no_config:
+        return None
+    named = config or (Path(text) if (text := environment.get(CONFIG_VARIABLE)) else None)
+    if named is not None:
+        return named.expanduser()
+    default = default_file()
+    return default if default.exists() else None
+
+
+def default_file() -> Path:
+    """Where the user's own configuration is looked for."""
+    return platformdirs.user_config_path("stratum-miner") / "config.toml"
+
+
+def load(sources: Sources) -> MineSettings:
+    """Read and check everything. ConfigError with every mistake; what is secret is registered as such."""
+    document = None if sources.file is None else read(sources.file)
+    resolved = resolve(
+        MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
+    )
+    _register_secrets(resolved.values)
+    problems: list[Problem] = []
+    checked = resolved.values
+    pools, strategy = mine_pools.plan(resolved, document, problems)
+    backends = mine_backends.plan(resolved, document, problems)
+    goals, tariff = Goals(), None
+    with collecting(problems, resolved):
+        goals = options.goals(shares=checked.until_shares, blocks=checked.until_blocks, time_limit=checked.time_limit)
+    with collecting(problems, resolved):
+        tariff = earnings.tariff(
+            electricity=checked.electricity,
+            power=checked.power,
+            price=checked.price,
+            pool_fee=checked.pool_fee,
+            mainnet_difficulty=checked.mainnet_difficulty,
+        )
+    with collecting(problems, resolved):
+        if not checked.retry and len(pools) > 1:
+            raise UsageError("--retry: expected one pool where it is off, got several: failing over is trying again")
+    if problems:
+        raise ConfigError(problems)
+    return MineSettings(
+        resolved=resolved,
+        document=document,
+        pools=tuple(pools),
+        strategy=strategy,
+        backends=tuple(backends),
+        goals=goals,
+        tariff=tariff,
+    )
+
+
+@contextmanager
+def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[None]:
+    """Note a mistake, told as of the place that it came from, instead of failing at the first."""
+    try:
+        yield
+    except (UsageError, BackendError) as error:
+        flag, _, text = str(error).partition(": ")
+        problems.append(Problem(place(resolved, flag), text) if text else Problem("mine", flag))
+
+
+@contextmanager
+def telling(resolved: Resolved[Any]) -> Iterator[None]:
+    """Reword a UsageError about ``--option`` to the place that the option's value came from."""
+    try:
+        yield
+    except UsageError as error:
+        flag, _, text = str(error).partition(": ")
+        raise UsageError(f"{place(resolved, flag)}: {text}" if text else flag) from None
+
+
+def place(resolved: Resolved[Any], flag: str) -> str:
+    """Where the value of ``--option`` came from; the option itself where nobody gave it."""
+    for key in keys_of(type(resolved.values)).values():
+        if key.flag == flag and resolved.layer(key.field) is not Layer.DEFAULT:
+            return resolved.origins[key.field].where
+    return flag
+
+
+def _register_secrets(settings: MineOptions) -> None:
+    for text in settings.password or ():
+        secrets.register(text)
+    for text in settings.userpass or ():
+        secrets.register(text.partition(":")[2])

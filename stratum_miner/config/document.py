@@ -1,0 +1,102 @@
+"""A TOML file with the line of each of its keys.
+
+``tomllib`` tells values, not places. A TOML file is a sequence of statements, each of whole lines; a statement is over
+when the lines since the last one parse by themselves, and then says which keys it sets.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from stratum_miner.config.problems import ConfigError, Problem
+
+MAX_BYTES = 1 << 18
+"""Far above any real one; a file named by mistake is not read into memory."""
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+KeyPath: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's values, nested as in the file, and where each stands."""
+
+    path: Path
+    table: dict[str, Any]
+    lines: dict[KeyPath, int]
+
+    def where(self, *path: str) -> str:
+        """``FILE:LINE: pools.home.quota``; of the nearest table that has a line, where the key itself has none."""
+        known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in self.lines), None)
+        line = f":{self.lines[known]}" if known else ""
+        return f"{self.path}{line}: {'.'.join(path)}" if path else f"{self.path}{line}"
+
+
+def read(path: Path) -> Document:
+    """Read a file. ConfigError when it cannot be read or is no TOML."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot read it: {error.strerror}")]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError([Problem(str(path), f"expected a file of at most {MAX_BYTES} bytes, it is larger")])
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError([Problem(f"{path}:{line}", "expected UTF-8")]) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Document:
+    """Parse a file's text. ConfigError names the line that is no TOML."""
+    text = text.replace("\r\n", "\n")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_problem(error, text, path)]) from None
+    lines: dict[KeyPath, int] = {}
+    for place, line in _places(text):
+        lines.setdefault(place, line)
+    return Document(path, table, lines)
+
+
+def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, path: Path) -> Problem:
+    said = str(error)
+    place = _PLACE.search(said)
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1
+    reason = _PLACE.sub("", said)
+    return Problem(f"{path}:{line}", f"expected TOML: {reason[:1].lower()}{reason[1:]}")
+
+
+def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
+    prefix: KeyPath = ()
+    statement, first = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        if not statement:
+            first = number
+        statement += line + "\n"
+        try:
+            part = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue  # a string or a list that goes on in the next line
+        if statement.lstrip().startswith("["):
+            places = list(_paths(part))
+            prefix = max(places, key=len)
+            yield from ((place, first) for place in places)
+        else:
+            for path in _paths(part):
+                yield prefix + path, first
+        statement = ""
+
+
+def _paths(table: dict[str, Any]) -> Iterator[KeyPath]:
+    for name, value in table.items():
+        yield (name,)
+        inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        if isinstance(inner, dict):
+            yield from ((name, *rest) for rest in _paths(inner))

@@ -1,0 +1,174 @@
+"""A table of settings as an annotated dataclass, and its keys as data.
+
+A field is ``name: Annotated[TYPE, ..., MARKS] = DEFAULT``. The marks are ours (``SECRET``, ``LIVE``, ``Help``,
+``Spelt``) and, where the setting is an option of a command too, a ``cyclopts.Parameter``: the first long name of that,
+``--until-shares``, makes the key in a file, ``until_shares``, and the variable, ``STRATUM_MINER_UNTIL_SHARES``. So a
+setting that is declared once is known in all three.
+"""
+
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from cyclopts import Parameter
+
+from stratum_miner.config.problems import nearest, shown
+
+VARIABLE_PREFIX: Final = "STRATUM_MINER_"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Says something about a key that its type does not."""
+
+    name: str
+
+
+SECRET = Mark("secret")
+"""Never shown."""
+LIVE = Mark("live")
+"""Changes while mining; the others take a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """One line for the reference, of a key that is no option."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spelt:
+    """The name in a file, where it cannot be that of the field."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting of a table."""
+
+    field: str
+    name: str
+    """In a file."""
+    type: Any
+    """Without its annotations; ``T | None`` means that it may be left out."""
+    default: Any
+    help: str
+    secret: bool
+    live: bool
+    parameter: Parameter | None = None
+
+    @property
+    def flag(self) -> str:
+        """On the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """In the environment."""
+        return VARIABLE_PREFIX + self.name.upper()
+
+    @property
+    def wanted(self) -> Any:
+        """Its type when it is given."""
+        return _without_none(self.type)
+
+    @property
+    def words(self) -> str:
+        """What it expects."""
+        return words(self.wanted)
+
+
+class Unfit(ValueError):  # noqa: N818  not a mistake in the program
+    """A value does not fit its key; the message says what was expected and what came."""
+
+
+def keys_of(table: type[Any]) -> dict[str, Key]:
+    """The keys of an annotated dataclass by their names in a file, in its order."""
+    hints = get_type_hints(table, include_extras=True)
+    found = [_key(item.name, hints[item.name], item.default) for item in fields(table)]
+    return {key.name: key for key in found}
+
+
+def words(wanted: Any) -> str:
+    """A type for people."""
+    if get_origin(wanted) is list:
+        return f"{words(get_args(wanted)[0])}, or a list of that"
+    if get_origin(wanted) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(wanted))
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a file name"}
+    return names.get(wanted, "a table of text")
+
+
+def from_file(key: Key, value: Any, directory: Path) -> Any:
+    """A value of a TOML file as the key wants it; file names are relative to the file's directory. Unfit."""
+    wanted = key.wanted
+    if get_origin(wanted) is list and not isinstance(value, list):
+        value = [value]
+    if isinstance(value, list):
+        value = [_as_text(item, get_args(wanted)[0]) if get_args(wanted) else item for item in value]
+    elif isinstance(value, dict):
+        value = {name: _as_text(item, str) for name, item in value.items()}
+    return _convert(key, _as_text(value, wanted), strict=True, directory=directory)
+
+
+def from_text(key: Key, text: str) -> Any:
+    """A value of the environment as the key wants it; several are separated by blanks, but a secret is one. Unfit."""
+    value: Any = text
+    if get_origin(key.wanted) is list:
+        value = [text] if key.secret else text.split()
+    return _convert(key, value, strict=False, directory=Path())
+
+
+def _convert(key: Key, value: Any, *, strict: bool, directory: Path) -> Any:
+    def decode(wanted: type, item: Any) -> Any:
+        if wanted is Path and isinstance(item, str) and item and "\0" not in item:
+            return directory / Path(item).expanduser()
+        raise Unfit
+
+    try:
+        return msgspec.convert(value, key.wanted, strict=strict, dec_hook=decode)
+    except (msgspec.ValidationError, Unfit):
+        came = "something else" if key.secret else shown(value)
+        hint = ""
+        if get_origin(key.wanted) is Literal and isinstance(value, str):
+            hint = nearest(value, map(str, get_args(key.wanted)))
+        raise Unfit(f"expected {key.words}, got {came}{hint}") from None
+
+
+def _as_text(value: Any, wanted: Any) -> Any:
+    """A number is text where text may be a number: ``electricity = 0.30``."""
+    return str(value) if wanted is str and isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _key(field: str, hint: Any, default: Any) -> Key:
+    marks = list(hint.__metadata__) if get_origin(hint) is Annotated else []
+    bare = hint.__origin__ if marks else hint
+    parameters = [mark for mark in marks if isinstance(mark, Parameter)]
+    parameter = parameters[0] if parameters else None
+    helps = [mark.text for mark in marks if isinstance(mark, Help)] or [parameter.help or "" if parameter else ""]
+    return Key(
+        field=field,
+        name=next((mark.name for mark in marks if isinstance(mark, Spelt)), _name(parameter) if parameter else field),
+        type=bare,
+        default=None if default is MISSING else default,
+        help=helps[0],
+        secret=SECRET in marks,
+        live=LIVE in marks,
+        parameter=parameter,
+    )
+
+
+def _name(parameter: Parameter) -> str:
+    names = [parameter.name] if isinstance(parameter.name, str) else list(parameter.name or ())
+    return next(name for name in names if name.startswith("--"))[2:].replace("-", "_")
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (UnionType, Union):
+        [kept] = [part for part in get_args(hint) if part is not NoneType]
+        return kept
+    return hint

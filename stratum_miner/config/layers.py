@@ -1,0 +1,123 @@
+"""Settings laid over each other: the command line beats the environment, that the file, that the default.
+
+A layer decides a setting as a whole: a list given on the command line replaces that of the file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+from stratum_miner.config.document import Document
+from stratum_miner.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
+from stratum_miner.config.problems import ConfigError, Problem, nearest
+
+Table = TypeVar("Table")
+
+
+class Layer(IntEnum):
+    """Where a setting may come from, the strongest last."""
+
+    DEFAULT = 0
+    FILE = 1
+    ENVIRONMENT = 2
+    COMMAND_LINE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting came from; ``where`` leads a complaint about it."""
+
+    layer: Layer
+    where: str
+
+    def __str__(self) -> str:
+        if self.layer is Layer.COMMAND_LINE:
+            return "command line"
+        return self.where.rpartition(": ")[0] if self.layer is Layer.FILE else self.where
+
+
+NOT_GIVEN = Origin(Layer.DEFAULT, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved(Generic[Table]):
+    """The settings in force, and the origin of each by the name of its field."""
+
+    values: Table
+    origins: Mapping[str, Origin]
+
+    def layer(self, field: str) -> Layer:
+        """Where a setting came from."""
+        return self.origins[field].layer
+
+
+def resolve(
+    table: type[Table],
+    *,
+    given: Mapping[str, Any],
+    environment: Mapping[str, str],
+    document: Document | None,
+    tables: frozenset[str] = frozenset(),
+) -> Resolved[Table]:
+    """Lay the layers over each other. ``given``: what the command line said, by field. ``tables``: names in the file
+    that are read elsewhere. ConfigError with every mistake.
+    """
+    keys = keys_of(table)
+    problems: list[Problem] = []
+    found = {} if document is None else table_values(document, (), keys, problems, elsewhere=tables)
+    for key in keys.values():
+        text = environment.get(key.variable, "")
+        if text:
+            try:
+                found[key.field] = (from_text(key, text), Origin(Layer.ENVIRONMENT, key.variable))
+            except Unfit as error:
+                problems.append(Problem(key.variable, str(error)))
+        if given.get(key.field) is not None:
+            found[key.field] = (given[key.field], Origin(Layer.COMMAND_LINE, key.flag))
+    if problems:
+        raise ConfigError(problems)
+    origins = {key.field: NOT_GIVEN for key in keys.values()}
+    origins |= {field: origin for field, (_, origin) in found.items()}
+    return Resolved(table(**{field: value for field, (value, _) in found.items()}), origins)
+
+
+def table_values(
+    document: Document,
+    path: tuple[str, ...],
+    keys: Mapping[str, Key],
+    problems: list[Problem],
+    *,
+    elsewhere: frozenset[str] = frozenset(),
+) -> dict[str, tuple[Any, Origin]]:
+    """The values of one table of a file by field, with their origins; mistakes are added to ``problems``."""
+    content: Any = document.table
+    for name in path:
+        content = content[name]
+    found: dict[str, tuple[Any, Origin]] = {}
+    for name, value in content.items():
+        if name in elsewhere and isinstance(value, dict):
+            continue
+        where = document.where(*path, name)
+        if name not in keys:
+            kind = "table" if isinstance(value, dict) else "key"
+            known = ", ".join(sorted(keys))
+            otherwise = f"; known are {known}" if path else "; docs/configuration.md lists all"
+            hint = nearest(name.replace("-", "_"), [*keys, *elsewhere], otherwise=otherwise)
+            problems.append(Problem(where, f"unknown {kind}{hint}"))
+            continue
+        try:
+            found[keys[name].field] = (from_file(keys[name], value, document.path.parent), Origin(Layer.FILE, where))
+        except Unfit as error:
+            problems.append(Problem(where, str(error)))
+    return found
+
+
+def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key], others: frozenset[str]) -> list[Problem]:
+    """Variables that look like ours and are not: probably misspelt."""
+    known = {key.variable for key in keys.values()} | others
+    return [
+        Problem(name, f"unknown variable{nearest(name, known)}")
+        for name in sorted(environment)
+        if name.startswith(VARIABLE_PREFIX) and name not in known
+    ]

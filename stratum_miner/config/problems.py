@@ -1,0 +1,45 @@
+"""Mistakes in a configuration, one line each: where, what was expected, what came, and the nearest spelling."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+MAX_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake. ``where`` is ``miner.toml:3: pools.home.quota``, ``STRATUM_MINER_QUOTA`` or ``--quota``."""
+
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used, with every mistake found in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def nearest(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """``: did you mean 'quota'?``, or ``otherwise``."""
+    close = get_close_matches(name, list(known), 1)
+    return f": did you mean {close[0]!r}?" if close else otherwise
+
+
+def shown(value: Any) -> str:
+    """A value as the file has it, bounded."""
+    match value:
+        case bool():
+            text = str(value).lower()
+        case dict():
+            text = "a table"
+        case _:
+            text = repr(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -1,0 +1,375 @@
+"""``config init``, ``check`` and ``show``, and what ``mine`` makes of a file, the environment and the command line."""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratum_miner.cli import main, secrets
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
+from stratum_miner.client.pools import Strategy
+from stratum_miner.client.proxies import ProxyUrl
+from stratum_miner.config.keys import keys_of
+from stratum_miner.config.problems import ConfigError
+from stratum_miner.config.profiles import BackendProfile, PoolProfile
+from stratum_miner.config.writing import reference
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+TWO_POOLS = """\
+user = "everybody"
+suggest_difficulty = "auto"
+
+[pools.home]
+url = "stratum+tcp://home.example:3333"
+pass = "hunter2home"
+quota = 70
+version_mask = "1fff0000"
+
+[pools.away]
+url = "stratum+ssl://away.example:4444"
+user = "traveller"
+priority = 0
+quota = 30
+suggest_difficulty = 2.5
+extranonce_subscribe = false
+user_agent = "cgminer/4.12"
+proxy = "socks5h://me:hunter2proxy@127.0.0.1:9050"
+tls_fingerprint = "{fingerprint}"
+""".replace("{fingerprint}", "ab" * 32)
+
+
+def settings(tmp_path: Path, text: str = "", environment: dict[str, str] | None = None, **given: Any) -> MineSettings:
+    file = tmp_path / "miner.toml"
+    file.write_text(text)
+    return load(Sources(given, file, environment or {}))
+
+
+def problems(tmp_path: Path, text: str = "", **given: Any) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        settings(tmp_path, text, **given)
+    return [str(problem).replace(f"{tmp_path}/miner.toml", "F") for problem in caught.value.problems]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main.run(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+# ---- pools ------------------------------------------------------------------------------------------------------
+
+
+def test_pool_profiles(tmp_path: Path) -> None:
+    away, home = settings(tmp_path, TWO_POOLS).pools
+    assert (home.name, str(home.url), home.worker_name) == ("home", "stratum+tcp://home.example:3333", "everybody")
+    assert (home.password, home.quota, home.version_mask) == ("hunter2home", 70, 0x1FFF0000)
+    assert (home.suggest_difficulty, home.extranonce_subscribe, home.proxy) == ("auto", True, None)
+    assert (away.name, away.url.tls, away.worker_name, away.password) == ("away", True, "traveller", "x")
+    assert (away.suggest_difficulty, away.extranonce_subscribe) == (2.5, False)
+    assert away.user_agent == "cgminer/4.12"
+    assert away.version_mask == GENERAL_PURPOSE_MASK
+    assert away.proxy == ProxyUrl("socks5h", "127.0.0.1", 9050, "me", "hunter2proxy")
+    assert away.tls.fingerprint == "ab" * 32
+    assert settings(tmp_path, TWO_POOLS).strategy is Strategy.QUOTA
+
+
+def test_what_the_command_line_says_beats_a_profile_and_that_the_option_in_the_file(tmp_path: Path) -> None:
+    away, home = settings(tmp_path, TWO_POOLS, {"STRATUM_MINER_USER": "env"}, suggest_difficulty="off").pools
+    assert (home.worker_name, away.worker_name) == ("env", "env")
+    assert (home.suggest_difficulty, away.suggest_difficulty) == (None, None)
+    away, home = settings(tmp_path, TWO_POOLS, version_rolling=False, quota=[1, 2], strategy="failover").pools
+    assert (home.version_mask, away.version_mask) == (0, 0)
+    assert (away.quota, home.quota) == (1, 2)
+
+
+def test_pools_of_the_command_line_replace_those_of_the_file(tmp_path: Path) -> None:
+    [pool] = settings(tmp_path, TWO_POOLS, url=["other.example:1"]).pools
+    assert (pool.url.host, pool.worker_name, pool.suggest_difficulty, pool.password) == (
+        "other.example", "everybody", "auto", "x",
+    )  # fmt: skip
+
+
+def test_urls_users_and_passwords_by_place(tmp_path: Path) -> None:
+    first, second = settings(tmp_path, "url = ['a:1', 'b:2']\nuser = ['u', 'v']\npass = ['one11', 'two22']").pools
+    assert (first.url.host, first.worker_name, first.password) == ("a", "u", "one11")
+    assert (second.url.host, second.worker_name, second.password) == ("b", "v", "two22")
+
+
+def test_a_password_of_a_stronger_place_wins_over_a_file_of_a_weaker(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("fromfile\n")
+    text = "url = 'a:1'\nuser = 'u'\npass_file = 'secret'\n"
+    assert settings(tmp_path, text).pools[0].password == "fromfile"
+    assert settings(tmp_path, text, password=["given"]).pools[0].password == "given"
+    assert settings(tmp_path, text, {"STRATUM_MINER_PASS": "environ"}).pools[0].password == "environ"
+    own = text.replace("url = 'a:1'\n", "") + "[pools.p]\nurl = 'a:1'\npass = 'own11'\n"
+    assert settings(tmp_path, own).pools[0].password == "own11"
+    assert settings(tmp_path, text, userpass=["v:both1"]).pools[0].worker_name == "v"
+    assert problems(tmp_path, text + "pass = 'x'") == ["F:3: pass_file: expected it instead of pass, got both"]
+
+
+def test_a_pool_may_be_disabled_but_not_all(tmp_path: Path) -> None:
+    text = TWO_POOLS + "enabled = false\n"
+    assert [pool.enabled for pool in settings(tmp_path, text).pools] == [False, True]
+    assert problems(tmp_path, "[pools.a]\nurl = 'a:1'\nuser = 'u'\nenabled = false") == [
+        "F:1: pools.a: expected a pool to be enabled, none is"
+    ]
+
+
+def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
+    text = "proxy = 'socks5://p:1'\nuser = 'u'\n[pools.a]\nurl = 'a:1'\n[pools.b]\nurl = 'b:1'\nproxy = 'direct'\n"
+    first, second = settings(tmp_path, text).pools
+    assert first.proxy == ProxyUrl("socks5", "p", 1)
+    assert second.proxy is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "mine: expected a pool: -o URL (--url), url or [pools.NAME] in the file"),
+        ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333"),
+        ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q...; some pools want an address"),
+        ("url = 'a:1'\n[pools.b]\nurl = 'b:1'\nuser = 'u'", "F:1: url: expected it or [pools.NAME], got both"),
+        ("[pools.b]\nurl = 'b:1'", "F:1: pools.b.user: expected a worker name"),
+        ("[pools.b]\nuser = 'u'", "F:1: pools.b: expected url = \"stratum+tcp://HOST:PORT\", got none"),
+        ("[pools.b]\nuser = 'u'\nurl = 'stratum+tpc://b:1'", "F:3: pools.b.url: pool URL: expected stratum+tc"),
+        ("[pools.b]\nurl = 'b:1'\nuesr = 'u'", "F:3: pools.b.uesr: unknown key: did you mean 'user'?"),
+        ("[pools.b]\nxyzzy = 1", "F:2: pools.b.xyzzy: unknown key; known are enabled, extranonce_subscribe"),
+        ("[pools.'']\nurl = 'b:1'", "F:1: pools.: expected a name of letters, digits, . _ -, got ''"),
+        ("[pools]\nb = 1", "F:2: pools.b: expected a table, as in [pools.NAME]"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = -1", "F:4: pools.b.quota: expected whole numbers from 0"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nversion_mask = 'xyz'", "F:4: pools.b.version_mask: expected versi"),
+        ("user = 'u'\nurl = 'b:1'\nsuggest_difficulty = -1", "F:3: suggest_difficulty: expected a number above"),
+        ("user = 'u'\nurl = 'b:1'\nuser_agent = ''", "F:3: user_agent: expected 1 to 200 printable"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nproxy = 'http://u:hunter2@h'", "F:4: pools.b.proxy: proxy: expe"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\ntls_fingerprint = 'ab'", "F:2: pools.b: TLS fingerprint: expected"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\npass_file = 'no'", "F:4: pools.b.pass_file: cannot read"),
+        ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected it once for all pools or once for"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected it once for each of several"),
+        ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
+        ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: expected it together with --electricity"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool where it is off"),
+        ("userpass = 'nocolon'\nurl = 'a:1'", "F:1: userpass: expected USER:PASS"),
+    ],
+)  # fmt: skip
+def test_mistakes_with_pools(tmp_path: Path, text: str, said: str) -> None:
+    found = problems(tmp_path, text)
+    assert found[0].startswith(said), found
+    assert "hunter2" not in str(found)
+
+
+# ---- backends ---------------------------------------------------------------------------------------------------
+
+POOL = "url = 'a:1'\nuser = 'u'\n"
+
+
+def test_several_backends(tmp_path: Path) -> None:
+    plans = settings(
+        tmp_path, POOL, backend=["cpu", "simulated", "simulated"], threads=3,
+        backend_option=["simulated.hash_rate=1MH", "cpu.duty_cycle=50"],
+    ).backends  # fmt: skip
+    assert [(plan.name, plan.kind, dict(plan.options)) for plan in plans] == [
+        ("cpu", "cpu", {"threads": "3", "duty_cycle": "50"}),
+        ("simulated", "simulated", {"hash_rate": "1MH"}),
+        ("simulated2", "simulated", {}),
+    ]
+
+
+def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
+    text = POOL + "[backends.cpu]\nthreads = 2\n[backends.slow]\nbackend = 'simulated'\noptions = {hash_rate = 1000}\n"
+    cpu, slow = settings(tmp_path, text).backends
+    assert (cpu.kind, dict(cpu.options)) == ("cpu", {"threads": "2"})
+    assert (slow.kind, dict(slow.options)) == ("simulated", {"hash_rate": "1000"})
+    cpu, slow = settings(tmp_path, text, threads=1, backend_option=["slow.hash_rate=5"]).backends
+    assert (dict(cpu.options), dict(slow.options)) == ({"threads": "1"}, {"hash_rate": "5"})
+    [other] = settings(tmp_path, text, backend=["reference"]).backends
+    assert other.kind == "reference"
+    [cpu] = settings(tmp_path, text + "enabled = false").backends
+    assert cpu.name == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("", {"backend": ["cpuu"]}, "--backend: backend: expected one of cpu"),
+        ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of cpu"),
+        ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of cpu"),
+        ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected a whole number from 1"),
+        ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
+        ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected a table of text"),
+        ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected it or [backends.NAME], got both"),
+        ("[backends.cpu]\nenabled = false", {}, "F:3: backends.cpu: expected a backend to be enabled"),
+        ("", {"backend": ["cpu", "reference"], "backend_option": ["a=1"]}, "--backend-option: expected BACKEND.KEY="),
+        ("", {"backend_option": ["a.b=1"]}, "--backend-option: expected a backend of cpu, got 'a'"),
+        ("backend_option = 'nothing'", {}, "F:3: backend_option: expected KEY=VALUE, got 'nothing'"),
+    ],
+)
+def test_mistakes_with_backends(tmp_path: Path, text: str, given: dict[str, Any], said: str) -> None:
+    found = problems(tmp_path, POOL + text, **given)
+    assert found[0].startswith(said), found
+
+
+# ---- which file -------------------------------------------------------------------------------------------------
+
+
+def test_which_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    named, own = Path("named.toml"), tmp_path / "stratum-miner" / "config.toml"
+    assert find_file(None, False, {}) is None
+    own.parent.mkdir()
+    own.touch()
+    assert find_file(None, False, {}) == own
+    assert find_file(None, True, {}) is None
+    assert find_file(None, False, {"STRATUM_MINER_CONFIG": "env.toml"}) == Path("env.toml")
+    assert find_file(named, False, {"STRATUM_MINER_CONFIG": "env.toml"}) == named
+
+
+def test_mine_says_which_file_it_read_and_where_a_mistake_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text("url = '127.0.0.1:1'\nuser = 'u'\nretry = false\nthreads = 1\nhttp = '1.2.3.4:1'\n")
+    monkeypatch.setenv("STRATUM_MINER_THREDS", "1")
+    code, _, err = run(capsys, "mine", "--config", str(file))
+    assert code == 2
+    first, second, last = err.splitlines()
+    assert f"configuration      file={file}" in first
+    assert "unknown variable: did you mean" in second
+    assert last.startswith(f"stratum-miner: {file}:5: http: expected a loopback address, got 1.2.3.4: everybody")
+
+
+def test_every_mistake_is_told_on_its_own_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text("thread = 1\ndebug = 3\n")
+    for command in (["mine"], ["config", "check"], ["config", "show"]):
+        code, out, err = run(capsys, *command, "--config", str(file))
+        assert (code, out) == (2, "")
+        assert err.splitlines() == [
+            f"stratum-miner: {file}:1: thread: unknown key: did you mean 'threads'?",
+            f"stratum-miner: {file}:2: debug: expected true or false, got 3",
+        ]
+
+
+# ---- the commands -----------------------------------------------------------------------------------------------
+
+
+def test_show_tells_values_and_origins_but_no_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text(TWO_POOLS + "[backends.cpu]\nthreads = 1\n")
+    monkeypatch.setenv("STRATUM_MINER_UNTIL_SHARES", "5")
+    code, out, err = run(capsys, "config", "show", "--config", str(file), "--time-limit", "60")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    for line in (
+        'user = ["everybody"]  # FILE:1',
+        "until_shares = 5  # STRATUM_MINER_UNTIL_SHARES",
+        "time_limit = 60.0  # command line",
+        "debug = false  # default",
+        "# journal is not set",
+        "[pools.home]",
+        'pass = "***"  # FILE:6',
+        "quota = 70  # FILE:7",
+        'proxy = "***"  # FILE:18',
+        'suggest_difficulty = "auto"  # FILE:2',
+        'suggest_difficulty = "2.5"  # FILE:15',
+        "[backends.cpu]",
+        "threads = 1  # FILE:21",
+    ):
+        assert line.replace("FILE", str(file)) in lines, line
+    assert "hunter2" not in out
+    assert tomllib.loads(out)["pools"]["home"]["quota"] == 70
+
+
+def test_show_hides_what_the_command_line_and_the_environment_say(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATUM_MINER_PROXY", "socks5://u:hunter2env@h:1")
+    _, out, _ = run(capsys, "config", "show", "-o", "a:1", "-O", "u:hunter2both")
+    assert 'userpass = ["***"]  # command line' in out
+    assert 'proxy = "***"  # STRATUM_MINER_PROXY' in out
+    assert "hunter2" not in out
+    assert secrets.redact("hunter2both hunter2env") == "*** ***"
+
+
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text(TWO_POOLS)
+    assert run(capsys, "config", "check", "--config", str(file)) == (
+        0, f"{file}: good: 2 pools, 1 backend, quota\n", "",
+    )  # fmt: skip
+    monkeypatch.setenv("STRATUM_MINER_UNTIL_SHARE", "5")
+    code, _, err = run(capsys, "config", "check", "--config", str(file))
+    assert code == 2
+    assert err == (
+        "stratum-miner: STRATUM_MINER_UNTIL_SHARE: unknown variable: did you mean 'STRATUM_MINER_UNTIL_SHARES'?\n"
+    )
+
+
+def test_init_writes_a_private_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "new" / "miner.toml"
+    assert run(capsys, "config", "init", str(file))[0] == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run(capsys, "config", "check", "--config", str(file))[0] == 0
+    file.write_text("mine")
+    code, _, err = run(capsys, "config", "init", str(file))
+    assert (code, err) == (2, f"stratum-miner: {file}: it is there already; --force replaces it\n")
+    assert file.read_text() == "mine"
+    assert run(capsys, "config", "init", "--force", str(file))[0] == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.listdir(file.parent) == ["miner.toml"]
+
+
+def test_init_into_a_place_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = run(capsys, "config", "init", str(tmp_path / "file" / "miner.toml"))
+    assert code == 1
+    assert "cannot write it" in err
+
+
+def test_what_init_writes_is_right_without_its_comment_signs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "miner.toml"
+    run(capsys, "config", "init", str(file))
+    lines = [line.removeprefix("# ") for line in file.read_text().splitlines()]
+    text = "\n".join(line for line in lines if "=" in line or line.startswith("["))
+    table = tomllib.loads(text)
+    known = set(keys_of(MineOptions)) - {"url", "user", "pass", "userpass", "pass_file", "quota"}
+    assert set(table) - {"pools", "backends"} == known
+    assert set(table["pools"]["main"]) == set(keys_of(PoolProfile))
+    assert set(table["backends"]["cpu"]) == set(keys_of(BackendProfile))
+    assert not [said for said in problems(tmp_path, text) if "unknown" in said or "expected a whole" in said]
+
+
+# ---- the documentation ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("options", MineOptions), ("pools", PoolProfile), ("backends", BackendProfile)]
+)
+def test_the_documentation_lists_every_key(name: str, table: type) -> None:
+    """With UPDATE_REFERENCE=1 in the environment the table is written instead."""
+    text = DOCUMENTATION.read_text()
+    before, mark, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    assert mark
+    assert end
+    expected = before + mark + reference(keys_of(table).values(), options=name == "options") + "\n" + end + after
+    if os.environ.get("UPDATE_REFERENCE"):
+        DOCUMENTATION.write_text(expected)
+    assert DOCUMENTATION.read_text() == expected, "docs/configuration.md: UPDATE_REFERENCE=1 pytest -k documentation"
+
+
+def test_every_option_is_one_of_mine() -> None:
+    """An option that is declared is a key, a variable and an option; nothing else is."""
+    for key in keys_of(MineOptions).values():
+        assert key.help, key.name
+        assert key.flag == "--" + key.name.replace("_", "-")
+        assert key.variable == "STRATUM_MINER_" + key.name.upper()

@@ -1,0 +1,107 @@
+"""Where each key of a TOML file stands, and what is said of a file that is none."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.config.document import MAX_BYTES, parse, read
+from stratum_miner.config.problems import ConfigError
+
+FILE = Path("miner.toml")
+TEXT = """\
+# a comment
+threads = 2
+url = [
+  "a:1",  # one
+  "b:2",
+]
+note = '''
+[pools.fake]
+threads = 9
+'''
+a.b = 1
+
+[pools.home]
+quota = 3
+"odd key" = {x = 1, y = 2}
+
+[[list]]
+z = 1
+"""
+
+
+def test_every_key_has_its_line() -> None:
+    document = parse(TEXT, FILE)
+    assert document.table == tomllib.loads(TEXT)
+    assert document.lines == {
+        ("threads",): 2,
+        ("url",): 3,
+        ("note",): 7,
+        ("a",): 11,
+        ("a", "b"): 11,
+        ("pools",): 13,
+        ("pools", "home"): 13,
+        ("pools", "home", "quota"): 14,
+        ("pools", "home", "odd key"): 15,
+        ("pools", "home", "odd key", "x"): 15,
+        ("pools", "home", "odd key", "y"): 15,
+        ("list",): 17,
+        ("list", "z"): 18,
+    }
+
+
+def test_places_are_told_of_the_nearest_key_that_has_one() -> None:
+    document = parse(TEXT, FILE)
+    assert document.where("pools", "home", "quota") == "miner.toml:14: pools.home.quota"
+    assert document.where("pools", "home", "user") == "miner.toml:13: pools.home.user"
+    assert document.where("nothing") == "miner.toml: nothing"
+
+
+def test_windows_line_ends() -> None:
+    assert parse("a = 1\r\nb = 2\r\n", FILE).lines == {("a",): 1, ("b",): 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = 1\nb = \n", "miner.toml:2: expected TOML: invalid value"),
+        ("a = 1\na = 2\n", "miner.toml:2: expected TOML: cannot overwrite a value"),
+        ("a = [1,\n", "miner.toml:2: expected TOML: "),
+        ("[pools.home\n", "miner.toml:1: expected TOML: expected ']'"),
+    ],
+)
+def test_what_is_no_toml(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, FILE)
+    assert str(caught.value).startswith(said)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    large, latin = tmp_path / "large.toml", tmp_path / "latin.toml"
+    large.write_bytes(b"#" * (MAX_BYTES + 1))
+    latin.write_bytes(b"a = 1\nuser = '\xe9'\n")
+    for path, said in (
+        (tmp_path / "missing.toml", "cannot read it: No such file"),
+        (tmp_path, "cannot read it: Is a directory"),
+        (large, "at most"),
+        (latin, ":2: expected UTF-8"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read(path)
+
+
+@given(st.text())
+def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
+    try:
+        table = tomllib.loads(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError:
+        with pytest.raises(ConfigError, match=r"^miner\.toml:\d+: expected TOML: ") as caught:
+            parse(text, FILE)
+        assert len(caught.value.problems) == 1
+    else:
+        document = parse(text, FILE)
+        assert document.table == table
+        assert set(table) == {path[0] for path in document.lines}
