@@ -140,6 +140,11 @@ class Backend(ABC):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Search until cancelled. Raises BackendError when it cannot go on."""
 
+    def worker_name(self, device: str) -> str:
+        """The login that the shares of this device are submitted under; empty for the miner's own."""
+        del device
+        return ""
+
     @abstractmethod
     def statistics(self) -> BackendStatistics:
         """A snapshot; the devices keep their order and names for the life of the backend."""

@@ -10,6 +10,7 @@ from stratum_miner.backends.base import Backend, BackendError, BackendOptionErro
 GROUP = "stratum_miner.backends"
 
 _BUILT_IN = {
+    "asic": "stratum_miner.backends.asic.backend:AsicBackend",
     "cpu": "stratum_miner.backends.cpu.backend:CpuBackend",
     "reference": "stratum_miner.backends.reference:ReferenceBackend",
     "simulated": "stratum_miner.backends.simulated:SimulatedBackend",

@@ -14,7 +14,7 @@ NAMES = (
     "nonce_difficulty",
     "temperature_limit",
     "voltage",
-    "worker_name",
+    "worker",
 )
 """Accepted with "-" in place of "_", too."""
 _MHZ = ("MHz", 2000.0)
@@ -50,7 +50,7 @@ class DeviceOptions:
             frequency=_within(board, given, "frequency", _MHZ, board.frequency),
             voltage=_within(board, given, "voltage", _VOLTS, board.voltage),
             chips=option.integer(given, "chips", 1, max(board.chips, 1)),
-            worker_name=given.get("worker_name", ""),
+            worker_name=given.get("worker", ""),
             nonce_difficulty=_number(given, "nonce_difficulty", 1e-9, 1e9),
             temperature_limit=_temperature(board, given),
             allow_out_of_limits=_flag(given, "allow_out_of_limits"),

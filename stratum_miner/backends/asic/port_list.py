@@ -6,9 +6,12 @@ so that tests, and programs with another source, can put captured listings in it
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import trio
+from serial.tools.list_ports import comports
 
 MAX_TEXT = 126
 """A USB string descriptor has at most 253 bytes of UTF-16."""
@@ -46,6 +49,11 @@ class ListedPort:
         return int(number) if dot and number.isdecimal() else 0
 
     @property
+    def has_placeholder_serial(self) -> bool:
+        """Whether its serial number is one that thousands share."""
+        return PLACEHOLDER_SERIAL.fullmatch(self.serial_number) is not None
+
+    @property
     def identity(self) -> str:
         """What stays when the device is unplugged and comes back: its serial number, or else its socket.
 
@@ -53,19 +61,29 @@ class ListedPort:
         """
         if not self.vid_pid:
             return ""
-        if PLACEHOLDER_SERIAL.fullmatch(self.serial_number):
+        if self.has_placeholder_serial:
             return f"{self.vid_pid}@{self.socket}" if self.socket else ""
         return f"{self.vid_pid}#{self.serial_number}"
 
 
-Listing: TypeAlias = Callable[[], Sequence[ListedPort]]
-"""Returns the ports that are there now."""
+Listing: TypeAlias = Callable[[], Awaitable[Sequence[ListedPort]]]
+"""Returns the ports that are there now. OSError when it could not find out: ask again."""
+
+
+async def ports_now() -> tuple[ListedPort, ...]:
+    """``list_ports`` in a worker thread: the ``Listing`` of this machine."""
+    return await trio.to_thread.run_sync(list_ports)
 
 
 def list_ports() -> tuple[ListedPort, ...]:
-    """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port."""
-    from serial.tools import list_ports as system  # noqa: PLC0415  slow, and needed by few commands
+    """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port.
 
+    Raises OSError when the system cannot be read, also because a device vanished meanwhile: then look again.
+    """
+    try:
+        found = sorted(comports())
+    except (TypeError, ValueError) as error:  # pyserial takes the number of a device that is not there any more
+        raise OSError(f"the listing of serial ports changed while it was read: {error}") from error
     return tuple(
         ListedPort(
             path=item.device,
@@ -76,7 +94,7 @@ def list_ports() -> tuple[ListedPort, ...]:
             product=_text(item.product),
             location=_text(item.location),
         )
-        for item in sorted(system.comports())
+        for item in found
     )
 
 

@@ -11,7 +11,7 @@ def test_all_of_them() -> None:
     options = {
         "frequency": "500",
         "voltage": "1.1",
-        "worker-name": "me.gamma",
+        "worker": "me.gamma",
         "nonce-difficulty": "0.001",
         "temperature_limit": "70",
         "allow-out-of-limits": "yes",

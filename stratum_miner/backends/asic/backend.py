@@ -1,0 +1,297 @@
+"""The asic backend: one supervised task per device, devices that come and go, and one interface to change them.
+
+A *slot* is what a device leaves behind when it is unplugged: its name, its totals, its settings. Nobody else's slot
+takes notice. A slot waits until its device is there, finds out which board it is, runs it, and decides by the error it
+ends with: gone -> wait for it; busy or forbidden -> try again after growing pauses; anything else -> off until it was
+unplugged or its owner restarts it. ``hotplug`` sees to what is there; the device itself restarts after trouble that
+leaves its port open.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import ClassVar, Protocol
+
+import structlog
+import trio
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.discovery import FoundDevice
+from stratum_miner.backends.asic.drivers import driver_of
+from stratum_miner.backends.asic.errors import DeviceGone, PortBusy, PortForbidden
+from stratum_miner.backends.asic.hotplug import Hotplug
+from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place, named_place
+from stratum_miner.backends.asic.port_list import Listing, ports_now
+from stratum_miner.backends.asic.probing import candidates, choose_board
+from stratum_miner.backends.asic.serial_port import open_serial_port
+from stratum_miner.backends.asic.slot import LOSSES, LOSSES_WITHIN_S, Slot, SlotSnapshot, SlotState
+from stratum_miner.backends.base import (
+    Backend,
+    BackendError,
+    BackendOptionError,
+    BackendStatistics,
+    DeviceStatistics,
+    WorkSource,
+)
+from stratum_miner.work.unit import NonceFound
+
+log = structlog.get_logger(__name__)
+
+MAX_SLOTS = 256
+"""A hostile device could come back under ever new serial numbers."""
+
+
+class DeviceControl(Protocol):
+    """To see and change devices while mining; from the trio thread. BackendOptionError for an unknown name."""
+
+    def slots(self) -> tuple[SlotSnapshot, ...]:
+        """All of them, removed ones included, in the order in which they came."""
+        ...
+
+    def add(self, spec: DeviceSpec) -> None:
+        """Mine with another device. BackendOptionError when it is there already."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Power a device down and leave it alone; its totals stay."""
+        ...
+
+    def restart(self, name: str) -> None:
+        """Power it down if it runs, forget what it was switched off for, and start it again."""
+        ...
+
+
+class AsicBackend(Backend):
+    """Mines with the devices that the specifications name, and with those that turn up."""
+
+    name: ClassVar[str] = "asic"
+    exhaustive: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        specs: Sequence[DeviceSpec],
+        *,
+        listing: Listing = ports_now,
+        open_port: OpenPort = open_serial_port,
+        driver: Callable[[Board], Driver] = driver_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not specs:
+            raise BackendOptionError("device: expected at least one, as in auto or erupter:/dev/ttyUSB0")
+        self._hotplug = Hotplug(listing)
+        self._open_port, self._driver, self._clock = open_port, driver, clock
+        self._auto = tuple(spec for spec in specs if spec.path is None)
+        self._slots: list[Slot] = []
+        self._devices: list[Device] = []
+        """In the order in which they became known."""
+        self._changed = trio.Event()
+        for spec in specs:
+            if spec.path is not None:
+                self.add(spec)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "AsicBackend":
+        """``devices``: one or several specifications, separated by blanks; default auto."""
+        option.check_known(cls.name, options, ("devices",))
+        return cls([DeviceSpec.parse(text) for text in options.get("devices", "auto").split()])
+
+    def statistics(self) -> BackendStatistics:
+        """Each device that was there, since the beginning, whether or not it is there now."""
+        slots = tuple(self._slots)
+        told = [device.statistics() for device in tuple(self._devices)]
+        running = sum(slot.state is SlotState.RUNNING for slot in slots)
+        kept = sum(slot.state is not SlotState.REMOVED for slot in slots)
+        devices = tuple(
+            DeviceStatistics(item.identity.name, item.hashes, item.nonces, item.hardware_errors) for item in told
+        )
+        return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices)
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Run every device, those that come later included, until cancelled."""
+        started: set[Slot] = set()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hotplug.run)
+            if self._auto:
+                nursery.start_soon(self._adopt)
+            while True:
+                changed = self._changed
+                for slot in [slot for slot in self._slots if slot not in started]:
+                    started.add(slot)
+                    nursery.start_soon(self._supervise, slot, source, found)
+                await changed.wait()
+
+    # ---- DeviceControl ----------------------------------------------------------------------------------------
+
+    def slots(self) -> tuple[SlotSnapshot, ...]:
+        """See ``DeviceControl``."""
+        return tuple(slot.snapshot() for slot in self._slots)
+
+    def add(self, spec: DeviceSpec) -> None:
+        """See ``DeviceControl``."""
+        if spec.path is None:
+            raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
+        same = [slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not SlotState.REMOVED]
+        if same:
+            raise BackendOptionError(f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}")
+        self._new_slot(Slot(spec))
+
+    def remove(self, name: str) -> None:
+        """See ``DeviceControl``."""
+        self._slot(name).remove()
+
+    def restart(self, name: str) -> None:
+        """See ``DeviceControl``."""
+        self._slot(name).restart()
+
+    def worker_name(self, device: str) -> str:
+        """See ``Backend``."""
+        return next((slot.worker_name for slot in self._slots if slot.name == device), "")
+
+    def _slot(self, name: str) -> Slot:
+        kept = {slot.name: slot for slot in self._slots if slot.is_kept}
+        if name in kept:
+            return kept[name]
+        close = get_close_matches(name, kept, 1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        raise BackendOptionError(f"device: expected one of {', '.join(kept) or 'none'}, got {name!r}{hint}")
+
+    def _new_slot(self, slot: Slot) -> None:
+        if len(self._slots) >= MAX_SLOTS:
+            raise BackendOptionError(f"device: expected at most {MAX_SLOTS}, got another")
+        self._slots.append(slot)
+        self._changed.set()
+        self._changed = trio.Event()
+
+    # ---- devices that turn up ---------------------------------------------------------------------------------
+
+    async def _adopt(self) -> None:
+        """Make a slot for every recognised device that has none."""
+        while True:
+            for device in self._hotplug.devices:
+                spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)
+                if spec is not None and device.recognised and not self._is_taken(device):
+                    if len(self._slots) >= MAX_SLOTS:
+                        log.warning("too_many_devices", most=MAX_SLOTS, ignored=device.path)
+                        return
+                    self._new_slot(Slot(spec, identity=device.identity or device.path, path=device.path))
+            await self._hotplug.next_look()
+
+    def _is_taken(self, device: FoundDevice) -> bool:
+        paths = {port.path for port in device.ports}
+        for slot in self._slots:
+            if slot.identity and slot.identity == (device.identity or device.path):
+                return True
+            place = named_place(slot.spec.path, slot.identity, self._hotplug.devices) if slot.spec.path else None
+            if slot.is_kept and place is not None and place.found is not None and place.found.path in paths:
+                return True
+        return False
+
+    # ---- one device -------------------------------------------------------------------------------------------
+
+    async def _supervise(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        while slot.is_kept:
+            with trio.CancelScope() as slot.scope:
+                await self._until_it_ends(slot, source, found)
+
+    async def _until_it_ends(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
+        place = await self._arrival(slot)
+        try:
+            device = slot.device or await self._recognise(slot, place)
+            slot.enter(SlotState.RUNNING)
+            log.info("device_started", device=slot.name, path=slot.path)
+            async with found.clone() as own:
+                await device.run(source, own)
+        except DeviceGone as error:
+            self._note_loss(slot, error)
+            await self._hotplug.next_look()
+        except (PortBusy, PortForbidden) as error:
+            pause = slot.next_pause()
+            slot.enter(SlotState.TRYING, str(error))
+            log.warning("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
+            await trio.sleep(pause)
+        except BackendError as error:
+            await self._stay_off(slot, str(error))
+        except Exception as error:  # a defect of one driver must not stop the others
+            log.exception("device_defect", device=slot.name)
+            await self._stay_off(slot, f"a defect of its driver: {error!r}")
+
+    async def _arrival(self, slot: Slot) -> Place:
+        """Where it is, once it is there with all its ports."""
+        if not self._hotplug.has_looked:
+            await self._hotplug.next_look()
+        while True:
+            place = self._place(slot)
+            if place is not None and (
+                place.port_paths(slot.board) if slot.board else candidates(place, slot.spec.kind)
+            ):
+                slot.path = place.path
+                return place
+            reason = "not plugged in" if place is None else "one of its ports is missing"
+            if slot.state is not SlotState.WAITING or not slot.reason:
+                log.info("device_awaited", device=slot.name, reason=reason)
+                slot.enter(SlotState.WAITING, reason)
+            await self._hotplug.next_look()
+
+    def _place(self, slot: Slot) -> Place | None:
+        if slot.spec.path is not None:
+            return named_place(slot.spec.path, slot.identity, self._hotplug.devices)
+        there = (item for item in self._hotplug.devices if (item.identity or item.path) == slot.identity)
+        return next((Place(path=item.path, found=item) for item in there), None)
+
+    async def _recognise(self, slot: Slot, place: Place) -> Device:
+        board = await choose_board(place, candidates(place, slot.spec.kind), self._open_port, self._driver)
+        options = slot.spec.options_for(board)
+        slot.board, slot.worker_name = board, options.worker_name
+        if place.found is not None:
+            slot.identity = slot.identity or place.found.identity
+        port = place.found.ports[0] if place.found is not None else None
+        identity = DeviceIdentity(
+            kind=board.kind,
+            path=place.path,
+            serial_number="" if port is None or port.has_placeholder_serial else port.serial_number,
+            location="" if port is None else port.socket,
+        )
+        identity = self._unique(identity)
+
+        def paths() -> Mapping[str, str]:
+            now = self._place(slot)
+            return {} if now is None else now.port_paths(board)
+
+        slot.device = self._driver(board).device(
+            identity, DevicePorts(identity.name, paths, self._open_port), options, self._clock
+        )
+        self._devices.append(slot.device)
+        return slot.device
+
+    def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
+        """Two emulators may be called alike in different directories."""
+        taken = {slot.name for slot in self._slots}
+        count = 2
+        unique = identity
+        while unique.name in taken:
+            place = f"{identity.serial_number or identity.location or identity.path.rsplit('/', 1)[-1]}-{count}"
+            unique = DeviceIdentity(kind=identity.kind, path=identity.path, location=place)
+            count += 1
+        return unique
+
+    def _note_loss(self, slot: Slot, error: DeviceGone) -> None:
+        slot.enter(SlotState.WAITING, str(error))
+        log.warning("device_gone", device=slot.name, reason=str(error))
+        if slot.note_loss(self._clock()):
+            log.warning(
+                "power_fault",
+                device=slot.name,
+                reason=f"gone {LOSSES} times within {LOSSES_WITHIN_S / 60:g} minutes",
+                hint="a hub or cable that cannot supply it; try a powered hub",
+            )
+
+    async def _stay_off(self, slot: Slot, reason: str) -> None:
+        """Until it was unplugged; a restart cancels this."""
+        slot.enter(SlotState.OFF, reason)
+        log.error("device_off", device=slot.name, reason=reason, hint="unplug it, or restart it")
+        while self._place(slot) is not None:
+            await self._hotplug.next_look()

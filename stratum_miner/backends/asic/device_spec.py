@@ -1,0 +1,66 @@
+"""What a user says to name a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, each with ``,key=value``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.asic.boards import BOARDS, board_of
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.options import NAMES, DeviceOptions
+from stratum_miner.backends.base import BackendOptionError
+
+AUTO = "auto"
+EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSpec:
+    """One device, or (``path`` None) every recognised one, of one kind or of any."""
+
+    text: str
+    """As the user wrote it."""
+    path: str | None = None
+    kind: str | None = None
+    """None: to be found out."""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "DeviceSpec":
+        """BackendOptionError for what is none of these, with the nearest spelling. Looks at no device."""
+        head, *pairs = text.split(",")
+        kind, path = _kind_and_path(head.strip())
+        options = dict(_pair(pair) for pair in pairs)
+        if kind is not None:
+            DeviceOptions.parse(board_of(kind), options)
+        else:
+            names = {name.replace("-", "_"): value for name, value in options.items()}
+            option.check_known("device", names, NAMES)
+        return cls(text=text, path=path, kind=kind, options=options)
+
+    def options_for(self, board: Board) -> DeviceOptions:
+        """Its settings, checked against the board. BackendOptionError for one that the board cannot take."""
+        return DeviceOptions.parse(board, self.options)
+
+
+def _kind_and_path(head: str) -> tuple[str | None, str | None]:
+    if head == AUTO:
+        return None, None
+    if head.startswith(("/", ".", "~")):
+        return None, head  # may hold colons: /dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0
+    kind, colon, path = head.partition(":")
+    if colon and kind and path:
+        board_of(kind)
+        return kind, None if path == AUTO else path
+    if kind in BOARDS:
+        raise BackendOptionError(f"device: expected a port after the kind, as in {kind}:/dev/ttyUSB0 or {kind}:auto")
+    close = get_close_matches(kind, (AUTO, *BOARDS), 1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{hint}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise BackendOptionError(f"device: expected key=value after the comma, got {text!r}")
+    return key.strip(), value.strip()

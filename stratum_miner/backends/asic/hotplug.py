@@ -1,0 +1,44 @@
+"""What is plugged in at this moment, looked at again and again; who waits for a device waits for the next look.
+
+Polling and not udev's events: a look takes a few milliseconds in a worker thread, works in a container and on every
+system that pyserial knows, and sees pseudo-terminals and symlinks as well.
+"""
+
+import structlog
+import trio
+
+from stratum_miner.backends.asic.discovery import FoundDevice, discover
+from stratum_miner.backends.asic.port_list import Listing
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 1.0
+
+
+class Hotplug:
+    """Looks every ``POLL_S`` seconds while ``run`` runs."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.devices: tuple[FoundDevice, ...] = ()
+        self.has_looked = False
+        self._listing = listing
+        self._looked = trio.Event()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._look()
+            await trio.sleep(POLL_S)
+
+    async def next_look(self) -> None:
+        """Wait until ``devices`` is newer than now."""
+        await self._looked.wait()
+
+    async def _look(self) -> None:
+        try:
+            self.devices = discover(await self._listing())
+        except OSError as error:  # a device vanished while its texts were read
+            log.debug("listing_failed", reason=str(error))
+        self.has_looked = True
+        self._looked.set()
+        self._looked = trio.Event()

@@ -1,0 +1,73 @@
+"""Which of several boards it is: ask the chips, one family after the other, with what each family takes as a question.
+
+Only for devices that said themselves that they are miners and for ports that the user named: a question to anything
+else could do harm.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from stratum_miner.backends.asic.boards import BOARDS
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.device import Driver, Probed
+from stratum_miner.backends.asic.drivers import driver_of
+from stratum_miner.backends.asic.errors import DeviceSilent, WrongChip
+from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place
+
+log = structlog.get_logger(__name__)
+
+CHIP_ORDER = ("bm1370", "bm1368", "bm1366", "bm1397", "bm1362", "bm1387", "bm1384", "bm1380", "icarus")
+"""Short questions with a checksum first: what does not understand them ignores them. The golden work, 64 bytes that
+look like work to many, comes last."""
+
+
+def candidates(place: Place, kind: str | None) -> tuple[Board, ...]:
+    """Boards that the device may be: the one named, or what its USB side allows; those whose ports are there."""
+    if kind is not None:
+        boards: Iterable[Board] = (BOARDS[kind],)
+    elif place.found is not None and place.found.kinds:
+        boards = (BOARDS[name] for name in place.found.kinds)
+    else:
+        boards = BOARDS.values()
+    return tuple(board for board in boards if place.port_paths(board))
+
+
+async def choose_board(
+    place: Place,
+    boards: Iterable[Board],
+    open_port: OpenPort,
+    driver: Callable[[Board], Driver] = driver_of,
+) -> Board:
+    """The one board that fits what answers; a single candidate is believed without asking.
+
+    Raises DeviceSilent when none answers, WrongChip when what answers leaves several or none, and what opening raises.
+    """
+    left = tuple(boards)
+    if len(left) == 1:
+        return left[0]
+    for chip in CHIP_ORDER:
+        family = tuple(board for board in left if board.chip == chip)
+        if not family:
+            continue
+        try:
+            answer = await driver(family[0]).probe(_ports(place, family[0], open_port))
+        except (DeviceSilent, WrongChip) as error:
+            log.debug("probed", path=place.path, chip=chip, answer=str(error))
+            continue
+        return _fitting(place, family, answer)
+    kinds = ", ".join(board.kind for board in left)
+    raise DeviceSilent(f"{place.path}: nothing answers as any of {kinds}")
+
+
+def _fitting(place: Place, family: tuple[Board, ...], answer: Probed) -> Board:
+    fitting = [board for board in family if board.chips == answer.chips] or list(family)
+    if len(fitting) == 1:
+        return fitting[0]
+    names = " or ".join(f"{board.kind}:{place.path}" for board in fitting)
+    raise WrongChip(f"{place.path}: answers as several kinds do: name it, as {names}")
+
+
+def _ports(place: Place, board: Board, open_port: OpenPort) -> DevicePorts:
+    paths: Mapping[str, str] = place.port_paths(board)
+    return DevicePorts(place.path, lambda: paths, open_port)

@@ -1,0 +1,125 @@
+"""What stays of a device when it is unplugged: its name, its totals, its settings, and what it is waiting for."""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+import trio
+
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.device import Device, DeviceSnapshot
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+
+PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
+"""Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
+LOSSES, LOSSES_WITHIN_S = 3, 300.0
+"""So often gone in so short a time is no hand at the plug: the supply gives way (asic.md 7, row 8). Picked by feel."""
+
+
+class SlotState(Enum):
+    """What became of a slot; what a running device does, its own snapshot tells."""
+
+    WAITING = "waiting"
+    """For its device to be plugged in."""
+    TRYING = "trying"
+    """It is there, and its port cannot be ours yet."""
+    RUNNING = "running"
+    OFF = "off"
+    """Until it was unplugged or is restarted."""
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSnapshot:
+    """One slot as displays and APIs show it."""
+
+    name: str
+    """The device's name, as in ``NonceFound.device``; before it is known what the user called it."""
+    spec: str
+    state: SlotState
+    reason: str
+    """Why it is not running; empty while it is."""
+    path: str
+    """Where it was seen last."""
+    unplugged: int
+    """How often it went away while it was mining."""
+    worker_name: str
+    """Empty for the pool's own."""
+    device: DeviceSnapshot | None
+    """None until it was there once."""
+
+
+class Slot:
+    """What stays of a device when it is unplugged."""
+
+    def __init__(self, spec: DeviceSpec, *, identity: str = "", path: str = "") -> None:
+        self.spec = spec
+        self.identity = identity
+        """Of the device on the bus; empty until it was there, and for one that only its path tells apart."""
+        self.path = path or spec.path or ""
+        self.board: Board | None = None
+        self.device: Device | None = None
+        self.worker_name = ""
+        self.state = SlotState.WAITING
+        self.reason = ""
+        self.unplugged = 0
+        self.scope = trio.CancelScope()
+        self._failures = 0
+        self._losses: deque[float] = deque(maxlen=LOSSES)
+
+    @property
+    def name(self) -> str:
+        """The device's, once it is known."""
+        return self.device.identity.name if self.device is not None else self.path
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it still takes part."""
+        return self.state is not SlotState.REMOVED
+
+    def enter(self, state: SlotState, reason: str = "") -> None:
+        """Go on to another state, unless it was removed meanwhile."""
+        if self.is_kept:
+            self.state, self.reason = state, reason
+
+    def remove(self) -> None:
+        """For good."""
+        self.state, self.reason = SlotState.REMOVED, "removed"
+        self.scope.cancel()
+
+    def restart(self) -> None:
+        """From the beginning."""
+        self._failures = 0
+        self.scope.cancel()
+
+    def next_pause(self) -> float:
+        """Longer each time."""
+        self._failures += 1
+        return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
+
+    def note_loss(self, now: float) -> bool:
+        """Count an unplugging; True when they come too fast to be a hand's."""
+        self.unplugged += 1
+        self._failures = 0
+        self._losses.append(now)
+        if len(self._losses) < LOSSES or now - self._losses[0] > LOSSES_WITHIN_S:
+            return False
+        self._losses.clear()
+        return True
+
+    def statistics(self) -> DeviceSnapshot | None:
+        """Of the device, None until it was there."""
+        return None if self.device is None else self.device.statistics()
+
+    def snapshot(self) -> SlotSnapshot:
+        """A frozen view."""
+        return SlotSnapshot(
+            name=self.name,
+            spec=self.spec.text,
+            state=self.state,
+            reason=self.reason,
+            path=self.path,
+            unplugged=self.unplugged,
+            worker_name=self.worker_name,
+            device=self.statistics(),
+        )

@@ -1,0 +1,400 @@
+"""Supervision and hotplug, with a bus and devices that obey their contracts, on a mock clock."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from stratum_miner.backends.asic.backend import MAX_SLOTS, AsicBackend
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, PortBusy, PortForbidden
+from stratum_miner.backends.asic.port_list import ListedPort
+from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
+from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.testing.work_source import ScriptedWorkSource
+from stratum_miner.work.unit import NonceFound
+from tests.backends.asic.fakes import Bus
+
+GEKKO = "GekkoScience"
+
+
+def usb(
+    path: str, vid_pid: str, product: str, *, serial: str = "", location: str = "1-1", maker: str = GEKKO
+) -> ListedPort:
+    vid, pid = (int(part, 16) for part in vid_pid.split(":"))
+    return ListedPort(
+        path=path, vid=vid, pid=pid, product=product, manufacturer=maker, serial_number=serial, location=location
+    )
+
+
+COMPAC = usb("/dev/ttyUSB0", "10c4:ea60", "Compac BM1384 Bitcoin Miner", serial="10018221", location="1-1")
+R606 = usb("/dev/ttyUSB1", "0403:6015", "R606 Bitcoin Miner", serial="DM01", location="1-2")
+GPS = usb(
+    "/dev/ttyUSB2",
+    "10c4:ea60",
+    "CP2102 USB to UART Bridge Controller",
+    serial="0001",
+    location="1-3",
+    maker="Silicon Labs",
+)
+BITAXE = [
+    usb(f"/dev/ttyACM{n}", "c0de:cafe", "Bitaxe", serial="2A60E1F0", location=f"1-4:1.{2 * n}", maker="OSMU")
+    for n in range(2)
+]
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@asynccontextmanager
+async def mining(bus: Bus, *specs: str) -> AsyncIterator[AsicBackend]:
+    backend = AsicBackend(
+        [DeviceSpec.parse(text) for text in specs],
+        listing=bus.listing,
+        open_port=bus.open_port,
+        driver=bus.driver,
+        clock=trio.current_time,
+    )
+    send, receive = trio.open_memory_channel[NonceFound](16)
+    async with receive, send, trio.open_nursery() as nursery:
+        nursery.start_soon(backend.run, ScriptedWorkSource(), send)
+        yield backend
+        nursery.cancel_scope.cancel()
+
+
+def only(backend: AsicBackend) -> SlotSnapshot:
+    [slot] = backend.slots()
+    return slot
+
+
+async def until(backend: AsicBackend, state: SlotState, name: str = "") -> SlotSnapshot:
+    """Wait, in looks at the bus, for a slot to be in a state."""
+    with trio.fail_after(3600):
+        while True:
+            for slot in backend.slots():
+                if slot.state is state and name in slot.name:
+                    return slot
+            await trio.sleep(0.1)
+
+
+async def test_auto_runs_what_is_recognised_and_opens_nothing_else(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(GPS)
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: "/dev/ttyUSB0" in bus.running)
+        await trio.sleep(60)
+        assert [slot.name for slot in backend.slots()] == ["compac-10018221"]
+    assert set(bus.opened) == {"/dev/ttyUSB0"}
+    assert bus.history == ["compac-10018221 runs at /dev/ttyUSB0", "compac-10018221 is off"]
+
+
+async def test_a_device_that_comes_later_is_taken_in(bus: Bus, autojump_clock: MockClock) -> None:
+    async with mining(bus, "auto") as backend:
+        await trio.sleep(10)
+        assert backend.slots() == ()
+        bus.plug(R606, chip="bm1387", chips=12)
+        await bus.until(lambda: "/dev/ttyUSB1" in bus.running)
+        assert only(backend).device is not None
+
+
+async def test_a_kind_narrows_auto(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(R606, chip="bm1387", chips=12)
+    async with mining(bus, "r606:auto,frequency=300") as backend:
+        await bus.until(lambda: "/dev/ttyUSB1" in bus.running)
+        await trio.sleep(10)
+        assert only(backend).name == "r606-DM01"
+    assert bus.opened == ["/dev/ttyUSB1"]
+
+
+async def test_a_replugged_stick_is_recognised_by_its_number_and_goes_on(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(R606, chip="bm1387", chips=12)
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 2)
+        bus.unplug(COMPAC)
+        gone = await until(backend, SlotState.WAITING)
+        assert gone.name == "compac-10018221"
+        assert "gone" in gone.reason
+        await trio.sleep(30)
+        bus.plug(replace(COMPAC, path="/dev/ttyUSB7", location="3-3"), chip="bm1384")
+        await bus.until(lambda: "/dev/ttyUSB7" in bus.running)
+        back = await until(backend, SlotState.RUNNING, "compac")
+        assert (back.path, back.unplugged) == ("/dev/ttyUSB7", 1)
+        assert back.device is not None
+        assert back.device.hashes == 200
+        hashes = {device.name: device.hashes for device in backend.statistics().devices}
+        assert hashes == {"compac-10018221": 200, "r606-DM01": 100}
+        assert bus.history.count("r606-DM01 runs at /dev/ttyUSB1") == 1
+        assert "r606-DM01 is off" not in bus.history
+
+
+async def test_without_a_number_of_its_own_the_socket_recognises(bus: Bus, autojump_clock: MockClock) -> None:
+    erupter = usb("/dev/ttyUSB0", "10c4:ea60", "Block Erupter", serial="0001", location="1-5", maker="")
+    bus.plug(erupter, chip="icarus")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        bus.unplug(erupter)
+        await until(backend, SlotState.WAITING)
+        bus.plug(replace(erupter, path="/dev/ttyUSB3"), chip="icarus")
+        bus.plug(replace(erupter, path="/dev/ttyUSB4", location="1-6"), chip="icarus")
+        await bus.until(lambda: len(bus.running) == 2)
+        assert [slot.name for slot in backend.slots()] == ["erupter-1-5", "erupter-1-6"]
+        assert [slot.path for slot in backend.slots()] == ["/dev/ttyUSB3", "/dev/ttyUSB4"]
+
+
+async def test_a_named_node_means_the_device_that_was_there(bus: Bus, autojump_clock: MockClock) -> None:
+    """Another thing that gets its number is not touched."""
+    bus.plug(GPS, chip="icarus")
+    async with mining(bus, f"erupter:{GPS.path}") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        bus.unplug(GPS)
+        await until(backend, SlotState.WAITING)
+        printer = replace(GPS, location="2-2")
+        bus.plug(printer)
+        await trio.sleep(60)
+        assert bus.opened == [GPS.path]
+        assert only(backend).state is SlotState.WAITING
+        bus.plug(replace(GPS, path="/dev/ttyUSB5"), chip="icarus")
+        await bus.until(lambda: "/dev/ttyUSB5" in bus.running)
+        assert only(backend).path == GPS.path  # as the user calls it
+
+
+async def test_a_symlink_means_what_it_points_at(bus: Bus, autojump_clock: MockClock, tmp_path: Path) -> None:
+    link, old, new = tmp_path / "stick", tmp_path / "old", tmp_path / "new"
+    old.touch()
+    link.symlink_to(old)
+    bus.chips[str(link)] = ("icarus", 1)
+    async with mining(bus, f"erupter:{link}") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        old.unlink()
+        bus.end(str(link), DeviceGone("gone"))
+        await until(backend, SlotState.WAITING)
+        new.touch()
+        link.unlink()
+        link.symlink_to(new)
+        await bus.until(lambda: len(bus.running) == 1)
+        assert only(backend).unplugged == 1
+        assert backend.statistics().devices[0].hashes == 200
+
+
+async def test_only_the_chip_tells_a_bitaxe(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(*BITAXE, chip="bm1368")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        assert only(backend).name == "bitaxe-supra-2A60E1F0"
+    assert bus.history[:2] == ["asked /dev/ttyACM1 for bm1370", "asked /dev/ttyACM1 for bm1368"]
+
+
+async def test_a_bitaxe_waits_for_its_second_port(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(BITAXE[0], chip="bm1370")
+    async with mining(bus, "auto") as backend:
+        await trio.sleep(5)
+        assert bus.opened == []
+        bus.plug(BITAXE[1], chip="bm1370")
+        await bus.until(lambda: len(bus.running) == 1)
+        assert only(backend).name == "bitaxe-gamma-2A60E1F0"
+
+
+async def test_a_named_port_without_a_kind_is_asked(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(GPS, chip="bm1384", chips=2)
+    async with mining(bus, GPS.path) as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        assert only(backend).name == "2pac-1-3"
+
+
+async def test_what_answers_as_several_kinds_has_to_be_named(
+    bus: Bus, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "stick"
+    path.touch()
+    bus.chips[str(path)] = ("bm1380", 1)
+    async with mining(bus, str(path)) as backend:
+        slot = await until(backend, SlotState.OFF)
+        assert slot.reason.endswith(f"name it, as antminer-u1:{path} or antminer-u2:{path}")
+
+
+async def test_what_does_not_answer_is_off_and_not_guessed_at(
+    bus: Bus, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "stick"
+    path.touch()
+    bus.chips[str(path)] = ("", 0)
+    async with mining(bus, str(path)) as backend:
+        slot = await until(backend, SlotState.OFF)
+        assert "nothing answers as any of" in slot.reason
+
+
+@pytest.mark.parametrize("trouble", [PortBusy("x: in use by bfgminer (process 7)"), PortForbidden("x: not yours")])
+async def test_a_port_that_cannot_be_ours_is_tried_again_after_growing_pauses(
+    bus: Bus, autojump_clock: MockClock, trouble: Exception
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.trouble[COMPAC.path] = trouble
+    async with mining(bus, "auto") as backend:
+        slot = await until(backend, SlotState.TRYING)
+        assert slot.reason == str(trouble)
+        await trio.sleep(2 + 5 + 10 + 30 + 60 * 3 + 5)
+        assert len(bus.opened) == 8
+        del bus.trouble[COMPAC.path]
+        await bus.until(lambda: len(bus.running) == 1)
+        assert only(backend).reason == ""
+
+
+@pytest.mark.parametrize("error", [GivenUp("dead: three restarts"), Overheated("82 °C"), DeviceSilent("no answer")])
+async def test_what_stays_off_stays_off_until_it_is_replugged(
+    bus: Bus, autojump_clock: MockClock, error: Exception
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        bus.end(COMPAC.path, error)
+        slot = await until(backend, SlotState.OFF)
+        assert slot.reason == str(error)
+        await trio.sleep(10_000)
+        assert len(bus.opened) == 1
+        bus.unplug(COMPAC)
+        await until(backend, SlotState.WAITING)
+        bus.plug(COMPAC, chip="bm1384")
+        await bus.until(lambda: len(bus.running) == 1)
+
+
+async def test_a_defect_of_one_driver_stops_nobody_else(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(R606, chip="bm1387", chips=12)
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 2)
+        bus.end(COMPAC.path, ZeroDivisionError("oops"))
+        slot = await until(backend, SlotState.OFF)
+        assert "oops" in slot.reason
+        assert list(bus.running) == [R606.path]
+
+
+async def test_a_setting_that_the_board_found_cannot_take_switches_off_that_device_alone(
+    bus: Bus, autojump_clock: MockClock
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(GPS, chip="icarus")
+    async with mining(bus, "auto", f"{GPS.path},frequency=150") as backend:
+        await bus.until(lambda: COMPAC.path in bus.running)
+        slot = await until(backend, SlotState.OFF)
+        assert "frequency" in slot.reason
+
+
+async def test_devices_are_added_removed_and_restarted_while_mining(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.plug(GPS, chip="icarus")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        backend.add(DeviceSpec.parse(f"erupter:{GPS.path},worker=me.gps"))
+        await bus.until(lambda: len(bus.running) == 2)
+        assert backend.worker_name("erupter-1-3") == "me.gps"
+        assert backend.worker_name("compac-10018221") == ""
+        backend.remove("compac-10018221")
+        await bus.until(lambda: len(bus.running) == 1)
+        await trio.sleep(60)
+        assert list(bus.running) == [GPS.path]
+        backend.restart("erupter-1-3")
+        await bus.until_runs(GPS.path, 2)
+        assert [slot.state for slot in backend.slots()] == [SlotState.REMOVED, SlotState.RUNNING]
+        assert [device.hashes for device in backend.statistics().devices] == [100, 200]
+        with pytest.raises(BackendOptionError, match="did you mean 'erupter-1-3'"):
+            backend.remove("erupter-1")
+        with pytest.raises(BackendOptionError, match="named twice"):
+            backend.add(DeviceSpec.parse(f"icarus:{GPS.path}"))
+        with pytest.raises(BackendOptionError, match="path of one device"):
+            backend.add(DeviceSpec.parse("auto"))
+
+
+async def test_restarting_wakes_what_was_switched_off(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        bus.end(COMPAC.path, Overheated("82 °C"))
+        slot = await until(backend, SlotState.OFF)
+        backend.restart(slot.name)
+        await bus.until(lambda: len(bus.running) == 1)
+
+
+async def test_a_device_both_named_and_found_runs_once_as_named(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, f"compac:{COMPAC.path},worker=me.one", "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+        await trio.sleep(30)
+        assert only(backend).worker_name == "me.one"
+        bus.unplug(COMPAC)
+        bus.plug(replace(COMPAC, path="/dev/ttyUSB9"), chip="bm1384")
+        await bus.until(lambda: "/dev/ttyUSB9" in bus.running)
+        assert only(backend).unplugged == 1
+
+
+async def test_gone_too_often_is_a_power_fault(
+    bus: Bus, autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "auto"):
+        for count in range(1, 4):
+            assert "power_fault" not in capsys.readouterr().out
+            await bus.until_runs(COMPAC.path, count)
+            bus.unplug(COMPAC)
+            bus.plug(COMPAC, chip="bm1384")
+        await bus.until(lambda: len(bus.history) == 7)
+    assert "power_fault" in capsys.readouterr().out
+
+
+async def test_emulators_called_alike_get_names_apart(bus: Bus, autojump_clock: MockClock, tmp_path: Path) -> None:
+    paths = [tmp_path / name / "stick" for name in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.touch()
+        bus.chips[str(path)] = ("icarus", 1)
+    async with mining(bus, *(f"erupter:{path}" for path in paths)) as backend:
+        await bus.until(lambda: len(bus.running) == 2)
+        assert sorted(slot.name for slot in backend.slots()) == ["erupter-stick", "erupter-stick-2"]
+
+
+async def test_a_flood_of_serial_numbers_is_bounded(bus: Bus, autojump_clock: MockClock) -> None:
+    for number in range(MAX_SLOTS + 10):
+        bus.plug(
+            replace(COMPAC, path=f"/dev/ttyUSB{number}", serial_number=f"N{number}", location=f"1-{number}"),
+            chip="bm1384",
+        )
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == MAX_SLOTS)
+        await trio.sleep(30)
+        assert len(backend.slots()) == MAX_SLOTS
+
+
+async def test_a_failed_look_changes_nothing(
+    bus: Bus, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "auto") as backend:
+        await bus.until(lambda: len(bus.running) == 1)
+
+        async def fails() -> list[ListedPort]:
+            await trio.lowlevel.checkpoint()
+            raise OSError("changed while it was read")
+
+        monkeypatch.setattr(backend._hotplug, "_listing", fails)
+        await trio.sleep(10)
+        assert only(backend).state is SlotState.RUNNING
+
+
+def test_from_options() -> None:
+    assert (
+        AsicBackend.from_options({"devices": "erupter:/tmp/a compac:/tmp/b"}).statistics().detail
+        == "asic, 0 of 2 devices"
+    )
+    with pytest.raises(BackendOptionError, match="did you mean 'devices'"):
+        AsicBackend.from_options({"device": "auto"})
+    with pytest.raises(BackendOptionError, match="named twice"):
+        AsicBackend.from_options({"devices": "erupter:/tmp/a icarus:/tmp/a"})
+    with pytest.raises(BackendOptionError, match="expected at least one"):
+        AsicBackend.from_options({"devices": ""})

@@ -1,0 +1,68 @@
+"""What a user may write after --device, and what a typo gets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.base import BackendOptionError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "path", "options"),
+    [
+        ("auto", None, None, {}),
+        ("compac:auto,frequency=200", "compac", None, {"frequency": "200"}),
+        ("/dev/ttyUSB0", None, "/dev/ttyUSB0", {}),
+        ("./stick", None, "./stick", {}),
+        ("erupter:/tmp/x,nonce-difficulty=0.001", "erupter", "/tmp/x", {"nonce-difficulty": "0.001"}),
+        ("bitaxe-gamma:b,frequency=400,voltage=1.1", "bitaxe-gamma", "b", {"frequency": "400", "voltage": "1.1"}),
+        (
+            "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0",
+            None,
+            "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0",
+            {},
+        ),
+        ("compac:/dev/x:y", "compac", "/dev/x:y", {}),
+    ],
+)
+def test_spelled_right(text: str, kind: str | None, path: str | None, options: dict[str, str]) -> None:
+    spec = DeviceSpec.parse(text)
+    assert (spec.text, spec.kind, spec.path, spec.options) == (text, kind, path, options)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "expected auto, PATH or KIND:PATH"),
+        ("atuo", "did you mean 'auto'"),
+        ("erupter", "as in erupter:/dev/ttyUSB0 or erupter:auto"),
+        ("ttyUSB0", "expected auto, PATH or KIND:PATH.*got 'ttyUSB0'"),
+        ("eruptor:/dev/ttyUSB0", "did you mean 'erupter'"),
+        ("bitaxe:/tmp/x", "did you mean 'bitaxe-"),
+        ("compac-b1:/tmp/x", "did you mean 'compac-"),
+        ("erupter:", "as in erupter:/dev/ttyUSB0"),
+        (":/dev/ttyUSB0", "expected auto"),
+        ("compac:/tmp/x,frequncy=150", "did you mean 'frequency'"),
+        ("auto,frequncy=150", "did you mean 'frequency'"),
+        ("auto,worker", "expected key=value"),
+        ("auto,=1", "expected key=value"),
+        ("compac:/tmp/x,frequency=", "expected key=value"),
+        ("compac:/tmp/x,frequency=fast", "expected a number"),
+        ("compac:/tmp/x,frequency=1000", "allow-out-of-limits"),
+        ("erupter:/tmp/x,frequency=100", "none to set"),
+    ],
+)
+def test_a_typo_is_one_line_with_the_nearest_spelling(text: str, words: str) -> None:
+    with pytest.raises(BackendOptionError, match=words) as caught:
+        DeviceSpec.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_whatever_is_written_it_is_parsed_or_refused(text: str) -> None:
+    try:
+        spec = DeviceSpec.parse(text)
+    except BackendOptionError:
+        return
+    assert spec.path is None or spec.path
