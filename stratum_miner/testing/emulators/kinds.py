@@ -1,0 +1,36 @@
+"""The devices that can be emulated: a name, what it stands for, and what plays it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from stratum_miner.testing.emulators.antminer import AntminerU1Device
+from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.testing.emulators.icarus import ErupterDevice, IcarusDevice
+from stratum_miner.testing.emulators.model import Device, Settings
+from stratum_miner.testing.emulators.sweep import Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A product."""
+
+    name: str
+    product: str
+    make: Callable[[Settings, Faults, Searcher, float], Device]
+    real_hash_rate: float
+    chips: int = 1
+    """Or engines, as it is sold."""
+    chip_counts: tuple[int, ...] = (1,)
+    """What it may have."""
+    ports: tuple[str, ...] = ("",)
+
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("icarus", "Icarus, two FPGAs", IcarusDevice, IcarusDevice.real_hash_rate, 2, (1, 2, 4, 8)),
+        Kind("erupter", "ASICMINER Block Erupter USB", ErupterDevice, ErupterDevice.real_hash_rate),
+        Kind("antminer-u1", "Antminer U1", AntminerU1Device, AntminerU1Device.real_hash_rate),
+    )
+}

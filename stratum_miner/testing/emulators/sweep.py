@@ -1,0 +1,133 @@
+"""How an emulated chip searches: for real, with the C kernel, and at the stated rate.
+
+A `Lane` goes through stretches of nonces, one after the other, as a chip's counter does: what the counter passes at a
+moment follows from the rate alone. Searching runs a few milliseconds ahead of that moment, so a hit is known, and can
+be reported, exactly when the chip would report it. Time is an argument.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.bitcoin.target import target_from_difficulty
+
+CANDIDATE_TARGET: Final = (1 << 224) - 1
+"""The last four bytes of the hash are zero: what a mining chip takes for a solution (asic.md 0.3)."""
+LOOK_AHEAD_S: Final = 0.02
+SLICE_S: Final = 0.002
+"""Of the CPU, at most, in one go; the rest of the loop waits meanwhile. Picked by feel."""
+CAPACITY: Final = 4096
+"""Hits in one slice; far above what any wire carries."""
+
+
+def nonce_target(difficulty: float) -> int:
+    """The largest hash that the device reports. At difficulty 1 that is a chip's own test, 32 zero bits."""
+    return CANDIDATE_TARGET if difficulty == 1 else target_from_difficulty(difficulty)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive counter values of one work. ``known`` has all its hits when nobody needs to search for them."""
+
+    load: Callable[[kernels.Search], object]
+    first: int
+    """The first nonce, as a number whose first byte in the header is the most significant."""
+    count: int
+    tag: int = 0
+    """The caller's: a midstate's index, a rolled version."""
+    known: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A nonce that the counter passes ``at`` a time."""
+
+    at: float
+    nonce: int
+    tag: int
+
+
+class Searcher:
+    """A kernel, and what it can do. One for all lanes of a device: each slice loads its own work."""
+
+    def __init__(self) -> None:
+        choice = choose()
+        self.hash_rate = choice.hash_rate
+        self.slice = max(1, int(choice.hash_rate * SLICE_S))
+        self.search = kernels.Search(choice.kernel, capacity=CAPACITY)
+
+
+class Lane:
+    """One engine at ``rate`` hashes a second since ``started``, through ``stretches``."""
+
+    def __init__(self, searcher: Searcher, stretches: Iterator[Stretch], rate: float, started: float) -> None:
+        self._searcher = searcher
+        self._stretches = stretches
+        self._rate = rate
+        self._origin = started
+        """When the counter passed the first nonce, had the rate always been this."""
+        self._done = 0
+        self._before = 0
+        """Nonces of stretches that are over."""
+        self._current = next(stretches, None)
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Go on from here at another rate; 0 stands still."""
+        passed = self.passed(now)
+        self._rate = rate
+        self._origin = now - passed / rate if rate else now
+
+    def passed(self, now: float) -> float:
+        """How many nonces the counter has passed."""
+        steps = max(0.0, (now - self._origin) * self._rate)
+        return min(steps, self.searched) if self._current is None else steps
+
+    @property
+    def searched(self) -> int:
+        """How many nonces have been searched; never more than the look-ahead beyond what the counter passed."""
+        return self._before + self._done
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the counter has come to its end."""
+        return self._current is None
+
+    def wanted_at(self, now: float) -> float:
+        """When `advance` has something to do: half a look-ahead before the counter comes to what is not searched."""
+        if self._current is None or not self._rate:
+            return inf
+        if self._current.known is not None:
+            return now
+        return self._origin + self.searched / self._rate - LOOK_AHEAD_S / 2
+
+    def advance(self, now: float) -> Iterator[Hit]:
+        """Search what the counter passes soon, a slice at most; yields the hits in order, each with its time."""
+        while self._current is not None and self._rate:
+            stretch = self._current
+            if stretch.known is not None:
+                for nonce in stretch.known:
+                    yield self._hit(nonce, nonce - stretch.first, stretch.tag)
+                self._finish(stretch)
+                continue
+            goal = min(int(self.passed(now + LOOK_AHEAD_S)) - self._before, stretch.count)
+            if self._done >= goal:
+                return
+            stretch.load(self._searcher.search)
+            result = self._searcher.search.run(stretch.first + self._done, min(goal - self._done, self._searcher.slice))
+            self._done += result.done
+            for hit in result.hits:
+                yield self._hit(hit.nonce, hit.nonce - stretch.first, stretch.tag)
+            if self._done < stretch.count:
+                return
+            self._finish(stretch)
+
+    def _hit(self, nonce: int, offset: int, tag: int) -> Hit:
+        return Hit(self._origin + (self._before + offset + 1) / self._rate, nonce, tag)
+
+    def _finish(self, stretch: Stretch) -> None:
+        self._before += stretch.count
+        self._done = 0
+        self._current = next(self._stretches, None)

@@ -1,0 +1,91 @@
+"""A pseudo-terminal that looks like a serial port: a stable link to it, the speed that its user set, unplugging.
+
+The side that a driver opens is raw, and kept open here too, so that a driver may come and go. The master is
+non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2.
+"""
+
+import array
+import fcntl
+import os
+import tty
+from pathlib import Path
+from typing import Final
+
+_TCGETS2: Final = 0x802C542A
+_SPEED_INDEX: Final = 10
+"""Of c_ospeed: after four words of flags, twenty bytes of control characters and c_ispeed."""
+
+
+class LinkError(ValueError):
+    """The link cannot be made; one line says why."""
+
+
+class Terminal:
+    """One pseudo-terminal and a link to it."""
+
+    def __init__(self, link: Path) -> None:
+        self.link = link
+        self.master: int | None = None
+        self._slave = -1
+        self.device = ""
+        """The terminal's own name: another one after each `open`."""
+
+    def open(self) -> None:
+        """Appear. LinkError when something else is where the link should be."""
+        master, self._slave = os.openpty()
+        try:
+            tty.setraw(self._slave)
+            os.set_blocking(master, False)
+            self.device = os.ttyname(self._slave)
+            _point(self.link, self.device)
+        except BaseException:
+            os.close(master)
+            os.close(self._slave)
+            raise
+        self.master = master
+
+    def close(self) -> None:
+        """Vanish: whoever has it open gets errors, and the link is gone."""
+        if self.master is None:
+            return
+        if self.link.is_symlink() and os.readlink(self.link) == self.device:
+            self.link.unlink()
+        os.close(self.master)
+        os.close(self._slave)
+        self.master = None
+
+    @property
+    def baud(self) -> int:
+        """The speed that the driver set."""
+        assert self.master is not None
+        terms = array.array("I", bytes(44))
+        fcntl.ioctl(self.master, _TCGETS2, terms)
+        return terms[_SPEED_INDEX]
+
+    def read(self) -> bytes:
+        """What the driver has written; empty when there is nothing."""
+        assert self.master is not None
+        try:
+            return os.read(self.master, 65536)
+        except BlockingIOError:
+            return b""
+
+    def write(self, data: bytes) -> bool:
+        """Hand bytes to the driver; False when there was no room for all of them."""
+        assert self.master is not None
+        try:
+            return os.write(self.master, data) == len(data)
+        except BlockingIOError:
+            return False
+
+
+def _point(link: Path, target: str) -> None:
+    """Make or renew a symbolic link; anything else there is left alone."""
+    if not (os.readlink(link).startswith("/dev/pts/") if link.is_symlink() else not link.exists()):
+        raise LinkError(f"link: expected a free name or an old link to a terminal, got {str(link)!r}")
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        fresh.symlink_to(target)
+        fresh.replace(link)
+    except OSError as error:
+        raise LinkError(f"link: cannot make {str(link)!r}: {(error.strerror or str(error)).lower()}") from None

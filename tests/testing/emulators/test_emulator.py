@@ -1,0 +1,181 @@
+"""Emulated devices on real pseudo-terminals: paths, speeds, coming and going."""
+
+import errno
+import os
+import termios
+import tty
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from stratum_miner.testing.emulators import Emulator, EmulatorError, FaultError, LinkError, emulated
+
+GOLDEN = bytes.fromhex(
+    "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + "00" * 20 + "87320b1a1426674f2fa722ce"
+)
+ANSWER = bytes.fromhex("000187a2")
+
+
+class Port:
+    """A driver's side: opened raw, at a speed."""
+
+    def __init__(self, path: str, speed: int = termios.B115200) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self.fd)
+        attributes = termios.tcgetattr(self.fd)
+        attributes[4] = attributes[5] = speed
+        termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
+        termios.tcflush(self.fd, termios.TCIOFLUSH)
+
+    async def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            await trio.lowlevel.wait_readable(self.fd)
+            data += os.read(self.fd, size - len(data))
+        return data
+
+    async def ask_golden(self) -> bytes:
+        os.write(self.fd, GOLDEN)
+        return await self.read(4)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+@contextmanager
+def opened(path: str, speed: int = termios.B115200) -> Iterator[Port]:
+    port = Port(path, speed)
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+@asynccontextmanager
+async def timely(seconds: float = 30) -> AsyncIterator[None]:
+    with trio.fail_after(seconds):
+        yield
+
+
+async def test_drivers_may_come_and_go(tmp_path: Path) -> None:
+    link = tmp_path / "erupter"
+    async with timely(), emulated("erupter", link=link) as device:
+        assert device.path == str(link)
+        for _ in range(3):
+            with opened(device.path) as port:
+                assert await port.ask_golden() == ANSWER
+        assert device.statistics().works == 3
+        assert device.statistics().bytes_sent == 12
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_path_is_made_when_none_is_named() -> None:
+    async with timely(), emulated("erupter") as device:
+        with opened(device.path) as port:
+            assert await port.ask_golden() == ANSWER
+        directory = Path(device.path).parent
+    assert not directory.exists()
+
+
+async def test_the_speed_of_the_terminal_is_the_speed_of_the_wire() -> None:
+    async with timely(), emulated("erupter") as device:
+        with opened(device.path, termios.B9600) as port:
+            os.write(port.fd, GOLDEN)
+        with opened(device.path) as port:
+            assert await port.ask_golden() == ANSWER
+        assert device.statistics().nonces == 1
+
+
+async def test_unplugged_and_plugged_in_again() -> None:
+    async with timely(), emulated("erupter") as device:
+        port = Port(device.path)
+        assert await port.ask_golden() == ANSWER
+        before = os.readlink(device.path)
+        holder = os.openpty()  # so that the next terminal has another name
+        device.unplug()
+        device.unplug()
+        assert os.path.basename(device.path) not in os.listdir(os.path.dirname(device.path))
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            os.write(port.fd, GOLDEN)
+        assert caught.value.errno == errno.EIO
+        await trio.lowlevel.wait_readable(port.fd)
+        port.close()
+        device.replug()
+        device.replug()
+        with opened(device.path) as port:
+            assert await port.ask_golden() == ANSWER
+        assert before.startswith("/dev/pts/")
+        for end in holder:
+            os.close(end)
+
+
+async def test_a_fault_may_come_later() -> None:
+    async with timely(), emulated("erupter") as device:
+        with opened(device.path) as port:
+            assert await port.ask_golden() == ANSWER
+            device.inject("wrong-nonces=1")
+            assert await port.ask_golden() != ANSWER
+            assert device.statistics().faults == {"wrong-nonces": 1}
+            device.inject("unplug@0")
+            with trio.move_on_after(5):
+                while device.plugged_in:
+                    await trio.lowlevel.checkpoint()
+            assert not device.plugged_in
+
+
+async def test_old_links_are_renewed_and_files_left_alone(tmp_path: Path) -> None:
+    link = tmp_path / "device"
+    link.symlink_to("/dev/pts/999999")
+    async with timely(), emulated("erupter", link=link) as device:
+        with opened(device.path) as port:
+            assert await port.ask_golden() == ANSWER
+    for other in ("file", "link"):
+        taken = tmp_path / other
+        if other == "file":
+            taken.write_text("precious")
+        else:
+            taken.symlink_to(tmp_path / "file")
+        with pytest.raises(LinkError, match="expected a free name or an old link to a terminal"):
+            async with emulated("erupter", link=taken):
+                pass
+        assert taken.read_text() == "precious"
+    with pytest.raises(LinkError, match="no such file or directory"):
+        async with emulated("erupter", link=tmp_path / "none" / "device"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"kind": "eruptor"}, "kind: expected one of .*, got 'eruptor': did you mean 'erupter'?"),
+        ({"kind": "erupter", "chips": 2}, "chips: expected 1 for erupter, got 2"),
+        ({"kind": "icarus", "chips": 3}, "chips: expected 1 or 2 or 4 or 8 for icarus, got 3"),
+        ({"kind": "erupter", "hash_rate": 1e12}, "hash rate: expected .* at most .* got 1e.06 MH/s"),
+        ({"kind": "erupter", "hash_rate": float("nan")}, "hash rate: expected .* got nan"),
+        ({"kind": "erupter", "nonce_difficulty": 0.0}, "nonce difficulty: expected a number above zero, got 0"),
+    ],
+)
+def test_what_cannot_be(arguments: dict[str, object], error: str) -> None:
+    with pytest.raises(EmulatorError, match=error):
+        Emulator(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("crc-error", "unknown name 'crc-error': did you mean 'crc-errors'?"),
+        ("crc-errors=2", "crc-errors: expected a probability from 0 to 1, got '2'"),
+        ("crc-errors=--", "crc-errors: expected a probability"),
+        ("dead-chip=1.5", "dead-chip: expected a chip's number from 0 to 255, got '1.5'"),
+        ("unplug=3", "unplug: expected no value, got '3'"),
+        ("unplug@1.2.3", "unplug: expected a start in seconds"),
+        ("unplug@", r"expected NAME\[=VALUE\]\[@START\[\+SECONDS\]\], got 'unplug@'"),
+        ("x" * 40, "unknown name"),
+    ],
+)
+def test_faults_that_cannot_be(fault: str, error: str) -> None:
+    with pytest.raises(FaultError, match=error):
+        Emulator("erupter", faults=[fault])
