@@ -9,7 +9,7 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, configuration, demo, logs, luck, mine, ping, pool, secrets, signals, solo
+from stratum_miner.cli import bench, configuration, demo, emulate, logs, luck, mine, ping, pool, secrets, signals, solo
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
@@ -26,7 +26,7 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit, luck.luck, ping.ping):
+for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit, luck.luck, ping.ping, emulate.emulate):
     app.command(command)
 app.command(configuration.app)
 

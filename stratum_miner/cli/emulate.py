@@ -1,0 +1,154 @@
+"""``stratum-miner emulate``: a mining device on a pseudo-terminal, for any driver, hashing for real."""
+
+from dataclasses import asdict
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.cli import mining, options, signals
+from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli.profit import terms
+from stratum_miner.cli.quantities import duration_text, hash_rate_text
+from stratum_miner.testing.emulators import (
+    FAULTS,
+    KINDS,
+    Emulator,
+    EmulatorError,
+    EmulatorStatistics,
+    FaultError,
+    LinkError,
+)
+
+log = structlog.get_logger("stratum_miner")
+
+SAMPLED_S = 1.0
+"""How often events are looked for; they are told, not timed."""
+
+
+def emulate(
+    kind: Annotated[str, Parameter(help=f"One of {', '.join(KINDS)}.")],
+    *,
+    link: Annotated[
+        Path | None,
+        Parameter(name="--link", help="Where the device shall be found; by default in a temporary directory."),
+    ] = None,
+    hash_rate: Annotated[
+        str | None, Parameter(name="--hash-rate", help="Such as 5MH/s, at its usual clock; default 1MH/s.")
+    ] = None,
+    chips: Annotated[int | None, Parameter(name="--chips", help="By default as many as the product has.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--fault",
+            help=f"NAME[=VALUE][@START[+SECONDS]], repeatable; {', '.join(FAULTS)}.",
+            negative=(),
+            consume_multiple=True,
+        ),
+    ] = None,
+    seed: Annotated[int, Parameter(name="--seed", help="Equal seeds bring equal faults.")] = 0,
+    nonce_difficulty: Annotated[
+        float | None,
+        Parameter(name="--nonce-difficulty", help="The least difficulty that it reports; 1 as the real one."),
+    ] = None,
+    time_limit: options.TimeLimit = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Be a mining device: print the path that a driver may open, and answer there until interrupted."""
+    options.set_up_logging(debug=debug, quiet=quiet)
+    options.goals(shares=None, blocks=None, time_limit=time_limit)
+    rate = None if hash_rate is None else terms.hash_rate("--hash-rate", hash_rate)
+    try:
+        emulator = Emulator(
+            kind,
+            link=link,
+            hash_rate=rate,
+            chips=chips,
+            faults=fault or (),
+            seed=seed,
+            nonce_difficulty=nonce_difficulty,
+        )
+    except (EmulatorError, FaultError) as error:
+        raise UsageError(f"emulate: {error}") from None
+    ended: list[EmulatorStatistics] = []
+
+    async def live(stop: signals.Stop) -> None:
+        try:
+            ended.append(await _live(emulator, stop, time_limit, json=json))
+        except LinkError as error:
+            raise UsageError(f"emulate: {error}") from None
+
+    signals.run(live)
+    for statistics in ended:
+        _tell_end(statistics, json=json)
+    return ExitCode.OK
+
+
+async def _live(emulator: Emulator, stop: signals.Stop, time_limit: float | None, *, json: bool) -> EmulatorStatistics:
+    async with emulator.live():
+        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+            _tell_start(emulator, json=json)
+            with trio.move_on_after(inf if time_limit is None else time_limit):
+                await _watch(emulator, json=json)
+        return emulator.statistics()
+
+
+def _tell_start(emulator: Emulator, *, json: bool) -> None:
+    settings = emulator.settings
+    if json:
+        described = {"kind": emulator.kind.name, "path": emulator.path, "ports": dict(emulator.paths)}
+        mining.print_json({"event": "ready"} | described | asdict(settings))
+        return
+    print(emulator.path, flush=True)
+    log.info(
+        "ready",
+        device=f"{emulator.kind.name}:{emulator.path}",
+        product=emulator.kind.product,
+        hash_rate=hash_rate_text(settings.hash_rate),
+        chips=settings.chips,
+        nonce_difficulty=f"{settings.nonce_difficulty:g}",
+    )
+
+
+async def _watch(emulator: Emulator, *, json: bool) -> None:
+    """Tell of faults and of unplugging; in text also of the first bytes of a driver."""
+    injected: dict[str, int] = {}
+    plugged_in, driven = True, False
+    while True:
+        await trio.sleep(SAMPLED_S)
+        statistics = emulator.statistics()
+        for name, count in statistics.faults.items():
+            if count != injected.get(name, 0):
+                injected[name] = count
+                _tell(json, "fault", name=name, count=count)
+        if emulator.plugged_in != plugged_in:
+            plugged_in = emulator.plugged_in
+            _tell(json, "plugged_in" if plugged_in else "unplugged", path=emulator.path)
+        if statistics.bytes_received and not driven:
+            driven = True
+            _tell(json, "driven", bytes_received=statistics.bytes_received)
+
+
+def _tell(json: bool, event: str, **fields: Any) -> None:
+    if json:
+        mining.print_json({"event": event, **fields})
+    else:
+        log.info(event, **fields)
+
+
+def _tell_end(statistics: EmulatorStatistics, *, json: bool) -> None:
+    if json:
+        mining.print_json({"event": "end", **asdict(statistics)})
+        return
+    counts = ("works", "commands", "nonces", "bad_frames", "overruns")
+    log.info(
+        "ended",
+        after=duration_text(statistics.seconds),
+        **{name: getattr(statistics, name) for name in counts},
+        faults=", ".join(f"{name} {count}" for name, count in statistics.faults.items()) or "none",
+    )
