@@ -17,6 +17,10 @@ MAX_RETIRED = 10_000
 """Ended sessions remembered; older ones are forgotten early."""
 
 
+class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
+    """Every extranonce1 is in use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """One session's share of the search space; outlives its connection by the time for a resume."""
@@ -27,7 +31,7 @@ class Lease:
 
 
 class ExtranonceRegistry:
-    """Leases extranonce1 values; one per pool.
+    """Leases extranonce1 values of ``size`` bytes; one per pool.
 
     ``first`` is where counting starts: a random start keeps a restarted pool from repeating the values of its
     last run. ``token`` makes session ids nobody can guess.
@@ -36,10 +40,13 @@ class ExtranonceRegistry:
     def __init__(
         self,
         *,
+        size: int = EXTRANONCE1_SIZE,
         first: int = 0,
         resume_seconds: float = 600.0,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
+        self._values = 1 << 8 * size
+        self._size = size
         self._next = first
         self._resume_seconds = resume_seconds
         self._token = token
@@ -54,7 +61,7 @@ class ExtranonceRegistry:
     def lease(self, now: float, resume: str | None = None) -> Lease:
         """A lease: the one that ``resume`` names (session id or extranonce1 in hex) when it is free, else a new one.
 
-        A resumed lease keeps extranonce1 and jobs and gets a new session id.
+        A resumed lease keeps extranonce1 and jobs and gets a new session id. ExtranoncesExhausted when all are in use.
         """
         self._forget(now)
         old = self._find_retired(resume)
@@ -78,8 +85,12 @@ class ExtranonceRegistry:
         return None
 
     def _fresh(self) -> bytes:
+        if len(self._live) >= self._values:
+            raise ExtranoncesExhausted(f"all {self._values} are in use")
+        if len(self._live) + len(self._retired) >= self._values:
+            self._retired.popitem(last=False)
         while True:
-            extranonce1 = (self._next % (1 << 8 * EXTRANONCE1_SIZE)).to_bytes(EXTRANONCE1_SIZE, "big")
+            extranonce1 = (self._next % self._values).to_bytes(self._size, "big")
             self._next += 1
             if extranonce1 not in self._live and extranonce1 not in self._retired:
                 return extranonce1

@@ -71,19 +71,21 @@ class PlayedPool:
         self,
         *,
         extranonce1: str = "a1b2c3d4",
+        extranonce2_size: int = 4,
         session: str = "s1",
         mask: str | None = "1fffe000",
         xnsub: bool = True,
-        difficulty: float = 1e-9,
+        difficulty: float | None = 1e-9,
     ) -> dict[str, Any]:
         """Play the whole handshake; returns the subscribe request."""
         if mask is not None:
             configure = await self.request("mining.configure")
             await self.reply(configure, {"version-rolling": True, "version-rolling.mask": mask})
         subscribe = await self.request("mining.subscribe")
-        await self.reply(subscribe, [[["mining.notify", session]], extranonce1, 4])
+        await self.reply(subscribe, [[["mining.notify", session]], extranonce1, extranonce2_size])
         authorize = await self.request("mining.authorize")
-        await self.say("mining.set_difficulty", difficulty)
+        if difficulty is not None:
+            await self.say("mining.set_difficulty", difficulty)
         await self.reply(authorize, True)
         if xnsub:
             await self.reply(await self.request("mining.extranonce.subscribe"), True)

@@ -173,6 +173,8 @@ class WireMiner:
         match message:
             case {"method": "mining.set_difficulty", "params": [difficulty]}:
                 self.difficulty = difficulty
+            case {"method": "mining.set_extranonce", "params": [str(extranonce1), int(size)]}:
+                self.extranonce1, self.extranonce2_size = extranonce1, size
             case {"method": "mining.notify", "params": params}:
                 self.jobs.append(WireJob(params, self.extranonce1, self.difficulty))
             case {"id": request_id, "result": [subscriptions, str(extranonce1), int(size)]} if (

@@ -1,9 +1,8 @@
 """The pool on memory streams and a clock that jumps: timers, the node, slow readers, stopping."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import trio
@@ -15,69 +14,10 @@ from stratum_miner.pool.nodes.base import SubmitResult
 from stratum_miner.pool.server import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
-from stratum_miner.testing.wire_miner import WireMiner
+from stratum_miner.testing.wire_client import MemoryListener
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
 START = 1_700_000_000
-
-
-class MemoryListener(trio.abc.Listener[trio.abc.Stream]):
-    """Accepts what ``connect`` makes."""
-
-    def __init__(self) -> None:
-        self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](1000)
-
-    def connect(self, *, lockstep: bool = False) -> "Client":
-        make: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = (
-            trio.testing.lockstep_stream_pair if lockstep else trio.testing.memory_stream_pair
-        )
-        ours, theirs = make()
-        self._send.send_nowait(theirs)
-        return Client(ours)
-
-    async def accept(self) -> trio.abc.Stream:
-        return await self._receive.receive()
-
-    async def aclose(self) -> None:
-        self._receive.close()
-        await trio.lowlevel.checkpoint()
-
-
-class Client:
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self.miner = WireMiner()
-        self.closed = False
-
-    async def read(self) -> None:
-        """Take the next piece; at the end ``closed`` is set."""
-        try:
-            data = bytes(await self.stream.receive_some(65536))
-        except trio.BrokenResourceError:
-            data = b""
-        self.closed = not data
-        self.miner.receive(data)
-
-    async def read_until(self, condition: Callable[[], Any]) -> None:
-        while not condition():
-            assert not self.closed, "the pool closed the connection"
-            await self.read()
-
-    async def read_to_end(self) -> None:
-        while not self.closed:
-            await self.read()
-
-    async def read_jobs(self, count: int) -> None:
-        await self.read_until(lambda: len(self.miner.jobs) >= count)
-
-    async def login(self, *subscribe: Any) -> None:
-        await self.stream.send_all(self.miner.login(*subscribe))
-        await self.read_until(lambda: self.miner.jobs)
-
-    async def submit(self, share: list[Any]) -> int:
-        await self.stream.send_all(self.miner.submit(share))
-        await self.read_until(self.miner.replies)
-        return self.miner.verdict()
 
 
 @asynccontextmanager

@@ -1,0 +1,48 @@
+"""How the extranonce2 that a pool gives is divided among miners. Sans-IO.
+
+    pool's coinbase:     coinb1 | extranonce1 | extranonce2 ------------------------ | coinb2
+    what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
+                                              padding, zero  extranonce1
+
+The pool's extranonce1 and the padding move into the coinb1 that miners get, so what a miner was told in its subscribe
+reply stays true when the pool's extranonce1 changes, or when another pool takes over that gives more extranonce2.
+"""
+
+from dataclasses import dataclass
+
+MINER_SIZE = 3
+"""Bytes a miner counts in: 2^24 headers of 2^32 nonces last six minutes at 200 TH/s, without rolling versions."""
+LEAST_MINER_SIZE = 2
+"""The least that cgminer takes (stratum.md 1.5.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Bytes of a miner's own prefix, and bytes that it counts in."""
+
+    prefix_size: int
+    extranonce2_size: int
+
+    @property
+    def size(self) -> int:
+        """What a pool has to give at least."""
+        return self.prefix_size + self.extranonce2_size
+
+    @property
+    def miners(self) -> int:
+        """How many miners can be told apart."""
+        return 1 << 8 * self.prefix_size
+
+
+def lay_out(extranonce2_size: int, miners: int) -> Layout:
+    """A layout for a pool that gives so many bytes, and for so many miners if that is possible.
+
+    No more is used than needed, so that the layout also fits a pool that gives less. With fewer than three bytes there
+    is room for one miner only: it gets all of them.
+    """
+    wanted = max(1, ((miners - 1).bit_length() + 7) // 8)
+    for own in (MINER_SIZE, LEAST_MINER_SIZE):
+        if wanted + own <= extranonce2_size:
+            return Layout(wanted, own)
+    prefix = extranonce2_size - LEAST_MINER_SIZE
+    return Layout(prefix, LEAST_MINER_SIZE) if prefix > 0 else Layout(0, extranonce2_size)

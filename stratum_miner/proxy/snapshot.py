@@ -1,0 +1,78 @@
+"""Frozen statistics of a proxy, for displays: nothing here changes, nothing here reaches back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stratum_miner.client.pools import PoolStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesSnapshot:
+    """What came of shares; ``received`` is the sum of all others."""
+
+    received: int
+    accepted: int
+    kept: int
+    """Good for the miner's own difficulty only; they did not go up."""
+    rejected: Mapping[str, int]
+    """By the pool, by reason."""
+    refused: Mapping[str, int]
+    """By the proxy, by reason; they did not go up."""
+    stale: int
+    lost: int
+    """Without an answer of the pool."""
+    open: int
+    """On the way."""
+    difficulty: float
+    """Sum over the good ones of what their jobs asked for."""
+    best: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinerStatus:
+    """One miner. Times are in seconds, ``connected_at`` is unix time, ``hash_rate`` is in H/s."""
+
+    session: int
+    address: str
+    user_agent: str
+    workers: tuple[str, ...]
+    started: bool
+    """Whether it gets jobs."""
+    extranonce1: bytes | None
+    """Its prefix."""
+    version_mask: int
+    difficulty: float
+    hash_rate: float
+    shares: SharesSnapshot
+    last_share_age: float | None
+    """Since its last good share."""
+    connected_at: float
+    bytes_received: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySnapshot:
+    """The whole proxy; the shares include those of miners that left."""
+
+    started_at: float
+    """Unix time."""
+    addresses: tuple[str, ...]
+    has_work: bool
+    """Whether a pool gives jobs."""
+    prefix_size: int | None
+    """Bytes of the pool's extranonce2 that tell miners apart; None before the first job."""
+    extranonce2_size: int | None
+    """Bytes left to each miner."""
+    room: int | None
+    """How many miners that is enough for."""
+    difficulty: float | None
+    """The pool's."""
+    hash_rate: float
+    shares: SharesSnapshot
+    answered_late: int
+    """Shares the pool answered after their miners had been told that they are lost."""
+    connections_total: int
+    connections_refused: int
+    miners: tuple[MinerStatus, ...]
+    pools: tuple[PoolStatus, ...]

@@ -1,0 +1,80 @@
+"""A proxy between pools that a test plays by hand and miners that know nothing but the wire."""
+
+from typing import Any
+
+import trio
+import trio.testing
+
+from stratum_miner.proxy import Proxy
+from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
+from stratum_miner.testing.wire_client import MemoryListener, WireClient
+from stratum_miner.testing.wire_miner import WireJob
+
+HARD = "1d00ffff"
+"""Bits of difficulty 1: no share of a test is a block."""
+NOW = 0x6B0424DC
+"""When the test job was made."""
+
+
+def job(job_id: str = "1", *, nbits: str = HARD, clean: bool = True, **changes: Any) -> list[Any]:
+    """Parameters of a mining.notify; ``changes`` are coinb1, previous, version, ntime."""
+    params: list[Any] = [*REGTEST_JOB]
+    params[0], params[6], params[8] = job_id, nbits, clean
+    for name, place in (("previous", 1), ("coinb1", 2), ("version", 5), ("ntime", 7)):
+        params[place] = changes.get(name, params[place])
+    return params
+
+
+class ProxyLab:
+    """The proxy, the connections that it opens, and miners that connect to it."""
+
+    def __init__(
+        self, proxy: Proxy, listener: MemoryListener, connections: trio.MemoryReceiveChannel[PlayedPool]
+    ) -> None:
+        self.proxy = proxy
+        self._listener = listener
+        self._connections = connections
+
+    async def upstream(self, **options: Any) -> PlayedPool:
+        """The next connection to a pool, its handshake played."""
+        with trio.fail_after(86400):
+            pool = await self._connections.receive()
+            await pool.accept(**{"difficulty": 1e-7} | options)
+        return pool
+
+    async def working(self, **options: Any) -> PlayedPool:
+        """The same with a job announced, and taken by the proxy."""
+        pool = await self.upstream(**options)
+        await pool.say("mining.notify", *job())
+        await trio.testing.wait_all_tasks_blocked()
+        return pool
+
+    def connect(self, name: str = "alice.rig") -> WireClient:
+        """A miner that has said nothing yet."""
+        return self._listener.connect(name)
+
+    async def miner(self, name: str = "alice.rig") -> WireClient:
+        """A miner at work."""
+        client = self.connect(name)
+        with trio.fail_after(86400):
+            await client.login()
+        return client
+
+
+async def submit(client: WireClient, share: list[Any]) -> int:
+    """Send a share without waiting for its verdict; returns the id of the request."""
+    await client.stream.send_all(client.miner.submit(share))
+    return client.miner.last_id
+
+
+async def verdict(client: WireClient, request_id: int | None = None) -> int:
+    """Wait for the verdict of a share: 0, or the error code."""
+    await client.read_until(lambda: client.miner.replies(request_id))
+    return client.miner.verdict(request_id)
+
+
+def upstream_header(params: list[Any], extranonce1: str, submitted: list[str]) -> bytes:
+    """The header that a pool rebuilds from a submit and the job it announced."""
+    _, _, extranonce2, ntime, nonce, *version_bits = submitted
+    bits = int(version_bits[0], 16) if version_bits else 0
+    return WireJob(params, extranonce1, 1.0).header(extranonce2, int(ntime, 16), int(nonce, 16), bits)

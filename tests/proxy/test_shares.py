@@ -1,0 +1,185 @@
+"""Shares through the proxy: what goes up, what does not, and whose answer comes back."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
+
+LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
+Clock = trio.testing.MockClock
+OTHER_PREVIOUS = "11" * 32
+
+
+async def test_a_share_is_the_same_header_upstream_and_the_answer_comes_back(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working(extranonce2_size=8)
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        sent = await submit(miner, share)
+        request = await pool.request("mining.submit")
+        assert request["params"][:2] == ["farm", "1"], "our worker, the pool's job id"
+        assert len(request["params"][2]) == 16
+        theirs = upstream_header(job(), "a1b2c3d4", request["params"])
+        assert theirs == miner.miner.jobs[-1].header(share[2], int(share[3], 16), int(share[4], 16))
+        await pool.reply(request, True)
+        assert await verdict(miner, sent) == 0
+
+
+async def test_miners_search_in_different_places(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miners = [await lab.miner(f"rig{number}") for number in range(3)]
+        assert len({item.miner.extranonce1 for item in miners}) == 3
+        assert {item.miner.extranonce2_size for item in miners} == {3}
+        places = set()
+        for item in miners:  # the same extranonce2 of each
+            await submit(item, item.miner.solve(extranonce2="000001"))
+            places.add((await pool.request("mining.submit"))["params"][2])
+        assert len(places) == 3
+        assert {place[2:] for place in places} == {"000001"}
+
+
+async def test_answers_reach_the_miner_and_the_request_that_asked(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        first, second = await lab.miner("one"), await lab.miner("two")
+        sent = [await submit(first, first.miner.solve()), await submit(first, first.miner.solve())]
+        requests = [await pool.request("mining.submit") for _ in sent]
+        other = await submit(second, second.miner.solve())
+        requests.append(await pool.request("mining.submit"))
+        await pool.reply(requests[2], None, [23, "low difficulty share of 0.1", None])
+        await pool.reply(requests[1], False, "Stale")
+        await pool.reply(requests[0], True)
+        assert await verdict(first, sent[0]) == 0
+        assert await verdict(first, sent[1]) == 21
+        assert await verdict(second, other) == 23
+        assert second.miner.reply(other)["error"][1] == "low difficulty share of 0.1"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ([20, "odd", None], 20),
+        ([22, "duplicate share", None], 22),
+        ([24, "unauthorized worker", None], 24),
+        ({"code": -1, "message": "Above target"}, 23),
+        ("whatever", 20),
+        (None, 20),
+    ],
+)
+async def test_every_form_of_refusal_becomes_the_classic_one(
+    proxy_lab: LabFactory, autojump_clock: Clock, error: Any, code: int
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        sent = await submit(miner, miner.miner.solve())
+        await pool.reply(await pool.request("mining.submit"), None, error)
+        assert await verdict(miner, sent) == code
+        assert lab.proxy.snapshot().shares.rejected.total() == 1  # type: ignore[attr-defined]
+
+
+async def test_bad_shares_never_go_up(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        good = miner.miner.solve()
+        sent = await submit(miner, good)
+        request = await pool.request("mining.submit")
+        assert await miner.submit(good) == 22, "on its way up already"
+        await pool.reply(request, True)
+        assert await verdict(miner, sent) == 0
+        assert await miner.submit(good) == 22
+        target = miner.miner.jobs[-1].target
+        assert await miner.submit(miner.miner.solve(at_most=2**256 - 1, above=target)) == 23
+        assert await miner.submit([good[0], "nonsense", *good[2:]]) == 21
+        assert await miner.submit([good[0], good[1], "00", *good[3:]]) == 20
+        assert await miner.submit(["stranger", *good[1:]]) == 24
+        late = f"{int(good[3], 16) + 10_000:08x}"
+        assert await miner.submit([*good[:3], late, good[4]]) == 20
+        assert await miner.submit([*good, "00002000"]) == 20, "bits that were not granted"
+        shares = lab.proxy.snapshot().miners[0].shares
+        assert (shares.received, shares.accepted, shares.stale, shares.open) == (9, 1, 1, 0)
+        assert shares.refused == {
+            "duplicate share": 2,
+            "low difficulty share": 1,
+            "other": 3,
+            "unauthorized worker": 1,
+        }
+        # nothing else reached the pool: the next thing it hears is the next good share
+        await submit(miner, miner.miner.solve())
+        assert (await pool.request("mining.submit"))["id"] == request["id"] + 1
+
+
+async def test_stale_shares_are_judged_here_but_a_late_block_goes_up(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.upstream()
+        await pool.say("mining.notify", *job("1", nbits="1f00ffff"))
+        miner = await lab.miner()
+        old = miner.miner.jobs[-1]
+        network = old.network_target
+        await pool.say("mining.notify", *job("2", nbits="1f00ffff", previous=OTHER_PREVIOUS))
+        await miner.read_jobs(2)
+        assert await miner.submit(miner.miner.solve(old, above=network)) == 21
+        block = miner.miner.solve(old, at_most=network)
+        sent = await submit(miner, block)
+        request = await pool.request("mining.submit")
+        assert request["params"][1] == "1"
+        await pool.reply(request, None, [21, "Stale", None])
+        assert await verdict(miner, sent) == 21
+        assert lab.proxy.snapshot().shares.stale == 2
+
+
+async def test_a_miner_that_leaves_before_the_answer_is_still_counted(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        await submit(miner, miner.miner.solve())
+        request = await pool.request("mining.submit")
+        await miner.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert lab.proxy.snapshot().miners == ()
+        assert lab.proxy.snapshot().shares.open == 1
+        await pool.reply(request, True)
+        await trio.testing.wait_all_tasks_blocked()
+        shares = lab.proxy.snapshot().shares
+        assert (shares.received, shares.accepted, shares.open) == (1, 1, 0)
+
+
+async def test_stopping_waits_for_open_answers(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        sent = await submit(miner, miner.miner.solve())
+        request = await pool.request("mining.submit")
+        lab.proxy.stop()
+        await trio.testing.wait_all_tasks_blocked()
+        await pool.reply(request, True)
+        await miner.read_to_end()
+        assert miner.miner.verdict(sent) == 0
+
+
+async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        sent = await submit(miner, miner.miner.solve())
+        await pool.request("mining.submit")
+        await lab.upstream(extranonce1="00000001", session="s2")  # the client gave the first one up
+        assert await verdict(miner, sent) == 21
+        assert "lost" in miner.miner.reply(sent)["error"][1]
+        shares = lab.proxy.snapshot().shares
+        assert (shares.received, shares.lost, shares.open) == (1, 1, 0)
