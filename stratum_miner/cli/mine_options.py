@@ -15,101 +15,19 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from stratum_miner.cli import options, pool_options
-from stratum_miner.config.keys import LIVE, SECRET
+from stratum_miner.cli import options
+from stratum_miner.cli.upstream_options import UpstreamOptions
+from stratum_miner.config.keys import LIVE
 
 OTHER_VARIABLES = frozenset({"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE"})
 """Of other commands and of tests; any further one is probably misspelt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MineOptions:
-    """The settings of ``mine`` with their defaults."""
+class MineOptions(UpstreamOptions):
+    """The settings of ``mine`` with their defaults; those of its pools are in ``UpstreamOptions``."""
 
-    url: Annotated[
-        list[str] | None,
-        Parameter(
-            name=("--url", "-o"),
-            help="Pool: stratum+tcp:// or stratum+ssl://, HOST:PORT; repeatable, the best first.",
-            group="Pool",
-        ),
-        LIVE,
-    ] = None
-    user: Annotated[
-        list[str] | None,
-        Parameter(
-            name=("--user", "-u"),
-            help="Worker name, often an address; one for all pools or one for each.",
-            group="Pool",
-        ),
-        LIVE,
-    ] = None
-    password: Annotated[
-        list[str] | None,
-        Parameter(name=("--pass", "-p"), help="Password; better in STRATUM_MINER_PASS or --pass-file.", group="Pool"),
-        LIVE,
-        SECRET,
-    ] = None
-    userpass: Annotated[
-        list[str] | None,
-        Parameter(name=("--userpass", "-O"), help="USER:PASS in one.", group="Pool"),
-        LIVE,
-        SECRET,
-    ] = None
-    pass_file: Annotated[
-        Path | None,
-        Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool"),
-        LIVE,
-    ] = None
-    quota: Annotated[
-        list[int] | None,
-        Parameter(
-            name="--quota",
-            help="Mine on all pools in turns, this much of the time each; once for each -o.",
-            group="Pool",
-        ),
-        LIVE,
-    ] = None
-    strategy: Annotated[
-        Literal["failover", "quota"] | None,
-        Parameter(
-            name="--strategy",
-            help="failover: the best pool that is up; quota: all in turns. Default quota where one is given.",
-            group="Pool",
-        ),
-        LIVE,
-    ] = None
     retry: Annotated[bool, Parameter(name="--retry", help="Try again when the connection fails.", group="Pool")] = True
-    version_rolling: Annotated[
-        bool, Parameter(name="--version-rolling", help="Ask to roll version bits.", group="Pool"), LIVE
-    ] = True
-    version_mask: Annotated[
-        str | None,
-        Parameter(name="--version-mask", help="Version bits to ask for, in hex, or off.", group="Pool"),
-        LIVE,
-    ] = None
-    extranonce_subscribe: Annotated[
-        bool,
-        Parameter(name="--extranonce-subscribe", help="Ask to be told of a new extranonce.", group="Pool"),
-        LIVE,
-    ] = True
-    suggest_difficulty: Annotated[
-        str | None,
-        Parameter(
-            name="--suggest-difficulty",
-            help="Ask the pool for this share difficulty; auto: for a share in ten seconds; off.",
-            group="Pool",
-        ),
-        LIVE,
-    ] = None
-    user_agent: Annotated[
-        str | None, Parameter(name="--user-agent", help="What we call ourselves.", group="Pool"), LIVE
-    ] = None
-    tls_ca: Annotated[pool_options.TlsCa, LIVE] = None
-    tls_fingerprint: Annotated[pool_options.TlsFingerprint, LIVE] = None
-    tls_cert: Annotated[pool_options.TlsCertificate, LIVE] = None
-    tls_key: Annotated[pool_options.TlsKey, LIVE] = None
-    proxy: Annotated[pool_options.Proxy, LIVE, SECRET] = None
     threads: options.Threads = None
     backend: Annotated[
         list[str] | None,
@@ -154,11 +72,6 @@ class MineOptions:
     time_limit: Annotated[options.TimeLimit, LIVE] = None
     json: options.Json = False
     debug: Annotated[options.Debug, LIVE] = False
-    protocol_dump: Annotated[
-        bool,
-        Parameter(name=("--protocol-dump", "-P"), help="Log every line of the protocol.", group="Output"),
-        LIVE,
-    ] = False
     journal: Annotated[
         Path | None,
         Parameter(name="--journal", help="Append every share and its fate to this file.", group="Output"),

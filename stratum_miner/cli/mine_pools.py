@@ -1,4 +1,4 @@
-"""The pools of ``mine``: named profiles of the file, or the URLs of the command line or the environment.
+"""The pools of a command: named profiles of the file, or the URLs of the command line or the environment.
 
 For each setting of each pool, in this order: the command line, the environment, the pool's own table, the file's option
 of that name, the default.
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from stratum_miner.cli import pool_options, secrets
 from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.pools import Strategy
 from stratum_miner.client.settings import USER_AGENT
@@ -31,7 +31,7 @@ MAX_USER_AGENT = 200
 
 
 def plan(
-    resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]
+    resolved: Resolved[UpstreamOptions], document: Document | None, problems: list[Problem]
 ) -> tuple[list[PoolSettings], Strategy]:
     """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
     options = resolved.values
@@ -43,10 +43,10 @@ def plan(
         profiles = []
     sources: list[Named[PoolProfile] | None] = list(profiles) or [None] * len(options.url or ())
     if not sources:
-        problems.append(Problem("mine", f"expected a pool: -o URL (--url), url or [{POOLS}.NAME] in the file"))
+        problems.append(Problem("pools", f"expected a pool: -o URL (--url), url or [{POOLS}.NAME] in the file"))
     found = []
     for index, profile in enumerate(sources):
-        with _collecting(problems, "mine" if profile is None else profile.where):
+        with _collecting(problems, "pools" if profile is None else profile.where):
             found.append(_Reader(resolved, profile, index, len(sources)).settings())
     if found and not problems and not any(pool.enabled for pool in found):
         problems.append(Problem(profiles[0].where, "expected a pool to be enabled, none is"))
@@ -61,7 +61,7 @@ class Described:
     values: tuple[tuple[Key, Any, Origin], ...]
 
 
-def described(resolved: Resolved[MineOptions], document: Document | None) -> list[Described]:
+def described(resolved: Resolved[UpstreamOptions], document: Document | None) -> list[Described]:
     """The pools of a checked configuration, for people; secrets are the caller's to hide."""
     profiles = pool_profiles(document, [])
     if resolved.layer("url") >= Layer.ENVIRONMENT:
@@ -77,7 +77,9 @@ def described(resolved: Resolved[MineOptions], document: Document | None) -> lis
     return found
 
 
-def _stronger(resolved: Resolved[MineOptions], profile: Named[PoolProfile] | None, field: str) -> tuple[Any, Origin]:
+def _stronger(
+    resolved: Resolved[UpstreamOptions], profile: Named[PoolProfile] | None, field: str
+) -> tuple[Any, Origin]:
     """A setting of a pool and its origin, the strongest first: the command line, the environment, the pool's own."""
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
@@ -89,7 +91,7 @@ def _stronger(resolved: Resolved[MineOptions], profile: Named[PoolProfile] | Non
 
 
 def _strategy(
-    options: MineOptions, profiles: list[Named[PoolProfile]], pools: list[PoolSettings], problems: list[Problem]
+    options: UpstreamOptions, profiles: list[Named[PoolProfile]], pools: list[PoolSettings], problems: list[Problem]
 ) -> Strategy:
     by_quota = options.quota is not None or any(profile.values.quota is not None for profile in profiles)
     if options.strategy is not None:
@@ -127,7 +129,7 @@ class _Reader:
     """Makes one pool's settings, the ``index``-th of ``count``, of its profile or of its place among the options."""
 
     def __init__(
-        self, resolved: Resolved[MineOptions], profile: Named[PoolProfile] | None, index: int, count: int
+        self, resolved: Resolved[UpstreamOptions], profile: Named[PoolProfile] | None, index: int, count: int
     ) -> None:
         self._resolved = resolved
         self._profile = profile

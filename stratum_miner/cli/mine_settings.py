@@ -18,6 +18,7 @@ from stratum_miner.cli import earnings, mine_backends, mine_pools, options, secr
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.pools import Strategy
 from stratum_miner.config.document import Document, read
@@ -87,7 +88,7 @@ def load(sources: Sources) -> MineSettings:
     resolved = resolve(
         MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
     )
-    _register_secrets(resolved.values)
+    register_secrets(resolved.values)
     problems: list[Problem] = []
     checked = resolved.values
     pools, strategy = mine_pools.plan(resolved, document, problems)
@@ -147,7 +148,8 @@ def place(resolved: Resolved[Any], flag: str) -> str:
     return flag
 
 
-def _register_secrets(settings: MineOptions) -> None:
+def register_secrets(settings: UpstreamOptions) -> None:
+    """Never show the passwords that were given."""
     for text in settings.password or ():
         secrets.register(text)
     for text in settings.userpass or ():

@@ -13,6 +13,7 @@ from stratum_miner.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, fr
 from stratum_miner.config.problems import ConfigError, Problem, nearest
 
 Table = TypeVar("Table")
+Table_co = TypeVar("Table_co", covariant=True)
 
 
 class Layer(IntEnum):
@@ -41,10 +42,10 @@ NOT_GIVEN = Origin(Layer.DEFAULT, "default")
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved(Generic[Table]):
+class Resolved(Generic[Table_co]):
     """The settings in force, and the origin of each by the name of its field."""
 
-    values: Table
+    values: Table_co
     origins: Mapping[str, Origin]
 
     def layer(self, field: str) -> Layer:

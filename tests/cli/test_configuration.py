@@ -131,7 +131,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "mine: expected a pool: -o URL (--url), url or [pools.NAME] in the file"),
+        ("", "pools: expected a pool: -o URL (--url), url or [pools.NAME] in the file"),
         ("url = 'a'\nuser = 'u'", "F:1: url: pool URL: expected a port, as in stratum+tcp://a:3333"),
         ("url = 'a:1'", "--user: expected a worker name, as in -u bcrt1q...; some pools want an address"),
         ("url = 'a:1'\n[pools.b]\nurl = 'b:1'\nuser = 'u'", "F:1: url: expected it or [pools.NAME], got both"),
