@@ -222,7 +222,7 @@ def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tarif
         "kernel": ", ".join(kernels),
         "elapsed_s": round(snapshot.elapsed, 3),
         "pool": str(snapshot.client.url),
-        **({"pools": [pool_object(pool) for pool in snapshot.pools]} if snapshot.pools else {}),
+        "pools": [pool_object(pool) for pool in snapshot.pools],
         **({} if tariff is None else {"economics": Earnings(snapshot, tariff).as_object()}),
     }
 
@@ -279,7 +279,7 @@ def print_summary(
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
     ]
-    lines += [_pool_line(pool) for pool in snapshot.pools]
+    lines += [_pool_line(pool) for pool in snapshot.pools if len(snapshot.pools) > 1]
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
     if snapshot.journalled is not None:
         total = snapshot.journalled

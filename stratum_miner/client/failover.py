@@ -146,7 +146,7 @@ class Failover:
             pool.refusals, pool.penalty = 0, 0.0
             return
         pool.refusals += 1
-        if pool.refusals >= self._policy.reject_streak:
+        if pool.refusals >= self._policy.reject_streak and any(other.enabled for other in self._others(pool)):
             self.refused(index, now, f"it refused {pool.refusals} shares in a row: {reason}")
 
     def enable(self, index: int, enabled: bool) -> None:
@@ -197,18 +197,26 @@ class Failover:
     def _choose(self, now: float) -> None:
         before = self._active
         if before is None or not _is_up(before):
-            self._active = next((pool for pool in self._pools if _is_up(pool)), None)
+            self._active = next((pool for pool in self._pools if _is_up(pool)), self._last_resort(before))
         else:
             better = self._pools[: self._pools.index(before)]
             self._active = next((pool for pool in better if _is_up(pool) and self._is_stable(pool, now)), before)
         if self._active is None and before is not None:
             self._none_since = now
 
+    def _last_resort(self, before: _Health | None) -> _Health | None:
+        """When none is up: an old job may still be worth something, no job is worth nothing."""
+        silent = [pool for pool in self._pools if _is_silent(pool)]
+        return before if before in silent else next(iter(silent), None)
+
+    def _others(self, pool: _Health) -> list[_Health]:
+        return [other for other in self._pools if other is not pool]
+
     def _is_wanted(self, index: int, now: float) -> bool:
         pool, active = self._pools[index], self.active
         if not pool.enabled or now < pool.penalized_until:
             return False
-        if active is not None:
+        if active is not None and _is_up(self._pools[active]):
             return index <= active
         # one that was started goes on; the next is started once no better one may still answer in time
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
@@ -245,6 +253,11 @@ class Failover:
 
 def _is_up(pool: _Health) -> bool:
     return pool.enabled and pool.condition is Condition.UP
+
+
+def _is_silent(pool: _Health) -> bool:
+    """Whether it has sent a job on this connection, if an old one."""
+    return pool.enabled and pool.condition is Condition.SILENT and pool.job_content is not None
 
 
 def _enter(pool: _Health, condition: Condition, now: float, reason: str) -> None:

@@ -87,6 +87,7 @@ class ClientSnapshot:
     """A frozen view of the client."""
 
     url: PoolUrl
+    worker_name: str
     state: ConnectionState
     detail: str
     session: int
@@ -132,6 +133,7 @@ class PoolClient:
         self._backoff = Backoff(rng or random.Random())
         self._connect = connect or Dialer(settings.tls, settings.proxy)
         self._session: Session | None = None
+        self._running = False
         self._session_number = 0
         self._session_numbers = session_numbers or itertools.count(1)
         """Shared by the clients of a group, so that a number names one session of one pool."""
@@ -152,6 +154,7 @@ class PoolClient:
 
     async def run(self) -> None:
         """Connect for ever. Raises WorkerRefused, and PoolUnreachable when told not to retry."""
+        self._running = True
         try:
             while True:
                 pause = await self._one_connection()
@@ -159,6 +162,7 @@ class PoolClient:
                     self._enter(ConnectionState.WAITING, f"next try in {pause:.0f} s: {self._detail}")
                     await trio.sleep(pause)
         finally:
+            self._running = False
             self._enter(ConnectionState.STOPPED, "")
             self._lose_carried("the miner stopped before the pool answered")
 
@@ -170,6 +174,8 @@ class PoolClient:
             self._settle(ShareOutcome(share, Fate.STALE, "the previous block changed before it was found"))
         elif self._session is not None:
             self._session.submit(share)
+        elif not self._running:
+            self._settle(ShareOutcome(share, Fate.LOST, "its pool is not connected to any more"))
         else:
             self._carried.append(share)
             if len(self._carried) > MAX_CARRIED:
@@ -215,6 +221,7 @@ class PoolClient:
         """What there is to see."""
         return ClientSnapshot(
             url=self.settings.url,
+            worker_name=self.settings.worker_name,
             state=self._state,
             detail=self._detail,
             session=self._session_number,

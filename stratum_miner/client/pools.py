@@ -29,7 +29,7 @@ from stratum_miner.client.pool_client import (
     PoolClient,
 )
 from stratum_miner.client.quota import Quotas
-from stratum_miner.client.session import WorkerRefused
+from stratum_miner.client.session import Resumable, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 TICK_S = 1.0
 DRAIN_S = 30.0
 """For the answers of a pool that was left; then its open shares are lost, with that reason."""
+LINGER_S = 3.0
+"""A pool that was left stays connected at least so long: what a device found just before may still be on its way."""
 MAX_SESSIONS = 4096
 """Remembered, to know whose share it is; a job of an older one is long dead."""
 
@@ -165,6 +167,7 @@ class PoolGroup:
         *,
         policy: FailoverPolicy = DEFAULT_POLICY,
         strategy: Strategy = Strategy.FAILOVER,
+        retry: bool = True,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
@@ -173,6 +176,7 @@ class PoolGroup:
         self._clock = clock
         numbers = itertools.count(1)
         self._options: dict[str, object] = {
+            "retry": retry,
             "clock": clock,
             "rng": rng,
             "connect": connect,
@@ -191,7 +195,10 @@ class PoolGroup:
         self._changed = trio.Event()
 
     async def run(self) -> None:
-        """Keep the pools that are wanted connected, for ever. Raises WorkerRefused when all pools refuse the worker."""
+        """Keep the pools that are wanted connected, for ever.
+
+        Raises WorkerRefused when all pools refuse the worker, and PoolUnreachable when told not to retry.
+        """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             while True:
@@ -215,6 +222,14 @@ class PoolGroup:
         owner = self._owners.get(share.job.session) or self._active or self._members[0]
         return owner.client.origin(share)
 
+    def adopt(self, pool: str, resumable: Resumable, shares: Sequence[Share]) -> bool:
+        """Before ``run``: shares of a session that this pool is to resume; see ``PoolClient``. False: no such pool."""
+        for member in self._members:
+            if str(member.client.settings.url) == pool:
+                member.client.adopt(resumable, shares)
+                return True
+        return False
+
     def hash_rate_known(self, hash_rate: float) -> None:
         """The measured H/s, for suggestions of a difficulty."""
         for member in self._members:
@@ -222,7 +237,7 @@ class PoolGroup:
 
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""
-        for member in self._members:
+        for member in (*self._members, *self._removed):
             await member.client.all_answered()
 
     async def wait_for_room(self) -> None:
@@ -375,11 +390,14 @@ class PoolGroup:
     def _switch(self, chosen: _Member | None) -> None:
         before, self._active = self._active, chosen
         why = self._why(before)
+        several = len(self._members) > 1  # of a single one the connection's own events say it all
         if chosen is None:
-            log.warning("no_pool", reason=why)
+            if several:
+                log.warning("no_pool", reason=why)
             self.listener.work_lost(why or "no pool is up")
             return
-        log.info("pool_chosen", pool=self._name(chosen), **({"reason": why} if why else {}))
+        if several:
+            log.info("pool_chosen", pool=self._name(chosen), **({"reason": why} if why else {}))
         if chosen.job is not None:
             self.listener.job_arrived(chosen.job)
 
@@ -406,7 +424,8 @@ class PoolGroup:
         now = self._clock()
         if member.leaving_since is None:
             member.leaving_since = now
-        if member.client.snapshot().unanswered == 0 or now - member.leaving_since >= DRAIN_S:
+        gone = now - member.leaving_since
+        if gone >= DRAIN_S or (gone >= LINGER_S and member.client.snapshot().unanswered == 0):
             member.scope.cancel()
 
     async def _keep(self, member: _Member, scope: trio.CancelScope) -> None:

@@ -18,7 +18,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState, PoolClient
+from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.client.pools import PoolControl, PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -66,7 +66,7 @@ class Goals:
 
 
 class Miner:
-    """Mines with the given backends on a pool, or on the first of several that is up; ``run`` it once.
+    """Mines with the given backends on the first of the pools that is up; ``run`` it once.
 
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
     decides by the chain (see ``Scheduler``). A pool that refuses the first one for low difficulty gets no more.
@@ -87,11 +87,7 @@ class Miner:
         connect: Connector | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
-        self.client: PoolClient | PoolGroup
-        if len(pools) == 1:
-            self.client = PoolClient(pools[0], self, retry=retry, clock=clock, connect=connect)
-        else:
-            self.client = PoolGroup(pools, self, strategy=strategy, clock=clock, connect=connect)
+        self.client = PoolGroup(pools, self, strategy=strategy, retry=retry, clock=clock, connect=connect)
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
         self.backends = tuple(backends)
         self._journal = journal
@@ -134,9 +130,9 @@ class Miner:
             self._stopping.set()
 
     @property
-    def pool_control(self) -> PoolControl | None:
-        """To change pools while mining; None for a miner that was given a single one."""
-        return self.client if isinstance(self.client, PoolGroup) else None
+    def pool_control(self) -> PoolControl:
+        """To change pools while mining."""
+        return self.client
 
     @property
     def is_stopping(self) -> bool:
@@ -194,15 +190,11 @@ class Miner:
             self.stop(Ending.TIME_LIMIT)
 
     def _hand_back(self, journal: Journal) -> None:
-        """Blocks that a crash left open go back to their pool, if it resumes their session; with several pools none is
-        asked to: which of them is connected first is open.
-        """
-        newest = journal.recovered[-1] if journal.recovered else None
+        """Blocks that a crash left open go back to their pool, if it resumes the newest session we had there."""
+        newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
-            again = newest is not None and (block.pool, block.resumable) == (newest.pool, newest.resumable)
-            if again and isinstance(self.client, PoolClient) and block.pool == str(self.client.settings.url):
+            if block.resumable == newest[block.pool] and self.client.adopt(block.pool, block.resumable, [block.share]):
                 journal.adopt(block)
-                self.client.adopt(block.resumable, [block.share])
                 log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
             else:
                 journal.give_up(block, "the miner ended before the pool answered, and now mines elsewhere")
@@ -325,7 +317,8 @@ class Miner:
             height=self._height,
             job=None if job is None else JobSnapshot.of(job, now),
             paused=self.scheduler.paused,
+            stopping=self.is_stopping,
             client=self.client.snapshot(),
-            pools=self.client.pools() if isinstance(self.client, PoolGroup) else (),
+            pools=self.client.pools(),
             backends=tuple(backend.statistics() for backend in self.backends),
         )

@@ -50,6 +50,7 @@ class MinerSnapshot:
     job: "JobSnapshot | None"
     """Being searched; None while there is none."""
     paused: bool
+    stopping: bool
     client: ClientSnapshot
     """Of the pool mined on."""
     pools: tuple[PoolStatus, ...]

@@ -74,7 +74,7 @@ def test_mine_on_our_pool_and_print_one_object() -> None:
         result = json.loads(done.stdout)
         assert result["shares"]["accepted"] >= 5
         assert result["pool"] == f"stratum+tcp://{address}"
-        assert set(result) == {"height", "blocks", "shares", "hash_rate", "kernel", "elapsed_s", "pool"}
+        assert set(result) == {"height", "blocks", "shares", "hash_rate", "kernel", "elapsed_s", "pool", "pools"}
         pool.send_signal(signal.SIGTERM)
         assert pool.wait() == 0
 

@@ -165,6 +165,39 @@ def test_a_pool_that_refuses_every_share_is_left_for_longer_each_time() -> None:
     assert 0 in story.wanted
 
 
+def test_an_old_job_is_better_than_none_and_a_new_one_better_than_an_old() -> None:
+    story = Story(2)
+    story.job(0)
+    story.wait(POLICY.job_age + 2)
+    assert story.it.health(0).condition is Condition.SILENT
+    assert story.active == 0  # the backup has nothing better
+    assert story.wanted == {0, 1}
+    story.job(1)
+    assert story.active == 1
+    story.job(0, "another")
+    assert story.active == 1  # it has to prove itself again
+    alone = Story(1)
+    alone.job(0)
+    alone.wait(POLICY.job_age * 3)
+    assert alone.active == 0
+    alone.it.lost(0, alone.now, "gone")
+    assert alone.active is None
+
+
+def test_the_only_pool_may_refuse_what_it_wants() -> None:
+    story = Story(1)
+    story.job(0)
+    for _ in range(POLICY.reject_streak * 3):
+        story.it.share(0, story.now, accepted=False, reason="low difficulty")
+    assert story.active == 0
+    other = Story(2)
+    other.it.enable(1, False)
+    other.job(0)
+    for _ in range(POLICY.reject_streak):
+        other.it.share(0, other.now, accepted=False, reason="low difficulty")
+    assert other.active == 0
+
+
 def test_one_accepted_share_breaks_the_streak() -> None:
     story = Story()
     story.job(0)
@@ -223,7 +256,9 @@ def test_whatever_happens_the_active_pool_is_up_enabled_and_wanted(count: int, s
                 it.enable(index, source.random() < 0.7)
         decision = it.decide(now)
         if decision.active is not None:
-            assert it.health(decision.active).condition is Condition.UP
+            enabled = filter(it.is_enabled, range(count))
+            up = any(it.health(other).condition is Condition.UP for other in enabled)
+            assert it.health(decision.active).condition is (Condition.UP if up else Condition.SILENT)
             assert it.is_enabled(decision.active)
             assert decision.active in decision.wanted
         assert all(it.is_enabled(wanted) for wanted in decision.wanted)

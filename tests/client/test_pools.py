@@ -185,19 +185,21 @@ async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autoju
         share = it.share(job_of_second)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.renew, second, 60)
-            await it.renew(again, 90)
-        assert it.active == [True, False]
+            nursery.start_soon(it.renew, again, 60)
+            await it.until(lambda: it.active == [True, False])
         # found on the backup's job just before the switch: it goes to the backup, and the backup's answer counts
-        late = it.share(it.jobs[-1])
         it.group.submit(share)
+        late = it.share(it.jobs[-1])
         it.group.submit(late)
-        request = await again.request("mining.submit")
-        assert request["params"][1] == late.job.job_id
-        await again.reply(request, True)
-        await it.until(lambda: it.outcomes)
-        fates = [(outcome.share.job.session, outcome.fate.value) for outcome in it.outcomes]
-        assert (late.job.session, "accepted") in fates
-        assert share.job.session != late.job.session
+        for pool, mine in ((second, share), (again, late)):
+            request = await pool.request("mining.submit")
+            assert request["params"][1] == mine.job.job_id
+            await pool.reply(request, True)
+        await it.until(lambda: len(it.outcomes) == 2)
+        assert [(outcome.share, outcome.fate.value) for outcome in it.outcomes] == [
+            (share, "accepted"),
+            (late, "accepted"),
+        ]
 
 
 async def test_a_backup_that_is_left_answers_its_open_shares_first(
@@ -222,6 +224,10 @@ async def test_a_backup_that_is_left_answers_its_open_shares_first(
         assert it.conditions[1] is Condition.UNTRIED
         assert it.group.pools()[1].accepted == 1
         assert it.group.pools()[1].reason == "standing by"
+        it.group.submit(share)  # as a device does that is late
+        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes[1:]] == [
+            ("lost", "its pool is not connected to any more")
+        ]
 
 
 async def test_a_pool_that_connects_but_sends_no_job_is_passed_over(
