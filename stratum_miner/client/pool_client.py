@@ -27,6 +27,7 @@ from stratum_miner.client.session import (
     Session,
     SessionEnded,
     WorkerRefused,
+    login_of,
 )
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
@@ -185,7 +186,9 @@ class PoolClient:
         """Where a share comes from; for a journal."""
         resumable = (self._session and self._session.resumable) or self._resumable
         return Origin(
-            str(self.settings.url), self.settings.worker_name, resumable.session_id if resumable is not None else None
+            str(self.settings.url),
+            login_of(share, self.settings.worker_name),
+            resumable.session_id if resumable is not None else None,
         )
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
@@ -316,7 +319,7 @@ class PoolClient:
                 self._on_subscribed(event)
             case events.JobAnnounced():
                 self._on_job(event)
-            case events.WorkerAuthorized():
+            case events.WorkerAuthorized(worker_name=name) if name == self.settings.worker_name:
                 self._enter(ConnectionState.MINING, str(self.settings.url))
             case events.Configured(version_mask=mask) | events.VersionMaskChanged(version_mask=mask):
                 self._version_mask = mask

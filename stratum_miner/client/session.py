@@ -18,7 +18,7 @@ from stratum_miner.client.domains import same_domain
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
-from stratum_miner.stratum.client_connection import ClientConnection
+from stratum_miner.stratum.client_connection import ClientConnection, WorkerState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import SubscribeExtranonce
@@ -108,6 +108,8 @@ class Session:
         self._resume_id = resume_id
         self._suggestion = suggestion
         self._held: list[tuple[Share, bool]] = []
+        self._asked_logins: dict[str, float] = {}
+        self._refused_logins: dict[str, str] = {}
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._reject_streak = 0
         self._latest_job_id: str | None = None
@@ -146,12 +148,13 @@ class Session:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until the worker is authorized (pools answer 24 or drop it before)."""
-        if not self.is_authorized:
+        """Send a share, or hold it until its worker is authorized (pools answer 24 or drop it before)."""
+        worker_name = self._authorized_login(share) if self.is_authorized else None
+        if worker_name is None:
             self._held.append((share, resubmitted))
             return
         request = Submit(
-            self.settings.worker_name,
+            worker_name,
             share.job.job_id,
             share.extranonce2,
             share.ntime,
@@ -280,6 +283,7 @@ class Session:
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_S)
             now = trio.current_time()
+            self._give_up_logins(now)
             if now - self._last_received > timeouts.silence:
                 raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = next(iter(self._open.values()), None)
@@ -297,8 +301,12 @@ class Session:
                 self._subscribed.set()
             case events.WorkerAuthorized(worker_name=name) if name == self.settings.worker_name:
                 self._on_authorized()
-            case events.WorkerRefused(worker_name=name, error=error):
+            case events.WorkerRefused(worker_name=name, error=error) if name == self.settings.worker_name:
                 raise WorkerRefused(f"the pool refused the worker {name!r}: {error}")
+            case events.WorkerAuthorized(worker_name=name):
+                self._on_login(name, "")
+            case events.WorkerRefused(worker_name=name, error=error):
+                self._on_login(name, str(error))
             case events.JobAnnounced(notify=notify):
                 self._latest_job_id = notify.job_id
             case events.ExtranonceChanged(extranonce1, size) if self.resumable is not None:
@@ -313,9 +321,43 @@ class Session:
     def _on_authorized(self) -> None:
         self.is_authorized = True
         self._authorized.set()
+        self._release_held()
+
+    def _release_held(self) -> None:
         held, self._held = self._held, []
         for share, resubmitted in held:
             self.submit(share, resubmitted=resubmitted)
+
+    # ---- workers besides the first: devices with a login of their own, asked for when a share first needs it -------
+
+    def _authorized_login(self, share: Share) -> str | None:
+        """Whom the pool lets submit this share; None while it has not answered."""
+        account = self.settings.worker_name
+        name = login_of(share, account)
+        if name == account or name in self._refused_logins:
+            return account
+        if name not in self._asked_logins:
+            try:
+                self.connection.authorize(name, self.settings.password)
+            except LocalProtocolError as error:
+                self._refused_logins[name] = str(error)
+                return account
+            self._asked_logins[name] = trio.current_time()
+            self._to_flush.set()
+        return name if self.connection.workers.get(name) is WorkerState.AUTHORIZED else None
+
+    def _on_login(self, name: str, refusal: str) -> None:
+        """Go on with the shares that waited; those of a refused worker are submitted under the pool's own login."""
+        if refusal:
+            self._refused_logins[name] = refusal
+            log.warning("worker_refused", worker=name, reason=refusal, instead=self.settings.worker_name)
+        self._release_held()
+
+    def _give_up_logins(self, now: float) -> None:
+        for name, asked_at in self._asked_logins.items():
+            waiting = self.connection.workers.get(name) is WorkerState.REQUESTED and name not in self._refused_logins
+            if waiting and now - asked_at > self.settings.timeouts.authorize:
+                self._on_login(name, f"no reply within {self.settings.timeouts.authorize:g} s")
 
     def _on_submit_answered(self, request_id: int, error: ErrorReply | None) -> None:
         item = self._open.pop(request_id)
@@ -339,6 +381,12 @@ class Session:
     def _on_answer(self) -> None:
         self._answered.set()
         self._answered = trio.Event()
+
+
+def login_of(share: Share, account: str) -> str:
+    """Whom a share is submitted for at a pool whose own login is ``account``."""
+    own = share.worker_name
+    return account + own if own.startswith(".") else own or account
 
 
 def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareOutcome:

@@ -364,6 +364,7 @@ def _rebuilt(record: Found) -> Recovered | None:
             version=record.version,
             header=header,
             digest=bytes.fromhex(record.hash)[::-1],
+            worker_name=record.worker,
         )
         if job.header(share.extranonce2, share.ntime, share.nonce, share.version).to_bytes() != header:
             return None

@@ -6,7 +6,7 @@ Stopping is graceful: the search ends first, open shares get a bounded time to b
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import structlog
@@ -214,7 +214,7 @@ class Miner:
             case Share() as share:
                 self._statistics.lucky += share.meets_share_target
                 self._remember(share)
-                self._submit(share)
+                self._submit(replace(share, worker_name=self._worker_name(share.device)))
             case BelowTarget():
                 self._statistics.below_target += 1
             case NotAHit() as reason:
@@ -232,6 +232,9 @@ class Miner:
         if self._journal is not None:
             self._journal.found(share, self.client.origin(share))
         self.client.submit(share)
+
+    def _worker_name(self, device: str) -> str:
+        return next(filter(None, (backend.worker_name(device) for backend in self.backends)), "")
 
     def _remember(self, share: Share) -> None:
         self._seen[share.place] = share.version

@@ -1,0 +1,105 @@
+"""Several workers on one connection: a device with a login of its own, whatever the pool says to it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from stratum_miner.client.session import login_of
+from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.work import Share
+
+
+async def mining(it: Any) -> tuple[PlayedPool, list[Share]]:
+    pool: PlayedPool = await it.connection()
+    await pool.accept(mask=None, xnsub=False)
+    await pool.notify()
+    await it.recorder.until(lambda: it.recorder.jobs)
+    return pool, it.shares(it.recorder.jobs[-1], 6)
+
+
+def own(share: Share, worker_name: str) -> Share:
+    return replace(share, worker_name=worker_name)
+
+
+@pytest.mark.parametrize(
+    ("own_name", "login"), [("", "rig"), (".stick", "rig.stick"), ("someone.else", "someone.else"), ("rig", "rig")]
+)
+async def test_whose_share_it_is(lab: Any, autojump_clock: MockClock, own_name: str, login: str) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        _, shares = await mining(it)
+        assert login_of(own(shares[0], own_name), "rig") == login
+
+
+async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], ".stick"))
+        it.client.submit(own(shares[1], ".stick"))
+        it.client.submit(shares[2])
+        authorize = await pool.request("mining.authorize")
+        assert authorize["params"] == ["worker.stick", "hunter2"]
+        first = await pool.request("mining.submit")
+        assert first["params"][0] == "worker"
+        await pool.reply(authorize, True)
+        for _ in range(2):
+            submit = await pool.request("mining.submit")
+            assert submit["params"][0] == "worker.stick"
+            await pool.reply(submit, True)
+        await pool.reply(first, True)
+        it.client.submit(own(shares[3], ".stick"))
+        assert (await pool.request("mining.submit"))["params"][0] == "worker.stick"
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        assert it.recorder.fates == ["accepted"] * 3
+
+
+async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], "other"))
+        await pool.reply(await pool.request("mining.authorize"), False)
+        submit = await pool.request("mining.submit")
+        assert submit["params"][0] == "worker"
+        await pool.reply(submit, True)
+        it.client.submit(own(shares[1], "other"))
+        assert (await pool.request("mining.submit"))["params"][0] == "worker"
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert it.error is None
+
+
+async def test_a_pool_that_says_nothing_to_it_is_not_waited_for(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], "other"))
+        await pool.request("mining.authorize")
+        submit = await pool.request("mining.submit")
+        assert submit["params"][0] == "worker"
+
+
+async def test_a_login_too_long_for_a_line_goes_under_the_pools_own(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], "x" * 100_000))
+        assert (await pool.request("mining.submit"))["params"][0] == "worker"
+
+
+async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_worker(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], ".stick"))
+        await pool.reply(await pool.request("mining.authorize"), True)
+        await pool.request("mining.submit")
+        await pool.stream.aclose()
+        again: PlayedPool = await it.connection()
+        await again.accept(mask=None, xnsub=False)
+        authorize = await again.request("mining.authorize")
+        assert authorize["params"][0] == "worker.stick"
+        await again.reply(authorize, True)
+        submit = await again.request("mining.submit")
+        assert submit["params"][0] == "worker.stick"
+        await again.reply(submit, True)
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert it.recorder.fates == ["accepted"]
