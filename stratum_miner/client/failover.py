@@ -170,6 +170,14 @@ class Failover:
         if self._pools.pop(index) is self._active:
             self._active = None
 
+    def renew(self, index: int, now: float) -> None:
+        """Another pool in the place of this one: nothing is known of it."""
+        if self._pools[index] is self._active:
+            self._active = None
+        enabled = self._pools[index].enabled
+        self._pools[index] = self._new(now)
+        self._pools[index].enabled = enabled
+
     def move(self, index: int, to: int) -> None:
         """Give a pool another place."""
         self._pools.insert(to, self._pools.pop(index))

@@ -18,13 +18,17 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ShareOutcome:
-    """A share and its end. ``error`` is the pool's refusal; ``reason`` says why in words; ``latency`` in seconds."""
+    """A share and its end. ``error`` is the pool's refusal; ``reason`` says why in words; ``latency`` in seconds.
+
+    ``worker_name`` is whose it was for the pool; empty for a share that never left.
+    """
 
     share: Share
     fate: Fate
     reason: str = ""
     error: ErrorReply | None = None
     latency: float | None = None
+    worker_name: str = ""
 
     @property
     def refused_as_weak(self) -> bool:

@@ -7,6 +7,7 @@ switch. It must not block or raise.
 import itertools
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -19,6 +20,7 @@ from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.logins import wanted_login
 from stratum_miner.client.session import (
     ConfigureNotTolerated,
     ExtranonceSubscribeNotTolerated,
@@ -27,7 +29,6 @@ from stratum_miner.client.session import (
     Session,
     SessionEnded,
     WorkerRefused,
-    login_of,
 )
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
@@ -84,6 +85,18 @@ class ClientListener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSnapshot:
+    """One of a pool's workers: what the pool said of it, and the shares that went under its name."""
+
+    name: str
+    refusal: str
+    """Why it may not mine; empty while it may."""
+    accepted: int
+    rejected: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSnapshot:
     """A frozen view of the client."""
 
@@ -102,6 +115,8 @@ class ClientSnapshot:
     bytes_received: int
     """Over all connections, inside TLS."""
     bytes_sent: int
+    workers: tuple[WorkerSnapshot, ...] = ()
+    """The pool's own first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +158,14 @@ class PoolClient:
         self._previous_hash: bytes | None = None
         self._ask_configure = True
         self._ask_extranonce = True
+        self._url = settings.url
+        """The address in use, of several."""
+        self._unreached = 0
+        """Addresses without a job since the last job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
+        self._fates: Counter[tuple[str, Fate]] = Counter()
+        """By worker."""
+        self._refusals: dict[str, str] = {}
         self._connected_at = 0.0
         self._state = ConnectionState.CONNECTING
         self._detail = ""
@@ -187,7 +209,7 @@ class PoolClient:
         resumable = (self._session and self._session.resumable) or self._resumable
         return Origin(
             str(self.settings.url),
-            login_of(share, self.settings.worker_name),
+            wanted_login(share, self.settings),
             resumable.session_id if resumable is not None else None,
         )
 
@@ -223,7 +245,7 @@ class PoolClient:
     def snapshot(self) -> ClientSnapshot:
         """What there is to see."""
         return ClientSnapshot(
-            url=self.settings.url,
+            url=self._url,
             worker_name=self.settings.worker_name,
             state=self._state,
             detail=self._detail,
@@ -237,6 +259,17 @@ class PoolClient:
             unpaired_replies=self._unpaired,
             bytes_received=self._bytes_received + (self._session.bytes_received if self._session else 0),
             bytes_sent=self._bytes_sent + (self._session.bytes_sent if self._session else 0),
+            workers=tuple(map(self._worker, self.settings.worker_names)),
+        )
+
+    def _worker(self, name: str) -> WorkerSnapshot:
+        refusals = self._session.logins.refusals if self._session else self._refusals
+        return WorkerSnapshot(
+            name=name,
+            refusal=refusals.get(name, ""),
+            accepted=self._fates[name, Fate.ACCEPTED],
+            rejected=self._fates[name, Fate.REJECTED],
+            stale=self._fates[name, Fate.STALE],
         )
 
     # ---- one connection ---------------------------------------------------------------------------------------
@@ -244,13 +277,17 @@ class PoolClient:
     async def _one_connection(self) -> float:
         """Connect, mine, lose it; returns the pause before the next try."""
         url, self._redirect = self._target(), (None, None)
+        jobs_before = self._jobs
         self._enter(ConnectionState.CONNECTING, str(url))
         try:
             stream = await self._connect(url, self.settings.timeouts.connect)
         except PoolUnreachable as error:
+            self._detail = str(error)
+            if self._next_address():
+                log.warning("pool_unreachable", reason=str(error), next=str(self._url))
+                return 0.0
             if not self._retry:
                 raise
-            self._detail = str(error)
             pause = self._backoff.next_pause()
             log.warning("pool_unreachable", reason=str(error), retry_in_s=round(pause, 1))
             return pause
@@ -269,25 +306,35 @@ class PoolClient:
             log.warning("extranonce_subscribe_not_tolerated", reason=str(reason))
             return 0.0
         except SessionEnded as reason:
+            self._detail = str(reason)
+            if self._jobs == jobs_before and self._next_address():
+                log.warning("connection_ended", reason=self._detail, next=str(self._url))
+                return 0.0
             if not self._retry:
                 raise PoolUnreachable(f"{url}: {reason}") from None
-            self._detail = str(reason)
         pause = self._backoff.next_pause()
         log.warning("connection_ended", reason=self._detail, retry_in_s=round(pause, 1))
         return pause
 
     def _target(self) -> PoolUrl:
         """Where the pool sent us once, else its own address; with TLS if that has it, whatever the pool said."""
-        url, (host, port) = self.settings.url, self._redirect
+        url, (host, port) = self._url, self._redirect
         return replace(url, host=host or url.host, port=port or url.port)
+
+    def _next_address(self) -> bool:
+        """Turn to the pool's next address; False when all were tried in vain since the last job."""
+        addresses = (self.settings.url, *self.settings.addresses)
+        self._unreached += 1
+        self._url = addresses[(addresses.index(self._url) + 1) % len(addresses)]
+        return self._unreached % len(addresses) != 0
 
     async def _run_session(self, stream: trio.abc.Stream) -> None:
         self._connects += 1
         self._connected_at = trio.current_time()
-        self._enter(ConnectionState.HANDSHAKE, str(self.settings.url))
+        self._enter(ConnectionState.HANDSHAKE, str(self._url))
         session = self._session = Session(
             stream,
-            self.settings,
+            replace(self.settings, url=self._url),
             on_event=self._on_event,
             on_outcome=self._settle,
             ask_configure=self._ask_configure,
@@ -307,6 +354,7 @@ class PoolClient:
             self._carried += session.take_unanswered()
             self._bytes_received += session.bytes_received
             self._bytes_sent += session.bytes_sent
+            self._refusals = session.logins.refusals
             self._session = None
             self._previous_hash = None
             self._listener.work_lost(reason)
@@ -319,8 +367,8 @@ class PoolClient:
                 self._on_subscribed(event)
             case events.JobAnnounced():
                 self._on_job(event)
-            case events.WorkerAuthorized(worker_name=name) if name == self.settings.worker_name:
-                self._enter(ConnectionState.MINING, str(self.settings.url))
+            case events.WorkerAuthorized() if self._state is not ConnectionState.MINING:
+                self._enter(ConnectionState.MINING, str(self._url))
             case events.Configured(version_mask=mask) | events.VersionMaskChanged(version_mask=mask):
                 self._version_mask = mask
             case events.BadLine(reason):
@@ -379,9 +427,12 @@ class PoolClient:
         self._difficulty = event.difficulty
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
+        self._unreached = 0
         self._listener.job_arrived(job)
 
     def _settle(self, outcome: ShareOutcome) -> None:
+        if outcome.worker_name:
+            self._fates[outcome.worker_name, outcome.fate] += 1
         if outcome.fate is Fate.ACCEPTED and trio.current_time() - self._connected_at >= STABLE_S:
             self._backoff.reset()
         self._listener.share_settled(outcome)

@@ -9,7 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -115,6 +115,18 @@ class PoolControl(Protocol):
 
     def enable(self, index: int, enabled: bool) -> None:
         """Use or leave a pool."""
+        ...
+
+    def set_quota(self, index: int, quota: int) -> None:
+        """Give a pool another part of the time; its connection stays."""
+        ...
+
+    def change(self, index: int, settings: PoolSettings) -> None:
+        """Give a pool other settings, in its place; it is connected to anew if they make a difference there."""
+        ...
+
+    def use(self, strategy: Strategy) -> None:
+        """Use the pools in another way from now on."""
         ...
 
 
@@ -267,11 +279,7 @@ class PoolGroup:
         place = len(self._members) if index is None else index
         if not 0 <= place <= len(self._members):
             raise ValueError(f"pool: expected a place from 0 to {len(self._members)}, got {place}")
-        if any(
-            (item.client.settings.url, item.client.settings.worker_name) == (settings.url, settings.worker_name)
-            for item in self._members
-        ):
-            raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
+        self._refuse_twin(settings)
         self._members.insert(place, _Member(self, settings, self._options))
         self._failover.insert(place, self._clock())
         self._failover.enable(place, settings.enabled)
@@ -283,11 +291,7 @@ class PoolGroup:
         self._check(index)
         self._failover.remove(index)
         member = self._members.pop(index)
-        if self._quotas is not None:
-            self._quotas.forget(member)
-        member.removed = True
-        if member.scope is not None:
-            self._removed.append(member)
+        self._retire(member)
         log.info("pool_removed", pool=self._name(member))
         self._act()
 
@@ -299,6 +303,57 @@ class PoolGroup:
         self._members.insert(to, self._members.pop(index))
         log.info("pool_moved", pool=self._name(self._members[to]), place=to)
         self._act()
+
+    def set_quota(self, index: int, quota: int) -> None:
+        """Give a pool another part of the time from now on; ValueError for one below 0."""
+        self._check(index)
+        if quota < 0:
+            raise ValueError(f"quota: expected a number from 0, got {quota}")
+        client = self._members[index].client
+        client.settings = replace(client.settings, quota=quota)
+        log.info("pool_quota", pool=self._name(self._members[index]), quota=quota)
+        self._act()
+
+    def change(self, index: int, settings: PoolSettings) -> None:
+        """Give a pool other settings in its place. Where more than name, quota and use differ it is connected to anew,
+        and the old connection stays until its shares are answered. Whether it is used changes with the settings only.
+        ValueError for settings that another pool has.
+        """
+        self._check(index)
+        member = self._members[index]
+        before = member.client.settings
+        if replace(before, name=settings.name, quota=settings.quota, enabled=settings.enabled) == settings:
+            member.client.settings = settings
+        else:
+            self._refuse_twin(settings, besides=member)
+            self._members[index] = _Member(self, settings, self._options)
+            self._failover.renew(index, self._clock())
+            self._retire(member)
+        if settings.enabled != before.enabled:
+            self._failover.enable(index, settings.enabled)
+        log.info("pool_changed", pool=self._name(self._members[index]))
+        self._act()
+
+    def use(self, strategy: Strategy) -> None:
+        """Use the pools in another way from now on; what the quotas came to starts over."""
+        if (strategy is Strategy.QUOTA) != (self._quotas is not None):
+            self._quotas = Quotas(self._clock()) if strategy is Strategy.QUOTA else None
+            log.info("strategy", strategy=strategy.value)
+            self._act()
+
+    def _refuse_twin(self, settings: PoolSettings, besides: _Member | None = None) -> None:
+        for item in self._members:
+            known = item.client.settings
+            if item is not besides and (known.url, known.worker_name) == (settings.url, settings.worker_name):
+                raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
+
+    def _retire(self, member: _Member) -> None:
+        """It is no pool of ours any more; its open shares are still answered."""
+        if self._quotas is not None:
+            self._quotas.forget(member)
+        member.removed = True
+        if member.scope is not None:
+            self._removed.append(member)
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self._members):
@@ -405,7 +460,7 @@ class PoolGroup:
         if before is None:
             return ""
         if before.removed:
-            return f"{self._name(before)} was removed"
+            return f"{self._name(before)} was removed or changed"
         if not self._failover.is_enabled(self._index(before)):
             return f"{self._name(before)} was disabled"
         health = self._failover.health(self._index(before))

@@ -16,9 +16,10 @@ import trio
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.domains import same_domain
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.logins import Logins, wanted_login
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
-from stratum_miner.stratum.client_connection import ClientConnection, WorkerState
+from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import SubscribeExtranonce
@@ -76,6 +77,7 @@ class Resumable:
 @dataclass(slots=True)
 class _OpenShare:
     share: Share
+    worker_name: str
     sent_at: float
     resubmitted: bool
 
@@ -97,7 +99,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
-        self.is_authorized = False
+        self.logins = Logins(settings)
         self.configure_unanswered = False
         self.resumable: Resumable | None = None
         self._stream = stream
@@ -108,8 +110,6 @@ class Session:
         self._resume_id = resume_id
         self._suggestion = suggestion
         self._held: list[tuple[Share, bool]] = []
-        self._asked_logins: dict[str, float] = {}
-        self._refused_logins: dict[str, str] = {}
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._reject_streak = 0
         self._latest_job_id: str | None = None
@@ -166,7 +166,7 @@ class Session:
         except LocalProtocolError as error:
             self._on_outcome(ShareOutcome(share, Fate.LOST, str(error)))
             return
-        self._open[request_id] = _OpenShare(share, trio.current_time(), resubmitted)
+        self._open[request_id] = _OpenShare(share, worker_name, trio.current_time(), resubmitted)
         self._to_flush.set()
 
     def suggest_difficulty(self, difficulty: float) -> None:
@@ -182,6 +182,11 @@ class Session:
         self._open.clear()
         self._held.clear()
         return shares
+
+    @property
+    def is_authorized(self) -> bool:
+        """Whether a worker may mine."""
+        return self._authorized.is_set()
 
     @property
     def unanswered(self) -> int:
@@ -206,10 +211,8 @@ class Session:
         self.connection.subscribe(self._resume_id)
         if not await self._wait(self._subscribed, timeouts.subscribe):
             raise SessionEnded(f"no reply to mining.subscribe within {timeouts.subscribe:g} s")
-        try:
-            self.connection.authorize(settings.worker_name, settings.password)
-        except LocalProtocolError as error:
-            raise WorkerRefused(str(error)) from None
+        for name in settings.worker_names:
+            self._ask_for(name)
         if not await self._wait(self._authorized, timeouts.authorize):
             raise SessionEnded(f"no reply to mining.authorize within {timeouts.authorize:g} s")
         if self._ask_extranonce:
@@ -283,7 +286,8 @@ class Session:
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_S)
             now = trio.current_time()
-            self._give_up_logins(now)
+            for name in self.logins.overdue(now - timeouts.authorize):
+                self._on_login(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
                 raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = next(iter(self._open.values()), None)
@@ -299,10 +303,6 @@ class Session:
             case events.Subscribed(result=result):
                 self.resumable = Resumable(result.session_id, result.extranonce1, result.extranonce2_size)
                 self._subscribed.set()
-            case events.WorkerAuthorized(worker_name=name) if name == self.settings.worker_name:
-                self._on_authorized()
-            case events.WorkerRefused(worker_name=name, error=error) if name == self.settings.worker_name:
-                raise WorkerRefused(f"the pool refused the worker {name!r}: {error}")
             case events.WorkerAuthorized(worker_name=name):
                 self._on_login(name, "")
             case events.WorkerRefused(worker_name=name, error=error):
@@ -318,46 +318,35 @@ class Session:
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
 
-    def _on_authorized(self) -> None:
-        self.is_authorized = True
-        self._authorized.set()
-        self._release_held()
-
-    def _release_held(self) -> None:
-        held, self._held = self._held, []
-        for share, resubmitted in held:
-            self.submit(share, resubmitted=resubmitted)
-
-    # ---- workers besides the first: devices with a login of their own, asked for when a share first needs it -------
+    # ---- workers: the pool's own ones are asked for at once, others when a share first needs them -------------------
 
     def _authorized_login(self, share: Share) -> str | None:
         """Whom the pool lets submit this share; None while it has not answered."""
-        account = self.settings.worker_name
-        name = login_of(share, account)
-        if name == account or name in self._refused_logins:
-            return account
-        if name not in self._asked_logins:
-            try:
-                self.connection.authorize(name, self.settings.password)
-            except LocalProtocolError as error:
-                self._refused_logins[name] = str(error)
-                return account
-            self._asked_logins[name] = trio.current_time()
-            self._to_flush.set()
-        return name if self.connection.workers.get(name) is WorkerState.AUTHORIZED else None
+        name = wanted_login(share, self.settings)
+        if name not in self.logins:
+            self._ask_for(name)
+        return self.logins.stand_in(name)
+
+    def _ask_for(self, name: str) -> None:
+        self.logins.asked(name, trio.current_time())
+        try:
+            self.connection.authorize(name, self.settings.password)
+        except LocalProtocolError as error:
+            self._on_login(name, str(error))
+        self._to_flush.set()
 
     def _on_login(self, name: str, refusal: str) -> None:
-        """Go on with the shares that waited; those of a refused worker are submitted under the pool's own login."""
+        """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
+        self.logins.answered(name, refusal)
+        if self.logins.all_refused:
+            raise WorkerRefused(self.logins.refusal_text)
         if refusal:
-            self._refused_logins[name] = refusal
-            log.warning("worker_refused", worker=name, reason=refusal, instead=self.settings.worker_name)
-        self._release_held()
-
-    def _give_up_logins(self, now: float) -> None:
-        for name, asked_at in self._asked_logins.items():
-            waiting = self.connection.workers.get(name) is WorkerState.REQUESTED and name not in self._refused_logins
-            if waiting and now - asked_at > self.settings.timeouts.authorize:
-                self._on_login(name, f"no reply within {self.settings.timeouts.authorize:g} s")
+            log.warning("worker_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
+        else:
+            self._authorized.set()
+        held, self._held = self._held, []
+        for share, resubmitted in held:
+            self.submit(share, resubmitted=resubmitted)
 
     def _on_submit_answered(self, request_id: int, error: ErrorReply | None) -> None:
         item = self._open.pop(request_id)
@@ -383,20 +372,14 @@ class Session:
         self._answered = trio.Event()
 
 
-def login_of(share: Share, account: str) -> str:
-    """Whom a share is submitted for at a pool whose own login is ``account``."""
-    own = share.worker_name
-    return account + own if own.startswith(".") else own or account
-
-
 def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareOutcome:
     if error is None:
-        return ShareOutcome(item.share, Fate.ACCEPTED, latency=latency)
+        return ShareOutcome(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
     if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
         reason = "the pool had taken it before the reconnect"
-        return ShareOutcome(item.share, Fate.ACCEPTED, reason, error, latency)
+        return ShareOutcome(item.share, Fate.ACCEPTED, reason, error, latency, item.worker_name)
     fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
-    return ShareOutcome(item.share, fate, str(error), error, latency)
+    return ShareOutcome(item.share, fate, str(error), error, latency, item.worker_name)
 
 
 def _trace(direction: str, data: bytes | bytearray) -> None:

@@ -31,10 +31,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """One pool and one worker; the password stays out of the repr."""
+    """One pool and its workers; the password stays out of the repr."""
 
     url: PoolUrl
     worker_name: str
+    addresses: tuple[PoolUrl, ...] = ()
+    """Further addresses of the same pool, tried in turn when one does not answer."""
+    workers: tuple[tuple[str, str], ...] = ()
+    """Backends whose shares go under another worker name, and that name: several workers on one connection."""
     name: str = ""
     """What the user calls this pool; its URL unless given."""
     enabled: bool = True
@@ -54,3 +58,12 @@ class PoolSettings:
     timeouts: Timeouts = Timeouts()
     trace: bool = False
     """Log every line in both directions, passwords replaced."""
+
+    @property
+    def worker_names(self) -> tuple[str, ...]:
+        """All workers, the pool's own first, each once."""
+        return tuple(dict.fromkeys([self.worker_name, *(name for _, name in self.workers)]))
+
+    def worker_of(self, backend: str) -> str:
+        """Under which name the shares of a backend go."""
+        return dict(self.workers).get(backend, self.worker_name)

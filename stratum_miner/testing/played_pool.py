@@ -77,16 +77,30 @@ class PlayedPool:
         xnsub: bool = True,
         difficulty: float | None = 1e-9,
     ) -> dict[str, Any]:
-        """Play the whole handshake; returns the subscribe request."""
-        if mask is not None:
-            configure = await self.request("mining.configure")
-            await self.reply(configure, {"version-rolling": True, "version-rolling.mask": mask})
-        subscribe = await self.request("mining.subscribe")
-        await self.reply(subscribe, [[["mining.notify", session]], extranonce1, extranonce2_size])
+        """Play the whole handshake of one worker; returns the subscribe request."""
+        subscribe = await self.accept_subscribe(
+            extranonce1=extranonce1, extranonce2_size=extranonce2_size, session=session, mask=mask
+        )
         authorize = await self.request("mining.authorize")
         if difficulty is not None:
             await self.say("mining.set_difficulty", difficulty)
         await self.reply(authorize, True)
         if xnsub:
             await self.reply(await self.request("mining.extranonce.subscribe"), True)
+        return subscribe
+
+    async def accept_subscribe(
+        self,
+        *,
+        extranonce1: str = "a1b2c3d4",
+        extranonce2_size: int = 4,
+        session: str = "s1",
+        mask: str | None = "1fffe000",
+    ) -> dict[str, Any]:
+        """Play the handshake up to the subscription; returns its request. The workers come next."""
+        if mask is not None:
+            configure = await self.request("mining.configure")
+            await self.reply(configure, {"version-rolling": True, "version-rolling.mask": mask})
+        subscribe = await self.request("mining.subscribe")
+        await self.reply(subscribe, [[["mining.notify", session]], extranonce1, extranonce2_size])
         return subscribe

@@ -39,6 +39,8 @@ class Share:
     header: bytes
     digest: bytes
     device: str = ""
+    backend: str = ""
+    """Whose device that is, for those who have several."""
     worker_name: str = ""
     """Whom it is submitted for, where a device has a login of its own; empty for the pool's, ``.x`` adds to that."""
 

@@ -377,3 +377,66 @@ async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
         it.group._owners.clear()
         it.group.submit(share)
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
+
+
+async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        first = await it.up(0)
+        it.group.submit(it.share(it.jobs[-1]))
+        request = await first.request("mining.submit")
+        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other", name="home"))
+        pool = await it.connection(0)
+        await pool.reply(await pool.request("mining.configure"), {"version-rolling": False})
+        await pool.reply(await pool.request("mining.subscribe"), [[], "00000009", 4])
+        assert (await pool.request("mining.authorize"))["params"][0] == "other"
+        assert not it.outcomes
+        await first.reply(request, True)
+        await it.until(lambda: it.outcomes)
+        assert it.outcomes[0].fate.value == "accepted"
+        assert [status.name for status in it.group.pools()] == ["home", f"stratum+tcp://{HOSTS[1]}:3333"]
+
+
+async def test_another_name_or_quota_keeps_the_connection(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        await it.up(0)
+        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker", name="home", quota=5))
+        it.group.set_quota(0, 7)
+        await trio.sleep(5)
+        assert it.active == [True, False]
+        [home, _] = it.group.pools()
+        assert (home.name, home.client.connects) == ("home", 1)
+
+
+async def test_the_strategy_changes_while_mining(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        first = await it.up(0)
+        it.group.set_quota(0, 3)
+        it.group.use(Strategy.QUOTA)
+        second = await it.up(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.renew, first, 1200)
+            await it.renew(second, 1200)
+        shares = [pool.work_share for pool in it.group.pools()]
+        assert shares == [pytest.approx(0.75, abs=0.02), pytest.approx(0.25, abs=0.02)]
+        it.group.use(Strategy.FAILOVER)
+        await it.renew(first, 90)
+        assert it.active == [True, False]
+
+
+async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        await it.up(0)
+        it.group.enable(0, False)
+        await it.up(1)
+        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
+        assert not it.group.pools()[0].enabled
+        it.group.change(1, PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker", enabled=False))
+        assert not it.group.pools()[1].enabled
+        with pytest.raises(ValueError, match="is there already"):
+            it.group.change(1, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
+        with pytest.raises(ValueError, match="quota: expected a number from 0, got -1"):
+            it.group.set_quota(0, -1)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from stratum_miner.client.session import login_of
+from stratum_miner.client.logins import login_of
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Share
 

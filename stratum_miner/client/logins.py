@@ -1,0 +1,76 @@
+"""Several workers on one connection: what the pool said of each, and under whose name a share goes.
+
+The rule: a share goes under the name that it came with (a device may have one of its own), else under that of the
+backend that found it, else under the pool's own. If the pool refuses that worker, the share goes under the first of the
+pool's configured workers that it did not refuse: a share is worth more under another name than lost.
+"""
+
+from dataclasses import dataclass
+
+from stratum_miner.client.settings import PoolSettings
+from stratum_miner.work.share import Share
+
+
+@dataclass(slots=True)
+class _Login:
+    asked_at: float
+    answered: bool = False
+    refusal: str = ""
+
+
+class Logins:
+    """The workers of one connection that were asked for."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._configured = settings.worker_names
+        self._logins: dict[str, _Login] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._logins
+
+    def asked(self, name: str, now: float) -> None:
+        """A worker was sent to the pool."""
+        self._logins[name] = _Login(now)
+
+    def answered(self, name: str, refusal: str) -> None:
+        """The pool took a worker, or refused it and said why."""
+        if name in self._logins:
+            self._logins[name].answered, self._logins[name].refusal = True, refusal
+
+    def stand_in(self, name: str) -> str | None:
+        """Who submits for a worker: itself, or who stands in when it was refused; None while the pool has not said."""
+        for candidate in (name, *self._configured):
+            login = self._logins.get(candidate)
+            if login is not None and not login.refusal:
+                return candidate if login.answered else None
+        return None
+
+    def overdue(self, since: float) -> tuple[str, ...]:
+        """Whom the pool was asked for before that time without a word."""
+        return tuple(name for name, login in self._logins.items() if not login.answered and login.asked_at < since)
+
+    @property
+    def all_refused(self) -> bool:
+        """Whether none of the configured workers may mine here."""
+        return all(name in self._logins and self._logins[name].refusal for name in self._configured)
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Who may not, and why."""
+        return {name: login.refusal for name, login in self._logins.items() if login.refusal}
+
+    @property
+    def refusal_text(self) -> str:
+        """Why nobody may."""
+        return "; ".join(f"the pool refused the worker {name!r}: {why}" for name, why in self.refusals.items())
+
+
+def wanted_login(share: Share, settings: PoolSettings) -> str:
+    """Whom a share is for, if the pool lets it."""
+    return login_of(share, settings.worker_of(share.backend))
+
+
+def login_of(share: Share, account: str) -> str:
+    """Whom a share is for at a pool whose login for it is ``account``."""
+    own = share.worker_name
+    return account + own if own.startswith(".") else own or account

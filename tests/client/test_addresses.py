@@ -1,0 +1,58 @@
+"""Several addresses of one pool: the next is tried at once, and a round of them in vain takes a pause."""
+
+from typing import Any
+
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from stratum_miner.client import PoolUnreachable, PoolUrl
+
+FIRST, SECOND, THIRD = (PoolUrl(host, 3333) for host in ("a.example", "b.example", "c.example"))
+
+
+async def test_a_silent_address_is_passed_over_without_a_pause(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(url=FIRST, addresses=(SECOND, THIRD)) as it:
+        pool = await it.connection()
+        await pool.stream.aclose()  # on mining.configure: once more without, at the same address
+        pool = await it.connection()
+        await pool.request("mining.subscribe")
+        before = trio.current_time()
+        await pool.stream.aclose()
+        pool = await it.connection()
+        assert trio.current_time() == before
+        assert it.urls == [FIRST, FIRST, SECOND]
+        assert it.client.snapshot().url == SECOND
+
+
+async def test_an_address_that_gave_jobs_is_tried_again_first(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False) as it:
+        await (await it.connection()).stream.aclose()
+        pool = await it.connection()
+        await pool.accept(mask=None, xnsub=False)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        await pool.stream.aclose()
+        await it.connection()
+        assert it.urls == [FIRST, SECOND, SECOND]
+
+
+async def test_a_round_in_vain_is_followed_by_a_pause(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False) as it:
+        times = []
+        for _ in range(4):
+            pool = await it.connection()
+            times.append(trio.current_time())
+            await pool.stream.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+        assert it.urls[:4] == [FIRST, SECOND, FIRST, SECOND]
+        assert times[0] == times[1] < times[2] == times[3]
+
+
+async def test_without_retry_every_address_is_tried_once(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False, retry=False) as it:
+        for _ in range(2):
+            await (await it.connection()).stream.aclose()
+        await it.ended.wait()
+        assert it.urls == [FIRST, SECOND]
+        assert isinstance(it.error, PoolUnreachable)
