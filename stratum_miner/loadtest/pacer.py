@@ -10,10 +10,15 @@ Shedler, 1979): candidates at the highest intensity, each kept with chance facto
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
 
 from stratum_miner.loadtest import spec
+
+T = TypeVar("T")
 
 PROFILES: Mapping[str, Mapping[str, float]] = {
     "track": {},
@@ -135,3 +140,45 @@ def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Rand
     """Seconds before try number ``attempt`` (0 for the first): doubled each time, full jitter on the upper half."""
     ceiling = min(longest, first * 2.0 ** min(attempt, 32))
     return rng.uniform(ceiling / 2, ceiling)
+
+
+class Event(IntEnum):
+    """What an agenda is made of."""
+
+    CONNECT = 0
+    SHARE = 1
+    BREAK = 2
+    """A connection's life is over."""
+    SLOW_READ = 3
+    STORM = 4
+    LAG_TICK = 5
+    ROW_TICK = 6
+
+
+class Agenda(Generic[T]):
+    """What is due when; for whom. What is late comes out at once, the oldest first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Event, T | None]] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, due: float, event: Event, who: T | None = None) -> None:
+        """Note one; of equal times the first noted comes first."""
+        self._number += 1
+        heappush(self._heap, (due, self._number, event, who))
+
+    @property
+    def next_due(self) -> float:
+        """Infinite when there is nothing."""
+        return self._heap[0][0] if self._heap else math.inf
+
+    def take(self, now: float, most: int) -> Iterator[tuple[float, Event, T | None]]:
+        """What is due by now, at most so many."""
+        heap = self._heap
+        while most and heap and heap[0][0] <= now:
+            due, _, event, who = heappop(heap)
+            most -= 1
+            yield due, event, who

@@ -1,0 +1,453 @@
+"""Moves the bytes of many simulated miners: one thread, one epoll, no task per connection.
+
+Theory of operation. A turn fires what the agenda says is due, then lets each miner read what has come for it; with
+nothing to do the thread sleeps until the next due time, to the microsecond. It is plain blocking code in a thread of
+its own, apart from trio, for two reasons: a task with its stream is several kilobytes per miner, and a timer of trio
+rounds up to a millisecond, which a latency from scheduled time would show.
+
+What the loop adds to latencies it tells: whatever is read in a turn may have waited since the poll before, when the
+loop last knew that nothing was waiting. That time, and how late a share was sent, go into each sample as its own part;
+a tick every ten milliseconds measures the loop besides.
+"""
+
+import contextlib
+import errno
+import gc
+import os
+import resource
+import select
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stratum_miner.capture.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS, SLOW_RECEIVE_BUFFER
+from stratum_miner.loadtest import limits, pacer
+from stratum_miner.loadtest.limits import LoadError
+from stratum_miner.loadtest.metrics import LAG_TICK, Metrics
+from stratum_miner.loadtest.miner import SimulatedMiner, State
+from stratum_miner.loadtest.pacer import Agenda, Event
+from stratum_miner.loadtest.plan import LONGEST_PAUSE, LoadPlan
+from stratum_miner.loadtest.prospector import INLINE_HASHES, Foreman, Order, hashes_of
+from stratum_miner.loadtest.site import Site
+from stratum_miner.stratum.errors import RemoteProtocolError
+
+RECEIVE_SIZE = 64 << 10
+"""Bytes read from one miner's connection at a time."""
+EVENTS = 256
+"""Connections, and things due, handled before the loop looks at the other again."""
+DRAIN_SECONDS = 3.0
+"""For answers to what is on its way when the run ends."""
+SELECT_LIMIT = 1024
+"""select() knows no descriptors from here on; epoll's own time-out, rounded up to milliseconds, stands in."""
+MAX_UNSENT = 64 << 10
+"""Bytes waiting for a pool that does not read, per miner."""
+MAX_REASON = 120
+"""Characters of a reason, so that a hostile pool makes no endless list of them."""
+_READ = select.EPOLLIN | select.EPOLLRDHUP
+_GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How it stands, for displays; rates are for the caller to work out from two of them."""
+
+    elapsed: float
+    connected: int
+    mining: int
+    sent: int
+    accepted: int
+    refused: int
+    bad_sent: int
+    errors: int
+    submit_p50: float | None
+    submit_p99: float | None
+    lag_p99: float | None
+    """Seconds."""
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A miner's connection."""
+
+    miner: SimulatedMiner
+    sock: socket.socket
+    unsent: bytes = b""
+
+
+class Fleet:
+    """One run, or one shard of one. ``run`` it once, in a thread of its own; the rest may be called from any."""
+
+    def __init__(self, plan: LoadPlan, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.plan = plan
+        self.metrics = Metrics(plan.duration)
+        self.memory_per_miner: float | None = None
+        """Bytes by which this process grew, at most, over the most connections it had at a time."""
+        self.elapsed = 0.0
+        """Seconds that the run took, without the wait for last answers."""
+        self._clock = clock
+        self._stopped = False
+        self._epoll = select.epoll()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._epoll.register(self._wake_in, select.EPOLLIN)
+        self._lines: dict[int, _Line] = {}
+        self._of_miner: dict[int, _Line] = {}
+        self._agenda: Agenda[SimulatedMiner] = Agenda()
+        self._buffer = memoryview(bytearray(RECEIVE_SIZE))
+        self._foreman: Foreman | None = None
+        self._miners: list[SimulatedMiner] = []
+        self._most_connected = 0
+        self._peak = 0
+        self._since = self._started = clock()
+        self._site = Site(plan, self.metrics, self._started, schedule=self._schedule)
+
+    # ---- for the caller -------------------------------------------------------------------------------------------
+
+    def run(self) -> Metrics:
+        """Do what the plan says, until its end or ``stop``. LoadError when that is not possible here."""
+        try:
+            limits.raise_file_limit(self.plan.miners)
+            self._family, self._address = _resolve(self.plan.host, self.plan.port)
+            baseline = _resident()
+            self._begin()
+            gc.freeze()  # thousands of objects that stay: no use in looking through them again and again
+            self._loop()
+            peak = max(self._peak, _resident())
+            if self._most_connected:
+                self.memory_per_miner = max(0, peak - baseline) / self._most_connected
+        finally:
+            gc.unfreeze()
+            self._close()
+        if self._site.overload is not None:
+            raise LoadError(self._site.overload)
+        return self.metrics
+
+    def stop(self) -> None:
+        """End gracefully with the figures so far."""
+        self._stopped = True
+        self._wake()
+
+    def progress(self) -> Progress:
+        """The figures of this moment."""
+        metrics = self.metrics
+        p50, p99 = metrics.phases["submit"].latency.quantiles((0.5, 0.99))
+        return Progress(
+            elapsed=min(self.plan.duration, self._clock() - self._started),
+            connected=len(self._lines),
+            mining=self._site.mining,
+            sent=metrics.sent,
+            accepted=metrics.accepted,
+            refused=metrics.refused.total(),
+            bad_sent=sum(count.sent for count in list(metrics.bad.values())),
+            errors=metrics.errors.total(),
+            submit_p50=p50,
+            submit_p99=p99,
+            lag_p99=metrics.loop_lag.quantile(0.99),
+        )
+
+    # ---- the loop -------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        plan, site = self.plan, self._site
+        weights = pacer.weights(plan.distribution, plan.miners, site.rng)
+        self._miners = [SimulatedMiner(site, plan.first + index, weight) for index, weight in enumerate(weights)]
+        self._started = self._since = now = self._clock()
+        site.begin(now)
+        for index, miner in enumerate(self._miners):
+            self._agenda.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
+        for at in plan.storms:
+            self._agenda.add(now + at, Event.STORM)
+        self._agenda.add(now + LAG_TICK, Event.LAG_TICK)
+        self._agenda.add(now + self.metrics.row_seconds, Event.ROW_TICK)
+
+    def _loop(self) -> None:
+        while not self._ended(self._clock()):
+            for due, event, miner in self._agenda.take(self._clock(), EVENTS):
+                self._fire(due, event, miner)
+            ready = self._epoll.poll(0, EVENTS)
+            polled = self._clock()
+            for descriptor, mask in ready:
+                self._handle(descriptor, mask)
+            if len(ready) < EVENTS:
+                self._since = polled
+            if not ready:
+                self._sleep()
+
+    def _ended(self, now: float) -> bool:
+        if self._site.overload is not None:
+            return True
+        if not self._stopped and now < self._site.end:
+            return False
+        if not self._site.ending:
+            self._site.ending = True
+            self._site.end = now
+            self.elapsed = now - self._started
+        return now >= self._site.end + DRAIN_SECONDS or not self._site.open_shares
+
+    def _sleep(self) -> None:
+        """Until something comes or is due."""
+        limit = self._site.end + (DRAIN_SECONDS if self._site.ending else 0.0)
+        delay = min(self._agenda.next_due, limit) - self._clock()
+        if delay <= 0:
+            return
+        if self._epoll.fileno() < SELECT_LIMIT:
+            select.select([self._epoll], [], [], delay)
+        else:
+            self._epoll.poll(delay, 1)
+        self._since = self._clock()
+
+    def _fire(self, due: float, event: Event, miner: SimulatedMiner | None) -> None:
+        if event is Event.LAG_TICK:
+            self._tick_lag(due)
+        elif event is Event.ROW_TICK:
+            self._tick_row(due)
+        elif self._site.ending:
+            return
+        elif event is Event.STORM:
+            for each in list(self._lines.values()):
+                self._hang_up(each, "storm", due)
+        elif miner is None:
+            return
+        elif event is Event.SHARE:
+            if due == miner.due and (line := self._of_miner.get(miner.number)) is not None:
+                self._send(line, miner.share(self._clock()))
+        elif event is Event.CONNECT:
+            self._connect(miner, due)
+        elif (line := self._of_miner.get(miner.number)) is not None:
+            if event is Event.SLOW_READ:
+                self._read_slowly(line, due)
+            elif due == miner.breaks_at:
+                self._hang_up(line, "churn", due)
+
+    def _tick_lag(self, due: float) -> None:
+        """The loop's lag, and what it would have been at each tick that it missed."""
+        now, metrics = self._clock(), self.metrics
+        metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
+        while due <= now:
+            metrics.loop_lag.add(now - due)
+            due += LAG_TICK
+        self._agenda.add(due, Event.LAG_TICK)
+
+    def _tick_row(self, due: float) -> None:
+        self._peak = max(self._peak, _resident())
+        self.metrics.rows[-1].mining = self._site.mining
+        if not self._site.ending:
+            self.metrics.row_at(self._clock() - self._started)
+            self._agenda.add(due + self.metrics.row_seconds, Event.ROW_TICK)
+
+    # ---- connections ----------------------------------------------------------------------------------------------
+
+    def _connect(self, miner: SimulatedMiner, due: float) -> None:
+        miner.scheduled = due
+        sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if miner.slow:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BUFFER)
+            source = limits.source_address(str(self._address[0]), miner.number, self.plan.of_all)
+            if source is not None:
+                sock.setsockopt(socket.IPPROTO_IP, limits.IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((source, 0))
+            code = sock.connect_ex(self._address)
+        except OSError as error:
+            code = error.errno or errno.EIO
+        if code not in (0, errno.EINPROGRESS):
+            sock.close()
+            self._not_connected(miner, code)
+            return
+        miner.state = State.CONNECTING
+        line = _Line(miner, sock)
+        self._lines[sock.fileno()] = self._of_miner[miner.number] = line
+        self._most_connected = max(self._most_connected, len(self._lines))
+        self._epoll.register(sock, select.EPOLLOUT)
+
+    def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
+        self.metrics.errors[f"connect: {limits.connect_error(code)}"] += 1
+        self._come_back(miner, self._clock())
+
+    def _come_back(self, miner: SimulatedMiner, now: float) -> None:
+        if self.plan.reconnect == "never" or self._site.ending or miner.refused:
+            return
+        pause = pacer.reconnect_pause(miner.attempts, self.plan.pause, LONGEST_PAUSE, self._site.rng)
+        miner.attempts += 1
+        self._agenda.add(now + pause, Event.CONNECT, miner)
+
+    def _established(self, line: _Line) -> None:
+        code = line.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        miner = line.miner
+        if code:
+            self._forget(line)
+            miner.state = State.AWAY
+            self._not_connected(miner, code)
+            return
+        self._epoll.modify(line.sock, _READ)
+        now = self._clock()
+        self._send(line, miner.connected(now, now - self._since))
+        if self.plan.churn is not None:
+            miner.breaks_at = now + self._site.rng.expovariate(1 / self.plan.churn)
+            self._agenda.add(miner.breaks_at, Event.BREAK, miner)
+
+    def _hang_up(self, line: _Line, reason: str, due: float) -> None:
+        """From our side: a storm, a short life. The miner is due again at once, or as the plan says."""
+        miner = line.miner
+        self._lost(line, reason, come_back=False)
+        if self.plan.reconnect != "never":
+            self._agenda.add(due, Event.CONNECT, miner)
+
+    def _lost(self, line: _Line, reason: str, *, come_back: bool = True) -> None:
+        self._forget(line)
+        line.miner.closed(reason)
+        if come_back and not line.miner.slow:
+            self._come_back(line.miner, self._clock())
+
+    def _forget(self, line: _Line) -> None:
+        del self._lines[line.sock.fileno()]
+        del self._of_miner[line.miner.number]
+        line.sock.close()  # which takes it out of the epoll, too
+
+    # ---- bytes ----------------------------------------------------------------------------------------------------
+
+    def _handle(self, descriptor: int, mask: int) -> None:
+        line = self._lines.get(descriptor)
+        if line is None:
+            if descriptor == self._wake_in.fileno():
+                self._woken()
+            return
+        if line.miner.state is State.CONNECTING:
+            self._established(line)
+            return
+        if mask & select.EPOLLOUT:
+            self._send(line, b"")
+        if mask & select.EPOLLIN:
+            self._read(line)
+        elif mask & _GONE:
+            self._lost(line, "the pool hung up")
+
+    def _read(self, line: _Line) -> None:
+        try:
+            size = line.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lost(line, os.strerror(error.errno or errno.EIO))
+            return
+        if not size:
+            self._lost(line, "the pool hung up")
+            return
+        now, miner = self._clock(), line.miner
+        try:
+            to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._since)
+        except RemoteProtocolError as error:
+            self.metrics.errors[f"no Stratum: {error}"[:MAX_REASON]] += 1
+            self._lost(line, "no Stratum")
+            return
+        if miner.leaving:
+            if miner.refused:
+                self.metrics.errors[miner.leaving] += 1
+            self._lost(line, miner.leaving)
+            return
+        self._send(line, to_send)
+        if miner.state is State.SLOW:
+            self._epoll.modify(line.sock, select.EPOLLRDHUP)
+            self._agenda.add(now + SLOW_READ_SECONDS, Event.SLOW_READ, miner)
+
+    def _read_slowly(self, line: _Line, due: float) -> None:
+        try:
+            line.sock.recv(SLOW_READ_BYTES)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._lost(line, os.strerror(error.errno or errno.EIO))
+            return
+        self._agenda.add(due + SLOW_READ_SECONDS, Event.SLOW_READ, line.miner)
+
+    def _send(self, line: _Line, data: bytes) -> None:
+        waited = bool(line.unsent)
+        data = line.unsent + data
+        if not data:
+            return
+        try:
+            sent = line.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._lost(line, os.strerror(error.errno or errno.EIO))
+            return
+        line.unsent = data[sent:]
+        if len(line.unsent) > MAX_UNSENT:
+            self._lost(line, "the pool does not read")
+        elif bool(line.unsent) != waited:
+            self._epoll.modify(line.sock, _READ | select.EPOLLOUT if line.unsent else _READ)
+
+    # ---- shares that take long ------------------------------------------------------------------------------------
+
+    def _schedule(self, miner: SimulatedMiner, due: float) -> None:
+        """Put a share on the agenda; one that takes long is searched until then."""
+        self._agenda.add(due, Event.SHARE, miner)
+        work = miner.assignment
+        if work is None or hashes_of(work.target) <= INLINE_HASHES:
+            return
+        if self._foreman is None:
+            self._foreman = Foreman(self._wake)
+        tip = work.notify.previous_hash
+
+        def wanted() -> bool:
+            now_at = miner.assignment
+            return now_at is not None and now_at.notify.previous_hash == tip and miner.due == due
+
+        self._foreman.order(due, Order(miner.number, work, miner.take_extranonce2(work), wanted))
+
+    def _woken(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+        while self._foreman is not None and self._foreman.done:
+            order, found = self._foreman.done.popleft()
+            line = self._of_miner.get(order.ticket)
+            if line is None or not order.wanted():
+                continue
+            miner = line.miner
+            miner.ready = None if found is None else (order.work, order.extranonce2, found)
+            if found is None and miner.due is not None:
+                self._schedule(miner, miner.due)
+            elif miner.waiting and not self._site.ending:
+                self._send(line, miner.share(self._clock()))
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full is as good, closed as late
+            self._wake_out.send(b"\0")
+
+    # ---- the end --------------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        if self._foreman is not None:
+            self._foreman.close()
+        unready = 0
+        for line in self._lines.values():
+            self.metrics.unanswered += line.miner.good_open
+            unready += line.miner.state not in (State.MINING, State.SLOW)
+            line.sock.close()
+        if unready:
+            self.metrics.errors["no job by the end"] += unready
+        self._lines.clear()
+        self._of_miner.clear()
+        self._epoll.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise LoadError(f"{host}: {error.strerror or error}") from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()

@@ -1,0 +1,154 @@
+"""Finds truly valid shares with the C kernel: at the difficulties of a load test a few hashes each.
+
+Where a share takes less than a millisecond it is searched when it is due, in the loop. Where it takes longer, one
+thread searches ahead of time, whoever is due first; the kernel releases the GIL meanwhile.
+"""
+
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from heapq import heappop, heappush
+from os import nice
+
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.bitcoin.merkle import fold_branch
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.loadtest.jobs import Assignment
+from stratum_miner.stratum.client_messages import Submit
+
+INLINE_HASHES = 1 << 15
+"""Hashes of a share, on average, up to which it is searched in the loop: half a millisecond at 60 MH/s."""
+MOST_OF_KERNEL = 0.5
+"""Share of one kernel's rate that a load may ask for; picked so that half of one core is left to everything else."""
+SLICE_SECONDS = 0.02
+"""Length of one search of the thread, after which it looks whether its work is still wanted."""
+PATIENCE = 40
+"""Times the mean after which a search tries another extranonce2: a chance of 4e-18."""
+
+_HEAD = struct.Struct("<I32s32sIII")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A point that meets the target; ``version_bits`` as they are submitted, None without version rolling."""
+
+    nonce: int
+    version_bits: int | None
+
+
+class Prospector:
+    """One kernel with its buffers. Not thread-safe: each thread has its own."""
+
+    def __init__(self) -> None:
+        choice = choose()
+        self.hash_rate = choice.hash_rate
+        """What this machine searches on one thread, H/s."""
+        self.most = choice.hash_rate * MOST_OF_KERNEL
+        """What a load may ask of it, H/s."""
+        self._search = kernels.Search(choice.kernel, capacity=1)
+        self._version_bits = choice.kernel.version_bits
+
+    def find(
+        self, work: Assignment, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
+    ) -> Found | None:
+        """The first share of one extranonce2; None when it has none, or is no longer wanted.
+
+        ``most`` bounds one call of the kernel, in hashes; between two calls ``wanted`` is asked.
+        """
+        notify = work.notify
+        coinbase = notify.coinbase_prefix + work.extranonce1 + extranonce2 + notify.coinbase_suffix
+        root = fold_branch(sha256d(coinbase), notify.merkle_branch)
+        mask = self._lanes(work.version_mask & ~notify.version)
+        header = _HEAD.pack(notify.version, notify.previous_hash, root, notify.ntime, notify.nbits, 0)
+        points = self._search.load(header, work.target, version_mask=mask)
+        limit = min(points, int(hashes_of(work.target) * PATIENCE) + 1024)
+        position = 0
+        while position < limit and wanted():
+            result = self._search.run(position, min(limit - position, most or limit))
+            position += result.done
+            if result.hits:
+                hit = result.hits[0]
+                return Found(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
+        return None
+
+    def _lanes(self, rollable: int) -> int:
+        """As many of the lowest rollable bits as the kernel tries at a time."""
+        mask = 0
+        for _ in range(self._version_bits):
+            lowest = rollable & -rollable
+            mask |= lowest
+            rollable ^= lowest
+        return mask
+
+
+@lru_cache(maxsize=4096)
+def hashes_of(target: int) -> float:
+    """Hashes that a share of this target takes on average."""
+    return float(expected_hashes(target))
+
+
+def submit_of(worker_name: str, work: Assignment, extranonce2: bytes, found: Found) -> Submit:
+    """The share as it is sent."""
+    return Submit(worker_name, work.notify.job_id, extranonce2, work.notify.ntime, found.nonce, found.version_bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A share that is to be found before it is due. ``ticket`` says for whom; ``wanted`` whether it still is."""
+
+    ticket: int
+    work: Assignment
+    extranonce2: bytes
+    wanted: Callable[[], bool]
+
+
+class Foreman:
+    """A thread that fills orders, the earliest due first. ``on_found`` is called in it whenever ``done`` has more."""
+
+    def __init__(self, on_found: Callable[[], None]) -> None:
+        self.done: deque[tuple[Order, Found | None]] = deque()
+        self._on_found = on_found
+        self._orders: list[tuple[float, int, Order]] = []
+        self._number = 0
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="load-search", daemon=True)
+        self._thread.start()
+
+    def order(self, due: float, order: Order) -> None:
+        """Find this share, too."""
+        with self._changed:
+            self._number += 1
+            heappush(self._orders, (due, self._number, order))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop, within a slice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        nice(10)  # of this thread alone on Linux: whoever waits for the loop goes first
+        prospector = Prospector()
+        slice_hashes = max(1, int(prospector.hash_rate * SLICE_SECONDS))
+        while (order := self._next()) is not None:
+            if self._still(order):
+                found = prospector.find(order.work, order.extranonce2, partial(self._still, order), slice_hashes)
+                self.done.append((order, found))
+                self._on_found()
+
+    def _still(self, order: Order) -> bool:
+        return not self._closed and order.wanted()
+
+    def _next(self) -> Order | None:
+        with self._changed:
+            while not self._orders and not self._closed:
+                self._changed.wait()
+            return None if self._closed else heappop(self._orders)[2]

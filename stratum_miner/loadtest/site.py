@@ -1,0 +1,88 @@
+"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, chance."""
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stratum_miner import __version__
+from stratum_miner.loadtest.jobs import JobBook
+from stratum_miner.loadtest.metrics import Metrics
+from stratum_miner.loadtest.pacer import Profile, next_share
+from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.loadtest.prospector import Prospector
+from stratum_miner.stratum.client_messages import Configure, Subscribe
+from stratum_miner.stratum.envelope import encode_request
+from stratum_miner.stratum.extensions import VersionRolling
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
+
+if TYPE_CHECKING:
+    from stratum_miner.loadtest.miner import SimulatedMiner
+
+USER_AGENT = f"stratum-miner-load/{__version__}"
+CONFIGURE_ID, SUBSCRIBE_ID, AUTHORIZE_ID, FIRST_SUBMIT_ID = 1, 2, 3, 4
+
+
+class Site:
+    """What all miners of a process have in common."""
+
+    def __init__(
+        self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: "Callable[[SimulatedMiner, float], None]"
+    ) -> None:
+        self.plan = plan
+        self.metrics = metrics
+        self.schedule = schedule
+        self.begin(now)
+        self.ending = False
+        """No more shares; last answers are waited for."""
+        self.open_shares = 0
+        """Shares on their way, bad ones too."""
+        self.book = JobBook()
+        self.prospector = Prospector()
+        self.rng = random.Random(plan.seed)
+        self.profile = Profile.parse(plan.profile, plan.duration)
+        self.hash_rate = 0.0
+        """Of all miners with a job, H/s."""
+        self.mining = 0
+        """Miners with a job."""
+        self.overload: str | None = None
+        """Set once more hashes are asked for than this machine searches."""
+        self.bad = tuple(plan.bad.items())
+        self.keeps_taken = "duplicate" in plan.bad
+        self.keeps_old = "stale" in plan.bad
+        self._configure = encode_request(
+            CONFIGURE_ID, Configure.method, Configure((VersionRolling(GENERAL_PURPOSE_MASK),)).to_params()
+        )
+
+    def begin(self, now: float) -> None:
+        """The run begins now, on the loop's clock."""
+        self.started = now
+        self.end = now + self.plan.duration
+
+    def hello(self, *, rolling: bool, session_id: str | None) -> bytes:
+        """What a miner says first."""
+        resumed = session_id if self.plan.reconnect == "resume" else None
+        subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, resumed).to_params())
+        return self._configure + subscribe if rolling else subscribe
+
+    def next_due(self, after: float, rate: float) -> float | None:
+        """When a share of a miner of this rate is due; None when not before the end."""
+        due = next_share(self.rng, after - self.started, rate, self.profile, self.plan.duration)
+        return None if due is None else self.started + due
+
+    def join(self, hash_rate: float) -> None:
+        """A miner with this hash rate has a job."""
+        self.hash_rate += hash_rate
+        self.mining += 1
+        self.metrics.most_mining = max(self.metrics.most_mining, self.mining)
+        able = self.prospector.most
+        if self.hash_rate * self.profile.peak > able and self.overload is None:
+            self.overload = (
+                f"expected shares of at most {able / 1e6:,.1f} MH/s, which is what this machine can search, "
+                f"got {self.hash_rate * self.profile.peak / 1e6:,.1f}: ask for a lower share rate, or the pool for an "
+                "easier difficulty"
+            )
+
+    def leave(self, hash_rate: float) -> None:
+        """It no longer has."""
+        self.hash_rate -= hash_rate
+        self.mining -= 1

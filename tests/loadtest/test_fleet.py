@@ -1,0 +1,204 @@
+"""Fleets on real sockets, against our pool and against servers that are none."""
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.loadtest.fleet import Fleet
+from stratum_miner.loadtest.limits import LoadError
+from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+
+DIFFICULTY = 1e-9
+DURATION = 1.5
+
+
+def config(**settings: Any) -> PoolConfig:
+    return PoolConfig(**{"payout_script": b"\x51", "port": 0, "difficulty": DIFFICULTY, **settings})
+
+
+def plan(port: int, **settings: Any) -> LoadPlan:
+    defaults = {"miners": 20, "duration": DURATION, "ramp": 0.2, "share_rate": 10.0, "pause": 0.05}
+    return LoadPlan(**{"host": "127.0.0.1", "port": port, **defaults, **settings})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look again and again: the fleet runs in a thread that tells nobody what it does."""
+    while not condition():  # noqa: ASYNC110
+        await trio.sleep(0.01)
+
+
+async def loaded(pool: Pool, **settings: Any) -> Fleet:
+    fleet = Fleet(plan(pool.port, **settings))
+    await trio.to_thread.run_sync(fleet.run)
+    return fleet
+
+
+async def test_every_share_is_valid_and_counted_on_both_sides() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool)).metrics
+        snapshot = pool.snapshot()
+    assert metrics.connections == metrics.most_mining == 20
+    assert metrics.sent > 50
+    assert (metrics.accepted, metrics.refused, metrics.lost, metrics.unanswered) == (metrics.sent, {}, 0, 0)
+    assert snapshot.accepted == metrics.accepted
+    assert metrics.errors == metrics.endings == {}
+    counts = {name: phase.latency.count for name, phase in metrics.phases.items()}
+    assert counts == {
+        "connect": 20,
+        "subscribe": 20,
+        "authorize": 20,
+        "first_job": 20,
+        "submit": metrics.sent,
+        "notify": 0,
+    }
+    assert metrics.loop_lag.count > 10
+
+
+async def test_a_new_block_is_measured_from_the_first_miner_to_the_last() -> None:
+    node = ScriptedNode()
+    async with open_pool(node, config()) as pool, trio.open_nursery() as nursery:
+        fleet = Fleet(plan(pool.port, share_rate=0.0, ramp=0.0, duration=30.0))
+        nursery.start_soon(trio.to_thread.run_sync, fleet.run)
+        await until(lambda: fleet.progress().mining == 20)
+        node.push(make_template(200))
+        await until(lambda: [spread.miners for spread in fleet.metrics.notifies.values()] == [20])
+        fleet.stop()
+    (spread,) = fleet.metrics.notifies.values()
+    assert spread.clean
+    assert fleet.metrics.phases["notify"].latency.count == 19
+
+
+async def test_bad_submits_are_refused_and_accounted_for_by_kind() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool, bad={"wrong-job": 0.2, "unauthorised-worker": 0.2})).metrics
+        rejected = pool.snapshot().rejected
+    assert set(metrics.bad) == {"wrong-job", "unauthorised-worker"}
+    for count in metrics.bad.values():
+        assert count.refused == count.sent > 0
+        assert count.accepted == 0
+    assert rejected[ErrorReason.JOB_NOT_FOUND] == metrics.bad["wrong-job"].sent
+    assert metrics.accepted == metrics.sent
+
+
+async def test_after_a_storm_all_come_back_and_resume_their_sessions() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool, storms=(0.7,), reconnect="resume")).metrics
+        leases = pool.snapshot().connections_total
+    assert metrics.endings == {"storm": 20}
+    assert metrics.connections == leases == 40
+    assert metrics.phases["first_job"].latency.count == 40
+
+
+async def test_miners_that_come_and_go() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool, churn=0.3)).metrics
+    assert metrics.endings["churn"] > 10
+    assert metrics.connections > 30
+    assert metrics.accepted + metrics.lost + metrics.unanswered == metrics.sent
+
+
+async def test_miners_that_never_come_back() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool, storms=(0.7,), reconnect="never")).metrics
+    assert metrics.connections == 20
+
+
+async def test_slow_readers_are_dropped_by_the_pool_and_cost_the_others_nothing() -> None:
+    """A queue for a few jobs, and jobs that fill the socket buffers: the pool loses its patience within the run.
+
+    Who hardly reads need not learn of it: the end of the stream waits behind all that was not read.
+    """
+    node = ScriptedNode()
+    async with open_pool(node, config(max_queue=2048, send_timeout=1.0)) as pool, trio.open_nursery() as nursery:
+        fleet = Fleet(plan(pool.port, slow_readers=0.2, duration=60.0))
+        nursery.start_soon(trio.to_thread.run_sync, fleet.run)
+        await until(lambda: fleet.progress().mining == 16)
+        height = 200
+        while pool.snapshot().connections_total - len(pool.snapshot().sessions) < 4:
+            node.push(make_template(height := height + 1))
+            await trio.sleep(0.002)
+        assert fleet.progress().mining == 16
+        fleet.stop()
+    assert not fleet.metrics.endings - Counter({"slow reader: the pool hung up": 4})
+    assert fleet.metrics.most_mining == 16
+
+
+async def test_shares_that_take_long_are_searched_ahead_of_time() -> None:
+    async with open_pool(ScriptedNode(), config(difficulty=1e-5)) as pool:
+        metrics = (await loaded(pool, miners=4, share_rate=5.0)).metrics
+    assert metrics.accepted == metrics.sent > 5
+
+
+async def test_the_figures_so_far_survive_a_stop() -> None:
+    async with open_pool(ScriptedNode(), config()) as pool, trio.open_nursery() as nursery:
+        fleet = Fleet(plan(pool.port, duration=3600.0))
+        nursery.start_soon(trio.to_thread.run_sync, fleet.run)
+        await until(lambda: fleet.progress().accepted >= 10)
+        fleet.stop()
+    assert fleet.metrics.accepted >= 10
+    assert fleet.elapsed < 3600
+    assert fleet.metrics.unanswered == 0
+
+
+async def test_a_load_beyond_this_machine_is_told_at_once() -> None:
+    async with open_pool(ScriptedNode(), config(difficulty=1e6)) as pool:
+        with pytest.raises(LoadError, match="easier difficulty"):
+            await loaded(pool, duration=60.0)
+
+
+@contextmanager
+def server(answer: bytes | None) -> Iterator[int]:
+    """Says one thing to everyone who comes, and hangs up; with None it hangs up at once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    if answer is not None:
+                        connection.recv(4096)
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [(None, "the pool hung up"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no Stratum"), (b"{\n", "no Stratum")],
+)
+def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
+    with server(answer) as port:
+        fleet = Fleet(plan(port, miners=3, duration=0.5))
+        metrics = fleet.run()
+    assert metrics.sent == metrics.most_mining == 0
+    assert metrics.endings.total() >= 3
+    assert ending in metrics.endings or "Connection reset by peer" in metrics.endings
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    metrics = Fleet(plan(port, miners=3, duration=0.5)).run()
+    assert metrics.connections == 0
+    assert metrics.errors["connect: Connection refused"] >= 3
+
+
+def test_a_name_that_means_nothing() -> None:
+    with pytest.raises(LoadError, match=r"nowhere\.invalid"):
+        Fleet(LoadPlan(host="nowhere.invalid", port=1, miners=1, duration=1.0, ramp=0.0)).run()
