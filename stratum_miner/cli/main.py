@@ -9,7 +9,23 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import bench, configuration, demo, emulate, logs, luck, mine, ping, pool, secrets, signals, solo
+from stratum_miner.cli import (
+    bench,
+    configuration,
+    demo,
+    device,
+    devices,
+    emulate,
+    logs,
+    luck,
+    mine,
+    ping,
+    pool,
+    secrets,
+    signals,
+    solo,
+)
+from stratum_miner.cli.doctor.command import doctor
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
@@ -26,9 +42,22 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (demo.demo, mine.mine, pool.pool, solo.solo, bench.bench, profit, luck.luck, ping.ping, emulate.emulate):
+for command in (
+    demo.demo,
+    mine.mine,
+    pool.pool,
+    solo.solo,
+    bench.bench,
+    profit,
+    luck.luck,
+    ping.ping,
+    devices.devices,
+    doctor,
+    emulate.emulate,
+):
     app.command(command)
-app.command(configuration.app)
+for group in (configuration.app, device.app):
+    app.command(group)
 
 
 _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (

@@ -11,7 +11,7 @@ import pwd
 import re
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,6 +22,10 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 RULE_FILE = "70-stratum-miner.rules"
 """Sorts before systemd's 73-seat-late.rules, which acts on the tag that ours sets."""
 RULE_DIRECTORIES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+INSTALL_COMMAND = (
+    f"stratum-miner doctor --udev-rule | sudo tee {RULE_DIRECTORIES[0]}/{RULE_FILE} && "
+    "sudo udevadm control --reload && sudo udevadm trigger"
+)
 _PTS_MAJORS = range(136, 144)
 """Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt); sysfs does not list them."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
@@ -55,9 +59,19 @@ def udev_rule() -> str:
     return resources.files(__package__).joinpath(RULE_FILE).read_text(encoding="utf-8")
 
 
-def rule_installed() -> bool:
-    """Whether the rule is where udev looks for it."""
-    return any(os.path.exists(f"{directory}/{RULE_FILE}") for directory in RULE_DIRECTORIES)
+def installed_rule() -> str | None:
+    """Where udev finds the rule; None when it is not installed."""
+    paths = (f"{directory}/{RULE_FILE}" for directory in RULE_DIRECTORIES)
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
+def is_current_rule(path: str) -> bool:
+    """Whether an installed rule file is the one that we ship; an owner may have taken the # from some lines."""
+    try:
+        installed = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return _without_marks(installed) == _without_marks(udev_rule())
 
 
 def require_serial_port(path: str) -> None:
@@ -77,11 +91,17 @@ def examine(path: str) -> Access:
     held = holders(path)
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         problem, fix = _refusal(path)
-        return Access(allowed=False, problem=f"{problem}: {fix}", fix=fix, holders=held)
+        return Access(allowed=False, problem=problem, fix=fix, holders=held)
     if held:
         who = ", ".join(str(holder) for holder in held)
         return Access(allowed=False, problem=f"in use by {who}", fix=f"stop {held[0]}", holders=held)
     return Access(allowed=True)
+
+
+def examine_all(paths: Iterable[str]) -> Access:
+    """Of a device with several ports: the first trouble there is."""
+    found = [examine(path) for path in paths]
+    return next((item for item in found if not item.allowed), Access(allowed=True))
 
 
 def holders(path: str) -> tuple[Holder, ...]:
@@ -130,12 +150,13 @@ def _join_group(group: str) -> str:
 
 def install_rule() -> str:
     """The command that installs the shipped udev rule, or what is left to do when it is installed."""
-    if rule_installed():
+    if installed_rule() is not None:
         return "unplug the device and plug it in again; the udev rule serves the user who sits at this machine"
-    return (
-        f"stratum-miner doctor --udev-rule | sudo tee /etc/udev/rules.d/{RULE_FILE} && "
-        "sudo udevadm control --reload && sudo udevadm trigger"
-    )
+    return INSTALL_COMMAND
+
+
+def _without_marks(rule: str) -> list[str]:
+    return [line.lstrip("#").strip() for line in rule.splitlines() if line.strip()]
 
 
 def _user(uid: int) -> str:

@@ -241,7 +241,8 @@ def _explained(path: str, error: Exception) -> DeviceError:
     if number in _GONE:
         return DeviceGone(f"{path}: the device is gone ({_reason(number)})" if os.path.exists(path) else _absent(path))
     if number in (errno.EACCES, errno.EPERM):
-        return PortForbidden(f"{path}: {access.examine(path).problem}")
+        found = access.examine(path)
+        return PortForbidden(f"{path}: {found.problem}: {found.fix}")
     if number in _BUSY:
         return PortBusy(f"{path}: in use by {access.holders_text(path)}")
     return DeviceRefused(f"{path}: {_reason(number) if number else error}")

@@ -1,0 +1,89 @@
+"""``stratum-miner devices``: what is plugged in, what it is, and whether we may open it."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stratum_miner.backends.asic import access
+from stratum_miner.backends.asic.discovery import FoundDevice, discover
+from stratum_miner.backends.asic.port_list import list_ports
+from stratum_miner.cli import mining, options
+from stratum_miner.cli.device_words import device_argument, naming_hint, what_it_is
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
+
+
+def devices(
+    *,
+    everything: Annotated[
+        bool,
+        Parameter(name="--all", help="Also USB serial devices that are no miners.", negative=(), show_default=False),
+    ] = False,
+    json: options.Json = False,
+) -> int:
+    """List USB miners, and bridges that may be some; opens none of them. Exits with 1 if one of them cannot be used."""
+    try:
+        found = discover(list_ports())
+    except OSError as error:
+        raise CommandFailed(f"devices: {error}") from None
+    shown = [device for device in found if everything or device.kinds or device.undriven]
+    looked = [(device, access.examine_all(port.path for port in device.ports)) for device in shown]
+    if json:
+        mining.print_json([_object(device, may) for device, may in looked])
+    else:
+        _show(looked, hidden=len(found) - len(shown))
+    blocked = any(device.recognised and not may.allowed for device, may in looked)
+    return ExitCode.GOAL_MISSED if blocked else ExitCode.OK
+
+
+def _object(device: FoundDevice, may: access.Access) -> dict[str, Any]:
+    first = device.ports[0]
+    return {
+        "path": device.path,
+        "ports": [port.path for port in device.ports],
+        "what": what_it_is(device),
+        "kinds": list(device.kinds),
+        "recognised": device.recognised,
+        "device": device_argument(device),
+        "identity": device.identity,
+        "usb_id": first.vid_pid,
+        "manufacturer": first.manufacturer,
+        "product": first.product,
+        "serial_number": first.serial_number,
+        "location": first.socket,
+        "access": asdict(may),
+    }
+
+
+def _show(looked: list[tuple[FoundDevice, access.Access]], *, hidden: int) -> None:
+    output = Console(highlight=False)
+    if not looked:
+        other = f"; {hidden} other USB serial device{'s' * (hidden != 1)}, --all shows them" if hidden else ""
+        output.print(f"No miner is plugged in{other}.", markup=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("port", "what", "number", "state"):
+        table.add_column(heading, overflow="fold")
+    for device, may in looked:
+        port = device.ports[0]
+        number = port.socket if port.has_placeholder_serial else port.serial_number
+        ports = "\n".join(port.path for port in device.ports)
+        table.add_row(*(Text(cell) for cell in (ports, what_it_is(device), number, _state(device, may))))
+    output.print(table)
+    for device, may in looked:
+        if not may.allowed:
+            output.print(f"{device.path}: {may.problem}\n  > {may.fix}", markup=False, soft_wrap=True)
+        elif hint := naming_hint(device):
+            output.print(f"{device.path}: {hint}", markup=False, soft_wrap=True)
+
+
+def _state(device: FoundDevice, may: access.Access) -> str:
+    if may.holders:
+        return "in use"
+    if not may.allowed:
+        return "not ours"
+    return "ready" if device.recognised else "not driven" if device.undriven else "to be named" if device.kinds else ""

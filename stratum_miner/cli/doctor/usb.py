@@ -1,0 +1,113 @@
+"""The doctor on USB: who may open the ports, who holds them, drivers that are missing, hubs that cannot feed them."""
+
+from collections.abc import Sequence
+
+import trio
+
+from stratum_miner.backends.asic import access, usb_power
+from stratum_miner.backends.asic.boards import BOARDS
+from stratum_miner.backends.asic.discovery import BRIDGES, FoundDevice, discover
+from stratum_miner.backends.asic.port_list import list_ports
+from stratum_miner.cli.device_words import naming_hint, what_it_is
+from stratum_miner.cli.doctor.check import Finding, Verdict
+
+TOPIC = "usb"
+_MODULES = {"10c4": "cp210x", "0403": "ftdi_sio", "067b": "pl2303", "c0de": "cdc_acm"}
+"""Kernel modules by USB vendor; asic.md 6.1."""
+
+
+async def check_devices() -> Sequence[Finding]:
+    """Each thing that is a miner or could be one: is its port ours."""
+    devices = [device for device in await _devices() if device.kinds or device.undriven]
+    if not devices:
+        return [Finding(topic=TOPIC, subject="", verdict=Verdict.NOTE, text="no miner is plugged in")]
+    return [_finding(device) for device in devices]
+
+
+async def check_rule() -> Sequence[Finding]:
+    """Whether our udev rule is there and is the one that we ship."""
+    path = access.installed_rule()
+    if path is None:
+        return [
+            Finding(
+                topic=TOPIC,
+                subject="udev",
+                verdict=Verdict.NOTE,
+                text="the udev rule is not installed; without it only root and the ports' group may open them",
+                fix=access.install_rule(),
+            )
+        ]
+    if access.is_current_rule(path):
+        return [Finding(topic=TOPIC, subject="udev", verdict=Verdict.GOOD, text=f"{path} is the rule of this version")]
+    return [
+        Finding(
+            topic=TOPIC,
+            subject="udev",
+            verdict=Verdict.NOTE,
+            text=f"{path} is not the rule of this version",
+            fix=access.INSTALL_COMMAND,
+        )
+    ]
+
+
+async def check_drivers() -> Sequence[Finding]:
+    """Miners on the bus that got no serial port."""
+    usb_ids = {f"{usb.vid:04x}:{usb.pid:04x}" for board in BOARDS.values() for usb in board.usb} | set(BRIDGES)
+    found = await trio.to_thread.run_sync(usb_power.devices_without_a_port, usb_ids)
+    return [
+        Finding(
+            topic=TOPIC,
+            subject=socket,
+            verdict=Verdict.PROBLEM,
+            text=f"a device with the numbers {usb_id} has no serial port: its kernel driver is not loaded",
+            fix=f"sudo modprobe {_MODULES[usb_id.partition(':')[0]]}",
+        )
+        for socket, usb_id in found
+        if usb_id.partition(":")[0] in _MODULES
+    ]
+
+
+async def check_power() -> Sequence[Finding]:
+    """What the kernel noted of supplies that gave way, and miners behind hubs without a supply."""
+    lines = await trio.to_thread.run_sync(usb_power.kernel_log)
+    findings = [
+        Finding(
+            topic="power",
+            subject=sign.socket,
+            verdict=Verdict.PROBLEM,
+            text=f"{sign.text} ({sign.count} times in the kernel's log)",
+            fix="a hub with a supply of its own, a shorter cable, a lower frequency",
+        )
+        for sign in usb_power.signs_in_log(lines or ())
+    ]
+    for device in await _devices():
+        hubs = usb_power.bus_powered_hubs(device.ports[0].socket) if device.kinds else ()
+        if hubs:
+            findings.append(
+                Finding(
+                    topic="power",
+                    subject=device.path,
+                    verdict=Verdict.NOTE,
+                    text=f"it hangs on hub {hubs[0]}, which lives off the bus: 500 mA for everything behind it",
+                    fix="a hub with a supply of its own",
+                )
+            )
+    if lines is None:
+        text, fix = "the kernel's log, where a weak supply shows, is not ours to read", "sudo stratum-miner doctor"
+        findings.append(Finding(topic="power", subject="", verdict=Verdict.NOTE, text=text, fix=fix))
+    return findings
+
+
+async def _devices() -> tuple[FoundDevice, ...]:
+    return discover(await trio.to_thread.run_sync(list_ports))
+
+
+def _finding(device: FoundDevice) -> Finding:
+    what = what_it_is(device)
+    found = access.examine_all(port.path for port in device.ports)
+    if not device.recognised:
+        text = what if found.allowed else f"{what}; {found.problem}"
+        return Finding(topic=TOPIC, subject=device.path, verdict=Verdict.NOTE, text=text, fix=naming_hint(device))
+    verdict = Verdict.GOOD if found.allowed else Verdict.NOTE if found.holders else Verdict.PROBLEM
+    text = f"{what}: {found.problem or 'ready'}"
+    return Finding(topic=TOPIC, subject=device.path, verdict=verdict, text=text, fix=found.fix)
