@@ -15,6 +15,8 @@ from stratum_miner.config.problems import Problem, nearest
 from stratum_miner.config.profiles import BackendProfile, Named, backend_profiles
 
 DEFAULT_BACKEND = "cpu"
+DEVICES = "device"
+"""What the backend behind --device is called."""
 THREADED = "cpu"
 """Whom --threads and --kernel mean where there are several."""
 
@@ -40,11 +42,12 @@ def plan(resolved: Resolved[MineOptions], document: Document | None, problems: l
     options = resolved.values
     if profiles and options.backend and resolved.layer("backend") < Layer.ENVIRONMENT:
         problems.append(Problem(resolved.origins["backend"].where, "expected it or [backends.NAME], got both"))
-    if options.backend or not profiles:
+    devices = _of_devices(resolved, problems)
+    if options.backend or not (profiles or options.device):
         found = _of_options(resolved)
     else:
         found = [_of_profile(profile) for profile in profiles if profile.values.enabled]
-        if not found:
+        if not (found or options.device):
             problems.append(Problem(profiles[0].where, "expected a backend to be enabled, none is"))
     found = _with_options(resolved, found, problems)
     for item in found:
@@ -52,7 +55,26 @@ def plan(resolved: Resolved[MineOptions], document: Document | None, problems: l
             item.create()
         except BackendError as error:
             problems.append(Problem(item.where, str(error)))
-    return found
+    return found + devices
+
+
+def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
+    """One backend for all of ``--device``: they share hotplug, and one name is not given twice."""
+    texts = resolved.values.device
+    if not texts:
+        return []
+    where = resolved.origins["device"].where
+    from stratum_miner.backends.asic.device_spec import DeviceSpec  # noqa: PLC0415  who has none need not load it
+
+    try:
+        for text in texts:
+            DeviceSpec.parse(text).check_path()
+        item = BackendPlan(name=DEVICES, kind="asic", options={"devices": " ".join(texts)}, where=where)
+        item.create()
+    except BackendError as error:
+        problems.append(Problem(where, str(error).removeprefix("device: ")))
+        return []
+    return [item]
 
 
 def _of_options(resolved: Resolved[MineOptions]) -> list[BackendPlan]:

@@ -46,6 +46,14 @@ class MineOptions(UpstreamOptions):
             group="Backend",
         ),
     ] = None
+    device: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--device",
+            help="ASIC: auto, PATH or KIND:PATH, each with ,KEY=VALUE; repeatable. Alone, or with --backend.",
+            group="Backend",
+        ),
+    ] = None
     electricity: Annotated[
         str | None,
         Parameter(name="--electricity", help="Price of a kWh, to tell cost and luck.", group="Economics"),

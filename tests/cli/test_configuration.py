@@ -196,9 +196,9 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "given", "said"),
     [
-        ("", {"backend": ["cpuu"]}, "--backend: backend: expected one of cpu"),
-        ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of cpu"),
-        ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of cpu"),
+        ("", {"backend": ["cpuu"]}, "--backend: backend: expected one of asic, cpu"),
+        ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of asic, cpu"),
+        ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of asic, cpu"),
         ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected a whole number from 1"),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
         ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected a table of text"),

@@ -1,12 +1,16 @@
 """What a user says to name a device: ``auto``, ``PATH``, ``KIND:PATH`` or ``KIND:auto``, each with ``,key=value``."""
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from stratum_miner.backends import options as option
+from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.boards import BOARDS, board_of
 from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 from stratum_miner.backends.asic.options import NAMES, DeviceOptions
 from stratum_miner.backends.base import BackendOptionError
 
@@ -28,8 +32,10 @@ class DeviceSpec:
     @classmethod
     def parse(cls, text: str) -> "DeviceSpec":
         """BackendOptionError for what is none of these, with the nearest spelling. Looks at no device."""
+        if re.search(r"\s", text):
+            raise BackendOptionError(f"device: {EXPECTED}, without blanks, got {text!r}")
         head, *pairs = text.split(",")
-        kind, path = _kind_and_path(head.strip())
+        kind, path = _kind_and_path(head)
         options = dict(_pair(pair) for pair in pairs)
         if kind is not None:
             DeviceOptions.parse(board_of(kind), options)
@@ -37,6 +43,21 @@ class DeviceSpec:
             names = {name.replace("-", "_"): value for name, value in options.items()}
             option.check_known("device", names, NAMES)
         return cls(text=text, path=path, kind=kind, options=options)
+
+    def check_path(self) -> None:
+        """BackendOptionError when the path can never be a serial port; one that is absent may yet be plugged in."""
+        if self.path is None:
+            return
+        path = os.path.expanduser(self.path)
+        directory = os.path.dirname(path) or "."
+        if not os.path.isdir(directory):
+            raise BackendOptionError(f"device: expected a serial port, {directory} is no directory")
+        try:
+            access.require_serial_port(path)
+        except DeviceGone:
+            return
+        except DeviceRefused as error:
+            raise BackendOptionError(f"device: {error}") from None
 
     def options_for(self, board: Board) -> DeviceOptions:
         """Its settings, checked against the board. BackendOptionError for one that the board cannot take."""
@@ -61,6 +82,6 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
 
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
+    if not (equals and key and value):
         raise BackendOptionError(f"device: expected key=value after the comma, got {text!r}")
-    return key.strip(), value.strip()
+    return key, value
