@@ -43,8 +43,20 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "capture": frozenset({"stratum", "bitcoin"}),
     "conformance": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
     "loadtest": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
-    # of miner and pool only the modules with the frozen snapshots that they hand out
-    "monitoring": frozenset({"work", "bitcoin", "miner.statistics", "pool.snapshot"}),
+    # of the rest only the modules with the frozen snapshots and events that they hand out
+    "monitoring": frozenset(
+        [
+            "work",
+            "bitcoin",
+            "economics",
+            "backends.base",
+            "client.fate",
+            "client.pools",
+            "miner.events",
+            "miner.statistics",
+            "pool.snapshot",
+        ]
+    ),
     "economics": frozenset({"bitcoin"}),
     "plots": frozenset(),
     "config": frozenset(),

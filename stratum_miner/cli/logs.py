@@ -1,7 +1,11 @@
-"""Logging for the commands: plain lines on stderr, JSON on request, secrets removed in one place."""
+"""Logging for the commands: secrets removed in one place, events kept for who wants to see them, lines on stderr.
+
+On a terminal a line is a sentence, elsewhere a name and fields, on request a JSON object.
+"""
 
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
@@ -9,11 +13,18 @@ import structlog
 from rich.console import Console
 
 from stratum_miner.cli.secrets import redact_event
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.sentences import sentence
 
-LogFormat = Literal["plain", "json"]
+LogFormat = Literal["auto", "sentences", "plain", "json"]
+Level = Literal["debug", "info", "warning"]
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where people look: progress and events; results go to stdout."""
+
+
+events = EventLog()
+"""What was logged lately, information and worse, whatever is shown on stderr."""
 
 
 class _ConsoleLogger:
@@ -29,31 +40,72 @@ class _ConsoleLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
-def configure(*, level: Literal["debug", "info", "warning"] = "info", log_format: LogFormat = "plain") -> None:
+def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
     """Set structlog up for this process."""
-    plain = log_format == "plain"
+    if log_format == "auto":
+        log_format = "sentences" if console.is_terminal else "plain"
+    renderer: dict[str, structlog.typing.Processor] = {
+        "sentences": _sentence_line,
+        "plain": _plain_line,
+        "json": structlog.processors.JSONRenderer(),
+    }
+    kept = logging.DEBUG if level == "debug" else logging.INFO
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if plain else "iso", utc=not plain),
             structlog.processors.format_exc_info,
             redact_event,
-            _plain_line if plain else structlog.processors.JSONRenderer(),
+            _keep,
+            _dropping_below(getattr(logging, level.upper())),
+            structlog.processors.TimeStamper(
+                fmt="iso" if log_format == "json" else "%H:%M:%S", utc=log_format == "json"
+            ),
+            renderer[log_format],
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(kept),
         logger_factory=lambda *_: _ConsoleLogger(),
         cache_logger_on_first_use=False,
     )
 
 
+def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if event["level"] != "debug" and event["event"] not in _NOT_NEWS:
+        fields = {key: value for key, value in event.items() if key not in ("event", "level", "exception")}
+        events.take(event["event"], event["level"], fields, time.time())
+    return event
+
+
+_NOT_NEWS = ("status", "economics")
+"""Figures that displays show anyway."""
+
+
+def _dropping_below(level: int) -> structlog.typing.Processor:
+    def drop(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if getattr(logging, event["level"].upper()) < level:
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
+def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """``19:56:08 Share accepted, difficulty 1.5.``; what is not mere information says so first."""
+    values = dict(event)
+    clock, name, level, trace = (values.pop(key, None) for key in ("timestamp", "event", "level", "exception"))
+    shown = {key: value for key, value in values.items() if value is not None and value != ""}
+    mark = "" if level in ("info", "debug") else f"{level}: "
+    line = f"{clock} {mark}{sentence(str(name), shown)}"
+    return line if trace is None else f"{line}\n{trace}"
+
+
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """``19:56:08 share_accepted    job=25536e6e difficulty=0.1626``; what is not mere information says so."""
     values = dict(event)
-    time, name, level = values.pop("timestamp"), values.pop("event"), values.pop("level")
+    clock, name, level = values.pop("timestamp"), values.pop("event"), values.pop("level")
     trace = values.pop("exception", None)
     marked = name if level in ("info", "debug") else f"{level}: {name}"
     fields = " ".join(f"{key}={_shown(value)}" for key, value in values.items() if value not in (None, ""))
-    line = f"{time} {marked:<18} {fields}".rstrip()
+    line = f"{clock} {marked:<18} {fields}".rstrip()
     return line if trace is None else f"{line}\n{trace}"
 
 

@@ -11,7 +11,7 @@ while mining. ``docs/configuration.md`` is checked against this table by a test.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -89,6 +89,4 @@ class MineOptions(UpstreamOptions):
         Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
     ] = None
     quiet: Annotated[options.Quiet, LIVE] = False
-    log_format: Annotated[
-        Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
-    ] = "plain"
+    log_format: options.LogFormat = "auto"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
@@ -51,7 +51,10 @@ Quiet: TypeAlias = Annotated[
     bool, Parameter(name=("--quiet", "-q"), help="Log problems only.", negative=(), show_default=False, group="Output")
 ]
 LogFormat: TypeAlias = Annotated[
-    Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
+    logs.LogFormat,
+    Parameter(
+        name="--log-format", help="Log lines on stderr; auto: sentences on a terminal, else plain.", group="Output"
+    ),
 ]
 NodeSpec: TypeAlias = Annotated[
     str,
@@ -76,7 +79,7 @@ PayoutAddress: TypeAlias = Annotated[
 ]
 
 
-def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "plain") -> None:
+def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs.LogFormat = "auto") -> None:
     """Apply -D, -q and --log-format."""
     logs.configure(level="debug" if debug else "warning" if quiet else "info", log_format=log_format)
 

@@ -51,7 +51,7 @@ def pool(
     max_difficulty: MaximumDifficulty = None,
     debug: options.Debug = False,
     quiet: options.Quiet = False,
-    log_format: options.LogFormat = "plain",
+    log_format: options.LogFormat = "auto",
 ) -> int:
     """Run a Stratum pool until stopped."""
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

@@ -24,7 +24,7 @@ def solo(
     json: options.Json = False,
     debug: options.Debug = False,
     quiet: options.Quiet = False,
-    log_format: options.LogFormat = "plain",
+    log_format: options.LogFormat = "auto",
 ) -> int:
     """Mine on your own node, without a pool."""
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

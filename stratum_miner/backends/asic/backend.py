@@ -105,7 +105,8 @@ class AsicBackend(Backend):
         running = sum(slot.state is SlotState.RUNNING for slot in slots)
         kept = sum(slot.state is not SlotState.REMOVED for slot in slots)
         devices = tuple(
-            DeviceStatistics(item.identity.name, item.hashes, item.nonces, item.hardware_errors) for item in told
+            DeviceStatistics(item.identity.name, item.hashes, item.nonces, item.hardware_errors, item.hardware)
+            for item in told
         )
         return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices)
 

@@ -14,7 +14,7 @@ import trio
 
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.transport import PortOpener
-from stratum_miner.backends.base import WorkSource
+from stratum_miner.backends.base import Hardware, WorkSource
 from stratum_miner.work.unit import NonceFound
 
 
@@ -114,6 +114,31 @@ class DeviceSnapshot:
     """How often heat or voltage switched it off."""
     work_sent: int
     last_error: str
+
+    @property
+    def hardware(self) -> Hardware:
+        """What displays of all backends show of it."""
+        readings = self.readings
+        return Hardware(
+            product=self.product,
+            state=self.state.value,
+            reason=self.reason,
+            expected_hash_rate=self.expected_hash_rate,
+            frequency=self.frequency,
+            chip_temperature=readings.chip_temperature,
+            regulator_temperature=readings.regulator_temperature,
+            core_voltage=readings.core_voltage,
+            input_voltage=readings.input_voltage,
+            power=readings.power,
+            fan_rpm=readings.fan_rpm,
+            fan_percent=readings.fan_percent,
+            duplicate_nonces=self.duplicate_nonces,
+            stale_nonces=self.stale_nonces,
+            crc_errors=self.crc_errors,
+            restarts=self.restarts,
+            trips=self.trips,
+            chips=tuple(chip.nonces for chip in self.chips),
+        )
 
 
 class Device(Protocol):

@@ -1,0 +1,79 @@
+"""What may be changed from outside while mining: one typed interface for keys, pages and APIs alike.
+
+Each call says in one line why it refuses, as ``ControlRefused``; what it did is told as an event.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class ControlRefused(Exception):  # noqa: N818  not a fault: the answer to a request that makes no sense now
+    """The request makes no sense now; the message says what was expected, what came and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPool:
+    """A pool to add, in the words of the options of ``mine``."""
+
+    url: str
+    user: str
+    password: str = "x"
+    name: str = ""
+    index: int | None = None
+    """Its place, 0 the best; None the worst."""
+
+
+class Control(Protocol):
+    """Pools and devices are addressed by their index in the view."""
+
+    def pause(self, reason: str) -> None:
+        """Stop searching; connections stay. ``reason`` is told: a person, a schedule, heat."""
+        ...
+
+    def resume(self, reason: str) -> None:
+        """Search again."""
+        ...
+
+    def quit(self) -> None:
+        """End gracefully."""
+        ...
+
+    def switch_pool(self, index: int) -> None:
+        """Mine on this pool: it becomes the first, and is switched on."""
+        ...
+
+    def add_pool(self, pool: NewPool) -> None:
+        """A pool more."""
+        ...
+
+    def remove_pool(self, index: int) -> None:
+        """A pool less; never the last."""
+        ...
+
+    def move_pool(self, index: int, to: int) -> None:
+        """Give a pool another priority."""
+        ...
+
+    def enable_pool(self, index: int, enabled: bool) -> None:
+        """Use or leave a pool."""
+        ...
+
+    def set_quota(self, index: int, quota: int) -> None:
+        """Of the time, where pools are mined on in turns."""
+        ...
+
+    def add_device(self, spec: str) -> None:
+        """Mine with another machine, named as for ``--device``."""
+        ...
+
+    def restart_device(self, index: int) -> None:
+        """Power a machine down and up again, whatever it was switched off for."""
+        ...
+
+    def remove_device(self, index: int) -> None:
+        """Power a machine down and leave it alone; its totals stay."""
+        ...
+
+    def reload(self) -> tuple[str, ...]:
+        """Read the configuration again; a line for each thing that changed, or needs a restart."""
+        ...

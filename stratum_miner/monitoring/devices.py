@@ -1,0 +1,105 @@
+"""The devices of all backends in one list, each with a hash rate of its own."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.monitoring.model import DeviceView
+from stratum_miner.work.hash_rate import HashRateMeter
+
+Key = tuple[str, str]
+"""Backend and device, by name."""
+LONGEST_S = 60.0
+THIS_COMPUTER = Hardware(product="")
+
+
+class DeviceMeters:
+    """Samples what backends say of their devices; a device that comes later begins then."""
+
+    def __init__(self) -> None:
+        self._meters: dict[Key, HashRateMeter] = {}
+        self._nonces: dict[Key, tuple[int, float]] = {}
+        """How many when last they grew, and when."""
+        self._accepted: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+
+    def sample(self, now: float, backends: Sequence[BackendStatistics]) -> None:
+        """Note the counters of the moment."""
+        for key, device in _all(backends):
+            meter = self._meters.get(key)
+            if meter is None:
+                meter = self._meters[key] = HashRateMeter(now, LONGEST_S)
+            meter.sample(now, device.hashes)
+            before = self._nonces.get(key, (0, now))
+            if device.nonces_found > before[0]:
+                self._nonces[key] = (device.nonces_found, now)
+
+    def settled(self, device: str, *, accepted: bool) -> None:
+        """A share of this device met its fate."""
+        (self._accepted if accepted else self._refused)[device] += 1
+
+    def views(self, now: float, backends: Sequence[BackendStatistics]) -> tuple[DeviceView, ...]:
+        """Each device at this moment."""
+        details = {backend.backend: backend.kernel or backend.detail for backend in backends}
+        return tuple(
+            self._view(index, key, device, details[key[0]], now) for index, (key, device) in enumerate(_all(backends))
+        )
+
+    def _view(self, index: int, key: Key, device: DeviceStatistics, detail: str, now: float) -> DeviceView:
+        meter, nonces = self._meters.get(key), self._nonces.get(key)
+        hardware = device.hardware or THIS_COMPUTER
+        rate = meter.rate(LONGEST_S) if meter else 0.0
+        return DeviceView(
+            index=index,
+            backend=key[0],
+            name=device.name,
+            detail=hardware.product or detail,
+            state=hardware.state,
+            reason=hardware.reason,
+            hash_rate=meter.rate(5.0) if meter else 0.0,
+            hash_rate_1m=rate,
+            expected_hash_rate=hardware.expected_hash_rate,
+            hashes=device.hashes,
+            nonces_found=device.nonces_found,
+            accepted=self._accepted[device.name],
+            refused=self._refused[device.name],
+            hardware_errors=device.hardware_errors,
+            last_nonce_age_s=None if nonces is None else now - nonces[1],
+            product=hardware.product or None,
+            frequency_mhz=hardware.frequency,
+            chip_temperature_c=hardware.chip_temperature,
+            regulator_temperature_c=hardware.regulator_temperature,
+            core_voltage_v=hardware.core_voltage,
+            input_voltage_v=hardware.input_voltage,
+            power_w=hardware.power,
+            joules_per_terahash=(hardware.power / rate * 1e12 if hardware.power is not None and rate > 0 else None),
+            fan_rpm=hardware.fan_rpm,
+            fan_percent=hardware.fan_percent,
+            duplicate_nonces=hardware.duplicate_nonces,
+            stale_nonces=hardware.stale_nonces,
+            crc_errors=hardware.crc_errors,
+            restarts=hardware.restarts,
+            trips=hardware.trips,
+            chips=hardware.chips,
+        )
+
+
+def hottest(backends: Sequence[BackendStatistics]) -> float | None:
+    """Degrees Celsius; None where no device has a sensor."""
+    known = [
+        device.hardware.chip_temperature
+        for _, device in _all(backends)
+        if device.hardware is not None and device.hardware.chip_temperature is not None
+    ]
+    return max(known, default=None)
+
+
+def measured_power(backends: Sequence[BackendStatistics]) -> float | None:
+    """Watts of all devices; None unless each of them measures its own."""
+    powers = [device.hardware.power if device.hardware else None for _, device in _all(backends)]
+    known = [power for power in powers if power is not None]
+    return sum(known) if known and len(known) == len(powers) else None
+
+
+def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, DeviceStatistics]]:
+    return [((backend.backend, device.name), device) for backend in backends for device in backend.devices]

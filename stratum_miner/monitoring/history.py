@@ -1,0 +1,46 @@
+"""What charts remember: fine points of the last minutes, coarse ones of the last day, in bounded memory."""
+
+from collections import deque
+from dataclasses import replace
+
+from stratum_miner.monitoring.model import Point
+
+FINE_S = 2.0
+"""Between points of the last ten minutes."""
+FINE_KEPT = 300
+COARSE_S = 60.0
+"""Between points of the last day."""
+COARSE_KEPT = 1440
+
+
+class History:
+    """Takes points as they come, gives them back thinned out."""
+
+    def __init__(self) -> None:
+        self._fine: deque[Point] = deque(maxlen=FINE_KEPT)
+        self._coarse: deque[Point] = deque(maxlen=COARSE_KEPT)
+        self._since_coarse: list[float] = []
+
+    def wants(self, now: float) -> bool:
+        """Whether a point is due."""
+        return not self._fine or now - self._fine[-1].at >= FINE_S
+
+    def add(self, point: Point) -> None:
+        """Keep one; newer than those before. A coarse one has the mean of the hash rates that it stands for."""
+        self._fine.append(point)
+        self._since_coarse.append(point.hash_rate)
+        if not self._coarse or point.at - self._coarse[-1].at >= COARSE_S:
+            mean = sum(self._since_coarse) / len(self._since_coarse)
+            self._coarse.append(replace(point, hash_rate=mean))
+            self._since_coarse.clear()
+
+    def fine(self) -> tuple[Point, ...]:
+        """The last ten minutes."""
+        return tuple(self._fine)
+
+    def points(self) -> tuple[Point, ...]:
+        """The last day: coarse before the last ten minutes, fine in them; oldest first."""
+        if not self._fine:
+            return ()
+        first = self._fine[0].at
+        return (*(point for point in self._coarse if point.at < first), *self._fine)

@@ -1,0 +1,259 @@
+"""What there is to see of a running miner, as frozen values: every display is derived from these and from nothing else.
+
+A ``View`` is one moment; ``Point`` is what a chart remembers of one. Units are in the names: H/s for hash rates, _s and
+_ms for times, _c for degrees Celsius, _w for watts. ``*_age_s`` tells how old a figure is when the view is taken. None
+is what nobody knows.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LuckView:
+    """Shares found against those that the work done was expected to find."""
+
+    found: int
+    expected: float
+    ratio: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesView:
+    """Shares by fate: found = accepted + rejected + stale + lost + open."""
+
+    found: int
+    accepted: int
+    rejected: int
+    stale: int
+    lost: int
+    open: int
+    """Sent, or waiting to be, and not answered yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """The job being searched."""
+
+    job_id: str
+    age_s: float
+    previous_hash: str
+    """As explorers show it."""
+    share_difficulty: float
+    network_difficulty: float
+    version_mask: str
+    """Eight hex digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The miner as a whole. ``hash_rate`` is the average since the start, in H/s like the rest."""
+
+    version: str
+    state: str
+    """mining, paused, waiting (for a pool's job) or stopping."""
+    detail: str
+    """Why it waits, or the pool mined on."""
+    started_at: float
+    """Unix time."""
+    elapsed_s: float
+    sample_age_s: float
+    """Since the hash rates were last measured."""
+    hash_rate: float
+    hash_rate_5s: float
+    hash_rate_1m: float
+    hash_rate_5m: float
+    hash_rate_15m: float
+    implied_hash_rate: Estimate | None
+    """What the accepted shares alone say of it; None before the first."""
+    shares: SharesView
+    reasons: dict[str, int]
+    """Why shares were not accepted."""
+    all_runs: dict[str, int] | None
+    """Shares by fate of all runs, as the journal has them."""
+    blocks_accepted: int
+    best_share: float
+    last_share_age_s: float | None
+    """Since the last accepted one."""
+    share_every_s: float | None
+    """Expected time between shares at this difficulty and hash rate, so that silence explains itself."""
+    work_utility: float
+    """Accepted difficulty per minute: shares of difficulty 1 that would pay the same."""
+    luck: LuckView
+    hardware_errors: int
+    below_target: int
+    withheld: int
+    height: int | None
+    network_difficulty: float | None
+    job: JobView | None
+    pool: str
+    worker_name: str
+    power_w: float | None
+    """Configured, else the sum of what machines measure."""
+    joules_per_terahash: float | None
+    economics: dict[str, Any] | None
+    """What it costs and what to expect, where a price of electricity is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolView:
+    """One pool; latencies are from submit to reply."""
+
+    index: int
+    """Its place, the best first; what changes are addressed by."""
+    name: str
+    url: str
+    worker_name: str
+    active: bool
+    enabled: bool
+    state: str
+    """Condition as failover judges it: untried, trying, up, silent, down, penalized."""
+    reason: str
+    since_s: float
+    connection: str
+    """What the connection does: connecting, handshake, mining, waiting, stopped."""
+    accepted: int
+    rejected: int
+    stale: int
+    lost: int
+    reasons: dict[str, int]
+    reject_share: float
+    stale_share: float
+    """Of answered shares, 0 to 1."""
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+    quota: int | None
+    work_share: float | None
+    """Of the time mined, 0 to 1."""
+    difficulty: float | None
+    version_mask: str
+    jobs: int
+    connects: int
+    bytes_received: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    """One device or search thread. Fields of hardware are None for a part of this computer."""
+
+    index: int
+    backend: str
+    name: str
+    detail: str
+    state: str
+    reason: str
+    hash_rate: float
+    hash_rate_1m: float
+    expected_hash_rate: float | None
+    hashes: int
+    nonces_found: int
+    accepted: int
+    """Shares of it that a pool accepted."""
+    refused: int
+    """Shares of it that a pool refused, stale ones too."""
+    hardware_errors: int
+    last_nonce_age_s: float | None
+    product: str | None = None
+    frequency_mhz: float | None = None
+    chip_temperature_c: float | None = None
+    regulator_temperature_c: float | None = None
+    core_voltage_v: float | None = None
+    input_voltage_v: float | None = None
+    power_w: float | None = None
+    joules_per_terahash: float | None = None
+    fan_rpm: int | None = None
+    fan_percent: int | None = None
+    duplicate_nonces: int = 0
+    stale_nonces: int = 0
+    crc_errors: int = 0
+    restarts: int = 0
+    trips: int = 0
+    chips: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareView:
+    """One of the newest settled shares."""
+
+    at: float
+    """Unix time of its fate."""
+    device: str
+    pool: str
+    job_id: str
+    difficulty: float
+    share_difficulty: float
+    fate: str
+    reason: str
+    latency_ms: float | None
+    block: str | None
+    """Its hash, as explorers show it, where it is a block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockView:
+    """A block that a pool accepted."""
+
+    at: float
+    height: int | None
+    hash: str
+    pool: str
+    difficulty: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """One line of the log: ``name`` and ``fields`` for programs, ``text`` for people; no secret in either."""
+
+    number: int
+    """Counts from 1 and never repeats in a run: to ask for what is newer."""
+    at: float
+    level: str
+    name: str
+    text: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One moment of the history, for charts; counts are totals of the run."""
+
+    at: float
+    hash_rate: float
+    """Over the time since the point before."""
+    accepted: int
+    rejected: int
+    stale: int
+    lost: int
+    latency_ms: float | None
+    """The median of the newest replies of the pool mined on."""
+    temperature_c: float | None
+    """Of the hottest device."""
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything at one moment."""
+
+    at: float
+    """Unix time."""
+    summary: Summary
+    pools: tuple[PoolView, ...]
+    devices: tuple[DeviceView, ...]
+    shares: tuple[ShareView, ...]
+    """Newest last."""
+    blocks: tuple[BlockView, ...]
+    events: tuple[EventView, ...]
+    history: tuple[Point, ...]

@@ -1,0 +1,322 @@
+"""Watches one miner: samples its snapshots, remembers its shares, blocks and history, and makes views of it all.
+
+Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_clock`` for dates.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from stratum_miner import __version__
+from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.pools import PoolStatus
+from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
+from stratum_miner.miner.events import MinerEvent
+from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.monitoring import devices
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.history import History
+from stratum_miner.monitoring.model import (
+    BlockView,
+    Estimate,
+    JobView,
+    LuckView,
+    Point,
+    PoolView,
+    SharesView,
+    ShareView,
+    Summary,
+    View,
+)
+from stratum_miner.work.share import Share
+
+SAMPLE_S = 0.5
+SHARES_KEPT = 200
+BLOCKS_KEPT = 100
+SHOWN_EVENTS = 100
+INTERVALS_AGE_S = 10.0
+"""Exact intervals of large counts take tens of milliseconds, so they may be this old."""
+
+
+class Monitor:
+    """``note`` each event of the miner, ``run`` beside it, ask for a ``view`` at any time; all from the trio thread."""
+
+    def __init__(
+        self,
+        snapshot: Callable[[], MinerSnapshot],
+        events: EventLog,
+        *,
+        power_w: Callable[[], float | None] = lambda: None,
+        economics: Callable[[MinerSnapshot], dict[str, Any] | None] = lambda snapshot: None,
+        origin: Callable[[Share], str] = lambda share: "",
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.events = events
+        self._snapshot = snapshot
+        self._power_w = power_w
+        self._economics = economics
+        self._origin = origin
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._started_at = wall_clock()
+        self._sampled_at = clock()
+        self._history = History()
+        self._devices = devices.DeviceMeters()
+        self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
+        self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
+        self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
+        """Previous hashes on which a block was accepted: a second one there is a sibling."""
+        self._last_accepted: float | None = None
+        self._hashes_at_point = (clock(), 0)
+        self._intervals: tuple[float, Estimate | None, LuckView] | None = None
+
+    # ---- what it is told ------------------------------------------------------------------------------------------
+
+    def note(self, event: MinerEvent) -> None:
+        """Take one event of the miner."""
+        if isinstance(event, ShareOutcome):
+            self._note_share(event)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            self.sample()
+            await trio.sleep(SAMPLE_S)
+
+    def sample(self) -> None:
+        """Look at the miner once."""
+        snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
+        self._sampled_at = now
+        self._devices.sample(now, snapshot.backends)
+        if self._history.wants(date):
+            self._history.add(self._point(snapshot, now, date))
+
+    def _note_share(self, outcome: ShareOutcome) -> None:
+        share, now = outcome.share, self._wall_clock()
+        accepted = outcome.fate is Fate.ACCEPTED
+        pool = self._origin(share)
+        block = display_hash(share.digest) if share.is_block else None
+        self._shares.append(
+            ShareView(
+                at=now,
+                device=share.device,
+                pool=pool,
+                job_id=share.job.job_id,
+                difficulty=share.difficulty,
+                share_difficulty=share.job.share_difficulty,
+                fate=outcome.fate.value,
+                reason=outcome.reason,
+                latency_ms=None if outcome.latency is None else outcome.latency * 1000,
+                block=block,
+            )
+        )
+        self._devices.settled(share.device, accepted=accepted)
+        if accepted:
+            self._last_accepted = self._clock()
+        if accepted and block is not None and share.job.previous_hash not in self._solved:
+            self._solved.append(share.job.previous_hash)
+            height = height_from_coinbase_prefix(share.job.coinbase_prefix)
+            self._blocks.append(BlockView(at=now, height=height, hash=block, pool=pool, difficulty=share.difficulty))
+
+    # ---- what it tells --------------------------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """Everything at this moment."""
+        snapshot = self._snapshot()
+        return View(
+            at=self._wall_clock(),
+            summary=self.summary(snapshot),
+            pools=self.pools(snapshot),
+            devices=self._devices.views(self._clock(), snapshot.backends),
+            shares=tuple(self._shares),
+            blocks=tuple(self._blocks),
+            events=self.events.newest(SHOWN_EVENTS),
+            history=self._history.fine(),
+        )
+
+    def history(self) -> tuple[Point, ...]:
+        """Of the last day."""
+        return self._history.points()
+
+    def summary(self, snapshot: MinerSnapshot | None = None) -> Summary:
+        """The miner as a whole."""
+        snapshot = snapshot or self._snapshot()
+        now = self._clock()
+        implied, luck = self._estimates(snapshot, now)
+        rate = snapshot.hash_rate_1m
+        difficulty = snapshot.client.difficulty
+        state, detail = _state(snapshot)
+        power = self._power(snapshot)
+        minutes = snapshot.elapsed / 60
+        return Summary(
+            version=__version__,
+            state=state,
+            detail=detail,
+            started_at=self._started_at,
+            elapsed_s=snapshot.elapsed,
+            sample_age_s=now - self._sampled_at,
+            hash_rate=snapshot.hash_rate,
+            hash_rate_5s=snapshot.hash_rate_5s,
+            hash_rate_1m=rate,
+            hash_rate_5m=snapshot.hash_rate_5m,
+            hash_rate_15m=snapshot.hash_rate_15m,
+            implied_hash_rate=implied,
+            shares=_shares(snapshot),
+            reasons=dict(snapshot.reasons),
+            all_runs=_all_runs(snapshot),
+            blocks_accepted=snapshot.blocks_accepted,
+            best_share=snapshot.best_share,
+            last_share_age_s=None if self._last_accepted is None else now - self._last_accepted,
+            share_every_s=seconds_per_share(difficulty, rate) if difficulty is not None and rate > 0 else None,
+            work_utility=snapshot.accepted_difficulty / minutes if minutes > 0 else 0.0,
+            luck=luck,
+            hardware_errors=snapshot.hardware_errors,
+            below_target=snapshot.below_target,
+            withheld=snapshot.withheld,
+            height=snapshot.height,
+            network_difficulty=snapshot.network_difficulty,
+            job=_job(snapshot),
+            pool=str(snapshot.client.url),
+            worker_name=snapshot.client.worker_name,
+            power_w=power,
+            joules_per_terahash=_efficiency(power, snapshot.hash_rate_5m),
+            economics=self._economics(snapshot),
+        )
+
+    def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
+        """All pools, the best first."""
+        snapshot = snapshot or self._snapshot()
+        return tuple(_pool(index, status) for index, status in enumerate(snapshot.pools))
+
+    def _power(self, snapshot: MinerSnapshot) -> float | None:
+        configured = self._power_w()
+        return devices.measured_power(snapshot.backends) if configured is None else configured
+
+    def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
+        hashes = sum(backend.hashes for backend in snapshot.backends)
+        since, before = self._hashes_at_point
+        self._hashes_at_point = (now, hashes)
+        latencies = [pool.latency_p50 for pool in snapshot.pools if pool.active and pool.latency_p50 is not None]
+        return Point(
+            at=date,
+            hash_rate=(hashes - before) / (now - since) if now > since else 0.0,
+            accepted=snapshot.shares.accepted,
+            rejected=snapshot.shares.rejected,
+            stale=snapshot.shares.stale,
+            lost=snapshot.shares.lost,
+            latency_ms=latencies[0] * 1000 if latencies else None,
+            temperature_c=devices.hottest(snapshot.backends),
+            power_w=self._power(snapshot),
+        )
+
+    def _estimates(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
+        if self._intervals is None or now - self._intervals[0] >= INTERVALS_AGE_S or snapshot.lucky < 1000:
+            self._intervals = (now, _implied(snapshot), _luck(snapshot))
+        return self._intervals[1:]
+
+
+def _state(snapshot: MinerSnapshot) -> tuple[str, str]:
+    if snapshot.stopping:
+        return "stopping", "waiting briefly for open replies"
+    if snapshot.paused:
+        return "paused", ""
+    if snapshot.job is None:
+        return "waiting", snapshot.client.detail or snapshot.client.state.value
+    return "mining", ""
+
+
+def _shares(snapshot: MinerSnapshot) -> SharesView:
+    counts = snapshot.shares
+    return SharesView(
+        found=snapshot.found,
+        accepted=counts.accepted,
+        rejected=counts.rejected,
+        stale=counts.stale,
+        lost=counts.lost,
+        open=snapshot.found - counts.total,
+    )
+
+
+def _all_runs(snapshot: MinerSnapshot) -> dict[str, int] | None:
+    counts = snapshot.journalled
+    if counts is None:
+        return None
+    return {"accepted": counts.accepted, "rejected": counts.rejected, "stale": counts.stale, "lost": counts.lost}
+
+
+def _implied(snapshot: MinerSnapshot) -> Estimate | None:
+    """By the exact interval of the count; the mean difficulty of the shares is taken as known."""
+    count = snapshot.shares.accepted
+    if not count or snapshot.elapsed <= 0:
+        return None
+    bounds = count_interval(count)
+    rate = hash_rate_from_shares(snapshot.accepted_difficulty, snapshot.elapsed)
+    return Estimate(value=rate, low=rate * bounds.low / count, high=rate * bounds.high / count)
+
+
+def _luck(snapshot: MinerSnapshot) -> LuckView:
+    luck = Luck(snapshot.lucky, snapshot.expected)
+    interval = luck.interval()
+    return LuckView(
+        found=luck.found,
+        expected=luck.expected,
+        ratio=luck.ratio,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
+
+
+def _job(snapshot: MinerSnapshot) -> JobView | None:
+    job = snapshot.job
+    if job is None:
+        return None
+    return JobView(
+        job_id=job.job_id,
+        age_s=job.age,
+        previous_hash=display_hash(job.previous_hash),
+        share_difficulty=job.share_difficulty,
+        network_difficulty=job.network_difficulty,
+        version_mask=f"{job.version_mask:08x}",
+    )
+
+
+def _efficiency(power_w: float | None, hash_rate: float) -> float | None:
+    return power_w / hash_rate * 1e12 if power_w is not None and hash_rate > 0 else None
+
+
+def _pool(index: int, pool: PoolStatus) -> PoolView:
+    return PoolView(
+        index=index,
+        name=pool.name,
+        url=str(pool.client.url),
+        worker_name=pool.client.worker_name,
+        active=pool.active,
+        enabled=pool.enabled,
+        state=pool.condition.value,
+        reason=pool.reason,
+        since_s=pool.since,
+        connection=pool.client.state.value,
+        accepted=pool.accepted,
+        rejected=pool.rejected,
+        stale=pool.stale,
+        lost=pool.lost,
+        reasons=dict(pool.reasons),
+        reject_share=pool.reject_share,
+        stale_share=pool.stale_share,
+        latency_p50_ms=None if pool.latency_p50 is None else pool.latency_p50 * 1000,
+        latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
+        quota=pool.quota,
+        work_share=pool.work_share,
+        difficulty=pool.client.difficulty,
+        version_mask=f"{pool.client.version_mask:08x}",
+        jobs=pool.client.jobs,
+        connects=pool.client.connects,
+        bytes_received=pool.client.bytes_received,
+        bytes_sent=pool.client.bytes_sent,
+    )

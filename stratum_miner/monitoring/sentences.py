@@ -1,0 +1,85 @@
+"""What an event says to people: a sentence for each name that a miner logs. What has none says its name and fields.
+
+``{field}`` is replaced; a part in [brackets] is left out when one of its fields is absent.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SENTENCES: dict[str, str] = {
+    "connecting": "Connecting to {detail}.",
+    "handshake": "Connected; subscribing and authorizing.",
+    "mining": "Mining on {detail}.",
+    "waiting": "Waiting[: {detail}].",
+    "new_block": "New block[ at height {height}]: job {job_id}, share difficulty {difficulty}.",
+    "new_job": "New job {job_id}, share difficulty {difficulty}.",
+    "share_accepted": "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][: it is BLOCK {block}].",
+    "share_rejected": "Share rejected: {reason}[ (difficulty {difficulty})].",
+    "share_stale": "Share stale: {reason}.",
+    "share_lost": "Share lost: {reason}.",
+    "block_lost": "A block was lost[: {reason}].",
+    "block_handed_back": "A block of the last run is handed back to its pool: {hash}.",
+    "hardware_error": "{device} computed wrongly: {reason}.",
+    "kernel_chosen": "Kernel: {reason}[; {threads} threads].",
+    "kernel_self_test_failed": "The kernel {kernel} failed its self-test.",
+    "pool_chosen": "Mining goes on at {pool}[: {reason}].",
+    "no_pool": "No pool is up[: {reason}].",
+    "pool_unreachable": "The pool cannot be reached: {reason}[; next try in {retry_in_s} s].",
+    "connection_ended": "The connection ended: {reason}[; next try in {retry_in_s} s].",
+    "worker_refused": "The pool {pool} refuses the worker[: {reason}].",
+    "session_resumed": "The pool resumed our session[; {resubmitted} shares sent again].",
+    "reconnect_followed": "The pool sends us[ to {host}][:{port}] and we follow.",
+    "reconnect_refused": "The pool sends us to {host}:{port}; refused: {reason}.",
+    "pool_message": "The pool says: {text}",
+    "bad_line": "The pool sent a line that makes no sense: {reason}.",
+    "bad_job": "The pool sent a job that makes no sense: {reason}.",
+    "unpaired_reply": "The pool answered something that was not asked (id {id})[: {error}].",
+    "difficulty_suggested": "Asked the pool for difficulty {difficulty}.",
+    "configure_unanswered": "The pool did not answer mining.configure in {waited_s} s; going on without.",
+    "configure_not_tolerated": "The pool does not tolerate mining.configure; going on without: {reason}.",
+    "extranonce_subscribe_not_tolerated": (
+        "The pool does not tolerate mining.extranonce.subscribe; going on without: {reason}."
+    ),
+    "pool_enabled": "Pool {pool} switched on.",
+    "pool_disabled": "Pool {pool} switched off.",
+    "pool_added": "Pool {pool} added.",
+    "pool_removed": "Pool {pool} removed.",
+    "pool_moved": "Pool {pool} moved to place {place}.",
+    "shares_rare": "{text}[; {hint}].",
+    "journal_damaged": "The journal {file} has {lines} damaged lines, which do not count.",
+    "http": "Figures at {address}.",
+    "stopping": "Stopping: {hint}.",
+    "paused": "Paused[: {reason}].",
+    "resumed": "Mining again[: {reason}].",
+    "economics": "{line}",
+}
+
+_PART = re.compile(r"\[([^\]]*)\]")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def sentence(name: str, fields: Mapping[str, Any]) -> str:
+    """The event in words."""
+    template = SENTENCES.get(name)
+    if template is None:
+        return _plain(name, fields)
+    text = _PART.sub(lambda part: part[1] if _has_all(part[1], fields) else "", template)
+    if not _has_all(text, fields):
+        return _plain(name, fields)
+    words = _FIELD.sub(lambda match: _shown(fields[match[1]]), text)
+    return words.replace("..", ".") if words.endswith("..") else words
+
+
+def _has_all(text: str, fields: Mapping[str, Any]) -> bool:
+    return all(name in fields for name in _FIELD.findall(text))
+
+
+def _plain(name: str, fields: Mapping[str, Any]) -> str:
+    words = name.replace("_", " ")
+    told = ", ".join(f"{key.replace('_', ' ')} {_shown(value)}" for key, value in fields.items())
+    return f"{words[:1].upper()}{words[1:]}{': ' if told else ''}{told}"
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(_shown(item) for item in value) if isinstance(value, list | tuple) else str(value)

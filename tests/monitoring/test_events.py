@@ -1,0 +1,88 @@
+"""The log of events: numbered, bounded, from any thread, and words for each."""
+
+import threading
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from stratum_miner.monitoring.events import MAX_TEXT, EventLog
+from stratum_miner.monitoring.sentences import SENTENCES, sentence
+
+
+def test_events_are_numbered_and_the_oldest_go_first() -> None:
+    log = EventLog(kept=3)
+    for index in range(5):
+        log.take("new_job", "info", {"job_id": index, "difficulty": "1"}, at=float(index))
+    assert [event.number for event in log.newest()] == [3, 4, 5]
+    assert [event.number for event in log.newest(2)] == [4, 5]
+    assert [event.number for event in log.newest(after=4)] == [5]
+    assert log.newest(0) == ()
+    assert log.newest()[-1].text == "New job 4, share difficulty 1."
+
+
+def test_fields_are_what_json_can_carry_and_of_bounded_size() -> None:
+    fields = {"text": "x" * 9999, "list": list(range(99)), "none": None, "error": ValueError("v")}
+    event = EventLog().take("odd", "info", fields, 0.0)
+    assert len(event.fields["text"]) == MAX_TEXT
+    assert event.fields["list"] == list(range(20))
+    assert event.fields["error"] == "v"
+    assert "none" not in event.fields
+
+
+async def test_who_waits_is_woken_also_from_another_thread(autojump_clock: MockClock) -> None:
+    log = EventLog()
+    got: list[int] = []
+
+    async def listen() -> None:
+        number = 0
+        while number < 2:
+            for event in await log.wait(number):
+                number = event.number
+                got.append(number)
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await wait_all_tasks_blocked()
+            log.take("paused", "info", {}, 0.0)
+            await wait_all_tasks_blocked()
+            assert got == [1]
+            thread = threading.Thread(target=log.take, args=("resumed", "info", {}, 0.0))
+            thread.start()
+            await trio.to_thread.run_sync(thread.join)
+    assert got == [1, 2]
+
+
+def test_an_event_after_the_loop_has_ended_is_kept() -> None:
+    log = EventLog()
+
+    async def look() -> None:
+        with trio.move_on_after(0.01):
+            await log.wait(0)
+
+    trio.run(look)
+    assert log.take("paused", "info", {}, 0.0).number == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "text"),
+    [
+        ("share_accepted", {"difficulty": "2", "latency_ms": 7}, "Share accepted, difficulty 2, answered in 7 ms."),
+        ("share_accepted", {"difficulty": "1.5", "block": "00ab"}, "Share accepted, difficulty 1.5: it is BLOCK 00ab."),
+        ("new_block", {"job_id": "a", "difficulty": "2"}, "New block: job a, share difficulty 2."),
+        ("waiting", {}, "Waiting."),
+        ("paused", {"reason": "hot."}, "Paused: hot."),
+        ("kernel_chosen", {}, "Kernel chosen"),  # a field is missing: better plain than wrong
+        ("never_heard_of", {"some_count": 3, "who": ["a", "b"]}, "Never heard of: some count 3, who a, b"),
+    ],
+)  # fmt: skip
+def test_words(name: str, fields: dict[str, object], text: str) -> None:
+    assert sentence(name, fields) == text
+
+
+def test_every_sentence_can_be_said() -> None:
+    for name, template in SENTENCES.items():
+        fields = dict.fromkeys(__import__("re").findall(r"\{(\w+)\}", template), "x")
+        assert "{" not in sentence(name, fields)
+        assert "[" not in sentence(name, fields)

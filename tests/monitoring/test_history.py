@@ -1,0 +1,41 @@
+"""A day of points in bounded memory: fine at the end, coarse before, the coarse ones true to what they stand for."""
+
+from stratum_miner.monitoring.history import COARSE_KEPT, FINE_KEPT, History
+from stratum_miner.monitoring.model import Point
+
+
+def point(at: float, hash_rate: float = 1.0) -> Point:
+    return Point(
+        at=at, hash_rate=hash_rate, accepted=0, rejected=0, stale=0, lost=0, latency_ms=None, temperature_c=None,
+        power_w=None,
+    )  # fmt: skip
+
+
+def test_a_day_is_coarse_and_its_last_minutes_are_fine() -> None:
+    history = History()
+    for second in range(0, 2 * 86400, 2):
+        assert history.wants(float(second))
+        history.add(point(float(second)))
+    points = history.points()
+    ages = [points[-1].at - item.at for item in points]
+    assert ages == sorted(ages, reverse=True)
+    assert len(history.fine()) == FINE_KEPT
+    assert FINE_KEPT + COARSE_KEPT - 11 <= len(points) <= FINE_KEPT + COARSE_KEPT
+    assert 86000 < ages[0] <= 86400
+
+
+def test_a_coarse_point_is_the_mean_of_what_it_stands_for() -> None:
+    history = History()
+    for index in range(FINE_KEPT + 61):
+        history.add(point(2.0 * index, 100.0 if index % 2 else 0.0))
+    first, second, *_ = history.points()
+    assert (first.at, first.hash_rate) == (0.0, 0.0)
+    assert (second.at, second.hash_rate) == (60.0, 50.0)
+
+
+def test_it_wants_no_more_than_it_keeps() -> None:
+    history = History()
+    assert history.points() == ()
+    history.add(point(10.0))
+    assert not history.wants(11.0)
+    assert history.wants(12.0)

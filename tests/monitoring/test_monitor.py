@@ -1,0 +1,196 @@
+"""Views of a miner whose figures the test sets: every figure of a display comes from here, so each is checked here."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.miner import Miner, MinerSnapshot, ShareCounts
+from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
+from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.space import SearchSpace
+
+JOB = Job(
+    session=1, job_id="j1", previous_hash=bytes(range(32)), coinbase_prefix=b"\x01" * 40 + b"\x02\x2a\x01",
+    coinbase_suffix=b"\x02" * 40, merkle_branch=(), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
+    clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4, share_difficulty=1e-9, version_mask=0x1FFFE000,
+)  # fmt: skip
+
+
+class Bench:
+    """A monitor over a snapshot and clocks that the test sets."""
+
+    def __init__(self, **options: Any) -> None:
+        settings = PoolSettings(url=PoolUrl.parse("pool.example:3333"), worker_name="worker")
+        self.snapshot: MinerSnapshot = Miner(settings, []).snapshot()
+        self.now = 100.0
+        self.monitor = Monitor(
+            lambda: self.snapshot,
+            EventLog(),
+            clock=lambda: self.now,
+            wall_clock=lambda: 1_700_000_000 + self.now,
+            origin=lambda share: "pool.example",
+            **options,
+        )
+
+    def set(self, **changes: Any) -> None:
+        self.snapshot = replace(self.snapshot, **changes)
+
+    def devices(self, *devices: DeviceStatistics) -> None:
+        self.set(backends=(BackendStatistics("cpu", "avx512, 2 threads", devices, "avx512"),))
+
+    def later(self, seconds: float) -> None:
+        self.now += seconds
+        self.monitor.sample()
+
+
+def shares(count: int, wanted: Callable[[Share], bool] = lambda share: True) -> list[Share]:
+    space = SearchSpace()
+    space.set_job(JOB)
+    unit = space.next_unit(0.0)
+    assert unit is not None
+    found = []
+    for nonce in range(100_000):
+        verdict = verify(NonceFound(unit, nonce, unit.version, "t0"))
+        if isinstance(verdict, Share) and wanted(verdict):
+            found.append(verdict)
+        if len(found) == count:
+            return found
+    raise AssertionError("not enough shares")
+
+
+def test_the_summary_has_the_figures_of_the_snapshot() -> None:
+    bench = Bench(economics=lambda snapshot: {"electricity_per_day": 0.5}, power_w=lambda: 65.0)
+    job = JobSnapshot.of(replace(JOB, received_at=40.0), now=100.0)
+    bench.set(
+        elapsed=120.0, hash_rate=1e8, hash_rate_5s=1.2e8, hash_rate_1m=1.1e8, hash_rate_5m=1.05e8, hash_rate_15m=1e8,
+        shares=ShareCounts(10, 2, 1, 1), found=15, accepted_difficulty=20.0, reasons=(("rejected: duplicate", 2),),
+        lucky=10, expected=8.0, height=17, job=job, client=replace(bench.snapshot.client, difficulty=2.0),
+    )  # fmt: skip
+    summary = bench.monitor.view().summary
+    assert (summary.state, summary.detail) == ("mining", "")
+    assert (summary.shares.found, summary.shares.open) == (15, 1)
+    assert summary.reasons == {"rejected: duplicate": 2}
+    assert summary.implied_hash_rate is not None
+    assert summary.implied_hash_rate.value == pytest.approx(20 * 2**32 / 120)
+    assert summary.implied_hash_rate.low == pytest.approx(20 * 2**32 / 120 * 4.795 / 10, rel=1e-3)
+    assert summary.implied_hash_rate.high == pytest.approx(20 * 2**32 / 120 * 18.39 / 10, rel=1e-3)
+    assert summary.share_every_s == pytest.approx(2 * 2**32 / 1.1e8)
+    assert summary.work_utility == pytest.approx(10.0)
+    assert summary.luck.ratio == 1.25
+    assert summary.luck.low == pytest.approx(0.599, abs=1e-3)
+    assert summary.joules_per_terahash == pytest.approx(65 / 1.05e8 * 1e12)
+    assert summary.economics == {"electricity_per_day": 0.5}
+    assert summary.job is not None
+    assert (summary.job.age_s, summary.job.version_mask) == (60.0, "1fffe000")
+    assert summary.job.previous_hash == display_hash(JOB.previous_hash)
+    assert (summary.pool, summary.worker_name) == ("stratum+tcp://pool.example:3333", "worker")
+
+
+def test_the_state_says_what_it_does_and_why() -> None:
+    bench = Bench()
+    assert bench.monitor.summary().state == "waiting"
+    assert bench.monitor.summary().detail == "connecting"
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    assert bench.monitor.summary().state == "mining"
+    bench.set(paused=True)
+    assert bench.monitor.summary().state == "paused"
+    bench.set(stopping=True)
+    assert bench.monitor.summary().state == "stopping"
+
+
+def test_nothing_is_known_before_anything_happened() -> None:
+    summary = Bench().monitor.view().summary
+    assert summary.implied_hash_rate is None
+    assert summary.share_every_s is None
+    assert summary.last_share_age_s is None
+    assert summary.power_w is None
+    assert summary.joules_per_terahash is None
+    assert summary.luck.ratio is None
+    assert summary.job is None
+    assert summary.work_utility == 0.0
+
+
+def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
+    bench.later(0)
+    bench.devices(DeviceStatistics("t0", 10_000_000, 3), DeviceStatistics("t1", 5_000_000, 0))
+    bench.later(1)
+    accepted, refused = shares(2)
+    bench.monitor.note(ShareOutcome(accepted, Fate.ACCEPTED, latency=0.002))
+    bench.monitor.note(ShareOutcome(refused, Fate.REJECTED, "23: low difficulty"))
+    bench.now += 2
+    first, second = bench.monitor.view().devices
+    assert (first.hash_rate, second.hash_rate) == (1e7, 5e6)
+    assert (first.accepted, first.refused, second.accepted) == (1, 1, 0)
+    assert (first.last_nonce_age_s, second.last_nonce_age_s) == (2.0, None)
+    assert (first.detail, first.state, first.product) == ("avx512", "mining", None)
+
+
+def test_a_machine_tells_what_it_measures() -> None:
+    bench = Bench()
+    machine = Hardware(
+        product="Bitaxe Gamma", state="throttled", reason="72 C", frequency=450.0, chip_temperature=72.0, power=15.0,
+        chips=(3,), crc_errors=2,
+    )  # fmt: skip
+    bench.devices(DeviceStatistics("bitaxe-1", 0, 0, hardware=machine))
+    bench.later(0)
+    bench.devices(DeviceStatistics("bitaxe-1", 10**12, 3, hardware=machine))
+    bench.later(2)
+    view = bench.monitor.view()
+    [device] = view.devices
+    assert (device.state, device.reason, device.detail) == ("throttled", "72 C", "Bitaxe Gamma")
+    assert (device.chip_temperature_c, device.power_w, device.crc_errors) == (72.0, 15.0, 2)
+    assert device.joules_per_terahash == pytest.approx(15.0 / 0.5)
+    assert view.summary.power_w == 15.0  # measured, where all measure
+    assert (view.history[-1].temperature_c, view.history[-1].power_w) == (72.0, 15.0)
+    bench.devices(DeviceStatistics("bitaxe-1", 10**12, 3, hardware=machine), DeviceStatistics("t0", 0, 0))
+    assert bench.monitor.summary().power_w is None  # of the whole nobody knows it
+
+
+def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
+    bench = Bench()
+    first, second = shares(2, lambda share: share.is_block)
+    bench.monitor.note(ShareOutcome(first, Fate.ACCEPTED, latency=0.002))
+    bench.monitor.note(ShareOutcome(second, Fate.ACCEPTED, latency=0.002))  # a sibling
+    bench.now += 7
+    view = bench.monitor.view()
+    assert [share.block for share in view.shares] == [display_hash(first.digest), display_hash(second.digest)]
+    assert view.shares[0].latency_ms == pytest.approx(2.0)
+    assert view.shares[0].pool == "pool.example"
+    assert [block.hash for block in view.blocks] == [display_hash(first.digest)]
+    assert view.summary.last_share_age_s == 7
+    for _ in range(SHARES_KEPT + BLOCKS_KEPT):
+        bench.monitor.note(ShareOutcome(first, Fate.LOST, "gone"))
+    view = bench.monitor.view()
+    assert len(view.shares) == SHARES_KEPT
+    assert view.shares[-1].reason == "gone"
+
+
+def test_the_history_has_the_rate_between_its_points() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("t0", 0, 0))
+    bench.later(0)
+    for second in range(1, 8):
+        bench.devices(DeviceStatistics("t0", second * 1000, 0))
+        bench.later(1)
+    points = bench.monitor.view().history
+    assert [point.at - 1_700_000_100 for point in points] == [0, 2, 4, 6]
+    assert [point.hash_rate for point in points] == [0.0, 1000.0, 1000.0, 1000.0]
+
+
+def test_intervals_of_many_shares_are_not_made_anew_for_every_look() -> None:
+    bench = Bench()
+    bench.set(elapsed=1e5, shares=ShareCounts(100_000), accepted_difficulty=1e5, lucky=100_000, expected=1e5)
+    first = bench.monitor.summary()
+    bench.set(lucky=100_001)
+    assert bench.monitor.summary().luck is first.luck
+    bench.now += 10
+    assert bench.monitor.summary().luck.found == 100_001
