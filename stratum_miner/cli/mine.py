@@ -7,19 +7,16 @@ makes settings of them, and this makes a miner of those.
 import os
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import structlog
 
-from stratum_miner.cli import earnings, mining, options, signals
+from stratum_miner.cli import earnings, figures, mining, options, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.miner import Ending, Goals, Journal, Miner
-from stratum_miner.monitoring import http as http_api
 
 log = structlog.get_logger("stratum_miner")
 
@@ -74,7 +71,7 @@ def _mine(settings: MineSettings) -> int:
         on_event=reporter,
     )
     tariff = settings.tariff
-    beside = _api(chosen.http, lambda: _told(miner, reporter, tariff)) if chosen.http is not None else None
+    beside = figures.api(chosen.http, lambda: _told(miner, reporter, tariff)) if chosen.http is not None else None
     return _run(
         miner,
         settings.goals,
@@ -85,17 +82,6 @@ def _mine(settings: MineSettings) -> int:
         beside=beside,
         journal=written,
     )
-
-
-def _api(address: str, summary: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[None]]:
-    """The server, its address taken already. UsageError when it cannot be."""
-    try:
-        bound = http_api.listening_socket(address)
-    except http_api.ListenError as error:
-        raise UsageError(f"--http: {error}") from None
-    host, port = bound.getsockname()[:2]
-    log.info("http", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    return partial(http_api.run, bound, summary)
 
 
 def _told(miner: Miner, reporter: mining.Reporter, tariff: earnings.Tariff | None) -> dict[str, Any]:

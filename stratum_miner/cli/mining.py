@@ -255,7 +255,8 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
     }
 
 
-def _pool_line(pool: PoolStatus) -> str:
+def pool_line(pool: PoolStatus) -> str:
+    """One pool for people."""
     latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
     why = f" ({pool.reason})" if pool.reason else ""
     if pool.work_share is not None:
@@ -279,7 +280,7 @@ def print_summary(
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
     ]
-    lines += [_pool_line(pool) for pool in snapshot.pools if len(snapshot.pools) > 1]
+    lines += [pool_line(pool) for pool in snapshot.pools if len(snapshot.pools) > 1]
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
     if snapshot.journalled is not None:
         total = snapshot.journalled

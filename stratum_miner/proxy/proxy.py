@@ -10,7 +10,7 @@ with what became of them, at the latest when it is clear that nothing will.
 import random
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +44,10 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
 TICK_SECONDS = 1.0
+SETTLED_SECONDS = 60.0
+"""Of shares, before they say what the hash rate is."""
+MAX_LEFT = 200
+"""Miners that left and are still told of."""
 
 _Miner: TypeAlias = Connection[MinerSession]
 _log = structlog.get_logger(__name__)
@@ -83,10 +87,13 @@ class Proxy:
             first_prefix=secrets.randbits(32),
         )
         self._miners = Connections[MinerSession](config, self, unix_time)
+        self._left: deque[_Miner] = deque(maxlen=MAX_LEFT)
         self._total = ShareCounts()
         self._open: dict[tuple[int, bytes], _Open] = {}
         """Shares on the way up, by session of the pool and hash, the oldest first."""
         self._answered_late = 0
+        self._first_share_at: float | None = None
+        self._suggested = False
         self._divisible = trio.Event()
         """The board has a layout."""
         self._stopping = trio.Event()
@@ -139,6 +146,7 @@ class Proxy:
             connections_total=self._miners.total,
             connections_refused=self._miners.refused,
             miners=tuple(_miner_status(miner, now) for miner in self._miners),
+            left=tuple(_miner_status(miner, now) for miner in self._left),
             pools=self._group.pools(),
         )
 
@@ -201,6 +209,8 @@ class Proxy:
     def left(self, client: _Miner) -> None:
         """A miner is gone; what it has under way is still counted."""
         client.session.close(trio.current_time())
+        if client.session.workers:
+            self._left.append(client)
         shares = client.session.shares
         _log.info(
             "miner_left",
@@ -275,6 +285,17 @@ class Proxy:
             for miner in self._miners:
                 miner.session.tick(now)
             self._give_up(now - self.config.answer_timeout)
+            self._suggest(now)
+
+    def _suggest(self, now: float) -> None:
+        """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a
+        difficulty that fits it.
+        """
+        if self._total.last_at is not None and self._first_share_at is None:
+            self._first_share_at = now
+        if self._first_share_at is not None and now - self._first_share_at >= SETTLED_SECONDS and not self._suggested:
+            self._suggested = True
+            self._group.hash_rate_known(sum(miner.session.hash_rate(now) for miner in self._miners))
 
     def _give_up(self, before: float) -> None:
         """A miner is told when no answer is to be expected; one that comes later is counted apart."""

@@ -75,4 +75,7 @@ class ProxySnapshot:
     connections_total: int
     connections_refused: int
     miners: tuple[MinerStatus, ...]
+    """Those who are connected."""
+    left: tuple[MinerStatus, ...]
+    """Those who were, the newest few hundred, oldest first."""
     pools: tuple[PoolStatus, ...]

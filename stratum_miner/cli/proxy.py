@@ -1,0 +1,292 @@
+"""``stratum-miner proxy``: one connection to a pool for many miners that speak Stratum too."""
+
+import ipaddress
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+import trio
+from rich import box
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from stratum_miner.cli import figures, mining, options, signals
+from stratum_miner.cli.command_line import takes_options_of
+from stratum_miner.cli.configuration import Config, NoConfig
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
+from stratum_miner.cli.logs import console
+from stratum_miner.cli.mine_settings import find_file, telling
+from stratum_miner.cli.pool import parse_listen
+from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load
+from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
+from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
+
+log = structlog.get_logger("stratum_miner")
+
+STATUS_INTERVAL_S = 30.0
+REFRESH_S = 1.0
+SHOWN_MINERS = 20
+"""In a table or a round of log lines, those with the highest hash rates; the API has all."""
+
+
+@takes_options_of(ProxyOptions)
+def proxy(
+    *,
+    config: Config = None,
+    no_config: NoConfig = False,
+    **given: Any,
+) -> int:
+    """Let many Stratum miners share one connection to a pool.
+
+    The options of its pools are those of mine, on the command line, in the environment and in the file.
+    """
+    settings = load(given, find_file(config, no_config, os.environ), os.environ)
+    chosen = settings.resolved.values
+    options.set_up_logging(
+        debug=chosen.debug, quiet=chosen.quiet and not chosen.protocol_dump, log_format=chosen.log_format
+    )
+    with telling(settings.resolved):
+        return _proxy(settings)
+
+
+def _proxy(settings: ProxySettings) -> int:
+    chosen = settings.resolved.values
+    host, port = parse_listen(chosen.listen)
+    _warn_of_strangers(host)
+    running = Proxy(settings.pools, settings.proxy, strategy=settings.strategy)
+    started = time.monotonic()
+    beside = None
+    if chosen.http is not None:
+        beside = figures.api(chosen.http, lambda: summary(running.snapshot(), time.monotonic() - started))
+
+    async def serve(stop: signals.Stop) -> None:
+        try:
+            listeners = await trio.open_tcp_listeners(port, host=host)
+        except OSError as error:
+            raise CommandFailed(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        try:
+            await _serve(running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside)
+        finally:
+            _print_end(running.snapshot(), time.monotonic() - started, as_json=chosen.json)
+
+    signals.run(serve)
+    return ExitCode.OK
+
+
+def _warn_of_strangers(host: str) -> None:
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local:
+        log.warning("not_loopback", listen=host, text="whoever reaches this address can mine here, and see it is plain")
+
+
+async def _serve(
+    running: Proxy,
+    listeners: list[trio.SocketListener],
+    stop: signals.Stop,
+    *,
+    time_limit: float | None,
+    quiet: bool,
+    beside: Callable[[], Awaitable[None]] | None,
+) -> None:
+    def stop_gracefully() -> None:
+        log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
+        running.stop()
+
+    with stop.calling(stop_gracefully):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_run, running, listeners, nursery.cancel_scope)
+            log.info("ready", url=" ".join(f"stratum+tcp://{address}" for address in running.addresses))
+            nursery.start_soon(_show_status, running, quiet)
+            if beside is not None:
+                nursery.start_soon(beside)
+            if time_limit is not None:
+                await trio.sleep(time_limit)
+                running.stop()
+
+
+async def _run(
+    running: Proxy,
+    listeners: list[trio.SocketListener],
+    everything: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    await running.serve(listeners, task_status=task_status)
+    everything.cancel()
+
+
+# ---- what people see -------------------------------------------------------------------------------------------------
+
+
+async def _show_status(running: Proxy, quiet: bool) -> None:
+    if console.is_terminal and not console.is_dumb_terminal and not quiet:
+        with Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as live:
+            while True:
+                live.update(_status_view(running.snapshot()), refresh=True)
+                await trio.sleep(REFRESH_S)
+    while True:
+        await trio.sleep(STATUS_INTERVAL_S)
+        snapshot = running.snapshot()
+        log.info("status", **_status_fields(snapshot))
+        for miner in _busiest(snapshot.miners):
+            log.info("miner", **_miner_fields(miner))
+
+
+def _status_view(snapshot: ProxySnapshot) -> RenderableType:
+    fields = _status_fields(snapshot)
+    line = " | ".join(
+        (
+            f"{fields['miners']} miners",
+            fields["rate"],
+            f"A {fields['accepted']} R {fields['rejected']} S {fields['stale']} L {fields['lost']}",
+            f"difficulty {fields['difficulty']}",
+            fields["pool"],
+        )
+    )
+    return Group(_miners_table(snapshot.miners), Text(line, style="bold", no_wrap=True, overflow="ellipsis"))
+
+
+def _status_fields(snapshot: ProxySnapshot) -> dict[str, Any]:
+    shares = snapshot.shares
+    active = next((pool for pool in snapshot.pools if pool.active), None)
+    return {
+        "miners": sum(miner.started for miner in snapshot.miners),
+        "rate": hash_rate_text(snapshot.hash_rate),
+        "accepted": shares.accepted,
+        "kept": shares.kept or "",
+        "rejected": sum(shares.rejected.values()),
+        "refused": sum(shares.refused.values()),
+        "stale": shares.stale,
+        "lost": shares.lost,
+        "difficulty": difficulty_text(snapshot.difficulty),
+        "pool": "no pool" if active is None else active.name,
+    }
+
+
+def _miner_fields(miner: MinerStatus) -> dict[str, Any]:
+    return {
+        "session": miner.session,
+        "worker_name": ",".join(miner.workers),
+        "address": miner.address,
+        "rate": hash_rate_text(miner.hash_rate),
+        "accepted": miner.shares.accepted,
+        "bad": _bad(miner.shares),
+        "last_share": "" if miner.last_share_age is None else duration_text(miner.last_share_age),
+    }
+
+
+def _miners_table(miners: tuple[MinerStatus, ...]) -> Table:
+    plain = console.options.ascii_only or console.is_dumb_terminal
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    table.add_column("worker", no_wrap=True, overflow="ellipsis", max_width=24)
+    table.add_column("miner", no_wrap=True, overflow="ellipsis", max_width=18)
+    for heading in ("rate", "accepted", "bad", "difficulty", "last"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for miner in _busiest(miners):
+        table.add_row(
+            Text(",".join(miner.workers) or miner.address),
+            Text(miner.user_agent),
+            hash_rate_text(miner.hash_rate),
+            str(miner.shares.accepted),
+            str(_bad(miner.shares)),
+            difficulty_text(miner.difficulty),
+            "-" if miner.last_share_age is None else duration_text(miner.last_share_age),
+        )
+    if len(miners) > SHOWN_MINERS:
+        table.add_row(f"and {len(miners) - SHOWN_MINERS} more")
+    return table
+
+
+def _busiest(miners: tuple[MinerStatus, ...]) -> list[MinerStatus]:
+    return sorted(miners, key=lambda miner: miner.hash_rate, reverse=True)[:SHOWN_MINERS]
+
+
+def _bad(shares: SharesSnapshot) -> int:
+    return sum(shares.rejected.values()) + sum(shares.refused.values()) + shares.stale + shares.lost
+
+
+def _print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None:
+    if as_json:
+        mining.print_json(summary(snapshot, elapsed))
+        return
+    shares = snapshot.shares
+    everyone = (*snapshot.miners, *snapshot.left)
+    if everyone:
+        console.print(_miners_table(everyone))
+    lines = [
+        f"{duration_text(elapsed)}, {snapshot.connections_total} connections",
+        f"shares: {shares.received} received, {shares.accepted} accepted, {sum(shares.rejected.values())} rejected, "
+        f"{shares.stale} stale, {shares.lost} lost, {sum(shares.refused.values())} refused here, {shares.kept} kept",
+        *(mining.pool_line(pool) for pool in snapshot.pools),
+    ]
+    for line in lines:
+        console.print(line, markup=False)
+
+
+# ---- what programs see -----------------------------------------------------------------------------------------------
+
+
+def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
+    """The object that --json prints and the API shows; hash_rate in H/s, times in seconds."""
+    return {
+        "elapsed_s": round(elapsed, 3),
+        "listen": list(snapshot.addresses),
+        "has_work": snapshot.has_work,
+        "extranonce": {
+            "prefix_bytes": snapshot.prefix_size,
+            "miner_bytes": snapshot.extranonce2_size,
+            "room": snapshot.room,
+        },
+        "difficulty": snapshot.difficulty,
+        "hash_rate": snapshot.hash_rate,
+        "shares": _shares_object(snapshot.shares) | {"answered_late": snapshot.answered_late},
+        "connections": {"total": snapshot.connections_total, "refused": snapshot.connections_refused},
+        "miners": [
+            *(_miner_object(miner, connected=True) for miner in snapshot.miners),
+            *(_miner_object(miner, connected=False) for miner in snapshot.left),
+        ],
+        "pools": [mining.pool_object(pool) for pool in snapshot.pools],
+    }
+
+
+def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:
+    return {
+        "session": miner.session,
+        "connected": connected,
+        "address": miner.address,
+        "user_agent": miner.user_agent,
+        "workers": list(miner.workers),
+        "version_mask": f"{miner.version_mask:08x}",
+        "extranonce1": None if miner.extranonce1 is None else miner.extranonce1.hex(),
+        "difficulty": miner.difficulty,
+        "hash_rate": miner.hash_rate,
+        "shares": _shares_object(miner.shares),
+        "last_share_age_s": None if miner.last_share_age is None else round(miner.last_share_age, 3),
+        "connected_at": miner.connected_at,
+        "bytes_received": miner.bytes_received,
+        "bytes_sent": miner.bytes_sent,
+    }
+
+
+def _shares_object(shares: SharesSnapshot) -> dict[str, Any]:
+    return {
+        "received": shares.received,
+        "accepted": shares.accepted,
+        "rejected": dict(shares.rejected),
+        "refused": dict(shares.refused),
+        "stale": shares.stale,
+        "lost": shares.lost,
+        "kept": shares.kept,
+        "open": shares.open,
+        "difficulty": shares.difficulty,
+        "best": shares.best,
+    }

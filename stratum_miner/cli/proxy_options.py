@@ -1,0 +1,100 @@
+"""Every option of ``proxy`` that is not one of its pools'; how an option is declared is told in ``mine_options``.
+
+The pools may also stand in the configuration file of ``mine``: what else is in there is left to that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from stratum_miner.cli import mine_pools, options
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import register_secrets
+from stratum_miner.cli.upstream_options import UpstreamOptions
+from stratum_miner.client import PoolSettings
+from stratum_miner.client.pools import Strategy
+from stratum_miner.config.document import Document, read
+from stratum_miner.config.keys import keys_of
+from stratum_miner.config.layers import Resolved, resolve
+from stratum_miner.config.problems import ConfigError, Problem
+from stratum_miner.config.profiles import POOLS, TABLES
+from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.proxy import ProxyConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyOptions(UpstreamOptions):
+    """The settings of ``proxy`` with their defaults."""
+
+    listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT that miners connect to.", group="Miners")] = (
+        "127.0.0.1:3333"
+    )
+    max_miners: Annotated[
+        int,
+        Parameter(name="--max-miners", help="At a time; beyond 256 two bytes tell them apart.", group="Miners"),
+    ] = 256
+    vardiff: Annotated[
+        float | None,
+        Parameter(
+            name="--vardiff",
+            help="A difficulty for each miner, for a share every S seconds, up to the pool's; shares below that stay.",
+            group="Miners",
+        ),
+    ] = None
+    time_limit: options.TimeLimit = None
+    json: options.Json = False
+    debug: options.Debug = False
+    http: Annotated[
+        str | None,
+        Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
+    ] = None
+    quiet: options.Quiet = False
+    log_format: Annotated[
+        Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
+    ] = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """Everything that ``proxy`` is told, checked."""
+
+    resolved: Resolved[ProxyOptions]
+    pools: tuple[PoolSettings, ...]
+    strategy: Strategy
+    proxy: ProxyConfig
+
+
+def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]) -> ProxySettings:
+    """Read and check everything. ConfigError or UsageError; what is secret is registered as such."""
+    document = None if file is None else _without_mining(read(file))
+    resolved = resolve(ProxyOptions, given=given, environment=environment, document=document, tables=TABLES)
+    register_secrets(resolved.values)
+    problems: list[Problem] = []
+    pools, strategy = mine_pools.plan(resolved, document, problems)
+    if problems:
+        raise ConfigError(problems)
+    return ProxySettings(resolved=resolved, pools=tuple(pools), strategy=strategy, proxy=_proxy_config(resolved.values))
+
+
+def _without_mining(document: Document) -> Document:
+    """The file without what only ``mine`` knows."""
+    foreign = set(keys_of(MineOptions)) - set(keys_of(ProxyOptions)) | (TABLES - {POOLS})
+    table = {name: value for name, value in document.table.items() if name not in foreign}
+    return Document(document.path, table, document.lines)
+
+
+def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
+    if chosen.time_limit is not None and not chosen.time_limit > 0:
+        raise UsageError(f"--time-limit: expected a number above zero, got {chosen.time_limit}")
+    try:
+        vardiff = VardiffConfig(target_seconds=chosen.vardiff) if chosen.vardiff else None
+    except ValueError:
+        raise UsageError(f"--vardiff: expected seconds above zero, got {chosen.vardiff}") from None
+    try:
+        return ProxyConfig(max_miners=chosen.max_miners, vardiff=vardiff)
+    except ValueError as error:
+        raise UsageError(f"--max-miners: {str(error).removeprefix('miners: ')}") from None

@@ -1,0 +1,96 @@
+"""The command ``proxy`` as its users meet it: mistakes in one line, figures at the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.cli.proxy_options import load
+from stratum_miner.config.problems import ConfigError
+
+UPSTREAM = ("-o", "127.0.0.1:1", "-u", "farm")
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "stratum_miner", "proxy", "--no-config", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        ((), "expected a pool: -o URL"),
+        (("-o", "127.0.0.1:1"), "--user: expected a worker name"),
+        ((*UPSTREAM, "--listen", "nowhere"), "--listen: expected HOST:PORT, as in 127.0.0.1:3333, got 'nowhere'"),
+        ((*UPSTREAM, "--max-miners", "0"), "--max-miners: expected 1 to 10000, got 0"),
+        ((*UPSTREAM, "--vardiff", "-1"), "--vardiff: expected seconds above zero, got -1.0"),
+        ((*UPSTREAM, "--time-limit", "0"), "--time-limit: expected a number above zero"),
+        ((*UPSTREAM, "--http", "0.0.0.0:80"), "--http: expected a loopback address"),
+        ((*UPSTREAM, "--listen", "192.0.2.1:0"), "cannot listen on 192.0.2.1:0"),
+        (("-o", "stratun+tcp://h:1", "-u", "farm"), "did you mean stratum+tcp?"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: tuple[str, ...], needle: str) -> None:
+    _, told = (process := start(*arguments)).communicate(timeout=60)
+    assert process.returncode in (1, 2)
+    assert needle in told
+    assert "Traceback" not in told
+    assert told.strip().splitlines()[-1].startswith("stratum-miner: ")
+
+
+def test_an_interrupt_ends_it_with_its_figures() -> None:
+    process = start(*UPSTREAM, "--listen", "127.0.0.1:0", "--json")
+    assert process.stderr is not None
+    assert any("ready" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    printed, rest = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+    figures = json.loads(printed)
+    assert figures["shares"]["received"] == 0
+    assert figures["miners"] == []
+    assert [pool["url"] for pool in figures["pools"]] == ["stratum+tcp://127.0.0.1:1"]
+
+
+def test_an_address_that_others_reach_is_warned_of() -> None:
+    process = start(*UPSTREAM, "--listen", "0.0.0.0:0", "--time-limit", "0.1")
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "warning: not_loopback" in told
+    _, quiet = start(*UPSTREAM, "--listen", "127.0.0.1:0", "--time-limit", "0.1").communicate(timeout=60)
+    assert "not_loopback" not in quiet
+
+
+def test_the_pools_may_stand_in_the_file_of_mine(tmp_path: Path) -> None:
+    file = tmp_path / "miner.toml"
+    file.write_text(
+        'threads = 3\nuntil_shares = 5\nuser = "farm"\n[backends.cpu]\nthreads = 1\n'
+        '[pools.home]\nurl = "h:1"\n[pools.away]\nurl = "stratum+ssl://a:2"\nuser = "other"\n'
+    )
+    settings = load({}, file, {})
+    assert [(str(pool.url), pool.worker_name) for pool in settings.pools] == [
+        ("stratum+tcp://h:1", "farm"),
+        ("stratum+ssl://a:2", "other"),
+    ]
+    file.write_text('thread = 3\n[pools.home]\nurl = "h:1"\n')
+    with pytest.raises(ConfigError, match="unknown key"):
+        load({}, file, {})
+
+
+def test_a_password_is_in_no_process_list() -> None:
+    process = start(*UPSTREAM, "-p", "hunter2secret", "--listen", "127.0.0.1:0")
+    assert process.stderr is not None
+    assert any("ready" in line for line in process.stderr)
+    shown = Path(f"/proc/{process.pid}/cmdline").read_bytes() if os.path.exists("/proc") else b""
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert b"hunter2secret" not in shown
+    assert "hunter2secret" not in told
