@@ -1,16 +1,12 @@
 """Serial ports, on real pseudo-terminals: closing the far side is what unplugging looks like."""
 
-import array
 import errno
-import fcntl
 import os
 import subprocess
 import sys
 import termios
-import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,50 +24,9 @@ from stratum_miner.backends.asic.errors import (
 )
 from stratum_miner.backends.asic.serial_port import SerialPort, open_serial_port
 from stratum_miner.backends.asic.transport import Transport
+from tests.backends.asic.far_side import FarSide, far_side
 
 FRAME = bytes(range(64))
-
-
-@dataclass
-class FarSide:
-    """The device's end; closing it unplugs the device."""
-
-    descriptor: int
-    path: str
-    is_open: bool = True
-
-    def unplug(self) -> None:
-        if self.is_open:
-            self.is_open = False
-            os.close(self.descriptor)
-
-    def write(self, data: bytes) -> None:
-        assert os.write(self.descriptor, data) == len(data)
-
-    async def read(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            await trio.lowlevel.wait_readable(self.descriptor)
-            data += os.read(self.descriptor, count - len(data))
-        return data
-
-    def baud(self) -> int:
-        words = array.array("I", bytes(256))
-        fcntl.ioctl(self.descriptor, 0x802C542A, words)  # TCGETS2
-        return words[10]
-
-
-@contextmanager
-def far_side() -> Iterator[FarSide]:
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    os.set_blocking(master, False)
-    side = FarSide(master, os.ttyname(slave))
-    os.close(slave)
-    try:
-        yield side
-    finally:
-        side.unplug()
 
 
 @asynccontextmanager
@@ -109,7 +64,6 @@ async def test_a_half_frame_is_handed_over_as_it_is() -> None:
 
 async def test_input_from_before_the_opening_is_gone() -> None:
     with far_side() as side:
-        holder = os.open(side.path, os.O_RDWR | os.O_NOCTTY)  # or the far side could not write yet
         side.write(b"old")
         port = await open_serial_port(side.path)
         side.write(b"new")
@@ -119,7 +73,6 @@ async def test_input_from_before_the_opening_is_gone() -> None:
         side.write(b"!")
         assert await port.receive() == b"!"
         port.close()
-        os.close(holder)
 
 
 async def test_unplugged_while_it_waits_for_input() -> None:
