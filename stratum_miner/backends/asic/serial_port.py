@@ -23,7 +23,7 @@ from typing import TypeVar
 import serial
 import trio
 
-from stratum_miner.backends.asic import access
+from stratum_miner.backends.asic import access, reset_line
 from stratum_miner.backends.asic.errors import (
     DeviceError,
     DeviceGone,
@@ -141,9 +141,8 @@ class SerialPort:
         return True
 
     async def hold_reset(self, held: bool) -> bool:
-        """False: no line of a bridge is driven here."""
-        del held
-        return False
+        """Through a pin of the USB bridge; False where there is none, or its USB node is not ours."""
+        return await self._in_thread(lambda: reset_line.hold_reset(self.path, held))
 
     def discard_input(self) -> None:
         """Forget what has arrived."""

@@ -1,0 +1,99 @@
+"""The reset line of the chips where it hangs on a pin of the USB bridge: control transfers past the serial driver.
+
+Linux lets anyone who may write to a device's node under /dev/bus/usb send vendor requests to it while its serial
+driver goes on (drivers/usb/core/devio.c, check_ctrlrecip). Which requests, asic.md 2.3 says; no stick was at hand to
+try them on.
+"""
+
+import ctypes
+import fcntl
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+SYSFS_TTY = Path("/sys/class/tty")
+USB_NODES = "/dev/bus/usb"
+TIMEOUT_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One control transfer to the device."""
+
+    request_type: int
+    request: int
+    value: int
+    index: int = 0
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetLine:
+    """How to hold the chips in reset, and how to let them go."""
+
+    hold: Transfer
+    release: Transfer
+
+
+RESET_LINES: Mapping[str, ResetLine] = {
+    # FT230X: CBUS bit mode 0x20, pin 1 an output, low or high; pin 0 stays high (kanoi/cgminer driver-gekko.c)
+    "0403:6015": ResetLine(Transfer(0x40, 0x0B, 0x20F0), Transfer(0x40, 0x0B, 0x20F2)),
+    # CP2105: the latch of interface 0, mask and state of three lines that switch chips and regulator off
+    "10c4:ea70": ResetLine(
+        Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x07"), Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x00")
+    ),
+}
+"""By VID:PID of the bridge."""
+
+Send: TypeAlias = Callable[[str, Transfer], None]
+"""Device node and transfer; OSError when it fails."""
+
+
+def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: Send | None = None) -> bool:
+    """Hold or release; False where the bridge has no such line or its node is not ours to write to. Blocks shortly."""
+    device = _usb_device(os.path.realpath(path), sysfs)
+    if device is None:
+        return False
+    line = RESET_LINES.get(f"{_word(device, 'idVendor')}:{_word(device, 'idProduct')}")
+    if line is None:
+        return False
+    node = f"{USB_NODES}/{int(_word(device, 'busnum')):03}/{int(_word(device, 'devnum')):03}"
+    try:
+        (send or _send)(node, line.hold if held else line.release)
+    except OSError:
+        return False
+    return True
+
+
+def _usb_device(path: str, sysfs: Path) -> Path | None:
+    """The USB device above a serial port's place in sysfs; None for a port that is not USB."""
+    place = (sysfs / os.path.basename(path) / "device").resolve()
+    return next((above for above in (place, *place.parents) if (above / "busnum").is_file()), None)
+
+
+def _word(device: Path, name: str) -> str:
+    return (device / name).read_text(encoding="ascii").strip()
+
+
+def _send(node: str, transfer: Transfer) -> None:
+    """USBDEVFS_CONTROL (linux/usbdevice_fs.h)."""
+    buffer = ctypes.create_string_buffer(transfer.data, max(1, len(transfer.data)))
+    request = struct.pack(
+        "@BBHHHIP",
+        transfer.request_type,
+        transfer.request,
+        transfer.value,
+        transfer.index,
+        len(transfer.data),
+        TIMEOUT_MS,
+        ctypes.addressof(buffer),
+    )
+    number = 3 << 30 | len(request) << 16 | ord("U") << 8 | 0  # _IOWR('U', 0, struct usbdevfs_ctrltransfer)
+    descriptor = os.open(node, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, number, request)
+    finally:
+        os.close(descriptor)
