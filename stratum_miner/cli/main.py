@@ -25,6 +25,7 @@ from stratum_miner.cli import (
     secrets,
     signals,
     solo,
+    tap,
 )
 from stratum_miner.cli.doctor.command import doctor
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
@@ -53,6 +54,7 @@ for command in (
     profit,
     luck.luck,
     ping.ping,
+    tap.tap,
     devices.devices,
     doctor,
     emulate.emulate,

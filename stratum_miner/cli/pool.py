@@ -102,11 +102,11 @@ def pool_config(
         raise UsageError(str(error)) from None
 
 
-def parse_listen(text: str) -> tuple[str, int]:
+def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
     """HOST:PORT, :PORT or PORT; an IPv6 host in brackets. UsageError otherwise."""
     match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
     if match is None or int(match[2]) > 65535:
-        raise UsageError(f"--listen: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
+        raise UsageError(f"{option}: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
     return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
 
 

@@ -1,0 +1,71 @@
+"""Options of the commands that record, listen or spoil, and the checks that go with them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.capture import CaptureError, Recorder
+from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+
+Record: TypeAlias = Annotated[
+    Path | None,
+    Parameter(name="--record", help="Write the conversation to this file, as JSON lines.", group="Record", negative=()),
+]
+RecordSecrets: TypeAlias = Annotated[
+    bool,
+    Parameter(name="--record-secrets", help="Passwords too.", negative=(), show_default=False, group="Record"),
+]
+Seed: TypeAlias = Annotated[int, Parameter(name="--seed", help="Of everything left to chance.", group="Faults")]
+OwnThisPool: TypeAlias = Annotated[
+    bool,
+    Parameter(name="--i-own-this-pool", help="Needed when it is not on this machine.", negative=(), show_default=False),
+]
+
+
+@contextmanager
+def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recorder | None]:
+    """A recorder while the block runs. CommandFailed when its file cannot be written."""
+    if path is None:
+        if secrets:
+            raise UsageError("--record-secrets: expected --record FILE with it")
+        yield None
+        return
+    try:
+        recorder = Recorder(path, where=where, secrets=secrets)
+    except CaptureError as error:
+        raise CommandFailed(str(error)) from None
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
+    """TCP listeners. CommandFailed when the address cannot be had."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise CommandFailed(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+
+
+def listening(listeners: list[trio.SocketListener]) -> str:
+    """Where they listen, as URLs."""
+    names = [each.socket.getsockname() for each in listeners]
+    return " ".join(f"stratum+tcp://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}" for name in names)
+
+
+def check_owned(host: str, owned: bool, what: str) -> None:
+    """UsageError for a target that is not this machine and not said to be the user's own."""
+    if owned or host == "localhost" or host.endswith(".localhost"):
+        return
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise UsageError(f"{what}: {host} is not this machine; --i-own-this-pool says that you may do this to it")

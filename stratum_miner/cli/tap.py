@@ -1,0 +1,93 @@
+"""``stratum-miner tap``: a man in the middle that records and, by rule, meddles."""
+
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import structlog
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
+from stratum_miner.capture import rules as tap_rules
+from stratum_miner.cli import capture_options, options, pool_options, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.pool import parse_listen
+from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
+
+log = structlog.get_logger("stratum_miner")
+
+CONNECT_SECONDS = 10.0
+
+
+def tap(
+    listen: Annotated[str, Parameter(help="HOST:PORT for the miners; a port alone is on this machine only.")],
+    upstream: Annotated[str, Parameter(help="The pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.")],
+    /,
+    *,
+    rule: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--rule",
+            help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=REGEX] [chance=P]; "
+            "actions are drop, delay, duplicate, reorder, replace, split, close. Repeatable, in order.",
+            group="Faults",
+            negative=(),
+        ),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        Parameter(name="--rules", help="A TOML file of [[rule]] tables, before those above.", group="Faults"),
+    ] = None,
+    seed: capture_options.Seed = 0,
+    record: capture_options.Record = None,
+    record_secrets: capture_options.RecordSecrets = False,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    proxy: pool_options.Proxy = None,
+    debug: options.Debug = False,
+    quiet: options.Quiet = False,
+    log_format: options.LogFormat = "plain",
+) -> int:
+    """Stand between miners and a pool; record, delay, drop, reorder and rewrite what they say."""
+    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    host, port = parse_listen(listen, "LISTEN")
+    url = PoolUrl.parse(upstream)
+    chosen = _rules(rules, rule or [])
+    dial = Dialer(pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy))
+
+    with capture_options.recording(record, f"tap {url}", secrets=record_secrets) as recorder:
+        tapped = Tap(
+            lambda: dial(url, CONNECT_SECONDS),
+            lambda number: RuleFilter(chosen, Random(f"{seed}/{number}")),
+            unreachable=PoolUnreachable,
+            recorder=recorder,
+        )
+
+        async def serve(stop: signals.Stop) -> None:
+            listeners = await capture_options.open_listeners(host, port)
+            async with trio.open_nursery() as nursery:
+                with stop.calling(nursery.cancel_scope.cancel):
+                    if recorder is not None:
+                        recorder.on_error = lambda _: nursery.cancel_scope.cancel()
+                    log.info("ready", url=capture_options.listening(listeners), upstream=str(url), rules=len(chosen))
+                    await tapped.serve(listeners)
+
+        signals.run(serve)
+        if recorder is not None:
+            if recorder.error is not None:
+                raise CommandFailed(recorder.error)
+            log.info("recorded", file=str(record), lines=recorder.lines, connections=tapped.connections)
+    return ExitCode.OK
+
+
+def _rules(path: Path | None, texts: list[str]) -> list[Rule]:
+    try:
+        found = [] if path is None else tap_rules.read(path)
+        found += [tap_rules.parse(text) for text in texts]
+    except RuleError as error:
+        raise UsageError(str(error)) from None
+    return found

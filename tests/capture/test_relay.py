@@ -1,0 +1,173 @@
+"""The man in the middle on memory streams: order, delays, ends."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import trio
+import trio.testing
+
+from stratum_miner.capture import record, rules
+from stratum_miner.capture.record import Closed, Line, Note, Side
+from stratum_miner.capture.recorder import Recorder
+from stratum_miner.capture.relay import FLUSH_SECONDS, Chain, Close, End, Filter, PassThrough, Send, Step, relay
+from stratum_miner.capture.rules import RuleFilter
+
+
+@dataclass
+class Middle:
+    miner: trio.abc.HalfCloseableStream
+    pool: trio.abc.HalfCloseableStream
+    over: trio.Event
+
+
+@asynccontextmanager
+async def between(filter_: Filter, recorder: Recorder | None = None) -> AsyncIterator[Middle]:
+    miner, miner_end = trio.testing.memory_stream_pair()
+    pool_end, pool = trio.testing.memory_stream_pair()
+    middle = Middle(miner, pool, trio.Event())
+
+    async def run() -> None:
+        await relay(miner_end, pool_end, filter_, None if recorder is None else recorder.open("test"))
+        middle.over.set()
+
+    with trio.fail_after(3600):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            yield middle
+            await miner.aclose()
+            await pool.aclose()
+            await middle.over.wait()
+
+
+def by_rules(*texts: str) -> RuleFilter:
+    return RuleFilter([rules.parse(text) for text in texts], Random(0))
+
+
+async def receive(stream: trio.abc.ReceiveStream, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = await stream.receive_some()
+        assert more, f"expected {count} bytes, the stream ended after {data!r}"
+        data += bytes(more)
+    return data
+
+
+async def test_lines_go_both_ways(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(PassThrough()) as middle:
+        await middle.miner.send_all(b"a\nb")
+        assert await receive(middle.pool, 2) == b"a\n"
+        await middle.pool.send_all(b"c\n")
+        assert await receive(middle.miner, 2) == b"c\n"
+        await middle.miner.send_all(b"b\n")
+        assert await receive(middle.pool, 3) == b"bb\n"
+
+
+async def test_a_delay_holds_up_its_own_direction(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(by_rules("delay=10 from=pool nth=1")) as middle:
+        began = trio.current_time()
+        await middle.pool.send_all(b"one\ntwo\n")
+        await middle.miner.send_all(b"x\n")
+        assert await receive(middle.pool, 2) == b"x\n"
+        assert trio.current_time() == began
+        assert await receive(middle.miner, 8) == b"one\ntwo\n"
+        assert trio.current_time() == began + 10
+
+
+async def test_close_comes_after_what_was_said(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(by_rules("close from=pool nth=2")) as middle:
+        await middle.pool.send_all(b"one\ntwo\nthree\n")
+        assert await receive(middle.miner, 8) == b"one\ntwo\n"
+        assert await middle.miner.receive_some() == b""
+        await middle.over.wait()
+
+
+async def test_half_a_connection_still_answers(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(PassThrough()) as middle:
+        await middle.miner.send_all(b"last words")
+        await middle.miner.send_eof()
+        assert await receive(middle.pool, 10) == b"last words"
+        assert await middle.pool.receive_some() == b""
+        await middle.pool.send_all(b"heard\n")
+        assert await receive(middle.miner, 6) == b"heard\n"
+        began = trio.current_time()
+        await middle.over.wait()  # the pool does not close
+        assert trio.current_time() == began + FLUSH_SECONDS
+
+
+async def test_held_lines_are_said_at_the_end(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(by_rules("reorder from=pool")) as middle:
+        await middle.pool.send_all(b"one\n")
+        await middle.pool.send_eof()
+        assert await receive(middle.miner, 4) == b"one\n"
+
+
+async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: trio.testing.MockClock) -> None:
+    ours, miner_end = trio.testing.lockstep_stream_pair()
+    pool_end, pool = trio.testing.memory_stream_pair()
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(relay, miner_end, pool_end, PassThrough())
+            await pool.send_all(b"line\n" * 10)
+            await trio.testing.wait_all_tasks_blocked()
+            await pool.aclose()
+    assert ours is not None
+
+
+class Says:
+    """Adds a line of its own to every line."""
+
+    def __init__(self, word: bytes, greeting: bytes = b"") -> None:
+        self.word = word
+        self.greeting = greeting
+
+    def opened(self) -> Sequence[Step]:
+        return [Send(Side.MINER, self.greeting)] if self.greeting else []
+
+    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+        return [Send(speaker.other, self.word + line, 1.0), Send(speaker.other, self.word + b"\n")]
+
+    def ended(self, speaker: Side) -> Sequence[Step]:
+        return [Send(speaker.other, b"bye\n"), End(speaker.other)]
+
+    notes = PassThrough.notes
+
+
+def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
+    chain = Chain([Says(b"a", b"hi\n"), Says(b"b")])
+    to = Side.MINER
+    assert chain.line(Side.POOL, b"x\n") == [
+        Send(to, b"bax\n", 2.0),
+        Send(to, b"b\n"),
+        Send(to, b"ba\n", 1.0),
+        Send(to, b"b\n"),
+    ]
+    assert chain.opened() == [Send(to, b"bhi\n", 1.0), Send(to, b"b\n")]
+    assert chain.ended(Side.POOL)[-1] == End(to)
+    assert Chain([PassThrough()]).line(Side.POOL, b"half") == [Send(to, b"half")]
+    assert isinstance(Close(to), Close)
+
+
+async def test_the_record_has_what_was_said_and_what_was_done(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.jsonl"
+    recorder = Recorder(path, where="test")
+    async with between(by_rules("drop nth=2", "replace=new match=old", "delay=2 nth=3"), recorder) as middle:
+        await middle.pool.send_all(b"one\ntwo\nold\n")
+        await receive(middle.miner, 8)
+        await middle.pool.aclose()
+        await middle.over.wait()
+    recorder.close()
+    capture = record.read(path)
+    items = [item.record for item in capture.records]
+    assert [(item.t, item.data) for item in items if isinstance(item, Line)] == [(0, b"one"), (2, b"new")]
+    assert [item.text for item in items if isinstance(item, Note)] == [
+        "drop nth=2: two",
+        "replace=new match=old: old",
+        "delay=2 nth=3: old",
+    ]
+    assert isinstance(items[-1], Closed)
+    assert items[-1].by is Side.POOL

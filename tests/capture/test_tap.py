@@ -1,0 +1,70 @@
+"""The tap between real sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import trio
+import trio.lowlevel
+
+from stratum_miner.capture import record, rules
+from stratum_miner.capture.recorder import Recorder
+from stratum_miner.capture.rules import RuleFilter
+from stratum_miner.capture.tap import Tap
+
+
+class Unreachable(Exception):  # noqa: N818
+    pass
+
+
+@asynccontextmanager
+async def tapped(
+    *texts: str, recorder: Recorder | None = None, reachable: bool = True
+) -> AsyncIterator[tuple[Tap, int]]:
+    """A tap in front of a pool that echoes; yields the tap and its port."""
+
+    async def echo(stream: trio.SocketStream) -> None:
+        async for data in stream:
+            await stream.send_all(data)
+
+    async with trio.open_nursery() as nursery:
+        [upstream] = await nursery.start(partial(trio.serve_tcp, host="127.0.0.1"), echo, 0)
+
+        async def connect() -> trio.abc.Stream:
+            if not reachable:
+                raise Unreachable("connection refused")
+            return await trio.open_tcp_stream(*upstream.socket.getsockname()[:2])
+
+        chosen = [rules.parse(text) for text in texts]
+        tap = Tap(
+            connect, lambda number: RuleFilter(chosen, Random(number)), unreachable=Unreachable, recorder=recorder
+        )
+        [listener] = await nursery.start(tap.serve, await trio.open_tcp_listeners(0, host="127.0.0.1"))
+        with trio.fail_after(60):
+            yield tap, listener.socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+async def test_every_connection_has_its_own_filter_and_record(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "c.jsonl", where="tap")
+    async with tapped("replace=dropped from=miner nth=2", recorder=recorder) as (tap, port):
+        for _ in range(2):
+            miner = await trio.open_tcp_stream("127.0.0.1", port)
+            await miner.send_all(b"one\ntwo\n")
+            await miner.send_eof()
+            assert b"".join([bytes(data) async for data in miner]) == b"one\ndropped\n"
+            await miner.aclose()
+        assert tap.connections == 2
+        while tap.open:
+            await trio.lowlevel.checkpoint()
+    assert len(record.read(tmp_path / "c.jsonl").connections()) == 2
+
+
+async def test_a_pool_that_is_away_costs_the_miner_its_connection_only() -> None:
+    async with tapped(reachable=False) as (_, port):
+        for _ in range(2):
+            miner = await trio.open_tcp_stream("127.0.0.1", port)
+            assert await miner.receive_some() == b""
+            await miner.aclose()
