@@ -92,7 +92,8 @@ class Recorder:
         except OSError as error:
             self.error = f"{self._name}: {error.strerror}, after {self.lines} lines"
             self.close()
-            log.warning("recording_stopped", error=self.error)
+            if self.lines:  # else whoever makes the recorder is told
+                log.warning("recording_stopped", error=self.error)
             self.on_error(self.error)
             return
         self.lines += 1

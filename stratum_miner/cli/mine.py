@@ -7,11 +7,13 @@ makes settings of them, and this makes a miner of those.
 import os
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
-from stratum_miner.cli import earnings, figures, mining, options, signals
+from stratum_miner.capture import Recorder, record_connections
+from stratum_miner.cli import capture_options, earnings, figures, mining, options, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.mine_options import MineOptions
@@ -44,8 +46,12 @@ def mine(
         log_format=settings.options.log_format,
     )
     _tell_sources(sources)
-    with telling(settings.resolved):
-        return _mine(settings)
+    chosen = settings.options
+    with (
+        telling(settings.resolved),
+        capture_options.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
+    ):
+        return _mine(settings, recorder)
 
 
 def _tell_sources(sources: Sources) -> None:
@@ -55,7 +61,7 @@ def _tell_sources(sources: Sources) -> None:
         log.warning("configuration", problem=str(problem))
 
 
-def _mine(settings: MineSettings) -> int:
+def _mine(settings: MineSettings, recorder: Recorder | None) -> int:
     chosen = settings.options
     reporter = mining.Reporter(quiet=chosen.quiet)
     written = None if chosen.journal is None else Journal(chosen.journal, wall_clock=time.time, clock=time.monotonic)
@@ -69,6 +75,7 @@ def _mine(settings: MineSettings) -> int:
         journal=written,
         strategy=settings.strategy,
         on_event=reporter,
+        wrap_connector=None if recorder is None else partial(record_connections, recorder=recorder),
     )
     tariff = settings.tariff
     beside = figures.api(chosen.http, lambda: _told(miner, reporter, tariff)) if chosen.http is not None else None

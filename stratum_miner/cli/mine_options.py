@@ -84,6 +84,11 @@ class MineOptions(UpstreamOptions):
         Path | None,
         Parameter(name="--journal", help="Append every share and its fate to this file.", group="Output"),
     ] = None
+    record: Annotated[
+        Path | None,
+        Parameter(name="--record", help="Write what is said to this file, as JSON lines.", group="Output"),
+    ] = None
+    record_secrets: Annotated[bool, Parameter(name="--record-secrets", help="Passwords too.", group="Output")] = False
     http: Annotated[
         str | None,
         Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),

@@ -9,8 +9,9 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.cli import node_options, options, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.capture import RecordedListener, Recorder
+from stratum_miner.cli import capture_options, node_options, options, signals
+from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
@@ -49,6 +50,8 @@ def pool(
     vardiff: Vardiff = None,
     min_difficulty: MinimumDifficulty = None,
     max_difficulty: MaximumDifficulty = None,
+    record: capture_options.Record = None,
+    record_secrets: capture_options.RecordSecrets = False,
     debug: options.Debug = False,
     quiet: options.Quiet = False,
     log_format: options.LogFormat = "auto",
@@ -71,10 +74,11 @@ def pool(
                 low=min_difficulty,
                 high=max_difficulty,
             )
-            async with running_pool(opened, config) as running:
+            async with running_pool(opened, config, recorder) as running:
                 await _until_stopped(running, stop)
 
-    signals.run(serve)
+    with capture_options.recording(record, "pool", secrets=record_secrets) as recorder:
+        signals.run(serve)
     return ExitCode.OK
 
 
@@ -111,13 +115,10 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def running_pool(node: Node, config: PoolConfig) -> AsyncIterator[Pool]:
-    """A pool that serves while the block runs. CommandFailed when it cannot listen."""
-    try:
-        listeners = await trio.open_tcp_listeners(config.port, host=config.host)
-    except OSError as error:
-        where = f"{config.host}:{config.port}"
-        raise CommandFailed(f"cannot listen on {where}: {error.strerror or error}") from None
+async def running_pool(node: Node, config: PoolConfig, recorder: Recorder | None = None) -> AsyncIterator[Pool]:
+    """A pool that serves while the block runs, perhaps recorded. CommandFailed when it cannot listen."""
+    sockets = await capture_options.open_listeners(config.host, config.port)
+    listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
     async with open_pool(node, config, listeners=listeners) as pool:
         yield pool
 

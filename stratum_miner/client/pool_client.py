@@ -140,6 +140,7 @@ class PoolClient:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
+        wrap_connector: Callable[[Connector], Connector] | None = None,
         session_numbers: Iterator[int] | None = None,
     ) -> None:
         self.settings = settings
@@ -148,6 +149,8 @@ class PoolClient:
         self._clock = clock
         self._backoff = Backoff(rng or random.Random())
         self._connect = connect or Dialer(settings.tls, settings.proxy)
+        if wrap_connector is not None:  # a recorder, say
+            self._connect = wrap_connector(self._connect)
         self._session: Session | None = None
         self._running = False
         self._session_number = 0

@@ -183,6 +183,7 @@ class PoolGroup:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         connect: Connector | None = None,
+        wrap_connector: Callable[[Connector], Connector] | None = None,
     ) -> None:
         self.listener = listener
         self._clock = clock
@@ -192,6 +193,7 @@ class PoolGroup:
             "clock": clock,
             "rng": rng,
             "connect": connect,
+            "wrap_connector": wrap_connector,
             "session_numbers": numbers,
         }
         self._members = [_Member(self, item, self._options) for item in settings]

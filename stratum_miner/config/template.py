@@ -29,6 +29,7 @@ EXAMPLES: Mapping[str, Any] = {
     "pool_fee": "2%",
     "http": "127.0.0.1:7780",
     "journal": "shares.journal",
+    "record": "capture.jsonl",
 }
 """Where there is no default."""
 

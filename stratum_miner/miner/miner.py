@@ -85,9 +85,18 @@ class Miner:
         on_event: EventListener = lambda event: None,
         clock: Callable[[], float] = time.monotonic,
         connect: Connector | None = None,
+        wrap_connector: Callable[[Connector], Connector] | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
-        self.client = PoolGroup(pools, self, strategy=strategy, retry=retry, clock=clock, connect=connect)
+        self.client = PoolGroup(
+            pools,
+            self,
+            strategy=strategy,
+            retry=retry,
+            clock=clock,
+            connect=connect,
+            wrap_connector=wrap_connector,
+        )
         self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
         self.backends = tuple(backends)
         self._journal = journal

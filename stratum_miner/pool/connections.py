@@ -161,7 +161,8 @@ class Connections(Generic[S]):
 
     def listening(self, listeners: Sequence[Listener]) -> None:
         """Note where connections will be accepted."""
-        names = [each.socket.getsockname() for each in listeners if isinstance(each, trio.SocketListener)]
+        inner = map(_innermost, listeners)
+        names = [each.socket.getsockname() for each in inner if isinstance(each, trio.SocketListener)]
         self.ports = tuple(name[1] for name in names)
         self.addresses = tuple(_address_text(name) for name in names)
 
@@ -282,11 +283,19 @@ async def _accept(
     await trio.serve_listeners(handler, list(listeners), handler_nursery=clients, task_status=task_status)  # type: ignore[arg-type]
 
 
+def _innermost(wrapped: object) -> object:
+    """The stream or listener that has the socket, inside TLS or whatever else wraps it the way trio does."""
+    while (inner := getattr(wrapped, "transport_stream", getattr(wrapped, "transport_listener", None))) is not None:
+        wrapped = inner
+    return wrapped
+
+
 def _address_of(stream: trio.abc.Stream) -> str:
-    if not isinstance(stream, trio.SocketStream):
+    transport = _innermost(stream)
+    if not isinstance(transport, trio.SocketStream):
         return "in memory"
     try:
-        return _address_text(stream.socket.getpeername())
+        return _address_text(transport.socket.getpeername())
     except OSError:  # gone before we looked
         return "unknown"
 
@@ -302,12 +311,13 @@ def _host(address: str) -> str:
 
 def _set_options(stream: trio.abc.Stream) -> None:
     """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
-    if not isinstance(stream, trio.SocketStream):
+    transport = _innermost(stream)
+    if not isinstance(transport, trio.SocketStream):
         return
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    transport.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    transport.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
     for name, value in options.items():
         option = getattr(socket, name, None)
         if option is not None:  # the names differ between systems
-            stream.setsockopt(socket.IPPROTO_TCP, option, value)
+            transport.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -122,15 +122,7 @@ class Pool:
         """
         if listeners is None:
             listeners = await trio.open_tcp_listeners(self.config.port, host=self.config.host)
-<<<<<<< HEAD
         self._clients.listening(listeners)
-=======
-        names = [
-            each.socket.getsockname() for each in map(_innermost, listeners) if isinstance(each, trio.SocketListener)
-        ]
-        self._ports = tuple(name[1] for name in names)
-        self._addresses = tuple(_address_text(name) for name in names)
->>>>>>> e386c3e (Stand between miner and pool: record both sides as JSON lines, and meddle by rule)
         try:
             async with trio.open_nursery() as services:
                 services.start_soon(self._follow_node)
@@ -504,46 +496,3 @@ def _worker_snapshot(name: str, count: ShareCount) -> WorkerSnapshot:
         best_difficulty=count.best_difficulty,
         rejected=Counter(count.rejected),
     )
-<<<<<<< HEAD
-=======
-
-
-def _innermost(wrapped: object) -> object:
-    """The stream or listener that has the socket, inside TLS or whatever else wraps it the way trio does."""
-    while (inner := getattr(wrapped, "transport_stream", getattr(wrapped, "transport_listener", None))) is not None:
-        wrapped = inner
-    return wrapped
-
-
-def _address_of(stream: trio.abc.Stream) -> str:
-    transport = _innermost(stream)
-    if not isinstance(transport, trio.SocketStream):
-        return "in memory"
-    try:
-        return _address_text(transport.socket.getpeername())
-    except OSError:  # gone before we looked
-        return "unknown"
-
-
-def _address_text(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
-
-
-def _set_options(stream: trio.abc.Stream) -> None:
-    """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
-    transport = _innermost(stream)
-    if not isinstance(transport, trio.SocketStream):
-        return
-    transport.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    transport.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
-    for name, value in options.items():
-        option = getattr(socket, name, None)
-        if option is not None:  # the names differ between systems
-            transport.setsockopt(socket.IPPROTO_TCP, option, value)
->>>>>>> e386c3e (Stand between miner and pool: record both sides as JSON lines, and meddle by rule)

@@ -85,3 +85,25 @@ def test_wrong_usage_is_one_line(arguments: list[str], complaint: str) -> None:
     assert done.returncode in (1, 2)
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_miner_and_pool_record_the_same_conversation(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "miner.jsonl", tmp_path / "pool.jsonl"
+    with running(*pool("--record", str(theirs))) as address:
+        mine(address, "-p", "sup3rs3cret", "--record", str(ours))
+    said = []
+    for path in (ours, theirs):
+        assert "sup3rs3cret" not in path.read_text()
+        lines = [item for item in map(json.loads, path.read_text().splitlines()) if item["kind"] == "line"]
+        said.append([[line["text"] for line in lines if line["from"] == side] for side in ("miner", "pool")])
+    assert said[0][0] == said[1][0]
+    assert said[0][1] == said[1][1][: len(said[0][1])]  # the last of what the pool says may come too late
+    assert said[0][1]
+
+
+def test_a_disk_that_is_full_from_the_start() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    done = run("mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "stratum-miner: capture '/dev/full': No space left on device, after 0 lines\n"
