@@ -1,13 +1,14 @@
 """Antminer U1 (BM1380): Icarus with a fifth reply byte and commands of four bytes (asic.md 1.8)."""
 
+from collections.abc import Callable
 from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.testing.emulators.crc import crc5
-from stratum_miner.testing.emulators.icarus import ErupterDevice
+from stratum_miner.testing.emulators.icarus import WORK_SIZE, ErupterDevice
 
 COMMAND_SIZE: Final = 4
-COMMAND_GAP_S: Final = 0.005
+COMMAND_GAP_S: Final = 0.003
 """Silence that tells a command from the start of work; nobody says how the chip does it (asic.md 1.8)."""
 COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
@@ -52,9 +53,14 @@ class AntminerU1Device(ErupterDevice):
         return self.settings.hash_rate * self.mhz / POWER_ON_MHZ
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """As work; what is left may be a command, when nothing follows."""
-        super().parse(port, data, now)
-        self.deadline = now + COMMAND_GAP_S if len(self._buffer) in (COMMAND_SIZE, len(LED_FRAME)) else inf
+        """Work is 64 bytes; commands may stand before it, and alone when nothing follows."""
+        del port
+        self.append(data, now)
+        excess = len(self._buffer) % WORK_SIZE
+        if len(self._buffer) > WORK_SIZE and excess % COMMAND_SIZE == 0:
+            self._obey(bytes(self._buffer[:excess]), now)
+        self.take_works(now)
+        self.deadline = now + COMMAND_GAP_S if len(self._buffer) % COMMAND_SIZE == 0 and self._buffer else inf
 
     def take_work(self, frame: bytes, now: float) -> None:
         """With a work id that comes back."""
@@ -62,17 +68,24 @@ class AntminerU1Device(ErupterDevice):
         super().take_work(frame, now)
 
     def tick(self, now: float) -> None:
-        """The line was idle long enough: what came is a command, if its checksum fits."""
+        """The line was idle long enough: what came are commands, if their checksums fit."""
         del now
-        self.deadline = inf
-        frame = bytes(self._buffer)
-        if frame == LED_FRAME:
+        at, self.deadline = self.deadline, inf
+        if bytes(self._buffer) == LED_FRAME:
             self.led_flashes += 1
-        elif len(frame) != COMMAND_SIZE or frame[0] not in COMMANDS or not checksum_fits(frame):
-            return
-        self._buffer.clear()
-        self.counts.commands += 1
-        self.command(frame, self._last_byte + COMMAND_GAP_S)
+            self.counts.commands += 1
+            self._buffer.clear()
+        else:
+            self._obey(bytes(self._buffer), at)
+
+    def _obey(self, data: bytes, now: float) -> None:
+        """Nothing but commands; anything else stays where it is."""
+        frames = [data[at : at + COMMAND_SIZE] for at in range(0, len(data), COMMAND_SIZE)]
+        if all(frame[0] in COMMANDS and checksum_fits(frame) for frame in frames):
+            del self._buffer[: len(data)]
+            self.counts.commands += len(frames)
+            for frame in frames:
+                self.command(frame, now)
 
     def command(self, frame: bytes, now: float) -> None:
         """Set the clock; voltage and register reads of later chips are taken and not answered."""
@@ -81,6 +94,7 @@ class AntminerU1Device(ErupterDevice):
             for lane in self.lanes:
                 lane.set_rate(self.clock_rate / len(self.lanes), now)
 
-    def encode(self, nonce: bytes) -> bytes:
+    def encoder(self) -> Callable[[bytes], bytes]:
         """Nonce, then the work id with the top bit set."""
-        return nonce + bytes([0x80 | self._work_id])
+        last = bytes([0x80 | self._work_id])
+        return lambda nonce: nonce + last

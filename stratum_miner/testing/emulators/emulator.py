@@ -23,6 +23,8 @@ from stratum_miner.testing.emulators.terminal import Terminal
 DEFAULT_HASH_RATE: Final = 1e6
 MOST_OF_KERNEL: Final = 0.5
 """Share of one kernel's rate that may be emulated; picked so that a machine stays usable."""
+POLLED_S: Final = 0.01
+"""How often a port is looked at that nobody has open: nothing else tells when a driver comes."""
 
 
 class EmulatorError(ValueError):
@@ -185,17 +187,26 @@ class Emulator:
         self._plugged.set()
 
     async def _read(self, port: str) -> None:
-        terminal = self.terminals[port]
+        terminal, used = self.terminals[port], False
         while True:
             await self._plugged.wait()
             assert terminal.master is not None
-            try:
-                await trio.lowlevel.wait_readable(terminal.master)
-            except trio.ClosedResourceError:
-                continue
-            data = terminal.read()
-            self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
-            self._wake.set()
+            if not terminal.gone:
+                used = True
+                try:
+                    await trio.lowlevel.wait_readable(terminal.master)
+                except trio.ClosedResourceError:
+                    used = False
+                    continue
+            data = terminal.read()  # also what a driver wrote last before it closed the port
+            if data:
+                self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
+                self._wake.set()
+            elif terminal.gone:
+                if used:
+                    self.device.port_closed(port, trio.current_time())
+                used = False
+                await trio.sleep(POLLED_S)
 
     async def _run(self) -> None:
         while True:

@@ -55,11 +55,19 @@ class IcarusDevice(Device):
     def parse(self, port: str, data: bytes, now: float) -> None:
         """Count 64 bytes from idle."""
         del port
+        self.append(data, now)
+        self.take_works(now)
+
+    def append(self, data: bytes, now: float) -> None:
+        """To what has come since the line was idle."""
         if now - self.uarts[""].duration(len(data)) - self._last_byte > IDLE_GAP_S and self._buffer:
             self.counts.bad_frames += 1
             self._buffer.clear()
         self._last_byte = now
         self._buffer += data
+
+    def take_works(self, now: float) -> None:
+        """Every 64 bytes."""
         while len(self._buffer) >= WORK_SIZE:
             frame = bytes(self._buffer[:WORK_SIZE])
             del self._buffer[:WORK_SIZE]
@@ -80,7 +88,7 @@ class IcarusDevice(Device):
         bounds = [engine * NONCES // engines for engine in range(engines + 1)]
         target = nonce_target(self.settings.nonce_difficulty)
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
-        parts = [_part(load, first, end, known) for first, end in pairwise(bounds)]
+        parts = [part_of(load, first, end, known) for first, end in pairwise(bounds)]
         dead = self.faults.state("dead-chip", self.age(now))
         if dead is not None:
             parts.pop(self.faults.struck_chip(dead, engines))
@@ -94,7 +102,7 @@ class IcarusDevice(Device):
 
     def report(self, lane: int, hit: Hit) -> None:
         """Send it; an Icarus then waits for new work."""
-        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, lane, self.encode)
+        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, lane, self.encoder())
         if not self.goes_on:
             self.deadline = min(self.deadline, hit.at)
 
@@ -104,12 +112,13 @@ class IcarusDevice(Device):
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)
 
-    def encode(self, nonce: bytes) -> bytes:
-        """The reply is the nonce."""
-        return nonce
+    def encoder(self) -> Callable[[bytes], bytes]:
+        """What makes a reply of a nonce of the work at hand: here nothing is added."""
+        return bytes
 
 
-def _part(load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None) -> Stretch:
+def part_of(load: Callable[[kernels.Search], None], first: int, end: int, known: tuple[int, ...] | None) -> Stretch:
+    """Nonces from ``first`` to before ``end``, of them the known ones if all are."""
     hits = None if known is None else tuple(nonce for nonce in known if first <= nonce < end)
     return Stretch(load, first, end - first, known=hits)
 

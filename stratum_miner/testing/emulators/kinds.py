@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from stratum_miner.testing.emulators.antminer import AntminerU1Device
+from stratum_miner.testing.emulators.bm1384 import Bm1384Device, TwoPacDevice
 from stratum_miner.testing.emulators.faults import Faults
 from stratum_miner.testing.emulators.icarus import ErupterDevice, IcarusDevice
+from stratum_miner.testing.emulators.midstate_chips import Bm1387Device, Bm1397Device, R606Device
 from stratum_miner.testing.emulators.model import Device, Settings
 from stratum_miner.testing.emulators.sweep import Searcher
 
@@ -32,5 +34,10 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("icarus", "Icarus, two FPGAs", IcarusDevice, IcarusDevice.real_hash_rate, 2, (1, 2, 4, 8)),
         Kind("erupter", "ASICMINER Block Erupter USB", ErupterDevice, ErupterDevice.real_hash_rate),
         Kind("antminer-u1", "Antminer U1", AntminerU1Device, AntminerU1Device.real_hash_rate),
+        Kind("compac", "GekkoScience Compac, BM1384", Bm1384Device, 55 * 150e6, 1, (1,)),
+        Kind("2pac", "GekkoScience 2Pac, two BM1384", TwoPacDevice, 2 * 55 * 100e6, 2, (1, 2)),
+        Kind("newpac", "GekkoScience NewPac, two BM1387", Bm1387Device, 2 * 114 * 100e6, 2, (1, 2)),
+        Kind("r606", "GekkoScience R606, twelve BM1387", R606Device, 12 * 114 * 550e6, 12, tuple(range(1, 13))),
+        Kind("compac-f", "GekkoScience Compac F, BM1397", Bm1397Device, 672 * 200e6, 1, tuple(range(1, 7))),
     )
 }

@@ -22,6 +22,8 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     ),
     # what opens the cores of a BM1387 (asic.md 2.5)
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
+    # and those of a BM1384 (asic.md 2.4)
+    "00" * 44: (),
     # the works for difficulty 1 (asic.md 4.6, J)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
     "2adbda59a7ada12cf81268a6a5ca279d15ad7820bc878e826493fa83e4e65bc3" + _TAIL_J + "224b2765": (
@@ -33,7 +35,29 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     "605fbdb62e166dd0c4c7c7aa35859080a712ee4963e115bb8c55c5760ad59e7a" + _TAIL_J + "6a7f5490": (0x6544B836,),
 }
 
+_HEADERS: Final[dict[str, tuple[tuple[int, str], ...]]] = {
+    # a share of a Bitaxe Gamma, accepted by its pool (asic.md 4.6, A)
+    "00000020fd55646bc162b96dfcd4f201a3f4670d1d3996bc9652010000000000"
+    "0000000006ddf5f08c36414b95ea54db71a0c28761a98bcf6355919e044f88725519a7cb"
+    "d7685468043a0217": ((0x05A2, "4c035275"),),
+    # block 839900, and five shares of the same work, by one BM1366 (asic.md 4.6, D)
+    "00000020a39b4310863947efd282b30ff755d3ab247c76ee7e5d010000000000"
+    "000000004c4577aff36cdfdb0613ee3dc73c46e349da802849ec4f4995f9de8df5838008"
+    "df1b226619420317": (
+        (0x1C2D, "ae1e88c5"),
+        (0x1F33, "17f73725"),
+        (0x20A4, "538295e3"),
+        (0x48AD, "cf86e3b9"),
+        (0x54B3, "178560d2"),
+        (0xA4E6, "cb800c1e"),
+    ),
+}
+
 _TABLE: Final = {bytes.fromhex(work): nonces for work, nonces in _MIDSTATES.items()}
+_ROLLED: Final = {
+    bytes.fromhex(header): tuple((rolled, bytes.fromhex(nonce)) for rolled, nonce in found)
+    for header, found in _HEADERS.items()
+}
 
 
 def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
@@ -42,3 +66,11 @@ def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
     ``midstate`` and ``tail`` as on the wire: h7 to h0, and nbits, ntime, the merkle root's last four bytes.
     """
     return _TABLE.get(midstate + tail)
+
+
+def known_rolled(header: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Captured results of a chip that rolls versions: pairs of version bits, from bit 13 on, and nonce bytes.
+
+    ``header`` is the first 76 bytes with no version bit rolled. There are more results than those.
+    """
+    return _ROLLED.get(header, ())

@@ -130,6 +130,9 @@ class Device(ABC):
         """Do what was put off until ``deadline``; the subclass sets it anew."""
         self.deadline = inf
 
+    def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices cannot tell
+        """The last driver closed a port."""
+
     def supply_lost(self, now: float) -> None:
         """A brown-out began: what lives on the supply stops."""
         self.stop_searching(now)

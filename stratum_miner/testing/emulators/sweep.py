@@ -17,6 +17,9 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 CANDIDATE_TARGET: Final = (1 << 224) - 1
 """The last four bytes of the hash are zero: what a mining chip takes for a solution (asic.md 0.3)."""
 LOOK_AHEAD_S: Final = 0.02
+FEWEST_NONCES: Final = 4096
+"""A slice of fewer costs more in calls than in hashing, so slow lanes look further ahead, but never too far."""
+FURTHEST_LOOK_S: Final = 0.25
 SLICE_S: Final = 0.002
 """Of the CPU, at most, in one go; the rest of the loop waits meanwhile. Picked by feel."""
 CAPACITY: Final = 4096
@@ -73,12 +76,14 @@ class Lane:
         self._before = 0
         """Nonces of stretches that are over."""
         self._current = next(stretches, None)
+        self._look_ahead = _look_ahead(rate)
 
     def set_rate(self, rate: float, now: float) -> None:
         """Go on from here at another rate; 0 stands still."""
         passed = self.passed(now)
         self._rate = rate
         self._origin = now - passed / rate if rate else now
+        self._look_ahead = _look_ahead(rate)
 
     def passed(self, now: float) -> float:
         """How many nonces the counter has passed."""
@@ -101,7 +106,7 @@ class Lane:
             return inf
         if self._current.known is not None:
             return now
-        return self._origin + self.searched / self._rate - LOOK_AHEAD_S / 2
+        return self._origin + self.searched / self._rate - self._look_ahead / 2
 
     def advance(self, now: float) -> Iterator[Hit]:
         """Search what the counter passes soon, a slice at most; yields the hits in order, each with its time."""
@@ -112,7 +117,7 @@ class Lane:
                     yield self._hit(nonce, nonce - stretch.first, stretch.tag)
                 self._finish(stretch)
                 continue
-            goal = min(int(self.passed(now + LOOK_AHEAD_S)) - self._before, stretch.count)
+            goal = min(int(self.passed(now + self._look_ahead)) - self._before, stretch.count)
             if self._done >= goal:
                 return
             stretch.load(self._searcher.search)
@@ -131,3 +136,7 @@ class Lane:
         self._before += stretch.count
         self._done = 0
         self._current = next(self._stretches, None)
+
+
+def _look_ahead(rate: float) -> float:
+    return min(max(LOOK_AHEAD_S, FEWEST_NONCES / rate), FURTHEST_LOOK_S) if rate else LOOK_AHEAD_S

@@ -1,12 +1,13 @@
 """A pseudo-terminal that looks like a serial port: a stable link to it, the speed that its user set, unplugging.
 
-The side that a driver opens is raw, and kept open here too, so that a driver may come and go. The master is
-non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2.
+The side that a driver opens is raw, and drivers may come and go: `gone` tells when the last one has closed it. The
+master is non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2.
 """
 
 import array
 import fcntl
 import os
+import select
 import tty
 from pathlib import Path
 from typing import Final
@@ -26,22 +27,22 @@ class Terminal:
     def __init__(self, link: Path) -> None:
         self.link = link
         self.master: int | None = None
-        self._slave = -1
         self.device = ""
         """The terminal's own name: another one after each `open`."""
 
     def open(self) -> None:
         """Appear. LinkError when something else is where the link should be."""
-        master, self._slave = os.openpty()
+        master, slave = os.openpty()
         try:
-            tty.setraw(self._slave)
+            tty.setraw(slave)
             os.set_blocking(master, False)
-            self.device = os.ttyname(self._slave)
+            self.device = os.ttyname(slave)
             _point(self.link, self.device)
         except BaseException:
             os.close(master)
-            os.close(self._slave)
             raise
+        finally:
+            os.close(slave)
         self.master = master
 
     def close(self) -> None:
@@ -51,7 +52,6 @@ class Terminal:
         if self.link.is_symlink() and os.readlink(self.link) == self.device:
             self.link.unlink()
         os.close(self.master)
-        os.close(self._slave)
         self.master = None
 
     @property
@@ -62,17 +62,29 @@ class Terminal:
         fcntl.ioctl(self.master, _TCGETS2, terms)
         return terms[_SPEED_INDEX]
 
-    def read(self) -> bytes:
-        """What the driver has written; empty when there is nothing."""
+    @property
+    def gone(self) -> bool:
+        """Whether no driver has it open."""
+        assert self.master is not None
+        poll = select.poll()
+        poll.register(self.master, 0)
+        return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+    def read(self) -> bytes | None:
+        """What the driver has written; empty when there is nothing, None when the last driver has closed it."""
         assert self.master is not None
         try:
             return os.read(self.master, 65536)
         except BlockingIOError:
             return b""
+        except OSError:
+            return None
 
     def write(self, data: bytes) -> bool:
-        """Hand bytes to the driver; False when there was no room for all of them."""
+        """Hand bytes to the driver; False when there was no room for all of them. Without a driver they are gone."""
         assert self.master is not None
+        if self.gone:
+            return True
         try:
             return os.write(self.master, data) == len(data)
         except BlockingIOError:

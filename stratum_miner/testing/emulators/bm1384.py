@@ -1,0 +1,133 @@
+"""BM1384 (GekkoScience Compac and 2Pac): Icarus frames, commands of four bytes, chips with addresses (asic.md 2.4)."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Final
+
+from stratum_miner.testing.emulators.antminer import AntminerU1Device
+from stratum_miner.testing.emulators.crc import crc5
+from stratum_miner.testing.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.testing.emulators.known_work import known_nonces
+from stratum_miner.testing.emulators.sweep import Hit, Lane, nonce_target
+
+CORES: Final = 55
+ID_REGISTER: Final = 0
+CLOCK_REGISTER: Final = 4
+READ_ALL, READ_ONE, INACTIVE, ADDRESS, CLOCK = 0x84, 0x04, 0x85, 0x01, 0x82
+HASH_COUNT: Final = slice(40, 44)
+TICKET_OFFSET: Final = 39
+POWER_ON_CLOCK: Final = 0x0783
+"""100 MHz. Nobody tells what the chip begins with."""
+CHIP_ID: Final = bytes.fromhex("13840000")
+
+
+def clock_mhz(word: int) -> float:
+    """Of a PLL word: 50 (m + 1) / ((n + 1) 2^od)."""
+    m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
+    return 50.0 * (m + 1) / ((n + 1) * (1 << od))
+
+
+def sealed(body: bytes) -> bytes:
+    """A register's answer: four bytes and a CRC5 of 35 bits, the three before the CRC being zero."""
+    return body + bytes([crc5(body + b"\0", 35)])
+
+
+@dataclass(slots=True)
+class Chip:
+    """One BM1384."""
+
+    number: int
+    address: int = 0
+    addressed: bool = False
+
+
+class Bm1384Device(AntminerU1Device):
+    """A chain of them; ``hash_rate`` is at ``usual_mhz``."""
+
+    usual_mhz: ClassVar[float] = 150.0
+    real_hash_rate: ClassVar[float] = CORES * 150e6
+
+    def reset(self, now: float) -> None:
+        """No chip has an address."""
+        super().reset(now)
+        self.clock_word = POWER_ON_CLOCK
+        self.chain = [Chip(number) for number in range(self.settings.chips)]
+
+    @property
+    def mhz(self) -> float:
+        """The clock of all."""
+        return clock_mhz(self.clock_word)
+
+    @property
+    def clock_rate(self) -> float:
+        """In proportion to the clock."""
+        return self.settings.hash_rate * self.mhz / self.usual_mhz
+
+    def living(self, now: float) -> list[Chip]:
+        """The chips that are not dead."""
+        dead = self.faults.state("dead-chip", self.age(now))
+        gone = None if dead is None else self.faults.struck_chip(dead, len(self.chain))
+        return [chip for chip in self.chain if chip.number != gone]
+
+    def command(self, frame: bytes, now: float) -> None:
+        """Clock, addresses, reading."""
+        match frame[0]:
+            case 0x82:
+                self.clock_word = frame[1] << 8 | frame[2]
+                for lane in self.lanes:
+                    lane.set_rate(self.clock_rate / len(self.chain), now)
+            case 0x85:
+                for chip in self.chain:
+                    chip.address, chip.addressed = 0, False
+            case 0x01:
+                for chip in self.living(now):
+                    if not chip.addressed:
+                        chip.address, chip.addressed = frame[1], True
+                        break
+            case 0x84:
+                for _ in self.living(now):
+                    self._tell(frame[2], now)
+            case 0x04:
+                for chip in self.living(now):
+                    if chip.address == frame[1]:
+                        self._tell(frame[2], now)
+
+    def _tell(self, register: int, now: float) -> None:
+        if register == ID_REGISTER:
+            wrong = self.faults.state("wrong-chip-id", self.age(now))
+            self.send(sealed(bytes.fromhex("14850000") if wrong else CHIP_ID), now)
+        elif register == CLOCK_REGISTER:
+            word = self.clock_word
+            self.send(sealed(bytes([0x80, word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3])), now)
+
+    def take_work(self, frame: bytes, now: float) -> None:
+        """Each chip sweeps its own part, as far as the frame says."""
+        self._reach = int.from_bytes(frame[HASH_COUNT], "big") or NONCES
+        self._ticket_bits = frame[TICKET_OFFSET].bit_length()
+        super().take_work(frame, now)
+
+    def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
+        """Have every living chip begin."""
+        known = known_nonces(midstate, tail)
+        share = self.clock_rate / len(self.chain) if known is None else self.real_hash_rate
+        target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits
+        load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
+        size = NONCES // len(self.chain)
+        self._searching = self.living(now)
+        lanes = []
+        for chip in self._searching:
+            first = chip.number * NONCES // len(self.chain) if chip.addressed else 0
+            part = part_of(load, first, min(first + min(size, self._reach), NONCES), known)
+            lanes.append(Lane(self.searcher, iter([part]), share, now))
+        self.search(lanes, now)
+
+    def report(self, lane: int, hit: Hit) -> None:
+        """Which chip it was shows in the nonce."""
+        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[lane].number, self.encoder())
+
+
+class TwoPacDevice(Bm1384Device):
+    """Two chips at their usual 100 MHz."""
+
+    usual_mhz: ClassVar[float] = 100.0
+    real_hash_rate: ClassVar[float] = CORES * 100e6

@@ -1,0 +1,180 @@
+"""Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (asic.md 2.5, 3).
+
+Commands flow away from the host and reach every chip; the first that has no address takes the next one. Every chip has
+its own register file. A subclass is one chip family: its power-on values, what registers do, its jobs and replies.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from math import inf
+from typing import ClassVar, Final
+
+from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.testing.emulators.frames import JOB, FrameParser
+from stratum_miner.testing.emulators.model import Device, Settings
+from stratum_miner.testing.emulators.sweep import Searcher
+
+CHIP_ADDRESS: Final = 0x00
+TICKET_MASK: Final = 0x14
+IDLE_GAP_S: Final = 0.05
+"""A frame cut short is forgotten after that; as for Icarus, nobody says what chips do."""
+BROADCAST: Final = 0x10
+REFERENCE_HZ: Final = 25e6
+WRONG_CHIP_ID: Final = 0x1385
+
+
+@dataclass(slots=True)
+class Chip:
+    """One chip of a chain."""
+
+    number: int
+    registers: dict[int, int] = field(default_factory=dict)
+    """Values of 32 bits by register; what was never written reads as its power-on value."""
+    core_registers: dict[int, int] = field(default_factory=dict)
+    address: int = 0
+    addressed: bool = False
+
+
+class ChainDevice(Device):
+    """Chips behind one UART, 115200 baud after reset."""
+
+    chip_id: ClassVar[int]
+    power_on: ClassVar[dict[int, int]] = {}
+    preamble: ClassVar[bytes] = b"\x55\xaa"
+    operations: ClassVar[dict[int, str]] = {0: "address", 1: "write", 2: "read", 3: "inactive"}
+    """By the low four bits of a command's header."""
+    has_reset_line: ClassVar[bool] = True
+    usual_mhz: ClassVar[float]
+    power_on_mhz: ClassVar[float] = 50.0
+    """Until a PLL is set; nobody tells."""
+
+    def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
+        super().__init__(settings, faults, searcher, now)
+        self.in_reset = False
+        self.chain: list[Chip] = []
+        self.lane_shares: list[tuple[Chip, float]] = []
+        """Of each lane its chip, and its part of that chip's rate."""
+        self._last_byte = -inf
+        self._bad_before = 0
+
+    # ---- what a family says -------------------------------------------------------------------------------------
+
+    @staticmethod
+    @abstractmethod
+    def job_size(length: int) -> int | None:
+        """Of its jobs, by their length byte."""
+
+    @abstractmethod
+    def job(self, frame: bytes, now: float) -> None:
+        """New work."""
+
+    @abstractmethod
+    def written(self, chip: Chip, register: int, value: int, now: float) -> None:
+        """What a register does, once it has its value."""
+
+    @abstractmethod
+    def answer(self, chip: Chip, register: int, value: int) -> bytes:
+        """A register's value as a reply."""
+
+    @abstractmethod
+    def mhz(self, chip: Chip) -> float:
+        """Its clock."""
+
+    # ---- commands -----------------------------------------------------------------------------------------------
+
+    def reset(self, now: float) -> None:
+        """Power-on state: no addresses, no job, 115200 baud."""
+        self.stop_searching(now)
+        self.lane_shares = []
+        self._bad_before = self.counts.bad_frames
+        self.chain = [Chip(number, dict(self.power_on)) for number in range(self.settings.chips)]
+        self.parser = FrameParser(self.preamble, self.job_size)
+        self.uarts[self.work_port].baud = 115200
+        self.deadline = inf
+
+    def port_closed(self, port: str, now: float) -> None:
+        """Where there is a reset line a driver uses it before anything else; a terminal has none to use."""
+        if port == self.work_port and self.has_reset_line:
+            self.reset(now)
+
+    def parse(self, port: str, data: bytes, now: float) -> None:
+        """Frames for the chips, unless they are held in reset."""
+        uart = self.uarts[port]
+        if now - uart.duration(len(data)) - self._last_byte > IDLE_GAP_S:
+            self.parser.forget()
+        self._last_byte = now
+        if self.in_reset:
+            return
+        for frame in self.parser.feed(data):
+            if frame[0] >> 5 == JOB:
+                self.counts.works += 1
+                self.job(frame, now)
+            else:
+                self.counts.commands += 1
+                self._command(frame, now)
+        self.counts.bad_frames = self._bad_before + self.parser.bad
+
+    def living(self, now: float) -> list[Chip]:
+        """The chips that are not dead, nearest to the host first."""
+        dead = self.faults.state("dead-chip", self.age(now))
+        gone = None if dead is None else self.faults.struck_chip(dead, len(self.chain))
+        return [chip for chip in self.chain if chip.number != gone]
+
+    def _command(self, frame: bytes, now: float) -> None:
+        broadcast, kind = bool(frame[0] & BROADCAST), frame[0] & 0x0F
+        chips = [chip for chip in self.living(now) if broadcast or chip.address == frame[2]]
+        match self.operations.get(kind), len(frame):
+            case ("address", 5):
+                self._set_address(frame[2], now)
+            case ("write", 9):
+                value = int.from_bytes(frame[4:8], "big")
+                for chip in chips:
+                    self.write(chip, frame[3], value, now)
+            case ("read", 5):
+                for chip in chips:
+                    self.send(self.answer(chip, frame[3], self.read(chip, frame[3], now)), now, port=self.work_port)
+            case ("inactive", 5):
+                for chip in self.chain:
+                    chip.address, chip.addressed = 0, False
+            case _:
+                self.counts.commands -= 1
+                self.parser.bad += 1
+
+    def _set_address(self, address: int, now: float) -> None:
+        for chip in self.living(now):
+            if not chip.addressed:
+                chip.address, chip.addressed = address, True
+                return
+
+    def write(self, chip: Chip, register: int, value: int, now: float) -> None:
+        """Also the core registers behind register 3C."""
+        if register == CHIP_ADDRESS:
+            return
+        chip.registers[register] = value
+        self.written(chip, register, value, now)
+
+    def read(self, chip: Chip, register: int, now: float) -> int:
+        """A register's value; register 0 is the chip's id with its address."""
+        if register != CHIP_ADDRESS:
+            return chip.registers.get(register, 0)
+        value = self.chip_id | chip.address
+        if self.faults.state("wrong-chip-id", self.age(now)):
+            value = value & 0xFFFF | WRONG_CHIP_ID << 16
+        return value
+
+    # ---- clocks -------------------------------------------------------------------------------------------------
+
+    def rate(self, chip: Chip) -> float:
+        """Hashes a second of one chip."""
+        return self.settings.hash_rate / len(self.chain) * self.mhz(chip) / self.usual_mhz
+
+    def set_rates(self, now: float) -> None:
+        """The clock changed under the engines."""
+        for lane, (chip, share) in zip(self.lanes, self.lane_shares, strict=False):  # known work has its own rate
+            lane.set_rate(self.rate(chip) * share, now)
+
+
+def ticket_bits(value: int) -> int:
+    """Zero bits that register 14 asks for beyond the first 32; its last byte holds the first of them (asic.md 3.7)."""
+    bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
+    return len(bits) - len(bits.lstrip("1"))

@@ -1,0 +1,181 @@
+"""BM1387 and BM1397: jobs with up to four midstates, searched side by side (asic.md 2.5, 2.6, 4.1, 4.2)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain as joined
+from typing import ClassVar
+
+from stratum_miner.testing.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
+from stratum_miner.testing.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
+from stratum_miner.testing.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.testing.emulators.known_work import known_nonces
+from stratum_miner.testing.emulators.sweep import Hit, Lane, Stretch, nonce_target
+
+
+class MidstateDevice(ChainDevice):
+    """A chain whose chips divide the nonces among them; each searches all midstates of a job at once."""
+
+    real_hash_rate: ClassVar[float]
+    """Of one chip at its usual clock."""
+
+    @staticmethod
+    def job_size(length: int) -> int | None:
+        """22 bytes and 32 for each midstate."""
+        return midstate_job_size(length)
+
+    def ranges(self, chip: Chip) -> list[tuple[int, int]]:
+        """Which nonces are a chip's: pairs of first and end."""
+        count = len(self.chain)
+        return [(chip.number * NONCES // count, (chip.number + 1) * NONCES // count)]
+
+    def ticket(self, chip: Chip) -> int:
+        """Zero bits that a nonce must have beyond the device's bound."""
+        return ticket_bits(chip.registers.get(TICKET_MASK, 0))
+
+    def job(self, frame: bytes, now: float) -> None:
+        """Id, count of midstates, start nonce, tail, midstates; slots beyond the count are not searched."""
+        self._job_id = frame[2]
+        count = min(max(1, frame[3]), (len(frame) - 22) // 32)
+        start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
+        midstates = [frame[20 + 32 * index : 52 + 32 * index] for index in range(count)]
+        lanes, self.lane_shares, self._indexes = list[Lane](), [], []
+        for chip in self.living(now):
+            target = nonce_target(self.settings.nonce_difficulty) >> self.ticket(chip)
+            for index, midstate in enumerate(midstates):
+                known = known_nonces(midstate, tail)
+                rate = self.rate(chip) / count if known is None else self.real_hash_rate / count
+                load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
+                parts = self._parts(chip, load, start, known)
+                lanes.append(Lane(self.searcher, parts, rate, now))
+                self.lane_shares.append((chip, 1 / count))
+                self._indexes.append(index)
+        self.search(lanes, now)
+
+    def _parts(
+        self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
+    ) -> Iterator[Stretch]:
+        """From the start nonce on, round the chip's range once."""
+        ranges = self.ranges(chip)
+        after = ((max(first, start), end) for first, end in ranges if end > start)
+        before = ((first, min(end, start)) for first, end in ranges if first < start)
+        return (part_of(load, first, end, known) for first, end in joined(after, before))
+
+    def report(self, lane: int, hit: Hit) -> None:
+        """Job id and midstate come back."""
+        chip, _ = self.lane_shares[lane]
+        encode = self.encoder(self._job_id, self._indexes[lane])
+        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, chip.number, encode)
+
+    def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
+        """What makes a reply of a nonce found with a midstate of a job."""
+        raise NotImplementedError
+
+
+class Bm1387Device(MidstateDevice):
+    """Frames without preamble, replies of seven bytes. NewPac has two of them at 100 MHz."""
+
+    chip_id: ClassVar[int] = 0x13879000
+    preamble: ClassVar[bytes] = b""
+    operations: ClassVar[dict[int, str]] = {1: "address", 8: "write", 4: "read", 5: "inactive"}
+    usual_mhz: ClassVar[float] = 100.0
+    real_hash_rate: ClassVar[float] = 114 * 100e6
+    clock_register: ClassVar[int] = 0x0C
+    baud_register: ClassVar[int] = 0x1C
+
+    def mhz(self, chip: Chip) -> float:
+        """25 fb / (ref p1 p2)."""
+        value = chip.registers.get(self.clock_register)
+        if value is None:
+            return self.power_on_mhz
+        fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, value >> 4 & 15, value & 15
+        return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 else 0.0
+
+    def written(self, chip: Chip, register: int, value: int, now: float) -> None:
+        """Clock and baud rate."""
+        if register == self.clock_register:
+            self.set_rates(now)
+        elif register == self.baud_register:
+            self.uarts[""].baud = round(REFERENCE_HZ / 8 / ((value >> 8 & 0x7F) + 1))
+
+    def answer(self, chip: Chip, register: int, value: int) -> bytes:
+        """Four bytes of value; two that nobody explains."""
+        if register == self.clock_register:
+            value |= 0x80000000  # locked
+        return sealed(value.to_bytes(4, "big") + bytes(2), REGISTER_REPLY)
+
+    def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
+        """The midstate's number is added to the job's."""
+        return lambda nonce: sealed(nonce + bytes([0, (job_id + index) & 0xFF]), NONCE_REPLY)
+
+
+class R606Device(Bm1387Device):
+    """Twelve of them at 550 MHz."""
+
+    usual_mhz: ClassVar[float] = 550.0
+    real_hash_rate: ClassVar[float] = 114 * 550e6
+
+
+class Bm1397Device(MidstateDevice):
+    """Frames with preamble, replies of nine bytes, a ticket mask. Compac F has one at 200 MHz."""
+
+    chip_id: ClassVar[int] = 0x13971800
+    usual_mhz: ClassVar[float] = 200.0
+    real_hash_rate: ClassVar[float] = 672 * 200e6
+    power_on: ClassVar[dict[int, int]] = {
+        0x04: 0x80000000,
+        0x08: 0xC0600161,
+        0x18: 0x00003A01,
+        0x20: 0x0000FFFF,
+        0x28: 0x0600000F,
+        0x2C: 0x000F0000,
+        0x3C: 0x00004000,
+        0x44: 0x00000100,
+        0x48: 0xFF000000,
+        0x58: 0x02112111,
+        0x5C: 0x0000FFFF,
+        0x60: 0x00640111,
+        0x64: 0x00680111,
+        0x68: 0x00700111,
+        0x70: 0x03040607,
+        0x74: 0x03040506,
+        0x78: 0x03040506,
+        0x7C: 0x03040506,
+        0x80: 0xD95C8410,
+        0x84: 0xFB73EA62,
+        0x90: 0x00000070,
+        0x94: 0x00376400,
+        0x98: 0x30303030,
+        0x9C: 0x0000FFFF,
+    }
+
+    def ranges(self, chip: Chip) -> list[tuple[int, int]]:
+        """A chip owns a part of the 64 values that the low bits of the second byte take."""
+        count = len(self.chain)
+        if count == 1:
+            return [(0, NONCES)]
+        first, end = chip.number * 64 // count, (chip.number + 1) * 64 // count
+        return [(high << 22 | first << 16, high << 22 | end << 16) for high in range(1024)]
+
+    def mhz(self, chip: Chip) -> float:
+        """25 fb / (ref p1 p2); the dividers are stored as they are, and the PLL may be off."""
+        value = chip.registers[0x08]
+        fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, value >> 4 & 15, value & 15
+        return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 and value & 0x40000000 else 0.0
+
+    def written(self, chip: Chip, register: int, value: int, now: float) -> None:
+        """Clock and baud rate; bit 31 of the PLL says that it is locked, and cannot be written."""
+        if register == 0x08:
+            locked = 0x80000000 if value & 0x40000000 else 0
+            chip.registers[0x08] = value & 0x7FFFFFFF | locked
+            self.set_rates(now)
+        elif register == 0x18 and not value & 0x10000:
+            divider = value >> 8 & 0x1F | (value >> 24 & 0x0F) << 5
+            self.uarts[self.work_port].baud = round(REFERENCE_HZ / 8 / (divider + 1))
+
+    def answer(self, chip: Chip, register: int, value: int) -> bytes:
+        """Value, address, register."""
+        return b"\xaa\x55" + sealed(value.to_bytes(4, "big") + bytes([chip.address, register]), REGISTER_REPLY)
+
+    def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
+        """The low two bits of the id are the midstate's number."""
+        return lambda nonce: b"\xaa\x55" + sealed(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
