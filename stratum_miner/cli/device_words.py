@@ -10,8 +10,7 @@ def what_it_is(device: FoundDevice) -> str:
     if device.undriven:
         return f"{device.undriven}, which we have no driver for"
     if device.bridge is not None:
-        kinds = _alternatives(list(device.bridge.kinds))
-        return f"{device.bridge.name} bridge: {kinds}, or anything else ({device.bridge.lookalikes} use it too)"
+        return f"{device.bridge.name} bridge"
     return device.ports[0].product or device.ports[0].vid_pid
 
 
@@ -26,7 +25,9 @@ def naming_hint(device: FoundDevice) -> str:
     """What to do with a bare bridge that is a miner; empty for anything else."""
     if device.bridge is None:
         return ""
-    return f"if it is one, name it, as in --device {device.kinds[0]}:{device.path}"
+    kinds = _alternatives(list(device.bridge.kinds))
+    example = f"--device {device.kinds[0]}:{device.path}"
+    return f"{kinds}, or anything else ({device.bridge.lookalikes}): if it is one, name it, as in {example}"
 
 
 def _alternatives(names: list[str]) -> str:

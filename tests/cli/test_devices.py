@@ -90,7 +90,8 @@ def test_a_bare_bridge_has_to_be_named(capsys: pytest.CaptureFixture[str], plugg
     code, out, _ = run(capsys, "devices")
     assert code == 0
     assert "to be named" in out
-    assert "if it is one, name it, as in --device erupter:" in out
+    assert "erupter, antminer-u1, compac or 2pac, or anything else" in out
+    assert "name it, as in --device erupter:" in out
 
 
 def test_who_holds_it_is_told(
