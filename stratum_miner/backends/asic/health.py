@@ -1,0 +1,130 @@
+"""Whether a device does its work: rate, errors and silence against what chance allows. Time is an argument.
+
+Nonces come as a Poisson process, so every verdict waits until enough were *expected* for chance to be no excuse: at
+200 expected, 65 % is five standard deviations away; 20 expected nonces fail to come once in 500 million times. The
+thresholds are those of the drivers in asic.md 2.8 and 7 (rows 6, 7, 9).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+WINDOW = 200.0
+"""Expected nonces between two looks at the rate."""
+WINDOW_PER_CHIP = 50.0
+SILENT_AFTER = 20.0
+"""Expected nonces without a single one."""
+SLOW_BELOW = 0.65
+CHIP_SILENT_BELOW = 0.2
+"""Of the mean of all chips."""
+ERRORS_JUDGED_AT = 100
+MANY_ERRORS = 0.05
+MOSTLY_ERRORS = 0.5
+MOSTLY_ERRORS_JUDGED_AT = 20
+
+
+class Complaint(Enum):
+    """What is wrong, in rising order of what has to be done about it."""
+
+    NONE = "none"
+    TOO_MANY_ERRORS = "too many hardware errors"
+    """A step down in frequency may cure it."""
+    SLOW = "hash rate too low"
+    CHIP_SILENT = "a chip is silent"
+    MOSTLY_ERRORS = "mostly hardware errors"
+    SILENT = "no nonces"
+    """These want a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A verdict and the figures behind it."""
+
+    complaint: Complaint = Complaint.NONE
+    detail: str = ""
+    judged: bool = True
+    """False while there is not enough to judge the rate by."""
+
+
+class HealthMonitor:
+    """Watches one device while it mines; a fresh one for each restart."""
+
+    def __init__(self, now: float, chips: int) -> None:
+        self._chips = chips
+        self._hash_rate = 0.0
+        self._hashes_per_nonce = 1.0
+        self._updated = now
+        self._searching = False
+        self._silent_for = 0.0
+        self._expected = 0.0
+        self._nonces: Counter[int] = Counter()
+        self._proven = 0
+        self._errors = 0
+        self.expected_hashes = 0.0
+        """Hash rate expected, over the time spent searching."""
+
+    def expect(self, now: float, hash_rate: float, hashes_per_nonce: float) -> None:
+        """From now on the device should hash this fast and report one nonce in so many hashes."""
+        self._advance(now)
+        self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
+
+    def searching(self, now: float, searching: bool) -> None:
+        """Whether the chips have work."""
+        self._advance(now)
+        self._searching = searching
+
+    def nonce(self, now: float, chip: int) -> None:
+        """A valid nonce came, stale or not."""
+        self._advance(now)
+        self._silent_for = 0.0
+        self._nonces[chip] += 1
+        self._proven += 1
+
+    def hardware_error(self, now: float) -> None:
+        """A wrong nonce came."""
+        self._advance(now)
+        self._errors += 1
+
+    def assess(self, now: float) -> Health:
+        """The verdict, when there is enough to judge by; each window is judged once."""
+        self._advance(now)
+        if self._silent_for >= SILENT_AFTER:
+            self._silent_for = 0.0
+            return Health(Complaint.SILENT, f"none came where {SILENT_AFTER:g} were expected")
+        return self._judge_errors() or self._judge_rate() or Health(judged=False)
+
+    def _advance(self, now: float) -> None:
+        elapsed, self._updated = max(0.0, now - self._updated), max(now, self._updated)
+        if self._searching:
+            hashes = elapsed * self._hash_rate
+            self.expected_hashes += hashes
+            self._expected += hashes / self._hashes_per_nonce
+            self._silent_for += hashes / self._hashes_per_nonce
+
+    def _judge_errors(self) -> Health | None:
+        total = self._proven + self._errors
+        if total < MOSTLY_ERRORS_JUDGED_AT:
+            return None
+        share, detail = self._errors / total, f"{self._errors} of {total} nonces hash to nothing"
+        if share > MOSTLY_ERRORS:
+            self._proven = self._errors = 0
+            return Health(Complaint.MOSTLY_ERRORS, detail)
+        if total < ERRORS_JUDGED_AT:
+            return None
+        self._proven = self._errors = 0
+        return Health(Complaint.TOO_MANY_ERRORS, detail) if share > MANY_ERRORS else None
+
+    def _judge_rate(self) -> Health | None:
+        if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips):
+            return None
+        expected, nonces = self._expected, self._nonces
+        self._expected, self._nonces = 0.0, Counter()
+        total = nonces.total()
+        mean = total / self._chips
+        silent = [chip for chip in range(self._chips) if nonces[chip] < CHIP_SILENT_BELOW * mean]
+        if silent:
+            numbers = ", ".join(str(chip + 1) for chip in silent)
+            return Health(Complaint.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
+        if total < SLOW_BELOW * expected:
+            return Health(Complaint.SLOW, f"{total / expected:.0%} of what it should be")
+        return Health()

@@ -1,0 +1,35 @@
+"""How long to wait before the next attempt, and when to stop trying. Time is an argument."""
+
+PAUSES_S = (5.0, 10.0, 30.0, 60.0)
+"""asic.md 7, row 7; the last repeats."""
+MAX_FAILURES = 10
+"""cgminer's gekko driver disables a stick after ten failed starts in a row (asic.md 2.8)."""
+PROVEN_AFTER_S = 300.0
+"""Mining that long, a device has recovered, and its failures before are forgotten; picked by feel."""
+
+
+class RestartPolicy:
+    """Counts the failures of one device."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._mining_since: float | None = None
+
+    @property
+    def failures(self) -> int:
+        """In a row, without a time of good work between."""
+        return self._failures
+
+    def started_mining(self, now: float) -> None:
+        """It came up."""
+        self._mining_since = now
+
+    def failed(self, now: float) -> float | None:
+        """Seconds to wait before the next attempt; None to give up."""
+        if self._mining_since is not None and now - self._mining_since >= PROVEN_AFTER_S:
+            self._failures = 0
+        self._mining_since = None
+        self._failures += 1
+        if self._failures >= MAX_FAILURES:
+            return None
+        return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
