@@ -1,6 +1,14 @@
 """Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock (asic.md 1.8)."""
 
 from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.bringup import CountChips, RampUp
+
+_BRING_UP = (
+    CountChips(0.5),
+    RampUp(base=2000, step=2000),  # at once, as all drivers do
+    CountChips(0.5),  # cgminer repeats the golden work at the new clock
+)
+
 
 _USB = (UsbPattern(vid=0x10C4, pid=0xEA60, product="Antminer"),)
 
@@ -11,6 +19,7 @@ ANTMINER_U1 = Board(
     usb=_USB,
     frequency=Range(100, 200, 250),
     hash_rate_per_mhz=8e6,  # 1.6 GH/s at 200 MHz
+    bring_up=_BRING_UP,
     probe_is_certain=False,
 )
 
@@ -21,5 +30,6 @@ ANTMINER_U2 = Board(
     usb=(),  # the same strings as a U1: taken for one unless named
     frequency=Range(100, 250, 300),
     hash_rate_per_mhz=8e6,
+    bring_up=_BRING_UP,
     probe_is_certain=False,
 )

@@ -1,6 +1,114 @@
 """Bitaxe Gamma, Supra and Ultra through the bitaxe-raw firmware: one chip, its power in our hands (asic.md 5)."""
 
 from stratum_miner.backends.asic.boards.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.bringup import (
+    AssignAddresses,
+    CountChips,
+    Deactivate,
+    RampUp,
+    SetHashCount,
+    SetTicket,
+    SwitchBaud,
+    Write,
+    WriteEach,
+    WriteTo,
+)
+
+_ROLL_VERSIONS = Write(0xA4, 0x9000FFFF)
+_ASK = Write(0xA4, 0x9000FFFF, times=3, pause=0.005)
+_ONE_MEGABAUD = SwitchBaud(0x28, 0x11300200, host_baud=1_000_000)  # the chip runs 1.0417 M, 4 % away, and that works
+_RAMP = RampUp(base=50, step=6.25, pause=0.1)
+
+_GAMMA = (  # asic.md 3.9, BM1370
+    _ASK,
+    CountChips(),
+    _ROLL_VERSIONS,
+    Write(0xA8, 0x00070000),  # soft reset
+    Write(0x18, 0xF000C100),  # misc control: nonces may be reported
+    Deactivate(),
+    AssignAddresses(),
+    Write(0x3C, 0x80008B00),  # core register B, clock select
+    Write(0x3C, 0x8000800C),  # core register 0, clock delay
+    SetTicket(),
+    Write(0x58, 0x00011111),  # IO driver strength
+    WriteEach(
+        (
+            (0xA8, 0x000701F0),
+            (0x18, 0xF000C100),
+            (0x3C, 0x80008B00),
+            (0x3C, 0x8000800C),
+            (0x3C, 0x800082AA),  # core register 2, core enable
+        ),
+        pause=0.01,
+    ),
+    Write(0xB9, 0x00004480),
+    Write(0x54, 0x00000002),  # analog mux: the temperature diode
+    Write(0xB9, 0x00004480),
+    Write(0x3C, 0x80008DEE),  # core register D, nonce overflow
+    _RAMP,
+    SetHashCount(),
+    _ONE_MEGABAUD,
+    _ROLL_VERSIONS,
+)
+
+_SUPRA = (  # asic.md 3.9, BM1368
+    Write(0xA4, 0x9000FFFF, times=4, pause=0.005),
+    CountChips(),
+    Deactivate(),
+    Write(0xA8, 0x00070000),
+    Write(0x18, 0xFF0FC100),
+    Write(0x3C, 0x80008B00),
+    Write(0x3C, 0x80008018),
+    SetTicket(),
+    Write(0x54, 0x00000003),
+    Write(0x58, 0x02111111),
+    AssignAddresses(),
+    WriteEach(
+        (
+            (0xA8, 0x000701F0),
+            (0x18, 0xF000C100),
+            (0x3C, 0x80008B00),
+            (0x3C, 0x80008018),
+            (0x3C, 0x800082AA),
+        ),
+        pause=0.5,
+    ),
+    SetTicket(),
+    _RAMP,
+    SetHashCount(),
+    _ROLL_VERSIONS,
+    _ONE_MEGABAUD,
+)
+
+_ULTRA = (  # asic.md 3.9, BM1366
+    _ASK,
+    CountChips(),
+    Write(0xA8, 0x00070000),
+    Write(0x18, 0xFF0FC100),
+    Deactivate(),
+    AssignAddresses(),
+    Write(0x3C, 0x80008540),
+    Write(0x3C, 0x80008020),
+    SetTicket(),
+    Write(0x54, 0x00000003),
+    Write(0x58, 0x02111111),
+    WriteTo(0, 0x2C, 0x007C0003),  # UART relay
+    WriteEach(
+        (
+            (0xA8, 0x000701F0),
+            (0x18, 0xF000C100),
+            (0x3C, 0x80008540),
+            (0x3C, 0x80008020),
+            (0x3C, 0x800082AA),
+        ),
+        pause=0.5,
+    ),
+    _RAMP,
+    SetHashCount(),
+    _ROLL_VERSIONS,
+    _ONE_MEGABAUD,
+)
+
 
 _USB = (UsbPattern(vid=0xC0DE, pid=0xCAFE, manufacturer="OSMU", product=r"^Bitaxe$"),)
 _PORTS = (Port("control", 0), Port("data", 1))
@@ -9,6 +117,7 @@ _TEMPERATURE = TemperatureLimits(warn=65, throttle=70, cut_off=75, resume=45)  #
 BITAXE_GAMMA = Board(
     kind="bitaxe-gamma",
     product="Bitaxe Gamma",
+    bring_up=_GAMMA,
     chip="bm1370",
     usb=_USB,
     ports=_PORTS,
@@ -21,6 +130,7 @@ BITAXE_GAMMA = Board(
 BITAXE_SUPRA = Board(
     kind="bitaxe-supra",
     product="Bitaxe Supra",
+    bring_up=_SUPRA,
     chip="bm1368",
     usb=_USB,
     ports=_PORTS,
@@ -33,6 +143,7 @@ BITAXE_SUPRA = Board(
 BITAXE_ULTRA = Board(
     kind="bitaxe-ultra",
     product="Bitaxe Ultra",
+    bring_up=_ULTRA,
     chip="bm1366",
     usb=_USB,
     ports=_PORTS,

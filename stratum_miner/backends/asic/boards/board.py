@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from stratum_miner.backends.asic.bringup import Step
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbPattern:
@@ -87,6 +89,10 @@ class Board:
     hash_rate_per_mhz: float = 0.0
     """H/s of the whole product for each MHz; 0 with a fixed rate."""
     fixed_hash_rate: float = 0.0
+    stops_at_nonce: bool = False
+    """Whether it idles after a nonce until it gets new work."""
+    bring_up: tuple[Step, ...] = ()
+    """From reset to ready for work."""
     probe_is_certain: bool = True
     """Whether an answer to the probe proves the chip; False where several kinds answer alike."""
 

@@ -1,6 +1,17 @@
 """GekkoScience Compac and 2Pac: BM1384 behind a CP2102 (asic.md 2.4)."""
 
 from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.bringup import AssignAddresses, CountChips, Deactivate, OpenCores, RampUp, VerifyClock
+
+_BRING_UP = (
+    CountChips(1.0),
+    Deactivate(pause=0.01),
+    AssignAddresses(pause=0.01),
+    RampUp(base=150, step=25),  # the stick's own driver goes to its default at once, and up from there
+    VerifyClock(),
+    OpenCores(57),
+)
+
 
 _CORES = 55
 
@@ -10,6 +21,7 @@ COMPAC = Board(
     chip="bm1384",
     usb=(UsbPattern(vid=0x10C4, pid=0xEA60, manufacturer="bitshopperde|GekkoScience", product=r"\bCompac BM1384"),),
     frequency=Range(25, 150, 400),
+    bring_up=_BRING_UP,
     hash_rate_per_mhz=_CORES * 1e6,
 )
 
@@ -20,5 +32,6 @@ TWO_PAC = Board(
     chips=2,
     usb=(UsbPattern(vid=0x10C4, pid=0xEA60, manufacturer="bitshopperde|GekkoScience", product=r"\b2Pac BM1384"),),
     frequency=Range(25, 100, 400),
+    bring_up=_BRING_UP,
     hash_rate_per_mhz=2 * _CORES * 1e6,
 )

@@ -1,6 +1,45 @@
 """GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port tells temperatures (asic.md 2.7)."""
 
 from stratum_miner.backends.asic.boards.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.bringup import (
+    AssignAddresses,
+    CountChips,
+    Deactivate,
+    RampUp,
+    Reset,
+    SetHashCount,
+    SetTicket,
+    Write,
+    WriteEach,
+)
+
+_ROLL_VERSIONS = Write(0xA4, 0x9000FFFF, pause=0.01)
+_BRING_UP = (
+    Reset(hold=0.1, settle=0.1),
+    _ROLL_VERSIONS,
+    CountChips(1.0),
+    Deactivate(pause=0.1),
+    AssignAddresses(pause=0.01),
+    Write(0x3C, 0x80008540, pause=0.01),  # core register 5, clock select
+    Write(0x3C, 0x80008008, pause=0.1),  # core register 0, clock delay
+    SetTicket(pause=0.02),
+    Write(0x54, 0x00000003, pause=0.05),  # analog mux
+    Write(0x58, 0x00011111, pause=0.1),  # IO driver strength
+    WriteEach(
+        (
+            (0xA8, 0x00000002),  # soft reset
+            (0x18, 0xB000C100),  # misc control: nonces may be reported
+            (0x3C, 0x80008540),
+            (0x3C, 0x80008008),
+            (0x3C, 0x800082AA),  # core register 2, core enable
+        ),
+        pause=0.01,
+    ),
+    RampUp(base=300, step=25),  # its own driver starts at 300
+    SetHashCount(),
+    _ROLL_VERSIONS,
+)
+
 
 COMPAC_A1 = Board(
     kind="compac-a1",
@@ -8,8 +47,9 @@ COMPAC_A1 = Board(
     chip="bm1362",
     usb=(UsbPattern(vid=0x10C4, pid=0xEA70, product=r"GekkoScience Compac A1"),),
     ports=(Port("data", 0), Port("telemetry", 1, required=False)),
-    frequency=Range(100, 400, 600),
-    voltage=Range(0.28, 0.36, 0.5),
+    frequency=Range(100, 300, 600),
+    voltage=Range(0.25, 0.3, 0.4),
     temperature=TemperatureLimits(warn=85, throttle=95, cut_off=105, resume=45),
+    bring_up=_BRING_UP,
     hash_rate_per_mhz=512e6,
 )

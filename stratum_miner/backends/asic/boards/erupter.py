@@ -1,12 +1,14 @@
 """ASICMINER Block Erupter USB and other devices that speak the Icarus protocol (asic.md 1)."""
 
 from stratum_miner.backends.asic.boards.board import Board, UsbPattern
+from stratum_miner.backends.asic.bringup import CountChips, CountEngines
 
 ERUPTER = Board(
     kind="erupter",
     product="ASICMINER Block Erupter USB",
     chip="icarus",
     usb=(UsbPattern(vid=0x10C4, pid=0xEA60, product="Block.*Erupter"),),
+    bring_up=(CountChips(0.5),),
     fixed_hash_rate=336e6,  # 2.9761 ns a hash in both drivers; sold as 333 MH/s
     probe_is_certain=False,
 )
@@ -17,6 +19,8 @@ ICARUS = Board(
     chip="icarus",
     chips=2,
     usb=(),  # 067b:2303 and 0403:6001 are bare bridges without strings of their own: only by explicit path
+    stops_at_nonce=True,
+    bring_up=(CountChips(0.5), CountEngines()),
     fixed_hash_rate=380e6,
     probe_is_certain=False,
 )

@@ -1,6 +1,31 @@
 """GekkoScience NewPac and R606: chains of BM1387 behind an FT230X (asic.md 2.5)."""
 
 from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.bringup import (
+    AssignAddresses,
+    CountChips,
+    Deactivate,
+    OpenCores,
+    RampUp,
+    Reset,
+    SwitchBaud,
+    VerifyClock,
+    Write,
+)
+
+_BAUD = 0x1C
+_BRING_UP = (
+    Reset(hold=0.03, settle=0.2),
+    CountChips(1.0),
+    Deactivate(times=3, pause=0.005),
+    AssignAddresses(pause=0.005),
+    SwitchBaud(_BAUD, 0x00200100, host_baud=1_500_000),  # the chip runs 1.5625 M, 4 % away, and that works
+    Write(_BAUD, 0x40208180, pause=0.01),  # "gate block"
+    OpenCores(116),
+    RampUp(base=100, step=25),
+    VerifyClock(),
+)
+
 
 _CORES = 114
 
@@ -11,6 +36,7 @@ NEWPAC = Board(
     chips=2,
     usb=(UsbPattern(vid=0x0403, pid=0x6015, manufacturer="GekkoScience", product="NewPac"),),
     frequency=Range(50, 100, 600),
+    bring_up=_BRING_UP,
     hash_rate_per_mhz=2 * _CORES * 1e6,
 )
 
@@ -21,5 +47,6 @@ R606 = Board(
     chips=12,
     usb=(UsbPattern(vid=0x0403, pid=0x6015, manufacturer="GekkoScience", product="R606"),),
     frequency=Range(50, 550, 800),
+    bring_up=_BRING_UP,
     hash_rate_per_mhz=12 * _CORES * 1e6,
 )

@@ -1,0 +1,17 @@
+"""BM1366, the chip of the Bitaxe Ultra (asic.md 3, 4)."""
+
+from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
+from stratum_miner.backends.asic.chips.pll import nearest
+
+
+class Bm1366Chain(FullHeaderChain):
+    """Job id in the reply's upper five bits, steps of 8."""
+
+    chip = FullHeaderChip(
+        chip_id=0x1366,
+        cores=112,
+        job_ids=tuple(range(0x00, 0x80, 8)),
+        job_of=lambda byte: byte & 0xF8,
+        clock_word=lambda frequency: nearest(frequency, 144, 235).word(),
+        nonce_chip_bits=True,
+    )

@@ -1,0 +1,17 @@
+"""BM1368, the chip of the Bitaxe Supra (asic.md 3, 4)."""
+
+from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
+from stratum_miner.backends.asic.chips.pll import nearest
+
+
+class Bm1368Chain(FullHeaderChain):
+    """Four bits of job id, moved down by one in the reply; steps of 24, so that neighbours differ in several bits."""
+
+    chip = FullHeaderChip(
+        chip_id=0x1368,
+        cores=80,
+        job_ids=tuple(24 * index % 128 for index in range(1, 17)),
+        job_of=lambda byte: (byte & 0xF0) >> 1,
+        clock_word=lambda frequency: nearest(frequency, 144, 235).word(),
+        nonce_chip_bits=False,
+    )

@@ -1,0 +1,18 @@
+"""BM1370, the chip of the Bitaxe Gamma (asic.md 3, 4)."""
+
+from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
+from stratum_miner.backends.asic.chips.pll import nearest
+
+
+class Bm1370Chain(FullHeaderChain):
+    """Job ids as on BM1368; its clock has other bounds, and its sweep must be 268 ticks shorter than computed."""
+
+    chip = FullHeaderChip(
+        chip_id=0x1370,
+        cores=128,
+        job_ids=tuple(24 * index % 128 for index in range(1, 17)),
+        job_of=lambda byte: (byte & 0xF0) >> 1,
+        clock_word=lambda frequency: nearest(frequency, 160, 239).word(),
+        nonce_chip_bits=False,
+        hash_count_guard=268,
+    )

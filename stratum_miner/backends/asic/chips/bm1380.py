@@ -1,0 +1,53 @@
+"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock to set (asic.md 1.8)."""
+
+import trio
+
+from stratum_miner.backends.asic.chain import FEED_AT
+from stratum_miner.backends.asic.chips.icarus import IcarusChain
+from stratum_miner.backends.asic.chips.pll import bm1380_word
+from stratum_miner.backends.asic.frames import jobs
+from stratum_miner.backends.asic.frames.commands import FLASH_LED, set_clock
+from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, NonceReply, ReplyDecoder
+from stratum_miner.backends.asic.workbook import Claim, Work
+
+FLASHES, FLASH_EVERY_S = 10, 0.25
+CLOCK_SETTLES_S = 0.5
+"""bfgminer: "needed to take"."""
+
+
+class Bm1380Chain(IcarusChain):
+    """One stick."""
+
+    reply_size = 5
+    job_ids = tuple(range(31))
+    feed_at = FEED_AT
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return FixedLengthDecoder(5, self._judge, lambda group: NonceReply(group[:4], group[4:]))
+
+    def job_frame(self, work: Work) -> bytes:
+        """The Icarus frame, with the job id in byte 51."""
+        return jobs.icarus_job(work.unit.header, job_id=work.job_id)
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """The low five bits of the last byte are the job id; what the upper three are is inferred only."""
+        places = ((reply.tag[0] & 0x1F, 0),) if reply.tag else ()
+        return Claim(reply.nonce, places)
+
+    async def set_frequency(self, frequency: float) -> None:
+        """82 and the PLL word; nothing is acknowledged."""
+        await self.wire.send(set_clock(bm1380_word(frequency)))
+        await trio.sleep(CLOCK_SETTLES_S)
+        self.wire.discard_input()
+
+    async def identify(self) -> str:
+        """A frame of its own; bfgminer repeats it ten times."""
+        for _ in range(FLASHES):
+            await self.wire.send(FLASH_LED)
+            await trio.sleep(FLASH_EVERY_S)
+        return "its lamp flashes"
+
+    async def rest(self) -> None:
+        """The lowest clock."""
+        assert self.board.frequency is not None
+        await self.wire.send(set_clock(bm1380_word(self.board.frequency.low)))

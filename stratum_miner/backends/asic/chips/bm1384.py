@@ -1,0 +1,98 @@
+"""BM1384: Icarus work with a job id and a share of the range for each chip, commands of four bytes (asic.md 2.4)."""
+
+import trio
+
+from stratum_miner.backends.asic import bringup
+from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chips.pll import bm1384_word
+from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.errors import WrongChip
+from stratum_miner.backends.asic.frames import commands, jobs
+from stratum_miner.backends.asic.frames.replies import (
+    FixedLengthDecoder,
+    Judgement,
+    NonceReply,
+    RegisterReply,
+    Reply,
+    ReplyDecoder,
+)
+from stratum_miner.backends.asic.workbook import Claim, Work
+
+CHIP_ID_FIRST_BYTE = 0x13
+"""All that its own driver looks at; it answers 13 84 00 00 by inference."""
+CLOCK_ANSWER_FIRST_BYTE = 0x80
+SETTLE_S = 0.2
+"""For the answers to open-core work, which belong to no unit."""
+
+
+class Bm1384Chain(Chain):
+    """One or two chips, each searching its part of the nonce range."""
+
+    job_ids = tuple(range(0x10, 0x20))
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return FixedLengthDecoder(5, self._judge, _parse)
+
+    def _judge(self, group: bytes) -> Judgement:
+        if not 0x80 <= group[4] <= 0x9F:
+            is_register = group[0] in (CHIP_ID_FIRST_BYTE, CLOCK_ANSWER_FIRST_BYTE) and group[4] <= 0x1F
+            return Judgement.SURE if is_register and crc5_seals(group) else Judgement.NO
+        return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4], group[4:]))) else Judgement.MAYBE
+
+    def job_frame(self, work: Work) -> bytes:
+        """See ``jobs.bm1384_job``."""
+        return jobs.bm1384_job(work.unit.header, job_id=work.job_id, chips=self.chips)
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """The last byte is 0x80 | job id; each chip sweeps its own part of the range."""
+        chip = min(reply.nonce[0] // (256 // self.chips), self.chips - 1)
+        return Claim(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
+
+    async def count(self, seconds: float) -> int:
+        """84 00 00, one answer a chip."""
+        answers = await self.ask(commands.COUNT_CHIPS, seconds, self.settings.chips)
+        for answer in answers:
+            if answer.value[0] != CHIP_ID_FIRST_BYTE:
+                raise WrongChip(f"{self.path}: chip id: expected 1384, got {answer.value[:2].hex()}")
+        return len(answers)
+
+    async def set_frequency(self, frequency: float) -> None:
+        """82 and the PLL word."""
+        await self.wire.send(commands.set_clock(bm1384_word(frequency)))
+
+    async def perform(self, step: Step) -> None:
+        """The steps that have their own frames here."""
+        match step:
+            case bringup.Deactivate(times, pause):
+                for _ in range(times):
+                    await self.wire.send(commands.CHAIN_INACTIVE)
+                    await trio.sleep(pause)
+            case bringup.AssignAddresses(pause):
+                for chip in range(self.chips):
+                    await self.wire.send(commands.set_short_address(256 // self.chips * chip))
+                    await trio.sleep(pause)
+            case bringup.OpenCores(frames, pause):
+                for index in range(frames):
+                    await self.wire.send(bytes(51) + bytes([index % 32]) + bytes(12))
+                    await trio.sleep(pause)
+                await self.wire.collect(SETTLE_S)
+            case _:
+                await super().perform(step)
+
+    async def _read_clock(self) -> bool | None:
+        answers = await self.ask(commands.READ_CLOCK, 0.5, self.chips)
+        clocks = [_clock(answer.value) for answer in answers if answer.value[0] == CLOCK_ANSWER_FIRST_BYTE]
+        assert self.frequency is not None
+        return all(abs(clock - self.frequency) < 3.2 for clock in clocks) if clocks else None  # half a step
+
+
+def _clock(value: bytes) -> float:
+    """MHz from 80 m n od."""
+    m, n, od = value[1:4]
+    divider = (n + 1) & 15
+    return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0
+
+
+def _parse(group: bytes) -> Reply:
+    return RegisterReply(group[:4]) if group[4] <= 0x1F else NonceReply(group[:4], group[4:])

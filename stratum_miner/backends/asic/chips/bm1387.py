@@ -1,0 +1,102 @@
+"""BM1387: several midstates a job, seven-byte replies without preamble, an own register dialect (asic.md 2.5)."""
+
+from collections.abc import Sequence
+
+import trio
+
+from stratum_miner.backends.asic import bringup
+from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.chips.pll import bm1387_word
+from stratum_miner.backends.asic.chips.registers import LOCKED, RegisterChain, midstate_versions
+from stratum_miner.backends.asic.crc import crc5_seals
+from stratum_miner.backends.asic.frames import jobs
+from stratum_miner.backends.asic.frames.commands import BM1387
+from stratum_miner.backends.asic.frames.replies import (
+    FixedLengthDecoder,
+    Judgement,
+    NonceReply,
+    RegisterReply,
+    Reply,
+    ReplyDecoder,
+)
+from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.work.unit import WorkUnit
+
+PLL = 0x0C
+BAUD = 0x1C
+OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
+"""The only two nonces of open-core work: what healthy cores answer."""
+SETTLE_S = 0.2
+_REGISTER = 0x1F
+"""A last byte up to this one closes the answer to a command."""
+_REGISTER_STARTS = (0x13, 0x80)
+"""First bytes of an id and of a locked clock, the only registers that are read."""
+
+
+class Bm1387Chain(RegisterChain):
+    """2 chips of a NewPac, 12 of an R606."""
+
+    dialect = BM1387
+    chip_id = 0x1387
+    version_bits = 2
+    # ids step by one and a reply carries id + midstate: four apart they cannot be confused (asic.md 2.5 steps by one)
+    job_ids = tuple(range(0x10, 0x7D, 4))
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return FixedLengthDecoder(7, self._judge, _parse, has_crc=True)
+
+    def _judge(self, group: bytes) -> Judgement:
+        if not crc5_seals(group):
+            return Judgement.NO
+        if (group[6] <= _REGISTER and group[0] in _REGISTER_STARTS) or group[:4] in OPEN_CORE_NONCES:
+            return Judgement.SURE
+        return Judgement.SURE if self.book.proves(self.claim(_nonce(group))) else Judgement.MAYBE
+
+    def versions(self, unit: WorkUnit) -> Sequence[int]:
+        """1, 2 or 4, by how many version bits the unit grants."""
+        return midstate_versions(unit)
+
+    def job_frame(self, work: Work) -> bytes:
+        """See ``jobs.midstate_job``."""
+        return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions)
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """The id is job id + midstate."""
+        identifier = reply.tag[1]
+        places = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
+        return Claim(reply.nonce, places, chip=reply.nonce[0] * self.chips >> 8)
+
+    def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
+        """Replies do not name their register; ids start with 13, clocks with the lock bit."""
+        return (answer.value[0] & 0x80 == 0) == (register != PLL)
+
+    async def set_frequency(self, frequency: float) -> None:
+        """Register 0C."""
+        await self.write(PLL, bm1387_word(frequency))
+
+    async def perform(self, step: Step) -> None:
+        """Also open-core work."""
+        if not isinstance(step, bringup.OpenCores):
+            await super().perform(step)
+            return
+        for index in range(step.frames):
+            await self.wire.send(jobs.midstate_body(index % 128, b"\xff" * 12, [bytes(32)]))
+            await trio.sleep(step.pause)
+        await self.wire.collect(SETTLE_S)
+
+    async def _read_clock(self) -> bool | None:
+        assert self.frequency is not None
+        told: list[bool] = []
+        wish = (LOCKED | bm1387_word(self.frequency)).to_bytes(4, "big")
+        for chip in range(self.chips):
+            answers = await self.ask(self.dialect.read(PLL, self.address(chip)), 0.5, 1)
+            told += [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL)]
+        return all(told) if told else None
+
+
+def _nonce(group: bytes) -> NonceReply:
+    return NonceReply(group[:4], group[4:6])
+
+
+def _parse(group: bytes) -> Reply:
+    return RegisterReply(group[:4], group[4:6]) if group[6] <= _REGISTER else _nonce(group)

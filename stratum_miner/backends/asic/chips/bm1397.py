@@ -1,0 +1,57 @@
+"""BM1397: midstate jobs behind a preamble, nine-byte replies, a ticket mask (asic.md 2.6, 3, 4.1, 4.2)."""
+
+from collections.abc import Sequence
+
+import trio
+
+from stratum_miner.backends.asic.chips.pll import gekko_bm1397
+from stratum_miner.backends.asic.chips.registers import LOCKED, PLL0, PreambleChain, midstate_versions
+from stratum_miner.backends.asic.frames import jobs
+from stratum_miner.backends.asic.frames.commands import PREAMBLE
+from stratum_miner.backends.asic.frames.replies import NonceReply
+from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.work.unit import WorkUnit
+
+PLL0_DIVIDER = 0x70
+DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
+BETWEEN_WRITES_S = 0.01
+
+
+class Bm1397Chain(PreambleChain):
+    """One chip of a Compac F."""
+
+    chip_id = 0x1397
+    version_bits = 2
+    job_ids = tuple(range(0x10, 0x80, 4))
+    """The low two bits of a reply's id are the midstate's number."""
+    start_ticket_bits = 4
+    max_ticket_bits = 4
+    """16: as the stick's own driver chooses for 672 cores; a chip then still reports some nonces a second."""
+
+    def versions(self, unit: WorkUnit) -> Sequence[int]:
+        """1, 2 or 4, by how many version bits the unit grants."""
+        return midstate_versions(unit)
+
+    def job_frame(self, work: Work) -> bytes:
+        """See ``jobs.midstate_job``."""
+        return jobs.midstate_job(work.unit.header, job_id=work.job_id, versions=work.versions, preamble=PREAMBLE)
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """Nonce, a byte that nobody uses, job id + midstate."""
+        identifier = reply.tag[1]
+        return Claim(reply.nonce, ((identifier & 0xFC, identifier & 3),))
+
+    async def set_frequency(self, frequency: float) -> None:
+        """Open the divider, set the PLL; each twice, as every driver does."""
+        word = gekko_bm1397(frequency).word_bm1397()
+        for register, value in ((PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK), (PLL0, word)):
+            for _ in range(2):
+                await self.write(register, value)
+                await trio.sleep(BETWEEN_WRITES_S)
+
+    async def _read_clock(self) -> bool | None:
+        assert self.frequency is not None
+        wish = (LOCKED | gekko_bm1397(self.frequency).word_bm1397()).to_bytes(4, "big")
+        answers = await self.ask(self.dialect.read(PLL0), 0.5, self.chips)
+        told = [answer.value == wish for answer in answers if self.is_answer_to(answer, PLL0)]
+        return all(told) if told else None

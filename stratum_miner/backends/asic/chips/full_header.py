@@ -1,0 +1,138 @@
+"""Chips that take a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370 (asic.md 3, 4.3, 4.4).
+
+The families differ in data only: ``FullHeaderChip``. One sweep of a chip is ``hash count`` ticks long, then it takes
+the next versions; a unit therefore lasts for 2^(nonce + version bits) hashes, minutes for one chip.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stratum_miner.backends.asic import bringup
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.chain import ChainSettings
+from stratum_miner.backends.asic.chips.pll import REFERENCE
+from stratum_miner.backends.asic.chips.registers import PLL0, PreambleChain
+from stratum_miner.backends.asic.frames import jobs
+from stratum_miner.backends.asic.frames.replies import NonceReply, PreambleDecoder, ReplyDecoder
+from stratum_miner.backends.asic.transport import Transport
+from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.work.unit import WorkUnit
+
+HASH_COUNT = 0x10
+VERSION_ROLLING = 0xA4
+VERSION_SHIFT = 13
+ROLLABLE = 0x1FFFE000
+"""Version bits a chip can roll: 16, from bit 13 on (vector A proves the shift)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullHeaderChip:
+    """One family, as data."""
+
+    chip_id: int
+    cores: int
+    job_ids: tuple[int, ...]
+    job_of: Callable[[int], int]
+    """The reply's byte with job and sub-core to the job id that was sent."""
+    clock_word: Callable[[float], int]
+    """MHz to register 08."""
+    nonce_chip_bits: bool
+    """Whether nonce bits 24-18 start at the chip's address; else each chip has an offset of its own (4.4)."""
+    hash_count_guard: int = 0
+    """Ticks less than computed, against an erratum in counting (3.8)."""
+    fixed_hash_count: int | None = None
+    """For products whose own driver writes a constant."""
+    length_byte: int = 0x56
+    midstates_byte: int = 1
+    version_enable: int = 0x9000
+    """Upper half of register A4."""
+    start_ticket_bits: int = 8
+    max_ticket_bits: int = 8
+
+
+class FullHeaderChain(PreambleChain):
+    """A chain of one such family."""
+
+    version_bits = 16
+    chip: ClassVar[FullHeaderChip]
+
+    def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
+        super().__init__(transport, board, settings)
+        self._version_mask = ROLLABLE
+
+    def __init_subclass__(cls) -> None:
+        cls.chip_id = cls.chip.chip_id
+        cls.job_ids = cls.chip.job_ids
+        cls.start_ticket_bits = cls.chip.start_ticket_bits
+        cls.max_ticket_bits = cls.chip.max_ticket_bits
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return PreambleDecoder((9, 11))  # 11 from the first write of A4 on, which a chip may have missed
+
+    def job_frame(self, work: Work) -> bytes:
+        """See ``jobs.full_job``."""
+        chip = self.chip
+        return jobs.full_job(
+            work.unit.header, job_id=work.job_id, length=chip.length_byte, midstates=chip.midstates_byte
+        )
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """Nonce, excess difficulty, job and sub-core, sixteen version bits."""
+        if len(reply.tag) < 4:
+            return Claim(reply.nonce)
+        rolled = int.from_bytes(reply.tag[2:4], "big") << VERSION_SHIFT
+        return Claim(reply.nonce, ((self.chip.job_of(reply.tag[1]), 0),), rolled, self._chip_of(reply.nonce))
+
+    async def prepare(self, unit: WorkUnit) -> None:
+        """Also the version mask: pools may grant fewer bits than the chip can roll, and change their mind."""
+        await super().prepare(unit)
+        mask = unit.version_mask & ROLLABLE
+        if mask != self._version_mask:
+            await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | mask >> VERSION_SHIFT)
+            self._version_mask = mask
+
+    async def set_frequency(self, frequency: float) -> None:
+        """Register 08."""
+        await self.write(PLL0, self.chip.clock_word(frequency))
+
+    def hash_count(self) -> int:
+        """Ticks of 25 MHz in which a core sweeps its share of the nonces, at half the clock (3.8)."""
+        if self.chip.fixed_hash_count is not None:
+            return self.chip.fixed_hash_count
+        assert self.frequency is not None
+        share = 2**32 // _power_of_two(self.chip.cores) // _power_of_two(self.chips)
+        return int(share * REFERENCE / self.frequency * 0.5) - self.chip.hash_count_guard
+
+    async def perform(self, step: Step) -> None:
+        """Also the length of a sweep."""
+        match step:
+            case bringup.SetHashCount():
+                await self.write(HASH_COUNT, self.hash_count())
+            case _:
+                await super().perform(step)
+
+    async def ramp_to(self, frequency: float) -> None:
+        """Another clock needs another length of sweep."""
+        await super().ramp_to(frequency)
+        if any(isinstance(step, bringup.SetHashCount) for step in self.board.bring_up):
+            await self.write(HASH_COUNT, self.hash_count())
+
+    async def bring_up(self) -> None:
+        """Afterwards only the long replies are accepted."""
+        await super().bring_up()
+        self._version_mask = ROLLABLE
+        decoder = self.wire.decoder
+        assert isinstance(decoder, PreambleDecoder)
+        decoder.lengths = (11,)
+
+    def _chip_of(self, nonce: bytes) -> int:
+        if self.chips == 1 or not self.chip.nonce_chip_bits:
+            return 0
+        return min((int.from_bytes(nonce, "big") >> 17 & 0xFF) * self.chips >> 8, self.chips - 1)
+
+
+def _power_of_two(number: int) -> int:
+    """The next one, or itself."""
+    return 1 << (number - 1).bit_length()

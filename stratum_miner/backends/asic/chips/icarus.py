@@ -1,0 +1,114 @@
+"""The Icarus protocol: 64 bytes in, 4 bytes out, and nothing else (asic.md 1).
+
+No handshake, no checksum, no job id. That something speaks it is told by work whose answer is known.
+"""
+
+import structlog
+import trio
+
+from stratum_miner.backends.asic.bringup import CountEngines, Step
+from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.errors import WrongChip
+from stratum_miner.backends.asic.frames import jobs
+from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Judgement, NonceReply, ReplyDecoder
+from stratum_miner.backends.asic.workbook import Claim, Work
+
+log = structlog.get_logger(__name__)
+
+GOLDEN_WORK = bytes.fromhex(
+    "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a"
+    "0000000000000000000000000000000000000000"
+    "87320b1a1426674f2fa722ce"
+)
+"""Block 171874. Its nonce is the only one of all 2^32 that a chip would report (asic.md 1.6)."""
+GOLDEN_NONCE = bytes.fromhex("000187a2")
+GOLDEN_SECONDS = 0.5
+"""The answer takes half a millisecond of hashing; drivers wait 0.1 and 0.3 s."""
+PROBE_WORK = bytes.fromhex(
+    "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"
+    "0000000000000000000000000000000000000000"
+    "6461011ac906a951fb9b3c73"
+)
+PROBE_ANSWERS = {
+    bytes.fromhex("04c0fdb4"): 1,
+    bytes.fromhex("82540e46"): 2,
+    bytes.fromhex("417c0f36"): 4,
+    bytes.fromhex("60c994d5"): 8,
+}
+"""The first nonce that 1, 2, 4 or 8 engines find in it."""
+IDENTIFY_S = 3.0
+PROBE_SECONDS = 1.0
+LEFTOVER_SECONDS = 0.02
+"""For the bytes by which relatives differ: one more from an Antminer."""
+
+
+class IcarusChain(Chain):
+    """One device; its chips split the nonce range without being told."""
+
+    reply_size = 4
+    feed_at = 0.95
+    """Its rate is fixed and known: early work costs nothing, but missing the end costs idle time (1.7)."""
+    max_interval = float("inf")
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return FixedLengthDecoder(4, self._judge, NonceReply)
+
+    def _judge(self, group: bytes) -> Judgement:
+        return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4]))) else Judgement.MAYBE
+
+    def job_frame(self, work: Work) -> bytes:
+        """See ``jobs.icarus_job``."""
+        return jobs.icarus_job(work.unit.header)
+
+    def claim(self, reply: NonceReply) -> Claim:
+        """Any remembered work may be meant. The leading bits name the engine, most significant first (1.5)."""
+        return Claim(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
+
+    async def count(self, seconds: float) -> int:
+        """Golden work. WrongChip for an answer of another size or value."""
+        answer = await self._raw_answer(GOLDEN_WORK, seconds)
+        if not answer:
+            return 0
+        if len(answer) != self.reply_size or not answer.startswith(GOLDEN_NONCE):
+            raise WrongChip(
+                f"{self.path}: golden work: expected {self.reply_size} bytes starting with {GOLDEN_NONCE.hex()}, "
+                f"got {answer.hex()}"
+            )
+        return self.settings.chips
+
+    async def perform(self, step: Step) -> None:
+        """Also ``CountEngines``."""
+        if isinstance(step, CountEngines):
+            self.chips = await self.count_engines()
+        else:
+            await super().perform(step)
+
+    async def count_engines(self) -> int:
+        """How many engines share the range, by work in which each number of them finds another nonce first (1.5)."""
+        answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
+        if answer[:4] not in PROBE_ANSWERS:
+            log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())
+            return 1
+        return PROBE_ANSWERS[answer[:4]]
+
+    async def identify(self) -> str:
+        """Busy, then idle: the lamp of a Block Erupter most likely shows the difference (1.7)."""
+        await self.wire.send(PROBE_WORK)
+        await trio.sleep(IDENTIFY_S)
+        return "its lamp changes within the next quarter of a minute: dark while busy, lit while idle (inferred)"
+
+    async def rest(self) -> None:
+        """It goes idle by itself at the end of its range."""
+
+    async def _raw_answer(self, frame: bytes, seconds: float) -> bytes:
+        """What comes back, at most eight bytes, unparsed: the decoder knows nothing of this work."""
+        transport, answer = self.wire.transport, b""
+        transport.discard_input()
+        await self.wire.send(frame)
+        with trio.move_on_after(seconds):
+            while len(answer) < self.reply_size:
+                answer += await transport.receive(8)
+        with trio.move_on_after(LEFTOVER_SECONDS):
+            while len(answer) < 8:
+                answer += await transport.receive(8)
+        return answer

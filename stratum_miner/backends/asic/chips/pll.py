@@ -1,0 +1,124 @@
+"""Clocks: from a wanted frequency to the dividers of each family, and back. All from a 25 MHz reference, in MHz."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+REFERENCE = 25.0
+_HIGH_VCO = 2400.0
+"""From here on the first byte is 0x50 in place of 0x40 (asic.md 3.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pll:
+    """f = 25 MHz · feedback / (reference · post1 · post2)."""
+
+    feedback: int
+    reference: int
+    post1: int
+    post2: int
+
+    @property
+    def vco(self) -> float:
+        """Frequency of the oscillator before the post dividers."""
+        return REFERENCE * self.feedback / self.reference
+
+    @property
+    def frequency(self) -> float:
+        """What comes out."""
+        return self.vco / (self.post1 * self.post2)
+
+    def word(self) -> int:
+        """Register 08 of BM1362 and later: post dividers less one."""
+        first = 0x50 if self.vco >= _HIGH_VCO else 0x40
+        last = (self.post1 - 1) << 4 | (self.post2 - 1)
+        return first << 24 | self.feedback << 16 | self.reference << 8 | last
+
+    def word_bm1397(self) -> int:
+        """Register 08 of BM1397: post dividers as they are."""
+        return 0x40 << 24 | self.feedback << 16 | self.reference << 8 | self.post1 << 4 | self.post2
+
+
+@lru_cache(maxsize=4096)
+def nearest(frequency: float, lowest: int, highest: int) -> Pll:
+    """ESP-Miner's choice: smallest error, then smallest VCO, then smallest post·post, post1 above post2.
+
+    ``lowest`` and ``highest`` bound the feedback divider. ValueError when nothing comes within 5 %.
+    """
+    best = min(
+        _candidates(frequency, lowest, highest),
+        key=lambda pll: (round(abs(pll.frequency - frequency), 6), pll.vco, pll.post1 * pll.post2),
+        default=None,
+    )
+    if best is None or abs(best.frequency - frequency) > 0.05 * frequency:
+        raise ValueError(f"clock: expected a frequency the dividers reach, got {frequency:g} MHz")
+    return best
+
+
+def _candidates(frequency: float, lowest: int, highest: int) -> Iterator[Pll]:
+    for reference in (2, 1):
+        for post1 in range(7, 0, -1):
+            for post2 in range(post1 - 1, 0, -1):
+                feedback = round(frequency / REFERENCE * reference * post1 * post2)
+                if lowest <= feedback <= highest:
+                    yield Pll(feedback, reference, post1, post2)
+
+
+def bm1380_word(frequency: float) -> int:
+    """Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od); the first exact hit, or the nearest (asic.md 1.8)."""
+    if frequency == 200:
+        return 0x0781  # what the sticks' own driver sends; the search would find an equal one
+    choices = [(od, n, m) for od in range(4) for n in range(16) for m in range(64)]
+    od, n, m = min(choices, key=lambda c: (abs(25 * (c[2] + 1) / ((c[1] + 1) << c[0]) - frequency), c))
+    boost = 1 if 500 <= frequency * (1 << od) <= 1000 else 0
+    return boost << 14 | m << 7 | n << 2 | od
+
+
+def bm1384_word(frequency: float) -> int:
+    """Compac and its kin: f = 50 (m+1) / ((n+1) 2^od), steps of 6.25 MHz (asic.md 2.4)."""
+    sixteenths = max(1, round(frequency / 6.25))
+    od = 3
+    while od > 1 and sixteenths >= 32 << (3 - od):
+        od -= 1
+    n = 0
+    while sixteenths * (n + 1) % (1 << (3 - od)):
+        n += 1
+    m = sixteenths * (n + 1) // (1 << (3 - od)) - 1
+    return m << 7 | n << 2 | od
+
+
+def bm1384_frequency(word: int) -> float:
+    """What a word means."""
+    return 50 * ((word >> 7) + 1) / (((word >> 2 & 0x1F) + 1) << (word & 3))
+
+
+def bm1387_word(frequency: float) -> int:
+    """Register 0C: f = 25 fb / (2 · post · post), steps of 6.25 MHz (asic.md 2.5)."""
+    if frequency < 400:
+        return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
+    return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21
+
+
+def gekko_bm1397(frequency: float) -> Pll:
+    """The Compac F's own choice (asic.md 2.6)."""
+    reference = 1 if frequency >= 500 else 2
+    post1 = 3 if frequency <= 150 else 2 if frequency <= 250 else 1
+    post2 = 5
+    return Pll(_ceil(frequency * reference * post1 * post2 / REFERENCE), reference, post1, post2)
+
+
+def gekko_bm1362(frequency: float) -> Pll:
+    """The Compac A1's own choice (asic.md 2.7)."""
+    reference = 1 if frequency >= 500 else 2
+    post1, post2 = 5, 3 if frequency <= 150 else 2 if frequency <= 250 else 1
+    return Pll(_ceil(frequency * reference * post1 * post2 / REFERENCE), reference, post1, post2)
+
+
+def gekko_word_bm1362(frequency: float) -> int:
+    """Register 08 for it; the first byte is always 0x40 there."""
+    pll = gekko_bm1362(frequency)
+    return 0x40 << 24 | pll.word() & 0x00FFFFFF
+
+
+def _ceil(value: float) -> int:
+    return -int(-round(value, 6) // 1)

@@ -1,0 +1,111 @@
+"""What BM1387 and all later chips have in common: registers that are written by address or to all (asic.md 3)."""
+
+from typing import ClassVar
+
+import trio
+
+from stratum_miner.backends.asic import bringup
+from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.errors import WrongChip
+from stratum_miner.backends.asic.frames.commands import BM13XX, RegisterDialect
+from stratum_miner.backends.asic.frames.replies import PreambleDecoder, RegisterReply, ReplyDecoder
+from stratum_miner.work.unit import WorkUnit
+
+CHIP_ADDRESS = 0x00
+PLL0 = 0x08
+TICKET_MASK = 0x14
+MISC_CONTROL = 0x18
+LOCKED = 1 << 31
+"""Bit of a PLL register, read only."""
+
+
+class RegisterChain(Chain):
+    """Chips with a register file."""
+
+    dialect: ClassVar[RegisterDialect] = BM13XX
+    chip_id: ClassVar[int]
+    """First two bytes of register 00."""
+    start_ticket_bits: ClassVar[int] = 8
+    """As the table of bring-up sets it."""
+
+    async def write(self, register: int, value: int, chip: int | None = None) -> None:
+        """Write a register of one chip by address, or of all."""
+        await self.wire.send(self.dialect.write(register, value, chip))
+
+    async def count(self, seconds: float) -> int:
+        """A broadcast read of register 00, one answer a chip."""
+        answers = await self.ask(self.dialect.read(CHIP_ADDRESS), seconds, self.settings.chips)
+        ids = [answer.value[:2] for answer in answers if self.is_answer_to(answer, CHIP_ADDRESS)]
+        for found in ids:
+            if found != self.chip_id.to_bytes(2, "big"):
+                raise WrongChip(f"{self.path}: chip id: expected {self.chip_id:04x}, got {found.hex()}")
+        return len(ids)
+
+    def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
+        """Whether a reply tells this register: chips also send values nobody asked for (asic.md 7, row 14)."""
+        return len(answer.tag) >= 2 and answer.tag[1] == register
+
+    def address(self, chip: int) -> int:
+        """Of chip i of N."""
+        return 256 // self.chips * chip
+
+    async def set_ticket(self, bits: int) -> None:
+        """2^bits - 1, each byte bit-reversed (asic.md 3.7)."""
+        await self.write(TICKET_MASK, ticket_mask(bits))
+
+    async def perform(self, step: Step) -> None:
+        """Steps about registers and addresses."""
+        match step:
+            case bringup.Write(register, value, times, pause):
+                for _ in range(times):
+                    await self.write(register, value)
+                    await trio.sleep(pause)
+            case bringup.WriteTo(address, register, value):
+                await self.write(register, value, address)
+            case bringup.WriteEach(values, pause):
+                for chip in range(self.chips):
+                    for register, value in values:
+                        await self.write(register, value, self.address(chip))
+                    await trio.sleep(pause)
+            case bringup.Deactivate(times, pause):
+                for _ in range(times):
+                    await self.wire.send(self.dialect.chain_inactive())
+                    await trio.sleep(pause)
+            case bringup.AssignAddresses(pause):
+                for chip in range(self.chips):
+                    await self.wire.send(self.dialect.set_address(self.address(chip)))
+                    await trio.sleep(pause)
+            case bringup.SetTicket(pause):
+                await self.set_ticket(self.start_ticket_bits)
+                self.ticket_bits = self.start_ticket_bits
+                await trio.sleep(pause)
+            case bringup.SwitchBaud(register, value, baud, pause):
+                await self.write(register, value)
+                await trio.sleep(pause)
+                await self.wire.switch_baud(baud)
+                await trio.sleep(pause)
+            case _:
+                await super().perform(step)
+
+
+class PreambleChain(RegisterChain):
+    """Chips whose replies start with AA 55: BM1397 and later."""
+
+    def _make_decoder(self) -> ReplyDecoder:
+        return PreambleDecoder((9,))
+
+
+def ticket_mask(bits: int) -> int:
+    """Register 14 for so many extra zero bits: 8 gives 000000FF, 9 gives 000080FF."""
+    mask = (1 << bits) - 1
+    return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
+
+
+def midstate_versions(unit: WorkUnit) -> tuple[int, ...]:
+    """Every version of a unit whose mask has at most two bits: the base, then all combinations, counting up."""
+    bits = [1 << position for position in range(32) if unit.version_mask >> position & 1]
+    versions = [unit.version]
+    for bit in bits:
+        versions += [version | bit for version in versions]
+    return tuple(versions)
