@@ -1,0 +1,131 @@
+"""The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port (asic.md 5.1 to 5.3).
+
+Requests carry their whole length, successful replies that of their data only, failed ones again their whole length:
+a parser that believes the length waits for bytes that never come. This one knows what it asked for, and so which of
+them it sees. Later firmware of the emberOne (status byte, whole lengths) is understood, too.
+"""
+
+from dataclasses import dataclass
+
+import trio
+
+from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
+from stratum_miner.backends.asic.transport import Transport
+
+ANSWER_SECONDS = 1.0
+QUIET_SECONDS = 0.1
+"""Of silence after a failure, so that a late reply is not taken for the next one's."""
+MAX_REPLY = 4096
+ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
+UNPARSED = 0xFF
+"""Id of replies to packets that the firmware could not read."""
+
+I2C, GPIO, ADC, LED = 5, 6, 7, 8
+SET_SPEED, WRITE, READ, WRITE_READ = 0x10, 0x20, 0x30, 0x40
+SET_COLOUR = 0x10
+RESET_PIN = 0
+
+
+def encode_request(identifier: int, page: int, command: int, data: bytes = b"") -> bytes:
+    """One packet: length (2, little-endian, of all of it), id, bus 0, page, command, data."""
+    return (6 + len(data)).to_bytes(2, "little") + bytes([identifier, 0, page, command]) + data
+
+
+@dataclass(frozen=True, slots=True)
+class ControlReply:
+    """Data of a success, or the firmware's error."""
+
+    data: bytes = b""
+    error: int | None = None
+    text: str = ""
+
+
+def decode_reply(buffer: bytes, identifier: int, expected: int, *, final: bool = False) -> ControlReply | None:
+    """The reply to request ``identifier``, which was to bring ``expected`` bytes; None while it is incomplete.
+
+    ``final``: nothing more will come, which turns what may be the start of a success into an error. DeviceSilent for
+    bytes that are no reply to this request.
+    """
+    if len(buffer) < 4 and not (expected == 0 and len(buffer) == 3):
+        return None
+    length = int.from_bytes(buffer[:2], "little")
+    if buffer[2] not in (identifier, UNPARSED) or length > MAX_REPLY:
+        raise DeviceSilent(f"control: expected a reply to request {identifier}, got {buffer[:16].hex()}")
+    if buffer[2] == identifier:
+        if length == expected and len(buffer) >= 3 + expected:
+            return ControlReply(buffer[3 : 3 + expected])
+        if length == 4 + expected and len(buffer) >= length and buffer[3] == 0:
+            return ControlReply(buffer[4:length])
+    is_error = len(buffer) >= length >= 4 and buffer[3] in ERRORS
+    if is_error and (length != expected or final):
+        return ControlReply(error=buffer[3], text=buffer[4:length].decode("ascii", "replace"))
+    return None
+
+
+class BitaxeControl:
+    """One request at a time, each with a time limit."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._turn = trio.Lock()
+        self._next_id = 0
+
+    async def i2c_speed(self, hertz: int) -> None:
+        """Clock of the bus."""
+        await self._request(I2C, SET_SPEED, hertz.to_bytes(4, "little"), 4, "I²C speed")
+
+    async def i2c_write(self, address: int, data: bytes) -> None:
+        """Write bytes to a device."""
+        await self._request(I2C, WRITE, bytes([address]) + data, 1, f"I²C write to {address:02x}")
+
+    async def i2c_read(self, address: int, data: bytes, count: int) -> bytes:
+        """Write bytes, usually a register's number, then read."""
+        return await self._request(
+            I2C, WRITE_READ, bytes([address]) + data + bytes([count]), count, f"I²C read from {address:02x}"
+        )
+
+    async def set_pin(self, pin: int, level: bool) -> None:
+        """Drive a pin."""
+        await self._request(GPIO, pin, bytes([level]), 1, f"GPIO {pin}")
+
+    async def get_pin(self, pin: int) -> bool:
+        """Level of a pin."""
+        return (await self._request(GPIO, pin, b"", 1, f"GPIO {pin}"))[0] != 0
+
+    async def set_lamp(self, red: int, green: int, blue: int) -> None:
+        """0 to 255 each."""
+        await self._request(LED, SET_COLOUR, bytes([red, green, blue]), 3, "lamp")
+
+    async def _request(self, page: int, command: int, data: bytes, expected: int, what: str) -> bytes:
+        async with self._turn:
+            identifier = self._next_id
+            self._next_id = (identifier + 1) % UNPARSED
+            await self._transport.send(encode_request(identifier, page, command, data))
+            try:
+                reply = await self._reply(identifier, expected)
+            except DeviceSilent as error:
+                await self._silence()
+                raise DeviceSilent(f"{self._transport.path}: {what}: {error}") from None
+        if reply is None:
+            raise DeviceSilent(f"{self._transport.path}: {what}: no answer within {ANSWER_SECONDS:g} s")
+        if reply.error is not None:
+            text = reply.text or ERRORS[reply.error]
+            raise DeviceRefused(f"{self._transport.path}: {what}: error {reply.error:02x}, {text}")
+        return reply.data
+
+    async def _reply(self, identifier: int, expected: int) -> ControlReply | None:
+        buffer, reply = b"", None
+        with trio.move_on_after(ANSWER_SECONDS):
+            while reply is None:
+                buffer += await self._transport.receive()
+                reply = decode_reply(buffer, identifier, expected)
+            return reply
+        return decode_reply(buffer, identifier, expected, final=True)
+
+    async def _silence(self) -> None:
+        """Drop what comes until nothing does."""
+        while True:
+            with trio.move_on_after(QUIET_SECONDS) as quiet:
+                await self._transport.receive()
+            if quiet.cancelled_caught:
+                return

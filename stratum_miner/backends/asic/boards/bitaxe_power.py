@@ -1,0 +1,122 @@
+"""Power, reset, fan and sensors of a Bitaxe through bitaxe-raw (asic.md 5.4 to 5.7).
+
+Two generations: TPS546 boards, whose regulator measures and switches, and DS4432U boards with an INA260 at the input,
+where the core voltage can be bent but not cut. Which one it is is asked of the board itself.
+"""
+
+import trio
+
+from stratum_miner.backends.asic.bitaxe_raw import RESET_PIN, BitaxeControl
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.device import Readings
+from stratum_miner.backends.asic.errors import PowerFault
+from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u
+from stratum_miner.backends.asic.peripherals.emc2101 import Emc2101
+from stratum_miner.backends.asic.peripherals.ina260 import Ina260
+from stratum_miner.backends.asic.peripherals.tps546 import Tps546
+from stratum_miner.backends.asic.transport import Transport
+
+I2C_HERTZ = 100_000
+GAMMA_IDEALITY, GAMMA_BETA = 0x24, 0x00
+INTERNAL_OFFSET_C = 5.0
+"""What the fan controller beside the chip reads too low on boards without a diode (esp/CFG)."""
+VOLTAGE_TOLERANCE = 0.10
+IDLE_FAN_PERCENT = 25
+
+
+class BitaxePower:
+    """Implements ``PowerControl``."""
+
+    has_sensors = True
+    minimum_input_voltage: float | None = 4.6
+    """Between the regulator's own 4.5 V, where it switches off, and the 4.8 V at which it starts."""
+
+    def __init__(self, transport: Transport, board: Board) -> None:
+        self._path = transport.path
+        self._chip = board.chip
+        self._control = BitaxeControl(transport)
+        self._fan = Emc2101(self._control)
+        self._tps = Tps546(self._control)
+        self._ds = Ds4432u(self._control)
+        self._ina = Ina260(self._control)
+        self._has_tps: bool | None = None
+
+    async def on(self, voltage: float | None) -> None:
+        """See ``PowerControl``; the order is asic.md 5.6."""
+        assert voltage is not None
+        await self._control.set_pin(RESET_PIN, False)
+        await self._control.i2c_speed(I2C_HERTZ)
+        await self._fan.configure(**({"ideality": GAMMA_IDEALITY, "beta": GAMMA_BETA} if self._has_diode_set else {}))
+        await trio.sleep(0.01)
+        await self._fan.set_fan(100)
+        self._has_tps = await self._tps.is_there()
+        if self._has_tps:
+            await self._tps.configure()
+            await trio.sleep(0.1)
+            await self._tps.switch_on(voltage)
+            await trio.sleep(0.5)
+            await self._check_output(voltage)
+        else:
+            await self._ds.set_voltage(voltage)
+        await trio.sleep(0.5)
+        await self._control.set_pin(RESET_PIN, True)
+        await trio.sleep(0.2)
+
+    async def off(self) -> None:
+        """See ``PowerControl``."""
+        await self._control.set_pin(RESET_PIN, False)
+        if self._has_tps is None:
+            self._has_tps = await self._tps.is_there()
+        if self._has_tps:
+            await self._tps.switch_off()
+        await self._fan.set_fan(IDLE_FAN_PERCENT)
+
+    async def read(self) -> Readings:
+        """See ``PowerControl``; PowerFault when the regulator reports one while it should be on."""
+        rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()
+        if not self._has_tps:
+            internal = await self._fan.internal_temperature()
+            return Readings(
+                chip_temperature=internal + INTERNAL_OFFSET_C,
+                input_voltage=await self._ina.voltage(),
+                current=await self._ina.current(),
+                power=await self._ina.power(),
+                fan_rpm=rpm,
+                fan_percent=percent,
+            )
+        if await self._control.get_pin(RESET_PIN):
+            await self._tps.check()
+        voltage, current = await self._tps.output_voltage(), await self._tps.current()
+        return Readings(
+            chip_temperature=await self._fan.external_temperature(),
+            regulator_temperature=await self._tps.temperature(),
+            core_voltage=voltage,
+            input_voltage=await self._tps.input_voltage(),
+            current=current,
+            power=voltage * current,
+            fan_rpm=rpm,
+            fan_percent=percent,
+        )
+
+    async def set_fan(self, percent: int) -> None:
+        """See ``PowerControl``."""
+        await self._fan.set_fan(percent)
+
+    async def identify(self) -> str:
+        """The lamp in magenta, on and off."""
+        for _ in range(5):
+            await self._control.set_lamp(255, 0, 255)
+            await trio.sleep(0.3)
+            await self._control.set_lamp(0, 0, 0)
+            await trio.sleep(0.3)
+        return "its lamp flashes magenta"
+
+    @property
+    def _has_diode_set(self) -> bool:
+        return self._chip == "bm1370"
+
+    async def _check_output(self, wish: float) -> None:
+        await self._tps.check()
+        measured = await self._tps.output_voltage()
+        if abs(measured - wish) > VOLTAGE_TOLERANCE * wish:
+            raise PowerFault(f"{self._path}: core voltage: expected {wish:.3f} V, got {measured:.3f} V")

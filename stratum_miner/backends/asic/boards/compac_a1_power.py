@@ -1,0 +1,105 @@
+"""Regulator, lamp and sensors of a Compac A1: a letter and a byte on the second port of its bridge (asic.md 2.7)."""
+
+import trio
+
+from stratum_miner.backends.asic.device import Readings
+from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
+from stratum_miner.backends.asic.transport import Transport
+
+PAUSE_S = 0.1
+ANSWER_S = 0.5
+_VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)
+_HIGH_CURRENT = 0x80
+_ALL = 0x7F
+
+
+class CompacA1Power:
+    """Implements ``PowerControl``. The bridge's own pins, on the data port, hold chip and regulator in reset."""
+
+    has_sensors = True
+    minimum_input_voltage: float | None = 4.4
+    """USB allows 4.4 V at a low-power port (USB 2.0, 7.2.2)."""
+
+    def __init__(self, telemetry: Transport, data: Transport) -> None:
+        self._telemetry, self._data = telemetry, data
+        self._version = 0
+        self._present = _ALL
+
+    async def on(self, voltage: float | None) -> None:
+        """See ``PowerControl``."""
+        assert voltage is not None
+        if await self._data.hold_reset(True):
+            await trio.sleep(PAUSE_S)
+            await self._data.hold_reset(False)
+            await trio.sleep(PAUSE_S)
+        self._version = (await self._ask(b"?v", 1))[0]
+        if not 1 <= self._version >> 4 <= 3:
+            raise DeviceRefused(f"{self._telemetry.path}: telemetry: expected version 1 to 3, got {self._version:02x}")
+        await self._ask(b"V" + bytes([min(100, round(voltage * 200))]), 1)
+        await self._ask(b"BO", 1)
+        await self._ask(b"LN", 1)
+        if self._version >> 4 >= 3:
+            self._present = (await self._ask(b"M.", 1))[0]
+
+    async def off(self) -> None:
+        """See ``PowerControl``."""
+        await self._data.hold_reset(True)
+        await self._ask(b"B-", 1)
+        await self._ask(b"L-", 1)
+
+    async def read(self) -> Readings:
+        """See ``PowerControl``."""
+        raw = self._items(await self._ask(b"G.", 0))
+        temperatures = [
+            _celsius(raw[item]) for item in (_TEMPERATURE, _TEMPERATURE_2) if item in raw and raw[item] != 0
+        ]
+        volts_in = 6 / 255 if self._version >> 4 == 1 else 2.048 * 12 / 255
+        amperes = 2.048 / 255 * (20 if self._present & _HIGH_CURRENT or self._version == 0x20 else 3.125)
+        voltage = raw[_VIN] * volts_in if _VIN in raw else None
+        current = raw[_IIN] * amperes if _IIN in raw and self._version >> 4 > 1 else None
+        return Readings(
+            chip_temperature=max(temperatures, default=None),
+            core_voltage=raw[_VOUT] * 2.048 / 255 / 2 if _VOUT in raw else None,
+            input_voltage=voltage,
+            current=current,
+            power=voltage * current if voltage is not None and current is not None else None,
+            fan_rpm=raw[_TACH] * 30 if _TACH in raw and self._version >> 4 > 1 else None,
+        )
+
+    async def set_fan(self, percent: int) -> None:
+        """An A1 has none to set."""
+
+    async def identify(self) -> str:
+        """Heartbeat, on and off."""
+        for _ in range(5):
+            await self._ask(b"LO", 1)
+            await trio.sleep(0.3)
+            await self._ask(b"L-", 1)
+            await trio.sleep(0.3)
+        return "its lamp flashes"
+
+    def _items(self, answer: bytes) -> dict[int, int]:
+        """Present items in order; a device that sends all seven whatever is present is read by position."""
+        present = [item for item in range(7) if self._present >> item & 1]
+        places = present if len(answer) == len(present) else list(range(7))
+        return {item: answer[place] for place, item in enumerate(places) if place < len(answer) and item in present}
+
+    async def _ask(self, question: bytes, size: int) -> bytes:
+        """Send, pause, take the answer: of ``size`` bytes, or 0 for what comes until it stops."""
+        self._telemetry.discard_input()
+        await self._telemetry.send(question)
+        answer = b""
+        with trio.move_on_after(ANSWER_S):
+            while len(answer) < max(size, 1):
+                answer += await self._telemetry.receive(64)
+        if not answer:
+            raise DeviceSilent(f"{self._telemetry.path}: telemetry: no answer to {question[:1].decode()!r}")
+        with trio.move_on_after(PAUSE_S):
+            while not size and len(answer) < 64:
+                answer += await self._telemetry.receive(64)
+            await trio.sleep(PAUSE_S)
+        return answer
+
+
+def _celsius(byte: int) -> float:
+    return 125.0 if byte > 218 else byte * 175 / 218 - 50

@@ -1,0 +1,28 @@
+"""DS4432U: a current source that bends the core regulator's feedback on older Bitaxes. It cannot switch it off."""
+
+from math import ceil
+
+from stratum_miner.backends.asic.peripherals.bus import I2cBus
+
+ADDRESS = 0x48
+_FULL_SCALE_A = 98.921e-6
+_SINKS_BELOW_V = 1.451
+
+
+def code(volts: float) -> int:
+    """Register F8 for a core voltage (asic.md 5.4). ValueError beyond what the source can bend."""
+    steps = ceil(127 * abs(0.6 / 3320 - (volts - 0.6) / 4750) / _FULL_SCALE_A)
+    if steps > 127:
+        raise ValueError(f"DS4432U: expected a voltage within its reach, got {volts:g} V")
+    return steps | (0x80 if volts < _SINKS_BELOW_V else 0)
+
+
+class Ds4432u:
+    """One, at its address on Bitaxe boards."""
+
+    def __init__(self, bus: I2cBus) -> None:
+        self._bus = bus
+
+    async def set_voltage(self, volts: float) -> None:
+        """Core volts."""
+        await self._bus.i2c_write(ADDRESS, bytes([0xF8, code(volts)]))

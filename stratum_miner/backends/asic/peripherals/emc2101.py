@@ -1,0 +1,60 @@
+"""EMC2101: fan controller, and the thermometer of the mining chip's diode."""
+
+from stratum_miner.backends.asic.errors import DeviceRefused
+from stratum_miner.backends.asic.peripherals.bus import I2cBus
+
+ADDRESS = 0x4C
+PRODUCT_IDS = (0x16, 0x28)
+_MANUFACTURER = 0x5D
+_DIODE_OPEN, _DIODE_SHORT = 0x3F8, 0x3FF
+_TACH_STOPPED = 0xFFFF
+
+
+class Emc2101:
+    """One, at its only address."""
+
+    def __init__(self, bus: I2cBus) -> None:
+        self._bus = bus
+
+    async def configure(self, *, ideality: int | None = None, beta: int | None = None) -> None:
+        """Check that it is one; take the fan's tachometer and direct setting; the diode's constants where given."""
+        manufacturer, product = await self._get(0xFE), await self._get(0xFD)
+        if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:
+            raise DeviceRefused(f"EMC2101: expected ids 5d 16 or 5d 28, got {manufacturer:02x} {product:02x}")
+        await self._set(0x03, await self._get(0x03) | 0x04)  # the pin is a tachometer input
+        await self._set(0x4A, 0x23)
+        if ideality is not None:
+            await self._set(0x17, ideality)
+        if beta is not None:
+            await self._set(0x18, beta)
+
+    async def set_fan(self, percent: int) -> None:
+        """Duty in steps of 1/63."""
+        await self._set(0x4C, round(63 * min(100, max(0, percent)) / 100))
+
+    async def fan_percent(self) -> int:
+        """Duty as it is set."""
+        return round(100 * (await self._get(0x4C) & 0x3F) / 63)
+
+    async def internal_temperature(self) -> float:
+        """°C of the controller itself."""
+        return float(int.from_bytes(bytes([await self._get(0x00)]), "big", signed=True))
+
+    async def external_temperature(self) -> float | None:
+        """°C of the diode in steps of an eighth; None while it reads open or short."""
+        high, low = await self._get(0x01), await self._get(0x10)
+        raw = high << 3 | low >> 5
+        if raw in (_DIODE_OPEN, _DIODE_SHORT):
+            return None
+        return (raw - 0x800 if raw & 0x400 else raw) / 8
+
+    async def fan_rpm(self) -> int:
+        """Revolutions per minute; 0 when it stands."""
+        count = await self._get(0x46) | await self._get(0x47) << 8
+        return 0 if count in (0, _TACH_STOPPED) else 5_400_000 // count
+
+    async def _get(self, register: int) -> int:
+        return (await self._bus.i2c_read(ADDRESS, bytes([register]), 1))[0]
+
+    async def _set(self, register: int, value: int) -> None:
+        await self._bus.i2c_write(ADDRESS, bytes([register, value]))
