@@ -1,0 +1,228 @@
+"""One stretch of mining: chips that are up are fed, heard and watched until something ends it.
+
+Four tasks in one nursery. The *feeder* gives work at the device's pace and at once when work changes. The *reader*
+proves every nonce and counts it under its name. The *forwarder* passes hits on, so that a full channel stops neither.
+The *watch* looks at health and sensors, and slows down or ends the stretch by an error that names the cause.
+"""
+
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.device import DeviceState, Readings
+from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, DeviceSilent, PowerFault, Unfit
+from stratum_miner.backends.asic.frames.replies import NonceReply
+from stratum_miner.backends.asic.health import Complaint, HealthMonitor
+from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.safety import Decision, FrequencyGovernor, Level, SafetyGuard, fan_percent
+from stratum_miner.backends.asic.tally import Tally
+from stratum_miner.backends.asic.work_feed import WorkFeed
+from stratum_miner.backends.asic.workbook import Proven, hashes_per_nonce
+from stratum_miner.work.unit import NonceFound
+
+log = structlog.get_logger(__name__)
+
+HITS_WAITING = 1024
+"""Between reader and forwarder; chips find hundreds a second at most."""
+WATCH_EVERY_S = 1.0
+IDLE_CUT_S = 30.0
+"""Without work for so long, the device is powered down."""
+WEAK_NONCES = 16
+"""In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
+
+
+class Tripped(DeviceError):  # noqa: N818  a condition of hardware
+    """The guard wants it off; the device powers down and waits until it may resume."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.reason)
+        self.decision = decision
+
+
+class NoWork(Exception):  # noqa: N818  no error of anybody
+    """The pool has had no work for so long that the device had better rest."""
+
+
+class MiningStretch:
+    """Made for a chain that is up; ``run`` it once."""
+
+    def __init__(
+        self,
+        name: str,
+        chain: Chain,
+        power: PowerControl,
+        feed: WorkFeed,
+        tally: Tally,
+        *,
+        guard: SafetyGuard | None,
+        governor: FrequencyGovernor | None,
+        core_voltage: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._name, self._chain, self._power, self._feed, self._tally = name, chain, power, feed, tally
+        self._guard, self._governor, self._core_voltage, self._clock = guard, governor, core_voltage, clock
+        self.health = HealthMonitor(clock(), chain.chips)
+        self._hot = ""
+        self._sick = ""
+        self._weak = 0
+
+    async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Mine until cancelled. Raises (in a group) DeviceError, Tripped or NoWork."""
+        self._expect()
+        self._show()
+        self._feed.book = self._chain.book
+        send, receive = trio.open_memory_channel[Proven](HITS_WAITING)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read, send)
+            nursery.start_soon(self._forward, receive, found)
+            nursery.start_soon(self._feed_chips)
+            nursery.start_soon(self._watch)
+
+    # ---- work in ----------------------------------------------------------------------------------------------
+
+    async def _feed_chips(self) -> None:
+        chain, feed = self._chain, self._feed
+        while True:
+            woken = feed.woken
+            unit = feed.next_unit(chain.version_bits)
+            if unit is None:
+                self.health.searching(self._clock(), False)
+                with trio.move_on_after(IDLE_CUT_S) as patience:
+                    await woken.wait()
+                if patience.cancelled_caught:
+                    raise NoWork
+                continue
+            await chain.prepare(unit)
+            if woken.is_set():
+                continue  # the unit may be void by now, and there is newer work in any case
+            self._expect()
+            work = await chain.load(unit)
+            self._tally.work_sent += 1
+            self.health.searching(self._clock(), True)
+            with trio.move_on_after(chain.interval(work)):
+                await woken.wait()
+
+    # ---- nonces out -------------------------------------------------------------------------------------------
+
+    async def _read(self, hits: trio.MemorySendChannel[Proven]) -> None:
+        while True:
+            for reply in await self._chain.wire.replies():
+                if isinstance(reply, NonceReply):
+                    proven = self._judge(reply)
+                    if proven is not None:
+                        await hits.send(proven)
+
+    def _judge(self, reply: NonceReply) -> Proven | None:
+        """Count a nonce under its name; a good one goes on."""
+        chain, tally, now = self._chain, self._tally, self._clock()
+        claim = chain.claim(reply)
+        proven = chain.book.prove(claim)
+        if proven is None:
+            tally.hardware_errors += 1
+            self.health.hardware_error(now)
+            log.debug("hardware_error", device=self._name, nonce=reply.nonce.hex(), tag=reply.tag.hex())
+            return None
+        if proven.duplicate:
+            tally.duplicate_nonces += 1
+            return None
+        tally.nonce(now, claim.chip, self._hashes(proven))
+        self.health.nonce(now, claim.chip)
+        if chain.board.stops_at_nonce:
+            self._feed.wake()
+        if proven.is_stale:
+            tally.stale_nonces += 1
+            return None
+        return proven
+
+    def _hashes(self, proven: Proven) -> float:
+        """What this nonce stands for; nothing when it is below the ticket, which then may have been lost."""
+        bits, bound = max(0, self._chain.ticket_bits), self._chain.book.bound
+        if proven.hash_value <= bound >> bits:
+            self._weak = 0
+            return hashes_per_nonce(bound, bits)
+        self._weak += 1
+        if self._weak >= WEAK_NONCES:
+            self._weak = 0
+            self._chain.forget_ticket()
+        return 0.0
+
+    async def _forward(
+        self, hits: trio.MemoryReceiveChannel[Proven], found: trio.MemorySendChannel[NonceFound]
+    ) -> None:
+        async for proven in hits:
+            hit = None if proven.is_stale else proven.hit(self._name)
+            if hit is not None:
+                await found.send(hit)
+
+    # ---- health and safety ------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await trio.sleep(WATCH_EVERY_S)
+            await self._check_health()
+            if self._guard is not None:
+                await self._check_sensors(self._guard)
+            self._show()
+
+    async def _check_health(self) -> None:
+        health = self.health.assess(self._clock())
+        text = f"{health.complaint.value}: {health.detail}"
+        match health.complaint:
+            case Complaint.NONE:
+                self._sick = "" if health.judged else self._sick
+            case Complaint.TOO_MANY_ERRORS:
+                await self._slow_down(text)
+            case Complaint.SLOW if not self._sick:
+                self._sick = text
+                log.warning("device_sick", device=self._name, reason=text)
+            case Complaint.SILENT:
+                raise DeviceSilent(f"{self._chain.path}: {text}")
+            case _:
+                raise Unfit(f"{self._chain.path}: {text}")
+
+    async def _check_sensors(self, guard: SafetyGuard) -> None:
+        try:
+            readings = await self._power.read()
+        except (DeviceGone, PowerFault):
+            raise
+        except DeviceError as error:
+            log.warning("sensors_silent", device=self._name, reason=str(error))
+            readings = Readings()
+        self._tally.readings = readings
+        decision = guard.update(self._clock(), readings, self._core_voltage)
+        if decision.level in (Level.CUT_OFF, Level.LOCKED):
+            raise Tripped(decision)
+        if decision.level is not Level.NORMAL and not self._hot:
+            log.warning("device_hot", device=self._name, level=decision.level.value, reason=decision.reason)
+        self._hot = decision.reason if decision.level is Level.THROTTLE else ""
+        if self._governor is not None and self._governor.heat(self._clock(), decision.level):
+            await self._follow_governor()
+        limits = self._chain.board.temperature
+        if limits is not None:
+            await self._power.set_fan(100 if self._hot else fan_percent(readings, limits))
+
+    async def _slow_down(self, reason: str) -> None:
+        if self._governor is not None and self._governor.lower(self._clock()):
+            log.warning("device_slowed", device=self._name, reason=reason, frequency=self._governor.frequency)
+            await self._follow_governor()
+
+    async def _follow_governor(self) -> None:
+        assert self._governor is not None
+        await self._chain.ramp_to(self._governor.frequency)
+        self._expect()
+
+    def _expect(self) -> None:
+        chain = self._chain
+        per_nonce = hashes_per_nonce(chain.book.bound, max(0, chain.ticket_bits))
+        self.health.expect(self._clock(), chain.hash_rate, per_nonce)
+
+    def _show(self) -> None:
+        throttled = self._governor is not None and self._governor.is_throttled
+        if self._sick:
+            self._tally.enter(DeviceState.SICK, self._sick)
+        elif self._hot or throttled:
+            self._tally.enter(DeviceState.THROTTLED, self._hot or "below the frequency asked for")
+        else:
+            self._tally.enter(DeviceState.MINING)

@@ -1,0 +1,310 @@
+"""A device from being opened to being given up: attempts, trips, pauses, and the way down on every way out.
+
+One *attempt* opens the ports, powers up, brings the chips up and mines. It ends with the chips at rest and the power
+off, shielded from whatever ended it: cancellation, a crashed neighbour, an error of the device itself. What follows
+depends on the error: the port is gone, or cannot be ours, or leads to another chip -> the supervisor is told; the
+guard tripped -> wait until it is cold; anything else -> another attempt after a growing pause, until ``RestartPolicy``
+gives up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from stratum_miner.backends.asic.boards.board import Board, TemperatureLimits
+from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
+from stratum_miner.backends.asic.errors import (
+    DeviceError,
+    DeviceGone,
+    GivenUp,
+    Overheated,
+    PortBusy,
+    PortForbidden,
+    PowerFault,
+    WrongChip,
+)
+from stratum_miner.backends.asic.mining import MiningStretch, NoWork, Tripped
+from stratum_miner.backends.asic.options import DeviceOptions
+from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.restarts import RestartPolicy
+from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard
+from stratum_miner.backends.asic.tally import Tally
+from stratum_miner.backends.asic.transport import PortOpener, Transport
+from stratum_miner.backends.asic.work_feed import WorkFeed
+from stratum_miner.backends.base import WorkSource
+from stratum_miner.work.unit import NonceFound
+
+log = structlog.get_logger(__name__)
+
+POWER_DOWN_S = 5.0
+"""Enough for a few commands to a board that answers; one that does not must not hold up the end of the program."""
+COOLING_LOOK_S = 2.0
+STEPS_AFTER_A_TRIP = 2
+"""Steps of the governor below where it tripped; ESP-Miner goes down by 100 MHz."""
+
+MakeChain = Callable[[Transport, Board, ChainSettings], Chain]
+MakePower = Callable[[dict[str, Transport], Board], PowerControl]
+
+_FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
+"""Errors that are the supervisor's to deal with, in the order in which they explain the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The ports of one attempt and what is behind them."""
+
+    transports: dict[str, Transport]
+    power: PowerControl
+
+    def close(self) -> None:
+        """Give all ports back."""
+        for transport in self.transports.values():
+            transport.close()
+
+
+async def open_ports(board: Board, ports: PortOpener, make_power: MakePower) -> Opened:
+    """All ports of a board; those that it can do without may be missing."""
+    transports: dict[str, Transport] = {}
+    try:
+        for port in board.ports:
+            try:
+                transports[port.role] = await ports(port.role, port.baud)
+            except DeviceError:
+                if port.required:
+                    raise
+        return Opened(transports, make_power(transports, board))
+    except BaseException:
+        for transport in transports.values():
+            transport.close()
+        raise
+
+
+class RunningDevice:
+    """Implements ``Device`` for every board."""
+
+    def __init__(
+        self,
+        board: Board,
+        identity: DeviceIdentity,
+        ports: PortOpener,
+        options: DeviceOptions,
+        clock: Callable[[], float],
+        *,
+        make_chain: MakeChain,
+        make_power: MakePower,
+    ) -> None:
+        self._board, self._identity, self._ports, self._options, self._clock = board, identity, ports, options, clock
+        self._make_chain, self._make_power = make_chain, make_power
+        self._tally = Tally(clock)
+        self._chain: Chain | None = None
+        self._stretch: MiningStretch | None = None
+        self._version_bits = 0
+        self._seen_alive = False
+        self._frequency = options.frequency or (board.frequency.default if board.frequency else None)
+        self._voltage = options.voltage or (board.voltage.default if board.voltage else None)
+        self._governor = (
+            FrequencyGovernor(self._frequency, board.frequency.low)
+            if self._frequency is not None and board.frequency is not None
+            else None
+        )
+        self._guard: SafetyGuard | None = None
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """See ``Device``."""
+        return self._identity
+
+    def statistics(self) -> DeviceSnapshot:
+        """See ``Device``."""
+        stretch = self._stretch
+        return self._tally.snapshot(
+            self._identity,
+            self._board,
+            self._chain,
+            stretch.health if stretch is not None else None,
+            frequency=self._governor.frequency if self._governor is not None else None,
+            trips=self._guard.trips if self._guard is not None else 0,
+        )
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """See ``Device``."""
+        feed, policy = WorkFeed(source), RestartPolicy()
+        feed.open()
+        try:
+            while True:
+                error = await self._attempt(feed, policy, found)
+                if error is None:
+                    await self._idle(feed)
+                    continue
+                self._tally.last_error = str(error)
+                pause = policy.failed(self._clock())
+                if pause is None:
+                    raise GivenUp(f"{self._identity.path}: given up after {policy.failures} failures: {error}")
+                self._tally.restarts += 1
+                self._enter(DeviceState.DEAD, f"{error}; again in {pause:g} s")
+                await trio.sleep(pause)
+        except DeviceGone as error:
+            self._end(DeviceState.ABSENT, str(error))
+            raise
+        except DeviceError as error:
+            self._end(DeviceState.OFF, str(error))
+            raise
+        except BaseException:
+            self._end(DeviceState.OFF, "ended")
+            raise
+        finally:
+            feed.close()
+
+    # ---- one attempt ------------------------------------------------------------------------------------------
+
+    async def _attempt(
+        self, feed: WorkFeed, policy: RestartPolicy, found: trio.MemorySendChannel[NonceFound]
+    ) -> DeviceError | None:
+        """Open, power up, bring up, mine. None when it ended for want of work; else the error to try again after."""
+        self._enter(DeviceState.STARTING)
+        opened = await open_ports(self._board, self._ports, self._make_power)
+        try:
+            if self._guard is None:
+                self._guard = self._make_guard(opened.power)
+            while True:
+                ended: list[BaseException] = []
+                try:
+                    await self._power_up_and_mine(opened, feed, policy, found)
+                except* (DeviceError, NoWork) as group:
+                    ended = _leaves(group)
+                error = _telling(ended)
+                if not isinstance(error, Tripped):
+                    return error
+                await self._cool_down(opened.power, error)
+                self._enter(DeviceState.STARTING, "cold enough again")
+        finally:
+            opened.close()
+
+    async def _power_up_and_mine(
+        self,
+        opened: Opened,
+        feed: WorkFeed,
+        policy: RestartPolicy,
+        found: trio.MemorySendChannel[NonceFound],
+    ) -> None:
+        chain = self._make_chain(opened.transports["data"], self._board, self._chain_settings())
+        self._chain, self._version_bits = chain, chain.version_bits
+        try:
+            await opened.power.on(self._voltage)
+            await chain.bring_up()
+            self._seen_alive = True
+            policy.started_mining(self._clock())
+            stretch = self._stretch = MiningStretch(
+                self._identity.name,
+                chain,
+                opened.power,
+                feed,
+                self._tally,
+                guard=self._guard,
+                governor=self._governor,
+                core_voltage=self._voltage if opened.power.has_sensors else None,
+                clock=self._clock,
+            )
+            log.info("device_mining", device=self._identity.name, chips=chain.chips, frequency=chain.frequency)
+            await stretch.run(found)
+        finally:
+            feed.book = None
+            await self._power_down(chain, opened.power)
+            self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
+            self._chain = self._stretch = None
+
+    async def _power_down(self, chain: Chain, power: PowerControl) -> None:
+        with trio.move_on_after(POWER_DOWN_S, shield=True):
+            for step in (chain.rest, power.off):
+                try:
+                    await step()
+                except DeviceError as error:
+                    log.warning("power_down_failed", device=self._identity.name, reason=str(error))
+
+    async def _cool_down(self, power: PowerControl, trip: Tripped) -> None:
+        """Off until it is cold. Raises Overheated, or PowerFault, when it must stay off."""
+        assert self._guard is not None
+        name, decision = self._identity.name, trip.decision
+        if self._guard.is_locked:
+            message = f"{self._identity.path}: tripped {self._guard.trips} times, stays off: {decision.reason}"
+            raise Overheated(message)
+        log.error("device_tripped", device=name, reason=decision.reason, power_fault=decision.power_fault)
+        self._tally.last_error = decision.reason
+        kind = "power fault" if decision.power_fault else "too hot"
+        self._enter(DeviceState.OFF, f"{kind}: {decision.reason}")
+        for _ in range(STEPS_AFTER_A_TRIP):
+            if self._governor is not None:
+                self._governor.lower(self._clock())
+        while True:
+            await trio.sleep(COOLING_LOOK_S)
+            try:
+                self._tally.readings = await power.read()
+            except DeviceGone:
+                raise
+            except DeviceError:
+                continue  # blind: stay off
+            if self._guard.may_resume(self._clock(), self._tally.readings):
+                return
+
+    async def _idle(self, feed: WorkFeed) -> None:
+        self._enter(DeviceState.OFF, "no work from the pool")
+        await feed.wait_for_work(self._version_bits)
+
+    def _chain_settings(self) -> ChainSettings:
+        return ChainSettings(
+            chips=self._options.chips or self._board.chips,
+            frequency=self._governor.frequency if self._governor is not None else None,
+            nonce_difficulty=self._options.nonce_difficulty,
+            seen_alive=self._seen_alive,
+        )
+
+    def _make_guard(self, power: PowerControl) -> SafetyGuard | None:
+        limits = self._board.temperature
+        if limits is None or not power.has_sensors:
+            return None
+        if self._options.temperature_limit is not None:
+            limits = _lowered(limits, self._options.temperature_limit)
+        return SafetyGuard(limits, minimum_input_voltage=power.minimum_input_voltage)
+
+    def _enter(self, state: DeviceState, reason: str = "") -> None:
+        if self._tally.enter(state, reason):
+            log.info("device_state", device=self._identity.name, state=state.value, reason=reason)
+
+    def _end(self, state: DeviceState, reason: str) -> None:
+        if state is not DeviceState.OFF or reason != "ended":
+            self._tally.last_error = reason
+        self._enter(state, reason)
+
+
+def _telling(ended: list[BaseException]) -> DeviceError | None:
+    """The error that explains the others; None when there was only no work. Raises it when it is the supervisor's."""
+    errors = [leaf for leaf in ended if isinstance(leaf, DeviceError)]
+    for kind in _FINAL:
+        for error in errors:
+            if isinstance(error, kind):
+                raise error
+    for preferred in (Tripped, PowerFault, DeviceError):
+        for error in errors:
+            if isinstance(error, preferred):
+                return error
+    return None
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
+
+
+def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
+    """The same limits with a lower top: those below move down with it, in order."""
+    resume = min(limits.resume, cut_off - 1)
+    return TemperatureLimits(
+        warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),
+        throttle=min(limits.throttle, resume + 0.8 * (cut_off - resume)),
+        cut_off=cut_off,
+        resume=resume,
+    )

@@ -1,0 +1,105 @@
+"""What is counted of one device over all its restarts, and the state it is in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.device import (
+    ChipStatistics,
+    DeviceIdentity,
+    DeviceSnapshot,
+    DeviceState,
+    Readings,
+)
+from stratum_miner.backends.asic.health import HealthMonitor
+
+NO_READINGS = Readings()
+
+
+@dataclass(slots=True)
+class Tally:
+    """Totals; the parts that live in a chain or a monitor are added when those end."""
+
+    clock: Callable[[], float]
+    hashes: float = 0.0
+    expected_hashes: float = 0.0
+    nonces: int = 0
+    hardware_errors: int = 0
+    duplicate_nonces: int = 0
+    stale_nonces: int = 0
+    crc_errors: int = 0
+    garbage_bytes: int = 0
+    restarts: int = 0
+    work_sent: int = 0
+    last_error: str = ""
+    chip_nonces: dict[int, int] = field(default_factory=dict)
+    chip_last: dict[int, float] = field(default_factory=dict)
+    readings: Readings = NO_READINGS
+    state: DeviceState = DeviceState.ABSENT
+    reason: str = ""
+    since: float = 0.0
+
+    def enter(self, state: DeviceState, reason: str = "") -> bool:
+        """Go on to a state; True when state or reason is new."""
+        if (state, reason) == (self.state, self.reason):
+            return False
+        if state is not self.state:
+            self.since = self.clock()
+        self.state, self.reason = state, reason
+        return True
+
+    def nonce(self, now: float, chip: int, hashes: float) -> None:
+        """A valid one."""
+        self.nonces += 1
+        self.hashes += hashes
+        self.chip_nonces[chip] = self.chip_nonces.get(chip, 0) + 1
+        self.chip_last[chip] = now
+
+    def absorb(self, chain: Chain | None, health: HealthMonitor | None) -> None:
+        """Keep what a chain and its monitor counted: they end here."""
+        if chain is not None:
+            self.crc_errors += chain.wire.decoder.crc_errors
+            self.garbage_bytes += chain.wire.decoder.garbage_bytes
+        if health is not None:
+            self.expected_hashes += health.expected_hashes
+
+    def snapshot(
+        self,
+        identity: DeviceIdentity,
+        board: Board,
+        chain: Chain | None,
+        health: HealthMonitor | None,
+        *,
+        frequency: float | None,
+        trips: int,
+    ) -> DeviceSnapshot:
+        """Everything, with what the running chain and monitor have counted so far."""
+        decoder = chain.wire.decoder if chain is not None else None
+        count = chain.chips if chain is not None else max(self.chip_nonces, default=-1) + 1
+        return DeviceSnapshot(
+            identity=identity,
+            product=board.product,
+            state=self.state,
+            reason=self.reason,
+            since=self.since,
+            frequency=frequency,
+            expected_hash_rate=chain.hash_rate if chain is not None else board.hash_rate(frequency),
+            hashes=round(self.hashes),
+            expected_hashes=round(self.expected_hashes + (health.expected_hashes if health is not None else 0)),
+            nonces=self.nonces,
+            hardware_errors=self.hardware_errors,
+            duplicate_nonces=self.duplicate_nonces,
+            stale_nonces=self.stale_nonces,
+            crc_errors=self.crc_errors + (decoder.crc_errors if decoder is not None else 0),
+            garbage_bytes=self.garbage_bytes + (decoder.garbage_bytes if decoder is not None else 0),
+            chips=tuple(
+                ChipStatistics(nonces=self.chip_nonces.get(chip, 0), last_nonce_at=self.chip_last.get(chip))
+                for chip in range(count)
+            ),
+            readings=self.readings,
+            restarts=self.restarts,
+            trips=trips,
+            work_sent=self.work_sent,
+            last_error=self.last_error,
+        )

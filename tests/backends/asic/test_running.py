@@ -1,0 +1,346 @@
+"""A device from opening to power-down: mining, faults counted under their names, restarts, trips, every way out."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+import trio
+
+from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
+from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
+from stratum_miner.backends.asic.errors import DeviceGone, GivenUp, Overheated, WrongChip
+from stratum_miner.backends.asic.mining import IDLE_CUT_S
+from stratum_miner.backends.asic.options import DeviceOptions
+from stratum_miner.backends.asic.power import NoPower, PowerControl
+from stratum_miner.backends.asic.restarts import MAX_FAILURES
+from stratum_miner.backends.asic.running import RunningDevice
+from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.testing import check_backend
+from stratum_miner.testing.check_backend import MAX_TARGET, unit_of
+from stratum_miner.testing.work_source import ScriptedWorkSource
+from stratum_miner.work import NonceFound, WorkUnit, verify
+from stratum_miner.work.share import NotAHit
+from tests.backends.asic.memory_port import MemoryPorts
+from tests.backends.asic.scripted_chip import HOT_BOARD, NONCE_DIFFICULTY, TEST_BOARD, ScriptedChip
+
+IDENTITY = DeviceIdentity(kind="test", path="memory", serial_number="1")
+
+
+class ScriptedPower:
+    """Remembers what it was told; its readings are set by the test."""
+
+    has_sensors = True
+    minimum_input_voltage: float | None = 4.6
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.readings = Readings(chip_temperature=50, core_voltage=1.2, input_voltage=5.0)
+
+    async def on(self, voltage: float | None) -> None:
+        await trio.lowlevel.checkpoint()
+        self.log.append("on")
+
+    async def off(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.log.append("off")
+
+    async def read(self) -> Readings:
+        await trio.lowlevel.checkpoint()
+        return self.readings
+
+    async def set_fan(self, percent: int) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def identify(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return ""
+
+
+def device_of(
+    ports: MemoryPorts, board: Board = TEST_BOARD, power: PowerControl | None = None, **options: object
+) -> RunningDevice:
+    return RunningDevice(
+        board,
+        IDENTITY,
+        ports,
+        DeviceOptions(nonce_difficulty=NONCE_DIFFICULTY, **options),  # type: ignore[arg-type]
+        trio.current_time,
+        make_chain=Bm1366Chain,
+        make_power=lambda transports, board: power or NoPower(),
+    )
+
+
+class OneDevice(Backend):
+    """The least around a device that makes a backend of it."""
+
+    name: ClassVar[str] = "one-device"
+    exhaustive: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.device = device_of(MemoryPorts({"data": ScriptedChip()}))
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "OneDevice":
+        raise NotImplementedError
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        async with found:
+            await self.device.run(source, found)
+
+    def statistics(self) -> BackendStatistics:
+        told = self.device.statistics()
+        return BackendStatistics(self.name, "", (DeviceStatistics(told.identity.name, told.hashes, told.nonces),))
+
+
+async def test_the_contract_holds() -> None:
+    await check_backend(OneDevice)
+
+
+@asynccontextmanager
+async def mining(device: RunningDevice, source: WorkSource) -> AsyncIterator[trio.MemoryReceiveChannel[NonceFound]]:
+    send, receive = trio.open_memory_channel[NonceFound](10_000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(device.run, source, send)
+        yield receive
+        nursery.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 600) -> None:
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110  on a mock clock
+            await trio.sleep(0.05)
+
+
+def units(count: int = 50) -> ScriptedWorkSource:
+    return ScriptedWorkSource(unit_of(number, target=MAX_TARGET) for number in range(count))
+
+
+class EndlessSource(ScriptedWorkSource):
+    """A fresh unit for each question."""
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        self.asked += 1
+        return unit_of(self.asked, target=MAX_TARGET)
+
+
+FEW = (range(7000, 7032),)
+"""About seven nonces a job."""
+
+
+async def test_every_hit_verifies(autojump_clock: object) -> None:
+    device = device_of(MemoryPorts({"data": ScriptedChip()}))
+    async with mining(device, units(3)) as found:
+        await until(lambda: device.statistics().nonces > 300)
+        hits = []
+        while True:
+            try:
+                hits.append(found.receive_nowait())
+            except trio.WouldBlock:
+                break
+    assert len(hits) > 100
+    assert not any(isinstance(verify(hit), NotAHit) for hit in hits)
+    told = device.statistics()
+    assert (told.hardware_errors, told.duplicate_nonces, told.crc_errors, told.garbage_bytes) == (0, 0, 0, 0)
+    assert told.hashes == pytest.approx(2**32 * NONCE_DIFFICULTY * told.nonces, rel=0.001)
+    assert told.chips[0].nonces == told.nonces
+
+
+@pytest.mark.parametrize(
+    ("mangle", "counter"),
+    [
+        (lambda frame: frame[:5] + bytes([frame[5] ^ 0x55]) + frame[6:], "crc_errors"),
+        (lambda frame: b"\x01\x60" + frame, "garbage_bytes"),
+        (lambda frame: frame + frame, "duplicate_nonces"),
+    ],
+)
+async def test_faults_are_counted_under_their_names(
+    mangle: Callable[[bytes], bytes], counter: str, autojump_clock: object
+) -> None:
+    device = device_of(MemoryPorts({"data": ScriptedChip(mangle=mangle)}))
+    async with mining(device, units(1)):
+        await until(lambda: getattr(device.statistics(), counter) >= 30)
+    told = device.statistics()
+    others = {"crc_errors", "garbage_bytes", "duplicate_nonces"} - {counter}
+    assert told.hardware_errors == 0 or counter == "crc_errors"
+    assert all(getattr(told, other) < 10 for other in others)
+
+
+async def test_wrong_nonces_are_hardware_errors_and_end_in_a_restart(autojump_clock: object) -> None:
+    chip = ScriptedChip()
+    chip.nonces = lambda header: [bytes([index, 1, 2, 3]) for index in range(60)]  # type: ignore[method-assign]
+    device = device_of(MemoryPorts({"data": chip}))
+    async with mining(device, units()):
+        await until(lambda: device.statistics().restarts > 0)
+    told = device.statistics()
+    assert told.hardware_errors > 30
+    assert "mostly hardware errors" in told.last_error
+
+
+async def test_answers_to_replaced_work_are_stale(autojump_clock: object) -> None:
+    ports = MemoryPorts({"data": ScriptedChip(windows=())})
+    device = device_of(ports)
+    source = units(1)
+    chip = ScriptedChip()
+    async with mining(device, source) as found:
+        await until(lambda: device.statistics().work_sent == 1)
+        port, frame = ports.opened["data"][-1], ports.opened["data"][-1].sent[-1]
+        source.give([], void=True)
+        chip(port, frame)  # now, too late
+        await until(lambda: device.statistics().stale_nonces > 50)
+        with pytest.raises(trio.WouldBlock):
+            found.receive_nowait()
+    assert device.statistics().hardware_errors == 0
+
+
+async def test_new_work_goes_out_at_once(autojump_clock: object) -> None:
+    ports = MemoryPorts({"data": ScriptedChip(windows=())})
+    device, source = device_of(ports), units(1)
+    async with mining(device, source):
+        await until(lambda: device.statistics().work_sent == 1)
+        await trio.sleep(3)
+        before = trio.current_time()
+        source.give([unit_of(99)], void=True)
+        await until(lambda: device.statistics().work_sent == 2)
+        assert trio.current_time() - before < 0.1
+
+
+async def test_a_silent_chip_is_restarted_with_growing_pauses_and_given_up(autojump_clock: object) -> None:
+    chip = ScriptedChip()
+    chip.silent = True
+    device = device_of(MemoryPorts({"data": chip}))
+    started = trio.current_time()
+    with pytest.RaisesGroup(pytest.RaisesExc(GivenUp, match=f"given up after {MAX_FAILURES} failures: .* got none")):
+        async with mining(device, units()):
+            await trio.sleep_forever()
+    assert trio.current_time() - started > 5 + 10 + 30 + 6 * 60
+    told = device.statistics()
+    assert (told.state, told.restarts) == (DeviceState.OFF, MAX_FAILURES - 1)
+
+
+async def test_a_chip_that_falls_silent_comes_back(autojump_clock: object) -> None:
+    chip = ScriptedChip(FEW)
+    device = device_of(MemoryPorts({"data": chip}))
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().nonces > 50)
+        chip.silent = True
+        await until(lambda: device.statistics().state is DeviceState.DEAD)
+        chip.silent = False
+        await until(lambda: device.statistics().state is DeviceState.MINING)
+        before = device.statistics().nonces
+        await until(lambda: device.statistics().nonces > before)
+    assert device.statistics().restarts >= 1
+
+
+async def test_an_unplugged_device_ends_with_its_own_error(autojump_clock: object) -> None:
+    ports = MemoryPorts({"data": ScriptedChip()})
+    device = device_of(ports)
+    with pytest.RaisesGroup(pytest.RaisesExc(DeviceGone, match="unplugged")):
+        async with mining(device, units()):
+            await until(lambda: device.statistics().nonces > 0)
+            ports.opened["data"][-1].unplug()
+            await trio.sleep_forever()
+    assert device.statistics().state is DeviceState.ABSENT
+    assert ports.opened["data"][-1].closed
+    before = device.statistics().nonces
+    async with mining(device, units()):  # replugged: totals go on
+        await until(lambda: device.statistics().nonces > before)
+
+
+async def test_another_chip_is_told_at_once(autojump_clock: object) -> None:
+    device = device_of(MemoryPorts({"data": ScriptedChip(chip_id="13700000")}))
+    with pytest.RaisesGroup(pytest.RaisesExc(WrongChip, match="expected 1366, got 1370")):
+        async with mining(device, units()):
+            await trio.sleep_forever()
+
+
+def hot_device() -> tuple[RunningDevice, ScriptedPower, MemoryPorts]:
+    power = ScriptedPower()
+    ports = MemoryPorts({"data": ScriptedChip(FEW), "control": lambda port, data: None})
+    return device_of(ports, HOT_BOARD, power), power, ports
+
+
+async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().state is DeviceState.MINING)
+        assert device.statistics().frequency == 500
+        power.readings = replace(power.readings, chip_temperature=66)
+        await until(lambda: device.statistics().state is DeviceState.THROTTLED)
+        await until(lambda: (device.statistics().frequency or 0) < 480)
+        power.readings = replace(power.readings, chip_temperature=72)
+        await until(lambda: device.statistics().state is DeviceState.OFF)
+        assert power.log == ["on", "off"]
+        assert device.statistics().trips == 1
+        power.readings = replace(power.readings, chip_temperature=50)
+        await trio.sleep(300)
+        assert power.log == ["on", "off"]  # below the cut-off, above the resume temperature
+        power.readings = replace(power.readings, chip_temperature=44)
+        await until(lambda: len(power.log) == 3)
+        await until(lambda: device.statistics().state is DeviceState.THROTTLED)
+    assert power.log == ["on", "off", "on", "off"]
+
+
+async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+
+    async def swing() -> None:
+        while True:
+            power.readings = replace(power.readings, chip_temperature=80 if power.log[-1:] == ["on"] else 30)
+            await trio.sleep(1)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(Overheated, match="tripped 3 times, stays off"), flatten_subgroups=True):
+        async with mining(device, EndlessSource()), trio.open_nursery() as nursery:
+            nursery.start_soon(swing)
+    assert power.log[-1] == "off"
+    assert device.statistics().trips == 3
+
+
+async def test_a_brown_out_is_named(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().state is DeviceState.MINING)
+        power.readings = replace(power.readings, input_voltage=4.2)
+        await until(lambda: device.statistics().state is DeviceState.OFF)
+        assert "power fault: input at 4.20 V: the supply is too weak" in device.statistics().reason
+
+
+@pytest.mark.parametrize("way", ["cancelled", "neighbour", "unplugged"])
+async def test_power_goes_off_on_every_way_out(way: str, autojump_clock: object) -> None:
+    device, power, ports = hot_device()
+
+    class NeighbourError(Exception):
+        pass
+
+    with trio.CancelScope() as scope:
+        try:
+            async with mining(device, EndlessSource()):
+                await until(lambda: device.statistics().state is DeviceState.MINING)
+                if way == "cancelled":
+                    scope.cancel()
+                elif way == "unplugged":
+                    ports.opened["data"][-1].unplug()
+                else:
+                    raise NeighbourError
+                await trio.sleep_forever()
+        except* (NeighbourError, DeviceGone):
+            pass
+    assert power.log == ["on", "off"]
+    assert all(port.closed for opened in ports.opened.values() for port in opened)
+
+
+async def test_without_work_it_is_powered_down_until_there_is_some(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    source = units(1)
+    async with mining(device, source):
+        await until(lambda: device.statistics().work_sent == 1)
+        source.give([], void=True)
+        await trio.sleep(IDLE_CUT_S + 2)
+        assert power.log == ["on", "off"]
+        assert (device.statistics().state, device.statistics().reason) == (DeviceState.OFF, "no work from the pool")
+        source.give([unit_of(5)], void=True)
+        await until(lambda: device.statistics().work_sent == 2)
+        assert source.taken[-1].job.job_id == "check-5"
+    assert device.statistics().restarts == 0
