@@ -23,7 +23,7 @@ from stratum_miner.config.layers import Resolved, resolve
 from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import POOLS, TABLES
 from stratum_miner.pool.vardiff import VardiffConfig
-from stratum_miner.proxy import ProxyConfig
+from stratum_miner.proxy import ProxyConfig, WorkerNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,14 @@ class ProxyOptions(UpstreamOptions):
         int,
         Parameter(name="--max-miners", help="At a time; beyond 256 two bytes tell them apart.", group="Miners"),
     ] = 256
+    worker_names: Annotated[
+        Literal["ours", "suffix", "theirs"],
+        Parameter(
+            name="--worker-names",
+            help="Shares go up under ours (-u), ours with the miner's name as suffix, or theirs.",
+            group="Miners",
+        ),
+    ] = "ours"
     vardiff: Annotated[
         float | None,
         Parameter(
@@ -95,6 +103,6 @@ def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
     except ValueError:
         raise UsageError(f"--vardiff: expected seconds above zero, got {chosen.vardiff}") from None
     try:
-        return ProxyConfig(max_miners=chosen.max_miners, vardiff=vardiff)
+        return ProxyConfig(max_miners=chosen.max_miners, worker_names=WorkerNames(chosen.worker_names), vardiff=vardiff)
     except ValueError as error:
         raise UsageError(f"--max-miners: {str(error).removeprefix('miners: ')}") from None

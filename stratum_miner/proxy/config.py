@@ -1,6 +1,7 @@
 """How a proxy treats its miners: one frozen value, checked when it is made. Knows nothing of sockets and pools."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from stratum_miner.pool.config import MAX_NTIME_AHEAD
 from stratum_miner.pool.vardiff import VardiffConfig
@@ -9,14 +10,34 @@ MAX_MINERS = 10_000
 """What one process was ever tried with."""
 
 
+class WorkerNames(Enum):
+    """Under whose name a miner's share goes up."""
+
+    OURS = "ours"
+    """The pool's own login, whatever miners call themselves."""
+    SUFFIX = "suffix"
+    """The same with ``.NAME`` added: what follows the dot in a miner's worker name, or all of it."""
+    THEIRS = "theirs"
+    """The miner's worker name."""
+
+    def login(self, worker_name: str) -> str:
+        """``Share.worker_name`` for a miner's worker; the client authorizes it when a share first needs it."""
+        match self:
+            case WorkerNames.OURS:
+                return ""
+            case WorkerNames.SUFFIX:
+                return "." + (worker_name.partition(".")[2] or worker_name.strip("."))
+            case WorkerNames.THEIRS:
+                return worker_name.lstrip(".")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConfig:
     """Settings of a proxy; times in seconds. Raises ValueError when one makes no sense."""
 
     max_miners: int = 256
     """One byte of the pool's extranonce2 tells so many apart."""
-    pass_workers: bool = False
-    """Miners' worker names and passwords go up, instead of all shares being our own worker's."""
+    worker_names: WorkerNames = WorkerNames.OURS
     vardiff: VardiffConfig | None = None
     """A difficulty for each miner, up to the pool's; None: the pool's for all."""
     ntime_ahead: int = MAX_NTIME_AHEAD

@@ -29,7 +29,6 @@ from stratum_miner.pool.connections import Connection, Connections, Listener
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.session import (
-    LoginWanted,
     MinerSession,
     SessionEvent,
     ShareCounts,
@@ -254,8 +253,6 @@ class Proxy:
                 miner.flush()
                 await self._divisible.wait()
                 miner.session.subscribe(event, trio.current_time())
-            case LoginWanted():
-                miner.session.answer_login(event, None, trio.current_time())
             case WorkerJoined(worker_name):
                 _log.info(
                     "worker_authorized",

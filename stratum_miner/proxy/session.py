@@ -50,15 +50,6 @@ class SubscribeHeld:
     message: requests.Subscribe
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class LoginWanted:
-    """A worker that the pool has to know: call ``answer_login`` with its verdict."""
-
-    request_id: Id
-    worker_name: str
-    password: str
-
-
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
     """A worker was authorized for the first time on this session."""
@@ -84,7 +75,7 @@ class ShareRefused:
     message: str
 
 
-SessionEvent: TypeAlias = SubscribeHeld | LoginWanted | WorkerJoined | SharePassed | ShareRefused
+SessionEvent: TypeAlias = SubscribeHeld | WorkerJoined | SharePassed | ShareRefused
 
 
 # ---- statistics --------------------------------------------------------------------------------------------------
@@ -196,20 +187,6 @@ class MinerSession:
         )
         self._start_if_ready(now)
 
-    def answer_login(self, login: LoginWanted, refusal: str | None, now: float) -> None:
-        """Answer an authorize as the pool did; ``refusal`` is its reason."""
-        if refusal is not None:
-            self.connection.refuse(login.request_id, ErrorReason.UNAUTHORIZED, refusal)
-            return
-        self.connection.accept_authorize(login.request_id, login.worker_name)
-        if login.worker_name not in self.workers:
-            self.workers.append(login.worker_name)
-            self._events.append(WorkerJoined(login.worker_name))
-        difficulty = password_difficulty(login.password)
-        if difficulty is not None:
-            self._wanted, self._fixed = difficulty, True
-        self._start_if_ready(now)
-
     def close(self, now: float) -> None:
         """The connection is gone; the miner may come back for a while."""
         self.connection.receive_eof()
@@ -316,13 +293,17 @@ class MinerSession:
                 self.connection.reply(request_id, True)
 
     def _authorize(self, request_id: Id, message: requests.Authorize, now: float) -> None:
-        login = LoginWanted(request_id, message.worker_name, message.password)
-        if not message.worker_name.strip():
+        if not message.worker_name.strip(" ."):
             self.connection.refuse(request_id, ErrorReason.UNAUTHORIZED, "expected a worker name, got none")
-        elif self._config.pass_workers and message.worker_name not in self.workers:
-            self._events.append(login)
-        else:
-            self.answer_login(login, None, now)
+            return
+        self.connection.accept_authorize(request_id, message.worker_name)
+        if message.worker_name not in self.workers:
+            self.workers.append(message.worker_name)
+            self._events.append(WorkerJoined(message.worker_name))
+        difficulty = password_difficulty(message.password)
+        if difficulty is not None:
+            self._wanted, self._fixed = difficulty, True
+        self._start_if_ready(now)
 
     def _configure(self, request_id: Id, message: requests.Configure) -> None:
         granted: dict[str, bool | str | VersionRollingGrant] = {}
@@ -395,6 +376,7 @@ class MinerSession:
             version=int.from_bytes(solution.header[:4], "little"),
             header=solution.header,
             digest=solution.digest,
+            worker_name=self._config.worker_names.login(submit.worker_name),
         )
         self._events.append(SharePassed(request_id, submit.worker_name, share))
 

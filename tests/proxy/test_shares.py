@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.proxy import WorkerNames
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
@@ -183,3 +184,40 @@ async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(
         assert "lost" in miner.miner.reply(sent)["error"][1]
         shares = lab.proxy.snapshot().shares
         assert (shares.received, shares.lost, shares.open) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "logins"),
+    [
+        (WorkerNames.SUFFIX, ["farm.rig1", "farm.two"]),
+        (WorkerNames.THEIRS, ["account.rig1", "two"]),
+    ],
+)
+async def test_miners_names_go_up_and_are_authorized_on_the_same_connection(
+    proxy_lab: LabFactory, autojump_clock: Clock, names: WorkerNames, logins: list[str]
+) -> None:
+    async with proxy_lab(worker_names=names) as lab:
+        pool = await lab.working()
+        for name, login in zip(("account.rig1", "two"), logins, strict=True):
+            miner = await lab.miner(name)
+            sent = [await submit(miner, miner.miner.solve()) for _ in range(2)]
+            authorize = await pool.request("mining.authorize")
+            assert authorize["params"][0] == login
+            await pool.reply(authorize, True)
+            for each in sent:
+                request = await pool.request("mining.submit")
+                assert request["params"][0] == login
+                await pool.reply(request, True)
+                assert await verdict(miner, each) == 0
+
+
+async def test_a_name_that_the_pool_refuses_costs_no_share(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab(worker_names=WorkerNames.THEIRS) as lab:
+        pool = await lab.working()
+        miner = await lab.miner("stranger")
+        sent = await submit(miner, miner.miner.solve())
+        await pool.reply(await pool.request("mining.authorize"), False, [24, "unauthorized worker", None])
+        request = await pool.request("mining.submit")
+        assert request["params"][0] == "farm"
+        await pool.reply(request, True)
+        assert await verdict(miner, sent) == 0
