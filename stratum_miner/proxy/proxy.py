@@ -108,7 +108,7 @@ class Proxy:
         async with trio.open_nursery() as services:
             services.start_soon(self._group.run)
             services.start_soon(self._tick)
-            _log.info("proxy_listening", addresses=self.addresses)
+            _log.debug("proxy_listening", addresses=self.addresses)
             task_status.started()
             await self._miners.serve(listeners, self._stopping)
             services.cancel_scope.cancel()
