@@ -101,6 +101,10 @@ class BackendStatistics:
     devices: tuple[DeviceStatistics, ...]
     kernel: str = ""
     """Name of the C function in use, for backends that have one."""
+    label: str = ""
+    """What the user calls it; the miner fills it in."""
+    bound_to: str = ""
+    """The pool that it mines on alone; the miner fills it in."""
 
     @property
     def hashes(self) -> int:

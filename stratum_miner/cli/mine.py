@@ -18,7 +18,7 @@ from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
-from stratum_miner.miner import Ending, Goals, Journal, Miner
+from stratum_miner.miner import Assignment, Ending, Goals, Journal, Miner
 
 log = structlog.get_logger("stratum_miner")
 
@@ -69,7 +69,10 @@ def _mine(settings: MineSettings, recorder: Recorder | None) -> int:
         log.warning("journal_damaged", file=str(chosen.journal), lines=written.damaged)
     miner = Miner(
         settings.pools,
-        [plan.create() for plan in settings.backends],
+        [
+            Assignment(backend=plan.create(), name=plan.name, pool=settings.bound.get(plan.name))
+            for plan in settings.backends
+        ],
         goals=settings.goals,
         retry=chosen.retry,
         journal=written,

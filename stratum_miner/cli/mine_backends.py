@@ -30,6 +30,12 @@ class BackendPlan:
     kind: str
     options: Mapping[str, str]
     where: str
+    worker: str | None = None
+    """Its worker name; one that begins with a dot is put behind the pool's user."""
+    pool: str | None = None
+    """The pool that it mines on alone."""
+    pool_where: str = ""
+    """Leads complaints about that."""
 
     def create(self) -> Backend:
         """BackendError says what does not fit."""
@@ -55,7 +61,7 @@ def plan(resolved: Resolved[MineOptions], document: Document | None, problems: l
             item.create()
         except BackendError as error:
             problems.append(Problem(item.where, str(error)))
-    return found + devices
+    return _routed(resolved, found + devices, problems)
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
@@ -98,6 +104,9 @@ def _of_profile(profile: Named[BackendProfile]) -> BackendPlan:
         kind=values.backend or profile.name,
         options=options,
         where=profile.where,
+        worker=values.worker,
+        pool=values.pool,
+        pool_where=profile.origins["pool"].where if "pool" in profile.origins else "",
     )
 
 
@@ -133,13 +142,50 @@ def _with_options(
             problems.append(Problem(where, _no_such("backend", name, told)))
         else:
             tell("backend_option", name or found[0].name, rest, value)
+    return [replace(item, options={**item.options, **told[item.name]}) for item in found]
+
+
+def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
+    """With the worker names and the pools that options give to backends."""
+    names = [item.name for item in found]
+    workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
+    bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)
     return [
         replace(
             item,
-            options={**item.options, **told[item.name]},
+            worker=_stronger(resolved, "backend_worker", workers.get(item.name), item.worker),
+            pool=(pool := _stronger(resolved, "bind", bound.get(item.name), item.pool)),
+            pool_where=item.pool_where if pool == item.pool else resolved.origins["bind"].where,
         )
         for item in found
     ]
+
+
+def _stronger(resolved: Resolved[MineOptions], field: str, option: str | None, own: str | None) -> str | None:
+    if own is None or (option is not None and resolved.layer(field) >= Layer.ENVIRONMENT):
+        return option
+    return own
+
+
+def _by_backend(
+    resolved: Resolved[MineOptions],
+    field: str,
+    texts: list[str] | None,
+    names: Iterable[str],
+    problems: list[Problem],
+) -> dict[str, str]:
+    """``BACKEND=VALUE`` as a mapping."""
+    found = {}
+    where = resolved.origins[field].where
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            problems.append(Problem(where, f"expected BACKEND={'POOL' if field == 'bind' else 'WORKER'}, got {text!r}"))
+        elif name not in names:
+            problems.append(Problem(where, _no_such("backend", name, names)))
+        else:
+            found[name] = value
+    return found
 
 
 def _no_such(what: str, name: str, known: Iterable[str]) -> str:

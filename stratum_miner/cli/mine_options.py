@@ -54,6 +54,23 @@ class MineOptions(UpstreamOptions):
             group="Backend",
         ),
     ] = None
+    backend_worker: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--backend-worker",
+            help="BACKEND=WORKER: its shares under this name; .NAME is put behind the user. Repeatable.",
+            group="Backend",
+        ),
+        LIVE,
+    ] = None
+    bind: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--bind",
+            help="BACKEND=POOL: mine there alone; by name, URL or number. Repeatable.",
+            group="Backend",
+        ),
+    ] = None
     electricity: Annotated[
         str | None,
         Parameter(name="--electricity", help="Price of a kWh, to tell cost and luck.", group="Economics"),

@@ -35,10 +35,8 @@ def plan(
 ) -> tuple[list[PoolSettings], Strategy]:
     """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
     options = resolved.values
-    profiles = pool_profiles(document, problems)
-    if profiles and resolved.layer("url") >= Layer.ENVIRONMENT:
-        profiles = []  # a list given on the command line replaces that of the file
-    elif profiles and options.url:
+    profiles = _in_force(resolved, document, problems)
+    if profiles and options.url:
         problems.append(Problem(resolved.origins["url"].where, f"expected it or [{POOLS}.NAME], got both"))
         profiles = []
     sources: list[Named[PoolProfile] | None] = list(profiles) or [None] * len(options.url or ())
@@ -63,11 +61,8 @@ class Described:
 
 def described(resolved: Resolved[UpstreamOptions], document: Document | None) -> list[Described]:
     """The pools of a checked configuration, for people; secrets are the caller's to hide."""
-    profiles = pool_profiles(document, [])
-    if resolved.layer("url") >= Layer.ENVIRONMENT:
-        profiles = []
     found = []
-    for profile in profiles:
+    for profile in _in_force(resolved, document, []):
         values = []
         for key in keys_of(PoolProfile).values():
             value, origin = _stronger(resolved, profile, key.field)
@@ -75,6 +70,34 @@ def described(resolved: Resolved[UpstreamOptions], document: Document | None) ->
                 values.append((key, value, origin))
         found.append(Described(profile.name, tuple(values)))
     return found
+
+
+def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]]:
+    """The worker names that tables of pools list, by the pools' names, with their places."""
+    return {
+        profile.name: (profile.values.workers, profile.origins["workers"].where)
+        for profile in pool_profiles(document, [])
+        if profile.values.workers
+    }
+
+
+def settings_of(
+    resolved: Resolved[UpstreamOptions], document: Document | None, name: str, problems: list[Problem]
+) -> PoolSettings | None:
+    """The pool of a table of the file, whether or not the tables are in force; None when there is none of that name."""
+    for profile in pool_profiles(document, []):
+        if profile.name == name:
+            with _collecting(problems, profile.where):
+                return _Reader(resolved, profile, 0, 1).settings()
+    return None
+
+
+def _in_force(
+    resolved: Resolved[UpstreamOptions], document: Document | None, problems: list[Problem]
+) -> list[Named[PoolProfile]]:
+    """The tables of the file, unless the command line or the environment names other pools."""
+    profiles = pool_profiles(document, problems)
+    return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
 
 def _stronger(
@@ -140,9 +163,10 @@ class _Reader:
         """UsageError, PoolUrlError or _Misfit for the first mistake."""
         profile = self._profile
         worker_name, password = self._credentials()
-        [url, *_] = self._urls()
+        url, *others = self._urls()
         return PoolSettings(
             url=url,
+            addresses=tuple(others),
             worker_name=worker_name,
             name="" if profile is None else profile.name,
             enabled=True if profile is None else profile.values.enabled,

@@ -16,6 +16,7 @@ import platformdirs
 from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import earnings, mine_backends, mine_pools, options, secrets
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.upstream_options import UpstreamOptions
@@ -55,6 +56,8 @@ class MineSettings:
     pools: tuple[PoolSettings, ...]
     strategy: Strategy
     backends: tuple[BackendPlan, ...]
+    bound: Mapping[str, PoolSettings]
+    """The pools of backends that mine on one alone, by the backends' names."""
     goals: Goals
     tariff: earnings.Tariff | None
 
@@ -93,6 +96,7 @@ def load(sources: Sources) -> MineSettings:
     checked = resolved.values
     pools, strategy = mine_pools.plan(resolved, document, problems)
     backends = mine_backends.plan(resolved, document, problems)
+    assigned = assign(resolved, document, pools, backends, problems)
     goals, tariff = Goals(), None
     with collecting(problems, resolved):
         goals = options.goals(shares=checked.until_shares, blocks=checked.until_blocks, time_limit=checked.time_limit)
@@ -112,7 +116,8 @@ def load(sources: Sources) -> MineSettings:
     return MineSettings(
         resolved=resolved,
         document=document,
-        pools=tuple(pools),
+        pools=assigned.pools,
+        bound=assigned.bound,
         strategy=strategy,
         backends=tuple(backends),
         goals=goals,

@@ -246,7 +246,10 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
         "stale_share": pool.stale_share,
         "latency_p50_ms": None if pool.latency_p50 is None else round(pool.latency_p50 * 1000, 3),
         "latency_p99_ms": None if pool.latency_p99 is None else round(pool.latency_p99 * 1000, 3),
-        **({} if pool.quota is None else {"quota": pool.quota, "work_share": pool.work_share}),
+        **({} if pool.quota is None else {"quota": pool.quota}),
+        "work_share": pool.work_share,
+        "bound": list(pool.bound),
+        "workers": [asdict(worker) for worker in pool.client.workers],
         "difficulty": pool.client.difficulty,
         "jobs": pool.client.jobs,
         "connects": pool.client.connects,
@@ -259,12 +262,25 @@ def pool_line(pool: PoolStatus) -> str:
     """One pool for people."""
     latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
     why = f" ({pool.reason})" if pool.reason else ""
-    if pool.work_share is not None:
-        why += f", {pool.work_share:.1%} of the time"
+    if pool.work_share is not None and pool.work_share < 1:
+        why += f", {pool.work_share:.1%} of the work"
+    if pool.bound:
+        why += f" by {', '.join(pool.bound)}"
     return (
         f"  {'*' if pool.active else ' '} {pool.name} {pool.condition.value}{why}: {pool.accepted} accepted, "
         f"{pool.rejected} rejected, {pool.stale} stale, {pool.lost} lost{latency}"
     )
+
+
+def _worker_lines(pool: PoolStatus) -> list[str]:
+    """Where several share a connection."""
+    workers = pool.client.workers
+    return [
+        f"      {worker.name}: {worker.accepted} accepted, {worker.rejected} rejected, {worker.stale} stale"
+        + (f"; refused: {worker.refusal}" if worker.refusal else "")
+        for worker in workers
+        if len(workers) > 1
+    ]
 
 
 def print_summary(
@@ -280,7 +296,9 @@ def print_summary(
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
     ]
-    lines += [pool_line(pool) for pool in snapshot.pools if len(snapshot.pools) > 1]
+    for pool in snapshot.pools:
+        lines += [pool_line(pool)] if len(snapshot.pools) > 1 else []
+        lines += _worker_lines(pool)
     lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
     if snapshot.journalled is not None:
         total = snapshot.journalled

@@ -8,7 +8,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -76,8 +76,10 @@ class PoolStatus:
     quota: int | None
     """None where pools are mined on one at a time."""
     work_share: float | None
-    """Of the time mined, from 0 to 1; what the quota came to."""
+    """Of all the work, from 0 to 1; what the quota, or a binding, came to. A group by itself knows it by time only."""
     client: ClientSnapshot
+    bound: tuple[str, ...] = ()
+    """Backends that mine here alone, over a connection of their own, which this is."""
 
     @property
     def reject_share(self) -> float:
@@ -184,10 +186,13 @@ class PoolGroup:
         rng: random.Random | None = None,
         connect: Connector | None = None,
         wrap_connector: Callable[[Connector], Connector] | None = None,
+        session_numbers: Iterator[int] | None = None,
+        may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.listener = listener
         self._clock = clock
-        numbers = itertools.count(1)
+        self._may_give_up = may_give_up
+        numbers = session_numbers or itertools.count(1)
         self._options: dict[str, object] = {
             "retry": retry,
             "clock": clock,
@@ -211,7 +216,8 @@ class PoolGroup:
     async def run(self) -> None:
         """Keep the pools that are wanted connected, for ever.
 
-        Raises WorkerRefused when all pools refuse the worker, and PoolUnreachable when told not to retry.
+        Raises WorkerRefused when all pools refuse the worker and ``may_give_up`` allows it, and PoolUnreachable when
+        told not to retry.
         """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -258,6 +264,17 @@ class PoolGroup:
         """Wait while the active pool leaves very many shares unanswered."""
         if self._active is not None:
             await self._active.client.wait_for_room()
+
+    @property
+    def mined_on(self) -> tuple[str, str] | None:
+        """Name and worker of the pool mined on; None while none is."""
+        active = self._active
+        return None if active is None else (self._name(active), active.client.settings.worker_name)
+
+    @property
+    def all_refused(self) -> bool:
+        """Whether every pool that may be used wants none of our workers, or none of their shares."""
+        return all(self._has_refused(index) for index in range(len(self._members)))
 
     def snapshot(self) -> ClientSnapshot:
         """Of the active pool; of the best one while none is."""
@@ -494,7 +511,7 @@ class PoolGroup:
                 return
             self._failover.refused(self._index(member), self._clock(), str(error))
             log.warning("worker_refused", pool=self._name(member), reason=str(error))
-            if all(self._has_refused(index) for index in range(len(self._members))):
+            if self.all_refused and self._may_give_up():
                 raise
         finally:
             member.scope = None

@@ -27,6 +27,9 @@ class PoolProfile:
     user: Annotated[str | None, LIVE, Help("worker name")] = None
     password: Annotated[str | None, LIVE, SECRET, Spelt("pass"), Help("password")] = None
     pass_file: Annotated[Path | None, LIVE, Help("a file whose first line is the password")] = None
+    workers: Annotated[
+        list[str] | None, LIVE, Help("worker names of the backends, in their order; .NAME is put behind the user")
+    ] = None
     priority: Annotated[int | None, LIVE, Help("the lowest is the best; pools without one follow in their order")] = (
         None
     )
@@ -51,6 +54,8 @@ class BackendProfile:
     threads: Annotated[int | None, Help("search threads")] = None
     kernel: Annotated[str | None, Help("force a kernel")] = None
     options: Annotated[dict[str, str] | None, Help("what else this kind of backend takes")] = None
+    worker: Annotated[str | None, LIVE, Help("its worker name at every pool; .NAME is put behind the user")] = None
+    pool: Annotated[str | None, Help("mine on this pool alone")] = None
     enabled: Annotated[bool, Help("whether to use it")] = True
 
 

@@ -10,6 +10,11 @@ from stratum_miner.config.writing import assignment
 EXAMPLES: Mapping[str, Any] = {
     "backend": ["cpu"],
     "backend_option": ["duty_cycle=50"],
+    "backend_worker": ["cpu=.cpu"],
+    "bind": ["cpu=main"],
+    "workers": [".cpu"],
+    "worker": ".cpu",
+    "pool": "main",
     "kernel": "avx2",
     "options": {"duty_cycle": "50"},
     "pass": "x",

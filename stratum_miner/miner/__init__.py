@@ -9,6 +9,7 @@ from stratum_miner.miner.events import (
     PoolMessage,
 )
 from stratum_miner.miner.journal import Journal, JournalError
+from stratum_miner.miner.lane import Assignment
 from stratum_miner.miner.miner import (
     Ending,
     Goals,
@@ -18,6 +19,7 @@ from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import MinerSnapshot
 
 __all__ = [
+    "Assignment",
     "ConnectionChanged",
     "Ending",
     "Goals",

@@ -1,13 +1,16 @@
-"""The miner: one pool client, one scheduler, any number of backends, and the way of a share between them.
+"""The miner: pools, backends, the lanes that join them, and the way of a share between them.
 
-Nursery: client + one task per backend + the verifier that re-hashes what they claim + the sampler of hash rates.
+Nursery: each lane's pools + each lane's search (a task per backend, and one that re-hashes what it claims) + the
+sampler of hash rates.
 Stopping is graceful: the search ends first, open shares get a bounded time to be answered, then the client goes.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import inf
 
 import structlog
 import trio
@@ -18,8 +21,8 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pools import PoolControl, PoolGroup, Strategy
+from stratum_miner.client.pool_client import ClientListener, ConnectionState
+from stratum_miner.client.pools import PoolControl, PoolGroup, PoolStatus, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.events import (
@@ -30,6 +33,7 @@ from stratum_miner.miner.events import (
     PoolMessage,
 )
 from stratum_miner.miner.journal import Journal, JournalError
+from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
 from stratum_miner.work.job import Job
@@ -38,8 +42,6 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
-FOUND_BUFFER = 256
-"""Claims waiting for the verifier before backends have to wait."""
 SAMPLE_INTERVAL_S = 0.5
 MEASURED_AFTER_S = 10.0
 """Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
@@ -68,6 +70,8 @@ class Goals:
 class Miner:
     """Mines with the given backends on the first of the pools that is up; ``run`` it once.
 
+    A backend whose ``Assignment`` names a pool mines there alone, whatever becomes of the others.
+
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
     decides by the chain (see ``Scheduler``). A pool that refuses the first one for low difficulty gets no more.
     """
@@ -75,7 +79,7 @@ class Miner:
     def __init__(
         self,
         settings: PoolSettings | Sequence[PoolSettings],
-        backends: Sequence[Backend],
+        backends: Sequence[Backend | Assignment],
         *,
         goals: Goals = Goals(),
         retry: bool = True,
@@ -88,22 +92,41 @@ class Miner:
         wrap_connector: Callable[[Connector], Connector] | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
-        self.client = PoolGroup(
-            pools,
-            self,
-            strategy=strategy,
-            retry=retry,
-            clock=clock,
-            connect=connect,
-            wrap_connector=wrap_connector,
-        )
-        self.scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock)
-        self.backends = tuple(backends)
+        numbers = itertools.count(1)
+
+        def lane(these: Sequence[Assignment], on: Sequence[PoolSettings]) -> Lane:
+            def group(listener: ClientListener) -> PoolGroup:
+                return PoolGroup(
+                    on,
+                    listener,
+                    strategy=strategy,
+                    retry=retry,
+                    clock=clock,
+                    connect=connect,
+                    wrap_connector=wrap_connector,
+                    session_numbers=numbers,
+                    may_give_up=lambda: all(item.client.all_refused for item in self._lanes),
+                )
+
+            return Lane(self, these, group, Scheduler(weak_blocks=weak_blocks, clock=clock), clock())
+
+        self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
+        free = [item for item in self._assignments if item.pool is None]
+        bound: dict[PoolSettings, list[Assignment]] = {}
+        for item in self._assignments:
+            if item.pool is not None:
+                bound.setdefault(item.pool, []).append(item)
+        self._lanes = [lane(free, pools)] if free or not bound else []
+        self._lanes += [lane(these, [pool]) for pool, these in bound.items()]
+        self._has_free = bool(free or not bound)
+        self.client, self.scheduler = self._lanes[0].client, self._lanes[0].scheduler
+        self.backends = tuple(item.backend for item in self._assignments)
         self._journal = journal
         if journal is not None:
             self._hand_back(journal)
-        self._farewell = max(pool.timeouts.farewell for pool in pools)
+        self._farewell = max(pool.timeouts.farewell for pool in [*pools, *bound])
         self._goals = goals
+        self._goals_changed = trio.Event()
         self._clock = clock
         self._on_event = on_event
         self._statistics = Statistics(clock())
@@ -124,7 +147,8 @@ class Miner:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
-                nursery.start_soon(self.client.run)
+                for lane in self._lanes:
+                    nursery.start_soon(lane.client.run)
         except ExceptionGroup as group:
             cause = leading_cause(group, BackendError, JournalError, WorkerRefused, PoolUnreachable)
             if cause is None:
@@ -138,10 +162,35 @@ class Miner:
             self._ending = ending
             self._stopping.set()
 
+    def pause(self, paused: bool) -> None:
+        """Search no more, or again; the pools stay connected."""
+        for lane in self._lanes:
+            lane.scheduler.pause(paused)
+
+    def set_goals(self, goals: Goals) -> None:
+        """Stop at other goals than before; all count from the start."""
+        self._goals = goals
+        self._goals_changed.set()
+        self._check_goals()
+
+    @property
+    def goals(self) -> Goals:
+        """When it stops."""
+        return self._goals
+
     @property
     def pool_control(self) -> PoolControl:
-        """To change pools while mining."""
+        """To change pools while mining; where every backend is bound to a pool, the first of these."""
         return self.client
+
+    def bound_control(self, backend: str) -> PoolControl | None:
+        """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
+        return next((lane.client for lane in self._lanes if backend in lane.bound), None)
+
+    @property
+    def follows_strategy(self) -> bool:
+        """Whether any backend mines on the pools of the strategy."""
+        return self._has_free
 
     @property
     def is_stopping(self) -> bool:
@@ -149,54 +198,43 @@ class Miner:
         return self._stopping.is_set()
 
     async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
-        send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)
         async with trio.open_nursery() as searching:
-            for backend in self.backends:
-                searching.start_soon(self._search, backend, send.clone())
-            send.close()
-            searching.start_soon(self._verify, receive)
+            for lane in self._lanes:
+                searching.start_soon(lane.search, self._judge)
             searching.start_soon(self._sample)
-            searching.start_soon(self.scheduler.watch_exhaustion)
-            searching.start_soon(self._limit_time)
+            searching.start_soon(self._limit_time, trio.current_time())
             await self._stopping.wait()
             searching.cancel_scope.cancel()
         self._take_sample()
         with trio.move_on_after(self._farewell):
-            await self.client.all_answered()
+            for lane in self._lanes:
+                await lane.client.all_answered()
         everything.cancel()
-
-    async def _search(self, backend: Backend, send: trio.MemorySendChannel[NonceFound]) -> None:
-        async with send:
-            await backend.run(self.scheduler, send)
-
-    async def _verify(self, receive: trio.MemoryReceiveChannel[NonceFound]) -> None:
-        async with receive:
-            async for found in receive:
-                await self.client.wait_for_room()
-                self._judge(found)
 
     async def _sample(self) -> None:
         while True:
             await trio.sleep(SAMPLE_INTERVAL_S)
             self._take_sample()
-            if self._statistics.meter.average() > 0 and self._clock() - self._statistics.started >= MEASURED_AFTER_S:
-                self.client.hash_rate_known(self._statistics.meter.rate(60))
+            if self._clock() - self._statistics.started >= MEASURED_AFTER_S:
+                for lane in self._lanes:
+                    if lane.meter.average() > 0:
+                        lane.client.hash_rate_known(lane.meter.rate(60))
             if self._journal is not None:
                 self._journal.sync_when_due()
 
     def _take_sample(self) -> None:
-        hashes = self._hashes()
-        self._statistics.meter.sample(self._clock(), hashes)
-        if self.scheduler.job is not None:
-            self._statistics.expect(hashes, self.scheduler.job.share_chance)
+        now = self._clock()
+        self._statistics.meter.sample(now, sum(lane.sample(now) for lane in self._lanes))
 
-    def _hashes(self) -> int:
-        return sum(backend.statistics().hashes for backend in self.backends)
-
-    async def _limit_time(self) -> None:
-        if self._goals.time_limit is not None:
-            await trio.sleep(self._goals.time_limit)
-            self.stop(Ending.TIME_LIMIT)
+    async def _limit_time(self, started: float) -> None:
+        while True:
+            limit = self._goals.time_limit
+            self._goals_changed = trio.Event()
+            with trio.move_on_at(inf if limit is None else started + limit) as reached:
+                await self._goals_changed.wait()
+            if reached.cancelled_caught:
+                self.stop(Ending.TIME_LIMIT)
+                return
 
     def _hand_back(self, journal: Journal) -> None:
         """Blocks that a crash left open go back to their pool, if it resumes the newest session we had there."""
@@ -210,7 +248,7 @@ class Miner:
 
     # ---- the way of a share -----------------------------------------------------------------------------------
 
-    def _judge(self, found: NonceFound) -> None:
+    def _judge(self, lane: Lane, assignment: Assignment, found: NonceFound) -> None:
         match verify(found):
             case Share() as share if self._seen.get(share.place) == share.version:
                 self._note_hardware_error(found.device, "the same point reported twice")
@@ -223,27 +261,25 @@ class Miner:
             case Share() as share:
                 self._statistics.lucky += share.meets_share_target
                 self._remember(share)
-                self._submit(replace(share, worker_name=self._worker_name(share.device)))
+                own = assignment.backend.worker_name(share.device)
+                self._submit(lane, replace(share, worker_name=own, backend=assignment.label))
             case BelowTarget():
                 self._statistics.below_target += 1
             case NotAHit() as reason:
                 self._note_hardware_error(found.device, reason.value)
 
-    def _submit(self, share: Share) -> None:
-        current = self.scheduler.job
+    def _submit(self, lane: Lane, share: Share) -> None:
+        current = lane.scheduler.job
         if not share.meets_share_target:
-            if current is None or not self.scheduler.wants_weak_block(share.job):
+            if current is None or not lane.scheduler.wants_weak_block(share.job):
                 self._statistics.below_target += 1
                 return
-            self.scheduler.narrow(share.job.previous_hash)
+            lane.scheduler.narrow(share.job.previous_hash)
         self._statistics.found += 1
         self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
         if self._journal is not None:
-            self._journal.found(share, self.client.origin(share))
-        self.client.submit(share)
-
-    def _worker_name(self, device: str) -> str:
-        return next(filter(None, (backend.worker_name(device) for backend in self.backends)), "")
+            self._journal.found(share, lane.client.origin(share))
+        lane.client.submit(share)
 
     def _remember(self, share: Share) -> None:
         self._seen[share.place] = share.version
@@ -255,42 +291,30 @@ class Miner:
         log.warning("hardware_error", device=device, reason=reason)
         self._on_event(HardwareError(device, reason))
 
-    # ---- what the client tells (ClientListener) ---------------------------------------------------------------
+    # ---- what the lanes tell (LaneOwner) ------------------------------------------------------------------------
 
-    def job_arrived(self, job: Job) -> None:
-        """Search it at once; everything else can wait."""
-        before = self.scheduler.job
-        self.scheduler.set_job(job)
-        if before is not None and before.share_target != job.share_target:
-            self._statistics.expect(self._hashes(), before.share_chance)
-        self._height = height_from_coinbase_prefix(job.coinbase_prefix)
-        self._network_difficulty = job.network_difficulty
-        new_block = before is None or before.previous_hash != job.previous_hash
-        self._on_event(JobStarted(job, self._height, new_block))
+    def job_started(self, lane: Lane, job: Job, new_block: bool) -> None:
+        """Tell it, if it is what most of the miner works on."""
+        if lane is self._lanes[0]:
+            self._height = height_from_coinbase_prefix(job.coinbase_prefix)
+            self._network_difficulty = job.network_difficulty
+            self._on_event(JobStarted(job, self._height, new_block))
 
-    def work_lost(self, reason: str) -> None:
-        """Stop searching until the next job."""
-        self.scheduler.clear()
-        log.debug("work_lost", reason=reason)
-
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, lane: Lane, outcome: ShareOutcome) -> None:
         """Count it, tell it, and see whether a goal is reached."""
         self._statistics.settle(outcome)
         if self._journal is not None:
             self._journal.settled(outcome)
-        share = outcome.share
-        if not share.meets_share_target and outcome.refused_as_weak:
-            self.scheduler.narrow()  # this pool judges blocks by the share target (ckpool, public-pool)
-        if share.is_block and outcome.fate is Fate.LOST:
-            log.error("block_lost", header=share.header.hex(), reason=outcome.reason)
+        if outcome.share.is_block and outcome.fate is Fate.LOST:
+            log.error("block_lost", header=outcome.share.header.hex(), reason=outcome.reason)
         self._on_event(outcome)
         self._check_goals()
 
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
+    def state_changed(self, lane: Lane, state: ConnectionState, detail: str) -> None:
         """Pass it on."""
         self._on_event(ConnectionChanged(state, detail))
 
-    def message_shown(self, text: str) -> None:
+    def message_shown(self, lane: Lane, text: str) -> None:
         """Pass it on."""
         self._on_event(PoolMessage(text))
 
@@ -324,13 +348,17 @@ class Miner:
             withheld=statistics.withheld,
             accepted_difficulty=statistics.accepted_difficulty,
             lucky=statistics.lucky,
-            expected=statistics.expected,
+            expected=sum(lane.expected for lane in self._lanes),
             network_difficulty=self._network_difficulty,
             height=self._height,
             job=None if job is None else JobSnapshot.of(job, now),
             paused=self.scheduler.paused,
             stopping=self.is_stopping,
             client=self.client.snapshot(),
-            pools=self.client.pools(),
-            backends=tuple(backend.statistics() for backend in self.backends),
+            pools=self._pools(),
+            backends=tuple(lane.statistics(item) for lane in self._lanes for item in lane.assignments),
         )
+
+    def _pools(self) -> tuple[PoolStatus, ...]:
+        hashes = sum(lane.hashes for lane in self._lanes)
+        return tuple(status for lane in self._lanes for status in lane.pools(hashes))

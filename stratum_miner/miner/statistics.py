@@ -97,17 +97,10 @@ class Statistics:
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
         self.lucky = 0
-        self.expected = 0.0
-        self._hashes_expected = 0
         self.reasons: Counter[str] = Counter()
         self._fates: Counter[Fate] = Counter()
         self._solved: dict[bytes, None] = {}
         self.meter = HashRateMeter(started)
-
-    def expect(self, hashes: int, chance: float) -> None:
-        """Each of the hashes up to now, if not counted before, had this chance to be a share."""
-        self.expected += max(0, hashes - self._hashes_expected) * chance
-        self._hashes_expected = max(hashes, self._hashes_expected)
 
     def settle(self, outcome: ShareOutcome) -> None:
         """Count a share's fate."""

@@ -1,5 +1,7 @@
 """Our miner against our pool with Bitcoin Core's validation behind it, over real loopback TCP."""
 
+from dataclasses import replace
+
 import pytest
 import trio
 
@@ -11,7 +13,7 @@ from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import Network, script_from_address
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
-from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
+from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.pool.vardiff import VardiffConfig
@@ -103,6 +105,42 @@ async def test_two_miners_share_a_pool_without_meeting() -> None:
         for miner in miners:
             assert miner.snapshot().shares.rejected == 0
             assert miner.snapshot().shares.accepted >= 30
+
+
+async def test_several_workers_and_a_bound_backend_on_the_wire() -> None:
+    """Two backends under two names on one connection; a third bound to another pool."""
+    async with (
+        KernelNode() as node,
+        open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as pool,
+        open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as other,
+    ):
+        named = replace(settings(pool), workers=(("one", f"{ADDRESS}.one"), ("two", f"{ADDRESS}.two")))
+        miner = Miner(
+            named,
+            [
+                Assignment(backend=SimulatedBackend(hash_rate=1e5, seed=1), name="one"),
+                Assignment(backend=SimulatedBackend(hash_rate=1e5, seed=2), name="two"),
+                Assignment(backend=SimulatedBackend(hash_rate=1e5, seed=3), name="three", pool=settings(other)),
+            ],
+        )
+
+        def names(of: Pool) -> set[str]:
+            sessions = of.snapshot().sessions
+            return {item.worker_name for session in sessions for item in session.workers if item.accepted}
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(miner.run)
+            with trio.fail_after(60):
+                async for _ in pool.watch():
+                    if names(pool) == {f"{ADDRESS}.one", f"{ADDRESS}.two"} and names(other) == {f"{ADDRESS}.test"}:
+                        break
+            assert len(pool.snapshot().sessions) == 1
+            miner.stop()
+        snapshot = miner.snapshot()
+        assert snapshot.shares.rejected == 0, snapshot.reasons
+        assert snapshot.hardware_errors == 0
+        assert sum(status.work_share or 0 for status in snapshot.pools) == pytest.approx(1)
+        assert snapshot.found == snapshot.shares.total
 
 
 async def test_pool_restart_is_survived() -> None:

@@ -1,0 +1,257 @@
+"""Backends bound to pools, on memory streams and a mock clock: who mines where, whose share it is, what is told."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client.failover import Condition
+from stratum_miner.miner import Assignment, Ending, Goals, Miner
+from stratum_miner.testing.played_pool import PlayedPool
+from stratum_miner.work import NonceFound, Share, WorkUnit, verify
+
+MAIN = PoolSettings(
+    url=PoolUrl("main.example", 3333), worker_name="me", name="main", version_mask=0, extranonce_subscribe=False
+)
+SIDE = replace(MAIN, url=PoolUrl("side.example", 3333), name="side", workers=(("slow", "me.slow"),))
+
+
+class IdleBackend(Backend):
+    """Does what the test tells it."""
+
+    name: ClassVar[str] = "idle"
+
+    def __init__(self) -> None:
+        self.hashes = 0
+        self.source: WorkSource | None = None
+        self.found: trio.MemorySendChannel[NonceFound] | None = None
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "IdleBackend":
+        return cls()
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        self.source, self.found = source, found
+        await trio.sleep_forever()
+
+    def statistics(self) -> BackendStatistics:
+        return BackendStatistics(self.name, "idle", (DeviceStatistics("i0", self.hashes, 0),))
+
+    @property
+    def unit(self) -> WorkUnit:
+        assert self.source is not None
+        unit = self.source.next_unit()
+        assert unit is not None
+        return unit
+
+    async def find(self) -> None:
+        """Report the first solution of its next unit."""
+        assert self.found is not None
+        unit = self.unit
+        for nonce in range(1000):
+            if isinstance(verify(NonceFound(unit, nonce, unit.version)), Share):
+                await self.found.send(NonceFound(unit, nonce, unit.version, "i0"))
+                await trio.testing.wait_all_tasks_blocked()
+                return
+        raise AssertionError("no share in a thousand nonces")
+
+
+class Rig:
+    """A miner with two backends, one of them bound, and the connections that it makes."""
+
+    def __init__(self) -> None:
+        self.fast, self.slow = IdleBackend(), IdleBackend()
+        self.send, self._receive = trio.open_memory_channel[tuple[str, PlayedPool]](16)
+        self.miner: Miner
+        self.ended = trio.Event()
+        self.ending: Ending | None = None
+        self.error: BaseException | None = None
+
+    async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        ours, theirs = trio.testing.memory_stream_pair()
+        await self.send.send((url.host, PlayedPool(theirs)))
+        return ours
+
+    async def connections(self, count: int) -> list[tuple[str, PlayedPool]]:
+        """The next connections, by host."""
+        with trio.fail_after(86400):
+            return sorted([await self._receive.receive() for _ in range(count)], key=lambda item: item[0])
+
+    async def up(self, pool: PlayedPool, extranonce1: str, workers: int = 1) -> None:
+        """Play the handshake and announce a job."""
+        await pool.accept_subscribe(mask=None, extranonce1=extranonce1)
+        for _ in range(workers):
+            await pool.reply(await pool.request("mining.authorize"), True)
+        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.notify()
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def run(self) -> None:
+        try:
+            self.ending = await self.miner.run()
+        except Exception as error:
+            self.error = error
+        self.ended.set()
+
+
+RigFactory = Callable[..., AbstractAsyncContextManager[Rig]]
+
+
+@pytest.fixture
+def rig() -> RigFactory:
+    @asynccontextmanager
+    async def make(
+        *, pools: tuple[PoolSettings, ...] = (MAIN,), both: bool = False, **options: Any
+    ) -> AsyncIterator[Rig]:
+        made = Rig()
+        made.miner = Miner(
+            pools,
+            [
+                Assignment(backend=made.fast, name="fast", pool=SIDE if both else None),
+                Assignment(backend=made.slow, name="slow", pool=SIDE),
+            ],
+            clock=trio.current_time,
+            connect=made.connect,
+            **options,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.run)
+            yield made
+            nursery.cancel_scope.cancel()
+
+    return make
+
+
+async def test_a_bound_backend_mines_on_its_pool_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await it.up(side, "0000000b", workers=2)
+        await it.fast.find()
+        await it.slow.find()
+        fast, slow = await main.request("mining.submit"), await side.request("mining.submit")
+        assert (fast["params"][0], slow["params"][0]) == ("me", "me.slow")
+        await main.reply(fast, True)
+        await side.reply(slow, True)
+        await trio.testing.wait_all_tasks_blocked()
+        first, second = it.miner.snapshot().pools
+        assert (first.name, first.bound, first.accepted) == ("main", (), 1)
+        assert (second.name, second.bound, second.accepted) == ("side", ("slow",), 1)
+        assert [(item.label, item.bound_to) for item in it.miner.snapshot().backends] == [
+            ("fast", ""),
+            ("slow", "side"),
+        ]
+
+
+async def test_a_pool_that_is_used_both_ways_gets_two_connections_with_their_own_search_spaces(
+    rig: RigFactory, autojump_clock: MockClock
+) -> None:
+    async with rig(pools=(SIDE,)) as it:
+        connections = await it.connections(2)
+        assert [host for host, _ in connections] == ["side.example"] * 2
+        for number, (_, pool) in enumerate(connections):
+            await it.up(pool, f"{number:08x}", workers=2)
+        fast, slow = it.fast.unit, it.slow.unit
+        assert fast.extranonce2 == slow.extranonce2
+        assert fast.header != slow.header
+        assert fast.job.session != slow.job.session
+
+
+async def test_the_achieved_split_is_shown(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await it.up(side, "0000000b", workers=2)
+        it.fast.hashes, it.slow.hashes = 3000, 1000
+        assert [pool.work_share for pool in it.miner.snapshot().pools] == [0.75, 0.25]
+
+
+async def test_one_pool_down_leaves_the_other_lane_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await it.up(side, "0000000b", workers=2)
+        await side.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.fast.unit
+        assert it.slow.source is not None
+        assert it.slow.source.next_unit() is None, "it does not go elsewhere"
+        assert [pool.condition for pool in it.miner.snapshot().pools] == [Condition.UP, Condition.DOWN]
+
+
+async def test_a_bound_pool_that_refuses_the_worker_does_not_end_the_others(
+    rig: RigFactory, autojump_clock: MockClock
+) -> None:
+    async with rig() as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await side.accept_subscribe(mask=None)
+        for _ in range(2):
+            await side.reply(await side.request("mining.authorize"), False)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not it.ended.is_set()
+        assert it.fast.unit
+        await main.stream.aclose()
+        [(_, main)] = await it.connections(1)
+        await main.accept_subscribe(mask=None)
+        await main.reply(await main.request("mining.authorize"), False)
+        await it.ended.wait()
+        assert isinstance(it.error, WorkerRefused), "nobody is left"
+
+
+async def test_when_all_are_bound_the_strategys_pools_are_not_connected_to(
+    rig: RigFactory, autojump_clock: MockClock
+) -> None:
+    async with rig(both=True) as it:
+        [(host, side)] = await it.connections(1)
+        assert host == "side.example"
+        await it.up(side, "0000000b", workers=2)
+        assert it.fast.unit.extranonce2 != it.slow.unit.extranonce2, "they share its search space"
+        assert [pool.bound for pool in it.miner.snapshot().pools] == [("fast", "slow")]
+        assert not it.miner.follows_strategy
+
+
+async def test_a_pause_and_goals_hold_for_every_lane(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig(goals=Goals(shares=2)) as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await it.up(side, "0000000b", workers=2)
+        it.miner.pause(True)
+        assert it.slow.source is not None
+        assert it.slow.source.next_unit() is None
+        it.miner.pause(False)
+        for backend, pool in ((it.fast, main), (it.slow, side)):
+            await backend.find()
+            await pool.reply(await pool.request("mining.submit"), True)
+        await it.ended.wait()
+        assert it.ending is Ending.SHARES_REACHED
+
+
+async def test_goals_change_while_mining(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig(goals=Goals(time_limit=1000)) as it:
+        await trio.sleep(10)
+        it.miner.set_goals(Goals())
+        await trio.sleep(2000)
+        assert not it.ended.is_set()
+        it.miner.set_goals(Goals(time_limit=3000))
+        await it.ended.wait()
+        assert trio.current_time() == pytest.approx(3000, abs=5)
+        assert it.ending is Ending.TIME_LIMIT
+
+
+async def test_the_pool_of_a_bound_backend_changes_while_mining(rig: RigFactory, autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        await it.connections(2)
+        control = it.miner.bound_control("slow")
+        assert control is not None
+        assert it.miner.bound_control("fast") is None
+        control.change(0, replace(SIDE, url=PoolUrl("third.example", 3333)))
+        [(host, _)] = await it.connections(1)
+        assert host == "third.example"
