@@ -37,6 +37,7 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "duplicate-nonces": FaultKind("a nonce is reported twice", 0.1),
     "wrong-nonces": FaultKind("a nonce is wrong though its frame is right", 0.1),
     "slow-answers": FaultKind("an answer comes half a second to two seconds late", 0.1),
+    "i2c-errors": FaultKind("a sensor or regulator does not answer", 0.05),
     "dead-chip": FaultKind("one chip neither answers nor hashes", of_chip=True),
     "silent-chip": FaultKind("one chip answers commands but reports no nonces", of_chip=True),
     "wrong-chip-id": FaultKind("the device says it is something else"),
@@ -45,7 +46,7 @@ FAULTS: Final[dict[str, FaultKind]] = {
     "unplug": FaultKind("the port vanishes and comes back", start=5.0, seconds=3.0),
 }
 
-_SPELLING = re.compile(r"([a-z-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
+_SPELLING = re.compile(r"([a-z0-9-]+)(?:=([0-9.eE+-]+?))?(?:@([0-9.]+)(?:\+([0-9.]+))?)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from stratum_miner.testing.emulators.antminer import AntminerU1Device
+from stratum_miner.testing.emulators.bitaxe import GammaDevice, SupraDevice, UltraDevice
 from stratum_miner.testing.emulators.bm1384 import Bm1384Device, TwoPacDevice
+from stratum_miner.testing.emulators.compac_a1 import CompacA1Device
 from stratum_miner.testing.emulators.faults import Faults
 from stratum_miner.testing.emulators.icarus import ErupterDevice, IcarusDevice
 from stratum_miner.testing.emulators.midstate_chips import Bm1387Device, Bm1397Device, R606Device
@@ -39,5 +41,9 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("newpac", "GekkoScience NewPac, two BM1387", Bm1387Device, 2 * 114 * 100e6, 2, (1, 2)),
         Kind("r606", "GekkoScience R606, twelve BM1387", R606Device, 12 * 114 * 550e6, 12, tuple(range(1, 13))),
         Kind("compac-f", "GekkoScience Compac F, BM1397", Bm1397Device, 672 * 200e6, 1, tuple(range(1, 7))),
+        Kind("compac-a1", "GekkoScience Compac A1, BM1362", CompacA1Device, 514 * 300e6, ports=CompacA1Device.ports),
+        Kind("bitaxe-gamma", "Bitaxe Gamma, BM1370", GammaDevice, 2040 * 525e6, ports=GammaDevice.ports),
+        Kind("bitaxe-supra", "Bitaxe Supra, BM1368", SupraDevice, 1276 * 490e6, ports=SupraDevice.ports),
+        Kind("bitaxe-ultra", "Bitaxe Ultra, BM1366", UltraDevice, 894 * 485e6, ports=UltraDevice.ports),
     )
 }

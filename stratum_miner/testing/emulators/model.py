@@ -137,6 +137,10 @@ class Device(ABC):
         """A brown-out began: what lives on the supply stops."""
         self.stop_searching(now)
 
+    def supply_back(self, now: float) -> None:
+        """It is over: nothing is left of what was known."""
+        self.reset(now)
+
     # ---- the wire -----------------------------------------------------------------------------------------------
 
     def age(self, now: float) -> float:
@@ -160,8 +164,12 @@ class Device(ABC):
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
         if not self._same_speed(uart, host_baud):
             data = self.faults.other_bytes(data)
-        if self.powered:
+        if self.alive(port):
             self.parse(port, data, uart.receiving_until)
+
+    def alive(self, port: str) -> bool:
+        """Whether something listens behind a port."""
+        return self.powered
 
     def send(self, data: bytes, at: float, *, port: str = "") -> None:
         """Answer; ``at`` is when the device has it ready."""
@@ -192,7 +200,7 @@ class Device(ABC):
         return taken
 
     def _answer(self, answer: _Answer) -> None:
-        if not self.powered:
+        if not self.alive(answer.port):
             return
         if answer.encode is None:
             self._transmit(answer, answer.data)
@@ -214,13 +222,13 @@ class Device(ABC):
             self._transmit(answer, answer.encode(nonce))
 
     def _transmit(self, answer: _Answer, data: bytes) -> None:
-        uart, age = self.uarts[answer.port], self.age(answer.at)
+        uart, age, on_wire = self.uarts[answer.port], self.age(answer.at), answer.port == self.work_port
         if uart.sending_until - answer.at > MAX_BACKLOG_S:
             self.counts.overruns += 1
             return
-        if self.faults.strikes("crc-errors", age):
+        if on_wire and self.faults.strikes("crc-errors", age):
             data = self.faults.flip_bit(data)
-        if self.faults.strikes("garbage", age):
+        if on_wire and self.faults.strikes("garbage", age):
             data = self.faults.noise() + data
         if self.faults.strikes("slow-answers", age):
             at = answer.at + self.faults.uniform(*SLOW_ANSWER_S)
@@ -267,7 +275,8 @@ class Device(ABC):
         if self.powered and not powered:
             self.supply_lost(now)
         elif powered and not self.powered:
-            self.reset(now)
+            self.powered = True
+            self.supply_back(now)
         self.powered = powered
 
     def catch_up(self, now: float) -> None:

@@ -179,3 +179,34 @@ def test_what_cannot_be(arguments: dict[str, object], error: str) -> None:
 def test_faults_that_cannot_be(fault: str, error: str) -> None:
     with pytest.raises(FaultError, match=error):
         Emulator("erupter", faults=[fault])
+
+
+async def test_a_device_with_two_ports_has_two_links(tmp_path: Path) -> None:
+    link = tmp_path / "bitaxe"
+    async with timely(), emulated("bitaxe-gamma", link=link) as device:
+        assert device.path == str(link)
+        assert device.paths == {"control": f"{link}-control", "data": f"{link}-data"}
+        with opened(f"{link}-control", termios.B9600) as control, opened(f"{link}-data") as data:
+            for request, reply in (
+                ("0a000100052024214d02", "01000103"),
+                ("09000200052024" + "0180", "01000202"),
+                ("07000300060001", "01000301"),
+            ):
+                os.write(control.fd, bytes.fromhex(request))
+                assert (await control.read(4)).hex() == reply
+            os.write(data.fd, bytes.fromhex("55aa520500000a"))
+            assert (await data.read(9)).hex() == "aa5513700000000006"
+    assert os.listdir(tmp_path) == []
+
+
+async def test_closing_the_port_resets_chips_that_have_a_reset_line() -> None:
+    async with timely(), emulated("compac-f") as device:
+        with opened(device.path) as port:
+            os.write(port.fd, bytes.fromhex("55aa51090018000061311c"))  # 1.5625 Mbaud
+            while device.device.uarts[""].baud == 115200:
+                await trio.lowlevel.checkpoint()
+        while device.device.uarts[""].baud != 115200:
+            await trio.lowlevel.checkpoint()
+        with opened(device.path) as port:
+            os.write(port.fd, bytes.fromhex("55aa520500000a"))
+            assert (await port.read(9)).hex() == "aa5513971800000006"

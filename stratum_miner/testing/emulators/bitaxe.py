@@ -1,0 +1,222 @@
+"""A Bitaxe behind the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
+
+The control port takes requests ``length (2, of all) | id | bus | page | command | data`` and answers
+``length (2, of the data alone) | id | data``, or, failed, ``length (2, of all) | id | code | text`` (asic.md 5).
+"""
+
+from collections.abc import Callable
+from math import inf
+from typing import ClassVar, Final
+
+from stratum_miner.testing.emulators.chain import ChainDevice
+from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.testing.emulators.full_header_chips import Bm1366Device, Bm1368Device, Bm1370Device
+from stratum_miner.testing.emulators.i2c_chips import Ds4432u, Emc2101, I2cChip, Ina260, Supply, Tps546
+from stratum_miner.testing.emulators.model import Settings
+from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.testing.emulators.thermal import Heat
+
+CONTROL: Final = "control"
+DATA: Final = "data"
+SHORTEST_REQUEST: Final = 6
+LONGEST_REQUEST: Final = 4096
+INCOMPLETE_S: Final = 0.004
+"""A request that stops half-way is forgotten after that."""
+I2C, GPIO, ADC, LED = 5, 6, 7, 8
+TIMED_OUT, INVALID, OVERFLOWN = 0x10, 0x11, 0x12
+UNPARSED: Final = 0xFF
+ANSWER_S: Final = 0.0005
+EMC2101, TPS546, DS4432U, INA260 = 0x4C, 0x24, 0x48, 0x40
+RESET_PIN: Final = 0
+ENOUGH_VOLTS: Final = 0.7
+"""Below, a chip forgets everything."""
+BROWN_OUT_VOLTS: Final = 3.9
+IDLE_WATTS: Final = 1.5
+DIODE_SETTLES_S: Final = 0.5
+HEAT_STEP_S: Final = 0.25
+
+
+class BitaxeDevice(ChainDevice):
+    """Board and firmware; a subclass adds the chip, and says which regulator there is."""
+
+    ports: ClassVar[tuple[str, ...]] = (CONTROL, DATA)
+    work_port: ClassVar[str] = DATA
+    has_sensor: ClassVar[bool] = True
+    has_reset_line: ClassVar[bool] = False
+    has_tps546: ClassVar[bool] = True
+    usual_volts: ClassVar[float]
+    usual_watts: ClassVar[float]
+
+    def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
+        super().__init__(settings, faults, searcher, now)
+        self.uarts[CONTROL].baud = None
+        self.heat = Heat(now)
+        self._plug_in()
+
+    def _plug_in(self) -> None:
+        self.supply = Supply()
+        self.bus: dict[int, I2cChip] = {EMC2101: Emc2101(self.supply)}
+        self.regulator: Tps546 | Ds4432u
+        if self.has_tps546:
+            self.regulator = self.bus[TPS546] = Tps546(self.supply)
+        else:
+            self.regulator = self.bus[DS4432U] = Ds4432u(self.supply)
+            self.bus[INA260] = Ina260(self.supply)
+        self.in_reset = True
+        self.led = (0, 0, 0)
+        self._requests = bytearray()
+        self._last_request = -inf
+        self._released_at = inf
+
+    # ---- power, heat, reset -------------------------------------------------------------------------------------
+
+    def power_cycle(self, now: float) -> None:
+        """Plugged in again; what was hot stays hot for a while."""
+        self._plug_in()
+        super().power_cycle(now)
+
+    @property
+    def running(self) -> bool:
+        """Whether the chip has power and is out of reset."""
+        return not self.in_reset and self.supply.core_volts >= ENOUGH_VOLTS
+
+    def alive(self, port: str) -> bool:
+        """The firmware lives on USB and answers through a brown-out of the supply."""
+        return port == CONTROL or (self.powered and self.running)
+
+    def supply_lost(self, now: float) -> None:
+        """The input sags: the regulator gives up, or the chip does."""
+        self.supply.input_volts = BROWN_OUT_VOLTS
+        self.regulator.settle()
+        super().supply_lost(now)
+
+    def supply_back(self, now: float) -> None:
+        """The input is there again; a regulator that gave up stays off until it is told."""
+        self.supply.input_volts = Supply().input_volts
+        self.regulator.settle()
+        self.reset(now)
+
+    def reset(self, now: float) -> None:
+        """Of the chip, not of the board."""
+        super().reset(now)
+        self.deadline = now + HEAT_STEP_S
+
+    def tick(self, now: float) -> None:
+        """Heat flows."""
+        self.deadline = now + HEAT_STEP_S
+        self._follow_heat(now)
+
+    def _follow_heat(self, now: float) -> None:
+        supply, chip = self.supply, self.chain[0]
+        load = (supply.core_volts / self.usual_volts) ** 2 * self.mhz(chip) / self.usual_mhz if self.running else 0.0
+        supply.watts = IDLE_WATTS + self.usual_watts * load
+        blocked = self.faults.state("overheating", self.age(now)) is not None
+        supply.chip_celsius = self.heat.follow(now, supply.watts, supply.fan, blocked=blocked)
+        supply.diode_valid = self.running and now >= self._released_at + DIODE_SETTLES_S
+
+    def _changed(self, before: bool, now: float) -> None:
+        """Power or reset was touched: a chip that lost either has forgotten everything."""
+        self._follow_heat(now)
+        if self.running == before:
+            return
+        self.reset(now)
+        self._released_at = now if self.running else inf
+
+    # ---- the firmware -------------------------------------------------------------------------------------------
+
+    def parse(self, port: str, data: bytes, now: float) -> None:
+        """Requests on the control port, frames for the chip on the other."""
+        if port == DATA:
+            super().parse(port, data, now)
+            return
+        if now - self._last_request > INCOMPLETE_S and self._requests:
+            self.counts.bad_frames += 1
+            self._requests.clear()
+        self._last_request = now
+        self._requests += data
+        while len(self._requests) >= 2:
+            length = int.from_bytes(self._requests[:2], "little")
+            if not SHORTEST_REQUEST <= length <= LONGEST_REQUEST:
+                self._requests.clear()
+                self.counts.bad_frames += 1
+                self._fail(UNPARSED, INVALID, now)
+                return
+            if len(self._requests) < length:
+                return
+            request = bytes(self._requests[:length])
+            del self._requests[:length]
+            self.counts.commands += 1
+            self._follow_heat(now)
+            self._perform(request[2], request[4], request[5], request[6:], now)
+
+    def _perform(self, identifier: int, page: int, command: int, data: bytes, now: float) -> None:
+        before = self.running
+        match page, command:
+            case (5, 0x10) if len(data) == 4:
+                self._succeed(identifier, data, now)
+            case (5, 0x20) if len(data) >= 2:
+                self._on_bus(identifier, data[0], now, lambda chip: _written(chip, data[1:]))
+            case (5, 0x30) if len(data) == 2:
+                self._on_bus(identifier, data[0], now, lambda chip: chip.read(0, data[1]))
+            case (5, 0x40) if len(data) >= 3:
+                self._on_bus(identifier, data[0], now, lambda chip: _read(chip, data[1:-1], data[-1]))
+            case (6, 0) if len(data) <= 1:
+                if data:
+                    self.in_reset = data[0] == 0
+                self._succeed(identifier, data or bytes([not self.in_reset]), now)
+            case (7, 0x50) if not data:
+                code = min(4095, round(self.supply.core_volts / 3.3 * 4095))
+                self._succeed(identifier, code.to_bytes(2, "little"), now)
+            case (8, 0x10) if len(data) == 3:
+                self.led = (data[0], data[1], data[2])
+                self._succeed(identifier, data, now)
+            case _:
+                self._fail(identifier, INVALID, now)
+        self._changed(before, now)
+
+    def _on_bus(self, identifier: int, address: int, now: float, action: Callable[[I2cChip], bytes]) -> None:
+        chip = self.bus.get(address)
+        if chip is None or self.faults.strikes("i2c-errors", self.age(now)):
+            self._fail(identifier, TIMED_OUT, now)
+        else:
+            self._succeed(identifier, action(chip), now)
+
+    def _succeed(self, identifier: int, data: bytes, now: float) -> None:
+        self.send(len(data).to_bytes(2, "little") + bytes([identifier]) + data, now + ANSWER_S, port=CONTROL)
+
+    def _fail(self, identifier: int, code: int, now: float) -> None:
+        self.send((4).to_bytes(2, "little") + bytes([identifier, code]), now + ANSWER_S, port=CONTROL)
+
+
+def _written(chip: I2cChip, data: bytes) -> bytes:
+    chip.write(data)
+    return bytes([len(data)])
+
+
+def _read(chip: I2cChip, data: bytes, count: int) -> bytes:
+    if len(data) > 1:
+        chip.write(data)
+    return chip.read(data[0], count)
+
+
+class GammaDevice(BitaxeDevice, Bm1370Device):
+    """BM1370, TPS546, the chip's own diode."""
+
+    usual_volts: ClassVar[float] = 1.15
+    usual_watts: ClassVar[float] = 16.0
+
+
+class SupraDevice(BitaxeDevice, Bm1368Device):
+    """BM1368 on a board of the first revisions: DS4432U and INA260."""
+
+    has_tps546: ClassVar[bool] = False
+    usual_volts: ClassVar[float] = 1.166
+    usual_watts: ClassVar[float] = 13.0
+
+
+class UltraDevice(BitaxeDevice, Bm1366Device):
+    """BM1366, DS4432U and INA260."""
+
+    has_tps546: ClassVar[bool] = False
+    usual_volts: ClassVar[float] = 1.2
+    usual_watts: ClassVar[float] = 11.0

@@ -1,0 +1,146 @@
+"""GekkoScience Compac A1: a BM1362, and on the second port of its bridge a regulator and sensors (asic.md 2.7).
+
+There a question is a letter and a byte, an answer one byte, or one for each thing that is measured.
+"""
+
+from math import inf
+from typing import ClassVar, Final
+
+from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.testing.emulators.full_header_chips import Bm1362Device
+from stratum_miner.testing.emulators.model import Settings
+from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.testing.emulators.thermal import Heat
+
+TELEMETRY: Final = "telemetry"
+VERSION: Final = 0x31
+PRESENT: Final = 0b1001_1111
+"""Input voltage and current, output voltage and current, one temperature; the high current scale."""
+INPUT_VOLTS: Final = 5.0
+BROWN_OUT_VOLTS: Final = 3.9
+USUAL_VOLTS: Final = 0.3
+USUAL_WATTS: Final = 6.0
+IDLE_WATTS: Final = 0.4
+ENOUGH_VOLTS: Final = 0.2
+ANSWER_S: Final = 0.002
+GAP_S: Final = 0.05
+HEAT_STEP_S: Final = 0.25
+FAN: Final = 0.5
+"""Somebody's desk fan; the stick has none."""
+
+
+class CompacA1Device(Bm1362Device):
+    """The stick."""
+
+    ports: ClassVar[tuple[str, ...]] = ("", TELEMETRY)
+    has_sensor: ClassVar[bool] = True
+
+    def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
+        super().__init__(settings, faults, searcher, now)
+        self.heat = Heat(now, resistance=2.0)
+        self._plug_in()
+
+    def _plug_in(self) -> None:
+        self.regulator_on = True
+        self.core_volts = USUAL_VOLTS
+        self.led = "-"
+        self.input_volts = INPUT_VOLTS
+        self._question = b""
+        self._asked_at = -inf
+
+    def power_cycle(self, now: float) -> None:
+        """Plugged in again."""
+        self._plug_in()
+        super().power_cycle(now)
+
+    @property
+    def running(self) -> bool:
+        """Whether the chip has power."""
+        return self.regulator_on and self.core_volts >= ENOUGH_VOLTS
+
+    def alive(self, port: str) -> bool:
+        """The bridge lives on USB and answers through a brown-out."""
+        return port == TELEMETRY or (self.powered and self.running)
+
+    def supply_lost(self, now: float) -> None:
+        """The input sags."""
+        self.input_volts = BROWN_OUT_VOLTS
+        super().supply_lost(now)
+
+    def supply_back(self, now: float) -> None:
+        """The input is there again."""
+        self.input_volts = INPUT_VOLTS
+        super().supply_back(now)
+
+    def reset(self, now: float) -> None:
+        """Of the chip."""
+        super().reset(now)
+        self.deadline = now + HEAT_STEP_S
+
+    def tick(self, now: float) -> None:
+        """Heat flows."""
+        self.deadline = now + HEAT_STEP_S
+        self._follow_heat(now)
+
+    def _follow_heat(self, now: float) -> None:
+        blocked = self.faults.state("overheating", self.age(now)) is not None
+        self.heat.follow(now, self.watts, FAN, blocked=blocked)
+
+    @property
+    def watts(self) -> float:
+        """At the input."""
+        if not self.running or not self.powered:
+            return IDLE_WATTS
+        load = self.mhz(self.chain[0]) / self.usual_mhz * (self.core_volts / USUAL_VOLTS) ** 2
+        return IDLE_WATTS + USUAL_WATTS * load
+
+    def parse(self, port: str, data: bytes, now: float) -> None:
+        """Questions on one port, frames on the other."""
+        if port != TELEMETRY:
+            super().parse(port, data, now)
+            return
+        if now - self._asked_at > GAP_S:
+            self._question = b""
+        self._asked_at = now
+        self._question += data
+        while len(self._question) >= 2:
+            question, self._question = self._question[:2], self._question[2:]
+            self._follow_heat(now)
+            answer = self._answer_to(question, now)
+            if answer:
+                self.counts.commands += 1
+                self.send(answer, now + ANSWER_S, port=TELEMETRY)
+            else:
+                self.counts.bad_frames += 1
+
+    def _answer_to(self, question: bytes, now: float) -> bytes:
+        letter, operand = chr(question[0]), chr(question[1])
+        before = self.running
+        match letter, operand:
+            case "?", "v":
+                return bytes([VERSION])
+            case "M", ".":
+                return bytes([PRESENT])
+            case "G", ".":
+                return bytes(max(0, min(255, round(value))) for value in self._measured())
+            case "V", _ if question[1] <= 100:
+                self.core_volts = question[1] * 5e-3
+            case "B", "O" | "-":
+                self.regulator_on = operand == "O"
+            case "L", "-" | "H" | "N" | "O":
+                self.led = operand
+            case _:
+                return b""
+        if self.running != before:
+            self.reset(now)
+        return question[1:]
+
+    def _measured(self) -> list[float]:
+        volts = self.core_volts if self.running else 0.0
+        return [
+            self.input_volts / (2.048 * 12 / 255),
+            self.watts / self.input_volts / (2.048 / 255 * 20),
+            volts / (2.048 / 255 / 2),
+            (self.watts - IDLE_WATTS) / volts / (2.048 / 255 * 20) if volts else 0.0,
+            (self.heat.celsius + 50) * 218 / 175,
+        ]

@@ -1,0 +1,283 @@
+"""BM1362, BM1366, BM1368, BM1370: jobs with a whole header, whose version the chip rolls itself (asic.md 3, 4.3, 4.4).
+
+A core sweeps its slice of the nonces for as many ticks as register 10 says, then takes the next versions and sweeps the
+slice again. Replies are nine bytes until register A4 enables version rolling, then eleven.
+"""
+
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import ClassVar, Final
+
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.testing.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
+from stratum_miner.testing.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
+from stratum_miner.testing.emulators.known_work import known_rolled
+from stratum_miner.testing.emulators.sweep import CANDIDATE_TARGET, Hit, Lane, Stretch, nonce_target
+
+PLL0, HASH_COUNT, MISC_CONTROL, FAST_UART, CORE_CONTROL, VERSION_ROLLING = 0x08, 0x10, 0x18, 0x28, 0x3C, 0xA4
+NONCE_OFFSET: Final = 0x0C
+CORE_ENABLE: Final = 2
+ENABLED: Final = 0xAA
+VERSION_SHIFT: Final = 13
+NONCES_PER_TICK_AND_MHZ: Final = 2 / 25
+"""A core tries two nonces in a clock; register 10 counts ticks of 25 MHz."""
+CORE_BITS: Final = 25
+"""The nonce's low bits, which a core counts; those above are the core's number."""
+POWER_ON_PLL: Final = 0x40A80265
+"""50 MHz, where every driver's ramp begins; nobody tells what the chip begins with."""
+
+
+class FullHeaderDevice(ChainDevice):
+    """A chain of such chips."""
+
+    cores: ClassVar[int]
+    sub_core_bits: ClassVar[int]
+    """The last bits of a version's number, which are the sub-core that tried it."""
+    units: ClassVar[int]
+    """Hashes of the whole chip in a clock."""
+    addressed_nonces: ClassVar[bool]
+    """Whether nonce bits 24-18 begin at the chip's address; else a register says where a chip begins."""
+    power_on_common: ClassVar[dict[int, int]] = {
+        PLL0: POWER_ON_PLL,
+        MISC_CONTROL: 0x0000C100,
+        FAST_UART: 0x01301A00,
+        0x48: 0xFF000000,
+        VERSION_ROLLING: 0x0000FFFF,
+    }
+
+    @staticmethod
+    def job_size(length: int) -> int | None:
+        """86 bytes, whatever the length byte says."""
+        return full_job_size(length)
+
+    # ---- registers ----------------------------------------------------------------------------------------------
+
+    def written(self, chip: Chip, register: int, value: int, now: float) -> None:
+        """PLL, baud rate, and what makes a chip stop or start to report."""
+        if register == PLL0:
+            chip.registers[PLL0] = value & 0x7FFFFFFF
+            self.set_rates(now)
+        elif register == FAST_UART:
+            self.uarts[self.work_port].baud = round(REFERENCE_HZ / 8 / ((value >> 8 & 0xFF) + 1))
+        elif register == CORE_CONTROL and value & 0x8000:
+            chip.core_registers[value >> 8 & 0x1F] = value & 0xFF
+        elif (
+            register in (HASH_COUNT, MISC_CONTROL, TICKET_MASK, NONCE_OFFSET, VERSION_ROLLING) and self._job is not None
+        ):
+            self._begin(now)
+
+    def read(self, chip: Chip, register: int, now: float) -> int:
+        """The PLL's lock, and the counters of hashes, are read only."""
+        value = super().read(chip, register, now)
+        if register == PLL0 and self.mhz(chip):
+            return value | 0x80000000
+        if register == 0x8C:
+            return int(self.hashes(now) / max(1, len(self.chain))) >> 32
+        return value
+
+    def mhz(self, chip: Chip) -> float:
+        """25 fb / (ref p1 p2); the post dividers are stored minus one."""
+        value = chip.registers[PLL0]
+        fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, (value >> 4 & 15) + 1, (value & 15) + 1
+        return 25.0 * fb / (ref * p1 * p2) if ref and value & 0x40000000 else 0.0
+
+    def answer(self, chip: Chip, register: int, value: int) -> bytes:
+        """Value, address, register, and two zero bytes once versions are rolled."""
+        rolling = chip.registers[VERSION_ROLLING] & 0x80000000
+        body = value.to_bytes(4, "big") + bytes([chip.address, register]) + (b"\0\0" if rolling else b"")
+        return b"\xaa\x55" + sealed(body, REGISTER_REPLY)
+
+    def may_report(self, chip: Chip) -> bool:
+        """Reporting enabled in register 18, a length of sweep in 10, cores enabled (asic.md 3.9)."""
+        registers = chip.registers
+        enabled = registers[MISC_CONTROL] >> 28 and registers.get(HASH_COUNT)
+        return bool(enabled) and chip.core_registers.get(CORE_ENABLE) == ENABLED
+
+    # ---- jobs ---------------------------------------------------------------------------------------------------
+
+    def reset(self, now: float) -> None:
+        """Power-on state."""
+        super().reset(now)
+        self._job: bytes | None = None
+
+    def job(self, frame: bytes, now: float) -> None:
+        """A new one ends the old at once; the version counter begins again."""
+        self._job = frame
+        self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        assert self._job is not None
+        frame = self._job
+        merkle_root, previous = reversed_words(frame[16:48]), reversed_words(frame[48:80])
+        self._header = frame[80:84] + previous + merkle_root + frame[12:16] + frame[8:12] + bytes(4)
+        self._job_id = frame[2]
+        lanes, self.lane_shares = list[Lane](), []
+        for chip in self.living(now):
+            if self.may_report(chip):
+                lanes.append(Lane(self.searcher, self._stretches(chip), self.rate(chip), now))
+                self.lane_shares.append((chip, 1.0))
+        self.search(lanes, now)
+        self._report_known(now)
+
+    def slice(self, chip: Chip) -> int:
+        """How many nonces a core tries with one version: as many as the count of hashes lets it."""
+        most = 1 << CORE_BITS
+        return max(1, min(most, round(chip.registers.get(HASH_COUNT, 0) * self.mhz(chip) * NONCES_PER_TICK_AND_MHZ)))
+
+    def first_of_slice(self, chip: Chip) -> int:
+        """Where a chip's slice begins within a core's nonces."""
+        if self.addressed_nonces:
+            return chip.address >> 1 << 18 if len(self.chain) > 1 else 0
+        offset = chip.registers.get(NONCE_OFFSET, 0)
+        if offset & 0x80000000:
+            return (offset & 0xFFFF) << 9
+        return chip.address << 17
+
+    def versions(self, chip: Chip) -> tuple[int, ...]:
+        """The version bits that a chip rolls, as 16-bit numbers from 0 up."""
+        value = chip.registers[VERSION_ROLLING]
+        mask = value & 0xFFFF if value & 0x80000000 else 0
+        return rolled_numbers(mask)
+
+    def _stretches(self, chip: Chip) -> Iterator[Stretch]:
+        bits = ticket_bits(chip.registers.get(TICKET_MASK, 0))
+        target = nonce_target(self.settings.nonce_difficulty) >> bits
+        size, offset, header = self.slice(chip), self.first_of_slice(chip), self._header
+        while True:  # after the last version the chip repeats itself silently
+            for rolled in self.versions(chip):
+                load = partial(_load, header=with_version(header, rolled), target=target)
+                for core in range(self.cores):
+                    first = core << CORE_BITS | offset
+                    yield Stretch(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
+
+    def report(self, lane: int, hit: Hit) -> None:
+        """Nonce, excess difficulty, job and sub-core, version bits."""
+        chip, _ = self.lane_shares[lane]
+        self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
+
+    def _report(self, chip: Chip, nonce: bytes, rolled: int, at: float) -> None:
+        digest = sha256d(with_version(self._header, rolled)[:76] + nonce)
+        excess = max(0, 256 - int.from_bytes(digest, "little").bit_length() - 32 - self._ticket(chip))
+        tail = bytes([self.excess_byte(excess), self.result_byte(rolled)]) + rolled.to_bytes(2, "big")
+        self.send_nonce(nonce, at, chip.number, partial(_seal_nonce, tail=tail))
+
+    def _ticket(self, chip: Chip) -> int:
+        return ticket_bits(chip.registers.get(TICKET_MASK, 0))
+
+    def _report_known(self, now: float) -> None:
+        """Captured nonces, when the real chip would come to them: its sub-cores roll together, slice after slice."""
+        known = known_rolled(self._header[:76])
+        if not self.lane_shares or not known:
+            return
+        chip, _ = self.lane_shares[0]
+        versions = self.versions(chip)
+        sweep = chip.registers.get(HASH_COUNT, 0) / REFERENCE_HZ
+        for rolled, nonce in known:
+            digest = sha256d(with_version(self._header, rolled)[:76] + nonce)
+            if rolled in versions and int.from_bytes(digest, "little") <= CANDIDATE_TARGET >> self._ticket(chip):
+                turn = versions.index(rolled) >> self.sub_core_bits
+                self._report(chip, nonce, rolled, now + (turn + 1) * sweep)
+
+    def excess_byte(self, bits: int) -> int:
+        """How much harder than asked, in half bits; no driver looks at it."""
+        return min(2 * bits, 0xFF)
+
+    def result_byte(self, rolled: int) -> int:
+        """Job and sub-core."""
+        raise NotImplementedError
+
+
+class FiveBitJobDevice(FullHeaderDevice):
+    """BM1362 and BM1366: a job id in the top five bits, eight sub-cores."""
+
+    sub_core_bits: ClassVar[int] = 3
+    addressed_nonces: ClassVar[bool] = True
+
+    def result_byte(self, rolled: int) -> int:
+        """Five bits of job, three of sub-core."""
+        return self._job_id & 0xF8 | rolled & 7
+
+
+class FourBitJobDevice(FullHeaderDevice):
+    """BM1368 and BM1370: the job id's four bits one place to the left, sixteen sub-cores."""
+
+    sub_core_bits: ClassVar[int] = 4
+    addressed_nonces: ClassVar[bool] = False
+
+    def result_byte(self, rolled: int) -> int:
+        """Four bits each of job and sub-core."""
+        return self._job_id << 1 & 0xF0 | rolled & 15
+
+
+class Bm1362Device(FiveBitJobDevice):
+    """One at 300 MHz is a Compac A1."""
+
+    chip_id: ClassVar[int] = 0x13620300
+    cores: ClassVar[int] = 65
+    units: ClassVar[int] = 514
+    usual_mhz: ClassVar[float] = 300.0
+    power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common
+
+    def excess_byte(self, bits: int) -> int:
+        """In whole bits, by the one pair that was captured."""
+        return min(bits, 0xFF)
+
+
+class Bm1366Device(FiveBitJobDevice):
+    """Bitaxe Ultra."""
+
+    chip_id: ClassVar[int] = 0x13660000
+    cores: ClassVar[int] = 112
+    units: ClassVar[int] = 894
+    usual_mhz: ClassVar[float] = 485.0
+    power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common | {0xA8: 0x00070000, 0x60: 0x20500174}
+
+
+class Bm1368Device(FourBitJobDevice):
+    """Bitaxe Supra."""
+
+    chip_id: ClassVar[int] = 0x13680000
+    cores: ClassVar[int] = 80
+    units: ClassVar[int] = 1276
+    usual_mhz: ClassVar[float] = 490.0
+    power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common | {0xA8: 0x00070000}
+
+
+class Bm1370Device(FourBitJobDevice):
+    """Bitaxe Gamma."""
+
+    chip_id: ClassVar[int] = 0x13700000
+    cores: ClassVar[int] = 128
+    units: ClassVar[int] = 2040
+    usual_mhz: ClassVar[float] = 525.0
+    power_on: ClassVar[dict[int, int]] = FullHeaderDevice.power_on_common | {0xA8: 0x00070000}
+
+
+def reversed_words(data: bytes) -> bytes:
+    """32 bytes with their eight words from last to first, each as it is."""
+    return b"".join(data[at : at + 4] for at in range(28, -4, -4))
+
+
+def with_version(header: bytes, rolled: int) -> bytes:
+    """The header with sixteen bits OR-ed into its version, from bit 13 on."""
+    version = int.from_bytes(header[:4], "little") | rolled << VERSION_SHIFT
+    return version.to_bytes(4, "little") + header[4:]
+
+
+@cache
+def rolled_numbers(mask: int) -> tuple[int, ...]:
+    """All numbers within a mask of 16 bits, ascending."""
+    numbers = [0]
+    for bit in range(mask.bit_length()):
+        if mask >> bit & 1:
+            numbers += [number | 1 << bit for number in numbers]
+    return tuple(numbers)
+
+
+def _load(search: kernels.Search, header: bytes, target: int) -> None:
+    search.load(header, target, big_endian_nonces=True)
+
+
+def _seal_nonce(nonce: bytes, tail: bytes) -> bytes:
+    return b"\xaa\x55" + sealed(nonce + tail, NONCE_REPLY)

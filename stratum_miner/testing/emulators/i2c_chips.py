@@ -1,0 +1,205 @@
+"""What sits on a Bitaxe's I2C bus: fan controller, regulators, power meter, as registers (asic.md 5.4).
+
+Each chip reads from and writes to the board's state, `Supply`; none knows of the bus, the host or the time.
+"""
+
+from dataclasses import dataclass
+from math import frexp
+from typing import Final, Protocol
+
+
+@dataclass(slots=True)
+class Supply:
+    """A board's physical state, shared by its chips."""
+
+    input_volts: float = 5.1
+    core_volts: float = 0.0
+    watts: float = 0.0
+    """At the input."""
+    chip_celsius: float = 25.0
+    diode_valid: bool = False
+    fan: float = 0.0
+    """0 to 1."""
+    input_failed: bool = False
+    """The input was too low since faults were last cleared."""
+
+
+class I2cChip(Protocol):
+    """One address on the bus."""
+
+    def write(self, data: bytes) -> None:
+        """Register and what goes there."""
+        ...
+
+    def read(self, register: int, count: int) -> bytes:
+        """Bytes from a register on."""
+        ...
+
+
+class Emc2101:
+    """Fan controller with an internal sensor and one for a diode in the mining chip."""
+
+    IDENTITY: Final = {0xFE: 0x5D, 0xFD: 0x16, 0xFF: 0x02}
+    TOP_RPM: Final = 7000
+    TACH_CLOCK: Final = 5_400_000
+    OPEN_DIODE: Final = 0x3F8
+    WARMER_INSIDE_C: Final = -5.0
+    """The controller beside the chip against the chip itself."""
+
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+        self._registers: dict[int, int] = {0x4A: 0x20}
+
+    def write(self, data: bytes) -> None:
+        """One register at a time; the duty is 0 to 63."""
+        if len(data) < 2:
+            return
+        self._registers[data[0]] = data[1]
+        if data[0] == 0x4C:
+            self._supply.fan = min(data[1], 63) / 63
+
+    def read(self, register: int, count: int) -> bytes:
+        """Consecutive registers."""
+        return bytes(self._value(register + index) for index in range(count))
+
+    def _value(self, register: int) -> int:
+        eighths = self.OPEN_DIODE if not self._supply.diode_valid else round(self._supply.chip_celsius * 8) & 0x7FF
+        rpm = round(self._supply.fan * self.TOP_RPM)
+        tach = self.TACH_CLOCK // rpm if rpm > 82 else 0xFFFF
+        match register:
+            case 0x00:
+                return round(self._supply.chip_celsius + self.WARMER_INSIDE_C) & 0xFF
+            case 0x01:
+                return eighths >> 3
+            case 0x10:
+                return (eighths & 7) << 5
+            case 0x46:
+                return tach & 0xFF
+            case 0x47:
+                return tach >> 8
+        return self.IDENTITY.get(register, self._registers.get(register, 0))
+
+
+class Tps546:
+    """PMBus regulator of the core voltage; measures as well. Output voltages are in 2^-9 V."""
+
+    BLOCK_ID: Final = bytes.fromhex("06 54 49 54 6B 24 41")
+    EXPONENT: Final = 9
+    OPERATION, CLEAR_FAULTS, VOUT_MODE, VOUT_COMMAND, VOUT_MAX = 0x01, 0x03, 0x20, 0x21, 0x24
+    STATUS_BYTE, STATUS_WORD, STATUS_INPUT = 0x78, 0x79, 0x7C
+    READ_VIN, READ_VOUT, READ_IOUT, READ_TEMPERATURE, DEVICE_ID = 0x88, 0x8B, 0x8C, 0x8D, 0xAD
+    OFF_BIT: Final = 0x0040
+    INPUT_BITS: Final = 0x2008
+    """Input fault or warning in the high byte, undervoltage in the low one."""
+    UNDERVOLTAGE: Final = 4.5
+    WARMER_C: Final = 8.0
+    """The regulator against the chip."""
+
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+        self._registers: dict[int, bytes] = {self.VOUT_COMMAND: b"\0\0", self.VOUT_MAX: (2 << 9).to_bytes(2, "little")}
+        self._on = False
+
+    def write(self, data: bytes) -> None:
+        """A command and its bytes; some commands have none."""
+        command, value = data[0], data[1:]
+        if command == self.CLEAR_FAULTS:
+            self._supply.input_failed = self._supply.input_volts < self.UNDERVOLTAGE
+        elif command not in (self.VOUT_MODE, self.STATUS_WORD, self.DEVICE_ID):
+            self._registers[command] = value
+        if command == self.OPERATION and value:
+            self._on = bool(value[0] & 0x80)
+        self.settle()
+
+    def settle(self) -> None:
+        """Bring the output to what was asked for, if the input lets it."""
+        if self._supply.input_volts < self.UNDERVOLTAGE:
+            self._supply.input_failed = True
+            self._on = False
+        wish = min(int.from_bytes(self._registers[name], "little") for name in (self.VOUT_COMMAND, self.VOUT_MAX))
+        self._supply.core_volts = wish / (1 << self.EXPONENT) if self._on else 0.0
+
+    def read(self, register: int, count: int) -> bytes:
+        """A value, little-endian; blocks begin with their length."""
+        supply = self._supply
+        volts = supply.core_volts
+        match register:
+            case self.DEVICE_ID:
+                value = self.BLOCK_ID
+            case self.VOUT_MODE:
+                value = b"\x97"
+            case self.OPERATION:
+                value = b"\x80" if self._on else b"\x00"
+            case self.STATUS_WORD | self.STATUS_BYTE:
+                status = (0 if volts else self.OFF_BIT) | (self.INPUT_BITS if supply.input_failed else 0)
+                value = status.to_bytes(2, "little")
+            case self.STATUS_INPUT:
+                value = b"\x10" if supply.input_failed else b"\x00"
+            case self.READ_VIN:
+                value = linear11(supply.input_volts)
+            case self.READ_VOUT:
+                value = round(volts * (1 << self.EXPONENT)).to_bytes(2, "little")
+            case self.READ_IOUT:
+                value = linear11(supply.watts / volts if volts else 0.0)
+            case self.READ_TEMPERATURE:
+                value = linear11(supply.chip_celsius + self.WARMER_C)
+            case _:
+                value = self._registers.get(register, b"\0\0")
+        return value[:count].ljust(count, b"\0")
+
+
+class Ds4432u:
+    """A current that bends the core voltage of boards whose regulator cannot be talked to."""
+
+    REGISTER: Final = 0xF8
+    FULL_SCALE_A: Final = 98.921e-6
+    REFERENCE_V, LOWER_OHM, UPPER_OHM = 0.6, 3320.0, 4750.0
+
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+        self._code = 0
+        self.settle()
+
+    def write(self, data: bytes) -> None:
+        """Bit 7: the current is drawn in the other direction, which lowers the voltage below 1.451 V."""
+        if len(data) == 2 and data[0] == self.REGISTER:
+            self._code = data[1]
+            self.settle()
+
+    def settle(self) -> None:
+        """The voltage that this current makes."""
+        amperes = (self._code & 0x7F) / 127 * self.FULL_SCALE_A
+        signed = -amperes if self._code & 0x80 else amperes
+        self._supply.core_volts = self.REFERENCE_V + self.UPPER_OHM * (self.REFERENCE_V / self.LOWER_OHM + signed)
+
+    def read(self, register: int, count: int) -> bytes:
+        """The code."""
+        return bytes([self._code if register == self.REGISTER else 0]).ljust(count, b"\0")[:count]
+
+
+class Ina260:
+    """Meter of the input: current in 1.25 mA, voltage in 1.25 mV, power in 10 mW, big-endian."""
+
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+
+    def write(self, data: bytes) -> None:
+        """Its configuration changes nothing here."""
+
+    def read(self, register: int, count: int) -> bytes:
+        """One register of two bytes."""
+        supply = self._supply
+        value = {
+            0x01: supply.watts / supply.input_volts / 1.25e-3,
+            0x02: supply.input_volts / 1.25e-3,
+            0x03: supply.watts / 10e-3,
+        }.get(register, 0.0)
+        return min(round(value), 0xFFFF).to_bytes(2, "big").ljust(count, b"\0")[:count]
+
+
+def linear11(value: float) -> bytes:
+    """PMBus' SLINEAR11: five bits of exponent, eleven of mantissa, both signed, little-endian."""
+    _, exponent = frexp(value)
+    power = max(-16, min(15, exponent - 10))
+    mantissa = max(-1024, min(1023, round(value / 2.0**power)))
+    return ((power & 0x1F) << 11 | mantissa & 0x7FF).to_bytes(2, "little")
