@@ -35,10 +35,15 @@ class ProxyLab:
         self._listener = listener
         self._connections = connections
 
+    async def connection(self) -> PlayedPool:
+        """The next connection to a pool, nothing said on it yet."""
+        with trio.fail_after(86400):
+            return await self._connections.receive()
+
     async def upstream(self, **options: Any) -> PlayedPool:
         """The next connection to a pool, its handshake played."""
+        pool = await self.connection()
         with trio.fail_after(86400):
-            pool = await self._connections.receive()
             await pool.accept(**{"difficulty": 1e-7} | options)
         return pool
 

@@ -379,7 +379,7 @@ async def test_without_a_pool_miners_are_sent_away_to_find_another(
 async def test_a_worker_that_the_pool_refuses_ends_the_proxy(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
     with pytest.RaisesGroup(WorkerRefused, flatten_subgroups=True, allow_unwrapped=True):
         async with proxy_lab() as lab:
-            pool = await lab._connections.receive()
+            pool = await lab.connection()
             await pool.reply(await pool.request("mining.configure"), {})
             await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
             await pool.reply(await pool.request("mining.authorize"), False, [24, "unauthorized", None])
