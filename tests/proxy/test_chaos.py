@@ -1,4 +1,4 @@
-"""Pools and miners at their worst, from a seed: each share has one fate, none goes up twice, all that go up are good."""
+"""Pools and miners at their worst, from a seed: a share has one fate, none goes up twice, all that go up are good."""
 
 import random
 from collections import Counter

@@ -1,0 +1,132 @@
+"""A miner's session without I/O: whatever a miner says, it is answered or ended, and nothing else happens."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.proxy.board import Board
+from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.session import MinerSession, ShareCounts, SharePassed
+from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.stratum.pool_messages import Notify
+from stratum_miner.testing.proxy_lab import NOW, job
+from stratum_miner.testing.wire_miner import WireMiner
+from stratum_miner.work.job import Job
+
+METHODS = (
+    "mining.subscribe",
+    "mining.authorize",
+    "mining.configure",
+    "mining.submit",
+    "mining.suggest_difficulty",
+    "mining.suggest_target",
+    "mining.extranonce.subscribe",
+    "mining.get_transactions",
+    "mining.ping",
+    "mining.multi_version",
+    "eth_submitLogin",
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.just("alice.rig"),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def upstream_job(**changes: Any) -> Job:
+    notify = Notify.from_params(job())
+    values: dict[str, Any] = {
+        name: getattr(notify, name)
+        for name in (
+            "job_id",
+            "previous_hash",
+            "coinbase_prefix",
+            "coinbase_suffix",
+            "merkle_branch",
+            "version",
+            "nbits",
+            "ntime",
+            "clean_jobs",
+        )
+    }
+    values |= {"session": 1, "extranonce1": b"\xa1\xb2", "extranonce2_size": 4, "share_difficulty": 1e-8}
+    return Job(**values | changes)
+
+
+def new_session(**options: Any) -> tuple[MinerSession, Board]:
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    board.take(upstream_job())
+    return MinerSession(ProxyConfig(**options), board, ShareCounts(), 0.0), board
+
+
+def feed(session: MinerSession, data: bytes) -> list[Any]:
+    session.receive_data(data)
+    events = []
+    while (event := session.next_event(0.0, NOW)) is not None:
+        events.append(event)
+    return events
+
+
+@given(st.lists(st.tuples(st.sampled_from(METHODS), VALUES, VALUES), max_size=12))
+def test_any_requests_are_answered_once_each(requests: list[tuple[str, Any, Any]]) -> None:
+    session, _ = new_session()
+    lines = [
+        json.dumps({"id": [number, extra], "method": name, "params": params})
+        for number, (name, params, extra) in enumerate(requests)
+    ]
+    feed(session, "".join(line + "\n" for line in lines).encode())
+    replies = [json.loads(line) for line in session.data_to_send().splitlines()]
+    answered = [reply["id"][0] for reply in replies if "method" not in reply]
+    assert answered == list(range(len(requests)))
+    assert session.shares.open == 0, "no share of these can be good"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_end_or_mean_something(data: bytes) -> None:
+    session, _ = new_session()
+    with suppress(RemoteProtocolError):
+        feed(session, data + b"\n")
+    assert session.shares.open == 0
+
+
+def test_refused_shares_in_a_row_end_a_session() -> None:
+    session, _ = new_session(max_refused_shares=3)
+    miner = WireMiner()
+    feed(session, miner.login())
+    with pytest.raises(RemoteProtocolError, match="more than 3 refused shares in a row"):
+        feed(session, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 10)
+    assert sum(b'"error":[21' in line for line in session.data_to_send().splitlines()) == 4
+
+
+def test_one_byte_at_a_time() -> None:
+    session, board = new_session()
+    miner = WireMiner()
+    events = [event for byte in miner.configure() + miner.login() for event in feed(session, bytes([byte]))]
+    assert board.current is not None
+    miner.receive(session.data_to_send())
+    data = miner.submit(miner.solve())
+    events += [event for byte in data for event in feed(session, bytes([byte]))]
+    (passed,) = [event for event in events if isinstance(event, SharePassed)]
+    assert passed.share.job.job_id == "1"
+    assert len(passed.share.extranonce2) == 4
+
+
+def test_a_space_that_is_entered_again_is_padded_otherwise() -> None:
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    coinbases = []
+    for session in (1, 2, 1, 1):  # two pools in turns
+        board.take(upstream_job(session=session, extranonce1=bytes([session]), extranonce2_size=8))
+        assert board.current is not None
+        coinbases.append(board.current.notify.coinbase_prefix)
+    assert len(set(coinbases)) == 3, "a miner that counts from the start again does not repeat itself"
+    assert board.current is not None
+    assert board.current.space.validator is not None
