@@ -31,6 +31,7 @@ MAX_INTERVAL_S = 0.5
 """For chips that search a unit for minutes: fresh ntime, fresh transactions (ESP-Miner's interval)."""
 BUS_MARGIN = 1.5
 """Times the length of a work frame on the line: work sent faster than it leaves the host would queue up there."""
+COUNT_TRIES = 3
 CLOCK_TRIES = 3
 
 
@@ -107,7 +108,7 @@ class Chain(ABC):
                     await trio.sleep(settle)
                     self.wire.discard_input()
             case bringup.CountChips(seconds):
-                self._check_count(await self.count(seconds))
+                await self._count_and_check(seconds)
             case bringup.RampUp(base, step_size, pause):
                 await self._ramp_up(base, step_size, pause)
             case bringup.VerifyClock():
@@ -207,6 +208,17 @@ class Chain(ABC):
         replies = await self.wire.collect(seconds, lambda got: _registers(got) >= count)
         replies += await self.wire.collect(min(seconds, 0.1), lambda got: _registers(got) > 0)
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
+
+    async def _count_and_check(self, seconds: float) -> None:
+        """Believe what does not fit only when it is said again: noise, and answers to older questions, pass."""
+        for attempt in range(COUNT_TRIES):
+            try:
+                self._check_count(await self.count(seconds))
+                return
+            except (DeviceSilent, PowerFault, WrongChip):
+                if attempt == COUNT_TRIES - 1:
+                    raise
+                self.wire.discard_input()
 
     def _check_count(self, found: int) -> None:
         wanted = self.settings.chips

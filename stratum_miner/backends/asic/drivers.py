@@ -58,7 +58,7 @@ class BoardDriver:
     ) -> Device:
         """See ``Driver``."""
         return RunningDevice(
-            self._board,
+            self._board.hashing(options.hash_rate),
             identity,
             ports,
             options,

@@ -8,6 +8,7 @@ thresholds are those of the drivers in asic.md 2.8 and 7 (rows 6, 7, 9).
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from math import sqrt
 
 WINDOW = 200.0
 """Expected nonces between two looks at the rate."""
@@ -19,6 +20,7 @@ CHIP_SILENT_BELOW = 0.2
 """Of the mean of all chips."""
 ERRORS_JUDGED_AT = 100
 MANY_ERRORS = 0.05
+"""And three standard deviations more, or chance would slow down a device with one error in a hundred."""
 MOSTLY_ERRORS = 0.5
 MOSTLY_ERRORS_JUDGED_AT = 20
 
@@ -112,7 +114,8 @@ class HealthMonitor:
         if total < ERRORS_JUDGED_AT:
             return None
         self._proven = self._errors = 0
-        return Health(Complaint.TOO_MANY_ERRORS, detail) if share > MANY_ERRORS else None
+        allowed = MANY_ERRORS * total
+        return Health(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
 
     def _judge_rate(self) -> Health | None:
         if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips):

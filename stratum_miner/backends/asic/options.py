@@ -11,6 +11,7 @@ NAMES = (
     "allow_out_of_limits",
     "chips",
     "frequency",
+    "hash_rate",
     "nonce_difficulty",
     "temperature_limit",
     "voltage",
@@ -32,6 +33,8 @@ class DeviceOptions:
     """Core volts."""
     chips: int | None = None
     """Run with this many chips in place of the product's number: a chain with a dead chip."""
+    hash_rate: float | None = None
+    """H/s expected at the product's own clock, where its figure does not fit: unknown Icarus boards, emulators."""
     worker_name: str = ""
     """The login its shares are submitted under; empty for the pool's."""
     nonce_difficulty: float | None = None
@@ -50,6 +53,7 @@ class DeviceOptions:
             frequency=_within(board, given, "frequency", _MHZ, board.frequency),
             voltage=_within(board, given, "voltage", _VOLTS, board.voltage),
             chips=option.integer(given, "chips", 1, max(board.chips, 1)),
+            hash_rate=option.hash_rate(given, "hash_rate"),
             worker_name=given.get("worker", ""),
             nonce_difficulty=_number(given, "nonce_difficulty", 1e-9, 1e9),
             temperature_limit=_temperature(board, given),

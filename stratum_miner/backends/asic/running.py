@@ -195,7 +195,7 @@ class RunningDevice:
         try:
             await opened.power.on(self._voltage)
             await chain.bring_up()
-            self._seen_alive = True
+            self._seen_alive, self._tally.chips = True, chain.chips
             policy.started_mining(self._clock())
             stretch = self._stretch = MiningStretch(
                 self._identity.name,

@@ -33,6 +33,8 @@ class Tally:
     restarts: int = 0
     work_sent: int = 0
     last_error: str = ""
+    chips: int = 0
+    """Of the last chain that was up."""
     chip_nonces: dict[int, int] = field(default_factory=dict)
     chip_last: dict[int, float] = field(default_factory=dict)
     readings: Readings = NO_READINGS
@@ -76,7 +78,6 @@ class Tally:
     ) -> DeviceSnapshot:
         """Everything, with what the running chain and monitor have counted so far."""
         decoder = chain.wire.decoder if chain is not None else None
-        count = chain.chips if chain is not None else max(self.chip_nonces, default=-1) + 1
         return DeviceSnapshot(
             identity=identity,
             product=board.product,
@@ -95,7 +96,7 @@ class Tally:
             garbage_bytes=self.garbage_bytes + (decoder.garbage_bytes if decoder is not None else 0),
             chips=tuple(
                 ChipStatistics(nonces=self.chip_nonces.get(chip, 0), last_nonce_at=self.chip_last.get(chip))
-                for chip in range(count)
+                for chip in range(self.chips)
             ),
             readings=self.readings,
             restarts=self.restarts,

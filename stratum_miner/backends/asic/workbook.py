@@ -19,8 +19,8 @@ REAL_BOUND = (1 << 224) - 1
 
 
 def bound_of(nonce_difficulty: float | None) -> int:
-    """Largest hash that a device reports; None is the real one."""
-    return REAL_BOUND if nonce_difficulty is None else target_from_difficulty(nonce_difficulty)
+    """Largest hash that a device reports; None, and 1, are the real one."""
+    return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
 @dataclass(slots=True, eq=False)

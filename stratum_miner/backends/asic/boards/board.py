@@ -1,7 +1,7 @@
 """What a product is, as data: how USB shows it, its ports, its chips, and the limits it is safe within."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratum_miner.backends.asic.bringup import Step
 
@@ -101,6 +101,14 @@ class Board:
         if self.fixed_hash_rate or self.frequency is None:
             return self.fixed_hash_rate
         return self.hash_rate_per_mhz * (self.frequency.default if frequency is None else frequency)
+
+    def hashing(self, hash_rate: float | None) -> "Board":
+        """The same product, with another hash rate at its own clock; None leaves it."""
+        if hash_rate is None:
+            return self
+        if self.frequency is None or self.fixed_hash_rate:
+            return replace(self, fixed_hash_rate=hash_rate)
+        return replace(self, hash_rate_per_mhz=hash_rate / self.frequency.default)
 
     def port_paths(self, path: str) -> dict[str, str]:
         """Role to path for a device that the user named by ``path``; discovery knows better where it found it.

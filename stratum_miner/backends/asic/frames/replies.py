@@ -175,24 +175,50 @@ class FixedLengthDecoder(ReplyDecoder):
         self._judge = judge
         self._parse = parse
         self._has_crc = has_crc
+        self._skipped = 0
+
+    def idle(self) -> list[Reply]:
+        """See ``ReplyDecoder``."""
+        replies = super().idle()
+        self._settle_skipped()
+        return replies
+
+    def discard(self) -> None:
+        """See ``ReplyDecoder``."""
+        super().discard()
+        self._skipped = 0
 
     def _drain(self, final: bool) -> list[Reply]:
         replies: list[Reply] = []
         while len(self._buffer) >= self._length:
             judgement = self._judged_at(0)
             if judgement is Judgement.SURE:
-                replies.append(self._parse(self._take(self._length)))
-            elif judgement is Judgement.NO and self._has_crc:
-                self._drop_broken_frame(self._length)
+                replies.append(self._reply())
             elif judgement is Judgement.NO:
                 self._drop(1)
             elif later := self._sure_start():
                 self._drop(later)
             elif final or len(self._buffer) >= 2 * self._length - 1:
-                replies.append(self._parse(self._take(self._length)))
+                replies.append(self._reply())
             else:
                 break
         return replies
+
+    def _reply(self) -> Reply:
+        self._settle_skipped()
+        return self._parse(self._take(self._length))
+
+    def _drop(self, count: int) -> None:
+        self._skipped += count
+        del self._buffer[:count]
+
+    def _settle_skipped(self) -> None:
+        """What was skipped between two replies: whole lengths were frames with a wrong checksum, the rest never was
+        one."""
+        frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
+        self.crc_errors += frames
+        self.garbage_bytes += rest
+        self._skipped = 0
 
     def _judged_at(self, start: int) -> Judgement:
         group = self._buffer[start : start + self._length]

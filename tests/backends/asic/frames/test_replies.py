@@ -142,7 +142,10 @@ def test_seven_bytes_with_a_checksum() -> None:
     decoder = bm1387_like()
     broken = bytes([sealed[0] ^ 4]) + sealed[1:]
     assert decoder.receive(b"\x01\x60" + broken + sealed) + decoder.idle() == [NonceReply(WANTED, b"\x00\x10")]
-    assert decoder.crc_errors >= 1
+    assert (decoder.crc_errors, decoder.garbage_bytes) == (1, 2)
+    decoder = bm1387_like()
+    assert len(decoder.receive(sealed + b"\x01\x60" + sealed) + decoder.idle()) == 2
+    assert (decoder.crc_errors, decoder.garbage_bytes) == (0, 2)
 
 
 def bm1387_like() -> FixedLengthDecoder:

@@ -1,0 +1,103 @@
+"""Verdicts on simulated devices: the good are left alone whatever chance does, the bad are caught, each by its name."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratum_miner.backends.asic.health import SILENT_AFTER, Complaint, HealthMonitor
+
+RATE = 1e9
+PER_NONCE = float(2**32)
+
+
+def live(
+    seconds: float,
+    *,
+    chips: int = 2,
+    speed: float = 1.0,
+    errors: float = 0.0,
+    dead: frozenset[int] = frozenset(),
+    seed: int = 0,
+) -> list[Complaint]:
+    """Complaints about a device of so much of the expected speed; ``errors`` is the share of wrong nonces."""
+    rng, now = random.Random(seed), 0.0
+    monitor = HealthMonitor(now, chips)
+    monitor.expect(now, RATE, PER_NONCE)
+    monitor.searching(now, True)
+    complaints = []
+    due = rng.expovariate(speed * RATE / PER_NONCE) if speed else float("inf")
+    while now < seconds:
+        now += 1.0
+        while due <= now:
+            chip = rng.randrange(chips)
+            if rng.random() < errors:
+                monitor.hardware_error(due)
+            elif chip not in dead:
+                monitor.nonce(due, chip)
+            due += rng.expovariate(speed * RATE / PER_NONCE)
+        complaints.append(monitor.assess(now).complaint)
+    return complaints
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_good_device_is_left_alone(seed: int) -> None:
+    assert set(live(40_000, seed=seed, errors=0.01)) == {Complaint.NONE}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "complaint"),
+    [
+        ({"speed": 0.0}, Complaint.SILENT),
+        ({"speed": 0.5}, Complaint.SLOW),
+        ({"errors": 0.15}, Complaint.TOO_MANY_ERRORS),
+        ({"errors": 0.9}, Complaint.MOSTLY_ERRORS),
+        ({"dead": frozenset({1})}, Complaint.CHIP_SILENT),
+    ],
+)
+def test_trouble_is_named(trouble: dict[str, object], complaint: Complaint) -> None:
+    found = [item for item in live(3000, seed=1, **trouble) if item is not Complaint.NONE]  # type: ignore[arg-type]
+    assert found[0] is complaint
+
+
+def test_the_silent_chip_is_numbered() -> None:
+    monitor = HealthMonitor(0.0, chips=12)
+    monitor.expect(0.0, RATE, PER_NONCE)
+    monitor.searching(0.0, True)
+    for count in range(605):
+        monitor.nonce(count * 4.3, chip=count % 11)
+    verdict = monitor.assess(605 * 4.3)
+    assert (verdict.complaint, verdict.detail) == (
+        Complaint.CHIP_SILENT,
+        "chip 12 of 12 found next to nothing",
+    )
+
+
+def test_silence_counts_only_while_there_is_work() -> None:
+    monitor = HealthMonitor(0.0, chips=1)
+    monitor.expect(0.0, RATE, PER_NONCE)
+    assert monitor.assess(1e6).complaint is Complaint.NONE
+    monitor.searching(1e6, True)
+    assert monitor.assess(1e6 + 0.9 * SILENT_AFTER * PER_NONCE / RATE).complaint is Complaint.NONE
+    assert monitor.assess(1e6 + 1.1 * SILENT_AFTER * PER_NONCE / RATE).complaint is Complaint.SILENT
+    assert monitor.expected_hashes == pytest.approx(1.1 * SILENT_AFTER * PER_NONCE)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from("nes"), st.floats(0, 100), st.integers(0, 3)), max_size=60))
+def test_any_order_of_events_is_survived(events: list[tuple[str, float, int]]) -> None:
+    """Times that go back, chips that are not there: no exception, and expected hashes never fall."""
+    monitor, before = HealthMonitor(50.0, chips=2), 0.0
+    for kind, now, chip in events:
+        match kind:
+            case "n":
+                monitor.nonce(now, chip)
+            case "e":
+                monitor.hardware_error(now)
+            case _:
+                monitor.expect(now, chip * RATE, PER_NONCE)
+                monitor.searching(now, chip % 2 == 0)
+        monitor.assess(now)
+        assert monitor.expected_hashes >= before
+        before = monitor.expected_hashes
