@@ -20,4 +20,4 @@ def api(address: str, summary: Callable[[], dict[str, Any]]) -> Callable[[], Awa
         raise UsageError(f"--http: {error}") from None
     host, port = bound.getsockname()[:2]
     log.info("http", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    return partial(http.run, bound, summary)
+    return partial(http.serve_figures, bound, summary)

@@ -6,24 +6,21 @@ makes settings of them, and this makes a miner of those.
 
 import os
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import structlog
 
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, earnings, figures, mining, options, signals
+from stratum_miner.cli import capture_options, mining, options, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
-from stratum_miner.miner import Assignment, Ending, Goals, Journal, Miner
+from stratum_miner.cli.watching import Watching, watch
+from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 
 log = structlog.get_logger("stratum_miner")
-
-NEWEST_BLOCKS = 20
-"""Shown by the API; their number is there too."""
 
 
 @takes_options_of(MineOptions)
@@ -67,6 +64,12 @@ def _mine(settings: MineSettings, recorder: Recorder | None) -> int:
     written = None if chosen.journal is None else Journal(chosen.journal, wall_clock=time.time, clock=time.monotonic)
     if written is not None and written.damaged:
         log.warning("journal_damaged", file=str(chosen.journal), lines=written.damaged)
+    listeners: list[EventListener] = [reporter]
+
+    def tell(event: MinerEvent) -> None:
+        for listener in listeners:
+            listener(event)
+
     miner = Miner(
         settings.pools,
         [
@@ -77,56 +80,29 @@ def _mine(settings: MineSettings, recorder: Recorder | None) -> int:
         retry=chosen.retry,
         journal=written,
         strategy=settings.strategy,
-        on_event=reporter,
+        on_event=tell,
         wrap_connector=None if recorder is None else partial(record_connections, recorder=recorder),
     )
-    tariff = settings.tariff
-    beside = figures.api(chosen.http, lambda: _told(miner, reporter, tariff)) if chosen.http is not None else None
-    return _run(
-        miner,
-        settings.goals,
-        reporter,
-        quiet=chosen.quiet,
-        as_json=chosen.json,
-        tariff=tariff,
-        beside=beside,
-        journal=written,
-    )
-
-
-def _told(miner: Miner, reporter: mining.Reporter, tariff: earnings.Tariff | None) -> dict[str, Any]:
-    """The summary of the moment, with what only a running miner has."""
-    snapshot = miner.snapshot()
-    return mining.summary(snapshot, reporter.blocks[-NEWEST_BLOCKS:], tariff) | {
-        "blocks_accepted": snapshot.blocks_accepted,
-        "hash_rate_5s": snapshot.hash_rate_5s,
-        "hash_rate_1m": snapshot.hash_rate_1m,
-        "hash_rate_15m": snapshot.hash_rate_15m,
-        "power_w": None if tariff is None else float(tariff.power),
-    }
+    watching = watch(miner, settings)
+    listeners.append(watching.monitor.note)
+    return _run(miner, settings, reporter, watching, written)
 
 
 def _run(
-    miner: Miner,
-    goals: Goals,
-    reporter: mining.Reporter,
-    *,
-    quiet: bool,
-    as_json: bool,
-    tariff: earnings.Tariff | None,
-    beside: Callable[[], Awaitable[None]] | None,
-    journal: Journal | None,
+    miner: Miner, settings: MineSettings, reporter: mining.Reporter, watching: Watching, journal: Journal | None
 ) -> int:
-    ending = Ending.STOPPED
+    ending, chosen = Ending.STOPPED, settings.options
 
     async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal ending
         try:
-            ending = await mining.mine_until_done(miner, stop, quiet=quiet, tariff=tariff, beside=beside)
+            ending = await mining.mine_until_done(
+                miner, stop, quiet=chosen.quiet, tariff=settings.tariff, beside=watching.services
+            )
         finally:
             if journal is not None:
                 journal.close()
-            mining.print_summary(miner.snapshot(), reporter.blocks, as_json=as_json, tariff=tariff)
+            mining.print_summary(miner.snapshot(), reporter.blocks, as_json=chosen.json, tariff=settings.tariff)
 
     signals.run(mine_and_tell)
-    return mining.exit_code(ending, goals)
+    return mining.exit_code(ending, settings.goals)

@@ -19,7 +19,9 @@ from stratum_miner.cli import options
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.config.keys import LIVE
 
-OTHER_VARIABLES = frozenset({"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE"})
+OTHER_VARIABLES = frozenset(
+    {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
+)
 """Of other commands and of tests; any further one is probably misspelt."""
 
 
@@ -108,7 +110,27 @@ class MineOptions(UpstreamOptions):
     record_secrets: Annotated[bool, Parameter(name="--record-secrets", help="Passwords too.", group="Output")] = False
     http: Annotated[
         str | None,
-        Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
+        Parameter(name="--http", help="Page, API and metrics at HOST:PORT of this machine.", group="Watching"),
+    ] = None
+    http_network: Annotated[
+        bool,
+        Parameter(
+            name="--http-network",
+            help="Let --http be an address of the network; reading needs the token then too.",
+            group="Watching",
+        ),
+    ] = False
+    http_host: Annotated[
+        list[str] | None,
+        Parameter(name="--http-host", help="A name that this machine is asked by; repeatable.", group="Watching"),
+    ] = None
+    http_token_file: Annotated[
+        Path | None,
+        Parameter(
+            name="--http-token-file",
+            help="Whose first line is the token for changes; default one that is made and kept.",
+            group="Watching",
+        ),
     ] = None
     quiet: Annotated[options.Quiet, LIVE] = False
     log_format: options.LogFormat = "auto"

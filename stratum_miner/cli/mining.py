@@ -4,7 +4,7 @@ Shared by the commands that mine. Everything for people goes to stderr, the summ
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -99,11 +99,11 @@ async def mine_until_done(
     *,
     quiet: bool = False,
     tariff: Tariff | None = None,
-    beside: Callable[[], Awaitable[None]] | None = None,
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> Ending:
     """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended.
 
-    ``tariff`` adds what it costs and earns to the status; ``beside`` runs as long.
+    ``tariff`` adds what it costs and earns to the status; ``beside`` run as long.
     """
 
     def stop_gracefully() -> None:
@@ -113,8 +113,8 @@ async def mine_until_done(
     with stop.calling(stop_gracefully):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_show_status, miner, quiet, tariff)
-            if beside is not None:
-                nursery.start_soon(beside)
+            for service in beside:
+                nursery.start_soon(service)
             ending = await miner.run()
             nursery.cancel_scope.cancel()
     return ending

@@ -58,6 +58,8 @@ class _Health:
     penalized_until: float = 0.0
     refusals: int = 0
     enabled: bool = True
+    trusted: bool = False
+    """A person wants it: it need not prove itself before it takes over."""
     losses: deque[float] = field(default_factory=deque)
     """When it was lost while it was up, the newest few."""
 
@@ -121,7 +123,7 @@ class Failover:
         pool = self._pools[index]
         if pool.condition is Condition.UP:
             pool.losses.append(now)
-        pool.job_content = None
+        pool.job_content, pool.trusted = None, False
         if pool.condition is not Condition.PENALIZED:
             self._enter(index, Condition.DOWN, now, reason)
 
@@ -154,6 +156,10 @@ class Failover:
         self._pools[index].enabled = enabled
         if enabled:
             self._pools[index].penalized_until = 0.0
+
+    def trust(self, index: int) -> None:
+        """Let a pool take over as soon as it is up, this once."""
+        self._pools[index].trusted = True
 
     def is_enabled(self, index: int) -> bool:
         """Whether a pool may be used."""
@@ -239,7 +245,7 @@ class Failover:
     def _is_stable(self, pool: _Health, now: float) -> bool:
         policy, losses = self._policy, pool.losses
         flaps = len(losses) == policy.flap_limit and now - losses[0] <= policy.flap_window * 2
-        return now - pool.since >= (policy.flap_window if flaps else policy.failback)
+        return pool.trusted or now - pool.since >= (policy.flap_window if flaps else policy.failback)
 
     def _age(self, pool: _Health, now: float) -> None:
         """What time alone does to a pool."""

@@ -119,6 +119,10 @@ class PoolControl(Protocol):
         """Use or leave a pool."""
         ...
 
+    def switch(self, index: int) -> None:
+        """Make a pool the best and mine on it as soon as it is up. ValueError where pools are mined on in turns."""
+        ...
+
     def set_quota(self, index: int, quota: int) -> None:
         """Give a pool another part of the time; its connection stays."""
         ...
@@ -373,6 +377,16 @@ class PoolGroup:
         member.removed = True
         if member.scope is not None:
             self._removed.append(member)
+
+    def switch(self, index: int) -> None:
+        """See ``PoolControl``; the pool mined on goes on until this one is up."""
+        self._check(index)
+        if self._quotas is not None:
+            raise ValueError("pool: pools are mined on in turns by their quotas: change those, or switch some off")
+        self._failover.trust(index)
+        if not self._failover.is_enabled(index):
+            self.enable(index, True)
+        self.move(index, 0)
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self._members):

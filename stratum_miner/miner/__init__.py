@@ -3,6 +3,7 @@
 from stratum_miner.miner.counts import ShareCounts
 from stratum_miner.miner.events import (
     ConnectionChanged,
+    EventListener,
     HardwareError,
     JobStarted,
     MinerEvent,
@@ -22,6 +23,7 @@ __all__ = [
     "Assignment",
     "ConnectionChanged",
     "Ending",
+    "EventListener",
     "Goals",
     "HardwareError",
     "JobStarted",

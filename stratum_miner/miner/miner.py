@@ -179,6 +179,11 @@ class Miner:
         return self._goals
 
     @property
+    def is_paused(self) -> bool:
+        """Whether nothing is searched because somebody wants so."""
+        return self.scheduler.paused
+
+    @property
     def pool_control(self) -> PoolControl:
         """To change pools while mining; where every backend is bound to a pool, the first of these."""
         return self.client
@@ -352,7 +357,7 @@ class Miner:
             network_difficulty=self._network_difficulty,
             height=self._height,
             job=None if job is None else JobSnapshot.of(job, now),
-            paused=self.scheduler.paused,
+            paused=self.is_paused,
             stopping=self.is_stopping,
             client=self.client.snapshot(),
             pools=self._pools(),

@@ -6,6 +6,9 @@ Each call says in one line why it refuses, as ``ControlRefused``; what it did is
 from dataclasses import dataclass
 from typing import Protocol
 
+BY_HAND = "hand"
+"""A person, through whichever door."""
+
 
 class ControlRefused(Exception):  # noqa: N818  not a fault: the answer to a request that makes no sense now
     """The request makes no sense now; the message says what was expected, what came and where."""
@@ -26,12 +29,12 @@ class NewPool:
 class Control(Protocol):
     """Pools and devices are addressed by their index in the view."""
 
-    def pause(self, reason: str) -> None:
-        """Stop searching; connections stay. ``reason`` is told: a person, a schedule, heat."""
+    def pause(self, by: str, reason: str = "") -> None:
+        """Stop searching; connections stay. ``by`` is who wants it: a person (BY_HAND), a schedule, heat."""
         ...
 
-    def resume(self, reason: str) -> None:
-        """Search again."""
+    def resume(self, by: str) -> None:
+        """Search again once nobody wants the pause any more; a person ends it whoever wanted it."""
         ...
 
     def quit(self) -> None:

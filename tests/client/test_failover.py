@@ -198,6 +198,21 @@ def test_the_only_pool_may_refuse_what_it_wants() -> None:
     assert other.active == 0
 
 
+def test_who_is_trusted_takes_over_as_soon_as_it_is_up_this_once() -> None:
+    story = Story(2)
+    story.it.lost(0, story.now, "refused")
+    story.job(1)
+    assert story.active == 1
+    story.it.trust(0)
+    assert story.active == 1
+    story.job(0)
+    assert story.active == 0
+    story.it.lost(0, story.now, "gone")
+    assert story.active == 1
+    story.job(0)
+    assert story.active == 1
+
+
 def test_one_accepted_share_breaks_the_streak() -> None:
     story = Story()
     story.job(0)

@@ -1,0 +1,159 @@
+"""The Starlette application: the endpoints of the table, the stream, metrics, health, and the page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.http import metrics, openapi
+from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX, Call, Endpoint, Source
+from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
+from stratum_miner.monitoring.http.stream import Streams
+
+log = structlog.get_logger(__name__)
+
+WEB = Path(__file__).parent.parent / "web"
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def application(source: Source, access: Access) -> Starlette:
+    """Everything that is answered over HTTP."""
+    return Starlette(
+        routes=[
+            *(Route(PREFIX + item.path, _answering(item, source), methods=[item.method]) for item in ENDPOINTS),
+            Route(f"{PREFIX}/stream", _streaming(source), methods=["GET"]),
+            Route("/openapi.json", _openapi, methods=["GET"]),
+            Route("/metrics", _metrics(source), methods=["GET"]),
+            Route("/health", _health, methods=["GET"]),
+            Route("/ready", _ready(source), methods=["GET"]),
+            Route("/", _page, methods=["GET"]),
+            Mount("/web", StaticFiles(directory=WEB)),
+        ],
+        middleware=[Middleware(Guard, access=access)],
+        exception_handlers={
+            HTTPException: _told,
+            BodyTooLarge: lambda request, error: refusal(413, f"body: expected at most {MAX_BODY} bytes"),
+            Exception: _failed,
+        },
+    )
+
+
+def figures(summary: Callable[[], Mapping[str, Any]]) -> Starlette:
+    """A summary and nothing else: for commands that have figures and are no miner."""
+
+    async def show(request: Request) -> Response:
+        return Response(msgspec.json.encode(summary()), media_type="application/json")
+
+    return Starlette(
+        routes=[Route(f"{PREFIX}/summary", show, methods=["GET"]), Route("/health", _health, methods=["GET"])],
+        middleware=[Middleware(Guard, access=Access(""))],
+        exception_handlers={HTTPException: _told, Exception: _failed},
+    )
+
+
+def _answering(endpoint: Endpoint, source: Source) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            call = Call(
+                path={name: _whole(f"path: {name}", text) for name, text in request.path_params.items()},
+                query=_query(endpoint, request),
+                body=None if endpoint.body is None else msgspec.json.decode(await request.body(), type=endpoint.body),
+            )
+        except msgspec.ValidationError as error:
+            return refusal(400, f"body: {_lower(str(error))}")
+        except msgspec.DecodeError as error:
+            return refusal(400, f"body: expected JSON: {error}")
+        except ValueError as error:
+            return refusal(400, str(error))
+        try:
+            found = endpoint.handle(source, call)
+        except ControlRefused as error:
+            return refusal(409, str(error))
+        if endpoint.changes:
+            log.info("changed_over_http", request=f"{request.method} {request.url.path}")
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    return answer
+
+
+def _query(endpoint: Endpoint, request: Request) -> dict[str, int]:
+    for name in request.query_params:
+        if name not in endpoint.query:
+            raise ValueError(f"query: expected {' or '.join(endpoint.query) or 'nothing'}, got {name[:80]!r}")
+    return {name: _whole(f"query: {name}", text) for name, text in request.query_params.items()}
+
+
+def _whole(where: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise ValueError(f"{where}: expected a whole number, got {text[:80]!r}")
+    return int(text)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _streaming(source: Source) -> Handler:
+    streams = Streams(source.monitor)
+
+    async def answer(request: Request) -> Response:
+        last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        if streams.full:
+            return refusal(503, "stream: too many listen already")
+        after = int(last) if last.isascii() and last.isdecimal() and len(last) <= 15 else 0
+        return StreamingResponse(streams.stream(after), media_type="text/event-stream")
+
+    return answer
+
+
+def _metrics(source: Source) -> Handler:
+    exporter = metrics.Exporter(source.monitor)
+
+    async def answer(request: Request) -> Response:
+        return Response(exporter.text(), headers={"content-type": metrics.CONTENT_TYPE})
+
+    return answer
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(msgspec.json.encode(openapi.document()), media_type="application/json")
+
+
+async def _health(request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _ready(source: Source) -> Handler:
+    async def answer(request: Request) -> Response:
+        state = source.monitor.summary().state
+        return PlainTextResponse(f"{state}\n", 200 if state in ("mining", "paused") else 503)
+
+    return answer
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(WEB / "index.html")
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    texts = {
+        404: f"path: nothing at {request.url.path[:80]!r}; /openapi.json says what there is",
+        405: f"method: expected another one than {request.method[:20]}",
+    }
+    return refusal(error.status_code, texts.get(error.status_code, error.detail), **(error.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("http_failed", request=f"{request.method} {request.url.path}", error=repr(error))
+    return refusal(500, "a defect of ours; the log says more")

@@ -1,0 +1,245 @@
+"""The JSON API as a table: what is answered where, with what, and what may be asked to change.
+
+Each endpoint is a function of what there is to see and to steer; the table serves the router and the OpenAPI document.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+
+from stratum_miner.monitoring.control import BY_HAND, Control, NewPool
+from stratum_miner.monitoring.model import (
+    BlockView,
+    DeviceView,
+    EventView,
+    Point,
+    PoolView,
+    ShareView,
+    Summary,
+    View,
+)
+from stratum_miner.monitoring.monitor import Monitor
+
+MOST = 500
+"""Entries of a list in one answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where answers come from."""
+
+    monitor: Monitor
+    control: Control
+    configuration: Callable[[], Mapping[str, Any]] = dict
+    """The settings in force and where each comes from, without secrets."""
+
+
+class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A pool to add."""
+
+    url: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    password: Annotated[str, msgspec.Meta(max_length=500)] = "x"
+    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    index: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    """Its place, 0 the best; the worst when absent."""
+
+
+class PoolChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to change of a pool; what is absent stays."""
+
+    enabled: bool | None = None
+    quota: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    index: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    """Its new place, 0 the best."""
+
+
+class DeviceAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A machine to mine with, named as for --device."""
+
+    device: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What was done, a line for each thing."""
+
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request, decoded and checked."""
+
+    path: Mapping[str, int] = field(default_factory=dict)
+    query: Mapping[str, int] = field(default_factory=dict)
+    body: Any = None
+
+    @property
+    def index(self) -> int:
+        """Of the pool or device that the path names."""
+        return self.path["index"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One thing that can be asked."""
+
+    method: str
+    path: str
+    summary: str
+    answer: Any
+    """Type of the JSON answer."""
+    handle: Callable[[Source, Call], Any]
+    body: Any = None
+    """Type of the JSON that must come with it."""
+    query: tuple[str, ...] = ()
+    """Whole numbers that may come with it."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it needs the token."""
+        return self.method != "GET"
+
+
+def _newest(items: tuple[Any, ...], call: Call) -> tuple[Any, ...]:
+    limit = min(call.query.get("limit", MOST), MOST)
+    return items[max(0, len(items) - limit) :]
+
+
+def _events(source: Source, call: Call) -> tuple[EventView, ...]:
+    return source.monitor.events.newest(min(call.query.get("limit", MOST), MOST), after=call.query.get("after", 0))
+
+
+def _add_pool(source: Source, call: Call) -> Done:
+    added: PoolAddition = call.body
+    source.control.add_pool(
+        NewPool(url=added.url, user=added.user, password=added.password, name=added.name, index=added.index)
+    )
+    return Done((f"pool {added.url} added",))
+
+
+def _change_pool(source: Source, call: Call) -> Done:
+    change: PoolChange = call.body
+    done: list[str] = []
+    if change.enabled is not None:
+        source.control.enable_pool(call.index, change.enabled)
+        done.append(f"pool {call.index} switched {'on' if change.enabled else 'off'}")
+    if change.quota is not None:
+        source.control.set_quota(call.index, change.quota)
+        done.append(f"quota of pool {call.index} set to {change.quota}")
+    if change.index is not None:
+        source.control.move_pool(call.index, change.index)
+        done.append(f"pool {call.index} moved to place {change.index}")
+    return Done(tuple(done))
+
+
+def _remove_pool(source: Source, call: Call) -> Done:
+    source.control.remove_pool(call.index)
+    return Done((f"pool {call.index} removed",))
+
+
+def _switch_pool(source: Source, call: Call) -> Done:
+    source.control.switch_pool(call.index)
+    return Done((f"pool {call.index} is the first now",))
+
+
+def _pause(source: Source, call: Call) -> Done:
+    source.control.pause(BY_HAND, "asked for over HTTP")
+    return Done(("paused",))
+
+
+def _resume(source: Source, call: Call) -> Done:
+    source.control.resume(BY_HAND)
+    return Done(("mining again",))
+
+
+def _quit(source: Source, call: Call) -> Done:
+    source.control.quit()
+    return Done(("stopping",))
+
+
+def _add_device(source: Source, call: Call) -> Done:
+    added: DeviceAddition = call.body
+    source.control.add_device(added.device)
+    return Done((f"device {added.device} added",))
+
+
+def _restart_device(source: Source, call: Call) -> Done:
+    source.control.restart_device(call.index)
+    return Done((f"device {call.index} restarts",))
+
+
+def _remove_device(source: Source, call: Call) -> Done:
+    source.control.remove_device(call.index)
+    return Done((f"device {call.index} is left alone",))
+
+
+PREFIX = "/api/v1"
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET", path="/view", summary="Everything at once", answer=View,
+        handle=lambda source, call: source.monitor.view(),
+    ),
+    Endpoint(
+        method="GET", path="/summary", summary="The miner as a whole", answer=Summary,
+        handle=lambda source, call: source.monitor.summary(),
+    ),
+    Endpoint(
+        method="GET", path="/pools", summary="All pools, the best first", answer=tuple[PoolView, ...],
+        handle=lambda source, call: source.monitor.pools(),
+    ),
+    Endpoint(
+        method="GET", path="/devices", summary="All devices and search threads", answer=tuple[DeviceView, ...],
+        handle=lambda source, call: source.monitor.view().devices,
+    ),
+    Endpoint(
+        method="GET", path="/shares", summary="The newest settled shares", answer=tuple[ShareView, ...],
+        query=("limit",), handle=lambda source, call: _newest(source.monitor.view().shares, call),
+    ),
+    Endpoint(
+        method="GET", path="/blocks", summary="Blocks found in this run", answer=tuple[BlockView, ...],
+        query=("limit",), handle=lambda source, call: _newest(source.monitor.view().blocks, call),
+    ),
+    Endpoint(
+        method="GET", path="/events", summary="The newest events, or those after a number",
+        answer=tuple[EventView, ...], query=("after", "limit"), handle=_events,
+    ),
+    Endpoint(
+        method="GET", path="/history", summary="Points of the last day, for charts", answer=tuple[Point, ...],
+        handle=lambda source, call: source.monitor.history(),
+    ),
+    Endpoint(
+        method="GET", path="/config", summary="The settings in force, without secrets", answer=dict[str, Any],
+        handle=lambda source, call: dict(source.configuration()),
+    ),
+    Endpoint(method="POST", path="/pause", summary="Stop searching; connections stay", answer=Done, handle=_pause),
+    Endpoint(method="POST", path="/resume", summary="Search again", answer=Done, handle=_resume),
+    Endpoint(method="POST", path="/quit", summary="End gracefully", answer=Done, handle=_quit),
+    Endpoint(
+        method="POST", path="/reload", summary="Read the configuration again", answer=Done,
+        handle=lambda source, call: Done(source.control.reload()),
+    ),
+    Endpoint(method="POST", path="/pools", summary="Add a pool", answer=Done, body=PoolAddition, handle=_add_pool),
+    Endpoint(
+        method="PATCH", path="/pools/{index}", summary="Switch, move or weigh a pool", answer=Done, body=PoolChange,
+        handle=_change_pool,
+    ),
+    Endpoint(method="DELETE", path="/pools/{index}", summary="Remove a pool", answer=Done, handle=_remove_pool),
+    Endpoint(
+        method="POST", path="/pools/{index}/switch", summary="Mine on this pool", answer=Done, handle=_switch_pool
+    ),
+    Endpoint(
+        method="POST", path="/devices", summary="Mine with another machine", answer=Done, body=DeviceAddition,
+        handle=_add_device,
+    ),
+    Endpoint(
+        method="POST", path="/devices/{index}/restart", summary="Power a machine down and up", answer=Done,
+        handle=_restart_device,
+    ),
+    Endpoint(
+        method="DELETE", path="/devices/{index}", summary="Power a machine down and leave it alone", answer=Done,
+        handle=_remove_device,
+    ),
+)  # fmt: skip

@@ -1,0 +1,79 @@
+"""The socket that the API listens on, and hypercorn on it.
+
+What listens to the network is told apart from what listens to this machine alone: see ``guard``.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as hypercorn_serve
+from starlette.applications import Starlette
+
+from stratum_miner.monitoring.http.application import application, figures
+from stratum_miner.monitoring.http.endpoints import Source
+from stratum_miner.monitoring.http.guard import Access
+
+MAX_HEADER = 8192
+MAX_BACKLOG = 64
+READ_SECONDS = 10
+KEEP_ALIVE_SECONDS = 30
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says why."""
+
+
+def listening_socket(address: str, *, network: bool = False) -> socket.socket:
+    """A socket listening on ``HOST:PORT``; port 0 takes a free one. ListenError, also for an address of the network
+    unless ``network`` says that it is meant.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ListenError(f"expected HOST:PORT, as in 127.0.0.1:7780, got {address!r}")
+    try:
+        numeric = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+    except ValueError:
+        raise ListenError(f"expected an address of this machine, as in 127.0.0.1:7780, got {address!r}") from None
+    if not (numeric.is_loopback or network):
+        raise ListenError(f"expected a loopback address, got {host}: --http-network says that it is meant")
+    family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((str(numeric), int(port)))
+        bound.listen(MAX_BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise ListenError(f"cannot listen on {address}: {error.strerror}") from None
+    return bound
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can ask at a bound address."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+async def serve(bound: socket.socket, source: Source, access: Access) -> None:
+    """Answer on a bound socket, which it takes over, until cancelled."""
+    await _serve(bound, application(source, access))
+
+
+async def serve_figures(bound: socket.socket, summary: Callable[[], Mapping[str, Any]]) -> None:
+    """Tell the figures of something that is no miner, to this machine alone and nothing else, until cancelled."""
+    await _serve(bound, figures(summary))
+
+
+async def _serve(bound: socket.socket, app: Starlette) -> None:
+    config = Config()
+    config.bind = [f"fd://{bound.detach()}"]
+    config.accesslog = config.errorlog = None
+    config.h11_max_incomplete_size = MAX_HEADER
+    config.backlog = MAX_BACKLOG
+    config.read_timeout = READ_SECONDS
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.include_server_header = False
+    await hypercorn_serve(app, config, shutdown_trigger=trio.sleep_forever)  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""Metrics for Prometheus, made of a view at each scrape: base units, totals that only grow, known labels only.
+
+A label is the name of a configured pool, of a device, or one of a few words; nothing that a peer makes up.
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from stratum_miner.monitoring.model import DeviceView, PoolView, Summary
+from stratum_miner.monitoring.monitor import Monitor
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "stratum_miner_"
+STATES = ("mining", "paused", "waiting", "stopping")
+FATES = ("accepted", "rejected", "stale", "lost")
+
+
+class Exporter(Collector):
+    """Makes the text of a scrape."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """In the text format 0.0.4."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: it depends on what there is."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything of this moment."""
+        view = self._monitor.view()
+        yield from _summary(view.summary)
+        yield from _pools(view.pools)
+        yield from _devices(view.devices)
+
+
+def _summary(summary: Summary) -> Iterator[Metric]:
+    yield InfoMetricFamily(PREFIX + "build", "Version of the miner", value={"version": summary.version})
+    state = GaugeMetricFamily(PREFIX + "state", "What the miner does, 1 for the state it is in", labels=["state"])
+    for name in STATES:
+        state.add_metric([name], float(summary.state == name))
+    yield state
+    yield _gauge("start_time_seconds", "When the miner started, in Unix time", summary.started_at)
+    rates = GaugeMetricFamily(PREFIX + "hash_rate", "Hashes per second over a window", labels=["window"])
+    for window, rate in (
+        ("5s", summary.hash_rate_5s),
+        ("1m", summary.hash_rate_1m),
+        ("5m", summary.hash_rate_5m),
+        ("15m", summary.hash_rate_15m),
+        ("start", summary.hash_rate),
+    ):
+        rates.add_metric([window], rate)
+    yield rates
+    shares = CounterMetricFamily(PREFIX + "shares", "Shares by what became of them", labels=["fate"])
+    for fate in FATES:
+        shares.add_metric([fate], getattr(summary.shares, fate))
+    yield shares
+    yield _gauge("shares_open", "Shares not answered yet", summary.shares.open)
+    yield _counter("blocks_accepted", "Blocks that a pool accepted", summary.blocks_accepted)
+    yield _counter("hardware_errors", "Claimed nonces that failed re-hashing", summary.hardware_errors)
+    yield _gauge("best_share_difficulty", "Difficulty of the best share of this run", summary.best_share)
+    yield _gauge("expected_shares", "Shares that the work done was expected to find", summary.luck.expected)
+    if summary.luck.ratio is not None:
+        yield _gauge("luck_ratio", "Shares found per share expected", summary.luck.ratio)
+    if summary.job is not None:
+        yield _gauge("share_difficulty", "Difficulty that a share needs", summary.job.share_difficulty)
+        yield _gauge("job_age_seconds", "Age of the job being searched", summary.job.age_s)
+    if summary.network_difficulty is not None:
+        yield _gauge("network_difficulty", "Difficulty of the network mined on", summary.network_difficulty)
+    if summary.height is not None:
+        yield _gauge("block_height", "Height of the block being searched for", summary.height)
+    if summary.power_w is not None:
+        yield _gauge("power_watts", "Power of this mining, configured or measured", summary.power_w)
+    if summary.joules_per_terahash is not None:
+        yield _gauge("joules_per_terahash", "Energy for 10^12 hashes", summary.joules_per_terahash)
+
+
+def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
+    labels = ["pool"]
+    active = GaugeMetricFamily(PREFIX + "pool_active", "1 for the pool mined on", labels=labels)
+    up = GaugeMetricFamily(PREFIX + "pool_up", "1 for a pool that has sent a valid job", labels=labels)
+    enabled = GaugeMetricFamily(PREFIX + "pool_enabled", "1 for a pool that may be used", labels=labels)
+    shares = CounterMetricFamily(PREFIX + "pool_shares", "Shares by what became of them", labels=["pool", "fate"])
+    jobs = CounterMetricFamily(PREFIX + "pool_jobs", "Valid jobs received", labels=labels)
+    connects = CounterMetricFamily(PREFIX + "pool_connects", "Connections made", labels=labels)
+    received = CounterMetricFamily(PREFIX + "pool_received_bytes", "Bytes received", labels=labels)
+    sent = CounterMetricFamily(PREFIX + "pool_sent_bytes", "Bytes sent", labels=labels)
+    latency = GaugeMetricFamily(
+        PREFIX + "pool_latency_seconds", "From submit to reply, of the newest replies", labels=["pool", "quantile"]
+    )
+    for name, pool in _named(pools):
+        active.add_metric([name], float(pool.active))
+        up.add_metric([name], float(pool.state == "up"))
+        enabled.add_metric([name], float(pool.enabled))
+        for fate in FATES:
+            shares.add_metric([name, fate], getattr(pool, fate))
+        jobs.add_metric([name], pool.jobs)
+        connects.add_metric([name], pool.connects)
+        received.add_metric([name], pool.bytes_received)
+        sent.add_metric([name], pool.bytes_sent)
+        for quantile, value in (("0.5", pool.latency_p50_ms), ("0.99", pool.latency_p99_ms)):
+            if value is not None:
+                latency.add_metric([name, quantile], value / 1000)
+    yield from (active, up, enabled, shares, jobs, connects, received, sent, latency)
+
+
+def _named(pools: tuple[PoolView, ...]) -> Iterator[tuple[str, PoolView]]:
+    """Each under a name that no other has."""
+    names = [pool.name for pool in pools]
+    for pool in pools:
+        unique = names.count(pool.name) == 1
+        yield (pool.name if unique else f"{pool.name} {pool.index}"), pool
+
+
+def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
+    labels = ["backend", "device"]
+    hashes = CounterMetricFamily(PREFIX + "device_hashes", "Hashes computed, or implied", labels=labels)
+    rate = GaugeMetricFamily(PREFIX + "device_hash_rate", "Hashes per second over a minute", labels=labels)
+    nonces = CounterMetricFamily(PREFIX + "device_nonces", "Nonces found", labels=labels)
+    errors = CounterMetricFamily(PREFIX + "device_hardware_errors", "Nonces that failed re-hashing", labels=labels)
+    mining = GaugeMetricFamily(PREFIX + "device_mining", "1 for a device that mines as it should", labels=labels)
+    celsius = GaugeMetricFamily(PREFIX + "device_temperature_celsius", "Of the chip", labels=labels)
+    watts = GaugeMetricFamily(PREFIX + "device_power_watts", "As the device measures it", labels=labels)
+    hertz = GaugeMetricFamily(PREFIX + "device_frequency_hertz", "Clock of the chips", labels=labels)
+    volts = GaugeMetricFamily(PREFIX + "device_core_volts", "Of the chips", labels=labels)
+    fan = GaugeMetricFamily(PREFIX + "device_fan_rpm", "Turns per minute", labels=labels)
+    restarts = CounterMetricFamily(PREFIX + "device_restarts", "Restarts after trouble", labels=labels)
+    for device in devices:
+        key = [device.backend, device.name]
+        hashes.add_metric(key, device.hashes)
+        rate.add_metric(key, device.hash_rate_1m)
+        nonces.add_metric(key, device.nonces_found)
+        errors.add_metric(key, device.hardware_errors)
+        mining.add_metric(key, float(device.state == "mining"))
+        restarts.add_metric(key, device.restarts)
+        for family, value in (
+            (celsius, device.chip_temperature_c),
+            (watts, device.power_w),
+            (hertz, None if device.frequency_mhz is None else device.frequency_mhz * 1e6),
+            (volts, device.core_voltage_v),
+            (fan, device.fan_rpm),
+        ):
+            if value is not None:
+                family.add_metric(key, value)
+    yield from (hashes, rate, nonces, errors, mining, restarts, celsius, watts, hertz, volts, fan)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(PREFIX + name, text, value=value)

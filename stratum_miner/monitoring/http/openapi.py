@@ -1,0 +1,105 @@
+"""The OpenAPI document of the API, made of the table of endpoints: it says what is answered."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from stratum_miner import __version__
+from stratum_miner.monitoring.http.endpoints import ENDPOINTS, MOST, PREFIX, Endpoint
+
+_MAX_INTEGER = 2**53
+"""What every JSON reader can tell apart."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why something was not done: what was expected, what came, where."""
+
+    error: str
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    types = [*(endpoint.answer for endpoint in ENDPOINTS), *_bodies(), Refusal]
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    by_type = dict(zip(map(repr, types), schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_type)
+    paths[f"{PREFIX}/stream"] = {"get": _stream(by_type)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "stratum_miner",
+            "version": __version__,
+            "description": (
+                "What a running miner shows and what may be changed while it mines. Hash rates are in H/s, times in "
+                "seconds unless their name says otherwise, dates in Unix time."
+            ),
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _bodies() -> list[Any]:
+    return [endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None]
+
+
+def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").rstrip("_"),
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
+        "responses": {
+            "200": {"description": "Done", "content": _json(schemas[repr(endpoint.answer)])},
+            "400": _refusal("The request makes no sense", schemas),
+            "401": _refusal("The token is missing or wrong", schemas),
+        },
+    }
+    if endpoint.changes:
+        operation["security"] = [{"token": []}]
+        operation["responses"]["403"] = _refusal("Asked by a page of another origin", schemas)
+        operation["responses"]["409"] = _refusal("It makes no sense now", schemas)
+        operation["responses"]["413"] = _refusal("The body is too large", schemas)
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": _json(schemas[repr(endpoint.body)])}
+    return operation
+
+
+def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0, "maximum": 1000}}
+        for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
+
+
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    most = {"limit": MOST, "after": _MAX_INTEGER}
+    return [
+        {"name": name, "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": most[name]}}
+        for name in endpoint.query
+    ]
+
+
+def _stream(schemas: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": "Server-sent events: `view` with everything once a second, `event` for each thing that happens",
+        "operationId": "get_stream",
+        "responses": {
+            "200": {"description": "For ever", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            "401": _refusal("The token is missing or wrong", schemas),
+            "503": _refusal("Too many listen already", schemas),
+        },
+    }
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _refusal(text: str, schemas: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": _json(schemas[repr(Refusal)])}

@@ -1,0 +1,216 @@
+"""The API on real sockets: what it answers, what it changes, and how it refuses."""
+
+import json
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import trio
+
+from stratum_miner.monitoring.control import BY_HAND, NewPool
+from stratum_miner.monitoring.http import stream
+from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
+from stratum_miner.monitoring.model import View
+
+from .conftest import TOKEN, Api, ApiFactory
+
+
+async def test_every_reading_endpoint_answers_what_its_type_says(served: ApiFactory) -> None:
+    async with served() as api:
+        for endpoint in ENDPOINTS:
+            if not endpoint.changes:
+                response = await api.get(PREFIX + endpoint.path)
+                assert response.status_code == 200, response.text
+                assert response.headers["content-type"] == "application/json"
+                msgspec.json.decode(response.content, type=endpoint.answer)
+
+
+async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
+    async with served() as api:
+        for number in range(5):
+            api.monitor.events.take("paused", "info", {"reason": str(number)}, 0.0)
+        found = (await api.get(f"{PREFIX}/events?limit=2")).json()
+        assert [event["number"] for event in found] == [4, 5]
+        assert found[1]["text"] == "Paused: 4."
+        found = (await api.get(f"{PREFIX}/events?after=1&limit=2")).json()
+        assert [event["number"] for event in found] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "call"),
+    [
+        ("POST", "/pause", None, ("pause", BY_HAND, "asked for over HTTP")),
+        ("POST", "/resume", None, ("resume", BY_HAND)),
+        ("POST", "/quit", None, ("quit",)),
+        ("POST", "/reload", None, ("reload",)),
+        ("POST", "/pools/1/switch", None, ("switch_pool", 1)),
+        ("DELETE", "/pools/1", None, ("remove_pool", 1)),
+        ("PATCH", "/pools/1", {"enabled": False}, ("enable_pool", 1, False)),
+        ("PATCH", "/pools/1", {"quota": 3}, ("set_quota", 1, 3)),
+        ("PATCH", "/pools/1", {"index": 0}, ("move_pool", 1, 0)),
+        ("POST", "/devices", {"device": "erupter:/dev/ttyUSB0"}, ("add_device", "erupter:/dev/ttyUSB0")),
+        ("POST", "/devices/2/restart", None, ("restart_device", 2)),
+        ("DELETE", "/devices/2", None, ("remove_device", 2)),
+        (
+            "POST", "/pools", {"url": "h:1", "user": "w", "password": "p", "index": 0},
+            ("add_pool", NewPool(url="h:1", user="w", password="p", index=0)),
+        ),
+    ],
+)  # fmt: skip
+async def test_what_changes_needs_the_token_and_says_what_it_did(
+    method: str, path: str, body: Any, call: tuple[Any, ...], served: ApiFactory
+) -> None:
+    async with served() as api:
+        options = {} if body is None else {"json": body}
+        for token in (None, "wrong", TOKEN[:-1]):
+            refused = await api.ask(method, PREFIX + path, token=token, **options)
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+        assert api.control.calls == []
+        done = await api.ask(method, PREFIX + path, token=TOKEN, **options)
+        assert done.status_code == 200, done.text
+        assert done.json()["done"]
+        assert api.control.calls == [call]
+        api.control.refusing = "pool: expected a place from 0 to 0, got 1"
+        refused = await api.ask(method, PREFIX + path, token=TOKEN, **options)
+        assert (refused.status_code, refused.json()) == (409, {"error": api.control.refusing})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "needle"),
+    [
+        ("GET", "/nothing", b"", 404, "path: nothing at '/api/v1/nothing'"),
+        ("DELETE", "/summary", b"", 405, "method: expected another one than DELETE"),
+        ("GET", "/events?limit=-1", b"", 400, "query: limit: expected a whole number, got '-1'"),
+        ("GET", "/events?limt=1", b"", 400, "query: expected after or limit, got 'limt'"),
+        ("GET", "/summary?x=1", b"", 400, "query: expected nothing, got 'x'"),
+        ("DELETE", "/pools/first", b"", 400, "path: index: expected a whole number, got 'first'"),
+        ("POST", "/pools", b"{", 400, "body: expected JSON"),
+        ("POST", "/pools", b'{"url":"h:1"}', 400, "body: object missing required field `user`"),
+        ("POST", "/pools", b'{"url":"h:1","user":"w","pas":"x"}', 400, "body: object contains unknown field `pas`"),
+        ("POST", "/pools", b'{"url":1,"user":"w"}', 400, "body: expected `str`, got `int` - at `$.url`"),
+        ("PATCH", "/pools/0", b'{"quota":-1}', 400, "body: expected `int` >= 0 - at `$.quota`"),
+        ("POST", "/pools", b"x" * 20000, 413, "body: expected at most 16384 bytes"),
+    ],
+)  # fmt: skip
+async def test_what_makes_no_sense_is_told_in_one_line(
+    method: str, path: str, content: bytes, status: int, needle: str, served: ApiFactory
+) -> None:
+    async with served() as api:
+        response = await api.ask(method, PREFIX + path, token=TOKEN, content=content)
+        assert response.status_code == status
+        assert needle in response.json()["error"]
+        assert "\n" not in response.json()["error"]
+        assert api.control.calls == []
+
+
+async def test_a_body_of_no_announced_length_is_bounded_too(served: ApiFactory) -> None:
+    async def endless() -> Any:
+        for _ in range(100):
+            yield b"x" * 1000
+
+    async with served() as api:
+        response = await api.ask("POST", f"{PREFIX}/pools", token=TOKEN, content=endless())
+        assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "status"),
+    [
+        ({"host": "evil.example"}, "GET", 400),
+        ({"host": "localhost:1"}, "GET", 200),
+        ({"host": "192.0.2.7"}, "GET", 200),  # an address cannot be a name that a stranger made point here
+        ({"host": ""}, "GET", 400),
+        ({"origin": "http://evil.example"}, "GET", 200),  # without CORS headers its page cannot read the answer
+        ({"origin": "http://evil.example"}, "POST", 403),
+        ({"origin": "null"}, "POST", 403),
+    ],
+)
+async def test_strangers_pages_get_nothing(
+    headers: dict[str, str], method: str, status: int, served: ApiFactory
+) -> None:
+    async with served() as api:
+        path = f"{PREFIX}/summary" if method == "GET" else f"{PREFIX}/pause"
+        response = await api.ask(method, path, token=TOKEN, headers=headers)
+        assert response.status_code == status
+        assert "access-control-allow-origin" not in response.headers
+        assert api.control.calls == []
+
+
+async def test_its_own_page_may_ask_and_a_name_that_was_told_is_known(served: ApiFactory) -> None:
+    async with served(names=("localhost", "miner.lan")) as api:
+        own = api.url.removeprefix("http://")
+        response = await api.ask("POST", f"{PREFIX}/pause", token=TOKEN, headers={"origin": f"http://{own}"})
+        assert response.status_code == 200
+        assert (await api.get(f"{PREFIX}/summary", headers={"host": "miner.lan:7780"})).status_code == 200
+
+
+async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory) -> None:
+    async with served(open_reading=False) as api:
+        for path in (f"{PREFIX}/summary", "/metrics", "/openapi.json", f"{PREFIX}/stream"):
+            assert (await api.get(path)).status_code == 401
+        assert (await api.get(f"{PREFIX}/summary", token=TOKEN)).status_code == 200
+        for path in ("/", "/health"):
+            assert (await api.get(path)).status_code == 200
+        assert (await api.get("/ready")).status_code == 503
+
+
+async def test_the_stream_tells_views_and_events(served: ApiFactory) -> None:
+    async with served() as api:
+        api.monitor.events.take("paused", "info", {}, 0.0)
+        with trio.fail_after(60):
+            async with lines(api, "/stream") as read:
+                assert await read() == ["retry: 2000"]
+                view = await read()
+                assert view[0] == "event: view"
+                msgspec.json.decode(view[1].removeprefix("data: "), type=View)
+                event = await read()
+                assert event[:2] == ["id: 1", "event: event"]
+                assert json.loads(event[2].removeprefix("data: "))["text"] == "Paused."
+                api.monitor.events.take("resumed", "info", {}, 0.0)
+                while (event := await read())[0] != "id: 2":
+                    assert event[0] == "event: view"
+            async with lines(api, "/stream", headers={"last-event-id": "1"}) as read:
+                while (event := await read())[0] != "id: 2":
+                    assert not event[0].startswith("id: 1")
+
+
+async def test_only_so_many_may_listen(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MAX_LISTENERS", 1)
+    with trio.fail_after(60):
+        async with served() as api:
+            async with lines(api, "/stream") as read:
+                await read()
+                refused = await api.get(f"{PREFIX}/stream")
+                assert (refused.status_code, refused.json()) == (503, {"error": "stream: too many listen already"})
+            while True:  # until the first one's end is noticed
+                async with lines(api, "/stream") as read:
+                    if (await read())[0] == "retry: 2000":
+                        return
+
+
+class lines:  # noqa: N801  reads as a function
+    """The blocks of a stream, each as its lines."""
+
+    def __init__(self, api: Api, path: str, headers: dict[str, str] | None = None) -> None:
+        self._client = httpx.AsyncClient(trust_env=False)
+        self._request = self._client.stream("GET", api.url + PREFIX + path, headers=headers or {})
+
+    async def __aenter__(self) -> Any:
+        response = await self._request.__aenter__()
+        each = response.aiter_lines()
+
+        async def read() -> list[str]:
+            block: list[str] = []
+            async for line in each:
+                if not line:
+                    return block
+                block.append(line)
+            return block
+
+        return read
+
+    async def __aexit__(self, *details: Any) -> None:
+        await self._request.__aexit__(*details)
+        await self._client.aclose()
