@@ -307,7 +307,7 @@ def test_mine_says_which_file_it_read_and_where_a_mistake_is(
     first, second, last = err.splitlines()
     assert f"configuration      file={file}" in first
     assert "unknown variable: did you mean" in second
-    assert last.startswith(f"stratum-miner: {file}:5: http: expected a loopback address, got 1.2.3.4: everybody")
+    assert last.startswith(f"stratum-miner: {file}:5: http: expected a loopback address, got 1.2.3.4: --http-network")
 
 
 def test_every_mistake_is_told_on_its_own_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

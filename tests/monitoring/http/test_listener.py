@@ -56,7 +56,7 @@ async def test_figures_alone_are_for_reading() -> None:
         assert (await client.get(f"{url}/api/v1/summary")).json() == {"miners": 3}
         assert (await client.get(f"{url}/health")).text == "ok\n"
         assert (await client.get(f"{url}/")).status_code == 404
-        refused = await client.post(f"{url}/api/v1/summary", headers={"authorization": "Bearer "})
+        refused = await client.post(f"{url}/api/v1/summary", headers={"authorization": "Bearer x"})
         assert refused.status_code == 401
         assert (await client.get(f"{url}/health", headers={"host": "evil.example"})).status_code == 400
         nursery.cancel_scope.cancel()
