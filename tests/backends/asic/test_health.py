@@ -41,9 +41,9 @@ def live(
     return complaints
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_good_device_is_left_alone(seed: int) -> None:
-    assert set(live(40_000, seed=seed, errors=0.01)) == {Complaint.NONE}
+    assert set(live(20_000, seed=seed, errors=0.01)) == {Complaint.NONE}
 
 
 @pytest.mark.parametrize(
