@@ -10,6 +10,8 @@ import trio
 from cyclopts import Parameter
 
 from stratum_miner.capture import CaptureError, Recorder
+from stratum_miner.capture.pool_faults import ChosenFault
+from stratum_miner.capture.pool_faults import parse as parse_pool_fault
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
 
 Record: TypeAlias = Annotated[
@@ -43,6 +45,14 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
         yield recorder
     finally:
         recorder.close()
+
+
+def pool_faults(texts: list[str]) -> list[ChosenFault]:
+    """Faults by name. UsageError names the nearest."""
+    try:
+        return [parse_pool_fault(text) for text in texts]
+    except ValueError as error:
+        raise UsageError(f"--fault: {error}") from None
 
 
 async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:

@@ -1,7 +1,7 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -10,12 +10,14 @@ import trio
 from cyclopts import Parameter
 
 from stratum_miner.capture import RecordedListener, Recorder
+from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.cli import capture_options, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.testing.faulty_pool import open_faulty_pool
 
 log = structlog.get_logger("stratum_miner")
 
@@ -50,6 +52,16 @@ def pool(
     vardiff: Vardiff = None,
     min_difficulty: MinimumDifficulty = None,
     max_difficulty: MaximumDifficulty = None,
+    fault: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--fault",
+            help="Misbehave, to test miners: NAME or NAME=PARAMETER of docs/testing-your-miner.md; repeatable.",
+            group="Faults",
+            negative=(),
+        ),
+    ] = None,
+    seed: capture_options.Seed = 0,
     record: capture_options.Record = None,
     record_secrets: capture_options.RecordSecrets = False,
     debug: options.Debug = False,
@@ -59,6 +71,7 @@ def pool(
     """Run a Stratum pool until stopped."""
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen)
+    faults = capture_options.pool_faults(fault or [])
 
     async def serve(stop: signals.Stop) -> None:
         async with node_options.opened(
@@ -74,8 +87,10 @@ def pool(
                 low=min_difficulty,
                 high=max_difficulty,
             )
-            async with running_pool(opened, config, recorder) as running:
-                await _until_stopped(running, stop)
+            async with running_pool(opened, config, recorder, faults, seed) as (running, url):
+                if faults:
+                    log.warning("misbehaving", faults=faults)
+                await _until_stopped(running, stop, url)
 
     with capture_options.recording(record, "pool", secrets=record_secrets) as recorder:
         signals.run(serve)
@@ -115,20 +130,31 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def running_pool(node: Node, config: PoolConfig, recorder: Recorder | None = None) -> AsyncIterator[Pool]:
-    """A pool that serves while the block runs, perhaps recorded. CommandFailed when it cannot listen."""
+async def running_pool(
+    node: Node,
+    config: PoolConfig,
+    recorder: Recorder | None = None,
+    faults: Sequence[ChosenFault] = (),
+    seed: int = 0,
+) -> AsyncIterator[tuple[Pool, str]]:
+    """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
     sockets = await capture_options.open_listeners(config.host, config.port)
+    url = capture_options.listening(sockets)
+    if faults:
+        async with open_faulty_pool(node, config, faults, seed=seed, listeners=sockets, recorder=recorder) as pool:
+            yield pool, url
+        return
     listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
     async with open_pool(node, config, listeners=listeners) as pool:
-        yield pool
+        yield pool, url
 
 
-async def _until_stopped(pool: Pool, stop: signals.Stop) -> None:
+async def _until_stopped(pool: Pool, stop: signals.Stop, url: str) -> None:
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_log_status, pool)
-            log.info("ready", url=" ".join(f"stratum+tcp://{address}" for address in pool.addresses))
+            log.info("ready", url=url)
             await stopped.wait()
             nursery.cancel_scope.cancel()
 

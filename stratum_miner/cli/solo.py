@@ -38,7 +38,7 @@ def solo(
             node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
             config = pool_config(opened, address, difficulty=difficulty)
-            async with running_pool(opened, config) as pool:
+            async with running_pool(opened, config) as (pool, _):
                 reporter = mining.Reporter(quiet=quiet)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 miner = Miner(settings, [searcher], goals=goals, on_event=reporter)

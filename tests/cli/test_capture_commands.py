@@ -69,9 +69,20 @@ def test_a_tap_records_drops_and_hides_the_password(tmp_path: Path) -> None:
     assert records[-1]["kind"] == "close"
 
 
+def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
+    path = tmp_path / "pool.jsonl"
+    faults = ("--fault", "error-forms", "--fault", "bytewise", "--seed", "3", "--record", str(path))
+    with running(*pool(*faults)) as address:
+        result = mine(address)
+    assert result["shares"]["rejected"] >= 1  # type: ignore[index]
+    notes = [item["text"] for item in map(json.loads, path.read_text().splitlines()) if item["kind"] == "note"]
+    assert any(note.startswith("error-forms: ") for note in notes)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (["pool", "--address", ADDRESS, "--fault", "slient"], "--fault: pool fault: expected a known name"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
         (["tap", "0", "127.0.0.1:1", "--rule", "dorp"], "did you mean 'drop'?"),

@@ -1,0 +1,77 @@
+"""Faults by name and parameter; each is told in the documentation; none breaks its own filter on hostile lines."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratum_miner.capture.pool_faults import POOL_FAULTS, filter_of, parse
+from stratum_miner.capture.record import Side
+from stratum_miner.capture.relay import Send
+
+DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "testing-your-miner.md"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+METHODS = st.sampled_from(["mining.notify", "mining.submit", "mining.set_difficulty", "mining.configure", "x"])
+MESSAGES = st.one_of(
+    JSON,
+    st.fixed_dictionaries({"id": JSON, "method": METHODS, "params": JSON}),
+    st.fixed_dictionaries({"id": st.integers(1, 3), "result": JSON, "error": JSON}),
+)
+QUICK = [f"{name}=2" if name in ("flood-jobs", "clean-storm", "oversized") else name for name in POOL_FAULTS]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(QUICK),
+    st.lists(st.tuples(st.sampled_from(Side), MESSAGES | st.binary(max_size=30)), max_size=8),
+    st.integers(),
+)
+def test_whatever_is_said_no_fault_stumbles(text: str, said: list[tuple[Side, object]], seed: int) -> None:
+    filters = [filter_of([parse(text)], str(seed)) for _ in range(2)]
+    for speaker, item in said:
+        line = item.replace(b"\n", b"") if isinstance(item, bytes) else json.dumps(item).encode()
+        one, again = (filter_.line(speaker, line + b"\n") for filter_ in filters)
+        assert one == again  # the same from the same seed
+        assert all(not isinstance(step, Send) or step.data for step in one)
+    for side in Side:
+        assert filters[0].ended(side) == filters[1].ended(side)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("slient", "did you mean 'silent'"),
+        ("silent=x", "pool fault silent: expected a whole number from 0 to 1e+06, got 'x'"),
+        ("slow-replies=-1", "expected a number from 0 to 86400"),
+        ("slow-replies=nan", "expected a number from 0"),
+        ("garbage=2", "expected a number from 0 to 1"),
+        ("no-jobs=3", "expected no parameter"),
+        ("redirect=", "expected text as in redirect=elsewhere.example:3333"),
+    ],
+)
+def test_a_wrong_fault_is_answered_in_one_line(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=r"^pool fault") as told:
+        parse(text)
+    assert complaint in str(told.value)
+
+
+def test_faults_print_as_they_are_written() -> None:
+    assert str(parse("silent")) == "silent=0"
+    assert str(parse("slow-replies=0.5")) == "slow-replies=0.5"
+    assert str(parse("no-jobs")) == "no-jobs"
+
+
+def test_every_fault_is_in_the_documentation() -> None:
+    rows = [
+        f"| `{fault.name}{'' if fault.default is None else f'={fault.default}'}` | {fault.summary} |"
+        for fault in POOL_FAULTS.values()
+    ]
+    text = DOCUMENTATION.read_text()
+    assert [row for row in rows if row not in text] == []
+    assert text.count("\n| `") == len(rows)

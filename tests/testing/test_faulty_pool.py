@@ -1,0 +1,114 @@
+"""Our miner outlives every fault of a pool: it goes on where it can, waits where it must, and leaves when told to."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from stratum_miner.backends.simulated import SimulatedBackend
+from stratum_miner.capture.inner_listener import InnerListener
+from stratum_miner.capture.pool_faults import POOL_FAULTS
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
+from stratum_miner.pool import PoolConfig
+from stratum_miner.testing.faulty_pool import open_faulty_pool
+from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
+
+MINES = "finds a share that is accepted"
+REFUSED = "has shares refused and goes on"
+COMES_BACK = "loses the connection and comes back"
+WAITS = "stays connected and waits"
+EXPECTED = {
+    "silent": COMES_BACK,
+    "dead": COMES_BACK,
+    "disconnect-after": COMES_BACK,
+    "disconnect-after-shares": COMES_BACK,
+    "half-line": COMES_BACK,
+    "http": COMES_BACK,
+    "oversized": COMES_BACK,
+    "reconnect": COMES_BACK,
+    "no-submit-replies": COMES_BACK,
+    "wrong-ids": COMES_BACK,
+    "reject-all": REFUSED,
+    "changed-extranonce": REFUSED,
+    "no-jobs": COMES_BACK,
+}
+MAX_CONNECTIONS = 3
+
+
+class Watch:
+    """What the miner says, and an event for what was to be seen."""
+
+    def __init__(self) -> None:
+        self.fates: Counter[Fate] = Counter()
+        self.connections = 0
+        self.changed = trio.Event()
+
+    def __call__(self, event: MinerEvent) -> None:
+        if isinstance(event, ShareOutcome):
+            self.fates[event.fate] += 1
+        if isinstance(event, ConnectionChanged) and event.state.value == "handshake":
+            self.connections += 1
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def saw(self, outcome: str) -> bool:
+        match outcome:
+            case "finds a share that is accepted":
+                return self.fates[Fate.ACCEPTED] >= 3
+            case "has shares refused and goes on":
+                return self.fates[Fate.REJECTED] + self.fates[Fate.STALE] >= 3
+            case _:
+                return self.connections >= MAX_CONNECTIONS
+
+
+@asynccontextmanager
+async def mining_on(*faults: str) -> AsyncIterator[tuple[Miner, Watch]]:
+    """A simulated miner on our pool behind these faults, in memory."""
+    outside = InnerListener()
+    config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-6, notify_interval=20)
+    watch = Watch()
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        return await outside.connect()
+
+    node = ScriptedNode(make_template(nbits=HARD_BITS))
+    async with open_faulty_pool(node, config, faults, seed=1, listeners=[outside]):
+        miner = Miner(
+            PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker"),
+            [SimulatedBackend(hash_rate=1000, seed=1)],
+            on_event=watch,
+            clock=trio.current_time,
+            connect=connect,
+        )
+        yield miner, watch
+
+
+@pytest.mark.parametrize("name", POOL_FAULTS)
+async def test_the_miner_outlives_it(name: str, autojump_clock: trio.testing.MockClock) -> None:
+    async with mining_on(name) as (miner, watch):
+        if name == "refuse-worker":
+            with pytest.raises(WorkerRefused):
+                await miner.run()
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(miner.run)
+            with trio.fail_after(3 * 86400):
+                while not watch.saw(EXPECTED.get(name, MINES)):
+                    await watch.changed.wait()
+            miner.stop()
+        snapshot = miner.snapshot()
+        assert snapshot.found == snapshot.shares.total  # every share has a fate
+        assert snapshot.hardware_errors == 0
+
+
+async def test_faults_add_up(autojump_clock: trio.testing.MockClock) -> None:
+    async with mining_on("bytewise", "odd-ids", "garbage=0.1") as (miner, watch), trio.open_nursery() as nursery:
+        nursery.start_soon(miner.run)
+        with trio.fail_after(86400):
+            while not watch.saw(MINES):
+                await watch.changed.wait()
+        miner.stop()
