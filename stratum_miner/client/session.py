@@ -19,7 +19,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import Logins, wanted_login
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
-from stratum_miner.stratum.client_connection import ClientConnection
+from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import SubscribeExtranonce
@@ -148,8 +148,10 @@ class Session:
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
-        """Send a share, or hold it until its worker is authorized (pools answer 24 or drop it before)."""
-        worker_name = self._authorized_login(share) if self.is_authorized else None
+        """Send a share, or hold it: until its worker is authorized (pools answer 24 or drop it before), or for a later
+        connection when this one is over.
+        """
+        worker_name = self._authorized_login(share) if self.is_authorized and not self._is_over else None
         if worker_name is None:
             self._held.append((share, resubmitted))
             return
@@ -172,7 +174,7 @@ class Session:
     def suggest_difficulty(self, difficulty: float) -> None:
         """Ask for a share difficulty, now or once the worker is authorized; the pool may do as it likes."""
         self._suggestion = difficulty
-        if self.is_authorized:
+        if self.is_authorized and not self._is_over:
             self.connection.request(SuggestDifficulty(difficulty))
             self._to_flush.set()
 
@@ -197,6 +199,11 @@ class Session:
         """Wait until so few shares are open, or the connection has ended."""
         while self.unanswered > at_most and not self._ended:
             await self._answered.wait()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing can be sent any more: the end of the stream was seen, if not told yet."""
+        return self.connection.state is ClientState.CLOSED
 
     # ---- handshake --------------------------------------------------------------------------------------------
 
@@ -286,8 +293,9 @@ class Session:
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_S)
             now = trio.current_time()
-            for name in self.logins.overdue(now - timeouts.authorize):
-                self._on_login(name, f"no reply within {timeouts.authorize:g} s")
+            if self._authorized.is_set():  # a pool that answers for nobody is silent, which is the handshake's affair
+                for name in self.logins.overdue(now - timeouts.authorize):
+                    self._on_login(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
                 raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = next(iter(self._open.values()), None)
@@ -328,6 +336,8 @@ class Session:
         return self.logins.stand_in(name)
 
     def _ask_for(self, name: str) -> None:
+        if self._is_over:
+            return  # the reader is about to tell why; it says nothing against the worker
         self.logins.asked(name, trio.current_time())
         try:
             self.connection.authorize(name, self.settings.password)

@@ -2,6 +2,7 @@
 twice but for a resume, and none reaches a session that did not issue its job.
 """
 
+import gc
 import json
 import random
 from collections import Counter
@@ -14,11 +15,15 @@ from trio.testing import MockClock
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState, PoolClient
 from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.session import Session
+from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace
 
 DISCONNECTS = 1000
+RATE = 4000
+"""How much faster than real time the clock of the run on real sockets goes."""
 
 
 class ChaosPool:
@@ -275,6 +280,29 @@ async def test_one_pool_at_its_worst(seed: int, autojump_clock: MockClock) -> No
             nursery.cancel_scope.cancel()
         lives.cancel_scope.cancel()
     check(digger, [pool])
+
+
+async def test_one_pool_at_its_worst_on_real_sockets(mock_clock: MockClock) -> None:
+    mock_clock.rate = RATE
+    source = random.Random(4)
+    pool, digger = ChaosPool("a", source), Digger(source)
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    client = PoolClient(
+        PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="w"),
+        digger,
+        clock=trio.current_time,
+        rng=random.Random(4),
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, pool.serve, listeners)
+        nursery.start_soon(client.run)
+        nursery.start_soon(digger.dig, client)
+        await pool.done.wait()
+        nursery.cancel_scope.cancel()
+    check(digger, [pool])
+    gc.collect()
+    assert sum(isinstance(item, Session | ClientConnection) for item in gc.get_objects()) == 0, "what is over is gone"
 
 
 async def test_two_pools_at_their_worst_and_taken_away_by_hand(autojump_clock: MockClock) -> None:
