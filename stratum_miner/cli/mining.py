@@ -244,8 +244,10 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
         "reasons": dict(pool.reasons),
         "reject_share": pool.reject_share,
         "stale_share": pool.stale_share,
-        "latency_p50_ms": None if pool.latency_p50 is None else round(pool.latency_p50 * 1000, 3),
-        "latency_p99_ms": None if pool.latency_p99 is None else round(pool.latency_p99 * 1000, 3),
+        "latency_p50_ms": _milliseconds(pool.latency_p50),
+        "latency_p99_ms": _milliseconds(pool.latency_p99),
+        "job_switch_p50_ms": _milliseconds(pool.switch_p50),
+        "job_switch_p99_ms": _milliseconds(pool.switch_p99),
         **({} if pool.quota is None else {"quota": pool.quota}),
         "work_share": pool.work_share,
         "bound": list(pool.bound),
@@ -256,6 +258,10 @@ def pool_object(pool: PoolStatus) -> dict[str, Any]:
         "bytes_received": pool.client.bytes_received,
         "bytes_sent": pool.client.bytes_sent,
     }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
 
 
 def pool_line(pool: PoolStatus) -> str:

@@ -78,6 +78,9 @@ class PoolStatus:
     work_share: float | None
     """Of all the work, from 0 to 1; what the quota, or a binding, came to. A group by itself knows it by time only."""
     client: ClientSnapshot
+    switch_p50: float | None = None
+    """From a job's arrival until work of it is taken; None where nobody searches."""
+    switch_p99: float | None = None
     bound: tuple[str, ...] = ()
     """Backends that mine here alone, over a connection of their own, which this is."""
 
@@ -145,6 +148,7 @@ class _Member:
         self.fates: Counter[Fate] = Counter()
         self.reasons: Counter[str] = Counter()
         self.latencies = Latencies()
+        self.switches = Latencies()
         self.scope: trio.CancelScope | None = None
         """Of the running client; None while it does not run."""
         self.leaving_since: float | None = None
@@ -258,6 +262,12 @@ class PoolGroup:
         """The measured H/s, for suggestions of a difficulty."""
         for member in self._members:
             member.client.hash_rate_known(hash_rate)
+
+    def job_switched(self, session: int, seconds: float) -> None:
+        """So long after a job of this session came, work of it was taken; for its pool's statistics."""
+        owner = self._owners.get(session)
+        if owner is not None:
+            owner.switches.add(seconds)
 
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""
@@ -557,6 +567,8 @@ class PoolGroup:
             reasons=tuple(member.reasons.most_common()),
             latency_p50=member.latencies.quantile(0.5),
             latency_p99=member.latencies.quantile(0.99),
+            switch_p50=member.switches.quantile(0.5),
+            switch_p99=member.switches.quantile(0.99),
             quota=None if self._quotas is None else member.client.settings.quota,
             work_share=None if self._quotas is None else self._quotas.share(member),
             client=member.client.snapshot(),

@@ -149,7 +149,9 @@ class Lane:
     # ---- what it counts -----------------------------------------------------------------------------------------
 
     def sample(self, now: float) -> int:
-        """Account for the hashes up to now; returns their number."""
+        """Account for the hashes and the changes of jobs up to now; returns the number of hashes."""
+        for session, seconds in self.scheduler.take_switches():
+            self.client.job_switched(session, seconds)
         self.meter.sample(now, self.hashes)
         return self._counted
 

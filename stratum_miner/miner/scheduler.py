@@ -6,6 +6,7 @@ backends synchronously, inside the call that brought the job, so that the search
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +19,9 @@ from stratum_miner.work.unit import WorkUnit
 
 TRIVIAL_TARGET = 1 << 240
 """A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
+
+MAX_SWITCHES = 1000
+"""Kept until somebody asks; a sampler does so twice a second."""
 
 
 class Scheduler:
@@ -36,6 +40,9 @@ class Scheduler:
         self._space = SearchSpace()
         self._session: int | None = None
         self._job: Job | None = None
+        self._untouched_since: float | None = None
+        """When the current job came, until work of it is taken."""
+        self._switches: deque[tuple[int, float]] = deque(maxlen=MAX_SWITCHES)
         self._narrowed_for: bytes | None = None
         self._exhausted = False
         self._exhausted_event = trio.Event()
@@ -62,6 +69,9 @@ class Scheduler:
             if unit is None:
                 self._note_exhausted()
                 return None
+            if self._untouched_since is not None:
+                self._switches.append((job.session, self._clock() - self._untouched_since))
+                self._untouched_since = None
             if self.wants_weak_block(job):
                 return unit
         return replace(unit, target=job.share_target)
@@ -85,6 +95,7 @@ class Scheduler:
                 self._space, self._session = SearchSpace(), job.session
             self._space.set_job(job)
             self._job = job
+            self._untouched_since = self._clock()
         self._announce(void)
 
     def clear(self) -> None:
@@ -93,6 +104,13 @@ class Scheduler:
             had_job, self._job = self._job is not None, None
         if had_job:
             self._announce(True)
+
+    def take_switches(self) -> list[tuple[int, float]]:
+        """The session of each job that work was taken of since the last call, and the seconds until that happened."""
+        with self._lock:
+            taken = list(self._switches)
+            self._switches.clear()
+        return taken
 
     def pause(self, paused: bool) -> None:
         """Stop or continue handing out work, whatever jobs come."""

@@ -144,3 +144,19 @@ def test_many_threads_never_get_the_same_unit() -> None:
     for thread in threads:
         thread.join()
     assert len(taken) == len(set(taken)) == 4000
+
+
+def test_the_time_until_work_of_a_job_is_taken_is_told_once() -> None:
+    now = 100.0
+    scheduler = Scheduler(clock=lambda: now)
+    scheduler.set_job(make_job())
+    now = 100.25
+    assert scheduler.next_unit() is not None
+    now = 101.0
+    assert scheduler.next_unit() is not None
+    assert scheduler.take_switches() == [(make_job().session, 0.25)]
+    assert scheduler.take_switches() == []
+    scheduler.set_job(make_job(job_id="2"))
+    scheduler.set_job(make_job(job_id="3"))
+    assert scheduler.next_unit() is not None
+    assert len(scheduler.take_switches()) == 1, "one that was replaced before was never worked on"
