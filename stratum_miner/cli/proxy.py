@@ -83,7 +83,8 @@ def _warn_of_strangers(host: str) -> None:
     except ValueError:
         local = host == "localhost"
     if not local:
-        log.warning("not_loopback", listen=host, text="whoever reaches this address can mine here, and see it is plain")
+        text = "whoever reaches this address can mine here, and what miners say is not encrypted"
+        log.warning("not_loopback", listen=host, text=text)
 
 
 async def _serve(

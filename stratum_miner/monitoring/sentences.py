@@ -15,9 +15,9 @@ SENTENCES: dict[str, str] = {
     "new_block": "New block[ at height {height}]: job {job_id}, share difficulty {difficulty}.",
     "new_job": "New job {job_id}, share difficulty {difficulty}.",
     "share_accepted": "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][: it is BLOCK {block}].",
-    "share_rejected": "Share rejected: {reason}[ (difficulty {difficulty})].",
-    "share_stale": "Share stale: {reason}.",
-    "share_lost": "Share lost: {reason}.",
+    "share_rejected": "Share[ of {worker_name}] rejected: {reason}[ (difficulty {difficulty})].",
+    "share_stale": "Share[ of {worker_name}] stale: {reason}.",
+    "share_lost": "Share[ of {worker_name}] lost: {reason}.",
     "block_lost": "A block was lost[: {reason}].",
     "block_handed_back": "A block of the last run is handed back to its pool: {hash}.",
     "hardware_error": "{device} computed wrongly: {reason}.",
@@ -53,6 +53,15 @@ SENTENCES: dict[str, str] = {
     "paused": "Paused[: {reason}].",
     "resumed": "Mining again[: {reason}].",
     "economics": "{line}",
+    "ready": "Listening at {url}.",
+    "upstream": "The pool's connection: {state}[: {detail}].",
+    "upstream_lost": "No pool gives work ({reason}); {miners} miners wait.",
+    "extranonce_divided": "The pool's {upstream_bytes} bytes of extranonce2 are divided among up to {room} miners.",
+    "miner_connected": "A miner connected from {address}.",
+    "miner_left": "The miner from {address} left: {reason}; {accepted} shares accepted.",
+    "worker_authorized": "Worker {worker_name} joined[ ({user_agent})].",
+    "share_answered_late": "The pool answered a share after its miner was told that it is lost: {fate}.",
+    "not_loopback": "Listening at {listen}: {text}.",
 }
 
 _PART = re.compile(r"\[([^\]]*)\]")

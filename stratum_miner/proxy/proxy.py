@@ -261,7 +261,7 @@ class Proxy:
                     user_agent=miner.session.user_agent,
                 )
             case ShareRefused(worker_name, _, message):
-                _log.info("share_refused", session=miner.number, worker_name=worker_name, reason=message)
+                _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
 
     def _settle(self, item: _Open, outcome: ShareOutcome) -> None:
         item.miner.session.settle(item.passed, outcome)
