@@ -12,13 +12,16 @@ from typing import Any
 import structlog
 
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, mining, options, signals
+from stratum_miner.cli import capture_options, earnings, logs, mining, options, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
+from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
-from stratum_miner.cli.watching import Watching, watch
+from stratum_miner.cli.reloading import Reloader
+from stratum_miner.cli.watching import Service, watch
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
+from stratum_miner.monitoring.control import ControlRefused
 
 log = structlog.get_logger("stratum_miner")
 
@@ -37,72 +40,116 @@ def mine(
     """
     sources = Sources(given, find_file(config, no_config, os.environ))
     settings = load(sources)
-    options.set_up_logging(
-        debug=settings.options.debug,
-        quiet=settings.options.quiet and not settings.options.protocol_dump,
-        log_format=settings.options.log_format,
-    )
-    _tell_sources(sources)
     chosen = settings.options
+    _set_up_logging(chosen, log_format=chosen.log_format)
+    _tell_sources(sources)
     with (
         telling(settings.resolved),
         capture_options.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
     ):
-        return _mine(settings, recorder)
+        return MineRun(sources, settings, recorder).run()
 
 
 def _tell_sources(sources: Sources) -> None:
     if sources.file is not None:
         log.info("configuration", file=str(sources.file))
     for problem in sources.misspelt:
-        log.warning("configuration", problem=str(problem))
+        log.warning("configuration_problem", problem=str(problem))
 
 
-def _mine(settings: MineSettings, recorder: Recorder | None) -> int:
-    chosen = settings.options
-    reporter = mining.Reporter(quiet=chosen.quiet)
-    written = None if chosen.journal is None else Journal(chosen.journal, wall_clock=time.time, clock=time.monotonic)
-    if written is not None and written.damaged:
-        log.warning("journal_damaged", file=str(chosen.journal), lines=written.damaged)
-    listeners: list[EventListener] = [reporter]
+class MineRun:
+    """A miner and what shows it, with the settings that it has at the time."""
 
-    def tell(event: MinerEvent) -> None:
-        for listener in listeners:
+    def __init__(self, sources: Sources, settings: MineSettings, recorder: Recorder | None) -> None:
+        self._sources = sources
+        self._settings = settings
+        self._log_format = settings.options.log_format
+        chosen = settings.options
+        self.reporter = mining.Reporter(quiet=chosen.quiet)
+        self._listeners: list[EventListener] = [self.reporter]
+        self.journal = _journal(chosen)
+        self.miner = Miner(
+            settings.pools,
+            [
+                Assignment(backend=plan.create(), name=plan.name, pool=settings.bound.get(plan.name))
+                for plan in settings.backends
+            ],
+            goals=settings.goals,
+            retry=chosen.retry,
+            journal=self.journal,
+            strategy=settings.strategy,
+            on_event=self._tell,
+            wrap_connector=None if recorder is None else partial(record_connections, recorder=recorder),
+        )
+        self.reloader = Reloader(sources, settings, self.miner, self)
+        watching = watch(
+            self.miner, settings, tariff=self.tariff, reload=None if sources.file is None else self._reload
+        )
+        self._listeners.append(watching.monitor.note)
+        self.services = (*watching.services, *self._reloading())
+        """What runs beside the miner, as long."""
+
+    def run(self) -> int:
+        """Mine; returns the exit code."""
+        ending = Ending.STOPPED
+        chosen = self._settings.options
+
+        async def mine_and_tell(stop: signals.Stop) -> None:
+            nonlocal ending
+            try:
+                ending = await mining.mine_until_done(
+                    self.miner, stop, quiet=chosen.quiet, tariff=self.tariff, beside=self.services
+                )
+            finally:
+                if self.journal is not None:
+                    self.journal.close()
+                mining.print_summary(
+                    self.miner.snapshot(), self.reporter.blocks, as_json=chosen.json, tariff=self.tariff()
+                )
+
+        signals.run(mine_and_tell)
+        return mining.exit_code(ending, self.miner.goals)
+
+    def take(self, settings: MineSettings) -> None:
+        """Go on with other settings (``Reloadable``): the level of the log, the tariff."""
+        chosen = settings.options
+        self._settings = settings
+        self.reporter.quiet = chosen.quiet
+        _set_up_logging(chosen, log_format=self._log_format)
+
+    def tariff(self) -> earnings.Tariff | None:
+        """What mining costs, as of now."""
+        return self._settings.tariff
+
+    def _tell(self, event: MinerEvent) -> None:
+        for listener in self._listeners:
             listener(event)
 
-    miner = Miner(
-        settings.pools,
-        [
-            Assignment(backend=plan.create(), name=plan.name, pool=settings.bound.get(plan.name))
-            for plan in settings.backends
-        ],
-        goals=settings.goals,
-        retry=chosen.retry,
-        journal=written,
-        strategy=settings.strategy,
-        on_event=tell,
-        wrap_connector=None if recorder is None else partial(record_connections, recorder=recorder),
-    )
-    watching = watch(miner, settings)
-    listeners.append(watching.monitor.note)
-    return _run(miner, settings, reporter, watching, written)
+    def _reloading(self) -> list[Service]:
+        file = self._sources.file
+        if not self._settings.options.watch_config:
+            return [self.reloader.on_hangup]
+        if file is None:
+            raise UsageError("--watch-config: expected it together with a file, got none")
+        return [self.reloader.on_hangup, partial(self.reloader.on_change, file)]
+
+    def _reload(self) -> tuple[str, ...]:
+        """For those who steer: what changed and what will, a line each."""
+        result = self.reloader.reload()
+        if result.refused:
+            raise ControlRefused("; ".join(result.refused))
+        return (*map(str, result.applied), *(f"{item} (at a restart)" for item in result.restart))
 
 
-def _run(
-    miner: Miner, settings: MineSettings, reporter: mining.Reporter, watching: Watching, journal: Journal | None
-) -> int:
-    ending, chosen = Ending.STOPPED, settings.options
+def _journal(chosen: MineOptions) -> Journal | None:
+    if chosen.journal is None:
+        return None
+    journal = Journal(chosen.journal, wall_clock=time.time, clock=time.monotonic)
+    if journal.damaged:
+        log.warning("journal_damaged", file=str(chosen.journal), lines=journal.damaged)
+    return journal
 
-    async def mine_and_tell(stop: signals.Stop) -> None:
-        nonlocal ending
-        try:
-            ending = await mining.mine_until_done(
-                miner, stop, quiet=chosen.quiet, tariff=settings.tariff, beside=watching.services
-            )
-        finally:
-            if journal is not None:
-                journal.close()
-            mining.print_summary(miner.snapshot(), reporter.blocks, as_json=chosen.json, tariff=settings.tariff)
 
-    signals.run(mine_and_tell)
-    return mining.exit_code(ending, settings.goals)
+def _set_up_logging(chosen: MineOptions, *, log_format: logs.LogFormat) -> None:
+    quiet = chosen.quiet and not chosen.protocol_dump
+    options.set_up_logging(debug=chosen.debug, quiet=quiet, log_format=log_format)

@@ -97,6 +97,12 @@ class MineOptions(UpstreamOptions):
     until_shares: Annotated[options.UntilShares, LIVE] = None
     until_blocks: Annotated[options.UntilBlocks, LIVE] = None
     time_limit: Annotated[options.TimeLimit, LIVE] = None
+    watch_config: Annotated[
+        bool,
+        Parameter(
+            name="--watch-config", help="Reload the file when it changes, not only on SIGHUP.", group="Configuration"
+        ),
+    ] = False
     json: options.Json = False
     debug: Annotated[options.Debug, LIVE] = False
     journal: Annotated[

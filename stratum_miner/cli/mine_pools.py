@@ -15,7 +15,7 @@ from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.pools import Strategy
 from stratum_miner.client.settings import USER_AGENT
-from stratum_miner.client.tls import TlsSettings
+from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.config.document import Document
 from stratum_miner.config.keys import Key, keys_of
 from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved
@@ -46,6 +46,11 @@ def plan(
     for index, profile in enumerate(sources):
         with _collecting(problems, "pools" if profile is None else profile.where):
             found.append(_Reader(resolved, profile, index, len(sources)).settings())
+    for index, pool in enumerate(found):
+        if any((pool.url, pool.worker_name) == (other.url, other.worker_name) for other in found[:index]):
+            profile = sources[index] if len(found) == len(sources) else None
+            where = resolved.origins["url"].where if profile is None else profile.where
+            problems.append(Problem(where, f"expected each pool once for a worker, got {pool.url} twice"))
     if found and not problems and not any(pool.enabled for pool in found):
         problems.append(Problem(profiles[0].where, "expected a pool to be enabled, none is"))
     return found, _strategy(options, profiles, found, problems)
@@ -218,7 +223,7 @@ class _Reader:
         if options.userpass is not None and together >= apart and not (own and together <= Layer.FILE):
             where = self._resolved.origins["userpass"].where
             if together == apart:
-                raise _Misfit(where, "expected it instead of user and pass, got both")
+                raise _Misfit(where, "expected it instead of --user and --pass, got both")
             return self._split(self._one_of(options.userpass, "userpass"), where)
         return self._user(), self._password()
 
@@ -299,7 +304,10 @@ class _Reader:
 
     def _tls(self) -> TlsSettings:
         files: list[Path | None] = [self._pick(name)[0] for name in ("tls_ca", "tls_cert", "tls_key")]
-        return pool_options.tls_settings(files[0], self._pick("tls_fingerprint")[0], files[1], files[2])
+        fingerprint = self._pick("tls_fingerprint")[0]
+        if fingerprint is None and not any(files):
+            return SYSTEM_TRUST  # loading what the system trusts takes a while
+        return pool_options.tls_settings(files[0], fingerprint, files[1], files[2])
 
 
 def _suggestion(text: str) -> float | Literal["auto"] | None:

@@ -26,7 +26,7 @@ from stratum_miner.config.document import Document, read
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import TABLES
+from stratum_miner.config.profiles import TABLES, backend_profiles, pool_profiles
 from stratum_miner.miner import Goals
 
 CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"
@@ -88,11 +88,17 @@ def default_file() -> Path:
 def load(sources: Sources) -> MineSettings:
     """Read and check everything. ConfigError with every mistake; what is secret is registered as such."""
     document = None if sources.file is None else read(sources.file)
-    resolved = resolve(
-        MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
-    )
-    register_secrets(resolved.values)
     problems: list[Problem] = []
+    try:
+        resolved = resolve(
+            MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
+        )
+    except ConfigError as error:  # the tables are worth a look, too; what they make together is not
+        problems += error.problems
+        pool_profiles(document, problems)
+        backend_profiles(document, problems)
+        raise ConfigError(problems) from None
+    register_secrets(resolved.values)
     checked = resolved.values
     pools, strategy = mine_pools.plan(resolved, document, problems)
     backends = mine_backends.plan(resolved, document, problems)
@@ -110,9 +116,9 @@ def load(sources: Sources) -> MineSettings:
         )
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
-            raise UsageError("--retry: expected one pool where it is off, got several: failing over is trying again")
+            raise UsageError("--retry: expected one pool, got several: failing over is trying again")
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(list(dict.fromkeys(problems)))
     return MineSettings(
         resolved=resolved,
         document=document,

@@ -54,7 +54,7 @@ class Reporter:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.blocks: list[dict[str, Any]] = []
-        self._quiet = quiet
+        self.quiet = quiet
         self._solved: set[bytes] = set()
         """Previous hashes on which a block was accepted: another one there is only a sibling."""
 
@@ -63,7 +63,7 @@ class Reporter:
         match event:
             case ShareOutcome():
                 self._share(event)
-            case JobStarted(job, height, new_block) if not self._quiet:
+            case JobStarted(job, height, new_block) if not self.quiet:
                 log.info(
                     "new_block" if new_block else "new_job",
                     job_id=job.job_id,
@@ -71,7 +71,7 @@ class Reporter:
                     difficulty=difficulty_text(job.share_difficulty),
                     clean=job.clean_jobs,
                 )
-            case ConnectionChanged(state, detail) if not self._quiet and state is not ConnectionState.STOPPED:
+            case ConnectionChanged(state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
                 log.info(state.value, **({"detail": detail} if detail else {}))
 
     def _share(self, outcome: ShareOutcome) -> None:
@@ -81,7 +81,7 @@ class Reporter:
             self._solved.add(share.job.previous_hash)
             height = height_from_coinbase_prefix(share.job.coinbase_prefix)
             self.blocks.append({"height": height, "hash": display_hash(share.digest)})
-        if accepted and self._quiet:
+        if accepted and self.quiet:
             return
         fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
         if outcome.latency is not None:
@@ -98,12 +98,12 @@ async def mine_until_done(
     stop: Stop,
     *,
     quiet: bool = False,
-    tariff: Tariff | None = None,
+    tariff: Callable[[], Tariff | None] = lambda: None,
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> Ending:
     """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended.
 
-    ``tariff`` adds what it costs and earns to the status; ``beside`` run as long.
+    ``tariff`` adds what it costs and earns to the status, asked for each time; ``beside`` run as long.
     """
 
     def stop_gracefully() -> None:
@@ -140,14 +140,14 @@ class _RareShares:
             )
 
 
-async def _show_status(miner: Miner, quiet: bool, tariff: Tariff | None) -> None:
+async def _show_status(miner: Miner, quiet: bool, tariff: Callable[[], Tariff | None]) -> None:
     rare = _RareShares()
     if console.is_terminal and not console.is_dumb_terminal and not quiet:
         async with _live_line() as live:
             while True:
                 snapshot = miner.snapshot()
                 rare.look(snapshot)
-                live.update(_status_text(snapshot, tariff), refresh=True)
+                live.update(_status_text(snapshot, tariff()), refresh=True)
                 await trio.sleep(REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
     await trio.sleep(SETTLED_S + 1)
@@ -158,8 +158,9 @@ async def _show_status(miner: Miner, quiet: bool, tariff: Tariff | None) -> None
         snapshot = miner.snapshot()
         rare.look(snapshot)
         log.info("status", **_status_fields(snapshot))
-        if tariff is not None:
-            log.info("economics", line=Earnings(snapshot, tariff).line())
+        terms = tariff()
+        if terms is not None:
+            log.info("economics", line=Earnings(snapshot, terms).line())
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from stratum_miner.cli import http_token, logs
-from stratum_miner.cli.earnings import Earnings
+from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.steering import Steering
@@ -40,21 +40,34 @@ class _Parts:
     settings: MineSettings
 
 
-def watch(miner: Miner, settings: MineSettings) -> Watching:
-    """Addresses are taken at once, so that one that is in use is told before mining begins. UsageError."""
-    tariff = settings.tariff
+def watch(
+    miner: Miner,
+    settings: MineSettings,
+    *,
+    tariff: Callable[[], Tariff | None],
+    reload: Callable[[], tuple[str, ...]] | None = None,
+) -> Watching:
+    """Addresses are taken at once, so that one that is in use is told before mining begins. UsageError.
+
+    ``tariff`` is asked for each time; ``reload`` reads the configuration again, None where there is none.
+    """
 
     def economics(snapshot: MinerSnapshot) -> dict[str, Any] | None:
-        return None if tariff is None else Earnings(snapshot, tariff).as_object()
+        terms = tariff()
+        return None if terms is None else Earnings(snapshot, terms).as_object()
+
+    def power_w() -> float | None:
+        terms = tariff()
+        return None if terms is None else float(terms.power)
 
     monitor = Monitor(
         miner.snapshot,
         logs.events,
-        power_w=lambda: None if tariff is None else float(tariff.power),
+        power_w=power_w,
         economics=economics,
         origin=lambda share: miner.client.origin(share).pool,
     )
-    parts = _Parts(monitor, Steering(miner), settings)
+    parts = _Parts(monitor, Steering(miner) if reload is None else Steering(miner, reload), settings)
     wanted = [service(parts) for service in _SERVICES]
     return Watching(monitor, parts.steering, tuple(service for service in wanted if service is not None))
 

@@ -7,6 +7,7 @@ whoever is worse is not, so that backups are not burdened.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -176,13 +177,13 @@ class Failover:
         if self._pools.pop(index) is self._active:
             self._active = None
 
-    def renew(self, index: int, now: float) -> None:
-        """Another pool in the place of this one: nothing is known of it."""
-        if self._pools[index] is self._active:
+    def arrange(self, places: Sequence[int | None], now: float) -> None:
+        """Other pools in another order: each by its place so far, or None for a new one. ValueError for none."""
+        if not places:
+            raise ValueError("failover: expected at least one pool to remain")
+        self._pools = [self._new(now) if place is None else self._pools[place] for place in places]
+        if self._active not in self._pools:
             self._active = None
-        enabled = self._pools[index].enabled
-        self._pools[index] = self._new(now)
-        self._pools[index].enabled = enabled
 
     def move(self, index: int, to: int) -> None:
         """Give a pool another place."""

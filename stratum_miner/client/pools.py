@@ -9,9 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Protocol
+from dataclasses import replace
 
 import structlog
 import trio
@@ -28,11 +26,14 @@ from stratum_miner.client.pool_client import (
     Origin,
     PoolClient,
 )
+from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
 from stratum_miner.client.quota import Quotas
 from stratum_miner.client.session import Resumable, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+
+__all__ = ["PoolControl", "PoolGroup", "PoolStatus", "Strategy"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,100 +44,6 @@ LINGER_S = 3.0
 """A pool that was left stays connected at least so long: what a device found just before may still be on its way."""
 MAX_SESSIONS = 4096
 """Remembered, to know whose share it is; a job of an older one is long dead."""
-
-
-class Strategy(Enum):
-    """How several pools are used."""
-
-    FAILOVER = "failover"
-    """The best that is up."""
-    QUOTA = "quota"
-    """All that are up, in turns, each for its quota of the time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolStatus:
-    """One pool as displays show it. Latencies are from submit to reply, in seconds."""
-
-    name: str
-    active: bool
-    enabled: bool
-    condition: Condition
-    reason: str
-    """Why it is so; empty for a pool that is up."""
-    since: float
-    """Seconds in this condition."""
-    accepted: int
-    rejected: int
-    stale: int
-    lost: int
-    reasons: tuple[tuple[str, int], ...]
-    latency_p50: float | None
-    latency_p99: float | None
-    quota: int | None
-    """None where pools are mined on one at a time."""
-    work_share: float | None
-    """Of all the work, from 0 to 1; what the quota, or a binding, came to. A group by itself knows it by time only."""
-    client: ClientSnapshot
-    switch_p50: float | None = None
-    """From a job's arrival until work of it is taken; None where nobody searches."""
-    switch_p99: float | None = None
-    bound: tuple[str, ...] = ()
-    """Backends that mine here alone, over a connection of their own, which this is."""
-
-    @property
-    def reject_share(self) -> float:
-        """Of all answered shares, 0 to 1."""
-        answered = self.accepted + self.rejected + self.stale
-        return self.rejected / answered if answered else 0.0
-
-    @property
-    def stale_share(self) -> float:
-        """Of all answered shares, 0 to 1."""
-        answered = self.accepted + self.rejected + self.stale
-        return self.stale / answered if answered else 0.0
-
-
-class PoolControl(Protocol):
-    """How pools are changed while mining, by whoever may: configuration, APIs, a terminal. Places count from 0, the
-    best first; ValueError for a place that is none, with the reason in one line.
-    """
-
-    def pools(self) -> tuple[PoolStatus, ...]:
-        """All pools, the best first."""
-        ...
-
-    def add(self, settings: PoolSettings, index: int | None = None) -> None:
-        """A pool more, the worst unless a place is given."""
-        ...
-
-    def remove(self, index: int) -> None:
-        """A pool less; never the last."""
-        ...
-
-    def move(self, index: int, to: int) -> None:
-        """Give a pool another priority."""
-        ...
-
-    def enable(self, index: int, enabled: bool) -> None:
-        """Use or leave a pool."""
-        ...
-
-    def switch(self, index: int) -> None:
-        """Make a pool the best and mine on it as soon as it is up. ValueError where pools are mined on in turns."""
-        ...
-
-    def set_quota(self, index: int, quota: int) -> None:
-        """Give a pool another part of the time; its connection stays."""
-        ...
-
-    def change(self, index: int, settings: PoolSettings) -> None:
-        """Give a pool other settings, in its place; it is connected to anew if they make a difference there."""
-        ...
-
-    def use(self, strategy: Strategy) -> None:
-        """Use the pools in another way from now on."""
-        ...
 
 
 class _Member:
@@ -312,7 +219,8 @@ class PoolGroup:
         place = len(self._members) if index is None else index
         if not 0 <= place <= len(self._members):
             raise ValueError(f"pool: expected a place from 0 to {len(self._members)}, got {place}")
-        self._refuse_twin(settings)
+        if any(_is_twin(settings, item) for item in self.settings()):
+            raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
         self._members.insert(place, _Member(self, settings, self._options))
         self._failover.insert(place, self._clock())
         self._failover.enable(place, settings.enabled)
@@ -348,24 +256,50 @@ class PoolGroup:
         self._act()
 
     def change(self, index: int, settings: PoolSettings) -> None:
-        """Give a pool other settings in its place. Where more than name, quota and use differ it is connected to anew,
-        and the old connection stays until its shares are answered. Whether it is used changes with the settings only.
-        ValueError for settings that another pool has.
-        """
+        """Give a pool other settings in its place; see ``arrange``."""
         self._check(index)
-        member = self._members[index]
-        before = member.client.settings
-        if replace(before, name=settings.name, quota=settings.quota, enabled=settings.enabled) == settings:
-            member.client.settings = settings
-        else:
-            self._refuse_twin(settings, besides=member)
-            self._members[index] = _Member(self, settings, self._options)
-            self._failover.renew(index, self._clock())
-            self._retire(member)
-        if settings.enabled != before.enabled:
-            self._failover.enable(index, settings.enabled)
+        known = self.settings()
+        wanted = settings.enabled if settings.enabled != known[index].enabled else self._failover.is_enabled(index)
+        self.arrange([*known[:index], settings, *known[index + 1 :]])
+        self._failover.enable(index, wanted)
         log.info("pool_changed", pool=self._name(self._members[index]))
+
+    def arrange(self, settings: Sequence[PoolSettings]) -> None:
+        """Make these the pools, in this order. Where no more than name, quota and use differ a pool keeps its
+        connection; the others are connected to anew. One that was switched off or on by hand stays so until its
+        settings say else. What is left still answers its open shares. ValueError for none, or for the same pool and
+        worker twice.
+        """
+        left, members, places = list(self._members), list[_Member](), list[int | None]()
+        for index, item in enumerate(settings):
+            if any(_is_twin(item, other) for other in settings[:index]):
+                raise ValueError(f"pool: {item.url} is there already for worker {item.worker_name!r}")
+            kept = next((member for member in left if _same_connection(member.client.settings, item)), None)
+            members.append(kept or _Member(self, item, self._options))
+            places.append(None if kept is None else self._members.index(kept))
+            if kept is not None:
+                left.remove(kept)
+        enabled = [self._shall_be_used(item) for item in settings]
+        self._failover.arrange(places, self._clock())
+        self._members = members
+        for member, item in zip(members, settings, strict=True):
+            member.client.settings = item
+        for index, wanted in enumerate(enabled):
+            if wanted != self._failover.is_enabled(index):
+                self._failover.enable(index, wanted)
+        for member in left:
+            self._retire(member)
         self._act()
+
+    def settings(self) -> tuple[PoolSettings, ...]:
+        """Of all pools, the best first."""
+        return tuple(member.client.settings for member in self._members)
+
+    def _shall_be_used(self, settings: PoolSettings) -> bool:
+        before = next((item for item in self._members if _is_same(item.client.settings, settings)), None)
+        if before is not None and before.client.settings.enabled == settings.enabled:
+            return self._failover.is_enabled(self._index(before))
+        return settings.enabled
 
     def use(self, strategy: Strategy) -> None:
         """Use the pools in another way from now on; what the quotas came to starts over."""
@@ -373,12 +307,6 @@ class PoolGroup:
             self._quotas = Quotas(self._clock()) if strategy is Strategy.QUOTA else None
             log.info("strategy", strategy=strategy.value)
             self._act()
-
-    def _refuse_twin(self, settings: PoolSettings, besides: _Member | None = None) -> None:
-        for item in self._members:
-            known = item.client.settings
-            if item is not besides and (known.url, known.worker_name) == (settings.url, settings.worker_name):
-                raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
 
     def _retire(self, member: _Member) -> None:
         """It is no pool of ours any more; its open shares are still answered."""
@@ -587,3 +515,17 @@ class PoolGroup:
 def _content(job: Job) -> object:
     """What makes a job another one: a pool may send the same under new ids for ever."""
     return (job.previous_hash, job.coinbase_prefix, job.coinbase_suffix, job.merkle_branch, job.nbits, job.ntime)
+
+
+def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
+    """Two connections that do the same."""
+    return (one.url, one.worker_name) == (other.url, other.worker_name)
+
+
+def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
+    """For the user the same pool, whatever its settings."""
+    return one.name == other.name if one.name or other.name else _is_twin(one, other)
+
+
+def _same_connection(one: PoolSettings, other: PoolSettings) -> bool:
+    return replace(one, name=other.name, quota=other.quota, enabled=other.enabled) == other

@@ -351,7 +351,7 @@ class Session:
         if self.logins.all_refused:
             raise WorkerRefused(self.logins.refusal_text)
         if refusal:
-            log.warning("worker_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
+            log.warning("login_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
         else:
             self._authorized.set()
         held, self._held = self._held, []

@@ -59,6 +59,8 @@ def parse(text: str, path: Path) -> Document:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(error, text, path)]) from None
+    except (RecursionError, ValueError) as error:  # nested without end, a number of thousands of digits
+        raise ConfigError([Problem(str(path), f"expected TOML: {error}")]) from None
     lines: dict[KeyPath, int] = {}
     for place, line in _places(text):
         lines.setdefault(place, line)

@@ -75,7 +75,8 @@ def resolve(
             except Unfit as error:
                 problems.append(Problem(key.variable, str(error)))
         if given.get(key.field) is not None:
-            found[key.field] = (given[key.field], Origin(Layer.COMMAND_LINE, key.flag))
+            flag = "--no-" + key.flag[2:] if given[key.field] is False else key.flag
+            found[key.field] = (given[key.field], Origin(Layer.COMMAND_LINE, flag))
     if problems:
         raise ConfigError(problems)
     origins = {key.field: NOT_GIVEN for key in keys.values()}

@@ -119,7 +119,7 @@ def read(path: Path) -> Reading:
     for line, whole in _lines(path):
         try:
             record = decoder.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             result.damaged += 1
         else:
             _take(result, record)

@@ -154,7 +154,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected it once for each of several"),
         ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
         ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: expected it together with --electricity"),
-        ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool where it is off"),
+        ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool, got several"),
         ("userpass = 'nocolon'\nurl = 'a:1'", "F:1: userpass: expected USER:PASS"),
     ],
 )  # fmt: skip
@@ -440,3 +440,18 @@ def test_every_option_is_one_of_mine() -> None:
         assert key.help, key.name
         assert key.flag == "--" + key.name.replace("_", "-")
         assert key.variable == "STRATUM_MINER_" + key.name.upper()
+
+
+def test_mistakes_in_options_and_in_tables_are_told_together(tmp_path: Path) -> None:
+    assert problems(tmp_path, "threads = 'x'\n[pools.a]\nqouta = 1\n[backends.cpu]\nthread = 1\n") == [
+        "F:1: threads: expected a whole number, got 'x'",
+        "F:3: pools.a.qouta: unknown key: did you mean 'quota'?",
+        "F:5: backends.cpu.thread: unknown key: did you mean 'threads'?",
+    ]
+
+
+def test_a_pool_twice_for_one_worker(tmp_path: Path) -> None:
+    assert problems(tmp_path, "url = ['a:1', 'a:1']\nuser = 'u'") == [
+        "F:1: url: expected each pool once for a worker, got stratum+tcp://a:1 twice"
+    ]
+    assert len(settings(tmp_path, "url = ['a:1', 'a:1']\nuser = ['u', 'v']").pools) == 2

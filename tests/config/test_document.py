@@ -93,6 +93,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             read(path)
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 100_000])
+def test_what_the_parser_chokes_on(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^miner\.toml: expected TOML: "):
+        parse(text, FILE)
+
+
 @given(st.text())
 def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
     try:

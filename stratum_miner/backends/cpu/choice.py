@@ -163,7 +163,7 @@ def recall(available: Sequence[Kernel], path: Path) -> tuple[tuple[Measured, ...
     try:
         with path.open("rb") as file:
             entry = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry]).get(_key(available))
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     if entry is None or not timedelta(0) <= date.today() - entry.measured_at <= MAX_AGE:
         return None
@@ -184,7 +184,7 @@ def _remember(measured: Sequence[Measured], path: Path) -> None:
         try:
             with path.open("rb") as file:
                 entries = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry])
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             entries = {}
         entries[_key([item.kernel for item in measured])] = entry
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,141 @@
+"""The configuration read again while mining: on SIGHUP, when its file changes, or when an interface asks.
+
+What can change live changes; what cannot is told to take a restart; and where anything is wrong nothing changes at all.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+import trio
+
+from stratum_miner.cli import secrets
+from stratum_miner.cli.mine_settings import MineSettings, Sources, load
+from stratum_miner.cli.settings_changes import Change, changes
+from stratum_miner.config.problems import ConfigError
+from stratum_miner.miner import Miner
+
+log = structlog.get_logger("stratum_miner")
+
+WATCH_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of a reload."""
+
+    applied: tuple[Change, ...] = ()
+    restart: tuple[Change, ...] = ()
+    """What differs from the running miner and takes a restart; told again by each reload until then."""
+    refused: tuple[str, ...] = ()
+    """What is wrong, a line each; then nothing changed."""
+
+
+class Reloadable(Protocol):
+    """What a reload changes besides the miner."""
+
+    def take(self, settings: MineSettings) -> None:
+        """Go on with these: what is LIVE of them."""
+        ...
+
+
+class Reloader:
+    """Applies configurations to a running miner; from the trio thread."""
+
+    def __init__(self, sources: Sources, settings: MineSettings, miner: Miner, rest: Reloadable) -> None:
+        self._sources = sources
+        self._started = self._settings = settings
+        self._miner = miner
+        self._rest = rest
+
+    def reload(self) -> Reloaded:
+        """Read the configuration again and go over to it."""
+        try:
+            settings = load(self._sources)
+        except ConfigError as error:
+            return _refuse([str(problem) for problem in error.problems])
+        follows = self._miner.follows_strategy
+        live = [item for item in changes(self._settings, settings, follows_strategy=follows) if item.live]
+        rest = [item for item in changes(self._started, settings, follows_strategy=follows) if not item.live]
+        try:
+            self._change_pools(settings)
+        except ValueError as error:
+            return _refuse([str(error)])
+        self._miner.set_goals(settings.goals)
+        self._settings = settings
+        result = Reloaded(tuple(live), tuple(rest))
+        if settings.options.quiet:  # say it while one can still hear it
+            self._tell(result)
+        self._rest.take(settings)
+        if not settings.options.quiet:
+            self._tell(result)
+        return result
+
+    def _tell(self, result: Reloaded) -> None:
+        for item in result.applied:
+            log.info("configuration_changed", what=item.what, before=item.before, after=item.after)
+        for item in result.restart:
+            log.warning("configuration_takes_a_restart", what=item.what, before=item.before, after=item.after)
+        if not result.applied and not result.restart:
+            log.info("configuration_unchanged", file=str(self._sources.file or "none"))
+
+    def _change_pools(self, settings: MineSettings) -> None:
+        before = self._settings
+        if self._miner.follows_strategy and settings.pools != before.pools:
+            control = self._miner.pool_control
+            known = {(pool.url, pool.worker_name) for pool in (*before.pools, *settings.pools)}
+            by_hand = [pool for pool in control.settings() if (pool.url, pool.worker_name) not in known]
+            control.arrange([*settings.pools, *by_hand])
+        if self._miner.follows_strategy and settings.strategy is not before.strategy:
+            self._miner.pool_control.use(settings.strategy)
+        for name, pool in settings.bound.items():
+            bound = self._miner.bound_control(name)
+            if bound is not None and name in before.bound and pool != before.bound[name]:
+                bound.arrange([pool])
+
+    async def on_hangup(self) -> None:
+        """Reload on SIGHUP; but when it came because our terminal is gone, end as anybody does."""
+        had_terminal = os.isatty(2)
+        with trio.open_signal_receiver(signal.SIGHUP) as signals:
+            async for _ in signals:
+                if had_terminal and not os.isatty(2):
+                    self._miner.stop()
+                    return
+                self.reload()
+
+    async def on_change(self, file: Path) -> None:
+        """Reload when the file is another than before, and has stayed so for one look: it may be half written."""
+        async for _ in states(file):
+            self.reload()
+
+
+async def states(file: Path) -> AsyncIterator[None]:
+    """Each new state of a file, once it has rested for a second."""
+    acted = seen = _stamp(file)
+    while True:
+        await trio.sleep(WATCH_INTERVAL_S)
+        now = _stamp(file)
+        if now == seen and now not in (acted, None):
+            acted = now
+            yield
+        seen = now
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What tells one state of a file from another; None while it is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _refuse(problems: list[str]) -> Reloaded:
+    told = tuple(str(secrets.redact(problem)) for problem in problems)
+    for problem in told:
+        log.error("configuration_refused", problem=problem)
+    return Reloaded(refused=told)

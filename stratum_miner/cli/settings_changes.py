@@ -1,0 +1,121 @@
+"""What differs between two checked configurations, in words, secrets hidden; and what of it can change while mining."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.cli.upstream_options import UpstreamOptions
+from stratum_miner.client import PoolSettings
+from stratum_miner.config.keys import keys_of
+from stratum_miner.config.writing import HIDDEN, hidden, toml_value
+
+NOT_SET = "not set"
+TOLD_OF_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
+"""Options whose effect is told of the backends, or of the workers of pools."""
+TOLD_OF_POOLS = frozenset(keys_of(UpstreamOptions))
+_POOL_KEYS = {
+    "worker_name": "user",
+    "password": "pass",
+    "addresses": "further addresses",
+    "tls": "TLS settings",
+}
+"""Fields of a pool's settings that go by another name in the file."""
+_NOT_TOLD = frozenset({"name", "trace", "timeouts"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting that differs. ``live``: it can change while mining; the others take a restart."""
+
+    what: str
+    """A key, as ``until_shares`` or ``pools.home.quota``."""
+    before: str
+    after: str
+    live: bool
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.before} -> {self.after}"
+
+
+def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[Change]:
+    """All of them. ``follows_strategy``: whether any backend mines on the strategy's pools."""
+    return [
+        *_of_options(before, after),
+        *_of_strategy(before, after, follows_strategy),
+        *_of_pools(before.pools, after.pools, follows_strategy),
+        *_of_backends(before, after),
+    ]
+
+
+def pool_name(pool: PoolSettings) -> str:
+    """What a pool is called."""
+    return pool.name or str(pool.url)
+
+
+def _of_options(before: MineSettings, after: MineSettings) -> Iterator[Change]:
+    for key in keys_of(MineOptions).values():
+        old, new = (getattr(settings.options, key.field) for settings in (before, after))
+        if old != new and key.name not in TOLD_OF_POOLS | TOLD_OF_BACKENDS:
+            yield Change(key.name, _text(hidden(key, old)), _text(hidden(key, new)), key.live)
+
+
+def _of_strategy(before: MineSettings, after: MineSettings, follows_strategy: bool) -> Iterator[Change]:
+    if before.strategy is not after.strategy:
+        yield Change("strategy", before.strategy.value, after.strategy.value, follows_strategy)
+
+
+def _of_pools(before: Sequence[PoolSettings], after: Sequence[PoolSettings], live: bool) -> Iterator[Change]:
+    old, new = ({pool_name(pool): pool for pool in pools} for pools in (before, after))
+    for name in old.keys() - new.keys():
+        yield Change(f"pools.{name}", "there", "removed", live)
+    for name in new:
+        if name not in old:
+            yield Change(f"pools.{name}", NOT_SET, "added", live)
+        else:
+            yield from _of_pool(f"pools.{name}", old[name], new[name], live)
+    kept, keeps = [name for name in old if name in new], [name for name in new if name in old]
+    if kept != keeps:
+        yield Change("order of pools", ", ".join(kept), ", ".join(keeps), live)
+
+
+def _of_pool(what: str, before: PoolSettings, after: PoolSettings, live: bool) -> Iterator[Change]:
+    for item in fields(PoolSettings):
+        old, new = getattr(before, item.name), getattr(after, item.name)
+        if old != new and item.name not in _NOT_TOLD:
+            key = _POOL_KEYS.get(item.name, item.name)
+            texts = (HIDDEN, f"another {HIDDEN}") if item.name == "password" else (_text(old), _text(new))
+            yield Change(f"{what}.{key}", *texts, live)
+
+
+def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[Change]:
+    old, new = ({plan.name: plan for plan in settings.backends} for settings in (before, after))
+    for name in old.keys() - new.keys():
+        yield Change(f"backends.{name}", "there", "removed", False)
+    for name, plan in new.items():
+        if name not in old:
+            yield Change(f"backends.{name}", NOT_SET, "added", False)
+            continue
+        was = old[name]
+        if (was.kind, dict(was.options)) != (plan.kind, dict(plan.options)):
+            yield Change(f"backends.{name}", _options(was.kind, was.options), _options(plan.kind, plan.options), False)
+        if was.pool != plan.pool:
+            yield Change(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
+        elif name in before.bound and name in after.bound:
+            was_bound = replace(before.bound[name], quota=after.bound[name].quota)  # it has no say here
+            yield from _of_pool(f"backends.{name}.pool", was_bound, after.bound[name], True)
+
+
+def _options(kind: str, options: Mapping[str, str]) -> str:
+    return " ".join([kind, *(f"{key}={value}" for key, value in sorted(options.items()))])
+
+
+def _text(value: Any) -> str:
+    if value is None or value == ():
+        return NOT_SET
+    if isinstance(value, str | int | float | list | dict):
+        return toml_value(value)
+    if isinstance(value, tuple):
+        return ", ".join("=".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in value)
+    return str(value)
