@@ -24,9 +24,9 @@ class MidstateDevice(ChainDevice):
         return midstate_job_size(length)
 
     def ranges(self, chip: Chip) -> list[tuple[int, int]]:
-        """Which nonces are a chip's: pairs of first and end."""
-        count = len(self.chain)
-        return [(chip.number * NONCES // count, (chip.number + 1) * NONCES // count)]
+        """Which nonces are a chip's, pairs of first and end: the first byte times the count of chips says whose."""
+        first, end = (-(-number * 256 // len(self.chain)) << 24 for number in (chip.number, chip.number + 1))
+        return [(first, end)]
 
     def ticket(self, chip: Chip) -> int:
         """Zero bits that a nonce must have beyond the device's bound."""

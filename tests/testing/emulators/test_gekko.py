@@ -162,6 +162,13 @@ class TestBm1387:
         assert {data[0] >> 7 for data in heard} == {0, 1}
         assert host.device.hashes(host.now) == pytest.approx(4e6, rel=0.02)
 
+    def test_first_byte_of_a_nonce_tells_the_chip(self, plug: Plug) -> None:
+        host = plug("r606", hash_rate=4e6, nonce_difficulty=EASY)
+        host.ask(command("5809000c00580221", ""), 0.01)
+        host.send(job(0x20, [bytes([index]) * 32 for index in range(2)]))
+        found = [item.data[0] * 12 >> 8 for item in host.wait(4)]
+        assert all(found.count(chip) > 5 for chip in range(12))
+
     def test_dead_chip_is_missing_in_the_count(self, plug: Plug) -> None:
         host = plug("r606", faults=["dead-chip=3@1"])
         assert len(host.ask("5405000019", 0.5)) == 12 * 14
