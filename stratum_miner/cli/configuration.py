@@ -14,9 +14,12 @@ from stratum_miner.cli import mine_pools
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.mine_options import MineOptions
-from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load
+from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load, settings_of
+from stratum_miner.config.document import MAX_BYTES, parse
+from stratum_miner.config.foreign import Carried, Dropped, convert
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Layer
+from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import BackendProfile, PoolProfile, backend_profiles
 from stratum_miner.config.template import template
 from stratum_miner.config.writing import assignment, hidden, toml_key
@@ -79,6 +82,40 @@ def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) ->
     for line in shown_lines(load(sources)):
         print(line)
     return ExitCode.OK
+
+
+@app.command(name="import")
+def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> int:
+    """Make FILE of cgminer's or cpuminer's JSON file OLD, and tell of each key whether it is carried over."""
+    target = file or default_file()
+    imported = convert(_text_of(old), str(old), frozenset(keys_of(MineOptions)))
+    text = imported.toml()
+    write_private(target, text, force=force)
+    for note in imported.notes:
+        match note:
+            case Carried(key, to):
+                print(f"{key} -> {to}")
+            case Dropped(key, reason):
+                print(f"{key} dropped: {reason}")
+    print(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
+    try:
+        settings_of(Sources({}, target, {}), parse(text, target))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"to be mended: {problem}")
+    return ExitCode.OK
+
+
+def _text_of(old: Path) -> str:
+    """ConfigError when it cannot be read."""
+    try:
+        with old.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(str(old), f"cannot read it: {error.strerror}")]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError([Problem(str(old), f"expected a file of at most {MAX_BYTES} bytes, it is larger")])
+    return content.decode("utf-8", "replace")
 
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:

@@ -87,7 +87,11 @@ def default_file() -> Path:
 
 def load(sources: Sources) -> MineSettings:
     """Read and check everything. ConfigError with every mistake; what is secret is registered as such."""
-    document = None if sources.file is None else read(sources.file)
+    return settings_of(sources, None if sources.file is None else read(sources.file))
+
+
+def settings_of(sources: Sources, document: Document | None) -> MineSettings:
+    """The same with the file read already."""
     problems: list[Problem] = []
     try:
         resolved = resolve(

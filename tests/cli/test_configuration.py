@@ -455,3 +455,35 @@ def test_a_pool_twice_for_one_worker(tmp_path: Path) -> None:
         "F:1: url: expected each pool once for a worker, got stratum+tcp://a:1 twice"
     ]
     assert len(settings(tmp_path, "url = ['a:1', 'a:1']\nuser = ['u', 'v']").pools) == 2
+
+
+def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "cgminer.conf", tmp_path / "miner.toml"
+    old.write_text(
+        '{"pools": [{"url": "stratum+tcp://a:1", "user": "u", "pass": "hunter2old"}], "api-listen": true, "queue": "1"}'
+    )
+    code, out, err = run(capsys, "config", "import", str(old), str(new))
+    assert (code, err) == (0, "")
+    assert "pools[0].url -> url" in out
+    assert "queue dropped: of getwork" in out
+    assert f"wrote {new}, from cgminer: 1 pool" in out
+    assert "hunter2" not in out
+    assert "to be mended" not in out
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    [pool] = load(Sources({}, new, {})).pools
+    assert (pool.name, pool.worker_name, pool.password) == ("pool1", "u", "hunter2old")
+    assert run(capsys, "config", "import", str(old), str(new))[0] == 2
+    assert run(capsys, "config", "import", str(old), str(new), "--force")[0] == 0
+
+
+def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "cpuminer.json", tmp_path / "miner.toml"
+    old.write_text('{"url": "stratum+tcp://a:1", "algo": "sha256d"}')
+    code, out, _ = run(capsys, "config", "import", str(old), str(new))
+    assert code == 0
+    assert f"to be mended: {new}:3: pools.pool1.user: expected a worker name" in out
+    code, _, err = run(capsys, "config", "import", str(tmp_path / "none"), str(tmp_path / "other"))
+    assert (code, err) == (2, f"stratum-miner: {tmp_path / 'none'}: cannot read it: No such file or directory\n")
+    assert not (tmp_path / "other").exists()

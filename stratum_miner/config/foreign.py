@@ -1,0 +1,357 @@
+"""Configurations of other miners, cgminer's and cpuminer's JSON, as ours: what is carried over, what is not, and why.
+
+Pure: values in, values out. Every key of the other file ends as a ``Carried`` or a ``Dropped``: nothing vanishes
+silently.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from stratum_miner.config.problems import ConfigError, Problem, shown
+from stratum_miner.config.writing import assignment
+
+ALGORITHM = "sha256d"
+MAX_POOLS = 64
+_PROXIES = ("http", "socks5", "socks5h")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A key that has a counterpart. The values stay out of this: one may be a password."""
+
+    key: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A key that has none, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a file."""
+
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    pools: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[Carried | Dropped] = field(default_factory=list)
+
+    def toml(self) -> str:
+        """As our file."""
+        lines = [f"# from a configuration of {self.kind}", *(assignment(*item) for item in self.options.items())]
+        for number, pool in enumerate(self.pools, 1):
+            lines += ["", f"[pools.pool{number}]", *(assignment(*item) for item in pool.items())]
+        return "\n".join(lines) + "\n"
+
+
+class _Unfit(ValueError):  # noqa: N818  says why a key is dropped
+    pass
+
+
+Convert: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _To:
+    """Carried to one of our options, by a conversion; None from it leaves our default."""
+
+    key: str
+    convert: Convert
+
+
+def convert(text: str, where: str, options: frozenset[str]) -> Imported:
+    """Read another miner's file; ``options`` are those we have. ConfigError for what is neither, or not sha256d."""
+    content = _object(text, where)
+    algorithm = content.get("algo", ALGORITHM)
+    if algorithm != ALGORITHM or content.get("scrypt") is True:
+        other = "scrypt" if content.get("scrypt") is True else algorithm
+        raise ConfigError([Problem(where, f"expected the algorithm {ALGORITHM}, got {shown(other)}")])
+    if isinstance(content.get("pools"), list):
+        return _of_cgminer(content, options)
+    if "url" in content:
+        return _of_cpuminer(content, options)
+    raise ConfigError([Problem(where, 'expected "pools" as of cgminer or "url" as of cpuminer, got neither')])
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError([Problem(f"{where}:{error.lineno}", f"expected JSON: {error.msg}")]) from None
+    except (RecursionError, ValueError) as error:
+        raise ConfigError([Problem(where, f"expected JSON: {error}")]) from None
+    if not isinstance(content, dict):
+        raise ConfigError([Problem(where, "expected a JSON object")])
+    return content
+
+
+# ---- cgminer ----------------------------------------------------------------------------------------------------
+
+
+def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported:
+    found = Imported("cgminer")
+    for number, pool in enumerate(content["pools"][:MAX_POOLS]):
+        _take_pool(found, pool, f"pools[{number}]")
+    if any("priority" in pool for pool in found.pools):
+        for place, pool in enumerate(found.pools):
+            pool.setdefault("priority", place)  # by which cgminer ranks those that say nothing
+    if len(content["pools"]) > MAX_POOLS:
+        found.notes.append(Dropped("pools", f"more than {MAX_POOLS} are not taken"))
+    _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
+    return found
+
+
+def _take_pool(found: Imported, pool: Any, where: str) -> None:
+    if not isinstance(pool, dict):
+        found.notes.append(Dropped(where, f"expected an object, got {shown(pool)}"))
+        return
+    made: dict[str, Any] = {}
+    notes: list[Carried | Dropped] = []
+    for key, value in pool.items():
+        try:
+            for to, item in _pool_setting(key, value):
+                made[to] = item
+                notes.append(Carried(f"{where}.{key}", to))
+        except _Unfit as error:
+            notes.append(Dropped(f"{where}.{key}", str(error)))
+    if "url" not in made:
+        notes = [item for item in notes if isinstance(item, Dropped)] or [Dropped(where, "it has no url")]
+        found.notes += notes
+        return
+    found.notes += notes
+    found.pools.append(made)
+
+
+def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    match key:
+        case "url":
+            yield from _url(_text(value))
+        case "quota":  # "3;stratum+tcp://..." stands in the place of the url
+            quota, semicolon, url = _text(value).partition(";")
+            yield "quota", _integer(quota)
+            if semicolon:
+                yield from _url(url)
+        case "user" | "pass":
+            yield key, _text(value)
+        case "userpass":
+            user, _, secret = _text(value).partition(":")
+            yield "user", user
+            yield "pass", secret
+        case "pool-priority" | "prio" | "priority":
+            yield "priority", _integer(value)
+        case _:
+            raise _Unfit("not known of a pool")
+
+
+def _url(text: str) -> Iterator[tuple[str, Any]]:
+    """cgminer's URLs may begin with a proxy, ``socks5:HOST:PORT|``, and end in flags, ``#xnsub``."""
+    proxy, bar, url = text.rpartition("|")
+    url, _, flags = url.partition("#")
+    if url.startswith(("http://", "https://")):
+        raise _Unfit("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
+    if bar:
+        yield "proxy", _proxy(proxy.replace(":", "://", 1))
+    yield "url", url.rstrip("/")
+    if flags and "xnsub" in flags:
+        yield "extranonce_subscribe", True
+
+
+def _cgminer_api(content: Mapping[str, Any], options: frozenset[str]) -> dict[str, "_To | str"]:
+    """Its API, if we have it too: several keys make one address."""
+    if "cgminer_api" not in options or content.get("api-listen") is not True:
+        return {}
+    port = content.get("api-port", "4028")
+    return {
+        "api-listen": _To("cgminer_api", lambda _: f"127.0.0.1:{_integer(port)}"),
+        "api-port": "part of cgminer_api" if str(port).isdecimal() else f"expected a number, got {shown(port)}",
+    }
+
+
+# ---- cpuminer ---------------------------------------------------------------------------------------------------
+
+
+def _of_cpuminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported:
+    found = Imported("cpuminer")
+    pool = {key: content[key] for key in ("url", "user", "pass", "userpass") if key in content}
+    _take_pool(found, pool, "pool")
+    if "algo" not in content:
+        found.notes.append(Dropped("algo", f"it is not there, where some cpuminers mine scrypt; taken for {ALGORITHM}"))
+    _take(found, content, _CPUMINER, options, handled=frozenset({*pool, "algo"}))
+    return found
+
+
+def _affinity(value: Any) -> list[str] | None:
+    mask = _integer(value)
+    if mask < 0:
+        return None
+    return ["affinity=" + ",".join(str(bit) for bit in range(mask.bit_length()) if mask >> bit & 1)]
+
+
+# ---- both -------------------------------------------------------------------------------------------------------
+
+
+def _take(
+    found: Imported,
+    content: Mapping[str, Any],
+    rules: Mapping[str, "_To | str"],
+    options: frozenset[str],
+    handled: frozenset[str],
+) -> None:
+    for key, value in content.items():
+        if key in handled:
+            continue
+        rule = rules.get(key) or next((reason for start, reason in _FAMILIES if key.startswith(start)), "not known")
+        if isinstance(rule, _To) and rule.key not in options:
+            rule = "no counterpart"
+        if isinstance(rule, str):
+            found.notes.append(Dropped(key, rule))
+            continue
+        try:
+            made = rule.convert(value)
+        except _Unfit as error:
+            found.notes.append(Dropped(key, str(error)))
+            continue
+        if made is None:
+            found.notes.append(Dropped(key, "it says what is the default"))
+        else:
+            found.options[rule.key] = made
+            found.notes.append(Carried(key, rule.key))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Unfit("expected text, got something else")  # it may be a password
+
+
+def _integer(value: Any) -> int:
+    try:
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise _Unfit(f"expected a whole number, got {shown(value)}")
+
+
+def _positive(value: Any) -> int | None:
+    return _integer(value) if _integer(value) > 0 else None
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value or None
+    raise _Unfit(f"expected true or false, got {shown(value)}")
+
+
+def _proxy(value: Any) -> str:
+    text = _text(value)
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return f"socks5://{text}"
+    if scheme not in _PROXIES:
+        raise _Unfit(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
+    return text
+
+
+def _constant(value: Any) -> Convert:
+    return lambda given: value if _flag(given) else None
+
+
+def _retries(value: Any) -> bool | None:
+    number = _integer(value)
+    if number > 0:
+        raise _Unfit("tried again for ever or, with retry = false, never")
+    return None if number < 0 else False
+
+
+_DEVICES = "devices are told by --device, each with its own settings; stratum-miner devices lists them"
+_GETWORK = "of getwork; Stratum has no such thing"
+_GPU = "there is no mining with GPUs"
+_SERVICE = "what starts it decides that; see the systemd unit"
+
+_CGMINER: dict[str, _To | str] = {
+    "load-balance": _To("strategy", _constant("quota")),
+    "failover-only": _To("strategy", _constant("failover")),
+    "balance": "known are failover and quota",
+    "round-robin": "known are failover and quota",
+    "rotate": "known are failover and quota",
+    "socks-proxy": _To("proxy", _proxy),
+    "suggest-diff": _To("suggest_difficulty", lambda value: str(_positive(value)) if _positive(value) else None),
+    "shares": _To("until_shares", _positive),
+    "debug": _To("debug", _flag),
+    "quiet": _To("quiet", _flag),
+    "protocol-dump": _To("protocol_dump", _flag),
+    "sched-start": _To("sched_start", _text),
+    "sched-stop": _To("sched_stop", _text),
+    "sharelog": "our journal has another format: --journal FILE",
+    "text-only": "the log is text already",
+    "compact": "the log is text already",
+    "verbose": "-D logs decisions, -P the protocol",
+    "log": "status lines come every 30 s",
+    "submit-stale": "what became stale is not submitted, but for blocks",
+    "no-submit-stale": "what became stale is not submitted, but for blocks",
+    "no-pool-disable": "a pool that rejects is left alone for a while and tried again",
+    "fix-protocol": _GETWORK,
+    "expiry": _GETWORK,
+    "queue": _GETWORK,
+    "scan-time": _GETWORK,
+    "btc-address": "stratum-miner solo --address mines on a node",
+    "btc-sig": "stratum-miner solo mines on a node",
+    "benchmark": "stratum-miner bench measures",
+    "syslog": _SERVICE,
+    "kernel-path": _GPU,
+    "intensity": _GPU,
+    "vectors": _GPU,
+    "worksize": _GPU,
+    "hotplug": _DEVICES,
+    "usb": _DEVICES,
+    "device": _DEVICES,
+    "temp-cutoff": _DEVICES,
+    "temp-overheat": _DEVICES,
+    "temp-target": _DEVICES,
+    "temp-hysteresis": _DEVICES,
+}
+_CPUMINER: dict[str, _To | str] = {
+    "threads": _To("threads", _positive),
+    "cpu-affinity": _To("backend_option", _affinity),
+    "cpu-priority": "search threads run at low priority; --backend-option priority=normal raises it",
+    "proxy": _To("proxy", _proxy),
+    "cert": _To("tls_ca", _text),
+    "debug": _To("debug", _flag),
+    "quiet": _To("quiet", _flag),
+    "protocol": _To("protocol_dump", _flag),
+    "protocol-dump": _To("protocol_dump", _flag),
+    "time-limit": _To("time_limit", _positive),
+    "retries": _To("retry", _retries),
+    "no-extranonce": _To("extranonce_subscribe", lambda value: False if _flag(value) else None),
+    "retry-pause": "pauses grow by themselves, to a minute",
+    "timeout": "deadlines are ours",
+    "scantime": _GETWORK,
+    "no-longpoll": _GETWORK,
+    "no-getwork": _GETWORK,
+    "no-gbt": _GETWORK,
+    "no-stratum": "nothing but Stratum is spoken to pools",
+    "no-redirect": "a pool may redirect within its own domain only",
+    "coinbase-addr": "stratum-miner solo --address mines on a node",
+    "coinbase-sig": "stratum-miner solo mines on a node",
+    "benchmark": "stratum-miner bench measures",
+    "background": _SERVICE,
+    "syslog": _SERVICE,
+    "no-color": "NO_COLOR in the environment",
+    "api-bind": "another protocol; --http tells figures",
+    "api-remote": "another protocol; --http tells figures",
+}
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    ("api-", "no counterpart"),
+    ("gpu-", _GPU),
+    ("auto-", _GPU),
+    *((f"{family}-", _DEVICES) for family in ("gekko", "bitmain", "avalon", "icarus", "bxf", "bxm", "hfa", "klondike")),
+    *((f"{family}-", _DEVICES) for family in ("bflsc", "bab", "minion", "rock", "usb", "block-erupter", "compac")),
+)
+"""How other keys begin, and why they are dropped."""
