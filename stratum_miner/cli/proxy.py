@@ -247,6 +247,7 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
             "miner_bytes": snapshot.extranonce2_size,
             "room": snapshot.room,
         },
+        "upstreams": snapshot.upstreams,
         "difficulty": snapshot.difficulty,
         "hash_rate": snapshot.hash_rate,
         "shares": _shares_object(snapshot.shares) | {"answered_late": snapshot.answered_late},

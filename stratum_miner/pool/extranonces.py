@@ -58,6 +58,13 @@ class ExtranonceRegistry:
         """Leases in use."""
         return len(self._live)
 
+    def remembers(self, resume: str) -> bool:
+        """Whether ``resume`` names a session that ended and may still come back."""
+        return any(
+            resume == lease.session_id or resume.lower() == extranonce1.hex()
+            for extranonce1, (lease, _) in self._retired.items()
+        )
+
     def lease(self, now: float, resume: str | None = None) -> Lease:
         """A lease: the one that ``resume`` names (session id or extranonce1 in hex) when it is free, else a new one.
 

@@ -1,32 +1,27 @@
 """A Stratum proxy on trio: one connection to a pool for many miners that speak Stratum too.
 
-To the pool it is a client (``client.pools``: failover, TLS, resume, journal of fates), to its miners a pool
-(``pool.connections``); ``board`` and ``session`` between them decide what is said. This module moves it.
-
-When the pool is lost the miners stay, and get a job as soon as one gives work again; their open shares are answered
-with what became of them, at the latest when it is clear that nothing will.
+To the pool it is a client (``client.pools``: failover, TLS, resume), to its miners a pool (``pool.connections``);
+``board`` and ``session`` between them decide what is said, ``upstream`` and this module move it. Where a pool's
+extranonce2 has no room for a further miner, another connection is made.
 """
 
 import random
-import secrets
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
 
 import structlog
 import trio
 
+from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, FailoverPolicy
-from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.client.pools import PoolGroup, Strategy
+from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.pool.connections import Connection, Connections, Listener
-from stratum_miner.proxy.board import Board, Change
+from stratum_miner.pool.connections import Connections, Listener
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.session import (
     MinerSession,
@@ -38,25 +33,18 @@ from stratum_miner.proxy.session import (
     WorkerJoined,
 )
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
+from stratum_miner.proxy.upstream import Miner, Upstream
 from stratum_miner.stratum.errors import RemoteProtocolError
-from stratum_miner.work.job import Job
-from stratum_miner.work.share import Share
 
 TICK_SECONDS = 1.0
-SETTLED_SECONDS = 60.0
-"""Of shares, before they say what the hash rate is."""
 MAX_LEFT = 200
 """Miners that left and are still told of."""
+MAX_UPSTREAMS = 64
+"""Connections up at a time; picked by feel, pools that count them are hard to please."""
+DESERTED_SECONDS = 60.0
+"""Without a miner, before a further connection is given up."""
 
-_Miner: TypeAlias = Connection[MinerSession]
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    miner: _Miner
-    passed: SharePassed
-    since: float
 
 
 class Proxy:
@@ -76,25 +64,18 @@ class Proxy:
     ) -> None:
         self.config = config
         self._unix_time = unix_time
-        self._group = PoolGroup(pools, self, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect)
-        self._board = Board(
-            config.max_miners,
-            ntime_ahead=config.ntime_ahead,
-            resume_seconds=config.resume_seconds,
-            token=lambda: secrets.token_hex(8),
-            first_id=secrets.randbits(32),
-            first_prefix=secrets.randbits(32),
+        self._new_group = partial(
+            PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect
         )
+        self._first = Upstream(config, self._new_group)
+        self._upstreams = [self._first]
+        """The first is always there, others while miners need them."""
+        self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
         self._miners = Connections[MinerSession](config, self, unix_time)
-        self._left: deque[_Miner] = deque(maxlen=MAX_LEFT)
+        self._left: deque[Miner] = deque(maxlen=MAX_LEFT)
         self._total = ShareCounts()
-        self._open: dict[tuple[int, bytes], _Open] = {}
-        """Shares on the way up, by session of the pool and hash, the oldest first."""
-        self._answered_late = 0
-        self._first_share_at: float | None = None
-        self._suggested = False
-        self._divisible = trio.Event()
-        """The board has a layout."""
+        self._late = 0
+        """Answers that came too late, of connections that are no more."""
         self._stopping = trio.Event()
         self._started_at = unix_time()
 
@@ -106,7 +87,8 @@ class Proxy:
         """Run until ``stop`` or cancellation; once. WorkerRefused when all pools refuse our worker."""
         self._miners.listening(listeners)
         async with trio.open_nursery() as services:
-            services.start_soon(self._group.run)
+            services.start_soon(self._first.run)
+            services.start_soon(self._run_further)
             services.start_soon(self._tick)
             _log.debug("proxy_listening", addresses=self.addresses)
             task_status.started()
@@ -130,84 +112,44 @@ class Proxy:
     def snapshot(self) -> ProxySnapshot:
         """The state of this moment. To be called from the trio thread while the proxy serves."""
         now = trio.current_time()
-        layout, latest = self._board.layout, self._board.latest
+        board = self._first.board
+        layout, latest = board.layout, board.latest
         return ProxySnapshot(
             started_at=self._started_at,
             addresses=self.addresses,
-            has_work=self._board.current is not None,
+            has_work=board.current is not None,
             prefix_size=None if layout is None else layout.prefix_size,
             extranonce2_size=None if layout is None else layout.extranonce2_size,
             room=None if layout is None else layout.miners,
             difficulty=None if latest is None else latest.share_difficulty,
             hash_rate=sum(miner.session.hash_rate(now) for miner in self._miners),
             shares=_shares_snapshot(self._total),
-            answered_late=self._answered_late,
+            answered_late=self._late + sum(each.answered_late for each in self._upstreams),
             connections_total=self._miners.total,
             connections_refused=self._miners.refused,
             miners=tuple(_miner_status(miner, now) for miner in self._miners),
             left=tuple(_miner_status(miner, now) for miner in self._left),
-            pools=self._group.pools(),
+            upstreams=len(self._upstreams),
+            pools=tuple(pool for each in self._upstreams for pool in each.group.pools()),
         )
-
-    # ---- what the pools tell (ClientListener) ---------------------------------------------------------------------
-
-    def job_arrived(self, job: Job) -> None:
-        """A job to work on: to all miners."""
-        change, now = self._board.take(job), trio.current_time()
-        current, layout = self._board.current, self._board.layout
-        assert current is not None
-        assert layout is not None
-        if change is Change.LAYOUT:
-            self._say_layout(job)
-        for miner in self._miners:
-            session = miner.session
-            if change is Change.MASK:
-                session.amend(current)
-            elif change is Change.LAYOUT and not session.move(now):
-                miner.finish("the pool's extranonce changed")
-            elif session.misses_rolling(current):
-                session.ask_to_reconnect()
-                miner.finish("versions may be rolled now, which it was told it may not")
-            else:
-                session.announce(current, now)
-            miner.flush()
-        self._divisible.set()
-
-    def work_lost(self, reason: str) -> None:
-        """No pool gives work: miners go on with what they have, in case the session is resumed."""
-        if self._board.current is not None and not self._stopping.is_set():
-            _log.warning("upstream_lost", reason=reason, miners=len(self._miners), open_shares=len(self._open))
-        self._board.lose()
-
-    def share_settled(self, outcome: ShareOutcome) -> None:
-        """The pool's answer, or that there is none: to the miner that asked."""
-        item = self._open.pop(_key(outcome.share), None)
-        if item is None:
-            self._answered_late += 1
-            _log.info("share_answered_late", fate=outcome.fate.value, reason=outcome.reason)
-        else:
-            self._settle(item, outcome)
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        """The pool's connection went on to another state."""
-        _log.info("upstream", state=state.value, detail=detail)
-
-    def message_shown(self, text: str) -> None:
-        """The client has logged it."""
 
     # ---- what the connections tell (Owner) ------------------------------------------------------------------------
 
     def open_session(self, now: float) -> MinerSession:
         """A session for a connection that was accepted."""
-        return MinerSession(self.config, self._board, self._total, now)
+        return MinerSession(self.config, self._first.board, self._total, now)
 
-    def connected(self, client: _Miner) -> None:
+    def connected(self, client: Miner) -> None:
         """A miner connected."""
         _log.info("miner_connected", session=client.number, address=client.address)
 
-    def left(self, client: _Miner) -> None:
+    def left(self, client: Miner) -> None:
         """A miner is gone; what it has under way is still counted."""
-        client.session.close(trio.current_time())
+        now = trio.current_time()
+        client.session.close(now)
+        for each in self._upstreams:
+            if each.miners.pop(client.number, None) is not None and not each.miners:
+                each.deserted_since = now
         if client.session.workers:
             self._left.append(client)
         shares = client.session.shares
@@ -223,7 +165,7 @@ class Proxy:
             lost=shares.lost,
         )
 
-    async def received(self, client: _Miner, data: bytes) -> None:
+    async def received(self, client: Miner, data: bytes) -> None:
         """A miner said this."""
         client.session.receive_data(data)
         try:
@@ -232,27 +174,26 @@ class Proxy:
         except RemoteProtocolError as error:
             client.finish(str(error))
         client.flush()
-        await self._group.wait_for_room()
+        await self._upstream_of(client).group.wait_for_room()
 
     async def say_goodbye(self) -> None:
         """The proxy stops: open answers first."""
-        _log.info("proxy_stopping", miners=len(self._miners), open_shares=len(self._open))
+        _log.info("proxy_stopping", miners=len(self._miners), open_shares=self._total.open)
         with trio.move_on_after(self.config.stop_grace):
-            await self._group.all_answered()
+            for each in self._upstreams:
+                await each.group.all_answered()
         for miner in self._miners:
             miner.finish("the proxy stops")
 
     # ---- moving ---------------------------------------------------------------------------------------------------
 
-    async def _handle(self, miner: _Miner, event: SessionEvent) -> None:
+    async def _handle(self, miner: Miner, event: SessionEvent) -> None:
         match event:
             case SharePassed():
-                self._open[_key(event.share)] = _Open(miner, event, trio.current_time())
-                self._group.submit(event.share)
+                self._upstream_of(miner).submit(miner, event)
             case SubscribeHeld():
                 miner.flush()
-                await self._divisible.wait()
-                miner.session.subscribe(event, trio.current_time())
+                await self._subscribe(miner, event)
             case WorkerJoined(worker_name):
                 _log.info(
                     "worker_authorized",
@@ -263,58 +204,64 @@ class Proxy:
             case ShareRefused(worker_name, _, message):
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
 
-    def _settle(self, item: _Open, outcome: ShareOutcome) -> None:
-        item.miner.session.settle(item.passed, outcome)
-        item.miner.flush()
-        log = _log.debug if outcome.fate is Fate.ACCEPTED else _log.info
-        log(
-            f"share_{outcome.fate.value}",
-            session=item.miner.number,
-            worker_name=item.passed.worker_name,
-            reason=outcome.reason,
-            latency_ms=None if outcome.latency is None else round(outcome.latency * 1000, 1),
-        )
+    def _upstream_of(self, miner: Miner) -> Upstream:
+        return next((each for each in self._upstreams if miner.number in each.miners), self._first)
+
+    async def _subscribe(self, miner: Miner, held: SubscribeHeld) -> None:
+        """Wait until there is a connection with room for this miner; make one when there is none."""
+        while True:
+            upstream = self._with_room(held.message.session_id)
+            if upstream is not None or len(self._upstreams) >= MAX_UPSTREAMS:
+                break
+            opening = next((each for each in self._upstreams if not each.divisible.is_set()), None)
+            await (opening or self._open_further()).divisible.wait()
+        upstream = upstream or self._first
+        upstream.miners[miner.number] = miner
+        upstream.deserted_since = None
+        miner.session.subscribe(held, upstream.board, trio.current_time())
+
+    def _with_room(self, session_id: str | None) -> Upstream | None:
+        known = [each for each in self._upstreams if session_id and each.has_room(session_id)]
+        return next((each for each in (*known, *self._upstreams) if each.has_room()), None)
+
+    def _open_further(self) -> Upstream:
+        upstream = Upstream(self.config, self._new_group)
+        upstream.deserted_since = trio.current_time()  # who it is for may not wait for it
+        self._upstreams.append(upstream)
+        self._send_upstream.send_nowait(upstream)
+        _log.info("upstream_added", connections=len(self._upstreams))
+        return upstream
+
+    async def _run_further(self) -> None:
+        async with trio.open_nursery() as nursery:
+            async for upstream in self._receive_upstream:
+                nursery.start_soon(self._run_one, upstream)
+
+    async def _run_one(self, upstream: Upstream) -> None:
+        """A pool that wants no second connection of this worker does not end the first."""
+        try:
+            await upstream.run()
+        except* WorkerRefused as errors:
+            _log.warning("upstream_refused", reason=str(leading_cause(errors, WorkerRefused)))
+            self._close_further(upstream)
+            for miner in upstream.miners.values():
+                miner.finish("the pool refused the connection that was made for it")
 
     async def _tick(self) -> None:
         while True:
             await trio.sleep(TICK_SECONDS)
             now = trio.current_time()
-            for miner in self._miners:
-                miner.session.tick(now)
-            self._give_up(now - self.config.answer_timeout)
-            self._suggest(now)
+            for each in list(self._upstreams):
+                each.tick(now)
+                deserted = each.deserted_since is not None and now - each.deserted_since >= DESERTED_SECONDS
+                if deserted and each is not self._first and not each.open_shares:
+                    self._close_further(each)
 
-    def _suggest(self, now: float) -> None:
-        """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a
-        difficulty that fits it.
-        """
-        if self._total.last_at is not None and self._first_share_at is None:
-            self._first_share_at = now
-        if self._first_share_at is not None and now - self._first_share_at >= SETTLED_SECONDS and not self._suggested:
-            self._suggested = True
-            self._group.hash_rate_known(sum(miner.session.hash_rate(now) for miner in self._miners))
-
-    def _give_up(self, before: float) -> None:
-        """A miner is told when no answer is to be expected; one that comes later is counted apart."""
-        reason = f"no answer of the pool within {self.config.answer_timeout:g} s"
-        for key, item in list(self._open.items()):
-            if item.since > before:
-                return  # they are in order
-            del self._open[key]
-            self._settle(item, ShareOutcome(item.passed.share, Fate.LOST, reason))
-
-    def _say_layout(self, job: Job) -> None:
-        layout = self._board.layout
-        assert layout is not None
-        enough = layout.miners >= self.config.max_miners
-        log = _log.info if enough else _log.warning
-        log(
-            "extranonce_divided",
-            upstream_bytes=job.extranonce2_size,
-            prefix_bytes=layout.prefix_size,
-            miner_bytes=layout.extranonce2_size,
-            room=layout.miners,
-        )
+    def _close_further(self, upstream: Upstream) -> None:
+        upstream.scope.cancel()
+        self._upstreams.remove(upstream)
+        self._late += upstream.answered_late
+        _log.info("upstream_removed", connections=len(self._upstreams))
 
 
 @asynccontextmanager
@@ -326,11 +273,7 @@ async def open_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> AsyncIterat
         proxy.stop()
 
 
-def _key(share: Share) -> tuple[int, bytes]:
-    return share.job.session, share.digest
-
-
-def _miner_status(miner: _Miner, now: float) -> MinerStatus:
+def _miner_status(miner: Miner, now: float) -> MinerStatus:
     session = miner.session
     last_at = session.shares.last_at
     return MinerStatus(

@@ -44,7 +44,7 @@ from stratum_miner.work.share import Share
 
 @dataclass(frozen=True, slots=True)
 class SubscribeHeld:
-    """No pool has said yet what there is to divide: call ``subscribe`` once the board has a layout."""
+    """A miner wants a place: call ``subscribe`` once a board has one."""
 
     request_id: Id
     message: requests.Subscribe
@@ -169,9 +169,10 @@ class MinerSession:
                     pass  # a refusal of another request is answered; replies to our pings mean nothing
         return self._events.popleft()
 
-    def subscribe(self, held: SubscribeHeld, now: float) -> None:
-        """Answer a subscribe. RemoteProtocolError when the pool leaves no room for another miner."""
-        layout = self._board.layout
+    def subscribe(self, held: SubscribeHeld, board: Board, now: float) -> None:
+        """Answer a subscribe: from now on the miner works on this board. RemoteProtocolError when it has no room."""
+        self._board = board
+        layout = board.layout
         assert layout is not None, "a held subscribe waits for the layout"
         if self.lease is None:
             try:
@@ -270,10 +271,10 @@ class MinerSession:
                 self._configure(request_id, message)
             case requests.Subscribe():
                 held = SubscribeHeld(request_id, message)
-                if self._board.layout is None:
+                if self.lease is None:
                     self._events.append(held)
                 else:
-                    self.subscribe(held, now)
+                    self.subscribe(held, self._board, now)
             case requests.Authorize():
                 self._authorize(request_id, message, now)
             case requests.SuggestDifficulty(difficulty):

@@ -66,6 +66,8 @@ class ProxySnapshot:
     """Bytes left to each miner."""
     room: int | None
     """How many miners that is enough for."""
+    upstreams: int
+    """Connections to the pool: further ones are made when a miner finds no room."""
     difficulty: float | None
     """The pool's."""
     hash_rate: float

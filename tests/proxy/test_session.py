@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.proxy.board import Board
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.session import MinerSession, ShareCounts, SharePassed
+from stratum_miner.proxy.session import MinerSession, ShareCounts, SharePassed, SubscribeHeld
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.testing.proxy_lab import NOW, job
@@ -68,22 +68,24 @@ def new_session(**options: Any) -> tuple[MinerSession, Board]:
     return MinerSession(ProxyConfig(**options), board, ShareCounts(), 0.0), board
 
 
-def feed(session: MinerSession, data: bytes) -> list[Any]:
+def feed(session: MinerSession, board: Board, data: bytes) -> list[Any]:
     session.receive_data(data)
     events = []
     while (event := session.next_event(0.0, NOW)) is not None:
+        if isinstance(event, SubscribeHeld):
+            session.subscribe(event, board, 0.0)
         events.append(event)
     return events
 
 
 @given(st.lists(st.tuples(st.sampled_from(METHODS), VALUES, VALUES), max_size=12))
 def test_any_requests_are_answered_once_each(requests: list[tuple[str, Any, Any]]) -> None:
-    session, _ = new_session()
+    session, board = new_session()
     lines = [
         json.dumps({"id": [number, extra], "method": name, "params": params})
         for number, (name, params, extra) in enumerate(requests)
     ]
-    feed(session, "".join(line + "\n" for line in lines).encode())
+    feed(session, board, "".join(line + "\n" for line in lines).encode())
     replies = [json.loads(line) for line in session.data_to_send().splitlines()]
     answered = [reply["id"][0] for reply in replies if "method" not in reply]
     assert answered == list(range(len(requests)))
@@ -92,29 +94,29 @@ def test_any_requests_are_answered_once_each(requests: list[tuple[str, Any, Any]
 
 @given(st.binary(max_size=300))
 def test_any_bytes_end_or_mean_something(data: bytes) -> None:
-    session, _ = new_session()
+    session, board = new_session()
     with suppress(RemoteProtocolError):
-        feed(session, data + b"\n")
+        feed(session, board, data + b"\n")
     assert session.shares.open == 0
 
 
 def test_refused_shares_in_a_row_end_a_session() -> None:
-    session, _ = new_session(max_refused_shares=3)
+    session, board = new_session(max_refused_shares=3)
     miner = WireMiner()
-    feed(session, miner.login())
+    feed(session, board, miner.login())
     with pytest.raises(RemoteProtocolError, match="more than 3 refused shares in a row"):
-        feed(session, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 10)
+        feed(session, board, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 10)
     assert sum(b'"error":[21' in line for line in session.data_to_send().splitlines()) == 4
 
 
 def test_one_byte_at_a_time() -> None:
     session, board = new_session()
     miner = WireMiner()
-    events = [event for byte in miner.configure() + miner.login() for event in feed(session, bytes([byte]))]
+    events = [event for byte in miner.configure() + miner.login() for event in feed(session, board, bytes([byte]))]
     assert board.current is not None
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve())
-    events += [event for byte in data for event in feed(session, bytes([byte]))]
+    events += [event for byte in data for event in feed(session, board, bytes([byte]))]
     (passed,) = [event for event in events if isinstance(event, SharePassed)]
     assert passed.share.job.job_id == "1"
     assert len(passed.share.extranonce2) == 4

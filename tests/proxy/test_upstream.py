@@ -241,7 +241,7 @@ async def test_less_extranonce2_than_before_moves_those_who_can_and_reconnects_t
 
 
 @pytest.mark.parametrize("size", [0, 1, 2])
-async def test_a_pool_that_leaves_room_for_one_miner_gets_one(
+async def test_where_there_is_room_for_one_miner_each_gets_a_connection_of_its_own(
     proxy_lab: LabFactory, autojump_clock: Clock, size: int
 ) -> None:
     async with proxy_lab() as lab:
@@ -249,10 +249,37 @@ async def test_a_pool_that_leaves_room_for_one_miner_gets_one(
         miner = await lab.miner()
         assert miner.miner.extranonce2_size == size
         await check_share(lab, pool, miner, job(), "a1b2c3d4")
-        second = lab.connect()
+        second = lab.connect("second")
         await second.stream.send_all(second.miner.login())
+        other = await lab.working(extranonce1="0badcafe", extranonce2_size=size)
+        await second.read_jobs(1)
+        await check_share(lab, other, second, job(), "0badcafe")
+        await check_share(lab, pool, miner, job(), "a1b2c3d4")
+        assert lab.proxy.snapshot().upstreams == 2
+        await other.say("mining.notify", *job("2"))
+        await second.read_jobs(2)
+        assert len(miner.miner.jobs) == 1, "another connection's job"
+        await second.stream.aclose()
+        await trio.sleep(62)
+        assert lab.proxy.snapshot().upstreams == 1
+        assert lab.proxy.snapshot().shares.accepted == 3
+
+
+async def test_a_second_connection_that_the_pool_refuses_does_not_end_the_first(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working(extranonce2_size=2)
+        miner = await lab.miner()
+        second = lab.connect("second")
+        await second.stream.send_all(second.miner.login())
+        other = await lab.connection()
+        await other.reply(await other.request("mining.configure"), {})
+        await other.reply(await other.request("mining.subscribe"), [[], "0badcafe", 2])
+        await other.reply(await other.request("mining.authorize"), False, [24, "one is enough", None])
         await second.read_to_end()
-        assert "no room" in second.miner.reply(1)["error"][1]
+        await check_share(lab, pool, miner, job(), "a1b2c3d4")
+        assert lab.proxy.snapshot().upstreams == 1
 
 
 async def test_prefixes_are_not_given_out_twice_until_all_were_used(

@@ -1,0 +1,190 @@
+"""One connection up, with its backups, and the miners that share it.
+
+It listens to the pools (``ClientListener``): a job goes to all its miners, an answer to the one that asked. When the
+pool is lost the miners stay, and get a job as soon as one gives work again; their open shares are answered with what
+became of them, at the latest when it is clear that nothing will.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+import trio
+
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.pool_client import STOPPED, ClientListener, ConnectionState
+from stratum_miner.client.pools import PoolGroup
+from stratum_miner.pool.connections import Connection
+from stratum_miner.proxy.board import Board, Change
+from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.session import MinerSession, SharePassed
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
+
+SETTLED_SECONDS = 60.0
+"""Of shares, before they say what the hash rate is."""
+
+Miner: TypeAlias = Connection[MinerSession]
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    miner: Miner
+    passed: SharePassed
+    since: float
+
+
+class Upstream:
+    """Run ``run`` in a task. ``pools`` makes the group that it listens to."""
+
+    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup]) -> None:
+        self.board = Board(
+            config.max_miners,
+            ntime_ahead=config.ntime_ahead,
+            resume_seconds=config.resume_seconds,
+            token=lambda: secrets.token_hex(8),
+            first_id=secrets.randbits(32),
+            first_prefix=secrets.randbits(32),
+        )
+        self.divisible = trio.Event()
+        """The board has a layout."""
+        self.miners: dict[int, Miner] = {}
+        """Those that subscribed here, by number."""
+        self.answered_late = 0
+        self.deserted_since: float | None = None
+        """Since when it has no miner."""
+        self.scope = trio.CancelScope()
+        self.group = pools(self)
+        self._config = config
+        self._open: dict[tuple[int, bytes], _Open] = {}
+        """Shares on the way up, by session of the pool and hash, the oldest first."""
+        self._first_share_at: float | None = None
+        self._suggested = False
+
+    async def run(self) -> None:
+        """Keep connected, until cancelled. WorkerRefused when all pools refuse our worker."""
+        with self.scope:
+            await self.group.run()
+
+    # ---- what the proxy uses --------------------------------------------------------------------------------------
+
+    def has_room(self, session_id: str | None = None) -> bool:
+        """Whether a miner finds a place here; one that was here before, when ``session_id`` is known."""
+        if session_id is not None:
+            return self.board.extranonces.remembers(session_id)
+        layout = self.board.layout
+        return layout is not None and self.board.extranonces.live < layout.miners
+
+    def submit(self, miner: Miner, passed: SharePassed) -> None:
+        """Hand a share over; its miner is answered, possibly before this returns."""
+        if self._first_share_at is None:
+            self._first_share_at = trio.current_time()
+        self._open[_key(passed.share)] = _Open(miner, passed, trio.current_time())
+        self.group.submit(passed.share)
+
+    @property
+    def open_shares(self) -> int:
+        """On the way up."""
+        return len(self._open)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: at least every few seconds."""
+        for miner in self.miners.values():
+            miner.session.tick(now)
+        self._give_up(now - self._config.answer_timeout)
+        self._suggest(now)
+
+    # ---- what the pools tell (ClientListener) ---------------------------------------------------------------------
+
+    def job_arrived(self, job: Job) -> None:
+        """A job to work on: to all miners."""
+        change, now = self.board.take(job), trio.current_time()
+        current = self.board.current
+        assert current is not None
+        if change is Change.LAYOUT:
+            self._say_layout(job)
+        for miner in list(self.miners.values()):
+            session = miner.session
+            if change is Change.MASK:
+                session.amend(current)
+            elif change is Change.LAYOUT and not session.move(now):
+                miner.finish("the pool's extranonce changed")
+            elif session.misses_rolling(current):
+                session.ask_to_reconnect()
+                miner.finish("versions may be rolled now, which it was told it may not")
+            else:
+                session.announce(current, now)
+            miner.flush()
+        self.divisible.set()
+
+    def work_lost(self, reason: str) -> None:
+        """No pool gives work: miners go on with what they have, in case the session is resumed."""
+        if self.board.current is not None and reason != STOPPED:
+            _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
+        self.board.lose()
+
+    def share_settled(self, outcome: ShareOutcome) -> None:
+        """The pool's answer, or that there is none: to the miner that asked."""
+        item = self._open.pop(_key(outcome.share), None)
+        if item is None:
+            self.answered_late += 1
+            _log.info("share_answered_late", fate=outcome.fate.value, reason=outcome.reason)
+        else:
+            self._settle(item, outcome)
+
+    def state_changed(self, state: ConnectionState, detail: str) -> None:
+        """The pool's connection went on to another state."""
+        _log.info("upstream", state=state.value, detail=detail)
+
+    def message_shown(self, text: str) -> None:
+        """The client has logged it."""
+
+    # ---- helpers --------------------------------------------------------------------------------------------------
+
+    def _settle(self, item: _Open, outcome: ShareOutcome) -> None:
+        item.miner.session.settle(item.passed, outcome)
+        item.miner.flush()
+        log = _log.debug if outcome.fate is Fate.ACCEPTED else _log.info
+        log(
+            f"share_{outcome.fate.value}",
+            session=item.miner.number,
+            worker_name=item.passed.worker_name,
+            reason=outcome.reason,
+            latency_ms=None if outcome.latency is None else round(outcome.latency * 1000, 1),
+        )
+
+    def _give_up(self, before: float) -> None:
+        """A miner is told when no answer is to be expected; one that comes later is counted apart."""
+        reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
+        for key, item in list(self._open.items()):
+            if item.since > before:
+                return  # they are in order
+            del self._open[key]
+            self._settle(item, ShareOutcome(item.passed.share, Fate.LOST, reason))
+
+    def _suggest(self, now: float) -> None:
+        """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a
+        difficulty that fits it.
+        """
+        if self._suggested or self._first_share_at is None or now - self._first_share_at < SETTLED_SECONDS:
+            return
+        self._suggested = True
+        self.group.hash_rate_known(sum(miner.session.hash_rate(now) for miner in self.miners.values()))
+
+    def _say_layout(self, job: Job) -> None:
+        layout = self.board.layout
+        assert layout is not None
+        _log.info(
+            "extranonce_divided",
+            upstream_bytes=job.extranonce2_size,
+            prefix_bytes=layout.prefix_size,
+            miner_bytes=layout.extranonce2_size,
+            room=layout.miners,
+        )
+
+
+def _key(share: Share) -> tuple[int, bytes]:
+    return share.job.session, share.digest
