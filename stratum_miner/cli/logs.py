@@ -6,8 +6,9 @@ On a terminal a line is a sentence, elsewhere a name and fields, on request a JS
 import logging
 import sys
 import time
-from collections.abc import MutableMapping
-from typing import Any, Literal
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
 
 import structlog
 from rich.console import Console
@@ -27,10 +28,24 @@ events = EventLog()
 """What was logged lately, information and worse, whatever is shown on stderr."""
 
 
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Write no lines while something else has the terminal and shows the events."""
+    _ConsoleLogger.silent = True
+    try:
+        yield
+    finally:
+        _ConsoleLogger.silent = False
+
+
 class _ConsoleLogger:
     """Writes through rich, so that a live display stays in one piece."""
 
+    silent: ClassVar[bool] = False
+
     def msg(self, message: str) -> None:
+        if self.silent:
+            return
         if console.is_terminal:
             console.print(message, markup=False, emoji=False)
         else:

@@ -26,6 +26,7 @@ from stratum_miner.cli import (
     signals,
     solo,
     tap,
+    top,
 )
 from stratum_miner.cli.doctor.command import doctor
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
@@ -47,6 +48,7 @@ app = cyclopts.App(
 for command in (
     demo.demo,
     mine.mine,
+    top.top,
     pool.pool,
     proxy.proxy,
     solo.solo,

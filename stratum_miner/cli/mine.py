@@ -19,6 +19,7 @@ from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
+from stratum_miner.cli.screen import live
 from stratum_miner.cli.watching import Service, watch
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 from stratum_miner.monitoring.control import ControlRefused
@@ -86,6 +87,7 @@ class MineRun:
             self.miner, settings, tariff=self.tariff, reload=None if sources.file is None else self._reload
         )
         self._listeners.append(watching.monitor.note)
+        self._watching = watching
         self.services = (*watching.services, *self._reloading())
         """What runs beside the miner, as long."""
 
@@ -93,12 +95,14 @@ class MineRun:
         """Mine; returns the exit code."""
         ending = Ending.STOPPED
         chosen = self._settings.options
+        on_screen = chosen.display == "auto" and not chosen.quiet and live.usable(logs.console)
+        display = self._watching.display if on_screen else None
 
         async def mine_and_tell(stop: signals.Stop) -> None:
             nonlocal ending
             try:
                 ending = await mining.mine_until_done(
-                    self.miner, stop, quiet=chosen.quiet, tariff=self.tariff, beside=self.services
+                    self.miner, stop, quiet=chosen.quiet, tariff=self.tariff, beside=self.services, display=display
                 )
             finally:
                 if self.journal is not None:

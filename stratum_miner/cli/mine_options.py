@@ -11,7 +11,7 @@ while mining. ``docs/configuration.md`` is checked against this table by a test.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -138,5 +138,9 @@ class MineOptions(UpstreamOptions):
             group="Watching",
         ),
     ] = None
+    display: Annotated[
+        Literal["auto", "lines"],
+        Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),
+    ] = "auto"
     quiet: Annotated[options.Quiet, LIVE] = False
     log_format: options.LogFormat = "auto"

@@ -100,10 +100,12 @@ async def mine_until_done(
     quiet: bool = False,
     tariff: Callable[[], Tariff | None] = lambda: None,
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    display: Callable[[], Awaitable[None]] | None = None,
 ) -> Ending:
     """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended.
 
-    ``tariff`` adds what it costs and earns to the status, asked for each time; ``beside`` run as long.
+    ``tariff`` adds what it costs and earns to the status, asked for each time; ``beside`` run as long; ``display``
+    takes the place of lines.
     """
 
     def stop_gracefully() -> None:
@@ -112,7 +114,11 @@ async def mine_until_done(
 
     with stop.calling(stop_gracefully):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_show_status, miner, quiet, tariff)
+            if display is None:
+                nursery.start_soon(_show_status, miner, quiet, tariff)
+            else:
+                nursery.start_soon(display)
+                nursery.start_soon(_watch_rare_shares, miner)
             for service in beside:
                 nursery.start_soon(service)
             ending = await miner.run()
@@ -138,6 +144,13 @@ class _RareShares:
                 text=f"difficulty {difficulty:,.10g} at {hash_rate_text(rate)}: one share every {span_text(seconds)}",
                 hint="--suggest-difficulty auto asks for less",
             )
+
+
+async def _watch_rare_shares(miner: Miner) -> None:
+    rare = _RareShares()
+    while True:
+        rare.look(miner.snapshot())
+        await trio.sleep(SETTLED_S)
 
 
 async def _show_status(miner: Miner, quiet: bool, tariff: Callable[[], Tariff | None]) -> None:

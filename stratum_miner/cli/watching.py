@@ -14,6 +14,7 @@ from stratum_miner.cli import http_token, logs
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.monitoring import http
@@ -31,6 +32,11 @@ class Watching:
     monitor: Monitor
     steering: Steering
     services: tuple[Service, ...]
+
+    async def display(self) -> None:
+        """The status screen, in place of log lines, until cancelled."""
+        with logs.silenced():
+            await Screen(logs.console, self.monitor.view, self.steering).run()
 
 
 @dataclass(frozen=True, slots=True)

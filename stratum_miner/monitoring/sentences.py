@@ -21,7 +21,7 @@ SENTENCES: dict[str, str] = {
     "block_lost": "A block was lost[: {reason}].",
     "block_handed_back": "A block of the last run is handed back to its pool: {hash}.",
     "hardware_error": "{device} computed wrongly: {reason}.",
-    "kernel_chosen": "Kernel: {reason}[; {threads} threads].",
+    "kernel_chosen": "Kernel: {reason}[; threads: {threads}].",
     "kernel_self_test_failed": "The kernel {kernel} failed its self-test.",
     "pool_chosen": "Mining goes on at {pool}[: {reason}].",
     "no_pool": "No pool is up[: {reason}].",

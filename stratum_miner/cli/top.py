@@ -1,0 +1,221 @@
+"""``stratum-miner top``: the status screen of running miners, of this machine or over the network."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import trio
+from cyclopts import Parameter
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from stratum_miner.cli import secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.http_token import VARIABLE
+from stratum_miner.cli.quantities import duration_text, hash_rate_text
+from stratum_miner.cli.screen import live
+from stratum_miner.cli.screen.keys import reading
+from stratum_miner.cli.screen.layout import Face, draw
+from stratum_miner.monitoring.model import View
+
+DEFAULT_API = "http://127.0.0.1:7780"
+POLL_S = 1.0
+TIMEOUT_S = 5.0
+MAX_ANSWER = 8 * 1024 * 1024
+FOOT_ONE = "q quit"
+FOOT_SEVERAL = "0-9 one miner   a all   q quit"
+
+
+def top(
+    *,
+    api: Annotated[
+        list[str] | None,
+        Parameter(name="--api", help=f"Of a miner with --http; repeatable. Default {DEFAULT_API}.", negative=()),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        Parameter(name="--token-file", help="Whose first line is the token, for miners on the network.", negative=()),
+    ] = None,
+    once: Annotated[
+        bool, Parameter(name="--once", help="Print it once, as when piped.", negative=(), show_default=False)
+    ] = False,
+) -> int:
+    """Show running miners until q or Ctrl-C."""
+    token = secrets.from_environment(VARIABLE) if token_file is None else secrets.read_secret_file(
+        token_file, "--token-file"
+    )  # fmt: skip
+    miners = [_Remote(_checked(url), token) for url in api or [DEFAULT_API]]
+    console = Console(highlight=False)
+    showing = _Showing(console, miners)
+    alone = once or not live.usable(console)
+
+    async def run(stop: signals.Stop) -> None:
+        async with trio.open_nursery() as nursery:
+            with stop.calling(nursery.cancel_scope.cancel):
+                if alone:
+                    await showing.once()
+                else:
+                    await showing.run()
+            nursery.cancel_scope.cancel()
+
+    signals.run(run)
+    if alone and all(miner.view is None for miner in miners):
+        raise CommandFailed(miners[0].error)
+    return ExitCode.OK
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {url!r}")
+    return url.rstrip("/")
+
+
+@dataclass(slots=True)
+class _Remote:
+    """One miner, as far as its API answers."""
+
+    url: str
+    token: str | None
+    view: View | None = None
+    error: str = "not asked yet"
+    seen_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).netloc
+
+    @property
+    def stale_s(self) -> float:
+        return time.monotonic() - self.seen_at
+
+    async def ask(self, client: httpx.AsyncClient) -> None:
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            async with client.stream("GET", f"{self.url}/api/v1/view", headers=headers) as response:
+                body = b""
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER:
+                        raise ValueError(f"it answers more than {MAX_ANSWER} bytes")
+            if response.status_code != 200:
+                raise ValueError(_refusal(response.status_code, body))
+            self.view = msgspec.json.decode(body, type=View)
+            self.error, self.seen_at = "", time.monotonic()
+        except (httpx.HTTPError, ValueError) as error:
+            self.error = f"{self.url}: {_why(error)}"
+
+
+def _refusal(status: int, body: bytes) -> str:
+    try:
+        told = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
+    except msgspec.DecodeError:
+        told = "is it a miner that was started with --http?"
+    return f"it answers {status}: {told[:200]}"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, msgspec.DecodeError):
+        return "what it answers is no view of a miner: is it another version, or something else?"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {TIMEOUT_S:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return "cannot connect: does a miner run there, with --http?"
+    return str(error) or type(error).__name__
+
+
+@dataclass(slots=True)
+class _Showing:
+    console: Console
+    miners: list[_Remote]
+    chosen: int | None = None
+    """Which of several is shown alone."""
+
+    async def once(self) -> None:
+        async with _client() as client:
+            await self._ask_all(client)
+        for line in self._lines(height=len(self.miners) + 40, width=self.console.width):
+            if line.plain.strip():
+                self.console.print(line, soft_wrap=True)
+        sys.stdout.flush()
+
+    async def run(self) -> None:
+        with Live(console=self.console, screen=True, auto_refresh=False, vertical_overflow="crop") as shown:
+            async with reading(sys.stdin.fileno()) as keys, _client() as client, trio.open_nursery() as nursery:
+                nursery.start_soon(self._poll, client)
+                while True:
+                    width, height = self.console.size
+                    shown.update(Group(*self._lines(height=height, width=width)), refresh=True)
+                    with trio.move_on_after(live.REFRESH_S):
+                        if self._press(await keys.receive()):
+                            nursery.cancel_scope.cancel()
+                            return
+
+    async def _poll(self, client: httpx.AsyncClient) -> None:
+        while True:
+            await self._ask_all(client)
+            await trio.sleep(POLL_S)
+
+    async def _ask_all(self, client: httpx.AsyncClient) -> None:
+        async with trio.open_nursery() as nursery:
+            for miner in self.miners:
+                nursery.start_soon(miner.ask, client)
+
+    def _press(self, key: str) -> bool:
+        """Whether to end."""
+        if key.isdecimal() and int(key) < len(self.miners):
+            self.chosen = int(key)
+        elif key == "a":
+            self.chosen = None
+        return key == "q"
+
+    def _lines(self, *, height: int, width: int) -> list[Text]:
+        several = len(self.miners) > 1
+        foot = FOOT_SEVERAL if several else FOOT_ONE
+        if several and self.chosen is None:
+            return _overview(self.miners, height, width, foot)
+        miner = self.miners[self.chosen or 0]
+        notice = f"{miner.error} ({duration_text(miner.stale_s)} old)" if miner.error and miner.view else ""
+        if miner.view is None:
+            lines = [Text(miner.error, "yellow"), *[Text("")] * (height - 2), Text(foot, "dim")]
+            return [_cut(line, width) for line in lines][:height]
+        return draw(miner.view, Face(width, height, not self.console.encoding.lower().startswith("utf"), foot, notice))
+
+
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False)
+
+
+def _overview(miners: list[_Remote], height: int, width: int, foot: str) -> list[Text]:
+    known = [miner.view.summary for miner in miners if miner.view is not None]
+    total = sum(summary.hash_rate_1m for summary in known)
+    lines = [
+        Text(f"{len(known)} of {len(miners)} miners · {hash_rate_text(total)}", "bold"), Text(""),
+        Text(f"{'':<3}{'miner':<22}{'state':<10}{'1 m':>11}{'accepted':>10}{'refused':>9}{'lost':>6}  pool", "dim"),
+    ]  # fmt: skip
+    for index, miner in enumerate(miners):
+        if miner.view is None:
+            lines.append(Text.assemble(f"{index:<3}{miner.name[:21]:<22}", (miner.error, "yellow")))
+            continue
+        summary = miner.view.summary
+        shares = summary.shares
+        line = Text(f"{index:<3}{miner.name[:21]:<22}{summary.state:<10}{hash_rate_text(summary.hash_rate_1m):>11}")
+        line.append(f"{shares.accepted:>10,}{shares.rejected + shares.stale:>9,}{shares.lost:>6,}  ")
+        line.append(f"{miner.error} " if miner.error else "", "yellow")
+        line.append(summary.pool, "dim")
+        lines.append(line)
+    lines = lines[: height - 1]
+    lines += [Text("")] * (height - 1 - len(lines))
+    return [_cut(line, width) for line in (*lines, Text(foot, "dim"))]
+
+
+def _cut(line: Text, width: int) -> Text:
+    line.truncate(width, overflow="ellipsis")
+    line.no_wrap = True
+    return line

@@ -1,0 +1,112 @@
+"""Keys: what each does, how they are read from a real terminal, and that the terminal is left as it was."""
+
+import io
+import os
+import pty
+import signal
+import termios
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+from rich.console import Console
+from trio.testing import MockClock
+
+from stratum_miner.cli.screen.keys import reading
+from stratum_miner.cli.screen.live import HELP, Screen
+from stratum_miner.monitoring.control import ControlRefused
+
+from .test_layout import view
+
+
+class Control:
+    """Notes what it is asked; refuses on request."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.refusing = ""
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*values: Any) -> None:
+            if self.refusing:
+                raise ControlRefused(self.refusing)
+            self.calls.append((name, *values))
+
+        return call
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.view = view(pools=3)
+        self.control: Any = Control()
+        self.screen = Screen(Console(file=io.StringIO(), width=80, height=24), lambda: self.view, self.control)
+
+    def press(self, key: str) -> str:
+        self.screen._notice = ""
+        self.screen.press(key)
+        return self.screen._notice
+
+
+async def test_keys_do_what_the_foot_says(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    assert bench.press("p") == "paused: p again to go on"
+    bench.view = view(pools=3, state="paused")
+    assert bench.press("P") == "mining again"
+    assert bench.press("n") == "mining on pool1.example:3333 as soon as it is up"
+    assert bench.press("2") == "mining on pool2.example:3333 as soon as it is up"
+    assert bench.press("?") == HELP
+    assert HELP in bench.press("x")
+    assert bench.press("\x01") == ""
+    assert bench.press("q").startswith("stopping")
+    assert bench.control.calls == [
+        ("pause", "hand", "by a key"), ("resume", "hand"), ("switch_pool", 1), ("switch_pool", 2), ("quit",)
+    ]  # fmt: skip
+
+
+async def test_what_cannot_be_done_is_said(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    bench.control.refusing = "pool: expected a place from 0 to 2, got 7"
+    assert bench.press("7") == bench.control.refusing
+    bench.view = view(pools=1)
+    assert bench.press("n") == "there is one pool only"
+    bench.view = replace(view(pools=2), pools=tuple(replace(pool, active=True) for pool in view(pools=2).pools))
+    assert bench.press("n") == "no other pool is switched on"
+    watching = Screen(bench.screen.console, lambda: bench.view)
+    watching.press("q")
+    assert watching._notice == ""
+
+
+async def test_keys_of_a_real_terminal() -> None:
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    try:
+        with trio.fail_after(60):
+            async with reading(slave) as keys:
+                assert not termios.tcgetattr(slave)[3] & (termios.ICANON | termios.ECHO)
+                assert termios.tcgetattr(slave)[3] & termios.ISIG
+                os.write(master, "pä".encode())
+                assert [await keys.receive(), await keys.receive()] == ["p", "ä"]
+                os.write(master, b"\x1b[A")
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                os.write(master, b"q")
+                assert await keys.receive() == "q"
+                termios.tcsetattr(slave, termios.TCSANOW, before)  # as a shell does while we are stopped
+                os.kill(os.getpid(), signal.SIGCONT)
+                while termios.tcgetattr(slave)[3] & termios.ICANON:
+                    await trio.lowlevel.checkpoint()
+        assert termios.tcgetattr(slave) == before
+        with pytest.raises(ZeroDivisionError):
+            await _fail_inside(slave)
+        assert termios.tcgetattr(slave) == before
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+async def _fail_inside(descriptor: int) -> None:
+    try:
+        async with reading(descriptor):
+            raise ZeroDivisionError
+    except* ZeroDivisionError:
+        raise ZeroDivisionError from None
