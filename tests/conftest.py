@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import queue
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +15,9 @@ from typing import NoReturn
 
 import pytest
 import trio
+
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.testing.scripted_node import ScriptedNode
 
 DIRECTORY = Path(__file__).parent / "realpool"
 ADDRESS = "mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8"
@@ -150,6 +155,27 @@ async def _read_lines(process: trio.Process, pool: RealPool, ready: trio.Event) 
         if any(line.startswith("READY") for line in pool.log):
             ready.set()
     raise AssertionError("the real pool ended:\n" + "\n".join(pool.log[-30:]))
+
+
+@pytest.fixture
+def pool_port() -> Iterator[int]:
+    """The port of a pool of ours that nearly every hash is a share for, in a thread: for tests without trio."""
+    ports: queue.Queue[int] = queue.Queue()
+    tokens: queue.Queue[trio.lowlevel.TrioToken] = queue.Queue()
+    done = trio.Event()
+
+    async def serve() -> None:
+        config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-9)
+        async with open_pool(ScriptedNode(), config) as pool:
+            tokens.put(trio.lowlevel.current_trio_token())
+            ports.put(pool.port)
+            await done.wait()
+
+    thread = threading.Thread(target=trio.run, args=(serve,))
+    thread.start()
+    yield ports.get(timeout=60)
+    tokens.get().run_sync_soon(done.set)
+    thread.join()
 
 
 def _free_ports(count: int) -> list[int]:

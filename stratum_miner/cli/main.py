@@ -30,10 +30,12 @@ from stratum_miner.cli import (
 )
 from stratum_miner.cli.doctor.command import doctor
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.load.command import load
 from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.config.problems import ConfigError
+from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.miner import JournalError
 
 app = cyclopts.App(
@@ -60,6 +62,7 @@ for command in (
     devices.devices,
     doctor,
     emulate.emulate,
+    load,
 ):
     app.command(command)
 for group in (configuration.app, device.app):
@@ -78,6 +81,7 @@ _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CommandFailed, ExitCode.GOAL_MISSED),
     (BackendError, ExitCode.GOAL_MISSED),
     (JournalError, ExitCode.GOAL_MISSED),
+    (LoadError, ExitCode.GOAL_MISSED),
 )
 """Errors told in one line, the first that matches; anything else is a defect and shows its traceback."""
 

@@ -185,6 +185,7 @@ class Fleet:
         if not self._site.ending:
             self._site.ending = True
             self._site.end = now
+            self.metrics.rows[-1].mining = self._site.mining
             self.elapsed = now - self._started
         return now >= self._site.end + DRAIN_SECONDS or not self._site.open_shares
 

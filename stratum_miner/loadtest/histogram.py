@@ -100,7 +100,8 @@ class Histogram:
                 )
             restored._counts[index] += count
             restored.count += count
-        restored.total, restored.minimum, restored.maximum = total, minimum, maximum
+        if restored.count:
+            restored.total, restored.minimum, restored.maximum = total, minimum, maximum
         return restored
 
     def curve(self, points: Sequence[float]) -> list[float]:

@@ -228,7 +228,7 @@ def _numbers(histogram: Histogram) -> dict[str, Any]:
     return {
         "cells": histogram.cells(),
         "total": histogram.total,
-        "minimum": histogram.minimum,
+        "minimum": histogram.minimum if histogram.count else 0.0,  # which JSON has no infinity for
         "maximum": histogram.maximum,
     }
 

@@ -5,6 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+MOST_LISTED = 12
+"""Names that are all listed although there is a guess."""
+
 
 class SpecError(ValueError):
     """The user's mistake: what was expected, what came, and the nearest spelling."""
@@ -30,7 +33,8 @@ def nearest(word: str, known: Iterable[str], what: str) -> str:
         return word
     close = get_close_matches(word, names, 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
-    raise SpecError(f"{what}: expected {_listed(names)}, got {word!r}{hint}")
+    wanted = "a known name" if close and len(names) > MOST_LISTED else _listed(names)
+    raise SpecError(f"{what}: expected {wanted}, got {word!r}{hint}")
 
 
 def number(text: str, what: str) -> float:

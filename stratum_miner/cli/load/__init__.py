@@ -1,0 +1,1 @@
+"""``stratum-miner load``: many simulated miners against one pool, and what became of them."""

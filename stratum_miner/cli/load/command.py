@@ -1,0 +1,300 @@
+"""The options of ``stratum-miner load``, and how a run is watched, judged and told."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+import structlog
+import trio
+from cyclopts import Parameter
+from rich.console import Console
+from rich.live import Live
+
+from stratum_miner.backends.options import hash_rate as parse_hash_rate
+from stratum_miner.cli import mining, options, secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.load import page, words
+from stratum_miner.cli.logs import console
+from stratum_miner.client import PoolUrl
+from stratum_miner.loadtest import spec, thresholds
+from stratum_miner.loadtest.cluster import ClusterRun
+from stratum_miner.loadtest.fleet import Fleet, Progress
+from stratum_miner.loadtest.metrics import Metrics
+from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError, is_loopback
+from stratum_miner.loadtest.report import LoadReport, Shard
+from stratum_miner.loadtest.thresholds import Threshold
+
+log = structlog.get_logger("stratum_miner")
+
+REFRESH_S = 0.5
+STATUS_INTERVAL_S = 5.0
+MAX_REPORT = 64 << 20
+"""Bytes of an earlier run's JSON."""
+
+
+def _text(name: str | tuple[str, ...], help_text: str, group: str) -> Any:
+    return Parameter(name=name, help=help_text, group=group, negative=(), allow_leading_hyphen=True)
+
+
+def _flag(name: str, help_text: str, group: str) -> Any:
+    return Parameter(name=name, help=help_text, group=group, negative=(), show_default=False)
+
+
+def load(
+    url: Annotated[str | None, Parameter(help="The pool: stratum+tcp://HOST:PORT.")] = None,
+    /,
+    *,
+    miners: Annotated[int, _text(("--miners", "-n"), "How many.", "Load")] = 100,
+    duration: Annotated[float, _text("--duration", "Seconds, of which the ramp is a part.", "Load")] = 60.0,
+    ramp: Annotated[
+        float | None, _text("--ramp", "Seconds over which they connect; 0: all at once. A sixth of the time.", "Load")
+    ] = None,
+    share_rate: Annotated[
+        float, _text("--share-rate", "Shares a second of one miner, at the pool's first difficulty.", "Load")
+    ] = 0.1,
+    hash_rate: Annotated[str | None, _text("--hash-rate", "Of one miner instead, such as 5kH.", "Load")] = None,
+    distribution: Annotated[
+        str, _text("--distribution", "Of hash rates: equal, uniform, lognormal, pareto.", "Load")
+    ] = "equal",
+    profile: Annotated[
+        str, _text("--profile", "In time: track, step, ramp, stall, burst, oscillate; settings as step:to=4.", "Load")
+    ] = "track",
+    seed: Annotated[int, _text("--seed", "Of all chance.", "Load")] = 0,
+    storm: Annotated[
+        list[float] | None, _text("--storm", "Second at which all reconnect at once; repeatable.", "Conduct")
+    ] = None,
+    churn: Annotated[float | None, _text("--churn", "Mean seconds a connection lives.", "Conduct")] = None,
+    reconnect: Annotated[
+        Literal["fresh", "resume", "never"], _text("--reconnect", "After a connection ended.", "Conduct")
+    ] = "fresh",
+    pause: Annotated[float, _text("--pause", "Seconds before a first new try; doubled each time.", "Conduct")] = 1.0,
+    slow_readers: Annotated[
+        str, _text("--slow-readers", "Share of miners that read a byte a second.", "Conduct")
+    ] = "0%",
+    version_rolling: Annotated[str, _text("--version-rolling", "Share of miners that roll.", "Conduct")] = "100%",
+    bad: Annotated[
+        list[str] | None, _text("--bad", "KIND=SHARE of submits, such as stale=1%; repeatable.", "Conduct")
+    ] = None,
+    user: Annotated[str, _text(("--user", "-u"), "Worker name; {n} becomes the number.", "Pool")] = "load.{n}",
+    password: Annotated[str | None, _text(("--pass", "-p"), "Password.", "Pool")] = None,
+    i_own_this_pool: Annotated[
+        bool, _flag("--i-own-this-pool", "Needed for every pool beyond this machine.", "Pool")
+    ] = False,
+    cluster: Annotated[
+        str | None, _text("--cluster", "Address of a dask.distributed scheduler to spread the miners over.", "Pool")
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None, _text("--fail-if", "FIGURE>VALUE, such as submit_p99>50ms; repeatable.", "Output")
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        _text("--compare", "Earlier --json to compare with; two without a pool: with each other.", "Output"),
+    ] = None,
+    html: Annotated[Path | None, _text("--html", "Write a page with plots.", "Output")] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Load a pool with simulated miners: real connections, valid shares, every latency from its scheduled time."""
+    options.set_up_logging(quiet=quiet)
+    earlier = [_read(path) for path in compare or ()]
+    if url is None:
+        return _compare_only(earlier)
+    if len(earlier) > 1:
+        raise UsageError(f"--compare: expected one earlier run beside a pool, got {len(earlier)}")
+    try:
+        limits = [Threshold.parse(text) for text in fail_if or ()]
+        plan = _plan(
+            PoolUrl.parse(url),
+            miners=miners,
+            duration=duration,
+            ramp=duration / 6 if ramp is None else ramp,
+            share_rate=share_rate,
+            hash_rate=None if hash_rate is None else parse_hash_rate({"--hash-rate": hash_rate}, "--hash-rate"),
+            distribution=distribution,
+            profile=profile,
+            seed=seed,
+            storms=tuple(storm or ()),
+            churn=churn,
+            reconnect=reconnect,
+            pause=pause,
+            slow_readers=spec.share(slow_readers, "--slow-readers"),
+            version_rolling=spec.share(version_rolling, "--version-rolling"),
+            bad=_bad(bad or []),
+            worker_name=user,
+            password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
+        )
+    except (PlanError, spec.SpecError) as error:
+        raise UsageError(str(error)) from None
+    if cluster is None and miners > MAX_MINERS:
+        raise UsageError(f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; --cluster takes more")
+    _check_owned(plan, owned=i_own_this_pool)
+    report = _run(_Local(plan) if cluster is None else ClusterRun(plan, cluster), plan, quiet=quiet)
+    result = report.to_json()
+    figures = thresholds.figures_of(result)
+    report = replace(report, failures=tuple(filter(None, (limit.failure(figures) for limit in limits))))
+    _tell(report, earlier, json=json, html=html)
+    if not report.metrics.connections:
+        return ExitCode.POOL_UNREACHABLE
+    return ExitCode.GOAL_MISSED if report.failures or report.lost else ExitCode.OK
+
+
+# ---- the run --------------------------------------------------------------------------------------------------------
+
+
+class Run(Protocol):
+    """One run, here or on a cluster; ``execute`` blocks in a thread of its own, the rest may be called meanwhile."""
+
+    def execute(self) -> LoadReport:
+        """Do it. LoadError when it is not possible."""
+
+    def stop(self) -> None:
+        """End gracefully with the figures so far."""
+
+    def look(self) -> tuple[Progress, Metrics]:
+        """How it stands."""
+
+
+class _Local:
+    """In this process."""
+
+    def __init__(self, plan: LoadPlan) -> None:
+        self._fleet = Fleet(plan)
+        self._stopped = False
+
+    def execute(self) -> LoadReport:
+        fleet = self._fleet
+        metrics = fleet.run()
+        shard = Shard(
+            worker="", miners=fleet.plan.miners, duration=fleet.elapsed, memory_per_miner=fleet.memory_per_miner
+        )
+        return LoadReport(plan=fleet.plan, metrics=metrics, shards=(shard,), interrupted=self._stopped)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._fleet.stop()
+
+    def look(self) -> tuple[Progress, Metrics]:
+        return self._fleet.progress(), self._fleet.metrics
+
+
+def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
+    reports: list[LoadReport] = []
+
+    async def watched(stop: signals.Stop) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_show, run, plan, quiet)
+            with stop.calling(run.stop):
+                reports.append(await trio.to_thread.run_sync(run.execute))
+            nursery.cancel_scope.cancel()
+
+    signals.run(watched)
+    return reports[0]
+
+
+async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
+    if console.is_terminal and not console.is_dumb_terminal:
+        if not quiet:
+            await _show_live(run, plan)
+        return
+    before: Progress | None = None
+    while True:
+        await trio.sleep(STATUS_INTERVAL_S)
+        progress, _ = run.look()
+        log.info("load", **words.progress_fields(progress, before))
+        before = progress
+
+
+async def _show_live(run: Run, plan: LoadPlan) -> None:
+    before: Progress | None = None
+    async with _live() as display:
+        while True:
+            progress, metrics = run.look()
+            display.update(words.live(plan, progress, metrics, before, console.options.ascii_only), refresh=True)
+            before = progress
+            await trio.sleep(REFRESH_S)
+
+
+@asynccontextmanager
+async def _live() -> AsyncIterator[Live]:
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as display:
+        yield display
+
+
+# ---- before and after -----------------------------------------------------------------------------------------------
+
+
+def _plan(url: PoolUrl, **settings: Any) -> LoadPlan:
+    if url.tls:
+        raise UsageError(f"{url}: expected stratum+tcp: load the plain port behind what ends the pool's TLS")
+    return LoadPlan(host=url.host, port=url.port, **settings)
+
+
+def _bad(entries: list[str]) -> dict[str, float]:
+    found = {}
+    for entry in entries:
+        kind, equals, share = entry.partition("=")
+        if not equals:
+            raise UsageError(f"--bad: expected KIND=SHARE, as in stale=1%, got {entry!r}")
+        found[kind.strip()] = spec.share(share, f"--bad {kind.strip()}")
+    return found
+
+
+def _check_owned(plan: LoadPlan, *, owned: bool) -> None:
+    if owned:
+        return
+    try:
+        near = is_loopback(plan.host, plan.port)
+    except OSError as error:
+        raise CommandFailed(f"{plan.host}: {error.strerror or error}", ExitCode.POOL_UNREACHABLE) from None
+    if not near:
+        raise UsageError(
+            f"{plan.host} is not this machine: a load test of somebody else's pool is an attack; "
+            "--i-own-this-pool says that it is yours"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_REPORT:
+            raise UsageError(f"--compare: expected a file of at most {MAX_REPORT} bytes, {str(path)!r} is larger")
+        value = msgspec.json.decode(path.read_bytes())
+        thresholds.figures_of(value)
+    except OSError as error:
+        raise UsageError(f"--compare: cannot read {str(path)!r}: {error.strerror}") from None
+    except (msgspec.DecodeError, spec.SpecError) as error:
+        raise UsageError(f"--compare: {str(path)!r}: {error}") from None
+    return dict(value)
+
+
+def _compare_only(earlier: list[dict[str, Any]]) -> int:
+    if len(earlier) != 2:
+        raise UsageError(f"expected a pool's URL, or two runs with --compare, got {len(earlier)} runs and no URL")
+    words.comparison(earlier[0], earlier[1], Console(highlight=False))
+    return ExitCode.OK
+
+
+def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: bool, html: Path | None) -> None:
+    result = report.to_json()
+    if json:
+        changes = thresholds.compare(earlier[0], result) if earlier else []
+        compared = [
+            {"figure": item.figure, "before": item.before, "after": item.after, "ratio": item.ratio} for item in changes
+        ]
+        mining.print_json(result | ({"comparison": compared} if earlier else {}))
+    else:
+        output = Console(highlight=False)
+        words.show(report, output)
+        if earlier:
+            words.comparison(earlier[0], result, output)
+    if json:
+        for failure in report.failures:
+            log.error("failed", threshold=failure)
+    if html is not None:
+        page.write(html, report)
+        log.info("page_written", path=os.fspath(html))

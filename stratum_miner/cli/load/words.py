@@ -1,0 +1,153 @@
+"""A run in words and tables of 80 columns: while it goes on, when it is over, and beside an earlier one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stratum_miner.cli.quantities import duration_text
+from stratum_miner.loadtest import thresholds
+from stratum_miner.loadtest.fleet import Progress
+from stratum_miner.loadtest.metrics import PHASES, Metrics
+from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
+from stratum_miner.loadtest.thresholds import duration_ms, figure_text
+
+_MOST_SHOWN = 8
+"""Reasons and kinds told one by one."""
+
+
+def live(plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, plain: bool) -> RenderableType:
+    """The picture of a moment."""
+    rate = _rate(progress, before)
+    line = (
+        f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | A {progress.accepted:,} "
+        f"R {progress.refused:,} | {duration_text(progress.elapsed)} of {duration_text(plan.duration)}"
+    )
+    return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), phases(metrics, plain))
+
+
+def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
+    """The same for a log line."""
+    return {
+        "mining": progress.mining,
+        "shares_per_s": round(_rate(progress, before)),
+        "accepted": progress.accepted,
+        "refused": progress.refused,
+        "errors": progress.errors or None,
+        "submit_p99": duration_ms(milliseconds(progress.submit_p99)),
+        "lag_p99": duration_ms(milliseconds(progress.lag_p99)),
+    }
+
+
+def show(report: LoadReport, output: Console) -> None:
+    """The whole result."""
+    plain = output.options.ascii_only or output.is_dumb_terminal
+    metrics = report.metrics
+    for line in _lead(report):
+        output.print(line, markup=False, soft_wrap=not output.is_terminal)
+    output.print(phases(metrics, plain))
+    for line in _details(report):
+        output.print(line, markup=False, soft_wrap=not output.is_terminal)
+
+
+def phases(metrics: Metrics, plain: bool) -> Table:
+    """Latencies, each with the generator's own part beside it."""
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    table.add_column("phase", no_wrap=True)
+    for name in ("count", *(heading(name) for name in QUANTILES), "own p99", "marked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in PHASES:
+        row = phase_json(metrics.phases[name])
+        cells = [duration_ms(row[f"{quantile}_ms"]) for quantile in QUANTILES]
+        marked = f"{row['marked'] / row['count']:.1%}" if row["marked"] else "-"
+        table.add_row(name.replace("_", " "), f"{row['count']:,}", *cells, duration_ms(row["own_p99_ms"]), marked)
+    lag = metrics.loop_lag.quantiles(tuple(QUANTILES.values()))
+    table.add_row("loop lag", f"{metrics.loop_lag.count:,}", *(duration_ms(milliseconds(value)) for value in lag))
+    return table
+
+
+def _lead(report: LoadReport) -> list[str]:
+    plan, metrics = report.plan, report.metrics
+    early = " (interrupted)" if report.interrupted else ""
+    lines = [
+        f"{plan.miners:,} miners on {plan.host}:{plan.port} for {duration_text(report.duration)}{early}: "
+        f"{metrics.most_mining:,} mining at most, {report.shares_per_second:,.1f} shares/s accepted"
+    ]
+    lines += [
+        f"LOST worker {shard.worker} with {shard.miners:,} miners after {duration_text(shard.lost_at or 0.0)}: "
+        f"{shard.reason}; its figures end there"
+        for shard in report.lost
+    ]
+    return lines
+
+
+def _details(report: LoadReport) -> list[str]:
+    metrics = report.metrics
+    refused = metrics.refused.total()
+    lines = [
+        f"shares: {metrics.sent:,} sent, {metrics.accepted:,} accepted, {refused:,} refused, {metrics.lost:,} lost, "
+        f"{metrics.unanswered:,} unanswered, {metrics.late:,} found late"
+    ]
+    lines += [f"  refused: {reason} {count:,}" for reason, count in metrics.refused.most_common(_MOST_SHOWN)]
+    for kind, bad in sorted(metrics.bad.items()):
+        told = "" if not bad.accepted else f", {bad.accepted:,} ACCEPTED"
+        lines.append(f"  bad: {kind} {bad.sent:,} sent, {bad.refused:,} refused{told}")
+    lines.append(f"connections: {metrics.connections:,} made; {_spread(metrics)}")
+    lines += [f"  ended: {reason} {count:,}" for reason, count in metrics.endings.most_common(_MOST_SHOWN)]
+    lines += [f"  ERROR: {what} {count:,}" for what, count in metrics.errors.most_common(_MOST_SHOWN)]
+    memory = figure_text("memory_per_miner", report.memory_per_miner)
+    lines.append(f"generator: {memory} a miner; own is its possible part of a latency, marked where that is most")
+    lines += [f"FAILED {failure}" for failure in report.failures]
+    return lines
+
+
+def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Console) -> None:
+    """Two runs, figure by figure."""
+    plain = output.options.ascii_only or output.is_dumb_terminal
+    for line in thresholds.different_settings(before, after):
+        output.print(f"not the same {line}", markup=False, soft_wrap=not output.is_terminal)
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 1))
+    for name in ("figure", "before", "after", "change"):
+        table.add_column(name, justify="left" if name == "figure" else "right", no_wrap=True)
+    for change in thresholds.compare(before, after):
+        figures = (figure_text(change.figure, change.before), figure_text(change.figure, change.after))
+        table.add_row(change.figure, *figures, change_text(change.ratio))
+    output.print(table)
+
+
+def change_text(ratio: float | None) -> str:
+    """``+12.5 %``, or a factor where per cent would be silly."""
+    if ratio is None:
+        return "-"
+    return f"x {ratio:.3g}" if ratio >= 3 else f"{ratio - 1:+.1%}"
+
+
+def reasons(counts: Mapping[str, int]) -> Sequence[tuple[str, str]]:
+    """Rows of a table, the most frequent first."""
+    return [(name, f"{count:,}") for name, count in sorted(counts.items(), key=lambda item: -item[1])]
+
+
+def _rate(progress: Progress, before: Progress | None) -> float:
+    if before is None:
+        return progress.accepted / progress.elapsed if progress.elapsed else 0.0
+    elapsed = progress.elapsed - before.elapsed
+    return (progress.accepted - before.accepted) / elapsed if elapsed > 0 else 0.0
+
+
+def heading(quantile: str) -> str:
+    """``p99.9``."""
+    return "p99.9" if quantile == "p999" else quantile
+
+
+def _spread(metrics: Metrics) -> str:
+    widest = max(metrics.notifies.values(), key=lambda spread: spread.seconds, default=None)
+    if widest is None:
+        return "no job came to miners that had one"
+    return (
+        f"{len(metrics.notifies):,} jobs to all, the widest spread over {widest.miners:,} miners "
+        f"{duration_ms(milliseconds(widest.seconds))}"
+    )

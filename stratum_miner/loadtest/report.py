@@ -1,0 +1,172 @@
+"""What a run found, as one frozen value and as the JSON that later runs are compared with.
+
+Latencies are in milliseconds here, each beside the part of it that may be the generator's own.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stratum_miner import __version__
+from stratum_miner.loadtest.histogram import Histogram
+from stratum_miner.loadtest.metrics import PHASES, Metrics, Phase, Row
+from stratum_miner.loadtest.plan import LoadPlan
+
+QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """What one process did of a run."""
+
+    worker: str
+    """Where it ran; empty for this process."""
+    miners: int
+    duration: float
+    memory_per_miner: float | None
+    """Bytes."""
+    lost_at: float | None = None
+    """Seconds into the run at which it was last heard of, when it did not come to its end."""
+    reason: str = ""
+    """Why it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """A run that is over."""
+
+    plan: LoadPlan
+    metrics: Metrics
+    shards: tuple[Shard, ...]
+    interrupted: bool = False
+    failures: tuple[str, ...] = field(default=())
+    """Thresholds that were crossed, in words."""
+
+    @property
+    def duration(self) -> float:
+        """Of the longest shard, seconds."""
+        return max((shard.duration for shard in self.shards), default=0.0)
+
+    @property
+    def lost(self) -> tuple[Shard, ...]:
+        """Shards whose figures end early."""
+        return tuple(shard for shard in self.shards if shard.lost_at is not None)
+
+    @property
+    def memory_per_miner(self) -> float | None:
+        """Bytes, the mean over all miners whose shard told."""
+        told = [(shard.memory_per_miner, shard.miners) for shard in self.shards if shard.memory_per_miner is not None]
+        return sum(size * miners for size, miners in told) / sum(miners for _, miners in told) if told else None
+
+    @property
+    def shares_per_second(self) -> float:
+        """Good ones accepted."""
+        return self.metrics.accepted / self.duration if self.duration else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """One object."""
+        plan, metrics = self.plan, self.metrics
+        return {
+            "version": __version__,
+            "target": f"{plan.host}:{plan.port}",
+            "miners": plan.miners,
+            "mining": metrics.most_mining,
+            "duration_s": round(self.duration, 3),
+            "interrupted": self.interrupted,
+            "settings": _settings(plan),
+            "shares": {
+                "sent": metrics.sent,
+                "accepted": metrics.accepted,
+                "refused": dict(metrics.refused),
+                "lost": metrics.lost,
+                "unanswered": metrics.unanswered,
+                "late": metrics.late,
+                "per_second": round(self.shares_per_second, 3),
+                "bad": {
+                    kind: {"sent": count.sent, "refused": count.refused, "accepted": count.accepted}
+                    for kind, count in sorted(metrics.bad.items())
+                },
+            },
+            "phases": {name: phase_json(metrics.phases[name]) for name in PHASES},
+            "loop_lag_ms": _quantiles(metrics.loop_lag),
+            "memory_per_miner_bytes": None if self.memory_per_miner is None else round(self.memory_per_miner),
+            "connections": metrics.connections,
+            "endings": dict(metrics.endings),
+            "errors": dict(metrics.errors),
+            "notifies": [
+                {
+                    "job_id": spread.job_id,
+                    "clean": spread.clean,
+                    "miners": spread.miners,
+                    "spread_ms": milliseconds(spread.seconds),
+                }
+                for spread in metrics.notifies.values()
+            ],
+            "timeline": [row_json(row, index * metrics.row_seconds) for index, row in enumerate(metrics.rows)],
+            "shards": [
+                {
+                    "worker": shard.worker,
+                    "miners": shard.miners,
+                    "duration_s": round(shard.duration, 3),
+                    "memory_per_miner_bytes": None if shard.memory_per_miner is None else round(shard.memory_per_miner),
+                    "lost_at_s": None if shard.lost_at is None else round(shard.lost_at, 3),
+                    "reason": shard.reason,
+                }
+                for shard in self.shards
+            ],
+            "failures": list(self.failures),
+        }
+
+
+def phase_json(phase: Phase) -> dict[str, Any]:
+    """Count, quantiles, how many samples are marked, and the generator's part."""
+    own = phase.own.quantiles((0.99, 1.0))
+    return {
+        "count": phase.latency.count,
+        "mean_ms": milliseconds(phase.latency.mean),
+        **{f"{name}_ms": value for name, value in _quantiles(phase.latency).items()},
+        "own_p99_ms": milliseconds(own[0]),
+        "own_max_ms": milliseconds(own[1]),
+        "marked": phase.marked,
+    }
+
+
+def row_json(row: Row, at: float) -> dict[str, Any]:
+    """A stretch of the time line that begins at so many seconds."""
+    micros = sorted(row.submit.items())
+    return {
+        "at_s": round(at, 3),
+        "mining": row.mining,
+        "sent": row.sent,
+        "accepted": row.accepted,
+        "refused": row.refused,
+        "submit_p50_ms": _of_counts(micros, 0.5),
+        "submit_p99_ms": _of_counts(micros, 0.99),
+        "lag_max_ms": milliseconds(row.lag),
+    }
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    """To the microsecond."""
+    return None if seconds is None else round(seconds * 1e3, 3)
+
+
+def _quantiles(histogram: Histogram) -> dict[str, float | None]:
+    values = histogram.quantiles(tuple(QUANTILES.values()))
+    return {name: milliseconds(value) for name, value in zip(QUANTILES, values, strict=True)}
+
+
+def _of_counts(counts: list[tuple[int, int]], share: float) -> float | None:
+    rank = max(1, math.ceil(share * sum(count for _, count in counts)))
+    for value, count in counts:
+        rank -= count
+        if rank <= 0:
+            return value / 1e3
+    return None
+
+
+def _settings(plan: LoadPlan) -> dict[str, Any]:
+    """What makes two runs comparable; without secrets."""
+    hidden = ("password", "host", "port", "miners", "total", "first")
+    return {name: value for name, value in plan.to_builtins().items() if name not in hidden}

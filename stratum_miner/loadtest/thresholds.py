@@ -1,0 +1,137 @@
+"""Figures of a run by name, limits for them, and how they moved since an earlier run. Works on a report's JSON."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stratum_miner.loadtest import spec
+from stratum_miner.loadtest.metrics import PHASES
+
+STATISTICS = ("p50", "p90", "p99", "p999", "max", "mean")
+_MS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
+_BYTES = {"b": 1.0, "kb": 1e3, "mb": 1e6, "kib": 1024.0, "mib": 1048576.0}
+_PER_CENT = {"%": 0.01}
+_UNITS: Mapping[str, Mapping[str, float]] = (
+    {f"{phase}_{name}": _MS for phase in PHASES for name in STATISTICS}
+    | {f"loop_lag_{name}": _MS for name in STATISTICS if name != "mean"}
+    | {"spread_max": _MS, "memory_per_miner": _BYTES}
+    | {name: {} for name in ("mining", "shares_per_second", "lost", "unanswered", "errors", "bad_accepted", "marked")}
+    | {"refused": _PER_CENT}
+)
+"""Every figure that may be limited, and its units; without one, milliseconds, bytes, a count or a share."""
+_LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A run fails when ``figure operator value`` holds."""
+
+    text: str
+    """As the user wrote it."""
+    figure: str
+    operator: str
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Threshold":
+        """``submit_p99>50ms``, ``shares_per_second<1000``, ``refused>1%``. SpecError says what is wrong."""
+        match = _LIMIT.fullmatch(text)
+        if match is None:
+            raise spec.SpecError(f"--fail-if: expected FIGURE>VALUE or FIGURE<VALUE, as submit_p99>50ms, got {text!r}")
+        figure, operator, number, unit = match.groups()
+        spec.nearest(figure, _UNITS, "--fail-if")
+        units = _UNITS[figure]
+        if unit:
+            spec.nearest(unit.lower(), units or ("no unit",), f"--fail-if {figure}: unit")
+        factor = units[unit.lower()] if unit else 1.0
+        return cls(text.strip(), figure, operator, spec.number(number, f"--fail-if {figure}") * factor)
+
+    def failure(self, figures: Mapping[str, float | None]) -> str | None:
+        """In words, when it holds; also when there was nothing to judge."""
+        value = figures.get(self.figure)
+        if value is None:
+            return f"{self.text}: there was no sample"
+        exceeded = {
+            ">": value > self.value,
+            ">=": value >= self.value,
+            "<": value < self.value,
+            "<=": value <= self.value,
+        }[self.operator]
+        return f"{self.text}: it was {figure_text(self.figure, value)}" if exceeded else None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure in two runs."""
+
+    figure: str
+    before: float | None
+    after: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """After over before."""
+        return self.after / self.before if self.before and self.after is not None else None
+
+
+def figures_of(report: Mapping[str, Any]) -> dict[str, float | None]:
+    """All figures of a report's JSON. SpecError when it is none."""
+    try:
+        return dict(_figures(report))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise spec.SpecError(f"expected the JSON of stratum-miner load --json, got something without {error}") from None
+
+
+def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    for phase in PHASES:
+        for name in STATISTICS:
+            yield f"{phase}_{name}", report["phases"][phase][f"{name}_ms"]
+    for name, value in report["loop_lag_ms"].items():
+        yield f"loop_lag_{name}", value
+    shares = report["shares"]
+    answered = shares["accepted"] + sum(shares["refused"].values())
+    yield "spread_max", max((item["spread_ms"] for item in report["notifies"]), default=None)
+    yield "memory_per_miner", report["memory_per_miner_bytes"]
+    yield "mining", report["mining"]
+    yield "shares_per_second", shares["per_second"]
+    yield "refused", sum(shares["refused"].values()) / answered if answered else None
+    yield "lost", shares["lost"]
+    yield "unanswered", shares["unanswered"]
+    yield "errors", sum(report["errors"].values())
+    yield "bad_accepted", sum(count["accepted"] for count in shares["bad"].values())
+    yield "marked", sum(phase["marked"] for phase in report["phases"].values())
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Figure by figure, those that at least one run has. SpecError when one is no report."""
+    old, new = figures_of(before), figures_of(after)
+    return [Change(name, old.get(name), new.get(name)) for name in new if (old.get(name), new[name]) != (None, None)]
+
+
+def different_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What was not the same, so that nobody compares apples with pears."""
+    old = {"miners": before.get("miners"), "target": before.get("target"), **before.get("settings", {})}
+    new = {"miners": after.get("miners"), "target": after.get("target"), **after.get("settings", {})}
+    return [f"{name}: {old.get(name)} then, {value} now" for name, value in new.items() if old.get(name) != value]
+
+
+def figure_text(figure: str, value: float | None) -> str:
+    """A figure with its unit."""
+    if value is None:
+        return "-"
+    units = _UNITS[figure]
+    if units is _MS:
+        return duration_ms(value)
+    if units is _BYTES:
+        return f"{value / 1024:.2f} KiB"
+    return f"{value:.3%}" if units is _PER_CENT else f"{value:,.6g}"
+
+
+def duration_ms(value: float | None) -> str:
+    """Milliseconds in three digits: ``0.21ms``, ``63.2ms``, ``1.20s``."""
+    if value is None:
+        return "-"
+    if value < 1000:
+        return f"{value:.2f}ms" if value < 10 else f"{value:.1f}ms" if value < 100 else f"{value:.0f}ms"
+    return f"{value / 1000:.2f}s" if value < 100_000 else f"{value / 1000:.0f}s"

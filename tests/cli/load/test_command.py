@@ -1,0 +1,115 @@
+"""``stratum-miner load`` as users call it: what is refused, what is told, what the exit code says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.cli import main
+from stratum_miner.cli.exit_codes import ExitCode
+
+
+def load(port: int, *arguments: str) -> int:
+    """10 miners for a second."""
+    settings = ["--miners", "10", "--duration", "1", "--share-rate", "10"]
+    return main.run(["load", f"127.0.0.1:{port}", *settings, *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["192.0.2.1:3333"], "192.0.2.1 is not this machine"),
+        (["127.0.0.1:1", "--fail-if", "sumbit_p99>5ms"], "did you mean 'submit_p99'"),
+        (["127.0.0.1:1", "--bad", "stael=1%"], "did you mean 'stale'"),
+        (["127.0.0.1:1", "--bad", "stale"], "expected KIND=SHARE"),
+        (["127.0.0.1:1", "--miners", "50001"], "expected at most 50000 in one process"),
+        (["127.0.0.1:1", "--miners", "0"], "miners: expected 1 to"),
+        (["127.0.0.1:1", "--duration", "90000"], "duration: expected 0.1 to 86400"),
+        (["127.0.0.1:1", "--slow-readers", "7"], "--slow-readers: expected a share"),
+        (["127.0.0.1:1", "--hash-rate", "fast"], "--hash-rate: expected a hash rate"),
+        (["stratum+ssl://127.0.0.1:1"], "expected stratum"),
+        (["127.0.0.1"], "expected a port"),
+        ([], "expected a pool's URL"),
+        (["127.0.0.1:1", "--compare", "/nonexistent"], "cannot read '/nonexistent'"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["load", *arguments]) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load(pool_port, "--json", "--pass", "hunter2") == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    result = json.loads(out)
+    assert result["miners"] == result["mining"] == 10
+    assert result["duration_s"] == pytest.approx(1.0, rel=0.5)
+    assert result["shares"]["accepted"] == result["shares"]["sent"] > 0
+    assert result["phases"]["submit"]["count"] == result["shares"]["accepted"]
+    assert result["phases"]["connect"]["count"] == 10
+    assert result["loop_lag_ms"]["p99"] is not None
+    assert result["memory_per_miner_bytes"] >= 0
+
+
+def test_a_crossed_limit_fails_the_run_and_is_named(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    code = load(pool_port, "--fail-if", "submit_p50>1us", "--fail-if", "errors>0")
+    assert code == ExitCode.GOAL_MISSED
+    out = capsys.readouterr().out
+    assert "FAILED submit_p50>1us: it was" in out
+    assert "FAILED errors" not in out
+
+
+def test_a_report_fits_eighty_columns_and_says_what_happened(
+    pool_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load(pool_port, "--bad", "wrong-job=30%") == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "10 mining at most" in out
+    assert "bad: wrong-job" in out
+    table = [line for line in out.splitlines() if "ms" in line and line.startswith("  ")]
+    assert table
+    assert max(map(len, table)) <= 80
+
+
+def test_a_run_beside_an_earlier_one(pool_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    for path in (first, second):
+        load(pool_port, "--json")
+        path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert load(pool_port, "--compare", str(first), "--seed", "7") == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "not the same seed: 0 then, 7 now" in out
+    assert "submit_p99" in out
+    assert main.run(["load", "--compare", str(first), "--compare", str(second)]) == ExitCode.OK
+    assert "submit_p99" in capsys.readouterr().out
+
+
+def test_the_page_needs_nothing_but_itself(pool_port: int, tmp_path: Path) -> None:
+    path = tmp_path / "load.html"
+    assert load(pool_port, "--html", str(path), "--fail-if", "submit_p50>1us") == ExitCode.GOAL_MISSED
+    html = path.read_text(encoding="utf-8")
+    assert html.count("<figure>") >= 2
+    assert "Failed: submit_p50&gt;1us" in html
+    for foreign in ("<script", "http://", "https://", "@import", "url("):
+        assert foreign not in html
+
+
+def test_a_page_that_cannot_be_written_is_told(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load(pool_port, "--html", "/nonexistent/load.html") == ExitCode.GOAL_MISSED
+    assert "--html: cannot write" in capsys.readouterr().err
+
+
+def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["load", "127.0.0.1:1", "--miners", "2", "--duration", "0.3"]) == ExitCode.POOL_UNREACHABLE
+    assert "ERROR: connect: Connection refused" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ("{}", "[]", "nonsense", '{"phases": 3}'):
+        path = tmp_path / "report.json"
+        path.write_text(content, encoding="utf-8")
+        assert main.run(["load", "127.0.0.1:1", "--compare", str(path)]) == ExitCode.USAGE
+        assert "--compare:" in capsys.readouterr().err
