@@ -7,7 +7,7 @@ extranonce2 has no room for a further miner, another connection is made.
 
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,16 +23,10 @@ from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.pool.connections import Connections, Listener
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.session import (
-    MinerSession,
-    SessionEvent,
-    ShareCounts,
-    SharePassed,
-    ShareRefused,
-    SubscribeHeld,
-    WorkerJoined,
-)
-from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
+from stratum_miner.proxy.counts import ShareCounts
+from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
+from stratum_miner.proxy.session import MinerSession
+from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.proxy.upstream import Miner, Upstream
 from stratum_miner.stratum.errors import RemoteProtocolError
 
@@ -123,7 +117,7 @@ class Proxy:
             room=None if layout is None else layout.miners,
             difficulty=None if latest is None else latest.share_difficulty,
             hash_rate=sum(miner.session.hash_rate(now) for miner in self._miners),
-            shares=_shares_snapshot(self._total),
+            shares=self._total.snapshot(),
             answered_late=self._late + sum(each.answered_late for each in self._upstreams),
             connections_total=self._miners.total,
             connections_refused=self._miners.refused,
@@ -286,24 +280,9 @@ def _miner_status(miner: Miner, now: float) -> MinerStatus:
         version_mask=session.version_mask,
         difficulty=session.difficulty,
         hash_rate=session.hash_rate(now),
-        shares=_shares_snapshot(session.shares),
+        shares=session.shares.snapshot(),
         last_share_age=None if last_at is None else now - last_at,
         connected_at=miner.connected_at,
         bytes_received=miner.bytes_received,
         bytes_sent=miner.bytes_sent,
-    )
-
-
-def _shares_snapshot(counts: ShareCounts) -> SharesSnapshot:
-    return SharesSnapshot(
-        received=counts.received,
-        accepted=counts.accepted,
-        kept=counts.kept,
-        rejected=Counter(counts.rejected),
-        refused=Counter(counts.refused),
-        stale=counts.stale,
-        lost=counts.lost,
-        open=counts.open,
-        difficulty=counts.difficulty,
-        best=counts.best,
     )

@@ -7,9 +7,7 @@ A share that is good goes up when it meets the pool's difficulty (or is a block)
 answer, under the id it came with. One that meets only the miner's own difficulty is answered at once.
 """
 
-from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections import deque
 
 from stratum_miner.bitcoin.target import difficulty_from_target, hash_value, target_from_difficulty
 from stratum_miner.client.fate import Fate, ShareOutcome
@@ -20,6 +18,8 @@ from stratum_miner.pool.validator import Accepted, Refused, Solution
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.proxy.board import Board, ProxyJob
 from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.counts import ShareCounts
+from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, RemoteProtocolError
@@ -38,80 +38,6 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.share import Share
-
-# ---- events ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SubscribeHeld:
-    """A miner wants a place: call ``subscribe`` once a board has one."""
-
-    request_id: Id
-    message: requests.Subscribe
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerJoined:
-    """A worker was authorized for the first time on this session."""
-
-    worker_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class SharePassed:
-    """A share for the pool: call ``settle`` with its answer."""
-
-    request_id: Id
-    worker_name: str
-    share: Share
-
-
-@dataclass(frozen=True, slots=True)
-class ShareRefused:
-    """A share was refused here and answered; ``worker_name`` is empty when it could not be read."""
-
-    worker_name: str
-    reason: ErrorReason
-    message: str
-
-
-SessionEvent: TypeAlias = SubscribeHeld | WorkerJoined | SharePassed | ShareRefused
-
-
-# ---- statistics --------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class ShareCounts:
-    """What came of a miner's shares: each that was received is counted once, when it is answered."""
-
-    received: int = 0
-    accepted: int = 0
-    """By the pool."""
-    kept: int = 0
-    """Good, but only for the miner's own difficulty."""
-    rejected: Counter[str] = field(default_factory=Counter)
-    """By the pool, by reason."""
-    refused: Counter[str] = field(default_factory=Counter)
-    """Here, by reason; they never went up."""
-    stale: int = 0
-    """Here or by the pool: too late."""
-    lost: int = 0
-    """Without an answer of the pool."""
-    difficulty: float = 0.0
-    """Sum over the good ones, each worth what its job asked for; times 2^32 it is the work done."""
-    best: float = 0.0
-    last_at: float | None = None
-    """When the last good one came, on the session's clock."""
-
-    @property
-    def open(self) -> int:
-        """Received and not answered yet."""
-        answered = self.accepted + self.kept + self.stale + self.lost
-        return self.received - answered - self.rejected.total() - self.refused.total()
-
-
-# ---- the session -------------------------------------------------------------------------------------------------
 
 
 class MinerSession:

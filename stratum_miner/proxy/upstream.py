@@ -19,7 +19,8 @@ from stratum_miner.client.pools import PoolGroup
 from stratum_miner.pool.connections import Connection
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.session import MinerSession, SharePassed
+from stratum_miner.proxy.events import SharePassed
+from stratum_miner.proxy.session import MinerSession
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 

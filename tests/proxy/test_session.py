@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from stratum_miner.proxy.board import Board
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.session import MinerSession, ShareCounts, SharePassed, SubscribeHeld
+from stratum_miner.proxy.counts import ShareCounts
+from stratum_miner.proxy.events import SharePassed, SubscribeHeld
+from stratum_miner.proxy.session import MinerSession
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.testing.proxy_lab import NOW, job
