@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 import trio
@@ -20,6 +20,27 @@ from stratum_miner.capture.redaction import Redactor
 
 log = structlog.get_logger(__name__)
 Arguments = TypeVar("Arguments")
+
+
+class Sink(Protocol):
+    """Takes what is said on one connection."""
+
+    def data(self, speaker: Side, data: bytes) -> None:
+        """One side said something."""
+
+    def note(self, text: str, line: bytes = b"") -> None:
+        """Something was done to the conversation, or to one line of it."""
+
+    def close(self, by: Side | None, reason: str = "") -> None:
+        """The end; only the first call counts."""
+
+
+class Recording(Protocol):
+    """Takes connections: a ``Recorder``, or something that keeps them in memory."""
+
+    def open(self, peer: str = "") -> Sink:
+        """A connection more."""
+        ...
 
 
 class Recorder:
@@ -143,7 +164,7 @@ class RecordedConnection:
 class RecordedStream(trio.abc.Stream):
     """A stream whose bytes are recorded on their way. ``speaker`` is who writes to it: us."""
 
-    def __init__(self, stream: trio.abc.Stream, connection: RecordedConnection, speaker: Side) -> None:
+    def __init__(self, stream: trio.abc.Stream, connection: Sink, speaker: Side) -> None:
         self.transport_stream = stream
         self._connection = connection
         self._speaker = speaker
@@ -177,7 +198,7 @@ class RecordedStream(trio.abc.Stream):
 
 
 def record_connections(
-    connect: Callable[[Arguments, float], Awaitable[trio.abc.Stream]], recorder: Recorder
+    connect: Callable[[Arguments, float], Awaitable[trio.abc.Stream]], recorder: Recording
 ) -> Callable[[Arguments, float], Awaitable[trio.abc.Stream]]:
     """A connector, as clients take it, whose streams are recorded from the miner's side."""
 
@@ -191,14 +212,15 @@ def record_connections(
 class RecordedListener(trio.abc.Listener[trio.abc.Stream]):
     """A listener whose streams are recorded from the pool's side."""
 
-    def __init__(self, listener: trio.SocketListener, recorder: Recorder) -> None:
+    def __init__(self, listener: trio.abc.Listener[Any], recorder: Recording) -> None:
         self.transport_listener = listener
         self._recorder = recorder
 
     async def accept(self) -> trio.abc.Stream:
         """The next connection."""
         stream = await self.transport_listener.accept()
-        return RecordedStream(stream, self._recorder.open(peer_of(stream)), Side.POOL)
+        peer = peer_of(stream) if isinstance(stream, trio.SocketStream) else ""
+        return RecordedStream(stream, self._recorder.open(peer), Side.POOL)
 
     async def aclose(self) -> None:
         """Accept no more."""

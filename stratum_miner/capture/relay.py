@@ -14,7 +14,7 @@ import trio
 
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.recorder import RecordedConnection
+from stratum_miner.capture.recorder import Sink
 
 RECEIVE_SIZE = 64 << 10
 MAX_WAITING = 1000
@@ -143,17 +143,13 @@ def delayed(steps: Sequence[Step], seconds: float) -> list[Step]:
     return [replace(step, after=step.after + seconds) if not index else step for index, step in enumerate(steps)]
 
 
-async def relay(
-    miner: trio.abc.Stream, pool: trio.abc.Stream, filter_: Filter, record: RecordedConnection | None = None
-) -> None:
+async def relay(miner: trio.abc.Stream, pool: trio.abc.Stream, filter_: Filter, record: Sink | None = None) -> None:
     """Carry lines both ways until one side ends; both streams are closed afterwards."""
     await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record).run()
 
 
 class _Relay:
-    def __init__(
-        self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: RecordedConnection | None
-    ) -> None:
+    def __init__(self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: Sink | None) -> None:
         self._streams = streams
         self._filter = filter_
         self._record = record

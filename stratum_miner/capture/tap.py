@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.recorder import Recorder, peer_of
+from stratum_miner.capture.recorder import Recording, peer_of
 from stratum_miner.capture.relay import Filter, relay
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class Tap:
         make_filter: Callable[[int], Filter],
         *,
         unreachable: type[Exception],
-        recorder: Recorder | None = None,
+        recorder: Recording | None = None,
     ) -> None:
         self.connections = 0
         self.open = 0

@@ -9,7 +9,7 @@ import trio
 from stratum_miner.capture.inner_listener import InnerListener
 from stratum_miner.capture.pool_faults import ChosenFault, filter_of
 from stratum_miner.capture.pool_faults import parse as parse_fault
-from stratum_miner.capture.recorder import Recorder
+from stratum_miner.capture.recorder import Recording
 from stratum_miner.capture.tap import Tap
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
@@ -23,7 +23,7 @@ async def open_faulty_pool(
     *,
     seed: int = 0,
     listeners: Sequence[trio.abc.Listener[Any]],
-    recorder: Recorder | None = None,
+    recorder: Recording | None = None,
 ) -> AsyncIterator[Pool]:
     """A good pool that a tap stands before; miners come to ``listeners``. ValueError for an unknown fault.
 

@@ -1,0 +1,115 @@
+"""A backend that finds exactly what it was ordered to: no share unless somebody asks, the same ones for the same seed.
+
+Between orders it costs nothing. An order takes the hashes that its target takes, some thousands at a test's
+difficulty, searched by the C kernel in the trio task, a millisecond at a time.
+"""
+
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import trio
+
+from stratum_miner.backends import options as option
+from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
+
+SLICE_SECONDS = 0.001
+"""Length of one search in the trio task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One hit wanted; a block has to meet both targets of its job."""
+
+    block: bool = False
+
+
+class OrderedBackend(Backend):
+    """Finds one share for each ``order``; ``seed`` decides which."""
+
+    name: ClassVar[str] = "ordered"
+    exhaustive: ClassVar[bool] = False
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self._seed = seed
+        self._orders: deque[Order] = deque()
+        self._changed = trio.Event()
+        self._hashes = self._found = 0
+        self._unit: WorkUnit | None = None
+        self._position = 0
+        self._stale = False
+        self._kernel = ""
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "OrderedBackend":
+        """``seed``."""
+        option.check_known(cls.name, options, ("seed",))
+        return cls(seed=option.integer(options, "seed", 0, 2**63) or 0)
+
+    def order(self, *, block: bool = False) -> None:
+        """Find one more. From the trio thread."""
+        self._orders.append(Order(block))
+        self._wake()
+
+    def statistics(self) -> BackendStatistics:
+        """What was really searched."""
+        device = DeviceStatistics("ordered0", self._hashes, self._found)
+        return BackendStatistics(self.name, "finds what it is told to", (device,), self._kernel)
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        """Carry out orders until cancelled; one that has no work, or whose work is replaced, waits for the next."""
+        choice = choose()
+        self._kernel = choice.kernel.name
+        unregister = source.on_change(self._note_change)
+        try:
+            async with found:
+                while True:
+                    changed = self._changed
+                    if not self._orders or not self._take_unit(source):
+                        await changed.wait()
+                        continue
+                    hit = await self._search(choice, self._orders[0])
+                    if hit is not None:
+                        self._orders.popleft()
+                        self._found += 1
+                        await found.send(hit)
+        finally:
+            unregister()
+
+    def _take_unit(self, source: WorkSource) -> bool:
+        if self._unit is None or self._stale or self._position >= NONCE_SPACE:
+            self._unit, self._position, self._stale = source.next_unit(), 0, False
+        return self._unit is not None
+
+    async def _search(self, choice: Choice, order: Order) -> NonceFound | None:
+        """On from where the last order stopped; None when the unit ends or another job came."""
+        unit = self._unit
+        assert unit is not None
+        job = unit.job
+        target = min(job.share_target, job.network_target) if order.block else job.share_target
+        first = random.Random(f"{self._seed}/{unit.header.hex()}").getrandbits(32)
+        search = kernels.Search(choice.kernel, capacity=1)
+        search.load(unit.header, target, first_nonce=first)
+        step = max(1, int(choice.hash_rate * SLICE_SECONDS))
+        while self._position < NONCE_SPACE and not self._stale:
+            result = search.run(self._position, min(step, NONCE_SPACE - self._position))
+            self._position += result.done
+            self._hashes += result.done
+            if result.hits:
+                return NonceFound(unit, result.hits[0].nonce, unit.version, "ordered0")
+            await trio.lowlevel.checkpoint()
+        return None
+
+    def _note_change(self, void: bool) -> None:
+        del void  # an order is for the job of the moment
+        self._stale = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()

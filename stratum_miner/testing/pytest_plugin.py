@@ -1,0 +1,116 @@
+"""The pytest plugin: pools, miners and what stands between them as fixtures.
+
+Loaded by pytest through its entry point; costs nothing until a fixture is asked for. Each fixture has a plain face and,
+with ``_async`` at its end, one to be awaited in asyncio and trio tests alike. ``docs/testing-your-pool.md`` shows them.
+"""
+
+from collections.abc import Generator, Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from stratum_miner.testing.lab_tls import LabTls
+    from stratum_miner.testing.portal_lab import (
+        AsyncLab,
+        AsyncMiner,
+        AsyncPool,
+        SyncLab,
+        SyncMiner,
+        SyncPool,
+    )
+
+SHOWN = 40
+"""Lines of the conversation in the report of a test that failed."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--stratum-url`` and ``--stratum-seed``."""
+    group = parser.getgroup("stratum", "Stratum pools and miners")
+    group.addoption("--stratum-url", help="Mine on this pool instead of an embedded one.", default=None)
+    group.addoption("--stratum-seed", help="Of shares, faults and fleets; default 0.", type=int, default=0)
+
+
+@pytest.fixture
+def stratum_seed(request: pytest.FixtureRequest) -> int:
+    """A seed of this test's own: the same in every run with the same ``--stratum-seed``."""
+    chosen = request.config.getoption("--stratum-seed")
+    return int.from_bytes(sha256(f"{chosen}/{request.node.nodeid}".encode()).digest()[:6], "big")
+
+
+@pytest.fixture
+def stratum_lab(
+    request: pytest.FixtureRequest, stratum_seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[SyncLab]":
+    """Everything as methods: ``pool``, ``miner``, ``fleet``, ``tap``, ``device``, ``tls``; all end with the test."""
+    from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  see the module's first lines
+
+    with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def stratum_pool(stratum_lab: "SyncLab") -> "SyncPool":
+    """An embedded pool on a port of its own; its node takes every block."""
+    return stratum_lab.pool()
+
+
+@pytest.fixture
+def stratum_url(request: pytest.FixtureRequest) -> str:
+    """The pool under test: ``--stratum-url``, or an embedded one."""
+    given = request.config.getoption("--stratum-url")
+    if given is not None:
+        return str(given)
+    pool: SyncPool = request.getfixturevalue("stratum_pool")
+    return pool.url
+
+
+@pytest.fixture
+def stratum_pool_miner(stratum_lab: "SyncLab", stratum_url: str) -> "SyncMiner":
+    """A miner on the pool under test that finds a share when told, and none otherwise."""
+    return stratum_lab.miner(stratum_url)
+
+
+@pytest.fixture
+def stratum_tls(stratum_lab: "SyncLab") -> "LabTls":
+    """A certificate for this machine, and the authority to trust for it."""
+    return stratum_lab.tls
+
+
+@pytest.fixture
+def stratum_lab_async(stratum_lab: "SyncLab") -> "AsyncLab":
+    """``stratum_lab`` to be awaited."""
+    from stratum_miner.testing.portal_lab import AsyncLab  # noqa: PLC0415  see the module's first lines
+
+    return AsyncLab(stratum_lab)
+
+
+@pytest.fixture
+def stratum_pool_async(stratum_pool: "SyncPool") -> "AsyncPool":
+    """``stratum_pool`` to be awaited."""
+    from stratum_miner.testing.portal_lab import AsyncPool  # noqa: PLC0415  see the module's first lines
+
+    return AsyncPool(stratum_pool)
+
+
+@pytest.fixture
+def stratum_pool_miner_async(stratum_pool_miner: "SyncMiner") -> "AsyncMiner":
+    """``stratum_pool_miner`` to be awaited."""
+    from stratum_miner.testing.portal_lab import AsyncMiner  # noqa: PLC0415  see the module's first lines
+
+    return AsyncMiner(stratum_pool_miner)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put what was said between pool and miner into the report of a test that failed."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name in ("stratum_pool_miner", "stratum_pool"):
+            part = getattr(item, "funcargs", {}).get(name)
+            if part is not None and part.messages:
+                text = "\n".join(str(message) for message in part.messages[-SHOWN:])
+                report.sections.append((f"Stratum: {name}", text))
+                break
+    return report

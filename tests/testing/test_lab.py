@@ -1,0 +1,141 @@
+"""The laboratory: shares on demand, the same for the same seed, waits that say what they waited for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from stratum_miner.capture.record import Side
+from stratum_miner.testing.lab import Lab, LabError, LabMiner, LabTimeout, open_lab
+from stratum_miner.testing.transcript import Transcript
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "pool-ci"
+
+
+async def mined(lab: Lab, count: int) -> list[tuple[str, bytes]]:
+    pool = await lab.pool()
+    miner = await lab.miner(pool.url)
+    outcomes = [await miner.submit_one() for _ in range(count)]
+    assert (await pool.snapshot()).accepted == count
+    return [(outcome.fate.value, outcome.share.extranonce2) for outcome in outcomes]
+
+
+async def test_exactly_as_many_shares_as_were_ordered() -> None:
+    async with open_lab() as lab:
+        assert [fate for fate, _ in await mined(lab, 3)] == ["accepted"] * 3
+
+
+async def test_a_block_is_a_block_and_brings_a_new_job() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool()
+        miner = await lab.miner(pool.url)
+        outcome = await miner.mine_block()
+        assert outcome.share.is_block
+        assert outcome.fate.value == "accepted"
+        jobs = [await miner.wait_for("mining.notify") for _ in range(2)]
+        assert jobs[1]["params"][1] != jobs[0]["params"][1]
+        assert [block.accepted for block in (await pool.snapshot()).blocks] == [True]
+
+
+async def test_an_order_survives_a_new_block() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool()
+        miner = await lab.miner(pool.url)
+        await miner.wait_for("mining.notify")
+        await pool.new_block()
+        await miner.wait_for("mining.notify")
+        assert (await miner.submit_one()).fate.value == "accepted"
+
+
+async def test_equal_seeds_find_equal_nonces() -> None:
+    """On equal jobs, that is: two miners of one seed on one unit."""
+    from stratum_miner.testing.check_backend import unit_of
+    from stratum_miner.testing.ordered_backend import OrderedBackend
+    from stratum_miner.testing.work_source import ScriptedWorkSource
+    from stratum_miner.work.unit import NonceFound
+
+    async def nonces(seed: int) -> list[int]:
+        backend = OrderedBackend(seed=seed)
+        send, receive = trio.open_memory_channel[NonceFound](0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.run, ScriptedWorkSource([unit_of(1)]), send)
+            found = []
+            for _ in range(3):
+                backend.order()
+                found.append((await receive.receive()).nonce)
+            nursery.cancel_scope.cancel()
+        return found
+
+    assert await nonces(1) == await nonces(1) != await nonces(2)
+
+
+async def test_a_wait_that_fails_says_what_was_said() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool(faults=["no-jobs"])
+        miner = await lab.miner(pool.url)
+        await miner.wait_for("mining.authorize")
+        with pytest.raises(
+            LabTimeout, match=r"expected mining.notify from the pool within 0 s; the last (.|\n)*authorize"
+        ):
+            await miner.wait_for("mining.notify", within=0)
+
+
+async def test_a_miner_that_was_refused_tells_who_waits() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool(faults=["refuse-worker"])
+        miner = await lab.miner(pool.url)
+        with pytest.raises(LabError, match="refused the worker"):
+            await miner.submit_one()
+
+
+async def test_a_difficulty_that_no_test_can_mine_is_said_at_once() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool(difficulty=1e6, network_difficulty=1e9)
+        with pytest.raises(LabError, match=r"a test can mine \(below 1\), the pool's job has difficulty 1e\+06"):
+            await (await lab.miner(pool.url)).submit_one()
+
+
+async def test_until_difficulty_takes_a_number_or_a_function() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool()
+        miner: LabMiner = await lab.miner(pool.url, suggest_difficulty=4e-6)
+        assert await miner.until_difficulty(4e-6) == await miner.until_difficulty(lambda value: value > 2e-6)
+
+
+def test_messages_are_given_once_and_in_order() -> None:
+    transcript = Transcript()
+    connection = transcript.open()
+    connection.data(Side.POOL, b'{"id":null,"method":"a","params":[1]}\n{"id":null,"method":"b"}\nnonsense\n{"id":nu')
+    connection.data(Side.POOL, b'll,"method":"a","params":[2]}\n')
+
+    async def main() -> list[object]:
+        return [(await transcript.wait_for("a", Side.POOL, 1))["params"] for _ in range(2)]
+
+    assert trio.run(main) == [[1], [2]]
+    assert len(transcript.messages) == 4
+
+
+def test_the_example_project_passes() -> None:
+    """Somebody else's tests, sync, asyncio and trio, with nothing but the plugin."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:trio", str(EXAMPLE)],
+        cwd=EXAMPLE, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def test_a_test_that_fails_shows_the_conversation(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(stratum_pool_miner):\n    stratum_pool_miner.submit_one()\n    assert False\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Stratum: stratum_pool_miner" in done.stdout
+    assert '1 -> {"id":' in done.stdout
+    assert "mining.submit" in done.stdout
