@@ -59,6 +59,12 @@ class Opened:
     transports: dict[str, Transport]
     power: PowerControl
 
+    async def back_to_first_bauds(self, board: Board) -> None:
+        """Chips that were reset listen at the rate they start with."""
+        for port in board.ports:
+            if port.role in self.transports:
+                await self.transports[port.role].set_baud(port.baud)
+
     def close(self) -> None:
         """Give all ports back."""
         for transport in self.transports.values():
@@ -179,6 +185,7 @@ class RunningDevice:
                 if not isinstance(error, Tripped):
                     return error
                 await self._cool_down(opened.power, error)
+                await opened.back_to_first_bauds(self._board)
                 self._enter(DeviceState.STARTING, "cold enough again")
         finally:
             opened.close()
@@ -221,6 +228,8 @@ class RunningDevice:
             for step in (chain.rest, power.off):
                 try:
                     await step()
+                except DeviceGone:
+                    return  # and so is its power
                 except DeviceError as error:
                     log.warning("power_down_failed", device=self._identity.name, reason=str(error))
 
