@@ -64,7 +64,9 @@ class Bm1387Chain(RegisterChain):
         """The id is job id + midstate."""
         identifier = reply.tag[1]
         places = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        return Claim(reply.nonce, places, chip=reply.nonce[0] * self.chips >> 8)
+        # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of asic.md 2.5
+        chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
+        return Claim(reply.nonce, places, chip=chip)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
         """Replies do not name their register; ids start with 13, clocks with the lock bit."""

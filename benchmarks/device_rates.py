@@ -1,0 +1,85 @@
+"""Hash rate of every product through its emulator, by its nonces, with the 95 % interval; and what driving it costs.
+
+    python -m benchmarks.device_rates [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
+
+4 300 nonces make an interval of ±3 %. One device after the other: device and emulator share this process.
+"""
+
+import argparse
+import time
+from math import sqrt
+
+import trio
+
+from stratum_miner.backends.asic.backend import AsicBackend
+from stratum_miner.backends.asic.device import DeviceState
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.testing.check_backend import unit_of
+from stratum_miner.testing.emulators import KINDS, emulated
+from stratum_miner.testing.work_source import ScriptedWorkSource
+from stratum_miner.work import NonceFound, WorkUnit
+
+NONCES_PER_SECOND = 200.0
+IDLE_AFTER_NONCE = {"icarus": 2.0}
+"""Nonces a second where the device idles after each until new work has arrived."""
+MASK = 0x1FFFE000
+
+
+class EndlessWork(ScriptedWorkSource):
+    """A fresh unit for each question, with as many version bits as the caller rolls."""
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        self.asked += 1
+        unit = unit_of(self.asked, target=1, first_nonce=0, nonce_count=1 << 32)
+        bits = [1 << position for position in range(13, 29)][:version_bits]
+        object.__setattr__(unit, "version_mask", sum(bits))
+        return unit
+
+
+async def measure(kind: str, nonces: int, hash_rate: float) -> str:
+    """One row of the table."""
+    difficulty = hash_rate / IDLE_AFTER_NONCE.get(kind, NONCES_PER_SECOND) / 2**32
+    wanted = nonces if kind not in IDLE_AFTER_NONCE else nonces // 50
+    source = EndlessWork()
+    send, receive = trio.open_memory_channel[NonceFound](100)
+    async with emulated(kind, hash_rate=hash_rate, nonce_difficulty=difficulty, seed=1) as emulator:
+        spec = DeviceSpec.parse(f"{kind}:{emulator.path},nonce-difficulty={difficulty},hash-rate={hash_rate}")
+        backend = AsicBackend([spec])
+        async with trio.open_nursery() as nursery, receive:
+            started, cpu = time.monotonic(), time.process_time()
+            nursery.start_soon(backend.run, source, send)
+            up = None
+            while True:
+                await trio.sleep(0.1)
+                device = backend.slots()[0].device
+                if device is None:
+                    continue
+                if up is None and device.state is DeviceState.MINING:
+                    up = time.monotonic() - started
+                    cpu = time.process_time()
+                if device.nonces >= wanted and up is not None:
+                    break
+            elapsed = time.monotonic() - started - up
+            used = (time.process_time() - cpu) / elapsed
+            nursery.cancel_scope.cancel()
+    ratio, half = device.hashes / device.expected_hashes, 1.96 / sqrt(device.nonces)
+    return (
+        f"| {kind} | {device.nonces} | {ratio:.3f} | {ratio * (1 - half):.3f} to {ratio * (1 + half):.3f} "
+        f"| {up:.1f} | {device.work_sent / elapsed:.1f} | {100 * used:.0f} |"
+    )
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--nonces", type=int, default=4300)
+    parser.add_argument("--hash-rate", type=float, default=500e3)
+    options = parser.parse_args()
+    print("| kind | nonces | measured / emulated | 95 % interval | s to mining | works/s | % CPU, emulator included |")
+    print("|---|---|---|---|---|---|---|")
+    for kind in options.kinds:
+        print(await measure(kind, options.nonces, options.hash_rate), flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(main)
