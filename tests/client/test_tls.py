@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import trio
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from stratum_miner.client.connect import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
@@ -127,6 +131,35 @@ async def test_a_pin_is_enough_and_nothing_else_is_then(ca_file: Path) -> None:
         f"its certificate is not the pinned one: expected SHA-256 {fingerprint(other)}, got {fingerprint(GOOD)}"
         in error
     )
+
+
+async def test_a_self_signed_certificate_is_good_under_its_pin_alone(ca_file: Path) -> None:
+    certificate = self_signed(HOST)
+    async with pool(certificate) as port:
+        assert "self-signed certificate" in await told(port)
+        assert "self-signed certificate" in await told(port, TlsSettings(ca_file=ca_file))
+        assert await told(port, TlsSettings(fingerprint=fingerprint(certificate))) == ""
+
+
+def self_signed(host: str) -> trustme.LeafCert:
+    """What pools make with ``openssl req -x509``; trustme itself makes none."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return trustme.LeafCert(private, certificate.public_bytes(serialization.Encoding.PEM), [])
 
 
 async def test_a_plain_pool_on_a_tls_url_is_told() -> None:

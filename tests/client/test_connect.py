@@ -1,0 +1,116 @@
+"""Connections on real sockets: which address is taken, and how a connection is kept."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.client.connect import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
+
+NAME = "pool.test"
+ELSEWHERE = "127.0.0.2"
+"""Of this machine like 127.0.0.1, and not listening where the pool is."""
+
+
+class Addresses(trio.abc.HostnameResolver):
+    """Knows one name, which has several addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    async def getaddrinfo(
+        self, host: bytes | None, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Any:
+        await trio.lowlevel.checkpoint()
+        assert host == NAME.encode()
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (address, port, 0, 0) if ":" in address else (address, port),
+            )
+            for address in self._addresses
+        ]
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def listening(host: str = "127.0.0.1") -> AsyncIterator[int]:
+    async def serve(stream: trio.SocketStream) -> None:
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host=host))
+        yield listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("first", ["::1", ELSEWHERE])
+async def test_an_address_that_does_not_answer_is_passed_over(first: str) -> None:
+    trio.socket.set_custom_hostname_resolver(Addresses(first, "127.0.0.1"))
+    async with listening() as port:
+        stream = await Dialer()(PoolUrl(NAME, port), 30.0)
+        assert isinstance(stream, trio.SocketStream)
+        assert stream.socket.getpeername()[0] == "127.0.0.1"
+        await stream.aclose()
+
+
+async def test_an_address_that_stalls_is_not_waited_for() -> None:
+    trio.socket.set_custom_hostname_resolver(Addresses(ELSEWHERE, "127.0.0.1"))
+    async with listening() as port:
+        with ExitStack() as sockets:
+            full = sockets.enter_context(socket.socket())
+            full.bind((ELSEWHERE, port))
+            full.listen(0)
+            for _ in range(4):  # more than it takes: the system leaves further ones without an answer
+                waiting = sockets.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex((ELSEWHERE, port))
+            stream = await Dialer()(PoolUrl(NAME, port), 60.0)
+            assert isinstance(stream, trio.SocketStream)
+            assert stream.socket.getpeername()[0] == "127.0.0.1"
+            await stream.aclose()
+
+
+async def test_no_address_answers() -> None:
+    trio.socket.set_custom_hostname_resolver(Addresses("127.0.0.1", ELSEWHERE))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        port = taken.getsockname()[1]
+        with pytest.raises(PoolUnreachable, match=rf"^stratum\+tcp://pool\.test:{port}: Connection refused$"):
+            await Dialer()(PoolUrl(NAME, port), 30.0)
+
+
+async def test_ipv6_alone_will_do() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    async with listening("::1") as port:
+        stream = await Dialer()(PoolUrl("::1", port), 30.0)
+        await stream.aclose()
+
+
+async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() -> None:
+    async with listening() as port:
+        stream = await Dialer()(PoolUrl("127.0.0.1", port), 30.0)
+        assert isinstance(stream, trio.SocketStream)
+        wanted = {
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY): 1,
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 60,
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): 10,
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 3,
+        }
+        assert {option: stream.getsockopt(*option) for option in wanted} == wanted
+        await stream.aclose()
