@@ -28,6 +28,10 @@ class Kind:
     chip_counts: tuple[int, ...] = (1,)
     """What it may have."""
     ports: tuple[str, ...] = ("",)
+    has_checksums: bool = False
+    """Whether its reports of nonces carry one."""
+    has_sensor: bool = False
+    """Whether the host can see how hot it is."""
 
 
 KINDS: Final[dict[str, Kind]] = {
@@ -38,12 +42,60 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("antminer-u1", "Antminer U1", AntminerU1Device, AntminerU1Device.real_hash_rate),
         Kind("compac", "GekkoScience Compac, BM1384", Bm1384Device, 55 * 150e6, 1, (1,)),
         Kind("2pac", "GekkoScience 2Pac, two BM1384", TwoPacDevice, 2 * 55 * 100e6, 2, (1, 2)),
-        Kind("newpac", "GekkoScience NewPac, two BM1387", Bm1387Device, 2 * 114 * 100e6, 2, (1, 2)),
-        Kind("r606", "GekkoScience R606, twelve BM1387", R606Device, 12 * 114 * 550e6, 12, tuple(range(1, 13))),
-        Kind("compac-f", "GekkoScience Compac F, BM1397", Bm1397Device, 672 * 200e6, 1, tuple(range(1, 7))),
-        Kind("compac-a1", "GekkoScience Compac A1, BM1362", CompacA1Device, 514 * 300e6, ports=CompacA1Device.ports),
-        Kind("bitaxe-gamma", "Bitaxe Gamma, BM1370", GammaDevice, 2040 * 525e6, ports=GammaDevice.ports),
-        Kind("bitaxe-supra", "Bitaxe Supra, BM1368", SupraDevice, 1276 * 490e6, ports=SupraDevice.ports),
-        Kind("bitaxe-ultra", "Bitaxe Ultra, BM1366", UltraDevice, 894 * 485e6, ports=UltraDevice.ports),
+        Kind("newpac", "GekkoScience NewPac, two BM1387", Bm1387Device, 2 * 114 * 100e6, 2, (1, 2), has_checksums=True),
+        Kind(
+            "r606",
+            "GekkoScience R606, twelve BM1387",
+            R606Device,
+            12 * 114 * 550e6,
+            12,
+            tuple(range(1, 13)),
+            has_checksums=True,
+        ),
+        Kind(
+            "compac-f",
+            "GekkoScience Compac F, BM1397",
+            Bm1397Device,
+            672 * 200e6,
+            1,
+            tuple(range(1, 7)),
+            has_checksums=True,
+        ),
+        Kind(
+            "compac-a1",
+            "GekkoScience Compac A1, BM1362",
+            CompacA1Device,
+            514 * 300e6,
+            ports=CompacA1Device.ports,
+            has_checksums=True,
+            has_sensor=True,
+        ),
+        Kind(
+            "bitaxe-gamma",
+            "Bitaxe Gamma, BM1370",
+            GammaDevice,
+            2040 * 525e6,
+            ports=GammaDevice.ports,
+            has_checksums=True,
+            has_sensor=True,
+        ),
+        Kind(
+            "bitaxe-supra",
+            "Bitaxe Supra, BM1368",
+            SupraDevice,
+            1276 * 490e6,
+            ports=SupraDevice.ports,
+            has_checksums=True,
+            has_sensor=True,
+        ),
+        Kind(
+            "bitaxe-ultra",
+            "Bitaxe Ultra, BM1366",
+            UltraDevice,
+            894 * 485e6,
+            ports=UltraDevice.ports,
+            has_checksums=True,
+            has_sensor=True,
+        ),
     )
 }

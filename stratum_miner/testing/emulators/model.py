@@ -206,9 +206,10 @@ class Device(ABC):
             self._transmit(answer, answer.data)
             return
         age, faults, nonce = self.age(answer.at), self.faults, answer.data
-        silent = faults.state("silent-chip", age)
-        if silent is not None and faults.struck_chip(silent, self.settings.chips) == answer.chip:
-            return
+        for name in ("silent-chip", "dead-chip"):
+            struck = faults.state(name, age)
+            if struck is not None and faults.struck_chip(struck, self.settings.chips) == answer.chip:
+                return
         hot = None if self.has_sensor else faults.state("overheating", age)
         if hot is not None and age >= hot.start + OVERHEATED_AFTER_S:
             return

@@ -1,0 +1,476 @@
+"""A soak of the device drivers on emulated devices: every fault in random order, and how long each recovery takes.
+
+The devices are joined to the drivers in memory, not by pseudo-terminals, so that a mock clock can turn the minutes of
+pauses and cooling into seconds. Everything else is as in life: the asic backend supervises, finds ports by their USB
+texts, runs bring-up, restarts, trips and reopens. Equal seeds give equal faults.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+import trio
+
+from stratum_miner.backends.asic.backend import AsicBackend
+from stratum_miner.backends.asic.device import DeviceSnapshot
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.errors import DeviceGone
+from stratum_miner.backends.asic.port_list import ListedPort
+from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
+from stratum_miner.backends.asic.transport import Transport
+from stratum_miner.backends.base import ChangeCallback
+from stratum_miner.testing.emulators import FAULTS, KINDS, Fault
+from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.testing.emulators.model import Settings
+from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.work.job import Job
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound, WorkUnit
+
+HASH_RATE: Final = 5e4
+NONCES_PER_SECOND: Final = 10.0
+NONCE_DIFFICULTY: Final = HASH_RATE / NONCES_PER_SECOND / 2**32
+PATIENCE_S: Final = 900.0
+"""Of the mock clock: longer than any pause between restarts, cooling included."""
+CALM_S: Final = (3.0, 15.0)
+"""Of good work between two faults."""
+SETTLING_S: Final = 3.0
+"""After a recovery, for what arrives late to be counted."""
+USB: Final[dict[str, tuple[int, int, str, str]]] = {
+    "icarus": (0x067B, 0x2303, "", ""),
+    "erupter": (0x10C4, 0xEA60, "", "Block Erupter Emerald"),
+    "antminer-u1": (0x10C4, 0xEA60, "", "Antminer U1"),
+    "compac": (0x10C4, 0xEA60, "GekkoScience", "Compac BM1384 Bitcoin Miner"),
+    "2pac": (0x10C4, 0xEA60, "GekkoScience", "2Pac BM1384 Bitcoin Miner"),
+    "newpac": (0x0403, 0x6015, "GekkoScience", "NewPac Bitcoin Miner"),
+    "r606": (0x0403, 0x6015, "GekkoScience", "R606 Bitcoin Miner"),
+    "compac-f": (0x0403, 0x6015, "GekkoScience", "CompacF Bitcoin Miner"),
+    "compac-a1": (0x10C4, 0xEA70, "Silicon Labs", "GekkoScience Compac A1"),
+    "bitaxe-gamma": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
+    "bitaxe-supra": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
+    "bitaxe-ultra": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
+}
+"""Vendor, product, manufacturer's and product's texts (asic.md 6.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What one fault did to one device."""
+
+    kind: str
+    fault: str
+    injected: int
+    """Frames damaged, or 1 for a state."""
+    told: Mapping[str, int]
+    """What the driver counted meanwhile: its counters that went up, by how much."""
+    said: str
+    """Its last complaint; empty when there was none."""
+    rate: float
+    """Hashes that the driver measured while it lasted, by those it expected of its time spent mining."""
+    seconds: float
+    """From the end of the fault to the next valid nonce; infinite when none came in time."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the driver noticed, and under the right name."""
+        return _SIGNS[self.fault](self)
+
+
+class EmulatedPort:
+    """One port of an emulated device, open: a ``Transport`` on memory."""
+
+    def __init__(self, plugged: "PluggedDevice", port: str, path: str, baud: int) -> None:
+        self.path = path
+        self._plugged, self._port, self._baud = plugged, port, baud
+        self._buffer = bytearray()
+        self._arrived = trio.Event()
+        self._closed = False
+
+    async def receive(self, max_bytes: int = 4096) -> bytes:
+        """See ``Transport``."""
+        while not self._buffer:
+            self._check()
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        await trio.lowlevel.checkpoint()
+        self._check()
+        data = bytes(self._buffer[:max_bytes])
+        del self._buffer[:max_bytes]
+        return data
+
+    async def send(self, data: bytes) -> None:
+        """See ``Transport``."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+        self._plugged.receive(data, self._port, self._baud)
+
+    async def drain(self) -> None:
+        """What was sent takes its time on the wire."""
+        self._check()
+        await trio.sleep_until(self._plugged.device.uarts[self._port].receiving_until)
+
+    async def set_baud(self, baud: int) -> None:
+        """See ``Transport``."""
+        await self.drain()
+        self._baud = baud
+        self._buffer.clear()
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
+        """There are none."""
+        del dtr, rts
+        return False
+
+    async def send_break(self, seconds: float = 0.25) -> bool:
+        """Nor can it break."""
+        await trio.sleep(seconds)
+        return False
+
+    async def hold_reset(self, held: bool) -> bool:
+        """As on a pseudo-terminal: closing and opening again is all there is."""
+        del held
+        await trio.lowlevel.checkpoint()
+        return False
+
+    def discard_input(self) -> None:
+        """Forget what has arrived."""
+        self._check()
+        self._buffer.clear()
+
+    def close(self) -> None:
+        """Give it back."""
+        if not self._closed:
+            self._closed = True
+            self._arrived.set()
+            self._plugged.closed(self._port, self)
+
+    def arrive(self, data: bytes) -> None:
+        """Bytes for the driver."""
+        self._buffer += data
+        self._arrived.set()
+
+    @property
+    def baud(self) -> int:
+        """What the driver believes in."""
+        return self._baud
+
+    def _check(self) -> None:
+        if self._closed or not self._plugged.present:
+            raise DeviceGone(f"{self.path}: unplugged")
+
+
+class PluggedDevice:
+    """An emulated device on a bus of its own, in memory; `run` makes it live."""
+
+    def __init__(self, kind: str, seed: int, hash_rate: float, nonce_difficulty: float) -> None:
+        described = KINDS[kind]
+        self.kind = kind
+        self.faults = Faults((), seed)
+        settings = Settings(hash_rate, described.chips, nonce_difficulty, seed)
+        self.device = described.make(settings, self.faults, Searcher(), trio.current_time())
+        self.device.reset(trio.current_time())
+        self.present = True
+        self._open: dict[str, EmulatedPort] = {}
+        self._paths = {f"/emulated/{kind}{index or ''}": port for index, port in enumerate(described.ports)}
+        self._wake = trio.Event()
+
+    @property
+    def path(self) -> str:
+        """Of its first port."""
+        return next(iter(self._paths))
+
+    async def listing(self) -> Sequence[ListedPort]:
+        """What the system would list."""
+        await trio.lowlevel.checkpoint()
+        vid, pid, manufacturer, product = USB[self.kind]
+        return tuple(
+            ListedPort(
+                path=path,
+                vid=vid,
+                pid=pid,
+                serial_number="E" + self.kind.upper(),
+                manufacturer=manufacturer,
+                product=product,
+                location=f"1-1:1.{2 * index}",
+            )
+            for index, path in enumerate(self._paths)
+            if self.present
+        )
+
+    async def open_port(self, path: str, baud: int) -> Transport:
+        """As ``open_serial_port``."""
+        await trio.lowlevel.checkpoint()
+        if not self.present or path not in self._paths:
+            raise DeviceGone(f"{path}: not there")
+        port = self._paths[path]
+        opened = self._open[port] = EmulatedPort(self, port, path, baud)
+        return opened
+
+    def receive(self, data: bytes, port: str, baud: int) -> None:
+        """From a driver."""
+        self.device.receive(data, trio.current_time(), port=port, host_baud=baud)
+        self._wake.set()
+
+    def closed(self, port: str, which: EmulatedPort) -> None:
+        """By a driver."""
+        if self._open.get(port) is which:
+            del self._open[port]
+            if self.present:
+                self.device.port_closed(port, trio.current_time())
+            self._wake.set()
+
+    def inject(self, fault: Fault) -> None:
+        """One more fault."""
+        self.faults.add(fault)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Live."""
+        while True:
+            self._wake = trio.Event()
+            now = trio.current_time()
+            self._follow_unplugging(now)
+            self.device.advance(now)
+            for item in self.device.take(now, self._baud_of):
+                opened = self._open.get(item.port)
+                if opened is not None and self.present:
+                    opened.arrive(item.data)
+            due = self.device.due(now)
+            with trio.move_on_at(due):
+                await self._wake.wait()
+
+    def _baud_of(self, port: str) -> int | None:
+        opened = self._open.get(port)
+        return None if opened is None else opened.baud
+
+    def _follow_unplugging(self, now: float) -> None:
+        present = self.faults.state("unplug", self.device.age(now)) is None
+        if present == self.present:
+            return
+        self.present = present
+        if present:
+            self.device.power_cycle(now)
+            return
+        self.device.stop_searching(now)
+        for opened in list(self._open.values()):
+            opened.arrive(b"")
+            opened.close()
+
+
+class EndlessWork:
+    """A ``WorkSource`` that never runs dry."""
+
+    def __init__(self, seed: int, difficulty: float) -> None:
+        self._space = SearchSpace()
+        job = Job(
+            session=1,
+            job_id="soak",
+            previous_hash=seed.to_bytes(32, "little"),
+            coinbase_prefix=b"soak",
+            coinbase_suffix=b"",
+            merkle_branch=(),
+            version=0x20000000,
+            nbits=0x1D00FFFF,
+            ntime=0x66221BDF,
+            clean_jobs=True,
+            extranonce1=b"soak",
+            extranonce2_size=8,
+            share_difficulty=difficulty,
+            version_mask=0x1FFFE000,
+            version_rolling=True,
+        )
+        self._space.set_job(job)
+
+    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        """See ``WorkSource``."""
+        return self._space.next_unit(0.0, version_bits)
+
+    def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
+        """Nothing ever changes."""
+        del callback
+        return lambda: None
+
+
+@dataclass(slots=True)
+class _Run:
+    """One device under its driver, and what came of it."""
+
+    plugged: PluggedDevice
+    backend: AsicBackend
+    last_nonce: float = -inf
+    news: trio.Event = field(default_factory=trio.Event)
+
+    async def listen(self, found: trio.MemoryReceiveChannel[NonceFound]) -> None:
+        async for _ in found:
+            self.last_nonce = trio.current_time()
+            self.news.set()
+            self.news = trio.Event()
+
+    async def nonce_after(self, moment: float) -> float:
+        """When the first valid nonce after a moment came; infinite if none comes."""
+        with trio.move_on_after(PATIENCE_S):
+            while self.last_nonce <= moment:
+                await self.news.wait()
+            return self.last_nonce
+        return inf
+
+    @property
+    def slot(self) -> SlotSnapshot:
+        [slot] = self.backend.slots()
+        return slot
+
+    def counters(self) -> dict[str, int]:
+        """What the driver counts that may be a trace of a fault."""
+        slot = self.slot
+        device = slot.device
+        assert device is not None
+        counted = {name: int(getattr(device, name)) for name in COUNTERS}
+        return counted | {"unplugged": slot.unplugged}
+
+    def hashes(self) -> tuple[int, int]:
+        """Measured and expected."""
+        device = self.slot.device
+        assert device is not None
+        return device.hashes, device.expected_hashes
+
+    def complaint(self) -> str:
+        slot = self.slot
+        told = [slot.reason, *(_complaints(slot.device) if slot.device is not None else ())]
+        return next((text for text in told if text), "")
+
+
+COUNTERS: Final = (
+    "crc_errors",
+    "garbage_bytes",
+    "hardware_errors",
+    "duplicate_nonces",
+    "stale_nonces",
+    "restarts",
+    "trips",
+)
+
+
+def _complaints(device: DeviceSnapshot) -> tuple[str, str]:
+    return device.reason, device.last_error
+
+
+def _counts(*names: str) -> Callable[[Recovery], bool]:
+    return lambda recovery: any(recovery.told.get(name, 0) > 0 for name in names)
+
+
+def _is_hot(recovery: Recovery) -> bool:
+    sensed = KINDS[recovery.kind].has_sensor
+    return ("trips" if sensed else "hardware_errors") in recovery.told
+
+
+def _is_bad_frame(recovery: Recovery) -> bool:
+    """Replies without a checksum show damage only by their hash."""
+    return _counts("crc_errors" if KINDS[recovery.kind].has_checksums else "hardware_errors")(recovery)
+
+
+_SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
+    "crc-errors": _is_bad_frame,
+    "garbage": _counts("garbage_bytes"),
+    "dropped-nonces": lambda recovery: recovery.rate < 0.95 or _counts("restarts")(recovery),
+    "duplicate-nonces": _counts("duplicate_nonces"),
+    "wrong-nonces": _counts("hardware_errors"),
+    "slow-answers": lambda _: True,  # a late nonce is as good as another
+    "i2c-errors": _counts("restarts"),
+    "dead-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
+    "silent-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
+    "wrong-chip-id": lambda recovery: "expected" in recovery.said,
+    "overheating": _is_hot,
+    "brown-out": _counts("restarts"),
+    "unplug": _counts("unplugged"),
+}
+
+
+def faults_for(kind: str) -> list[str]:
+    """The faults that make sense for a product."""
+    left_out = set() if kind.startswith("bitaxe") else {"i2c-errors"}
+    return [name for name in FAULTS if name not in left_out]
+
+
+async def soak(
+    kind: str,
+    *,
+    seed: int = 0,
+    faults: Sequence[str] | None = None,
+    hash_rate: float = HASH_RATE,
+    nonce_difficulty: float = NONCE_DIFFICULTY,
+) -> list[Recovery]:
+    """Mine with a device while its faults strike one after the other, in random order; one row for each.
+
+    Meant for a mock clock. Whatever the driver raises comes through.
+    """
+    rng = random.Random(f"soak {kind} {seed}")
+    names = list(faults_for(kind) if faults is None else faults)
+    rng.shuffle(names)
+    plugged = PluggedDevice(kind, seed, hash_rate, nonce_difficulty)
+    spec = f"{kind}:{plugged.path},nonce-difficulty={nonce_difficulty},hash-rate={hash_rate}H"
+    backend = AsicBackend(
+        [DeviceSpec.parse(spec)], listing=plugged.listing, open_port=plugged.open_port, clock=trio.current_time
+    )
+    run = _Run(plugged, backend)
+    send, receive = trio.open_memory_channel[NonceFound](1000)
+    rows = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(plugged.run)
+        nursery.start_soon(backend.run, EndlessWork(seed, nonce_difficulty), send)
+        nursery.start_soon(run.listen, receive)
+        for name in names:
+            await run.nonce_after(trio.current_time())
+            await trio.sleep(rng.uniform(*CALM_S))
+            rows.append(await _strike(run, name, rng))
+        nursery.cancel_scope.cancel()
+    return rows
+
+
+async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
+    plugged, now = run.plugged, trio.current_time()
+    seconds = rng.uniform(*LENGTHS.get(name, DEFAULT_LENGTH))
+    probability = None if FAULTS[name].probability is None else rng.uniform(0.3, 0.6)
+    before, hashes, count = run.counters(), run.hashes(), plugged.faults.injected.get(name, 0)
+    plugged.inject(Fault(name, probability, plugged.device.age(now), seconds))
+    if name == "wrong-chip-id":  # is asked for at bring-up only
+        run.backend.restart(run.slot.name)
+    said = await _listen_for_complaints(run, now + seconds)
+    done, expected = (later - earlier for later, earlier in zip(run.hashes(), hashes, strict=True))
+    while run.slot.state is SlotState.OFF:  # its owner comes and has a look
+        run.backend.restart(run.slot.name)
+        await trio.sleep(1)
+    recovered = await run.nonce_after(now + seconds)
+    await trio.sleep(SETTLING_S)
+    after = run.counters()
+    return Recovery(
+        kind=plugged.kind,
+        fault=name,
+        injected=plugged.faults.injected.get(name, 0) - count,
+        told={key: after[key] - before[key] for key in after if after[key] != before[key]},
+        said=said,
+        rate=done / expected if expected else 1.0,
+        seconds=recovered - now - seconds,
+    )
+
+
+async def _listen_for_complaints(run: _Run, until: float) -> str:
+    heard, known = "", run.complaint()
+    while trio.current_time() < until:
+        await trio.sleep(min(0.25, until - trio.current_time()))
+        complaint = run.complaint()
+        if complaint and complaint != known:
+            heard = complaint
+    return heard
+
+
+DEFAULT_LENGTH: Final = (4.0, 8.0)
+LENGTHS: Final[dict[str, tuple[float, float]]] = {
+    "overheating": (20.0, 40.0),
+    "silent-chip": (90.0, 120.0),
+    "dead-chip": (90.0, 120.0),
+    "brown-out": (2.0, 20.0),
+    "unplug": (1.0, 20.0),
+    "wrong-chip-id": (20.0, 30.0),
+}
+"""How long a fault lasts: silence has to be told from chance first."""

@@ -1,0 +1,28 @@
+"""A short soak: every fault strikes an emulated device of each make, and none brings its driver down."""
+
+from math import isfinite
+
+import pytest
+from trio.testing import MockClock
+
+from stratum_miner.testing.device_soak import USB, Recovery, faults_for, soak
+from stratum_miner.testing.emulators import FAULTS, KINDS
+
+
+@pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])
+async def test_every_fault_is_told_and_survived(kind: str, autojump_clock: MockClock) -> None:
+    del autojump_clock
+    rows = await soak(kind, seed=1)
+    assert sorted(row.fault for row in rows) == sorted(faults_for(kind))
+    assert [row for row in rows if row.injected == 0] == []
+    assert [row for row in rows if not row.is_told] == []
+    assert [row for row in rows if not isfinite(row.seconds)] == []
+
+
+def test_every_kind_and_every_fault_can_be_soaked() -> None:
+    assert set(USB) == set(KINDS)
+    for kind in KINDS:
+        for fault in faults_for(kind):
+            row = Recovery(kind, fault, 1, {}, "", 1.0, 0.0)
+            assert row.is_told == (fault == "slow-answers")
+    assert set(faults_for("bitaxe-ultra")) == set(FAULTS)
