@@ -51,8 +51,8 @@ class _Line(msgspec.Struct):
     id: Any = msgspec.UNSET
     method: Any = msgspec.UNSET
     params: Any = msgspec.UNSET
-    result: Any = None
-    error: Any = None
+    result: Any = msgspec.UNSET
+    error: Any = msgspec.UNSET
     reject_reason: Any = msgspec.field(default=None, name="reject-reason")
 
 
@@ -71,11 +71,17 @@ def decode(line: bytes) -> Call | Reply:
     has_id = parsed.id is not msgspec.UNSET
     identifier = parsed.id if has_id else None
     if parsed.method is msgspec.UNSET:
-        return Reply(identifier, parsed.result, parsed.error, parsed.reject_reason)
+        if parsed.result is msgspec.UNSET and parsed.error is msgspec.UNSET and parsed.params is not msgspec.UNSET:
+            raise FieldError("method: expected one in a line with params and no result, got none")
+        return Reply(identifier, _or_none(parsed.result), _or_none(parsed.error), parsed.reject_reason)
     if not isinstance(parsed.method, str):
         raise FieldError(f"method: expected a string, got {sanitize(repr(parsed.method), 60)}")
     params = [] if parsed.params is msgspec.UNSET else parsed.params
     return Call(parsed.method, params, identifier, has_id)
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is msgspec.UNSET else value
 
 
 def _depth_exceeds(line: bytes, limit: int) -> bool:

@@ -78,6 +78,7 @@ def test_only_a_call_with_an_id_that_is_not_null_wants_a_reply() -> None:
         b"Invalid JSON, disconnecting", b'{"id":1}{"id":2}', b'{"id":1} junk', b'{"method":"\xff"}',
         b'{"method":"\\ud800"}', b"\x00", b"\xef\xbb\xbf{}", b'{"id":1e999}', b'{"id":' + b"9" * 5000 + b"}",
         b'{"id":NaN,"method":"m"}', b'{"method":1}', b'{"method":null}', b'{"method":["m"]}',
+        b'{"id":1,"params":[]}', b'{"params":null}',
     ],
 )  # fmt: skip
 def test_malformed_lines(line: bytes) -> None:
