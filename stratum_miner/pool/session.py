@@ -379,7 +379,8 @@ class PoolSession:
             self._vardiff.set_difficulty(self._clamped(difficulty), now)
 
     def _retarget(self, difficulty: float | None, now: float) -> None:
-        if difficulty is not None:
+        if difficulty is not None and self._vardiff is not None:
+            self._vardiff.difficulty = self._clamped(difficulty)  # or it would have to come down from beyond our limits
             self._want_difficulty(difficulty, now)
 
     def _want_difficulty(self, difficulty: float, now: float) -> None:

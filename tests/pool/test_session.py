@@ -419,6 +419,15 @@ def test_vardiff_stays_inside_its_bounds() -> None:
     assert (min(announced), max(announced)) == (5e-9, 2e-8)
 
 
+def test_silence_lowers_the_difficulty_from_where_it_is_and_not_from_beyond_the_maximum() -> None:
+    ground = Ground(replace(VARDIFF, maximum_difficulty=2e-8))
+    connection = ground.miner()
+    _mine(ground, connection, 300, rate=2 * SHARE_DIFFICULTY)
+    assert connection.miner.difficulty == 2e-8, "vardiff wants ten times as much"
+    _mine(ground, connection, 130, rate=0.0)
+    assert connection.miner.difficulty < 2e-8 / 5
+
+
 def test_a_difficulty_from_the_password_is_left_alone() -> None:
     ground = Ground(VARDIFF)
     connection = ground.connect()
