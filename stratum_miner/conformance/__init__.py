@@ -1,0 +1,33 @@
+"""Checks any Stratum V1 pool, from the outside, and says what it saw. It shares nothing with our pool or client.
+
+``cases`` holds the checks, ``probe`` what they work with, ``verify`` how verdicts are reached, ``report`` and ``page``
+how they are told.
+"""
+
+from stratum_miner.conformance.case import Case, Kind, Level, Outcome, Verdict
+from stratum_miner.conformance.cases import ALL
+from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.selection import SelectionError, select
+from stratum_miner.conformance.target import Chain, ChainError, Target, Tip, Unreachable, tcp_dialer
+from stratum_miner.conformance.verify import Result, Tally, verify
+
+__all__ = [
+    "ALL",
+    "Case",
+    "Chain",
+    "ChainError",
+    "Engine",
+    "Kind",
+    "Level",
+    "Outcome",
+    "Result",
+    "SelectionError",
+    "Tally",
+    "Target",
+    "Tip",
+    "Unreachable",
+    "Verdict",
+    "select",
+    "tcp_dialer",
+    "verify",
+]

@@ -1,0 +1,16 @@
+"""The checks, one module per topic (shares have two: taken and refused); importing this package registers them all."""
+
+from typing import Final
+
+from stratum_miner.conformance.case import CASES, TOPICS, Case
+
+__all__ = ["ALL"]
+
+
+def _place(case: Case) -> tuple[int, int]:
+    prefix, _, number = case.id.partition("-")
+    return list(TOPICS).index(prefix), int(number)
+
+
+ALL: Final = tuple(sorted(CASES.values(), key=_place))
+"""Every check, in the order of the list."""

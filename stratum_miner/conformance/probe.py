@@ -1,0 +1,332 @@
+"""What a check works with: fresh connections, whole sessions, shares with exactly one fault, a record of it all."""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from stratum_miner import __version__
+from stratum_miner.bitcoin.header import BlockHeader
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.conformance.case import HungUp, Silent, Skip
+from stratum_miner.conformance.hunt import Engine, Hunt
+from stratum_miner.conformance.target import Chain, Dial, Target, Unreachable
+from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.job import Job
+
+AGENT = f"stratum_miner-conformance/{__version__}"
+FULL_MASK = 0x1FFFE000
+CONFIGURE_PATIENCE = 3.0
+"""Seconds: NOMP never answers mining.configure."""
+FIRST_JOB_PATIENCE = 75.0
+"""Seconds: public-pool may keep the first job back for 60."""
+RENEWAL = 65.0
+"""Seconds in which pools announce a job again: every 10 to 60 (stratum.md 1.7)."""
+NEWS_PATIENCE = 2.0
+"""Seconds in which the announcement of a block may follow the refusal that it caused."""
+LONG_PATIENCE = 30.0
+"""Seconds in which others are to be served after something rude."""
+NO_JOB = "no-such-job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A share made for a check, and the parameters that submit it."""
+
+    job: Job
+    extranonce2: bytes
+    ntime: int
+    nonce: int
+    version: int
+    params: list[Any]
+    header: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """Its hash, internal order."""
+        return sha256d(self.header)
+
+    @property
+    def value(self) -> int:
+        """Its hash as a number."""
+        return hash_value(self.digest)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it also meets the network target."""
+        return self.value <= self.job.network_target
+
+    def but(self, index: int, value: Any) -> list[Any]:
+        """The parameters with one of them changed."""
+        return [*self.params[:index], value, *self.params[index + 1 :]]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What checks of one run learned of the pool that spares the others time."""
+
+    configure_unanswered: bool = False
+    configure_closes: bool = False
+
+
+@dataclass(slots=True)
+class Probe:
+    """The world of one check; opened by ``opened``."""
+
+    target: Target
+    hunt: Hunt
+    nursery: trio.Nursery
+    facts: Facts
+    transcript: Transcript
+    started: float
+    rng: random.Random
+    wires: list[Wire] = field(default_factory=list)
+    blocks_made: int = 0
+
+    # ---- connections ----------------------------------------------------------------------------------------------
+
+    async def connect(self, dial: Dial | None = None) -> Wire:
+        """A fresh connection with nothing said. Unreachable when there is none to be had."""
+        dialled = trio.current_time()
+        try:
+            stream = await (dial or self.target.dial)()
+        except (OSError, ExceptionGroup, trio.TooSlowError) as error:
+            raise Unreachable(f"{self.target.name}: {_words(error)}") from None
+        wire = Wire(stream, len(self.wires) + 1, self.transcript, self.started)
+        wire.dial_seconds = trio.current_time() - dialled
+        self.wires.append(wire)
+        self.nursery.start_soon(wire.read)
+        return wire
+
+    async def subscribed(self, *params: Any) -> Wire:
+        """A connection that has subscribed, with our agent unless told otherwise; nothing configured."""
+        wire = await self.connect()
+        await self._set_up(wire, "mining.subscribe", *(params or (AGENT,)))
+        return wire
+
+    async def session(
+        self,
+        *,
+        mask: int | None = FULL_MASK,
+        password: str | None = None,
+        job: bool = True,
+        subscribe: tuple[Any, ...] = (AGENT,),
+    ) -> Wire:
+        """A connection after the whole handshake, and with its first job unless ``job`` is false.
+
+        Skip when the pool does not get that far: other checks say what is wrong with it.
+        """
+        wire = await self.connect()
+        if mask is not None and not self.facts.configure_closes:
+            wire = await self._configure(wire, mask)
+        await self._set_up(wire, "mining.subscribe", *subscribe)
+        if wire.extranonce1 is None:
+            raise Skip("no session: the reply to mining.subscribe makes no sense")
+        await self.authorize(wire, password)
+        if job and not await wire.until(lambda: wire.jobs, FIRST_JOB_PATIENCE):
+            problem = wire.notifies[-1].problem if wire.notifies else wire.ending
+            raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
+        return wire
+
+    async def authorize(self, wire: Wire, password: str | None = None) -> None:
+        """Log our worker in. Skip when the pool refuses."""
+        wire.worker = self.target.worker
+        answer = await self._set_up(
+            wire, "mining.authorize", wire.worker, self.target.password if password is None else password
+        )
+        if not answer.accepted:
+            raise Skip(f"no session: mining.authorize was answered with {answer}")
+
+    async def _configure(self, wire: Wire, mask: int) -> Wire:
+        parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
+        try:
+            request = await wire.ask("mining.configure", ["version-rolling"], parameters)
+            if not self.facts.configure_unanswered:
+                answer = await wire.reaction(request, CONFIGURE_PATIENCE)
+                self.facts.configure_unanswered = answer is None and not wire.closed
+        except HungUp:
+            wire.end("closed at mining.configure")
+        if not wire.closed:
+            return wire
+        self.facts.configure_closes = True  # ckpool of 2017
+        return await self.connect()
+
+    async def _set_up(self, wire: Wire, method: str, *params: Any) -> Answer:
+        try:
+            return await wire.call(method, *params, within=30.0)
+        except (HungUp, Silent) as error:
+            raise Skip(f"no session: {error}") from None
+
+    # ---- signs of life --------------------------------------------------------------------------------------------
+
+    async def pulse(self, wire: Wire, within: float = PATIENCE) -> float:
+        """Seconds to the reply to a submit that every pool answers: one for an unknown job.
+
+        Silent or HungUp when there is none.
+        """
+        params = (wire.worker, NO_JOB, "00" * wire.extranonce2_size, "00000000", "00000000")
+        return (await wire.call("mining.submit", *params, within=within)).waited
+
+    async def serves_newcomers(self) -> str:
+        """Empty when a new connection gets its reply to mining.subscribe, else what happened. Silent for silence."""
+        try:
+            wire = await self.connect()
+            await wire.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
+        except (Unreachable, HungUp) as error:
+            return f"a new connection is not served: {error}"
+        await wire.aclose()
+        return ""
+
+    async def unaffected(self, bystander: Wire) -> str:
+        """Empty when an earlier session and newcomers are both served, else who is not.
+
+        Silent when only one of them is silent: the other shows that the pool lives.
+        """
+        silence: Silent | None = None
+        try:
+            await self.pulse(bystander, LONG_PATIENCE)
+        except HungUp as error:
+            return f"another session is no longer served: {error}"
+        except Silent as error:
+            silence = error
+        try:
+            down = await self.serves_newcomers()
+        except Silent as error:
+            if silence is None:
+                raise
+            return f"neither another session nor a new connection is answered any more: {silence}; {error}"
+        if silence is not None and not down:
+            raise silence
+        return down
+
+    # ---- shares ---------------------------------------------------------------------------------------------------
+
+    async def find(
+        self,
+        wire: Wire,
+        job: Job | None = None,
+        *,
+        extranonce2: bytes | None = None,
+        ntime: int | None = None,
+        bits: int | None = None,
+        at_most: int | None = None,
+        above: int | None = None,
+        fits: Callable[[Found], bool] = lambda found: True,
+    ) -> Found:
+        """A share of the job that was never made before.
+
+        Its hash lies in (above, at_most]: by default it meets the share target, and is no block where shares can be
+        that. ``bits`` are version bits to roll; None rolls none. ``fits`` adds a condition.
+        """
+        job = job or wire.job
+        at_most = job.share_target if at_most is None else at_most
+        if above is None:
+            above = job.network_target if job.network_target < at_most else -1
+        version = job.version if bits is None else job.version & ~job.version_mask | bits
+        ntime = job.ntime if ntime is None else ntime
+        while True:
+            chosen = self.rng.randbytes(job.extranonce2_size) if extranonce2 is None else extranonce2
+            header = job.header(chosen, ntime, 0, version).to_bytes()
+            nonce = await self.hunt.nonce(header, at_most, above)
+            if nonce is None:
+                continue
+            found = _found(wire, job, extranonce2=chosen, ntime=ntime, nonce=nonce, version=version)
+            if fits(found):
+                return found
+
+    def weak(self, wire: Wire, job: Job | None = None) -> Found:
+        """A share whose hash meets neither target. Skip when nearly every hash meets one."""
+        job = job or wire.job
+        extranonce2 = self.rng.randbytes(job.extranonce2_size)
+        for _ in range(1000):
+            nonce = self.rng.randrange(1 << 32)
+            found = _found(wire, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
+            if found.value > job.search_target:
+                return found
+        raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
+
+    async def submit(self, wire: Wire, params: list[Any]) -> Answer:
+        """Submit and wait for the reply."""
+        return await wire.call("mining.submit", *params)
+
+    async def judged(
+        self, wire: Wire, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
+    ) -> tuple[Found, Answer]:
+        """A share of the newest job and the reply to it; made anew when a block came between.
+
+        Skip when the chain moves too fast for a share to be judged.
+        """
+        for _ in range(tries):
+            job = wire.job
+            found = await (self.find(wire, job) if make is None else make(job))
+            if wire.stale(job):
+                continue
+            answer = await self.submit(wire, found.params)
+            if not await self.overtaken(wire, job, answer):
+                return found, answer
+        raise Skip("the chain moved on before a share could be judged")
+
+    async def overtaken(self, wire: Wire, job: Job, answer: Answer) -> bool:
+        """Whether a refusal is explained by a new block whose announcement crossed our share."""
+        if answer.reason is not ErrorReason.JOB_NOT_FOUND:
+            return False
+        return await wire.until(lambda: wire.stale(job), NEWS_PATIENCE)
+
+    @property
+    def chain(self) -> Chain:
+        """The node. Skip without one."""
+        if self.target.chain is None:
+            raise Skip("needs the pool's node (--node)")
+        return self.target.chain
+
+
+@asynccontextmanager
+async def opened(target: Target, engine: Engine, facts: Facts, seed: int) -> AsyncIterator[Probe]:
+    """A probe; its connections are closed at the end."""
+    async with trio.open_nursery() as nursery:
+        probe = Probe(
+            target=target,
+            hunt=Hunt(engine, target.work_seconds),
+            nursery=nursery,
+            facts=facts,
+            transcript=Transcript(target.password),
+            started=trio.current_time(),
+            rng=random.Random(seed),
+        )
+        try:
+            yield probe
+        finally:
+            with trio.CancelScope(shield=True):
+                for wire in probe.wires:
+                    await wire.aclose()
+            nursery.cancel_scope.cancel()
+
+
+def _found(wire: Wire, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
+    header: BlockHeader = job.header(extranonce2, ntime, nonce, version)
+    params: list[Any] = [wire.worker, job.job_id, extranonce2.hex(), f"{ntime:08x}", f"{nonce:08x}"]
+    if job.version_rolling:
+        params.append(f"{version & job.version_mask:08x}")
+    return Found(
+        job=job,
+        extranonce2=extranonce2,
+        ntime=ntime,
+        nonce=nonce,
+        version=version,
+        params=params,
+        header=header.to_bytes(),
+    )
+
+
+def _words(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, trio.TooSlowError):
+        return "no connection in time"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__

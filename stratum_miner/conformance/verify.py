@@ -1,0 +1,205 @@
+"""Runs checks and gives verdicts. Everything that turns an event into a verdict is here.
+
+A verdict is only as strong as its evidence:
+
+* A reply, a line or a closed connection is evidence; a wait that ran out is not. Where an answer is due and does not
+  come, a second connection is opened: when that one is answered the silence is real, and a SHOULD fails by it. A MUST
+  never fails by waiting: it is observed, with how long was waited. When the second connection is not answered either,
+  nothing is known and the check is skipped.
+* What a check presupposes (a session, a job, an affordable difficulty) and cannot reach makes it skipped, with why.
+
+Checks that only watch run beside each other, and beside those that need work. These run one after another where
+nearly every share is a block, whose announcement would void the others' jobs, and beside each other elsewhere. Checks
+that others would feel run alone, at the end.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from stratum_miner.conformance.case import (
+    Case,
+    HungUp,
+    Kind,
+    Level,
+    Outcome,
+    Silent,
+    Skip,
+    Verdict,
+    failed,
+    observed,
+    skipped,
+)
+from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
+from stratum_miner.conformance.target import ChainError, Target, Unreachable
+
+BESIDE_EACH_OTHER = 12
+"""Watching checks at a time: most of them wait."""
+WORKING_BESIDE = 6
+"""Checks that need work at a time: half of them wait for a second job."""
+RARE = 32
+"""Shares to a block from which on blocks are no nuisance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one check; ``transcript`` is for people, one line each."""
+
+    case: Case
+    outcome: Outcome
+    seconds: float
+    transcript: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Its verdict."""
+        return self.outcome.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Results by verdict, and what they mean together."""
+
+    passed: int
+    failed_must: int
+    failed_should: int
+    skipped: int
+    observed: int
+
+    @classmethod
+    def of(cls, results: Sequence[Result]) -> "Tally":
+        """Count."""
+        verdicts = [(each.verdict, each.case.level) for each in results]
+        count = [verdict for verdict, _ in verdicts].count
+        must = verdicts.count((Verdict.FAILED, Level.MUST))
+        return cls(
+            count(Verdict.PASSED), must, count(Verdict.FAILED) - must, count(Verdict.SKIPPED), count(Verdict.OBSERVED)
+        )
+
+
+async def verify(
+    target: Target,
+    cases: Sequence[Case],
+    engine: Engine,
+    *,
+    on_start: Callable[[Case], None] = lambda case: None,
+    on_result: Callable[[Result], None] = lambda result: None,
+    seed: int | None = None,
+) -> list[Result]:
+    """Run the checks; results in the order of ``cases``. Unreachable when the pool takes no connection at all."""
+    await _reach(target)
+    facts = Facts()
+    results: dict[str, Result] = {}
+    rng = random.Random(seed)
+    seeds = {case.id: rng.randrange(1 << 63) for case in cases}
+
+    async def one(case: Case) -> None:
+        on_start(case)
+        results[case.id] = await run_case(target, case, engine, facts, seeds[case.id])
+        on_result(results[case.id])
+
+    quiet = [case for case in cases if not case.disturbs and Kind.WORK not in case.kinds]
+    working = [case for case in cases if not case.disturbs and Kind.WORK in case.kinds]
+    at_a_time = 1 if working and await _shares_are_blocks(target, engine, facts) else WORKING_BESIDE
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_beside, one, working, at_a_time)
+        nursery.start_soon(_beside, one, quiet, BESIDE_EACH_OTHER)
+    await _beside(one, [case for case in cases if case.disturbs], 1)
+    return [results[case.id] for case in cases]
+
+
+async def _beside(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
+    """Run them, so many at a time, the long ones first; one at a time in their order."""
+    limit = trio.CapacityLimiter(at_a_time)
+    ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
+    async with trio.open_nursery() as nursery:
+        for case in ordered:
+            await limit.acquire_on_behalf_of(case.id)
+            nursery.start_soon(_one_of, one, case, limit)
+
+
+async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: trio.CapacityLimiter) -> None:
+    try:
+        await one(case)
+    finally:
+        limit.release_on_behalf_of(case.id)
+
+
+async def _shares_are_blocks(target: Target, engine: Engine, facts: Facts) -> bool:
+    """Whether a share is likely to be a block; so it is assumed when the pool tells no job."""
+    async with opened(target, engine, facts, 0) as probe:
+        try:
+            job = (await probe.session()).job
+        except (Skip, HungUp, Silent, Unreachable):
+            return True
+    beside = job.share_target - job.network_target  # there are shares that are no blocks, and they are taken first
+    return beside <= 0 and job.network_target * RARE > job.share_target
+
+
+async def _reach(target: Target) -> None:
+    try:
+        stream = await target.dial()
+    except (OSError, ExceptionGroup, trio.TooSlowError) as error:
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        words = getattr(cause, "strerror", None) or str(cause) or "no connection in time"
+        raise Unreachable(f"{target.name}: {words}") from None
+    await trio.aclose_forcefully(stream)
+
+
+async def run_case(target: Target, case: Case, engine: Engine, facts: Facts, seed: int = 0) -> Result:
+    """One check, whatever happens in it; only a defect of the check itself raises."""
+    started = trio.current_time()
+    if Kind.INTRUSIVE in case.kinds and not target.owned:
+        return Result(case, skipped("intrusive: only with --i-own-this-pool"), 0.0)
+    if Kind.CHAIN in case.kinds and target.chain is None:
+        return Result(case, skipped("needs the pool's node: --node"), 0.0)
+    async with opened(target, engine, facts, seed) as probe:
+        outcome = await _outcome(case, probe)
+    return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
+
+
+async def _outcome(case: Case, probe: Probe) -> Outcome:
+    try:
+        limit = case.seconds + (probe.target.work_seconds if Kind.WORK in case.kinds else 0.0)
+        with trio.move_on_after(limit) as scope:
+            return await case.run(probe)
+    except Skip as reason:
+        return skipped(str(reason))
+    except HungUp as reason:
+        return _level(case, str(reason))
+    except Silent as reason:
+        return await _silence(case, probe, str(reason))
+    except Unreachable as reason:
+        return skipped(f"no connection: {reason}")
+    except ChainError as reason:
+        return skipped(f"the node: {reason}")
+    assert scope.cancelled_caught
+    return skipped(f"not decided within {limit:g} s")
+
+
+def _level(case: Case, actual: str) -> Outcome:
+    return observed(actual) if case.level is Level.OBS else failed(actual)
+
+
+async def _silence(case: Case, probe: Probe, actual: str) -> Outcome:
+    answered = await witness(probe)
+    if answered is None:
+        return skipped(f"{actual}, and none on a new connection either: nothing is known")
+    actual = f"{actual}; a new connection was answered in {answered:.3f} s meanwhile"
+    if case.level is Level.SHOULD:
+        return failed(actual)
+    return observed(f"inconclusive: {actual}" if case.level is Level.MUST else actual)
+
+
+async def witness(probe: Probe) -> float | None:
+    """Seconds in which a new connection is answered; None when it is not."""
+    try:
+        wire = await probe.connect()
+        return (await wire.call("mining.subscribe", AGENT)).waited
+    except (Silent, HungUp, Unreachable):
+        return None

@@ -1,0 +1,441 @@
+"""One connection to the pool under test: bytes out exactly as a check wants them, everything that comes in kept.
+
+It judges nothing. A reader task takes lines as they come, remembers what the session consists of (extranonce,
+difficulty, mask, jobs) and wakes whoever waits; settings govern jobs as in stratum.md 2.9.
+"""
+
+import json
+import math
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import trio
+
+from stratum_miner.conformance.case import HungUp, Silent
+from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.stratum import fields, pool_messages
+from stratum_miner.stratum.errors import ErrorReason, ErrorReply, FieldError, error_reply_from
+from stratum_miner.stratum.text import sanitize
+from stratum_miner.work.job import Job
+
+PATIENCE = 10.0
+"""Seconds for a reply: some twenty times what a slow pool takes (public-pool waits for a database)."""
+MAX_LINES = 50_000
+"""Lines kept of one connection."""
+MAX_BUFFER = 4 << 20
+"""Bytes kept of a line that does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the pool; ``value`` is None when it is no JSON object."""
+
+    seconds: float
+    data: bytes
+    value: dict[str, Any] | None
+    problem: str = ""
+
+    @property
+    def method(self) -> str | None:
+        """Its method when it is a notification or a request."""
+        method = None if self.value is None else self.value.get("method")
+        return method if isinstance(method, str) else None
+
+    def __str__(self) -> str:
+        return sanitize(self.data, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply to one request."""
+
+    line: Line
+    waited: float
+
+    @property
+    def result(self) -> Any:
+        """Its result; None when there is none."""
+        return None if self.line.value is None else self.line.value.get("result")
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it says true and nothing else; only ``true`` is to be trusted (stratum.md 1.3)."""
+        return self.result is True and not self._error
+
+    @property
+    def refused(self) -> bool:
+        """Whether it carries an error, or says false, or nothing."""
+        return bool(self._error) or self.result in (None, False)
+
+    @property
+    def error(self) -> ErrorReply:
+        """The error, normalised."""
+        return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
+
+    @property
+    def reason(self) -> ErrorReason | None:
+        """Why it refuses; None when it does not."""
+        return self.error.reason if self.refused else None
+
+    @property
+    def _error(self) -> Any:
+        return (self.line.value or {}).get("error")
+
+    def __str__(self) -> str:
+        if self.accepted:
+            return "true"
+        if self.refused and (self.error.code is not None or self.error.message):
+            return f'{"" if self.error.code is None else self.error.code} "{self.error.message}"'.strip()
+        return str(self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A mining.notify as it came; ``job`` is None when it cannot be used, ``problem`` says why."""
+
+    line: Line
+    params: list[Any]
+    job: Job | None
+    problem: str
+
+    @property
+    def clean(self) -> bool:
+        """Its clean_jobs."""
+        return len(self.params) > 8 and bool(self.params[8])
+
+    @property
+    def previous(self) -> Any:
+        """Its prevhash as on the wire."""
+        return self.params[1] if len(self.params) > 1 else None
+
+
+class Wire:
+    """A connection; made and read by a ``Probe``."""
+
+    def __init__(self, stream: trio.abc.Stream, number: int, transcript: Transcript, started: float) -> None:
+        self.stream = stream
+        self.number = number
+        self.lines: list[Line] = []
+        self.notifies: list[Notified] = []
+        self.jobs: list[Job] = []
+        self.difficulties: list[tuple[Line, Any]] = []
+        self.closed = False
+        self.ending = ""
+        """How the connection ended, in words."""
+        self.bytes_received = 0
+        self.dial_seconds = 0.0
+        """How long connecting took: a round trip, with TLS three."""
+        self.worker = ""
+        self.difficulty: float | None = None
+        self.extranonce1: bytes | None = None
+        self.extranonce2_size = 0
+        self.session_id: str | None = None
+        self.mask = 0
+        self.rolling = False
+        self.answers: dict[int | str, list[Answer]] = {}
+        self._transcript = transcript
+        self._started = started
+        self._asked: dict[int | str, tuple[str, float]] = {}
+        self._next_id = 1
+        self._buffer = bytearray()
+        self._searched = 0
+        self._news = trio.Event()
+
+    # ---- out ------------------------------------------------------------------------------------------------------
+
+    async def send(self, data: bytes, *, quiet: bool = False) -> None:
+        """Send bytes as they are. HungUp when the pool has closed."""
+        if not quiet:
+            for piece in data.split(b"\n") if data.count(b"\n") > 1 else [data]:
+                if piece.strip():
+                    self.note(">", piece)
+        try:
+            await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.end("reset while we were sending")
+            raise HungUp("it closed the connection while we were sending") from None
+
+    def compose(self, method: str, *params: Any, identifier: int | str | None = None) -> tuple[int | str, bytes]:
+        """A request line and its id, registered so that its reply is recognised."""
+        if identifier is None:
+            identifier, self._next_id = self._next_id, self._next_id + 1
+        return identifier, self.compose_object(method, {"id": identifier, "method": method, "params": list(params)})
+
+    def compose_object(self, method: str, message: dict[str, Any]) -> bytes:
+        """A line of any object; when it has an id, replies to that count as answers to ``method``."""
+        identifier = message.get("id")
+        if isinstance(identifier, int | str):
+            self._asked[identifier] = (method, trio.current_time())
+            self._next_id = max(self._next_id, identifier + 1) if isinstance(identifier, int) else self._next_id
+        return json.dumps(message).encode() + b"\n"
+
+    async def ask(self, method: str, *params: Any, identifier: int | str | None = None) -> int | str:
+        """Send a request; returns its id."""
+        request_id, line = self.compose(method, *params, identifier=identifier)
+        await self.send(line)
+        return request_id
+
+    async def call(self, method: str, *params: Any, within: float = PATIENCE) -> Answer:
+        """Send a request and wait for its reply. Silent or HungUp when there is none."""
+        return await self.answer(await self.ask(method, *params), within)
+
+    async def reset(self) -> None:
+        """End with a RST instead of a FIN, where the transport has such a thing."""
+        stream = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
+        if isinstance(stream, trio.SocketStream):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.note("-", "we reset the connection")
+        await trio.aclose_forcefully(stream)
+
+    async def aclose(self) -> None:
+        """Close our end, without waiting for theirs."""
+        await trio.aclose_forcefully(self.stream)
+
+    # ---- in -------------------------------------------------------------------------------------------------------
+
+    async def until(self, condition: Callable[[], Any], within: float) -> bool:
+        """Wait until the condition holds, the pool closes or the time is over; returns whether it holds."""
+        with trio.move_on_after(within):
+            while not condition() and not self.closed:
+                await self._news.wait()
+        return bool(condition())
+
+    async def answer(self, request_id: int | str, within: float = PATIENCE) -> Answer:
+        """The first reply to a request. Silent or HungUp when there is none."""
+        if await self.until(lambda: self.answers.get(request_id), within):
+            return self.answers[request_id][0]
+        method = self._asked[request_id][0]
+        if self.closed:
+            raise HungUp(f"it closed the connection instead of answering {method} ({self.ending})")
+        raise Silent(f"no reply to {method} in {within:g} s")
+
+    async def reaction(self, request_id: int | str | None, within: float) -> Answer | None:
+        """The reply to a request, or None when there is none in time or the pool closes."""
+        if request_id is None:
+            await self.until(lambda: False, within)
+            return None
+        await self.until(lambda: self.answers.get(request_id), within)
+        return self.answers[request_id][0] if self.answers.get(request_id) else None
+
+    async def gone(self, within: float) -> bool:
+        """Whether the pool closes within so many seconds."""
+        return await self.until(lambda: self.closed, within)
+
+    @property
+    def job(self) -> Job:
+        """The newest job. IndexError before there is one."""
+        return self.jobs[-1]
+
+    def stale(self, job: Job) -> bool:
+        """Whether the pool has since announced another block, or declared older jobs void."""
+        later = [each for each in self.notifies if each.job is not None]
+        at = next(
+            (index for index, each in enumerate(later) if each.job is not None and _same(each.job, job)), len(later)
+        )
+        return any(
+            each.job is not None and (each.clean or each.job.previous_hash != job.previous_hash)
+            for each in later[at + 1 :]
+        )
+
+    # ---- the reader -----------------------------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """Take everything the pool sends until it closes. Run by the probe."""
+        try:
+            while data := await self.stream.receive_some(65536):
+                self.bytes_received += len(data)
+                self._buffer += data
+                self._take_lines()
+                self._tell()
+                if len(self._buffer) > MAX_BUFFER:
+                    self.end(f"we left: a line of the pool exceeds {MAX_BUFFER} bytes")
+                    await self.aclose()
+                    return
+        except trio.BrokenResourceError:
+            self.end("reset by the pool")
+        except trio.ClosedResourceError:
+            self.end("closed by us")
+        else:
+            if self._buffer:
+                self.note("<", bytes(self._buffer))
+                self.lines.append(Line(self._now(), bytes(self._buffer), None, "a line without its end"))
+            self.end("closed by the pool")
+
+    def end(self, how: str) -> None:
+        """Note that the connection is over."""
+        if not self.closed:
+            self.closed, self.ending = True, how
+            self.note("-", how)
+        self._tell()
+
+    def note(self, direction: str, data: bytes | str) -> None:
+        """Write to the transcript."""
+        self._transcript.note(self._now(), self.number, direction, data)
+
+    def _now(self) -> float:
+        return trio.current_time() - self._started
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    def _take_lines(self) -> None:
+        *whole, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest)
+        for data in whole:
+            self.note("<", data)
+            line = parse_line(self._now(), data)
+            if len(self.lines) < MAX_LINES:
+                self.lines.append(line)
+            if line.value is not None:
+                self._take(line, line.value)
+
+    def _take(self, line: Line, value: dict[str, Any]) -> None:
+        if line.method is None:
+            identifier = value.get("id")
+            if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._asked:
+                method, at = self._asked[identifier]
+                self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - at))
+                self._take_result(method, value.get("result"))
+            return
+        params = value.get("params")
+        if isinstance(params, list):
+            self._take_call(line, line.method, params)
+
+    def _take_result(self, method: str, result: Any) -> None:
+        match method, result:
+            case "mining.subscribe", [subscriptions, str(extranonce1), int(size), *_] if 0 <= size <= 32:
+                try:
+                    self.extranonce1 = bytes.fromhex(extranonce1)
+                except ValueError:
+                    return
+                self.extranonce2_size = size
+                self.session_id = notify_id(subscriptions)
+                self._complete_jobs()
+            case "mining.configure", dict() if result.get("version-rolling") is True:
+                self.rolling = True
+                self._set_mask(result.get("version-rolling.mask"))
+            case _:
+                pass
+
+    def _take_call(self, line: Line, method: str, params: list[Any]) -> None:
+        match method, params:
+            case "mining.notify", _:
+                self._notify(line, params)
+            case "mining.set_difficulty", [value, *_]:
+                self.difficulties.append((line, value))
+                if is_number(value) and math.isfinite(value) and value > 0:
+                    self.difficulty = float(value)
+            case "mining.set_extranonce", [str(extranonce1), *rest]:
+                try:
+                    self.extranonce1 = bytes.fromhex(extranonce1)
+                except ValueError:
+                    return
+                if rest and isinstance(rest[0], int):
+                    self.extranonce2_size = rest[0]
+            case "mining.set_version_mask", [mask, *_]:
+                self._set_mask(mask)
+            case _:
+                pass
+
+    def _set_mask(self, mask: Any) -> None:
+        try:
+            self.mask = fields.number(mask, "mask") if self.rolling else 0
+        except FieldError:
+            return
+        for index, job in enumerate(self.jobs):  # a mask counts at once, also for jobs that are out
+            self._replace(index, replace(job, version_mask=self.mask, version_rolling=self.rolling))
+
+    def _notify(self, line: Line, params: list[Any]) -> None:
+        job, problem = None, ""
+        if self.extranonce1 is None:
+            problem = "no extranonce1 yet"
+        else:
+            try:
+                job = self._job(pool_messages.Notify.from_params(params))
+            except (FieldError, ValueError) as error:
+                problem = str(error)
+        self.notifies.append(Notified(line, params, job, problem))
+        if job is not None:
+            self.jobs.append(job)
+
+    def _job(self, notify: pool_messages.Notify) -> Job:
+        assert self.extranonce1 is not None
+        return Job(
+            session=self.number,
+            job_id=notify.job_id,
+            previous_hash=notify.previous_hash,
+            coinbase_prefix=notify.coinbase_prefix,
+            coinbase_suffix=notify.coinbase_suffix,
+            merkle_branch=notify.merkle_branch,
+            version=notify.version,
+            nbits=notify.nbits,
+            ntime=notify.ntime,
+            clean_jobs=notify.clean_jobs,
+            extranonce1=self.extranonce1,
+            extranonce2_size=self.extranonce2_size,
+            share_difficulty=self.difficulty or 1.0,
+            version_mask=self.mask if self.rolling else 0,
+            version_rolling=self.rolling,
+            received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),  # tells jobs apart
+        )
+
+    def _complete_jobs(self) -> None:
+        """Jobs that came before the reply to subscribe become usable with it."""
+        for index, each in enumerate(self.notifies):
+            if each.job is None and each.problem == "no extranonce1 yet":
+                try:
+                    job = self._job(pool_messages.Notify.from_params(each.params))
+                except (FieldError, ValueError) as error:
+                    self.notifies[index] = replace(each, problem=str(error))
+                    continue
+                self.notifies[index] = replace(each, job=job, problem="")
+                self.jobs.append(job)
+
+    def _replace(self, index: int, job: Job) -> None:
+        old, self.jobs[index] = self.jobs[index], job
+        for place, each in enumerate(self.notifies):
+            if each.job is old:
+                self.notifies[place] = replace(each, job=job)
+
+
+def _same(first: Job, second: Job) -> bool:
+    """Whether both are one notify, perhaps under another mask."""
+    return (first.job_id, first.received_at) == (second.job_id, second.received_at)
+
+
+def parse_line(seconds: float, data: bytes) -> Line:
+    """A line, strictly: UTF-8, one JSON object with distinct keys, no NaN."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Line(seconds, data, None, "not UTF-8")
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        return Line(seconds, data, None, f"not JSON ({error})")
+    if not isinstance(value, dict):
+        return Line(seconds, data, None, "JSON, but no object")
+    return Line(seconds, data, value)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def notify_id(subscriptions: Any) -> str | None:
+    """The mining.notify subscription id in any shape met."""
+    pairs = subscriptions if isinstance(subscriptions, list) else []
+    for pair in [pairs, *pairs]:
+        match pair:
+            case ["mining.notify", str(identifier), *_]:
+                return identifier
+    return None
