@@ -3,8 +3,9 @@
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, TOPICS, Case
+from stratum_miner.conformance.cases import framing
 
-__all__ = ["ALL"]
+__all__ = ["ALL", "framing"]
 
 
 def _place(case: Case) -> tuple[int, int]:
