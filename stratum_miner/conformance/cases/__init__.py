@@ -3,9 +3,9 @@
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, TOPICS, Case
-from stratum_miner.conformance.cases import framing
+from stratum_miner.conformance.cases import framing, handshake
 
-__all__ = ["ALL", "framing"]
+__all__ = ["ALL", "framing", "handshake"]
 
 
 def _place(case: Case) -> tuple[int, int]:

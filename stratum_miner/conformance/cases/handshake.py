@@ -1,0 +1,369 @@
+"""HS: subscribe, authorize, resume, and the first job."""
+
+import re
+
+import trio
+
+from stratum_miner.conformance.case import (
+    MUST,
+    OBS,
+    SHOULD,
+    HungUp,
+    Outcome,
+    check,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
+from stratum_miner.conformance.cases.framing import each_once, is_subscription
+from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
+from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.stratum.errors import ErrorReason
+
+SILENCE = 5.0
+PARALLEL, SEQUENTIAL = 16, 16
+"""Sessions whose extranonce1 are compared."""
+IDLE_LEAST, IDLE_MOST = 10.0, 120.0
+"""Seconds in which a connection that says nothing should be closed."""
+
+
+@check(
+    "HS-01",
+    "mining.subscribe is answered with subscriptions, extranonce1 and the size of extranonce2.",
+    level=MUST,
+    expected="an array of three or more: anything, 1 to 16 bytes in hex, an integer from 2 to 16",
+)
+async def subscribe_shape(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    answer = await wire.call("mining.subscribe", AGENT)
+    match answer.result:
+        case [_, str(extranonce1), int(size), *_] if (
+            re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,16}", extranonce1) and not isinstance(size, bool) and 2 <= size <= 16
+        ):
+            return passed(f"extranonce1 {extranonce1}, extranonce2 of {size} bytes")
+    return failed(str(answer))
+
+
+@check(
+    "HS-02",
+    "mining.subscribe takes no parameters, and nulls in the places of the optional ones.",
+    level=SHOULD,
+    expected='success with [], [agent, null] and [agent, null, "host", null]',
+)
+async def subscribe_variants(probe: Probe) -> Outcome:
+    for params in ([], [AGENT, None], [AGENT, None, "host", None]):
+        wire = await probe.connect()
+        answer = await wire.call("mining.subscribe", *params)
+        if not is_subscription(answer):
+            return failed(f"{params}: {answer}")
+    return passed("all three succeed")
+
+
+@check("HS-03", "There is room in extranonce2 for a proxy.", level=SHOULD, expected="extranonce2 of 4 bytes or more")
+async def extranonce2_size(probe: Probe) -> Outcome:
+    wire = await probe.subscribed()
+    return (passed if wire.extranonce2_size >= 4 else failed)(f"{wire.extranonce2_size} bytes")
+
+
+@check(
+    "HS-04",
+    "Every session has an extranonce1 of its own.",
+    level=MUST,
+    expected=f"{PARALLEL} parallel and {SEQUENTIAL} sequential sessions: all different",
+)
+async def unique_extranonce1(probe: Probe) -> Outcome:
+    values: list[bytes | None] = []
+
+    async def one() -> None:
+        values.append((await probe.subscribed()).extranonce1)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(PARALLEL):
+            nursery.start_soon(one)
+    for _ in range(SEQUENTIAL):
+        wire = await probe.subscribed()
+        values.append(wire.extranonce1)
+        await wire.aclose()
+    if None in values:
+        return skipped("a reply to mining.subscribe makes no sense")
+    repeated = {value for value in values if value is not None and values.count(value) > 1}
+    if repeated:
+        return failed(f"given out more than once: {', '.join(value.hex() for value in repeated)}")
+    return passed(f"{len(values)} different ones")
+
+
+@check("HS-05", "A good worker is authorized.", level=MUST, expected="true")
+async def authorize(probe: Probe) -> Outcome:
+    wire = await probe.subscribed()
+    answer = await wire.call("mining.authorize", probe.target.worker, probe.target.password)
+    return (passed if answer.accepted else failed)(f"{answer} after {answer.waited:.3f} s")
+
+
+@check(
+    "HS-06",
+    "mining.authorize with a name alone is answered.",
+    level=SHOULD,
+    expected="true, or an error; no close, no silence",
+)
+async def authorize_without_password(probe: Probe) -> Outcome:
+    wire = await probe.subscribed()
+    answer = await wire.call("mining.authorize", probe.target.worker)
+    return passed(str(answer)) if answer.accepted or answer.refused else failed(str(answer))
+
+
+@check(
+    "HS-07",
+    "A worker name that is no address is answered.",
+    level=OBS,
+    expected="recorded: false, an error, or true where any name will do",
+)
+async def bad_name(probe: Probe) -> Outcome:
+    wire = await probe.subscribed()
+    return observed(str(await wire.call("mining.authorize", "this is no address!", "x")))
+
+
+@check(
+    "HS-08",
+    "mining.authorize before mining.subscribe is answered.",
+    level=OBS,
+    expected="recorded: true or an error, and no close",
+)
+async def authorize_first(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    return observed(str(await wire.call("mining.authorize", probe.target.worker, probe.target.password)))
+
+
+@check(
+    "HS-09",
+    "The difficulty is told before the first job.",
+    level=MUST,
+    seconds=120,
+    expected="mining.set_difficulty precedes the first mining.notify",
+)
+async def difficulty_first(probe: Probe) -> Outcome:
+    wire = await probe.session(job=False)
+    if not await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE):
+        return skipped(f"no job in {FIRST_JOB_PATIENCE:g} s")
+    methods = [line.method for line in wire.lines if line.method in ("mining.set_difficulty", "mining.notify")]
+    if methods[0] == "mining.set_difficulty":
+        return passed(f"difficulty {wire.difficulties[0][1]}, then the job")
+    return failed("the job came first")
+
+
+@check(
+    "HS-10",
+    "The first job comes soon after the handshake.",
+    level=MUST,
+    seconds=120,
+    expected="mining.notify within 10 s of the reply to mining.authorize; later is recorded, a close is a failure",
+)
+async def first_job(probe: Probe) -> Outcome:
+    wire = await probe.session(job=False)
+    authorized = wire.lines[-1].seconds
+    await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE)
+    if wire.notifies:
+        waited = max(0.0, wire.notifies[0].line.seconds - authorized)
+        return (passed if waited <= 10 else observed)(f"after {waited:.1f} s")
+    if wire.closed:
+        return failed(f"no job: {wire.ending}")
+    return observed(f"inconclusive: none in {FIRST_JOB_PATIENCE:g} s")
+
+
+@check("HS-11", "The first job is to be started at once.", level=SHOULD, seconds=120, expected="clean_jobs is true")
+async def first_job_is_clean(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    return (passed if wire.notifies[0].clean else failed)(f"clean_jobs {str(wire.notifies[0].clean).lower()}")
+
+
+@check(
+    "HS-12",
+    "A second mining.subscribe does not take away the extranonce1 of running jobs.",
+    level=MUST,
+    seconds=120,
+    expected="the same extranonce1, an error, or silence",
+)
+async def second_subscribe(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    before = wire.extranonce1
+    request = await wire.ask("mining.subscribe", AGENT)
+    answer = await wire.reaction(request, SILENCE)
+    if answer is None:
+        return failed(wire.ending) if wire.closed else passed(f"silence for {SILENCE:g} s")
+    if answer.refused:
+        return passed(str(answer))
+    if wire.extranonce1 == before:
+        return passed("the same extranonce1")
+    return failed(f"extranonce1 changed: {answer}")
+
+
+@check(
+    "HS-13",
+    "A second worker on a connection is answered.",
+    level=OBS,
+    expected="recorded: true, an error, or silence",
+)
+async def second_worker(probe: Probe) -> Outcome:
+    wire = await probe.session(job=False)
+    request = await wire.ask("mining.authorize", f"{probe.target.worker}2", probe.target.password)
+    answer = await wire.reaction(request, SILENCE)
+    return observed(str(answer) if answer else wire.ending or f"silence for {SILENCE:g} s")
+
+
+@check(
+    "HS-14",
+    "A share of a worker that was not authorized earns nothing.",
+    level=MUST,
+    expected="24 (unauthorized), 21, or a close; never true",
+)
+async def unauthorized_submit(probe: Probe) -> Outcome:
+    wire = await probe.subscribed()
+    wire.worker = probe.target.worker
+    await wire.until(lambda: wire.jobs, 1.0)  # where jobs come before authorize, it can be a job's share
+    job_id = wire.job.job_id if wire.jobs else "1"
+    return await _refused_or_closed(wire, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
+
+
+async def _refused_or_closed(wire: Wire, job_id: str, lawful: set[ErrorReason]) -> Outcome:
+    ntime = f"{wire.job.ntime:08x}" if wire.jobs else "68000000"
+    try:
+        answer = await wire.call(
+            "mining.submit", wire.worker, job_id, "00" * (wire.extranonce2_size or 4), ntime, "00000000"
+        )
+    except HungUp as reason:
+        return passed(str(reason))
+    if answer.reason in lawful:
+        return passed(str(answer))
+    return failed(str(answer))
+
+
+@check(
+    "HS-15",
+    "A share before mining.subscribe is refused.",
+    level=SHOULD,
+    expected="25 (not subscribed), 24 where the worker could not be authorized either, or a close",
+)
+async def unsubscribed_submit(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    wire.worker = probe.target.worker
+    lawful = {ErrorReason.NOT_SUBSCRIBED}
+    try:
+        authorized = await wire.reaction(
+            await wire.ask("mining.authorize", wire.worker, probe.target.password), SILENCE
+        )
+    except HungUp as reason:
+        return passed(str(reason))
+    if wire.closed:
+        return passed(wire.ending)
+    if authorized is None or not authorized.accepted:
+        lawful.add(ErrorReason.UNAUTHORIZED)
+    return await _refused_or_closed(wire, "1", lawful)
+
+
+@check(
+    "HS-16",
+    "A connection that says nothing is closed.",
+    level=SHOULD,
+    seconds=IDLE_MOST + 60,
+    expected=f"within {IDLE_LEAST:g} to {IDLE_MOST:g} s",
+)
+async def idle_connection(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    started = trio.current_time()
+    closed = await wire.gone(IDLE_MOST + 10)
+    waited = trio.current_time() - started
+    if not closed:
+        return failed(f"still open after {waited:.0f} s")
+    return (passed if waited >= IDLE_LEAST - 1 else failed)(f"{wire.ending} after {waited:.1f} s")
+
+
+@check(
+    "HS-17",
+    "A session can be resumed.",
+    level=OBS,
+    expected="recorded: the same extranonce1 for the session id of mining.notify, or a fresh one",
+)
+async def resume(probe: Probe) -> Outcome:
+    first = await probe.subscribed()
+    if first.session_id is None:
+        return observed("there is no session id to resume with")
+    await first.aclose()
+    second = await probe.subscribed(AGENT, first.session_id)
+    return observed("the same extranonce1" if second.extranonce1 == first.extranonce1 else "a fresh extranonce1")
+
+
+@check(
+    "HS-18",
+    "An unknown session id opens a fresh session.",
+    level=MUST,
+    expected="a normal reply with an extranonce1",
+)
+async def resume_garbage(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    answer = await wire.call("mining.subscribe", AGENT, "no session of yours")
+    return (passed if is_subscription(answer) and wire.extranonce1 is not None else failed)(str(answer))
+
+
+@check(
+    "HS-19",
+    "A session that lives cannot be taken over.",
+    level=MUST,
+    expected="resuming it from a second connection gives another extranonce1, or an error",
+)
+async def resume_of_a_live_session(probe: Probe) -> Outcome:
+    first = await probe.session(job=False)
+    if first.session_id is None:
+        return skipped("there is no session id to resume with")
+    second = await probe.connect()
+    try:
+        answer = await second.call("mining.subscribe", AGENT, first.session_id)
+    except HungUp as reason:
+        return passed(str(reason))
+    if is_subscription(answer) and second.extranonce1 == first.extranonce1 and not first.closed:
+        return failed(f"both have extranonce1 {answer.result[1]}")
+    return passed(f"another one: {answer}")
+
+
+@check(
+    "HS-20",
+    "configure, subscribe and authorize may be sent without waiting.",
+    level=MUST,
+    expected="all three are answered, once; ESP-Miner sends them so",
+)
+async def pipelined_handshake(probe: Probe) -> Outcome:
+    wire = await probe.connect()
+    requests = [
+        wire.compose("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"}),
+        wire.compose("mining.subscribe", AGENT),
+        wire.compose("mining.authorize", probe.target.worker, probe.target.password),
+    ]
+    await wire.send(b"".join(line for _, line in requests))
+    ids = [request for request, _ in requests]
+    subscription, authorization = [await wire.answer(request) for request in ids[1:]]
+    if not is_subscription(subscription) or not authorization.accepted:
+        return failed(f"subscribe: {subscription}; authorize: {authorization}")
+    await wire.answer(ids[0])
+    return each_once(wire, ids)
+
+
+@check(
+    "HS-21",
+    "Long and unusual worker names are answered.",
+    level=OBS,
+    expected="recorded: true or an error for 191 and 300 characters, other scripts, dots and underscores",
+)
+async def unusual_names(probe: Probe) -> Outcome:
+    name = probe.target.worker
+    names = {
+        "191 characters": (name + "." + "w" * 191)[:191],
+        "300 characters": (name + "." + "w" * 300)[:300],
+        "not ASCII": f"{name}.Bergmann-\u9271\u5c71",
+        "dots and underscores": f"{name}.a_b.c",
+    }
+    said = []
+    for kind, each in names.items():
+        wire = await probe.subscribed()
+        request = await wire.ask("mining.authorize", each, probe.target.password)
+        answer: Answer | None = await wire.reaction(request, SILENCE)
+        said.append(f"{kind}: {answer or wire.ending or 'silence'}")
+    return observed("; ".join(said))
