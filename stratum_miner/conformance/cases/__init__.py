@@ -3,9 +3,9 @@
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, TOPICS, Case
-from stratum_miner.conformance.cases import framing, handshake
+from stratum_miner.conformance.cases import extensions, framing, handshake
 
-__all__ = ["ALL", "framing", "handshake"]
+__all__ = ["ALL", "extensions", "framing", "handshake"]
 
 
 def _place(case: Case) -> tuple[int, int]:
