@@ -3,9 +3,9 @@
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, TOPICS, Case
-from stratum_miner.conformance.cases import extensions, framing, handshake, jobs
+from stratum_miner.conformance.cases import extensions, framing, handshake, jobs, refusals, shares
 
-__all__ = ["ALL", "extensions", "framing", "handshake", "jobs"]
+__all__ = ["ALL", "extensions", "framing", "handshake", "jobs", "refusals", "shares"]
 
 
 def _place(case: Case) -> tuple[int, int]:

@@ -1,0 +1,628 @@
+"""ERR: shares that have to be refused. Each has one fault and is otherwise a valid new share, unless it says so."""
+
+import time
+from typing import Any
+
+from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.conformance.blocks import extend
+from stratum_miner.conformance.case import (
+    CHAIN,
+    MUST,
+    OBS,
+    SHOULD,
+    WORK,
+    HungUp,
+    Outcome,
+    Skip,
+    check,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
+from stratum_miner.conformance.cases.extensions import between, changed, second_job
+from stratum_miner.conformance.cases.shares import rolled_mask, taken
+from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.job import Job
+
+DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
+BLOCK_PATIENCE = 30.0
+RARE = 0.01
+"""The chance of a hash to be a share, below which a share of two jobs is not to be expected."""
+
+
+def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
+    """Whether a bad share was refused, for one of the lawful reasons when any is named."""
+    if not answer.refused or (lawful and answer.reason not in lawful):
+        return failed(f"{what}: {answer}")
+    return passed(f"{what}: {answer}")
+
+
+async def _again(probe: Probe, wire: Wire, found: Found, params: list[Any], what: str) -> Outcome:
+    """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
+    try:
+        answer = await probe.submit(wire, params)
+    except HungUp as reason:
+        return failed(f"{what}: {reason}")
+    if answer.accepted:
+        return failed(f"{what}: accepted again")
+    if answer.reason is STALE and (found.is_block or await probe.overtaken(wire, found.job, answer)):
+        return passed(f"{what}: {answer}; the block ended its job")
+    lawful = (DUPLICATE,) if what == "the same share" else ()
+    return refused(answer, what, *lawful)
+
+
+async def _accepted(probe: Probe, wire: Wire) -> Found:
+    """A share that the pool took. Skip when it takes none."""
+    found, answer = await probe.judged(wire)
+    if not answer.accepted:
+        raise Skip(f"a valid share is refused: {answer}")
+    return found
+
+
+@check(
+    "ERR-01",
+    "A share counts once.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="22 (duplicate) for the same share again; 21 when it made a block",
+)
+async def duplicate(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await _accepted(probe, wire)
+    return await _again(probe, wire, found, found.params, "the same share")
+
+
+@check(
+    "ERR-02",
+    "Another spelling of a share is the same share.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for upper case, 0x and blanks",
+)
+async def respelled_duplicate(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await _accepted(probe, wire)
+    said = []
+    upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
+    spelled = {
+        "upper case": upper,
+        "0x": found.but(4, "0x" + found.params[4]),
+        "a leading blank": found.but(4, " " + found.params[4]),
+        "a trailing blank": found.but(2, found.params[2] + " "),
+    }
+    for name, params in spelled.items():
+        if params == found.params:
+            continue
+        outcome = await _again(probe, wire, found, params, name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
+@check(
+    "ERR-03",
+    "A share padded or cut is the same share.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="20 or 22, or another refusal, for extranonce2 and nonce with 00 appended and with their end cut",
+)
+async def padded_duplicate(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await _accepted(probe, wire)
+    said = []
+    extranonce2, nonce = found.params[2], found.params[4]
+    for name, index, value in (
+        ("extranonce2 + 00", 2, extranonce2 + "00"),
+        ("extranonce2 cut", 2, extranonce2[:-2]),
+        ("nonce + 00", 4, nonce + "00"),
+        ("nonce cut", 4, nonce[:-1]),
+    ):
+        outcome = await _again(probe, wire, found, found.but(index, value), name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
+@check(
+    "ERR-04",
+    "Version bits of zero, added or left out, make no new share.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for the share with its sixth parameter 00000000 removed, or with one added",
+)
+async def version_bits_duplicate(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await _accepted(probe, wire)
+    with_bits = len(found.params) == 6
+    params = found.params[:5] if with_bits else [*found.params, "00000000"]
+    if with_bits and found.params[5] != "00000000":
+        return skipped(f"the job's version has bits of the mask: {found.params[5]}")
+    return await _again(probe, wire, found, params, "without version bits" if with_bits else "with 00000000 added")
+
+
+@check(
+    "ERR-05",
+    "A share is judged with the extranonce1 of its own session.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="the same values from a second session: 23 or 21, never true, never 22",
+)
+async def foreign_session(probe: Probe) -> Outcome:
+    first, second = await probe.session(), await probe.session()
+    if first.extranonce1 == second.extranonce1:
+        return failed("both sessions have the same extranonce1")
+    same = next((job for job in reversed(second.jobs) if job.job_id == first.job.job_id), None)
+
+    def worthless(found: Found) -> bool:
+        if same is None:
+            return True
+        header = same.header(found.extranonce2, found.ntime, found.nonce, found.version)
+        return hash_value(header.digest()) > same.search_target
+
+    async def make(job: Job) -> Found:
+        return await probe.find(first, job, fits=worthless)
+
+    found, answer = await probe.judged(first, make)
+    if not answer.accepted:
+        return skipped(f"a valid share is refused: {answer}")
+    return refused(await probe.submit(second, found.params), "from a second session", LOW, STALE)
+
+
+@check(
+    "ERR-06",
+    "A share does not count again under another job.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=3 * RENEWAL,
+    expected="the same values under the next job: computed anew and refused, not as a duplicate",
+)
+async def under_another_job(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    count = 1 if wire.job.share_chance < RARE else 30  # by chance a share is one of the next job, too
+    shares = [await _accepted(probe, wire) for _ in range(count)]
+    first = shares[-1].job
+    if not await wire.until(lambda: wire.job.job_id != first.job_id, RENEWAL):
+        return skipped(f"no other job in {RENEWAL:g} s")
+    job = wire.job
+    for found in shares:
+        again = job.header(found.extranonce2, found.ntime, found.nonce, found.version)
+        if again.digest() == found.digest:
+            return skipped("both jobs have the same content")
+        if hash_value(again.digest()) > job.search_target:
+            answer = await probe.submit(wire, found.but(1, job.job_id))
+            if answer.reason is DUPLICATE:
+                return failed(f"under job {job.job_id!r}: {answer}")
+            return refused(answer, f"under job {job.job_id!r}")
+    return skipped("by chance every share is one of the next job, too")
+
+
+@check(
+    "ERR-07",
+    "A share of an unknown job is refused, and harms nobody.",
+    level=MUST,
+    seconds=120,
+    expected="21 for a random id, an empty one and one of 1 kB; the session goes on",
+)
+async def unknown_job(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = _any(probe, wire)
+    said = []
+    for name, job_id in (("random", "f00dfeed"), ("empty", ""), ("900 characters", "7" * 900)):
+        answer = await probe.submit(wire, found.but(1, job_id))
+        lawful = (STALE,) if name == "random" else (STALE, ErrorReason.OTHER)
+        outcome = refused(answer, name, *lawful)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    await probe.pulse(wire)
+    return passed("; ".join(said))
+
+
+def _any(probe: Probe, wire: Wire) -> Found:
+    """Parameters in form; whether the hash is worth anything does not matter."""
+    try:
+        return probe.weak(wire)
+    except Skip:
+        job = wire.job
+        nonce = probe.rng.randrange(1 << 32)
+        extranonce2 = probe.rng.randbytes(job.extranonce2_size)
+        params: list[Any] = [wire.worker, job.job_id, extranonce2.hex(), f"{job.ntime:08x}", f"{nonce:08x}"]
+        if job.version_rolling:
+            params.append("00000000")
+        header = job.header(extranonce2, job.ntime, nonce, job.version).to_bytes()
+        return Found(
+            job=job,
+            extranonce2=extranonce2,
+            ntime=job.ntime,
+            nonce=nonce,
+            version=job.version,
+            params=params,
+            header=header,
+        )
+
+
+@check(
+    "ERR-08",
+    "A share of the block before is refused.",
+    level=MUST,
+    kinds=(WORK, CHAIN),
+    seconds=120,
+    expected="21 after the new block was announced",
+)
+async def stale_share(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    job = wire.job
+    found = await probe.find(wire, job)
+    await extend(probe, wire)
+    if not await wire.until(lambda: wire.stale(job), BLOCK_PATIENCE):
+        return skipped("the new block was not announced")
+    return refused(await probe.submit(wire, found.params), "after the new block", STALE)
+
+
+@check(
+    "ERR-09",
+    "A hash above the target is no share.",
+    level=MUST,
+    seconds=120,
+    expected="23 (low difficulty)",
+)
+async def low_difficulty(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    for _ in range(3):
+        found = probe.weak(wire)
+        answer = await probe.submit(wire, found.params)
+        if not await probe.overtaken(wire, found.job, answer):
+            return refused(answer, f"a hash {found.value / found.job.share_target:.3g} times the target", LOW)
+    return skipped("the chain moved on before a share could be judged")
+
+
+@check(
+    "ERR-10",
+    "Under an increased difficulty, a share of the job before.",
+    level=OBS,
+    kinds=(WORK,),
+    seconds=3 * RENEWAL,
+    expected="recorded: true (a period of grace) or 23",
+)
+async def grace(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    old = wire.job
+    if not await changed(probe, wire, old.share_difficulty * 4) or wire.job.share_difficulty < old.share_difficulty:
+        return skipped("suggestions do not raise the difficulty")
+    if wire.stale(old):
+        return skipped("the old job is void")
+    found = await between(probe, wire, old, wire.job.share_difficulty)
+    return observed(f"raised to {wire.job.share_difficulty:g}, old job: {await probe.submit(wire, found.params)}")
+
+
+@check(
+    "ERR-11",
+    "From the second job after an increase on, the old difficulty is not enough.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=4 * RENEWAL,
+    expected="23 for a share between both difficulties",
+)
+async def after_an_increase(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    before = wire.job.share_difficulty
+    if not await changed(probe, wire, before * 4) or wire.job.share_difficulty < before:
+        return skipped("suggestions do not raise the difficulty")
+    await second_job(wire)
+
+    async def make(job: Job) -> Found:
+        return await between(probe, wire, job, before)
+
+    found, answer = await probe.judged(wire, make)
+    return refused(answer, f"raised from {before:g} to {found.job.share_difficulty:g}", LOW)
+
+
+@check(
+    "ERR-12",
+    "After a decrease, the new difficulty is enough.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=3 * RENEWAL,
+    expected="true for a share between both difficulties on a new job",
+)
+async def after_a_decrease(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    before = wire.job.share_difficulty
+    if not await changed(probe, wire, before / 4) or wire.job.share_difficulty > before:
+        return skipped("suggestions do not lower the difficulty")
+
+    async def make(job: Job) -> Found:
+        return await between(probe, wire, job, before)
+
+    found, answer = await probe.judged(wire, make)
+    return taken(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
+
+
+async def _with_ntime(probe: Probe, wire: Wire, ahead: int, *, of_now: bool = False) -> Answer:
+    async def make(job: Job) -> Found:
+        return await probe.find(wire, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
+
+    return (await probe.judged(wire, make))[1]
+
+
+@check(
+    "ERR-13",
+    "An ntime before the job's is refused.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for the job's ntime - 1",
+)
+async def earlier_ntime(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    return refused(await _with_ntime(probe, wire, -1), "ntime - 1")
+
+
+@check(
+    "ERR-14",
+    "An ntime more than two hours ahead is refused: as a block it would be invalid.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for our clock + 7,261 s; + 7,001 s is recorded",
+)
+async def far_ntime(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    far = await _with_ntime(probe, wire, 7261, of_now=True)
+    outcome = refused(far, "+7,261 s")
+    if outcome.is_failure:
+        return outcome
+    return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, wire, 7001, of_now=True)}")
+
+
+async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> Outcome:
+    """Each value in place of a parameter of a share: refused, and the session goes on."""
+    wire = await probe.session()
+    said = []
+    for name, value in values.items():
+        answer = await probe.submit(wire, _any(probe, wire).but(index, value))
+        outcome = refused(answer, name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    await probe.pulse(wire)
+    return passed("; ".join(said))
+
+
+@check(
+    "ERR-15",
+    "A malformed ntime is refused.",
+    level=MUST,
+    seconds=120,
+    expected="20, or another refusal, for 6 and 10 digits, other letters, a number; the session goes on",
+)
+async def malformed_ntime(probe: Probe) -> Outcome:
+    values = {"6 digits": "123456", "10 digits": "1234567890", "other letters": "nothex!!", "a number": 1700000000}
+    return await _malformed(probe, 3, values)
+
+
+@check(
+    "ERR-16",
+    "A malformed nonce is refused.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="20, or another refusal, for other letters, 7 digits, and 10 digits of a valid share",
+)
+async def malformed_nonce(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await probe.find(wire)
+    said = []
+    nonce = found.params[4]
+    for name, value in (("7 digits", nonce[:7]), ("other letters", "nothex!!"), ("10 digits", nonce + "00")):
+        outcome = refused(await probe.submit(wire, found.but(4, value)), name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
+@check(
+    "ERR-17",
+    "A malformed extranonce2 is refused, and the job stays good.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="20, or another refusal, for a byte more, a byte less, none, half a byte, other letters; then true for a "
+    "valid share of the same job",
+)
+async def malformed_extranonce2(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    for _ in range(5):
+        job = wire.job
+        found = await probe.find(wire, job)
+        text = found.params[2]
+        said = []
+        values = {"a byte more": text + "00", "a byte less": text[:-2], "none": "", "half a byte": text[:-1]}
+        values["other letters"] = "zz" * job.extranonce2_size
+        for name, value in values.items():
+            outcome = refused(await probe.submit(wire, found.but(2, value)), name)
+            if outcome.is_failure:
+                return outcome
+            said.append(outcome.actual)
+        answer = await probe.submit(wire, found.params)
+        if not await probe.overtaken(wire, job, answer):
+            said.append(f"then the valid share: {answer}")
+            return (passed if answer.accepted else failed)("; ".join(said))
+    return skipped("the chain moved on before a share could be judged")
+
+
+@check(
+    "ERR-18",
+    "Version bits outside the mask are refused (BIP 310).",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for a share with bit 0, and with bit 28, where these are not granted",
+)
+async def bits_outside(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    rolled_mask(wire)
+    said = []
+    for bit in (1, 1 << 28):
+        if bit & wire.job.version_mask:
+            bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & wire.job.version_mask)  # noqa: PLW2901
+
+        async def make(job: Job, bit: int = bit) -> Found:
+            found = await probe.find(wire, job, bits=bit)
+            return _with_params(found, found.but(5, f"{bit:08x}"))
+
+        _, answer = await probe.judged(wire, make)
+        outcome = refused(answer, f"bit {bit:08x}")
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
+def _with_params(found: Found, params: list[Any]) -> Found:
+    return Found(
+        job=found.job,
+        extranonce2=found.extranonce2,
+        ntime=found.ntime,
+        nonce=found.nonce,
+        version=found.version,
+        params=params,
+        header=found.header,
+    )
+
+
+@check(
+    "ERR-19",
+    "Version bits that were never negotiated.",
+    level=OBS,
+    kinds=(WORK,),
+    seconds=120,
+    expected="recorded: refused, ignored, or used",
+)
+async def bits_without_negotiation(probe: Probe) -> Outcome:
+    wire = await probe.session(mask=None)
+    ignored = await probe.find(wire)
+    first = await probe.submit(wire, [*ignored.params, "00002000"])
+    if first.accepted:
+        return observed("ignored: a share of the plain version with bits 00002000 is accepted")
+    used = await probe.find(wire, bits=wire.job.version | 0x2000)
+    second = await probe.submit(wire, [*used.params[:5], "00002000"])
+    return observed(f"a share of the plain version with bits 00002000: {first}; a share of the rolled one: {second}")
+
+
+@check(
+    "ERR-20",
+    "Version bits left out after they were negotiated.",
+    level=OBS,
+    kinds=(WORK,),
+    seconds=120,
+    expected="recorded: taken as 0, or refused",
+)
+async def bits_missing(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    rolled_mask(wire)
+    found = await probe.find(wire, bits=0)
+    return observed(str(await probe.submit(wire, found.params[:5])))
+
+
+@check(
+    "ERR-21",
+    "Malformed version bits are refused.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected="a refusal for other letters, a number, an array",
+)
+async def malformed_bits(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    rolled_mask(wire)
+    said = []
+    for name, value in (("other letters", "zzzzzzzz"), ("a number", 8192), ("an array", ["00002000"])):
+        found = await probe.find(wire, bits=0)
+        outcome = refused(await probe.submit(wire, found.but(5, value)), name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
+@check(
+    "ERR-22",
+    "A share under a name that was not authorized here.",
+    level=OBS,
+    kinds=(WORK,),
+    seconds=120,
+    expected="recorded: 24 or 20, or accepted",
+)
+async def other_worker(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found = await probe.find(wire)
+    return observed(str(await probe.submit(wire, found.but(0, f"{wire.worker}.stranger"))))
+
+
+@check(
+    "ERR-23",
+    "A submit with the wrong number of parameters is refused.",
+    level=MUST,
+    seconds=120,
+    expected="20, or another refusal, for 4 parameters and for arrays; the session goes on; 7 is recorded",
+)
+async def wrong_count(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    params = _any(probe, wire).params
+    four = refused(await probe.submit(wire, params[:4]), "4 parameters")
+    if four.is_failure:
+        return four
+    nested = refused(await probe.submit(wire, [[each] for each in params]), "arrays")
+    if nested.is_failure:
+        return nested
+    seven = await probe.submit(wire, [*params[:5], "00000000", "x"])
+    await probe.pulse(wire)
+    return passed(f"{four.actual}; {nested.actual}; 7 parameters: {seven}")
+
+
+@check(
+    "ERR-24",
+    "A refusal has the usual form.",
+    level=SHOULD,
+    seconds=120,
+    expected="error is [integer, text, anything], the id is the same, result is null or false",
+)
+async def error_form(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    answer = await probe.submit(wire, _any(probe, wire).but(1, "f00dfeed"))
+    value = answer.line.value or {}
+    match value.get("error"):
+        case [int(code), str(), _] if not isinstance(code, bool) and value.get("result", 0) in (None, False):
+            return passed(str(answer.line))
+    return failed(str(answer.line))
+
+
+@check(
+    "ERR-25",
+    "After a refusal the session goes on.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true for a valid share after an unknown job, a malformed ntime and a bad nonce",
+)
+async def usable_after(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    bad = _any(probe, wire)
+    for params in (bad.but(1, "f00dfeed"), bad.but(3, "123456"), bad.but(4, "nothex!!")):
+        answer = await probe.submit(wire, params)
+        if answer.accepted:
+            return skipped(f"a bad share was accepted: {params}")
+    _, answer = await probe.judged(wire)
+    return taken(answer, "a valid share after three refusals")

@@ -1,0 +1,339 @@
+"""SH: shares and blocks that have to be taken."""
+
+from collections.abc import Sequence
+
+import trio
+
+from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
+from stratum_miner.conformance.case import (
+    CHAIN,
+    MUST,
+    OBS,
+    SHOULD,
+    WORK,
+    Outcome,
+    Skip,
+    check,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
+from stratum_miner.conformance.cases.framing import each_once
+from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.target import Tip
+from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.work.job import Job
+
+PIPELINED = 50
+MEASURED = 20
+"""Shares whose replies are timed."""
+LATENCY = 0.5
+BLOCK_PATIENCE = 30.0
+STALE_SECONDS = 0.1
+
+
+def taken(answer: Answer, what: str) -> Outcome:
+    """Whether a good share was accepted."""
+    return (passed if answer.accepted else failed)(f"{what}: {answer}")
+
+
+@check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
+async def valid_share(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    found, answer = await probe.judged(wire)
+    return taken(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
+
+
+@check(
+    "SH-02",
+    "The share target is exact: a hash just below it is a share.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true for a hash in the highest sixteenth below the target",
+)
+async def boundary(probe: Probe) -> Outcome:
+    wire = await probe.session()
+
+    async def make(job: Job) -> Found:
+        return await probe.find(wire, job, above=job.share_target - job.share_target // 16)
+
+    found, answer = await probe.judged(wire, make)
+    return taken(answer, f"a hash of {found.value / found.job.share_target:.4f} of the target")
+
+
+@check(
+    "SH-03",
+    "A share of an older job on the same block is accepted.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=4 * RENEWAL,
+    expected="true",
+)
+async def older_job(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    for _ in range(5):
+        older = wire.job
+        known = len(wire.jobs)
+        if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
+            return skipped(f"no second job in {RENEWAL:g} s")
+        if wire.stale(older):
+            continue
+        answer = await probe.submit(wire, (await probe.find(wire, older)).params)
+        if not await probe.overtaken(wire, older, answer):
+            return taken(answer, f"job {older.job_id!r} after {wire.job.job_id!r}")
+    return skipped("every job was declared void by the next")
+
+
+@check(
+    "SH-04",
+    "Every extranonce2 may be used.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true for all zeros, all ones and random bytes",
+)
+async def any_extranonce2(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    for name, byte in (("zeros", 0), ("ones", 255), ("random", None)):
+
+        async def make(job: Job, byte: int | None = byte) -> Found:
+            fixed = None if byte is None else bytes([byte]) * job.extranonce2_size
+            return await probe.find(wire, job, extranonce2=fixed)
+
+        _, answer = await probe.judged(wire, make)
+        if not answer.accepted:
+            return failed(f"{name}: {answer}")
+    return passed("zeros, ones and random bytes")
+
+
+@check(
+    "SH-05",
+    "ntime may run with the clock.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true for the job's ntime + 1 and + 30",
+)
+async def later_ntime(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    for ahead in (1, 30):
+
+        async def make(job: Job, ahead: int = ahead) -> Found:
+            return await probe.find(wire, job, ntime=job.ntime + ahead)
+
+        _, answer = await probe.judged(wire, make)
+        if not answer.accepted:
+            return failed(f"+{ahead} s: {answer}")
+    return passed("+1 s and +30 s")
+
+
+@check(
+    "SH-06",
+    "Granted version bits may be rolled (BIP 310).",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true for one bit, all bits and none of the mask",
+)
+async def version_bits(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    mask = rolled_mask(wire)
+    for bits in (mask & -mask, mask, 0):
+
+        async def make(job: Job, bits: int = bits) -> Found:
+            return await probe.find(wire, job, bits=bits)
+
+        _, answer = await probe.judged(wire, make)
+        if not answer.accepted:
+            return failed(f"bits {bits:08x}: {answer}")
+    return passed(f"one bit, all and none of {mask:08x}")
+
+
+def rolled_mask(wire: Wire) -> int:
+    """The granted mask. Skip without one."""
+    if not wire.job.version_mask:
+        raise Skip("version rolling is not granted")
+    return wire.job.version_mask
+
+
+@check(
+    "SH-07",
+    "Other spellings of version bits.",
+    level=OBS,
+    kinds=(WORK,),
+    seconds=120,
+    expected="recorded: true or 20 for upper case, no leading zeros, 0x",
+)
+async def version_bits_spelled(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    bits = rolled_mask(wire) & 0x0FFFFFFF
+    spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x": f"0x{bits:08x}"}
+    said = []
+    for name, text in spellings.items():
+        found = await probe.find(wire, bits=bits)
+        said.append(f"{name}: {await probe.submit(wire, found.but(5, text))}")
+    return observed("; ".join(said))
+
+
+@check(
+    "SH-08",
+    "After mining.set_extranonce, jobs that follow are judged by it.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=3 * RENEWAL,
+    expected="where the pool sends one: true for a share of the next job with the new extranonce1",
+)
+async def set_extranonce(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    first = wire.job.extranonce1
+    await wire.reaction(await wire.ask("mining.extranonce.subscribe"), 2.0)
+    if not await wire.until(lambda: wire.extranonce1 != first, RENEWAL):
+        return skipped(f"the pool sent none in {RENEWAL:g} s")
+    if not await wire.until(lambda: wire.job.extranonce1 != first, RENEWAL):
+        return skipped("no job followed it")
+    _, answer = await probe.judged(wire)
+    return taken(answer, "new job, new extranonce1")
+
+
+@check(
+    "SH-09",
+    "Every share is answered, once, however fast they come.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected=f"{PIPELINED} shares in one piece: {PIPELINED} replies, each id once",
+)
+async def pipelined(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    shares = await _many(probe, wire, PIPELINED)
+    requests = [wire.compose("mining.submit", *found.params) for found in shares]
+    await wire.send(b"".join(line for _, line in requests))
+    ids = [request for request, _ in requests]
+    for request in ids:
+        await wire.answer(request, 30.0)
+    await wire.until(lambda: False, 0.5)  # a second reply would follow at once
+    return each_once(wire, ids)
+
+
+async def _many(probe: Probe, wire: Wire, count: int) -> list[Found]:
+    probe.hunt.afford(count * 2.0**256 / wire.job.share_target, f"{count} shares")
+    return [await probe.find(wire) for _ in range(count)]
+
+
+@check(
+    "SH-10",
+    "A block reaches the node.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    disturbs=True,
+    expected="the share is accepted, and the next job builds on it; with --node, it is the tip of the chain",
+)
+async def block(probe: Probe) -> Outcome:
+    wire = await probe.session()
+
+    async def make(job: Job) -> Found:
+        return await probe.find(wire, job, at_most=min(job.network_target, job.share_target), above=-1)
+
+    found, answer = await probe.judged(wire, make)
+    if not answer.accepted:
+        return failed(f"the share was refused: {answer}")
+    built_on = await wire.until(lambda: any(job.previous_hash == found.digest for job in wire.jobs), BLOCK_PATIENCE)
+    if probe.target.chain is not None:
+        tip = await probe.target.chain.tip()
+        if tip.hash != found.digest and not built_on:
+            return failed(f"{display_hash(found.digest)} was accepted, the node's tip is {tip}")
+        return passed(f"the node has it: {tip}")
+    if built_on:
+        return passed(f"the next job builds on {display_hash(found.digest)}")
+    overtaken = any(job.previous_hash != found.job.previous_hash for job in wire.jobs)
+    if overtaken:
+        return skipped("another block came first")
+    return observed(f"inconclusive: accepted, and no job built on it in {BLOCK_PATIENCE:g} s")
+
+
+@check(
+    "SH-11",
+    "A block found on a job that just became stale is given to the node all the same.",
+    level=SHOULD,
+    kinds=(WORK, CHAIN),
+    seconds=120,
+    expected="the node knows it: a block on top of it is taken",
+)
+async def stale_block(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    job = wire.job
+    tip = await probe.chain.tip()
+    if tip.hash != job.previous_hash:
+        return skipped("the job does not build on the node's tip")
+    found = await probe.find(wire, job, at_most=min(job.network_target, job.share_target), above=-1)
+    await extend(probe, wire)
+    if not await wire.until(lambda: wire.stale(job), BLOCK_PATIENCE):
+        return skipped("the new block was not announced")
+    await trio.sleep(STALE_SECONDS)
+    answer = await probe.submit(wire, found.params)
+    known = await _node_knows(probe, wire, Tip(tip.height + 1, found.digest))
+    return (passed if known else failed)(
+        f"the share was answered {answer}; the node {'has' if known else 'does not have'} {display_hash(found.digest)}"
+    )
+
+
+async def _node_knows(probe: Probe, wire: Wire, tip: Tip) -> bool:
+    """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
+    for _ in range(10):
+        block, _ = await make_block(probe, wire, tip)
+        if await probe.chain.submit(block) in HARMLESS:
+            return True
+        await trio.sleep(0.2)
+    return False
+
+
+@check(
+    "SH-12",
+    "A block is a block, also when its hash misses the share target.",
+    level=MUST,
+    kinds=(WORK, CHAIN),
+    seconds=120,
+    expected="where the network target is the wider one: the node has the block, whatever the reply",
+)
+async def block_below_share_difficulty(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    if wire.job.network_target <= wire.job.share_target:
+        return skipped("the share target is as wide as the network target")
+
+    async def make(job: Job) -> Found:
+        return await probe.find(wire, job, at_most=job.network_target, above=job.share_target)
+
+    found, answer = await probe.judged(wire, make)
+    await wire.until(lambda: any(job.previous_hash == found.digest for job in wire.jobs), 5.0)
+    height = height_from_coinbase_prefix(found.job.coinbase_prefix)
+    if height is None:
+        return skipped("the coinbase does not tell the height")
+    known = await _node_knows(probe, wire, Tip(height, found.digest))
+    return (passed if known else failed)(f"answered {answer}; the node {'has' if known else 'does not have'} the block")
+
+
+@check(
+    "SH-13",
+    "Shares are answered quickly.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected=f"of {MEASURED} replies 95 % within {LATENCY * 1000:g} ms and a round trip",
+)
+async def latency(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    probe.hunt.afford(MEASURED * 2.0**256 / wire.job.share_target, f"{MEASURED} shares")
+    waited = [(await probe.judged(wire))[1].waited for _ in range(MEASURED)]
+    slow = percentile_95(waited)
+    return (passed if slow < LATENCY + wire.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")
+
+
+def percentile_95(values: Sequence[float]) -> float:
+    """The value that 95 % do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
