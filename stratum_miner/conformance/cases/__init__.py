@@ -3,9 +3,18 @@
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, TOPICS, Case
-from stratum_miner.conformance.cases import extensions, framing, handshake, jobs, refusals, shares
+from stratum_miner.conformance.cases import (
+    difficulty,
+    extensions,
+    framing,
+    handshake,
+    jobs,
+    load,
+    refusals,
+    shares,
+)
 
-__all__ = ["ALL", "extensions", "framing", "handshake", "jobs", "refusals", "shares"]
+__all__ = ["ALL", "difficulty", "extensions", "framing", "handshake", "jobs", "load", "refusals", "shares"]
 
 
 def _place(case: Case) -> tuple[int, int]:

@@ -1,0 +1,227 @@
+"""VD: difficulties, and how they follow the hash rate.
+
+Whether a pool adjusts difficulties at all, and how often, is a matter of its configuration, which no client can see:
+VD-02 to VD-04 are judged only where the user states the period (``--retarget-seconds``).
+"""
+
+import math
+from itertools import pairwise
+
+import trio
+
+from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.conformance.case import (
+    MUST,
+    OBS,
+    SHOULD,
+    WORK,
+    HungUp,
+    Outcome,
+    Silent,
+    Skip,
+    check,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
+from stratum_miner.conformance.cases.extensions import is_sane
+from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
+from stratum_miner.conformance.wire import Wire
+
+FLOOD_FACTOR = 10
+"""Times the rate a pool aims at; vardiff aims at 2 to 30 s a share, so ten shares a second is a flood anywhere."""
+FLOOD_RATE = 10.0
+"""Shares a second."""
+PERIODS = 10
+MAX_TURNS = 2
+ACCOUNTED = 60
+"""Shares whose difficulties are added up."""
+SIGMAS = 3
+
+
+@check("VD-01", "Difficulties are numbers above zero.", level=MUST, seconds=120, expected="finite and above zero")
+async def valid_difficulty(probe: Probe) -> Outcome:
+    wire = await probe.session(job=False)
+    if not await wire.until(lambda: wire.difficulties, FIRST_JOB_PATIENCE):
+        return skipped(f"no mining.set_difficulty in {FIRST_JOB_PATIENCE:g} s")
+    await wire.until(lambda: wire.jobs, FIRST_JOB_PATIENCE)
+    bad = [value for _, value in wire.difficulties if not is_sane(value)]
+    return failed(f"{bad[0]!r}") if bad else passed(", ".join(str(value) for _, value in wire.difficulties))
+
+
+def _period(probe: Probe) -> float:
+    if probe.target.retarget_seconds is None:
+        raise Skip("how often this pool adjusts difficulties is not stated (--retarget-seconds)")
+    return probe.target.retarget_seconds
+
+
+async def _flood(probe: Probe, wire: Wire, seconds: float, rate: float = FLOOD_RATE) -> None:
+    """Submit valid shares at a constant rate until the difficulty rises or the time is over."""
+    start = wire.difficulty or 1.0
+    probe.hunt.afford(rate * seconds * float(expected_hashes(wire.job.share_target)), "the flood")
+    until = trio.current_time() + seconds
+    due = trio.current_time()
+    while trio.current_time() < until and (wire.difficulty or 0) <= start and not wire.closed:
+        found = await probe.find(wire)
+        await wire.ask("mining.submit", *found.params)
+        due += 1 / rate
+        await wire.until(lambda: (wire.difficulty or 0) > start, max(0.001, due - trio.current_time()))
+
+
+@check(
+    "VD-02",
+    "A flood of shares raises the difficulty.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=900,
+    expected="a higher mining.set_difficulty within two retarget periods, and a half for slow clocks",
+)
+async def flood_raises(probe: Probe) -> Outcome:
+    period = _period(probe)
+    wire = await probe.session()
+    before = wire.difficulty or 0
+    await _flood(probe, wire, 2.5 * period)
+    if wire.closed:
+        return failed(wire.ending)
+    now = wire.difficulty or 0
+    return (passed if now > before else failed)(f"{before:g} before, {now:g} after")
+
+
+@check(
+    "VD-03",
+    "Silence lowers the difficulty again.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=1800,
+    expected="after a raise, a lower mining.set_difficulty within ten periods without shares",
+)
+async def silence_lowers(probe: Probe) -> Outcome:
+    period = _period(probe)
+    wire = await probe.session()
+    before = wire.difficulty or 0
+    await _flood(probe, wire, 2.5 * period)
+    raised = wire.difficulty or 0
+    if raised <= before:
+        return skipped("the flood did not raise it")
+    lowered = await wire.until(lambda: (wire.difficulty or 0) < raised, 10.5 * period)
+    return (passed if lowered else failed)(f"{raised:g} after the flood, {wire.difficulty:g} after the silence")
+
+
+@check(
+    "VD-04",
+    "At a constant hash rate the difficulty comes to rest.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=3600,
+    expected=f"at most {MAX_TURNS} changes of direction in {PERIODS} periods",
+)
+async def comes_to_rest(probe: Probe) -> Outcome:
+    period = _period(probe)
+    wire = await probe.session()
+    rate = 2.0 * float(expected_hashes(wire.job.share_target))  # two shares a second at the start
+    probe.hunt.afford(rate * PERIODS * period, f"{PERIODS} periods")
+    until = trio.current_time() + PERIODS * period
+    while trio.current_time() < until and not wire.closed:
+        await wire.until(lambda: False, probe.rng.expovariate(rate / float(expected_hashes(wire.job.share_target))))
+        await wire.ask("mining.submit", *(await probe.find(wire)).params)
+    values = [value for _, value in wire.difficulties if is_sane(value)]
+    steps = [second > first for first, second in pairwise(values) if second != first]
+    turns = sum(first != second for first, second in pairwise(steps))
+    shown = ", ".join(f"{value:g}" for value in values)
+    return (passed if turns <= MAX_TURNS else failed)(f"{turns} changes of direction: {shown}")
+
+
+@check(
+    "VD-05",
+    "The difficulty stays below the network's.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected="also after a suggestion of 100 times the network's; on chains below difficulty 1 it is not judged",
+)
+async def below_the_network(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    network = wire.job.network_difficulty
+    if network < 0.999:
+        return skipped(f"a test chain (difficulty {network:g}): shares above it are usual there")
+    await wire.ask("mining.suggest_difficulty", network * 100)
+    await wire.until(lambda: len(wire.difficulties) > 1, 5.0)
+    above = [value for _, value in wire.difficulties if is_sane(value) and value > network * 1.001]
+    return failed(f"{above[0]:g} at a network difficulty of {network:g}") if above else passed(f"below {network:g}")
+
+
+@check(
+    "VD-06",
+    "A difficulty that is told takes effect soon.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=240,
+    expected=f"a mining.notify within 60 s of each mining.set_difficulty ({RENEWAL:g} s are waited)",
+)
+async def takes_effect(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    await wire.until(lambda: False, 1.1)
+    await wire.ask("mining.suggest_difficulty", wire.job.share_difficulty * 2)
+    await _flood(probe, wire, 3.0)
+    if len(wire.difficulties) < 2:
+        return skipped("neither a suggestion nor shares changed the difficulty")
+    told = wire.difficulties[-1][0].seconds
+    jobs = len(wire.notifies)
+    if wire.job.share_difficulty == wire.difficulty:
+        return passed("the job came with it")
+    await wire.until(lambda: len(wire.notifies) > jobs, RENEWAL)
+    if len(wire.notifies) > jobs:
+        return passed(f"after {wire.notifies[jobs].line.seconds - told:.1f} s")
+    return failed(wire.ending or f"no job in {RENEWAL:g} s")
+
+
+@check(
+    "VD-08",
+    "The difficulty after a reconnect.",
+    level=OBS,
+    seconds=180,
+    expected="recorded: the last or the start difficulty, told before the first job",
+)
+async def after_reconnect(probe: Probe) -> Outcome:
+    first = await probe.session()
+    start = first.difficulty
+    await first.ask("mining.suggest_difficulty", first.job.share_difficulty * 2)
+    await first.until(lambda: first.difficulty != start, 5.0)
+    last, session = first.difficulty, first.session_id
+    await first.aclose()
+    second = await probe.session(subscribe=("stratum_miner-conformance", *([session] if session else [])))
+    return observed(f"{start} at the start, {last} in the end, {second.difficulty} after the reconnect")
+
+
+@check(
+    "VD-09",
+    "Accepted difficulties add up to the work done.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=240,
+    expected=f"the sum over {ACCOUNTED} shares is that of the hashes within {SIGMAS} sigma",
+)
+async def accounting(probe: Probe) -> Outcome:
+    wire = await probe.session()
+    probe.hunt.afford(ACCOUNTED * float(expected_hashes(wire.job.share_target)), f"{ACCOUNTED} shares")
+    hashes, credited, refusals = 0.0, 0.0, 0
+    for _ in range(ACCOUNTED):
+        job, before = wire.job, probe.hunt.hashes
+        found = await probe.find(wire, job, above=-1)
+        try:
+            answer = await probe.submit(wire, found.params)
+        except (Silent, HungUp) as reason:
+            raise Skip(f"a share was not answered: {reason}") from None
+        if await probe.overtaken(wire, job, answer):
+            continue
+        hashes += probe.hunt.hashes - before
+        refusals += not answer.accepted
+        credited += float(expected_hashes(job.share_target)) if answer.accepted else 0.0
+    if not hashes:
+        return skipped("the chain moved on before shares could be judged")
+    deviation = abs(credited / hashes - 1) * math.sqrt(ACCOUNTED)
+    right = deviation <= SIGMAS and not refusals
+    return (passed if right else failed)(
+        f"{credited:,.0f} hashes credited, {hashes:,.0f} done ({deviation:.1f} sigma), {refusals} shares refused"
+    )
