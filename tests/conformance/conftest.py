@@ -1,0 +1,73 @@
+"""A pool that is right, a pool that somebody made wrong, and one check at a time against either."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from stratum_miner.backends.cpu.kernels import available_kernels
+from stratum_miner.conformance.case import CASES
+from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.probe import Facts
+from stratum_miner.conformance.target import Target
+from stratum_miner.conformance.verify import Result, run_case
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.testing.meddled_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, meddled_pool
+
+RETARGET_SECONDS = 20.0
+ENGINE = Engine(available_kernels()[0], 1e6)
+"""The rate only sets the budget: nothing here takes more than some hundred hashes."""
+VARDIFF = VardiffConfig(target_seconds=5.0, retarget_seconds=RETARGET_SECONDS, minimum=2.4e-10)
+
+RunCheck = Callable[..., Awaitable[Result]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """How the right pool is set up for a check."""
+
+    nbits: int = EASY_BITS
+    config: dict[str, Any] | None = None
+    tls: bool = False
+
+
+GROUNDS = {
+    "SH-08": Ground(nbits=0x1D00FFFF, config={"difficulty": 1e-6, "minimum_difficulty": 1e-6}),
+    "SH-12": Ground(config={"difficulty": 1e-8, "minimum_difficulty": 1e-8}),
+    "VD-02": Ground(config={"vardiff": VARDIFF}),
+    "VD-03": Ground(config={"vardiff": VARDIFF}),
+    "VD-04": Ground(config={"vardiff": VARDIFF}),
+    "VD-05": Ground(nbits=0x1D00FFFF, config={"difficulty": 1e-8}),
+    "LD-17": Ground(tls=True),
+}
+
+
+@pytest.fixture
+def run_check() -> RunCheck:
+    """``await run_check("ERR-01", to_client=...)``: the check's result against the pool, meddled with as told.
+
+    For tests that ask for ``autojump_clock``: most checks wait.
+    """
+
+    async def run(identifier: str, *, worker: str = "alice", password: str = "x", **meddling: Any) -> Result:
+        ground = GROUNDS.get(identifier, Ground())
+        settings = {"difficulty": EASY_DIFFICULTY, "minimum_difficulty": 2.4e-10} | (ground.config or {})
+        settings |= meddling.pop("config", {})
+        chain = ToyChain(ground.nbits)
+        async with meddled_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **meddling) as (_, meddler):
+            target = Target(
+                name="memory",
+                dial=meddler.dial,
+                dial_raw=meddler.dial if ground.tls else None,
+                tls=ground.tls,
+                worker=worker,
+                password=password,
+                owned=True,
+                chain=chain,
+                retarget_seconds=RETARGET_SECONDS,
+            )
+            return await run_case(target, CASES[identifier], ENGINE, Facts(), seed=7)
+
+    return run

@@ -1,0 +1,388 @@
+"""Every check passes on a pool that is right, and fails on one that is wrong in just its respect."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio.testing
+
+from stratum_miner.conformance.case import Level, Verdict
+from stratum_miner.conformance.cases import ALL
+from stratum_miner.testing.meddled_pool import Conversation, HangUp, Message
+
+from .conftest import RunCheck
+
+SKIPPED = {"SH-08": "the pool sent none"}
+"""Checks whose condition our pool cannot meet, with why."""
+NEEDS_SOCKETS = {"LD-05"}
+"""Streams in memory hold any number of bytes: tests/conformance/test_sockets.py has these."""
+
+# ---- ways to be wrong ------------------------------------------------------------------------------------------------
+
+Clock = trio.testing.MockClock
+Meddling = dict[str, Any]
+Edit = Callable[[Message], Any]
+
+
+def reply_to(method: str, edit: Edit) -> Meddling:
+    """Replies to one method are edited in place, or replaced by what ``edit`` returns."""
+
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or talk.methods.get(message.get("id")) != method:
+            return None
+        return edited(message, edit)
+
+    return {"to_client": change}
+
+
+def say(method: str, edit: Edit) -> Meddling:
+    """The same for notifications."""
+
+    def change(_talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        return edited(message, edit) if message.get("method") == method else None
+
+    return {"to_client": change}
+
+
+def asked(condition: Callable[[Message], Any], edit: Edit) -> Meddling:
+    """The same for requests that meet a condition."""
+
+    def change(_talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        return edited(message, edit) if condition(message) else None
+
+    return {"to_pool": change}
+
+
+def edited(message: Message, edit: Edit) -> list[Message | bytes]:
+    instead = edit(message)
+    return [message] if instead is None else instead
+
+
+def put(**values: Any) -> Edit:
+    return lambda message: message.update(values)
+
+
+def param(index: int, value: Any) -> Edit:
+    def edit(message: Message) -> None:
+        old = message["params"][index]
+        message["params"][index] = value(old) if callable(value) else value
+
+    return edit
+
+
+def hang_up(_message: Message) -> None:
+    raise HangUp
+
+
+def swallow(_message: Message) -> list[Message]:
+    return []
+
+
+def twice(message: Message) -> list[Message]:
+    return [message, message]
+
+
+def bytes_like(condition: Callable[[bytes], Any], instead: bytes | None = None) -> Meddling:
+    """Bytes of the client that meet a condition end the connection, or are replaced."""
+
+    def raw(_talk: Conversation, data: bytes) -> bytes:
+        if not condition(data):
+            return data
+        if instead is None:
+            raise HangUp
+        return instead
+
+    return {"raw": raw}
+
+
+def others_suffer(condition: Callable[[bytes], Any]) -> Meddling:
+    """After such bytes from any client, the pool hangs up on whoever speaks."""
+
+    def raw(talk: Conversation, data: bytes) -> bytes:
+        if talk.shared.get("down") and talk.number == 1:
+            raise HangUp
+        talk.shared["down"] = talk.shared.get("down") or bool(condition(data))
+        return data
+
+    return {"raw": raw}
+
+
+def _granted(message: Message, mask: str) -> None:
+    if isinstance(message["result"], dict):
+        message["result"] |= {"version-rolling": True, "version-rolling.mask": mask}
+    else:
+        message.update(result={"version-rolling": True, "version-rolling.mask": mask}, error=None)
+
+
+def grants(mask: str) -> Meddling:
+    return reply_to("mining.configure", lambda message: _granted(message, mask))
+
+
+ACCEPTS = reply_to("mining.submit", put(result=True, error=None))
+REFUSES = reply_to("mining.submit", put(result=None, error=[20, "no", None]))
+LOW = reply_to("mining.submit", put(result=None, error=[23, "low difficulty share", None]))
+ONE_EXTRANONCE1 = reply_to("mining.subscribe", lambda message: message["result"].__setitem__(1, "aabbccdd"))
+LOSES_SUBMITS = asked(lambda message: message.get("method") == "mining.submit", param(1, "elsewhere"))
+NEVER_CLEAN = say("mining.notify", param(8, False))
+
+
+def _is(method: str) -> Callable[[Message], bool]:
+    return lambda message: message.get("method") == method
+
+
+def another_extranonce1() -> Meddling:
+    """The second mining.subscribe of a connection gets another."""
+
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if "method" not in message and talk.methods.get(message.get("id")) == "mining.subscribe":
+            talk.memory["count"] = talk.memory.get("count", 0) + 1
+            if talk.memory["count"] > 1:
+                message["result"][1] = "0badcafe"
+                return [message]
+        return None
+
+    return {"to_client": change}
+
+
+def no_job_after_a_suggestion() -> Meddling:
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        suggested = "mining.suggest_difficulty" in talk.methods.values()
+        return [] if suggested and message.get("method") == "mining.notify" else None
+
+    return {"to_client": change}
+
+
+def changes_extranonce() -> Meddling:
+    """A set_extranonce with a job after it, of which the pool itself knows nothing."""
+
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if message.get("method") == "mining.notify":
+            talk.memory["notify"] = message
+        if "method" in message or talk.methods.get(message.get("id")) != "mining.extranonce.subscribe":
+            return None
+        moved = {"id": None, "method": "mining.set_extranonce", "params": ["0badcafe", 8]}
+        return [message, moved, talk.memory["notify"]]
+
+    return {"to_client": change}
+
+
+def difficulties(keep: Callable[[float, float], bool]) -> Meddling:
+    """Of the difficulties told, only those that ``keep`` finds right after the last one."""
+
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if message.get("method") != "mining.set_difficulty":
+            return None
+        value, last = message["params"][0], talk.memory.get("last")
+        if last is not None and not keep(last, value):
+            return []
+        talk.memory["last"] = value
+        return None
+
+    return {"to_client": change}
+
+
+def oscillates() -> Meddling:
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or talk.methods.get(message.get("id")) != "mining.submit":
+            return None
+        talk.memory["count"] = talk.memory.get("count", 0) + 1
+        value = 3e-10 if talk.memory["count"] % 2 else 3.5e-10
+        return [message, {"id": None, "method": "mining.set_difficulty", "params": [value]}]
+
+    return {"to_client": change}
+
+
+def stops_answering(after: int) -> Meddling:
+    def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or talk.methods.get(message.get("id")) != "mining.submit":
+            return None
+        talk.memory["count"] = talk.memory.get("count", 0) + 1
+        return [] if talk.memory["count"] > after else None
+
+    return {"to_client": change}
+
+
+def crowded(most: int) -> Meddling:
+    """The first client is thrown out when there are too many."""
+
+    def raw(talk: Conversation, data: bytes) -> bytes:
+        if talk.number == 1 and talk.shared["connections"] > most:
+            raise HangUp
+        return data
+
+    return {"raw": raw}
+
+
+def refuses_latecomers(message: Message) -> None:
+    message.update(result=False)
+
+
+def _script_of_106_bytes(message: Message) -> None:
+    coinb1, coinb2 = message["params"][2:4]
+    size = int(coinb1[82:84], 16) + 70
+    message["params"][2:4] = [f"{coinb1[:82]}{size:02x}{coinb1[84:]}", "00" * 70 + coinb2]
+
+
+def _padded_height(message: Message) -> None:
+    coinb1 = message["params"][2]
+    size = int(coinb1[82:84], 16) + 1
+    assert coinb1[84:86] == "02", "a height of two bytes"
+    message["params"][2] = f"{coinb1[:82]}{size:02x}03{coinb1[86:90]}00{coinb1[90:]}"
+
+
+def _short_commitment(message: Message) -> None:
+    message["params"][3] = re.sub("feffffff01", "feffffff02" + "00" * 8 + "076a24aa21a9ed00", message["params"][3])
+
+
+def _one_after_another(message: Message) -> list[Any]:
+    return [b"Invalid JSON, disconnecting\n", message]
+
+
+def _difficulty_after_it(value: Any) -> Edit:
+    return lambda message: [message, {"id": None, "method": "mining.set_difficulty", "params": [value]}]
+
+
+WRONG: dict[str, Meddling] = {
+    "FRM-01": say("mining.notify", _one_after_another),
+    "FRM-02": bytes_like(lambda data: len(data) == 1),
+    "FRM-03": reply_to("mining.authorize", twice),
+    "FRM-04": bytes_like(lambda data: b"\r\n" in data),
+    "FRM-05": bytes_like(lambda data: data.startswith(b"\n")),
+    "FRM-06": bytes_like(lambda data: b"jsonrpc" in data),
+    "FRM-07": reply_to("mining.subscribe", lambda message: message.update(id=str(message["id"]))),
+    "FRM-08": reply_to("mining.subscribe", lambda message: message.update(id=0)),
+    "FRM-11": others_suffer(lambda data: b'"params": [\n' in data),
+    "FRM-12": bytes_like(lambda data: b"\xff" in data, b'{"id": 1, "method": "mining.subscribe", "params": []}\n'),
+    "FRM-13": bytes_like(lambda data: len(data) == 1000),
+    "FRM-15": bytes_like(lambda data: b"xxxx" in data, b""),
+    "FRM-16": others_suffer(lambda data: b"[[[[" in data),
+    "FRM-17": bytes_like(lambda data: data.startswith(b"\x16\x03"), b""),
+    "FRM-18": bytes_like(lambda data: data.startswith(b"GET"), b""),
+    "FRM-19": bytes_like(lambda data: b"method" not in data, b""),
+    "FRM-20": asked(_is("mining.unknown_to_everyone"), swallow),
+    "FRM-21": asked(lambda message: not isinstance(message.get("params"), list), hang_up),
+    "FRM-22": asked(lambda message: "method" not in message, put(method="mining.ping", params=[])),
+    "HS-01": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, "eight")),
+    "HS-02": asked(lambda message: message.get("params") == [], hang_up),
+    "HS-03": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, 3)),
+    "HS-04": ONE_EXTRANONCE1,
+    "HS-05": reply_to("mining.authorize", put(result=False)),
+    "HS-06": asked(lambda message: message["method"] == "mining.authorize" and len(message["params"]) == 1, hang_up),
+    "HS-09": say("mining.set_difficulty", swallow),
+    "HS-10": say("mining.notify", hang_up),
+    "HS-11": NEVER_CLEAN,
+    "HS-12": another_extranonce1(),
+    "HS-14": ACCEPTS,
+    "HS-15": ACCEPTS,
+    "HS-16": {"config": {"authorize_timeout": 100_000.0}},
+    "HS-18": asked(lambda message: "no session of yours" in message["params"], hang_up),
+    "HS-19": ONE_EXTRANONCE1,
+    "HS-20": reply_to("mining.configure", twice),
+    "EXT-01": grants("ffffffff"),
+    "EXT-02": grants("1fffe000"),
+    "EXT-03": grants("1fffe000"),
+    "EXT-04": asked(lambda message: "x-unknown" in str(message), put(method="mining.nothing")),
+    "EXT-05": grants("1fffe000"),
+    "EXT-06": say("mining.set_difficulty", param(0, lambda value: value / 2)),
+    "EXT-07": grants("1fffe000"),
+    "EXT-08": grants("1fffe000"),
+    "EXT-09": asked(lambda message: message.get("method") == "mining.extranonce.subscribe", hang_up),
+    "EXT-11": reply_to("mining.suggest_difficulty", _difficulty_after_it(0)),
+    "EXT-12": LOW,
+    "JOB-01": say("mining.notify", param(6, "7fffff")),
+    "JOB-02": say("mining.notify", param(3, lambda value: value + "00")),
+    "JOB-03": say("mining.notify", _script_of_106_bytes),
+    "JOB-04": say("mining.notify", _padded_height),
+    "JOB-05": say("mining.notify", _short_commitment),
+    "JOB-07": say("mining.notify", param(4, ["00" * 32] * 21)),
+    "JOB-08": say("mining.notify", param(5, "20002000")),
+    "JOB-09": say("mining.notify", param(6, "00000000")),
+    "JOB-10": say("mining.notify", param(7, lambda value: f"{int(value, 16) - 3600:08x}")),
+    "JOB-11": say("mining.notify", param(0, "1")),
+    "JOB-12": {"config": {"notify_interval": 1000.0}},
+    "JOB-13": NEVER_CLEAN,
+    "JOB-15": NEVER_CLEAN,
+    "JOB-17": no_job_after_a_suggestion(),
+    "SH-01": REFUSES,
+    "SH-02": REFUSES,
+    "SH-03": REFUSES,
+    "SH-04": REFUSES,
+    "SH-05": REFUSES,
+    "SH-06": REFUSES,
+    "SH-08": changes_extranonce(),
+    "SH-09": reply_to("mining.submit", twice),
+    "SH-10": REFUSES,
+    "SH-11": LOSES_SUBMITS,
+    "SH-12": LOSES_SUBMITS,
+    "SH-13": {"delay": lambda talk: 1.0},
+    "ERR-01": ACCEPTS,
+    "ERR-02": ACCEPTS,
+    "ERR-03": ACCEPTS,
+    "ERR-04": ACCEPTS,
+    "ERR-05": ACCEPTS,
+    "ERR-06": ACCEPTS,
+    "ERR-07": ACCEPTS,
+    "ERR-08": ACCEPTS,
+    "ERR-09": ACCEPTS,
+    "ERR-11": ACCEPTS,
+    "ERR-12": LOW,
+    "ERR-13": ACCEPTS,
+    "ERR-14": ACCEPTS,
+    "ERR-15": ACCEPTS,
+    "ERR-16": ACCEPTS,
+    "ERR-17": ACCEPTS,
+    "ERR-18": ACCEPTS,
+    "ERR-21": ACCEPTS,
+    "ERR-23": ACCEPTS,
+    "ERR-24": reply_to("mining.submit", lambda message: message.update(error=message["error"][:2])),
+    "ERR-25": REFUSES,
+    "VD-01": say("mining.set_difficulty", param(0, 0)),
+    "VD-02": difficulties(lambda last, value: False),
+    "VD-03": difficulties(lambda last, value: value > last),
+    "VD-04": oscillates(),
+    "VD-05": say("mining.set_difficulty", param(0, 5)),
+    "VD-06": no_job_after_a_suggestion(),
+    "VD-09": REFUSES,
+    "LD-01": reply_to("mining.authorize", refuses_latecomers),
+    "LD-03": crowded(500),
+    "LD-04": others_suffer(lambda data: len(data) == 1),
+    "LD-07": {"delay": lambda talk: 1.0 if talk.number == 1 else 0.0},
+    "LD-08": stops_answering(50),
+    "LD-09": ONE_EXTRANONCE1,
+    "LD-10": {"delay": lambda talk: 2.0 if talk.number > 100 else 0.0},
+    "LD-11": ACCEPTS,
+    "LD-13": others_suffer(lambda data: data.endswith(b"mining.subs")),
+    "LD-14": ACCEPTS,
+    "LD-15": reply_to("mining.submit", twice),
+    "LD-17": bytes_like(lambda data: data.startswith(b"\x16\x03"), b""),
+}
+"""Id to what makes the pool wrong in just the respect of that check."""
+
+
+# ---- the tests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("identifier", [case.id for case in ALL if case.id not in NEEDS_SOCKETS])
+async def test_a_right_pool_passes(autojump_clock: Clock, run_check: RunCheck, identifier: str) -> None:
+    result = await run_check(identifier)
+    if identifier in SKIPPED:
+        assert result.verdict is Verdict.SKIPPED, result.outcome
+        assert SKIPPED[identifier] in result.outcome.actual
+        return
+    wanted = Verdict.OBSERVED if result.case.level is Level.OBS else Verdict.PASSED
+    assert result.verdict is wanted, "\n".join((result.outcome.actual, *result.transcript))
+    assert result.outcome.actual
+
+
+@pytest.mark.parametrize("identifier", WRONG)
+async def test_a_wrong_pool_fails(autojump_clock: Clock, run_check: RunCheck, identifier: str) -> None:
+    result = await run_check(identifier, **WRONG[identifier])
+    assert result.verdict is Verdict.FAILED, "\n".join((str(result.outcome), *result.transcript))
+    assert result.outcome.actual
+    assert result.transcript
+
+
+def test_every_check_that_judges_is_seen_failing() -> None:
+    judging = {case.id for case in ALL if case.level is not Level.OBS}
+    assert judging - NEEDS_SOCKETS == set(WRONG)
