@@ -18,6 +18,10 @@ class ExitCode(IntEnum):
     """No pool could be reached and --no-retry was given."""
     SELF_TEST_FAILED = 5
     """A kernel computed a known answer wrongly."""
+    SHOULD_FAILED = 6
+    """``conformance --strict``: no MUST failed, but a SHOULD did."""
+    NOTHING_JUDGED = 7
+    """``conformance``: every check was skipped."""
 
 
 class UsageError(Exception):

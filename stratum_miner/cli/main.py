@@ -12,6 +12,7 @@ from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTe
 from stratum_miner.cli import (
     bench,
     configuration,
+    conformance,
     demo,
     device,
     devices,
@@ -63,6 +64,7 @@ for command in (
     doctor,
     emulate.emulate,
     load,
+    conformance.conformance,
 ):
     app.command(command)
 for group in (configuration.app, device.app):

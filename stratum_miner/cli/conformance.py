@@ -1,0 +1,375 @@
+"""``stratum-miner conformance``: checks a pool against the protocol as miners need it."""
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import trio
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from stratum_miner.cli import logs, mining, node_options, options, pool_options, secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client.tls import TlsSettings, secure
+from stratum_miner.conformance import (
+    ALL,
+    Case,
+    Chain,
+    ChainError,
+    Engine,
+    Result,
+    SelectionError,
+    Tally,
+    Target,
+    Tip,
+    Unreachable,
+    Verdict,
+    select,
+    tcp_dialer,
+    verify,
+)
+from stratum_miner.conformance.page import page
+from stratum_miner.conformance.report import as_object, junit
+from stratum_miner.conformance.target import Dial
+from stratum_miner.pool.nodes.base import Node, NodeError
+
+DEFAULT_USER = "stratum-miner.conformance"
+MAX_WORK_SECONDS = 86_400.0
+_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "bold red",
+    Verdict.SKIPPED: "dim",
+    Verdict.OBSERVED: "blue",
+}
+Patterns: TypeAlias = Annotated[
+    list[str] | None,
+    Parameter(name="--only", help="Run these: ids, topics, levels, globs; repeatable.", group="Checks", negative=()),
+]
+
+
+def conformance(
+    url: Annotated[str, Parameter(help="The pool: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.")] = "",
+    /,
+    *checks: Annotated[str, Parameter(help="Checks by address, id, topic or glob: shares/ERR-07, framing, 'VD-*'.")],
+    user: Annotated[
+        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
+    ] = DEFAULT_USER,
+    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    pass_file: Annotated[
+        Path | None, Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool")
+    ] = None,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    owned: Annotated[
+        bool,
+        Parameter(
+            name="--i-own-this-pool",
+            help="Allow malformed input, floods and many sockets, and pools on other machines.",
+            negative=(),
+            show_default=False,
+            group="Pool",
+        ),
+    ] = False,
+    node: Annotated[
+        str | None,
+        Parameter(
+            name="--node",
+            env_var="STRATUM_MINER_NODE",
+            help="http://user:pass@host:port, JSON-RPC of the pool's node: checks that need the chain.",
+            group="Pool",
+        ),
+    ] = None,
+    node_cookie: options.NodeCookie = None,
+    node_password_file: options.NodePasswordFile = None,
+    retarget_seconds: Annotated[
+        float | None,
+        Parameter(name="--retarget-seconds", help="How often the pool adjusts difficulties, if it does.", group="Pool"),
+    ] = None,
+    only: Patterns = None,
+    skip: Annotated[
+        list[str] | None, Parameter(name="--skip", help="Leave these out.", group="Checks", negative=())
+    ] = None,
+    strict: Annotated[
+        bool,
+        Parameter(
+            name="--strict", help="A SHOULD that fails counts, too.", negative=(), show_default=False, group="Checks"
+        ),
+    ] = False,
+    max_seconds_of_work: Annotated[
+        float, Parameter(name="--max-seconds-of-work", help="Hashing that one check may cost.", group="Checks")
+    ] = 60.0,
+    list_checks: Annotated[
+        bool,
+        Parameter(name="--list", help="Show the checks and leave.", negative=(), show_default=False, group="Checks"),
+    ] = False,
+    json: options.Json = False,
+    junit_file: Annotated[
+        Path | None, Parameter(name="--junit", help="Write JUnit's XML here.", group="Output", negative=())
+    ] = None,
+    html: Annotated[
+        Path | None, Parameter(name="--html", help="Write a page here.", group="Output", negative=())
+    ] = None,
+) -> int:
+    """Check a Stratum pool: 0 every MUST passed, 1 one failed, 6 a SHOULD failed (--strict), 7 nothing was judged."""
+    logs.configure(level="warning")
+    try:
+        cases = select(ALL, [*checks, *(only or [])], skip or [])
+    except SelectionError as error:
+        raise UsageError(str(error)) from None
+    if list_checks:
+        _show_list(cases, as_json=json)
+        return ExitCode.OK
+    if not url:
+        raise UsageError("expected the pool's URL, as in stratum-miner conformance stratum+tcp://127.0.0.1:3333")
+    if not 0 <= max_seconds_of_work <= MAX_WORK_SECONDS:
+        raise UsageError(f"--max-seconds-of-work: expected 0 to {MAX_WORK_SECONDS:g}, got {max_seconds_of_work:g}")
+    if retarget_seconds is not None and not 1 <= retarget_seconds <= 3600:
+        raise UsageError(f"--retarget-seconds: expected 1 to 3600, got {retarget_seconds:g}")
+    for path in (junit_file, html):
+        _check_writable(path)
+    pool_url = PoolUrl.parse(url)
+    _check_owner(pool_url, owned)
+    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key)
+    dial_raw = tcp_dialer(pool_url.host, pool_url.port)
+    results: list[Result] = []
+    seconds = 0.0
+    complete = False
+
+    async def main(stop: signals.Stop) -> None:
+        nonlocal seconds, complete
+        async with _chain(node, node_cookie, node_password_file) as chain:
+            target = Target(
+                name=str(pool_url),
+                dial=_tls_dialer(dial_raw, pool_url, tls) if pool_url.tls else dial_raw,
+                dial_raw=dial_raw if pool_url.tls else None,
+                tls=pool_url.tls,
+                worker=user,
+                password=_password(password, pass_file),
+                owned=owned,
+                chain=chain,
+                work_seconds=max_seconds_of_work,
+                retarget_seconds=retarget_seconds,
+            )
+            started = trio.current_time()
+            with trio.CancelScope() as scope, stop.calling(scope.cancel):
+                await _run(target, cases, results)
+                complete = True
+            seconds = trio.current_time() - started
+
+    signals.run(main)
+    places = {case.id: index for index, case in enumerate(cases)}
+    results.sort(key=lambda result: places[result.case.id])
+    _write(junit_file, junit(str(pool_url), results, strict=strict))
+    _write(html, page(str(pool_url), results, seconds))
+    if json:
+        mining.print_json(secrets.redact(as_object(str(pool_url), results, seconds)))
+    else:
+        _show(str(pool_url), results, seconds)
+    if not complete:
+        sys.stderr.write(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks\n")
+        return signals.INTERRUPTED
+    return exit_code(Tally.of(results), strict)
+
+
+def exit_code(tally: Tally, strict: bool) -> ExitCode:
+    """What a run means; part of the interface."""
+    if tally.failed_must:
+        return ExitCode.GOAL_MISSED
+    if tally.failed_should and strict:
+        return ExitCode.SHOULD_FAILED
+    if not tally.passed and not tally.failed_should and not tally.observed:
+        return ExitCode.NOTHING_JUDGED
+    return ExitCode.OK
+
+
+class NodeChain:
+    """The pool's node as the checks see it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def tip(self) -> Tip:
+        """The last block of the best chain."""
+        try:
+            tip = await self._node.tip()
+        except NodeError as error:
+            raise ChainError(str(error)) from None
+        return Tip(tip.height, tip.hash)
+
+    async def submit(self, block: bytes) -> str:
+        """The node's objection to a block, empty when there is none."""
+        try:
+            result = await self._node.submit_block(block)
+        except NodeError as error:
+            raise ChainError(str(error)) from None
+        return "" if result.accepted else result.result
+
+
+@asynccontextmanager
+async def _chain(spec: str | None, cookie: Path | None, password_file: Path | None) -> AsyncIterator[Chain | None]:
+    if spec is None:
+        yield None
+        return
+    if "://" not in spec:
+        raise UsageError(
+            f"--node: expected the JSON-RPC of the pool's own node, http://user:pass@host:port, got {spec!r}"
+        )
+    async with node_options.opened(spec, cookie=cookie, password_file=password_file) as node:
+        chain = NodeChain(node)
+        try:
+            await chain.tip()
+        except ChainError as error:
+            raise CommandFailed(str(error)) from None
+        yield chain
+
+
+def _password(password: str | None, file: Path | None) -> str:
+    if password is not None and file is not None:
+        raise UsageError("expected either --pass or --pass-file, got both")
+    if file is not None:
+        return secrets.read_secret_file(file, "--pass-file")
+    return secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
+
+
+def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
+    async def secured() -> trio.abc.Stream:
+        try:
+            return await secure(await dial(), url, settings)
+        except PoolUnreachable as error:
+            raise OSError(str(error)) from None
+
+    return secured
+
+
+def _check_owner(url: PoolUrl, owned: bool) -> None:
+    if owned or _is_loopback(url.host):
+        return
+    raise UsageError(
+        f"{url}: a pool on another machine is checked with --i-own-this-pool only; checks take work and connections"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return False  # whatever it will be when it can be resolved
+    return all(ipaddress.ip_address(str(address[4][0])).is_loopback for address in found)
+
+
+def _check_writable(path: Path | None) -> None:
+    """UsageError before the run rather than after it."""
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise UsageError(f"cannot write {str(path)!r}")
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(str(secrets.redact(text)), encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"cannot write {str(path)!r}: {error.strerror}") from None
+
+
+# ---- running and showing -----------------------------------------------------------------------------------------
+
+
+async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> None:
+    engine = await trio.to_thread.run_sync(Engine.fastest)
+    console = Console(stderr=True)
+    shown = console.is_terminal and not console.is_dumb_terminal
+    progress = Progress(
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not shown,
+    )
+    task = progress.add_task("", total=len(cases))
+    running: dict[str, None] = {}
+
+    def tell() -> None:
+        names = list(running)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        progress.update(task, description=", ".join(names[:3]) + more, completed=len(results))
+
+    def start(case: Case) -> None:
+        running[case.id] = None
+        tell()
+
+    def finish(result: Result) -> None:
+        running.pop(result.case.id, None)
+        results.append(result)
+        tell()
+
+    try:
+        with progress if shown else nullcontext():
+            await verify(target, cases, engine, on_start=start, on_result=finish)
+    except Unreachable as error:
+        raise CommandFailed(str(error), ExitCode.POOL_UNREACHABLE) from None
+
+
+def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    topic = ""
+    for result in results:
+        case = result.case
+        if case.topic != topic:
+            topic = case.topic
+            console.print(Text(f"\n{topic}", "bold"))
+        line = Text("  ").append(f"{result.verdict.value:<9}", _STYLES[result.verdict])
+        console.print(line.append(f"{case.id:<7}{case.level.value:<7}{case.requirement}"))
+        if result.verdict is Verdict.FAILED:
+            _show_failure(console, result)
+        elif result.verdict is not Verdict.PASSED:
+            console.print(Text(f"           {secrets.redact(result.outcome.actual)}", "dim"))
+    tally = Tally.of(results)
+    console.print(
+        f"\n{pool}: {tally.passed} passed, {tally.failed_must} MUST and {tally.failed_should} SHOULD failed, "
+        f"{tally.skipped} skipped, {tally.observed} observed in {seconds:.0f} s"
+    )
+
+
+def _show_failure(console: Console, result: Result) -> None:
+    console.print(Text(f"           expected: {result.case.expected}"))
+    console.print(Text(f"           actual:   {secrets.redact(result.outcome.actual)}"))
+    for entry in result.transcript:
+        console.print(Text(f"           {secrets.redact(entry)}", "dim"))
+
+
+def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:
+    if as_json:
+        mining.print_json(
+            [
+                {
+                    "id": case.id,
+                    "topic": case.topic,
+                    "level": case.level.value,
+                    "class": case.kind,
+                    "requirement": case.requirement,
+                    "expected": case.expected,
+                }
+                for case in cases
+            ]
+        )
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for case in cases:
+        console.print(Text(f"{case.address:<20}{case.level.value:<7}{case.requirement} ({case.kind})"))
