@@ -1,9 +1,12 @@
 """Miners' connections on trio: accepted, read, written, bounded and ended. What is said on them is the owner's.
 
 Each connection has a reader and a writer with a bounded queue between session and socket, so nothing that is
-announced ever waits for anybody. A pool and a proxy serve their miners through this.
+announced ever waits for anybody. While a client keeps up, what is said to it goes to its socket at once, without
+waking its writer: a job for ten thousand clients is so many system calls, not twice as many task switches. A pool and
+a proxy serve their miners through this.
 """
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -96,11 +99,28 @@ class Connection(Generic[S]):
     bytes_sent: int = 0
 
     def flush(self) -> None:
-        """Queue what the session has to say; a client that does not read is dropped."""
+        """Send what the session has to say, or queue it; a client that does not read is dropped."""
+        data = self.session.data_to_send()
+        if not data:
+            return
+        if isinstance(self.stream, trio.SocketStream) and self.queue.idle:
+            data = self._send_now(self.stream, data)
         try:
-            self.queue.put_nowait(self.session.data_to_send())
+            self.queue.put_nowait(data)
         except QueueFullError as error:
             self.drop(f"slow reader: {error}")
+
+    def _send_now(self, stream: trio.SocketStream, data: bytes) -> bytes:
+        """As much as the socket takes without waiting; returns the rest."""
+        try:
+            sent = os.write(stream.socket.fileno(), data)
+        except BlockingIOError:
+            return data
+        except OSError:
+            self.drop("connection lost")
+            return b""
+        self.bytes_sent += sent
+        return data[sent:]
 
     def finish(self, reason: str) -> None:
         """End the connection once what waits is sent."""

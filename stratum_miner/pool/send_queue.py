@@ -17,7 +17,13 @@ class SendQueue:
         self._waiting: list[bytes] = []
         self._size = 0
         self._closed = False
+        self._asleep = False
         self._wakeup = trio.Event()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the writer has nothing to do and nothing is on its way: then whoever has bytes may send them."""
+        return self._asleep and not self._waiting and not self._closed
 
     @property
     def size(self) -> int:
@@ -45,7 +51,11 @@ class SendQueue:
             if self._closed:
                 return None
             self._wakeup = trio.Event()
-            await self._wakeup.wait()
+            self._asleep = True
+            try:
+                await self._wakeup.wait()
+            finally:
+                self._asleep = False
         data = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0

@@ -48,3 +48,19 @@ async def test_a_waiting_writer_is_woken(nursery: trio.Nursery) -> None:
     queue.close()
     await trio.testing.wait_all_tasks_blocked()
     assert taken == [b"x", None]
+
+
+async def test_it_is_idle_only_while_its_writer_waits_for_bytes(nursery: trio.Nursery) -> None:
+    queue = SendQueue(100)
+    assert not queue.idle
+    nursery.start_soon(queue.get)
+    await trio.testing.wait_all_tasks_blocked()
+    assert queue.idle
+    queue.put_nowait(b"x")
+    assert not queue.idle
+    await trio.testing.wait_all_tasks_blocked()
+    assert not queue.idle  # the writer has the bytes in its hands
+    nursery.start_soon(queue.get)
+    await trio.testing.wait_all_tasks_blocked()
+    queue.close()
+    assert not queue.idle

@@ -1,0 +1,106 @@
+"""What is said to a client: at once while it keeps up, through the queue while it does not, in order either way."""
+
+import socket
+
+import trio
+import trio.testing
+
+from stratum_miner.pool.connections import Connection
+from stratum_miner.pool.send_queue import SendQueue
+
+
+class Talker:
+    """A session that says what it is told to."""
+
+    started = True
+
+    def __init__(self) -> None:
+        self.waiting = b""
+
+    def data_to_send(self) -> bytes:
+        data, self.waiting = self.waiting, b""
+        return data
+
+
+def connection(stream: trio.abc.Stream, max_bytes: int = 1 << 20) -> Connection[Talker]:
+    return Connection(1, "", stream, Talker(), SendQueue(max_bytes), 0.0, 0.0, 0.0)
+
+
+def say(client: Connection[Talker], data: bytes) -> None:
+    client.session.waiting = data
+    client.flush()
+
+
+async def write(client: Connection[Talker]) -> None:
+    while (data := await client.queue.get()) is not None:
+        await client.stream.send_all(data)
+
+
+def pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+    ours, theirs = trio.socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return trio.SocketStream(ours), trio.SocketStream(theirs)
+
+
+async def test_a_client_that_keeps_up_is_told_without_its_writer(nursery: trio.Nursery) -> None:
+    ours, theirs = pair()
+    client = connection(ours)
+    nursery.start_soon(write, client)
+    await trio.testing.wait_all_tasks_blocked()
+    say(client, b"one\n")
+    assert client.bytes_sent == 4  # before any other task ran
+    assert await theirs.receive_some(100) == b"one\n"
+    client.queue.close()
+
+
+async def test_what_a_full_socket_does_not_take_waits_and_stays_in_order(nursery: trio.Nursery) -> None:
+    ours, theirs = pair()
+    client = connection(ours)
+    nursery.start_soon(write, client)
+    await trio.testing.wait_all_tasks_blocked()
+    said = b""
+    for number in range(400):
+        line = b"%04d" % number * 50 + b"\n"
+        said += line
+        say(client, line)
+        if number % 50 == 0:
+            await trio.lowlevel.checkpoint()  # the writer takes some of it into its hands
+    assert client.queue.size > 0
+    client.queue.close()
+    heard = b""
+    while len(heard) < len(said):
+        heard += await theirs.receive_some(65536)
+    assert heard == said
+
+
+async def test_who_never_reads_is_dropped_at_the_limit(nursery: trio.Nursery) -> None:
+    ours, _theirs = pair()
+    client = connection(ours, max_bytes=5000)
+    nursery.start_soon(write, client)
+    await trio.testing.wait_all_tasks_blocked()
+    while not client.reason:
+        say(client, b"x" * 1000)
+    assert client.reason.startswith("slow reader: ")
+    assert client.whole.cancel_called
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_is_gone_is_dropped(nursery: trio.Nursery) -> None:
+    ours, theirs = pair()
+    client = connection(ours)
+    nursery.start_soon(write, client)
+    await trio.testing.wait_all_tasks_blocked()
+    await theirs.aclose()
+    say(client, b"x")
+    assert client.reason == "connection lost"
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_stream_that_is_no_socket_is_written_by_its_writer(nursery: trio.Nursery) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    client = connection(ours)
+    nursery.start_soon(write, client)
+    await trio.testing.wait_all_tasks_blocked()
+    say(client, b"one\n")
+    assert await theirs.receive_some(100) == b"one\n"
+    client.queue.close()
