@@ -1,0 +1,154 @@
+"""What our pool bears: a fleet of simulated miners against it, each in a process of its own, and what bounds the two.
+
+    python benchmarks/load_pool.py [--miners 10000] [--duration 60] [--share-rate 0.1] [--block-every 10] [--workers 3]
+
+The pool runs on a scripted node whose chain is too hard for any block, and gets a new block every so many seconds: a
+notify to all. Beside the generator's own report it prints the pool's side: memory of a session, processor time of each
+side, shares validated a second, and how many a second it would be if the pool had a processor to itself. With
+``--workers`` the same fleet runs once more on so many Dask workers of this machine, and both runs side by side.
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import trio
+from rich.console import Console
+
+from stratum_miner.cli import logs
+from stratum_miner.cli.load import words
+from stratum_miner.loadtest.cluster import ClusterRun
+from stratum_miner.loadtest.fleet import Fleet
+from stratum_miner.loadtest.limits import raise_file_limit
+from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.loadtest.report import LoadReport, Shard
+from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+
+DIFFICULTY = 1e-7
+"""430 hashes a share: some ten microseconds of the kernel."""
+
+
+def figures(pool: Pool, baseline: int) -> dict[str, float]:
+    snapshot = pool.snapshot()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "sessions": len(snapshot.sessions),
+        "accepted": snapshot.accepted,
+        "rejected": sum(snapshot.rejected.values()),
+        "processor_s": usage.ru_utime + usage.ru_stime,
+        "bytes": resident() - baseline,
+    }
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def run_pool(pipe: Connection, block_every: float, connections: int) -> None:
+    logs.configure(level="warning")
+    raise_file_limit(connections)
+
+    async def serve() -> None:
+        node = ScriptedNode(make_template(curtime=int(time.time())))
+        config = PoolConfig(payout_script=b"\x51", port=0, difficulty=DIFFICULTY, max_connections=connections)
+        async with open_pool(node, config) as pool, trio.open_nursery() as nursery:
+            baseline = resident()
+            nursery.start_soon(find_blocks, node, block_every)
+            pipe.send(pool.port)
+            while True:
+                await trio.lowlevel.wait_readable(pipe.fileno())
+                if pipe.recv() == "stop":
+                    nursery.cancel_scope.cancel()
+                    return
+                pipe.send(figures(pool, baseline))
+
+    trio.run(serve)
+
+
+async def find_blocks(node: ScriptedNode, every: float) -> None:
+    height = 101
+    while True:
+        await trio.sleep(every)
+        height += 1
+        node.push(make_template(height, curtime=int(time.time())))
+
+
+def run_here(plan: LoadPlan) -> LoadReport:
+    fleet = Fleet(plan)
+    metrics = fleet.run()
+    shard = Shard(worker="", miners=plan.miners, duration=fleet.elapsed, memory_per_miner=fleet.memory_per_miner)
+    return LoadReport(plan=plan, metrics=metrics, shards=(shard,))
+
+
+def run_on_workers(plan: LoadPlan, workers: int) -> LoadReport:
+    import distributed  # noqa: PLC0415  an extra
+
+    with distributed.LocalCluster(
+        n_workers=workers, processes=True, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        return ClusterRun(plan, cluster.scheduler_address).execute()
+
+
+def measured(pool: Connection, run: Any) -> LoadReport:
+    """Run, and print both sides."""
+    pool.send("figures")
+    before = pool.recv()
+    began, spent = time.perf_counter(), time.process_time()
+    polled: dict[str, float] = {}
+
+    report: LoadReport = run()
+    elapsed, spent = time.perf_counter() - began, time.process_time() - spent
+    pool.send("figures")
+    after = pool.recv()
+    polled = {name: after[name] - before[name] for name in ("accepted", "rejected", "processor_s")}
+    words.show(report, Console(highlight=False, width=80))
+    judged = polled["accepted"] + polled["rejected"]
+    print(f"pool: {after['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB a session at its end")
+    print(
+        f"pool: {judged / elapsed:,.0f} shares/s judged in {polled['processor_s']:.1f} s of processor time "
+        f"({polled['processor_s'] / elapsed:.0%} of one); generator {spent:.1f} s ({spent / elapsed:.0%})"
+    )
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--miners", type=int, default=10_000)
+    parser.add_argument("--duration", type=float, default=60.0)
+    parser.add_argument("--ramp", type=float, default=20.0)
+    parser.add_argument("--share-rate", type=float, default=0.1)
+    parser.add_argument("--block-every", type=float, default=10.0)
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    ours, theirs = multiprocessing.Pipe()
+    pool = multiprocessing.Process(
+        target=run_pool, args=(theirs, arguments.block_every, arguments.miners + 100), daemon=True
+    )
+    pool.start()
+    port: int = ours.recv()
+    plan = LoadPlan(
+        host="127.0.0.1",
+        port=port,
+        miners=arguments.miners,
+        duration=arguments.duration,
+        ramp=min(arguments.ramp, arguments.duration / 2),
+        share_rate=arguments.share_rate,
+    )
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run")
+    first = measured(ours, lambda: run_here(plan))
+    if arguments.workers:
+        second = measured(ours, lambda: run_on_workers(plan, arguments.workers))
+        print(f"one process before, {arguments.workers} workers after:")
+        words.comparison(first.to_json(), second.to_json(), Console(highlight=False, width=80))
+    ours.send("stop")
+    pool.join()
+
+
+if __name__ == "__main__":
+    main()

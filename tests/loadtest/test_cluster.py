@@ -1,0 +1,100 @@
+"""The same run on a Dask cluster of several processes: merged figures, and a worker killed in the middle."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from stratum_miner.loadtest.cluster import ClusterRun
+from stratum_miner.loadtest.limits import LoadError
+from stratum_miner.loadtest.plan import LoadPlan
+
+distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=3, processes=True, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def plan(port: int, **settings: Any) -> LoadPlan:
+    return LoadPlan(
+        **{
+            "host": "127.0.0.1", "port": port, "miners": 31, "duration": 3.0, "ramp": 0.5, "share_rate": 5.0,
+            "password": "hunter2", **settings,
+        }
+    )  # fmt: skip
+
+
+def test_three_workers_are_one_run(cluster: Any, pool_port: int) -> None:
+    report = ClusterRun(plan(pool_port), cluster.scheduler_address).execute()
+    metrics = report.metrics
+    assert sorted(shard.miners for shard in report.shards) == [10, 10, 11]
+    assert metrics.connections == metrics.most_mining == 31
+    assert metrics.sent > 31
+    assert metrics.accepted == metrics.sent == metrics.phases["submit"].latency.count
+    assert metrics.phases["first_job"].latency.count == 31
+    assert not report.lost
+    assert not report.interrupted
+
+
+def test_a_stop_reaches_all_workers_and_keeps_the_figures(cluster: Any, pool_port: int) -> None:
+    run = ClusterRun(plan(pool_port, duration=600.0, ramp=0.0), cluster.scheduler_address)
+    _once(lambda: run.look()[0].accepted > 31, run.stop)
+    report = run.execute()
+    assert report.interrupted
+    assert not report.lost
+    assert report.duration < 600
+    assert report.metrics.accepted > 31
+
+
+def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: Any, pool_port: int) -> None:
+    run = ClusterRun(plan(pool_port, duration=7.0), cluster.scheduler_address)
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        address, pid = sorted(client.run(os.getpid).items())[0]
+
+    def kill() -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    _once(lambda: run.look()[1].connections == 31, kill)  # all have told their figures at least once
+    report = run.execute()
+    (lost,) = report.lost
+    assert lost.worker == address
+    assert lost.lost_at is not None
+    assert 0 < lost.lost_at < 7
+    assert lost.reason
+    assert report.metrics.connections == 31  # what the lost one had told is in
+    assert report.to_json()["shards"][0]["lost_at_s"] == pytest.approx(lost.lost_at, abs=0.001)
+
+
+def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratum_miner.loadtest.cluster.CONNECT_SECONDS", 0.2)
+    with pytest.raises(LoadError, match=r"no scheduler at tcp://127\.0\.0\.1:1"):
+        ClusterRun(plan(1), "tcp://127.0.0.1:1").execute()
+
+
+def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_port: int) -> None:
+    run = ClusterRun(plan(pool_port), cluster.scheduler_address)
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        for index in range(3):  # as if these shards had been begun before
+            distributed.Event(f"{run._id}-begun-{index}", client=client).set()
+        with pytest.raises(LoadError, match="begun before"):
+            run.execute()
+
+
+def _once(condition: Callable[[], bool], act: Callable[[], None]) -> None:
+    """In a thread, look again and again: a run tells its figures every other second."""
+
+    def watch() -> None:
+        pause = threading.Event()
+        while not condition():
+            pause.wait(0.05)
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()
