@@ -21,6 +21,7 @@ from stratum_miner.config.keys import LIVE
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
+    | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # of proxy
 )
 """Of other commands and of tests; any further one is probably misspelt."""
 

@@ -21,7 +21,7 @@ from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.mine_settings import find_file, telling
 from stratum_miner.cli.pool import parse_listen
-from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load
+from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
 
@@ -49,6 +49,8 @@ def proxy(
     options.set_up_logging(
         debug=chosen.debug, quiet=chosen.quiet and not chosen.protocol_dump, log_format=chosen.log_format
     )
+    for problem in misspelt(os.environ):
+        log.warning("configuration", problem=str(problem))
     with telling(settings.resolved):
         return _proxy(settings)
 

@@ -12,14 +12,14 @@ from cyclopts import Parameter
 
 from stratum_miner.cli import mine_pools, options
 from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.mine_settings import register_secrets
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.pools import Strategy
 from stratum_miner.config.document import Document, read
 from stratum_miner.config.keys import keys_of
-from stratum_miner.config.layers import Resolved, resolve
+from stratum_miner.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import POOLS, TABLES
 from stratum_miner.pool.vardiff import VardiffConfig
@@ -86,6 +86,12 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     if problems:
         raise ConfigError(problems)
     return ProxySettings(resolved=resolved, pools=tuple(pools), strategy=strategy, proxy=_proxy_config(resolved.values))
+
+
+def misspelt(environment: Mapping[str, str]) -> list[Problem]:
+    """Environment variables that look like ours and are not."""
+    of_mine = frozenset(key.variable for key in keys_of(MineOptions).values())
+    return unknown_variables(environment, keys_of(ProxyOptions), OTHER_VARIABLES | of_mine)
 
 
 def _without_mining(document: Document) -> Document:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.cli import main
-from stratum_miner.cli.proxy_options import load
+from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.cli.proxy_options import ProxyOptions, load, misspelt
+from stratum_miner.config.keys import keys_of
 from stratum_miner.config.problems import ConfigError
 
 UPSTREAM = ("-o", "127.0.0.1:1", "-u", "farm")
@@ -96,3 +98,13 @@ def test_a_password_is_in_no_process_list() -> None:
     _, told = process.communicate(timeout=60)
     assert b"hunter2secret" not in shown
     assert "hunter2secret" not in told
+
+
+def test_its_variables_are_known_and_others_are_told() -> None:
+    environment = {"STRATUM_MINER_LISTEN": "127.0.0.1:0", "STRATUM_MINER_UNTIL_SHARES": "3", "STRATUM_MINER_LISTN": "x"}
+    assert [str(problem) for problem in misspelt(environment)] == [
+        "STRATUM_MINER_LISTN: unknown variable: did you mean 'STRATUM_MINER_LISTEN'?"
+    ]
+    assert load({"url": ["h:1"], "user": ["u"]}, None, environment).resolved.values.listen == "127.0.0.1:0"
+    known = {key.variable for key in keys_of(ProxyOptions).values()}
+    assert known <= OTHER_VARIABLES | {key.variable for key in keys_of(MineOptions).values()}, "mine knows them too"

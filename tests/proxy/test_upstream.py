@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from stratum_miner.client import WorkerRefused
+from stratum_miner.client.pools import Strategy
 from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 from stratum_miner.testing.wire_client import WireClient
@@ -374,6 +375,41 @@ async def test_another_pool_takes_over_with_job_ids_that_are_the_same(
         late = await submit(miner, miner.miner.solve(old))
         assert await verdict(miner, late) == 21, "its session does not come back"
         assert "no answer" in miner.miner.reply(late)["error"][1]
+
+
+async def test_two_pools_in_turns_get_each_their_own_shares(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    async with proxy_lab(pools=2, strategy=Strategy.QUOTA) as lab:
+        pools = {}
+        for extranonce1 in ("aaaaaaaa", "bbbbbbbb"):
+            pools[extranonce1] = await lab.upstream(extranonce1=extranonce1)
+            await pools[extranonce1].say("mining.notify", *job("1"))
+        miner = await lab.miner()
+        turns = []
+        for _ in range(5):
+            owner = next(name for name in pools if miner.miner.jobs[-1].params[2].endswith(name))
+            turns.append(owner)
+            await check_share(lab, pools[owner], miner, job("1"), owner)
+            await miner.read_jobs(len(miner.miner.jobs) + 1)
+        assert set(turns) == set(pools)
+        assert miner.miner.notifications("mining.set_extranonce") == []
+        assert lab.proxy.snapshot().shares.accepted == 5
+
+
+async def test_a_difficulty_is_suggested_that_fits_what_the_shares_say(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab(suggest="auto") as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        for _ in range(65):  # a share a second of 429 hashes each
+            await submit(miner, miner.miner.solve())
+            request = await pool.request()
+            if request["method"] != "mining.submit":
+                break
+            await pool.reply(request, True)
+            await trio.sleep(1)
+        assert request["method"] == "mining.suggest_difficulty"
+        assert request["params"][0] == pytest.approx(1e-6, rel=0.1), "for a share in ten seconds"
 
 
 async def test_subscribers_wait_for_the_first_job_but_configure_does_not(
