@@ -71,7 +71,7 @@ def watch(
         logs.events,
         power_w=power_w,
         economics=economics,
-        origin=lambda share: miner.client.origin(share).pool,
+        origin=lambda share: miner.origin(share).pool,
     )
     parts = _Parts(monitor, Steering(miner) if reload is None else Steering(miner, reload), settings)
     wanted = [service(parts) for service in _SERVICES]

@@ -152,6 +152,10 @@ class PoolGroup:
         else:
             owner.client.submit(share)
 
+    def knows(self, share: Share) -> bool:
+        """Whether a share solves a job of one of these pools."""
+        return share.job.session in self._owners
+
     def origin(self, share: Share) -> Origin:
         """Where a share comes from; for a journal."""
         owner = self._owners.get(share.job.session) or self._active or self._members[0]

@@ -21,7 +21,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ClientListener, ConnectionState
+from stratum_miner.client.pool_client import ClientListener, ConnectionState, Origin
 from stratum_miner.client.pools import PoolControl, PoolGroup, PoolStatus, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -197,6 +197,11 @@ class Miner:
         """Whether any backend mines on the pools of the strategy."""
         return self._has_free
 
+    def origin(self, share: Share) -> Origin:
+        """Whose job a share solves."""
+        lane = next((lane for lane in self._lanes if lane.client.knows(share)), self._lanes[0])
+        return lane.client.origin(share)
+
     @property
     def is_stopping(self) -> bool:
         """Whether ``stop`` was called or a goal was reached."""
@@ -245,7 +250,8 @@ class Miner:
         """Blocks that a crash left open go back to their pool, if it resumes the newest session we had there."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
-            if block.resumable == newest[block.pool] and self.client.adopt(block.pool, block.resumable, [block.share]):
+            again = block.resumable == newest[block.pool]
+            if again and any(lane.client.adopt(block.pool, block.resumable, [block.share]) for lane in self._lanes):
                 journal.adopt(block)
                 log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
             else:

@@ -360,3 +360,29 @@ def test_several_pools_are_checked_first(arguments: list[str], needle: str) -> N
     assert result.returncode in (1, 2)
     assert needle in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_configuration_is_read_again_on_sighup_and_refused_where_it_is_wrong(tmp_path: Path) -> None:
+    with running_pool() as (_, first), running_pool() as (_, second):
+        file = tmp_path / "miner.toml"
+        good = f'user = "{ADDRESS}"\nthreads = 1\n[pools.first]\nurl = "{first}"\npass = "hunter2first"\n'
+        file.write_text(good)
+        with started("mine", "--config", str(file), "--log-format", "plain", "--debug") as mine:
+            until_line(mine, "share_accepted")
+            file.write_text(good.replace("threads", "thraeds"))
+            mine.send_signal(signal.SIGHUP)
+            assert "did you mean 'threads'" in until_line(mine, "configuration_refused")
+            until_line(mine, "share_accepted")
+            file.write_text(f'{good}[pools.second]\nurl = "{second}"\npriority = 0\n')
+            mine.send_signal(signal.SIGHUP)
+            assert "pools.second" in until_line(mine, "configuration_changed")
+            file.write_text(f'user = "{ADDRESS}"\nthreads = 2\n[pools.second]\nurl = "{second}"\n')
+            mine.send_signal(signal.SIGHUP)
+            assert "pools.first" in until_line(mine, "configuration_changed")
+            assert "threads=2" in until_line(mine, "configuration_takes_a_restart")
+            until_line(mine, "share_accepted")
+            mine.send_signal(signal.SIGINT)
+            _, err = mine.communicate(timeout=60)
+            assert mine.returncode == 0
+            assert f"on stratum+tcp://{second}" in err
+            assert "hunter2" not in err
