@@ -1,14 +1,16 @@
 """Hash rate of every product through its emulator, by its nonces, with the 95 % interval; and what driving it costs.
 
-    python -m benchmarks.device_rates [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
+    python benchmarks/device_rates.py [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
 
 4 300 nonces make an interval of ±3 %. One device after the other: device and emulator share this process.
 """
 
 import argparse
+import logging
 import time
 from math import sqrt
 
+import structlog
 import trio
 
 from stratum_miner.backends.asic.backend import AsicBackend
@@ -75,6 +77,7 @@ async def main() -> None:
     parser.add_argument("--nonces", type=int, default=4300)
     parser.add_argument("--hash-rate", type=float, default=500e3)
     options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print("| kind | nonces | measured / emulated | 95 % interval | s to mining | works/s | % CPU, emulator included |")
     print("|---|---|---|---|---|---|---|")
     for kind in options.kinds:

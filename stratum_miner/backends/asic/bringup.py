@@ -85,6 +85,8 @@ class SwitchBaud:
     register: int
     value: int
     host_baud: int
+    back: int | None = None
+    """What makes the chips return to their first rate, for those that may not be reset in between."""
     pause: float = 0.01
     """Seconds before and after the host's change."""
 

@@ -31,6 +31,8 @@ MAX_INTERVAL_S = 0.5
 """For chips that search a unit for minutes: fresh ntime, fresh transactions (ESP-Miner's interval)."""
 BUS_MARGIN = 1.5
 """Times the length of a work frame on the line: work sent faster than it leaves the host would queue up there."""
+QUIET_S = 0.1
+"""After the answers that were expected: more would be another product's."""
 COUNT_TRIES = 3
 CLOCK_TRIES = 3
 
@@ -66,7 +68,8 @@ class Chain(ABC):
         self.chips = settings.chips
         self.frequency = settings.frequency
         self.ticket_bits = 0
-        self.wire = Wire(transport, self._make_decoder(), _baud_of(board))
+        self.first_baud = _baud_of(board)
+        self.wire = Wire(transport, self._make_decoder(), self.first_baud)
         self._next_job = 0
 
     # ---- what a family says -----------------------------------------------------------------------------------
@@ -119,6 +122,10 @@ class Chain(ABC):
     async def _read_clock(self) -> bool | None:
         """Whether the clock is as set; None when the chips do not say."""
         return None
+
+    async def recover(self) -> None:
+        """Whatever may make chips answer that did not, before they are counted again."""
+        await trio.lowlevel.checkpoint()
 
     async def identify(self) -> str:
         """Show the device to its owner with the chips alone; returns what to look for, or nothing when it cannot."""
@@ -206,7 +213,7 @@ class Chain(ABC):
         """Send a question and collect register replies: until there are ``count`` and then a short silence."""
         await self.wire.send(frame)
         replies = await self.wire.collect(seconds, lambda got: _registers(got) >= count)
-        replies += await self.wire.collect(min(seconds, 0.1), lambda got: _registers(got) > 0)
+        replies += await self.wire.collect_until_quiet(QUIET_S)
         return [reply for reply in replies if isinstance(reply, RegisterReply)]
 
     async def _count_and_check(self, seconds: float) -> None:
@@ -218,6 +225,7 @@ class Chain(ABC):
             except (DeviceSilent, PowerFault, WrongChip):
                 if attempt == COUNT_TRIES - 1:
                     raise
+                await self.recover()
                 self.wire.discard_input()
 
     def _check_count(self, found: int) -> None:

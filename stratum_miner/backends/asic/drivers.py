@@ -113,7 +113,8 @@ class BoardDriver:
             if power.has_sensors:
                 readings = await power.read()
                 told += [f"{readings.core_voltage:.3f} V"] if readings.core_voltage is not None else []
-            return f"{chain.chips} chips at {', '.join(told)}" if told else f"{chain.chips} chips"
+            count = "1 chip" if chain.chips == 1 else f"{chain.chips} chips"
+            return f"{count} at {', '.join(told)}" if told else count
 
     @asynccontextmanager
     async def _opened(self, ports: PortOpener, options: DeviceOptions) -> AsyncIterator[tuple[Chain, PowerControl]]:

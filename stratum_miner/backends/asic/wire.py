@@ -19,7 +19,8 @@ class Wire:
     def __init__(self, transport: Transport, decoder: ReplyDecoder, baud: int) -> None:
         self.transport = transport
         self.decoder = decoder
-        self._baud = baud
+        self.baud = baud
+        """Of the host, now."""
         self._sending = trio.Lock()
 
     async def send(self, frame: bytes) -> None:
@@ -44,16 +45,26 @@ class Wire:
             return collected
         return collected + self.decoder.idle()
 
+    async def collect_until_quiet(self, quiet: float) -> list[Reply]:
+        """Replies until none has come for ``quiet`` seconds."""
+        collected: list[Reply] = []
+        while len(collected) < MAX_REPLIES:
+            with trio.move_on_after(quiet) as silence:
+                collected += await self.replies()
+            if silence.cancelled_caught:
+                break
+        return collected + self.decoder.idle()
+
     async def switch_baud(self, baud: int) -> None:
         """Let what was sent leave, go on at another rate, forget what came at the old one."""
         async with self._sending:
             await self.transport.set_baud(baud)
-        self._baud = baud
+        self.baud = baud
         self.decoder.discard()
 
     def seconds_of(self, size: int) -> float:
         """How long so many bytes take on the line."""
-        return 10 * size / self._baud
+        return 10 * size / self.baud
 
     def discard_input(self) -> None:
         """Forget everything received so far."""

@@ -242,3 +242,31 @@ async def test_reset_comes_first_where_there_is_a_line(autojump_clock: object) -
     port.has_reset = True
     await chain_of("newpac", port).bring_up()
     assert port.resets == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "answer", "back"),
+    [
+        ("newpac", "5405000019", "13879000000007", "5809001c00201a00"),
+        ("compac-f", "55AA520500000A", VECTORS["chip_ids"]["bm1397"][0], "55aa5109001800007a31"),
+    ],
+)
+async def test_chips_left_at_a_fast_rate_are_called_back(
+    kind: str, question: str, answer: str, back: str, autojump_clock: object
+) -> None:
+    """A run that crashed left them there, and there is no reset line."""
+    state = {"fast": True}
+
+    def respond(port: MemoryPort, data: bytes) -> None:
+        heard = (port.bauds[-1:] == [1_500_000]) is state["fast"]
+        if heard and data.hex().startswith(back):
+            state["fast"] = False
+        elif heard and data == unhex(question):
+            port.say(unhex(answer) * board_of(kind).chips)
+
+    port = MemoryPort(answer=respond)
+    chain = chain_of(kind, port)
+    await chain.bring_up()
+    assert port.bauds == [1_500_000, 115_200, 1_500_000]
+    await chain.rest()
+    assert port.sent[-1].hex().startswith(back)  # so that the next run finds them at the first rate

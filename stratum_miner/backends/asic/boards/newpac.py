@@ -19,7 +19,8 @@ _BRING_UP = (
     CountChips(1.0),
     Deactivate(times=3, pause=0.005),
     AssignAddresses(pause=0.005),
-    SwitchBaud(_BAUD, 0x00200100, host_baud=1_500_000),  # the chip runs 1.5625 M, 4 % away, and that works
+    # the chip runs 1.5625 M, 4 % away, and that works
+    SwitchBaud(_BAUD, 0x00200100, host_baud=1_500_000, back=0x00201A00),
     Write(_BAUD, 0x40208180, pause=0.01),  # "gate block"
     OpenCores(116),
     RampUp(base=100, step=25),

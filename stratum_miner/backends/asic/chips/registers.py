@@ -54,6 +54,28 @@ class RegisterChain(Chain):
         """2^bits - 1, each byte bit-reversed (asic.md 3.7)."""
         await self.write(TICKET_MASK, ticket_mask(bits))
 
+    async def recover(self) -> None:
+        """Chips that nobody could reset may still listen at the rate of an earlier run (asic.md 7, row 17)."""
+        for step in self.board.bring_up:
+            if isinstance(step, bringup.SwitchBaud) and step.back is not None:
+                await self.wire.switch_baud(step.host_baud)
+                await self._slow_baud(step, step.back)
+                await self.wire.switch_baud(self.first_baud)
+
+    async def rest(self) -> None:
+        """Also back to the first baud rate, where chips are not reset before the next run."""
+        if await self.wire.transport.hold_reset(True):
+            return
+        await super().rest()
+        for step in self.board.bring_up:
+            if isinstance(step, bringup.SwitchBaud) and step.back is not None and self.wire.baud == step.host_baud:
+                await self._slow_baud(step, step.back)
+
+    async def _slow_baud(self, step: bringup.SwitchBaud, back: int) -> None:
+        await self.write(step.register, back)
+        await self.wire.transport.drain()
+        await trio.sleep(step.pause)
+
     async def perform(self, step: Step) -> None:
         """Steps about registers and addresses."""
         match step:
@@ -80,7 +102,7 @@ class RegisterChain(Chain):
                 await self.set_ticket(self.start_ticket_bits)
                 self.ticket_bits = self.start_ticket_bits
                 await trio.sleep(pause)
-            case bringup.SwitchBaud(register, value, baud, pause):
+            case bringup.SwitchBaud(register, value, baud, _, pause):
                 await self.write(register, value)
                 await trio.sleep(pause)
                 await self.wire.switch_baud(baud)
