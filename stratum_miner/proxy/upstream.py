@@ -137,8 +137,9 @@ class Upstream:
             self._settle(item, outcome)
 
     def state_changed(self, state: ConnectionState, detail: str) -> None:
-        """The pool's connection went on to another state."""
-        _log.info("upstream", state=state.value, detail=detail)
+        """The pool's connection went on to another state; that it failed, the client has logged."""
+        log = _log.info if state is ConnectionState.MINING else _log.debug
+        log("upstream", state=state.value, detail=detail)
 
     def message_shown(self, text: str) -> None:
         """The client has logged it."""
