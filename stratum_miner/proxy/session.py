@@ -165,7 +165,6 @@ class MinerSession:
         """Answer a share as the pool did."""
         match outcome.fate:
             case Fate.ACCEPTED:
-                self._refused_in_a_row = 0
                 self._count("accepted")
                 self.connection.reply(passed.request_id, True)
             case Fate.REJECTED:
@@ -286,6 +285,7 @@ class MinerSession:
                 self._refuse(request_id, submit.worker_name, reason, message)
 
     def _take(self, solution: Solution, difficulty: float, now: float) -> None:
+        self._refused_in_a_row = 0
         for counts in (self.shares, self._total):
             counts.difficulty += difficulty
             counts.best = max(counts.best, solution.difficulty)

@@ -111,6 +111,17 @@ def test_refused_shares_in_a_row_end_a_session() -> None:
     assert sum(b'"error":[21' in line for line in session.data_to_send().splitlines()) == 4
 
 
+def test_a_good_share_breaks_the_streak() -> None:
+    session, board = new_session(max_refused_shares=3)
+    miner = WireMiner()
+    feed(session, board, miner.login())
+    miner.receive(session.data_to_send())
+    for _ in range(5):
+        feed(session, board, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 3)
+        feed(session, board, miner.submit(miner.solve()))
+    assert (session.shares.received, session.shares.stale, session.shares.open) == (20, 15, 5)
+
+
 def test_one_byte_at_a_time() -> None:
     session, board = new_session()
     miner = WireMiner()
