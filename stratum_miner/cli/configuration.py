@@ -70,6 +70,8 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
         sys.stderr.write(f"stratum-miner: {problem}\n")
     settings = load(sources)
     counted = [_count(len(settings.pools), "pool"), _count(len(settings.backends), "backend")]
+    if sources.is_exposed:
+        print(f"{sources.file}: others on this machine can read its passwords; chmod 600 keeps them out")
     print(f"{sources.file or 'no file'}: good: {', '.join(counted)}, {settings.strategy.value}")
     return ExitCode.USAGE if misspelt else ExitCode.OK
 

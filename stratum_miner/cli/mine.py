@@ -54,6 +54,8 @@ def mine(
 def _tell_sources(sources: Sources) -> None:
     if sources.file is not None:
         log.info("configuration", file=str(sources.file))
+    if sources.is_exposed:
+        log.warning("configuration_exposed", file=str(sources.file))
     for problem in sources.misspelt:
         log.warning("configuration_problem", problem=str(problem))
 

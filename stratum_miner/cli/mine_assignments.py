@@ -72,7 +72,8 @@ def _find(
     known: dict[str, PoolSettings] = {}
     for number, pool in enumerate(pools, 1):
         for name in (pool.name, str(pool.url), str(pool.url).partition("://")[2], str(number)):
-            known.setdefault(name, pool)
+            if name:
+                known.setdefault(name, pool)
     assert plan.pool is not None
     found = known.get(plan.pool) or mine_pools.settings_of(resolved, document, plan.pool, problems)
     where = plan.pool_where or plan.where

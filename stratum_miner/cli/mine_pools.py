@@ -125,7 +125,8 @@ def _strategy(
     if options.strategy is not None:
         by_quota = options.strategy == "quota"
     if by_quota and not problems and not any(pool.quota for pool in pools):
-        problems.append(Problem("--quota", "expected one above 0, got none"))
+        where = next((item.origins["quota"].where for item in profiles if "quota" in item.origins), "--quota")
+        problems.append(Problem(where, "expected one above 0 among the pools, got none"))
     return Strategy.QUOTA if by_quota else Strategy.FAILOVER
 
 
@@ -171,7 +172,7 @@ class _Reader:
         url, *others = self._urls()
         return PoolSettings(
             url=url,
-            addresses=tuple(others),
+            addresses=tuple(dict.fromkeys(item for item in others if item != url)),
             worker_name=worker_name,
             name="" if profile is None else profile.name,
             enabled=True if profile is None else profile.values.enabled,

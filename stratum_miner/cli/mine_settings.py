@@ -26,10 +26,11 @@ from stratum_miner.config.document import Document, read
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import TABLES, backend_profiles, pool_profiles
+from stratum_miner.config.profiles import POOLS, TABLES, backend_profiles, pool_profiles
 from stratum_miner.miner import Goals
 
 CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"
+READABLE_BY_OTHERS = 0o044
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,20 @@ class Sources:
     def misspelt(self) -> list[Problem]:
         """Environment variables that look like ours and are not."""
         return unknown_variables(self.environment, keys_of(MineOptions), OTHER_VARIABLES)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether the file has passwords that others on this machine can read."""
+        try:
+            mode = 0 if self.file is None else self.file.stat().st_mode
+            return bool(mode & READABLE_BY_OTHERS) and self.file is not None and _has_secrets(read(self.file))
+        except (OSError, ConfigError):
+            return False
+
+
+def _has_secrets(document: Document) -> bool:
+    tables = [document.table, *(pool for pool in document.table.get(POOLS, {}).values() if isinstance(pool, dict))]
+    return any(table.keys() & {"pass", "userpass", "proxy"} for table in tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +92,7 @@ def find_file(config: Path | None, no_config: bool, environment: Mapping[str, st
     if named is not None:
         return named.expanduser()
     default = default_file()
-    return default if default.exists() else None
+    return default if os.path.exists(default) else None  # also where we may not even look
 
 
 def default_file() -> Path:

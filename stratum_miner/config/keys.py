@@ -112,6 +112,9 @@ def from_file(key: Key, value: Any, directory: Path) -> Any:
         value = [_as_text(item, get_args(wanted)[0]) if get_args(wanted) else item for item in value]
     elif isinstance(value, dict):
         value = {name: _as_text(item, str) for name, item in value.items()}
+        wrong = next((name for name, item in value.items() if not isinstance(item, str)), None)
+        if wrong is not None and get_origin(wanted) is dict:
+            raise Unfit(f"expected text or a number as {wrong!r}, got {shown(value[wrong])}")
     return _convert(key, _as_text(value, wanted), strict=True, directory=directory)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from stratum_miner.config.document import Document
 from stratum_miner.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
-from stratum_miner.config.problems import ConfigError, Problem, nearest
+from stratum_miner.config.problems import ConfigError, Problem, nearest, shown
 
 Table = TypeVar("Table")
 Table_co = TypeVar("Table_co", covariant=True)
@@ -98,9 +98,11 @@ def table_values(
         content = content[name]
     found: dict[str, tuple[Any, Origin]] = {}
     for name, value in content.items():
-        if name in elsewhere and isinstance(value, dict):
-            continue
         where = document.where(*path, name)
+        if name in elsewhere:
+            if not isinstance(value, dict):
+                problems.append(Problem(where, f"expected tables, as in [{name}.NAME], got {shown(value)}"))
+            continue
         if name not in keys:
             kind = "table" if isinstance(value, dict) else "key"
             known = ", ".join(sorted(keys))

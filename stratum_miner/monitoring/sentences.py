@@ -52,6 +52,7 @@ SENTENCES: dict[str, str] = {
     "strategy": "Pools are used by {strategy} from now on.",
     "configuration": "Options come from {file}.",
     "configuration_problem": "Configuration: {problem}.",
+    "configuration_exposed": "Others on this machine can read passwords in {file}; chmod 600 keeps them out.",
     "configuration_changed": "{what} changed from {before} to {after}.",
     "configuration_takes_a_restart": "{what} is to change from {before} to {after}, which takes a restart.",
     "configuration_unchanged": "The configuration is read again; nothing changed.",

@@ -155,6 +155,7 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("user = 'u'\nurl = 'a:1'\nuntil_shares = 0", "F:3: until_shares: expected a number above zero, got 0"),
         ("user = 'u'\nurl = 'a:1'\npower = '65W'", "F:3: power: expected it together with --electricity"),
         ("user = 'u'\nurl = ['a:1', 'b:1']\nretry = false", "F:3: retry: expected one pool, got several"),
+        ("user = 'u'\n[pools.b]\nurl = 'b:1'\nquota = 0", "F:4: pools.b.quota: expected one above 0 among the pools"),
         ("userpass = 'nocolon'\nurl = 'a:1'", "F:1: userpass: expected USER:PASS"),
     ],
 )  # fmt: skip
@@ -202,7 +203,7 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of "),
         ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected a whole number from 1"),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
-        ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected a table of text"),
+        ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected text or a number"),
         ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected it or [backends.NAME], got both"),
         ("[backends.cpu]\nenabled = false", {}, "F:3: backends.cpu: expected a backend to be enabled"),
         ("", {"backend": ["cpu", "reference"], "backend_option": ["a=1"]}, "--backend-option: expected BACKEND.KEY="),
@@ -368,9 +369,15 @@ def test_show_hides_what_the_command_line_and_the_environment_say(
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "miner.toml"
     file.write_text(TWO_POOLS)
+    file.chmod(0o600)
     assert run(capsys, "config", "check", "--config", str(file)) == (
         0, f"{file}: good: 2 pools, 1 backend, quota\n", "",
     )  # fmt: skip
+    file.chmod(0o644)
+    assert "chmod 600" in run(capsys, "config", "check", "--config", str(file))[1]
+    file.write_text("url = 'a:1'\nuser = 'u'\n")
+    assert "chmod 600" not in run(capsys, "config", "check", "--config", str(file))[1]
+    file.write_text(TWO_POOLS)
     monkeypatch.setenv("STRATUM_MINER_UNTIL_SHARE", "5")
     code, _, err = run(capsys, "config", "check", "--config", str(file))
     assert code == 2

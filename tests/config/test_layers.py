@@ -116,7 +116,9 @@ def test_origins_are_told() -> None:
         ("until-shares = 2", "/etc/miner.toml:1: until-shares: unknown key: did you mean 'until_shares'?"),
         ("[pool.home]", "/etc/miner.toml:1: pool: unknown table: did you mean 'pools'?"),
         ("xyzzy = 1", "/etc/miner.toml:1: xyzzy: unknown key; docs/configuration.md lists all"),
-        ("pools = 3", "/etc/miner.toml:1: pools: unknown key"),
+        ("pools = 3", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got 3"),
+        ("[[pools]]\na = 1", "/etc/miner.toml:1: pools: expected tables, as in [pools.NAME], got [{'a': 1}]"),
+        ("options = {a = true}", "/etc/miner.toml:1: options: expected text or a number as 'a', got true"),
     ],
 )
 def test_each_mistake_names_line_key_wish_and_value(text: str, said: str) -> None:
