@@ -31,7 +31,8 @@ NONCE_DIFFICULTY = dict.fromkeys(KINDS, 1e-06) | {"icarus": 3e-5}
 """58 nonces a second from each device; but two from an Icarus, which idles after each until new work has arrived."""
 SHARE_DIFFICULTY = 1e-4
 NONCES = dict.fromkeys(KINDS, 600) | {"icarus": 20}
-ROLLING = {"newpac", "r606", "compac-f", "compac-a1", "bitaxe-gamma", "bitaxe-supra", "bitaxe-ultra"}
+ROLLING = {"newpac", "r606", "compac-f"}
+"""They try several versions in turn. Later chips count versions, too slowly at this rate for a test to see the next."""
 
 
 async def test_every_product_mines() -> None:
@@ -66,6 +67,9 @@ async def test_every_product_mines() -> None:
         assert snapshot.state is DeviceState.OFF, kind
         ratio = snapshot.hashes / snapshot.expected_hashes
         assert abs(ratio - 1) < 0.03 + 4 / sqrt(snapshot.nonces), (kind, ratio, snapshot.nonces)
+    nonces = sum(snapshot.nonces for snapshot in told.values())
+    ratio = sum(item.hashes for item in told.values()) / sum(item.expected_hashes for item in told.values())
+    assert abs(ratio - 1) < 0.03 + 1.96 / sqrt(nonces), "all together: within 3 % at the 95 % interval"
     assert [item.bad_frames for item in statistics] == [0] * len(statistics)
     accepted = _accepted(events)
     for kind, snapshot in told.items():

@@ -160,8 +160,8 @@ class Device(ABC):
         """Bytes that the host wrote at ``now``, at the speed it believes in: another than ours garbles them."""
         uart = self.uarts[port]
         self.counts.bytes_received += len(data)
-        self.catch_up(now)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
+        self.catch_up(uart.receiving_until)  # until the last bit is there it goes on with what it has
         if not self._same_speed(uart, host_baud):
             data = self.faults.other_bytes(data)
         if self.alive(port):
@@ -285,6 +285,8 @@ class Device(ABC):
         self.advance(now)
         while any(lane.wanted_at(now) <= now for lane in self.lanes):
             self.advance(now)
+        if self.deadline <= now:
+            self.tick(now)
 
     def due(self, now: float) -> float:
         """When `advance` or `take` has something to do; in the past if at once."""

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.testing.emulators import known_work
@@ -199,6 +199,18 @@ class TestSearching:
 
 
 class TestFraming:
+    def test_work_on_the_wire_changes_nothing_before_its_last_bit(self, plug: Plug) -> None:
+        """An Icarus stops at a nonce until then; one nonce in a thousand hashes makes that its usual state."""
+        host = plug("icarus", nonce_difficulty=2**-22)
+        answered = 0
+        for number in range(20):
+            for half in range(2):
+                host.send(bytes([number, half]) + UNKNOWN[2:])
+            answers = host.wait(0.1)
+            assert len(answers) <= 2, "at most one for each work"
+            answered += len(answers)
+        assert answered > 36
+
     @given(cut=st.integers(1, 63))
     def test_a_frame_in_two_pieces_is_one(self, plug: Plug, cut: int) -> None:
         host = plug("erupter")
@@ -215,6 +227,7 @@ class TestFraming:
         assert host.ask(GOLDEN) == "000187a2"
         assert host.device.counts.bad_frames == 1
 
+    @settings(deadline=None)
     @given(noise=st.lists(st.binary(max_size=200), max_size=5))
     def test_noise_neither_breaks_nor_deafens_it(self, plug: Plug, noise: list[bytes]) -> None:
         for kind in ("erupter", "icarus", "antminer-u1"):

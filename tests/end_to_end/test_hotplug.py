@@ -1,0 +1,85 @@
+"""Devices that come and go while mining on our pool: two emulated sticks beside the processor, one connection."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+
+pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+
+from stratum_miner.backends.asic.backend import AsicBackend
+from stratum_miner.backends.asic.device import DeviceState
+from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
+from stratum_miner.backends.cpu.backend import CpuBackend
+from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.miner import Miner, MinerEvent
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.testing.emulators import emulated
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
+STICK, OTHER, CPU = "erupter-erupter", "compac-compac", "cpu"
+NONCE_DIFFICULTY, HASH_RATE = 1e-5, 2e6
+SHARE_DIFFICULTY = 0.0005
+"""A share in a second from each stick, and as many from the processor as it can."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(150):
+        while not condition():  # noqa: ASYNC110  devices count in their own time
+            await trio.sleep(0.02)
+
+
+async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> None:
+    events: list[MinerEvent] = []
+
+    def shares(device: str) -> int:
+        outcomes = [event for event in events if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED]
+        return sum(outcome.share.device.startswith(device) for outcome in outcomes)
+
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(KernelNode())
+        config = PoolConfig(payout_script=SCRIPT, port=0, difficulty=SHARE_DIFFICULTY)
+        pool = await stack.enter_async_context(open_pool(node, config))
+        erupter, compac = [
+            await stack.enter_async_context(emulated(kind, hash_rate=HASH_RATE, nonce_difficulty=NONCE_DIFFICULTY))
+            for kind in ("erupter", "compac")
+        ]
+        told = f"nonce-difficulty={NONCE_DIFFICULTY},hash-rate={HASH_RATE}"
+        sticks = AsicBackend(
+            [
+                DeviceSpec.parse(f"erupter:{erupter.path},{told}"),
+                DeviceSpec.parse(f"compac:{compac.path},{told},worker=.stick"),
+            ]
+        )
+        settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=ADDRESS)
+        miner = Miner(settings, [sticks, CpuBackend(threads=1)], on_event=events.append)
+
+        def slot(name: str) -> SlotSnapshot:
+            return next(slot for slot in sticks.slots() if slot.name == name)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(miner.run)
+            await until(lambda: all(shares(name) >= 2 for name in (STICK, OTHER, CPU)))
+            erupter.unplug()
+            await until(lambda: slot(STICK).state is SlotState.WAITING)
+            before = {name: shares(name) for name in (STICK, OTHER, CPU)}
+            await until(lambda: all(shares(name) >= before[name] + 2 for name in (OTHER, CPU)))
+            erupter.replug()
+            await until(lambda: shares(STICK) >= before[STICK] + 2)
+            other = slot(OTHER).device
+            assert other is not None
+            assert other.state is DeviceState.MINING
+            assert (other.restarts, other.hardware_errors) == (0, 0)
+            assert (slot(STICK).unplugged, slot(OTHER).unplugged) == (1, 0)
+            miner.stop()
+        result = miner.snapshot()
+        assert (result.shares.rejected, result.shares.lost, result.hardware_errors) == (0, 0, 0)
+        assert result.client.connects == 1
+        workers = {event.worker_name for event in events if isinstance(event, ShareOutcome)}
+        assert workers == {ADDRESS, f"{ADDRESS}.stick"}, "the stick with a login of its own used it"
+        assert pool.snapshot().accepted == result.shares.accepted
