@@ -8,7 +8,7 @@ is announced together with a job of its own, so that both sides mean the same jo
 """
 
 import re
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -159,7 +159,7 @@ class PoolSession:
         self._board = board
         self._validator = validator
         self._extranonces = extranonces
-        self._events: deque[SessionEvent] = deque()
+        self._events: list[SessionEvent] = []  # two at most, and a deque is 760 bytes for each session
         self._refused_in_a_row = 0
         self._minimum = 0.0
         self._fixed = False
@@ -193,7 +193,7 @@ class PoolSession:
                     self._count_refused("", "", error.reason, error.message)
                 case _:
                     pass  # a refusal of another request is answered; replies to our pings mean nothing
-        return self._events.popleft()
+        return self._events.pop(0)
 
     def take_events(self) -> list[SessionEvent]:
         """Events that came about without input: by ``tick`` or ``answer_candidate``."""

@@ -6,7 +6,7 @@ never sends a reply that nobody asked for: pooler's and JayDDee's miners take an
 (stratum.md 7, 70).
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from enum import Enum, auto
 from typing import Any
 
@@ -87,7 +87,7 @@ class ServerConnection:
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
-        self._events: deque[events.ServerEvent] = deque()
+        self._events: list[events.ServerEvent] = []  # one at most, and a deque is 760 bytes for each
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
@@ -117,7 +117,7 @@ class ServerConnection:
             self._fire(_Trigger.CLOSE)
             self._decoder.discard()
             raise
-        return self._events.popleft()
+        return self._events.pop(0)
 
     def _next_line(self) -> bytes | None:
         if not self._seen_line and (hint := foreign_protocol(self._decoder.pending)):
