@@ -6,10 +6,13 @@ waking its writer: a job for ten thousand clients is so many system calls, not t
 a proxy serve their miners through this.
 """
 
+import errno
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
@@ -19,6 +22,11 @@ from stratum_miner.pool.send_queue import QueueFullError, SendQueue
 
 RECEIVE_SIZE = 16 << 10
 """Bytes handled for one client before the others get a turn: some 150 shares."""
+ACCEPTED_AT_ONCE = 64
+"""Connections accepted before those that are there get a turn: one for each turn takes seconds for thousands."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+ACCEPT_PAUSE = 0.1
+"""Seconds until the next try when the system has no more to give; trio's value."""
 SEND_BUFFER = 64 << 10
 """Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -294,13 +302,41 @@ class Connections(Generic[S]):
 
 
 async def _accept(
-    handler: Callable[[trio.abc.Stream], object],
+    handler: Callable[[trio.abc.Stream], Awaitable[None]],
     listeners: Sequence[Listener],
     clients: trio.Nursery,
     *,
     task_status: trio.TaskStatus[object],
 ) -> None:
-    await trio.serve_listeners(handler, list(listeners), handler_nursery=clients, task_status=task_status)  # type: ignore[arg-type]
+    """Accept on all listeners; plain sockets many at a time, for after a restart everybody comes at once."""
+    plain = [each for each in listeners if isinstance(each, trio.SocketListener)]
+    others = [each for each in listeners if not isinstance(each, trio.SocketListener)]
+    async with trio.open_nursery() as nursery:
+        for listener in plain:
+            nursery.start_soon(_accept_many, handler, listener, clients)
+        if others:
+            await nursery.start(partial(trio.serve_listeners, handler, others, handler_nursery=clients))
+        task_status.started()
+
+
+async def _accept_many(
+    handler: Callable[[trio.abc.Stream], Awaitable[None]], listener: trio.SocketListener, clients: trio.Nursery
+) -> None:
+    with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
+        acceptor.setblocking(False)
+        async with listener:
+            while True:
+                await trio.lowlevel.wait_readable(acceptor)
+                try:
+                    for _ in range(ACCEPTED_AT_ONCE):
+                        accepted, _ = acceptor.accept()
+                        accepted.setblocking(False)
+                        clients.start_soon(handler, trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
+                except OSError as error:
+                    if error.errno in OUT_OF_RESOURCES:
+                        _log.warning("accept_failed", error=os.strerror(error.errno), retry_in_s=ACCEPT_PAUSE)
+                        await trio.sleep(ACCEPT_PAUSE)
+                    # else nobody waits any more, or whoever waited is gone
 
 
 def _innermost(wrapped: object) -> object:

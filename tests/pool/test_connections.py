@@ -1,12 +1,19 @@
 """What is said to a client: at once while it keeps up, through the queue while it does not, in order either way."""
 
+import errno
 import socket
+from contextlib import ExitStack
+from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
-from stratum_miner.pool.connections import Connection
+from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection
+from stratum_miner.pool.events import ClientConnected
 from stratum_miner.pool.send_queue import SendQueue
+from stratum_miner.testing.scripted_node import ScriptedNode
 
 
 class Talker:
@@ -104,3 +111,38 @@ async def test_a_stream_that_is_no_socket_is_written_by_its_writer(nursery: trio
     say(client, b"one\n")
     assert await theirs.receive_some(100) == b"one\n"
     client.queue.close()
+
+
+CONFIG = PoolConfig(payout_script=b"\x51", port=0)
+
+
+async def served(pool: Pool, count: int) -> None:
+    """So many connections were accepted; ends only then."""
+    async with pool.watch() as watched:
+        missing = count - pool.snapshot().connections_total
+        while missing:
+            missing -= isinstance(await watched.receive(), ClientConnected)
+
+
+async def test_all_who_come_at_once_are_served() -> None:
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        with ExitStack() as stack:
+            for _ in range(3 * ACCEPTED_AT_ONCE):
+                stack.enter_context(socket.create_connection(("127.0.0.1", pool.port)))
+            await served(pool, 3 * ACCEPTED_AT_ONCE)
+
+
+async def test_a_shortage_of_files_is_outlived(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [errno.ENFILE, errno.ECONNABORTED]
+
+    class ScarceSocket(socket.socket):
+        def accept(self) -> Any:
+            if failures:
+                raise OSError(failures.pop(), "")
+            return super().accept()
+
+    monkeypatch.setattr(socket, "socket", ScarceSocket)
+    async with open_pool(ScriptedNode(), CONFIG) as pool:
+        with socket.create_connection(("127.0.0.1", pool.port)):
+            await served(pool, 1)
+    assert not failures
