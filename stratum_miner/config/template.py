@@ -1,7 +1,6 @@
 """A first configuration file: every key with what it means, all but the pool commented out."""
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from typing import Any, get_args, get_origin
 
 from stratum_miner.config.keys import Key
@@ -56,8 +55,10 @@ BACKENDS = "# ---- Backends. Without any table, backend above or the CPU."
 def template(options: Iterable[Key], pool: Iterable[Key], backend: Iterable[Key]) -> str:
     """The file's text."""
     parts = [HEAD]
-    for group, keys in groupby(options, key=_group):
-        parts.append(f"# ---- {group}\n\n" + "".join(map(_commented, _wanted(keys))))
+    groups: dict[str, list[Key]] = {}
+    for key in _wanted(options):
+        groups.setdefault(_group(key), []).append(key)
+    parts += [f"# ---- {group}\n\n" + "".join(map(_commented, keys)) for group, keys in groups.items()]
     parts.append(POOL + "".join(_commented(key) for key in pool if key.name not in ("url", "user")))
     parts.append(f"{BACKENDS}\n\n# [backends.cpu]\n" + "".join(map(_commented, backend)))
     return "\n".join(parts)

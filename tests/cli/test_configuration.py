@@ -413,6 +413,8 @@ def test_what_init_writes_is_right_without_its_comment_signs(
     file = tmp_path / "miner.toml"
     run(capsys, "config", "init", str(file))
     lines = [line.removeprefix("# ") for line in file.read_text().splitlines()]
+    groups = [line for line in lines if line.startswith("---- ")]
+    assert len(groups) == len(set(groups)), "each group of options once"
     text = "\n".join(line for line in lines if "=" in line or line.startswith("["))
     table = tomllib.loads(text)
     known = set(keys_of(MineOptions)) - {"url", "user", "pass", "userpass", "pass_file", "quota"}
