@@ -372,11 +372,11 @@ def _is_bad_frame(recovery: Recovery) -> bool:
 _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "crc-errors": _is_bad_frame,
     "garbage": _counts("garbage_bytes"),
-    "dropped-nonces": lambda recovery: recovery.rate < 0.95 or _counts("restarts")(recovery),
+    "dropped-nonces": lambda recovery: recovery.rate < 0.85 or _counts("restarts")(recovery),
     "duplicate-nonces": _counts("duplicate_nonces"),
     "wrong-nonces": _counts("hardware_errors"),
     "slow-answers": lambda _: True,  # a late nonce is as good as another
-    "i2c-errors": _counts("restarts"),
+    "i2c-errors": _counts("restarts", "trips"),
     "dead-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
     "silent-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
     "wrong-chip-id": lambda recovery: "expected" in recovery.said,
@@ -420,16 +420,20 @@ async def soak(
         nursery.start_soon(backend.run, EndlessWork(seed, nonce_difficulty), send)
         nursery.start_soon(run.listen, receive)
         for name in names:
-            await run.nonce_after(trio.current_time())
-            await trio.sleep(rng.uniform(*CALM_S))
             rows.append(await _strike(run, name, rng))
+            while not rows[-1].injected:  # the device was on its way down for an earlier one
+                rows[-1] = await _strike(run, name, rng)
         nursery.cancel_scope.cancel()
     return rows
 
 
 async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
+    await trio.sleep(rng.uniform(*CALM_S))
+    await run.nonce_after(trio.current_time())
     plugged, now = run.plugged, trio.current_time()
     seconds = rng.uniform(*LENGTHS.get(name, DEFAULT_LENGTH))
+    if FAULTS[name].of_chip:
+        seconds += PER_CHIP_S * plugged.device.settings.chips
     probability = None if FAULTS[name].probability is None else rng.uniform(0.3, 0.6)
     before, hashes, count = run.counters(), run.hashes(), plugged.faults.injected.get(name, 0)
     plugged.inject(Fault(name, probability, plugged.device.age(now), seconds))
@@ -455,11 +459,11 @@ async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
 
 
 async def _listen_for_complaints(run: _Run, until: float) -> str:
-    heard, known = "", run.complaint()
+    heard, known, restarts = "", run.complaint(), run.counters()["restarts"]
     while trio.current_time() < until:
         await trio.sleep(min(0.25, until - trio.current_time()))
         complaint = run.complaint()
-        if complaint and complaint != known:
+        if complaint and (complaint != known or run.counters()["restarts"] > restarts):
             heard = complaint
     return heard
 
@@ -467,10 +471,13 @@ async def _listen_for_complaints(run: _Run, until: float) -> str:
 DEFAULT_LENGTH: Final = (4.0, 8.0)
 LENGTHS: Final[dict[str, tuple[float, float]]] = {
     "overheating": (20.0, 40.0),
-    "silent-chip": (90.0, 120.0),
-    "dead-chip": (90.0, 120.0),
-    "brown-out": (2.0, 20.0),
+    "dropped-nonces": (20.0, 30.0),
+    "silent-chip": (60.0, 90.0),
+    "dead-chip": (60.0, 90.0),
+    "brown-out": (5.0, 20.0),
     "unplug": (1.0, 20.0),
     "wrong-chip-id": (20.0, 30.0),
 }
 """How long a fault lasts: silence has to be told from chance first."""
+PER_CHIP_S: Final = 10.0
+"""Longer for one chip of a chain, of which each finds the less the more there are."""
