@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.cli import main
+
 pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
@@ -91,11 +93,11 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
         (["tap", "0", "127.0.0.1:1", "--record-secrets"], "--record-secrets: expected --record"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], complaint: str) -> None:
-    done = run(*arguments)
-    assert done.returncode in (1, 2)
-    assert complaint in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_wrong_usage_is_one_line(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(arguments) in (1, 2)
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
 
 
 def test_miner_and_pool_record_the_same_conversation(tmp_path: Path) -> None:
@@ -118,3 +120,82 @@ def test_a_disk_that_is_full_from_the_start() -> None:
     done = run("mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
     assert done.returncode == 1
     assert done.stderr == "stratum-miner: capture '/dev/full': No space left on device, after 0 lines\n"
+
+
+def recorded(tmp_path: Path, shares: int = 3) -> Path:
+    path = tmp_path / "session.jsonl"
+    with running(*pool()) as address:
+        mine(address, "--record", str(path), "--backend-option", "seed=5", shares=shares)
+    return path
+
+
+@pytest.mark.parametrize("pace", ["1", "0"])
+def test_a_record_is_played_to_a_miner(tmp_path: Path, pace: str) -> None:
+    path = recorded(tmp_path)
+    arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--pace", pace, "--json", "--ignore", "mining.submit"]
+    player = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert player.stderr is not None
+    address = next(line for line in player.stderr if " ready " in line).split("stratum+tcp://", 1)[1].split()[0]
+    # the same seed finds the same shares of the same jobs
+    run(
+        "mine",
+        "-o",
+        address,
+        "-u",
+        ADDRESS,
+        *SIMULATED,
+        "--backend-option",
+        "seed=5",
+        "--until-shares",
+        "3",
+        "--no-retry",
+    )
+    out, err = player.communicate(timeout=100)
+    result = json.loads(out)
+    assert result["departures"] == [], err
+    assert player.returncode == 0
+    assert result["connections"] == 1
+
+
+def test_a_record_is_played_to_a_pool_that_judges_for_itself(tmp_path: Path) -> None:
+    path = recorded(tmp_path, 1)
+    ignored = ("--ignore", "mining.submit", "--ignore", "mining.notify")
+    with running(*pool()) as address:
+        done = run("replay", str(path), "--to", address, "--pace", "0", "--json")
+        same = run("replay", str(path), "--to", address, "--pace", "0", *ignored)
+    result = json.loads(done.stdout)
+    assert done.returncode == 1
+    # another pool's jobs make other coinbases: the recorded nonces are worth nothing there
+    texts = [departure["text"] for departure in result["departures"]]
+    assert any(text.startswith("reply to mining.submit: recorded accepted, got refused (") for text in texts), texts
+    assert same.returncode == 0, same.stdout
+    assert same.stdout == "1 of 1 connections played to their end, as recorded\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "complaint"),
+    [
+        (None, ["--to", "h:1"], "No such file"),
+        (b"", ["--to", "h:1"], "expected a capture, got an empty file"),
+        (b"\x00\xff\n", ["--to", "h:1"], "line 1: expected an object of a capture"),
+        (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected lines of the protocol, it has none"),
+        (b"", [], "expected either --listen HOST:PORT or --to URL"),
+        (b"", ["--to", "h:1", "--listen", "1"], "expected either"),
+        (b"", ["--to", "h:1", "--pace", "-1"], "--pace: expected a number from 0 to 1000"),
+        (
+            b'{"kind":"capture","format":1}\n{"kind":"line","t":0,"conn":1,"from":"miner","text":"x"}\n',
+            ["--to", "pool.example:1"],
+            "--to: pool.example is not this machine",
+        ),
+    ],
+)
+def test_what_cannot_be_played_is_said_in_one_line(
+    tmp_path: Path, content: bytes | None, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    assert main.run(["replay", str(path), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1

@@ -1,0 +1,144 @@
+"""``stratum-miner replay``: a recorded conversation, one side of it played to a live miner or pool."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.capture import CaptureError, Side
+from stratum_miner.capture import record as capture_record
+from stratum_miner.capture.replay import Replay
+from stratum_miner.capture.replay_run import play_miner, play_pool, replays
+from stratum_miner.cli import capture_options, mining, options, pool_options, secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli.pool import parse_listen
+from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
+
+log = structlog.get_logger("stratum_miner")
+
+CONNECT_SECONDS = 10.0
+SHOWN = 50
+"""Departures printed; --json has all that are kept."""
+
+
+def replay(
+    file: Annotated[Path, Parameter(help="A capture of mine --record, pool --record or tap --record.")],
+    /,
+    *,
+    listen: Annotated[
+        str | None, Parameter(name="--listen", help="Play the pool's side to miners that come to HOST:PORT.")
+    ] = None,
+    to: Annotated[str | None, Parameter(name="--to", help="Play the miner's side to the pool at this URL.")] = None,
+    pace: Annotated[
+        float, Parameter(name="--pace", help="Of the recorded times: 1 kept, 0.1 ten times faster, 0 as fast as heard.")
+    ] = 1.0,
+    ignore: Annotated[
+        list[str] | None,
+        Parameter(name="--ignore", help="A method whose content is not compared; repeatable.", negative=()),
+    ] = None,
+    user: Annotated[
+        str | None, Parameter(name=("--user", "-u"), help="Instead of the recorded worker.", group="Pool")
+    ] = None,
+    password: Annotated[
+        str | None, Parameter(name=("--pass", "-p"), help="Instead of the recorded password.", group="Pool")
+    ] = None,
+    own: capture_options.OwnThisPool = False,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    proxy: pool_options.Proxy = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Play a recorded conversation; exits with 1 where reality departed from the record, and says where."""
+    options.set_up_logging(quiet=quiet)
+    if (listen is None) == (to is None):
+        raise UsageError("replay: expected either --listen HOST:PORT or --to URL")
+    if not 0 <= pace <= 1000:
+        raise UsageError(f"--pace: expected a number from 0 to 1000, got {pace:g}")
+    if password is not None:
+        secrets.register(password)
+        if user is None:
+            raise UsageError("--pass: expected --user with it")
+    try:
+        capture = capture_record.read(file)
+    except CaptureError as error:
+        raise UsageError(str(error)) from None
+    if capture.cut:
+        log.warning("capture_cut", file=str(file), reason="its last line is only half there and left out")
+    plays = replays(
+        capture,
+        Side.POOL if listen is not None else Side.MINER,
+        pace=pace,
+        ignore=frozenset(ignore or ()),
+        worker=None if user is None else (user, password or "x"),
+    )
+    if not plays:
+        raise UsageError(f"capture {str(file)!r}: expected lines of the protocol, it has none")
+    if to is not None:
+        url = PoolUrl.parse(to)
+        capture_options.check_owned(url.host, own, "--to")
+        dial = Dialer(
+            pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy)
+        )
+        _play_miner(plays, url, dial)
+    else:
+        _play_pool(plays, *parse_listen(listen or ""))
+    _tell(plays, file, as_json=json)
+    return ExitCode.GOAL_MISSED if any(play.departures or not play.done for play in plays) else ExitCode.OK
+
+
+def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
+    async def serve(stop: signals.Stop) -> None:
+        listeners = await capture_options.open_listeners(host, port)
+        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+            log.info("ready", url=capture_options.listening(listeners), connections=len(plays))
+            await play_pool(plays, listeners)
+
+    signals.run(serve)
+
+
+def _play_miner(plays: Sequence[Replay], url: PoolUrl, dial: Dialer) -> None:
+    async def play(stop: signals.Stop) -> None:
+        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+            try:
+                await play_miner(plays, lambda: dial(url, CONNECT_SECONDS))
+            except* PoolUnreachable as group:
+                raise CommandFailed(str(group.exceptions[0]), ExitCode.POOL_UNREACHABLE) from None
+
+    signals.run(play)
+
+
+def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
+    departures = [departure for play in plays for departure in play.departures]
+    uncounted = sum(play.uncounted for play in plays)
+    played = sum(play.done for play in plays)
+    if as_json:
+        mining.print_json(
+            {
+                "file": str(file),
+                "connections": len(plays),
+                "played": played,
+                "said": sum(play.said for play in plays),
+                "heard": sum(play.heard for play in plays),
+                "departures": [asdict(departure) for departure in departures],
+                "departures_not_listed": uncounted,
+            }
+        )
+        return
+    for departure in departures[:SHOWN]:
+        print(departure)
+    rest = len(departures) - min(SHOWN, len(departures)) + uncounted
+    if rest:
+        print(f"and {rest} more")
+    total = len(departures) + uncounted
+    print(
+        f"{played} of {len(plays)} connections played to their end, "
+        + ("as recorded" if not total else f"{total} departure{'s' if total > 1 else ''} from the record")
+    )

@@ -1,0 +1,204 @@
+"""Both sides of a record played without I/O: order, times, ids, jobs, and what departures are told."""
+
+import json
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum_miner.capture.record import Closed, Line, Numbered, Opened, Side
+from stratum_miner.capture.replay import PATIENCE, Replay
+from stratum_miner.capture.replay_run import play_on
+
+MINER, POOL = Side.MINER, Side.POOL
+
+
+def encoded(**message: Any) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def call(number: int | None, method: str, *params: Any) -> bytes:
+    return encoded(id=number, method=method, params=list(params))
+
+
+def reply(number: int, result: Any, error: Any = None) -> bytes:
+    return encoded(id=number, result=result, error=error)
+
+
+CONVERSATION: list[tuple[float, Side, bytes]] = [
+    (0.0, MINER, call(1, "mining.subscribe", "ua")),
+    (0.1, POOL, reply(1, [[["mining.notify", "s1"]], "aabb", 4])),
+    (0.2, MINER, call(2, "mining.authorize", "w", "***")),
+    (0.3, POOL, reply(2, True)),
+    (0.3, POOL, call(None, "mining.set_difficulty", 2)),
+    (0.3, POOL, call(None, "mining.notify", "j1", "x")),
+    (5.0, MINER, call(3, "mining.submit", "w", "j1", "00", "t", "n")),
+    (5.1, POOL, reply(3, True)),
+    (9.0, POOL, call(None, "mining.notify", "j2", "y")),
+]
+
+
+def script(*lines: tuple[float, Side, bytes]) -> list[Numbered]:
+    items = [Numbered(2, Opened(0.0, 1))]
+    items += [Numbered(n, Line.of(t, 1, side, data)) for n, (t, side, data) in enumerate(lines, 3)]
+    return [*items, Numbered(99, Closed(lines[-1][0], 1, MINER))]
+
+
+def said(play: Replay, now: float) -> list[Any]:
+    return [json.loads(line) for line in play.step(now)]
+
+
+def test_the_pool_s_side_with_other_ids() -> None:
+    play = Replay(script(*CONVERSATION), POOL)
+    assert said(play, 100.0) == []
+    play.receive(call(71, "mining.subscribe", "ua"), 103.0)
+    assert said(play, 103.0) == []
+    assert play.next_time == pytest.approx(103.1)
+    [subscribed] = said(play, 103.1)
+    assert subscribed["id"] == 71
+    play.receive(call("x", "mining.authorize", "w", "secret"), 103.4)  # type: ignore[arg-type]
+    first, *rest = said(play, 103.5)
+    assert first["id"] == "x"
+    assert [each["method"] for each in rest] == ["mining.set_difficulty", "mining.notify"]
+    play.receive(call(73, "mining.submit", "w", "j1", "00", "t", "n"), 104.0)
+    assert said(play, 104.0) == []  # it came early: the reply has its time
+    assert said(play, 108.3)[0]["id"] == 73
+    assert said(play, 112.2)[0]["params"] == ["j2", "y"]
+    assert play.done
+    play.finish()
+    assert play.departures == []
+
+
+def test_what_the_miner_does_otherwise_is_told() -> None:
+    play = Replay(script(*CONVERSATION), POOL, pace=0)
+    play.step(0)
+    play.receive(call(1, "mining.subscribe", "other"), 0)
+    play.receive(call(2, "mining.authorize", "somebody", "pw"), 0)
+    play.receive(call(3, "mining.ping"), 0)
+    play.receive(b"nonsense", 0)
+    lines = said(play, 0)
+    assert {"id": 3, "result": None, "error": [20, "not in the record", None]} in lines
+    said(play, 20)
+    assert play.done
+    play.finish()
+    assert [str(each) for each in play.departures] == [
+        'line 3: mining.subscribe: recorded ["ua"], got ["other"]',
+        'line 5: mining.authorize: recorded ["w"], got ["somebody"]',
+        "mining.ping: not in the record",
+        "not a message: nonsense",
+        "line 9: mining.submit: recorded, but the miner did not say it",
+    ]
+    assert "pw" not in str(play.departures)
+
+
+def test_a_late_share_is_still_answered() -> None:
+    play = Replay(script(*CONVERSATION), POOL)
+    play.step(0)
+    play.receive(call(1, "mining.subscribe", "ua"), 0)
+    play.receive(call(2, "mining.authorize", "w", "x"), 0.2)
+    assert len(said(play, 8.0)) == 4
+    play.receive(call(3, "mining.submit", "w", "j1", "00", "t", "n"), 8.5)
+    assert said(play, 8.5) == [{"id": 3, "result": True, "error": None}]
+
+
+def test_as_fast_as_heard() -> None:
+    play = Replay(script(*CONVERSATION), POOL, pace=0)
+    play.receive(call(1, "mining.subscribe", "ua"), 0)
+    play.receive(call(2, "mining.authorize", "w", "x"), 0)
+    assert len(said(play, 0)) == 4
+    play.receive(call(3, "mining.submit", "w", "j1", "00", "t", "n"), 0)
+    assert len(said(play, 0)) == 2
+    assert play.done
+
+
+def test_the_miner_s_side_with_the_live_pool_s_jobs() -> None:
+    play = Replay(script(*CONVERSATION), MINER, pace=0, worker=("me", "pw"))
+    assert [each["method"] for each in said(play, 0)] == ["mining.subscribe"]
+    play.receive(reply(1, [[["mining.notify", "live"]], "ccdd", 4]), 0)
+    assert said(play, 0)[0]["params"] == ["me", "pw"]
+    assert play.sessions == {"s1": "live"}
+    play.receive(reply(2, True), 0)
+    play.receive(call(None, "mining.set_difficulty", 2), 0)
+    assert said(play, 0) == []
+    play.receive(call(None, "mining.notify", "J", "z"), 0)
+    assert said(play, 0)[0]["params"] == ["me", "J", "00", "t", "n"]
+    play.receive(reply(3, None, [23, "low difficulty share", None]), 0)
+    play.receive(call(None, "mining.notify", "K", "z"), 0)
+    said(play, 0)
+    assert play.done
+    play.finish()
+    assert [str(each) for each in play.departures] == [
+        "line 10: reply to mining.submit: recorded accepted, got refused (low difficulty share)"
+    ]
+
+
+def test_a_pool_that_says_nothing_is_waited_for_and_told() -> None:
+    play = Replay(script(*CONVERSATION), MINER, pace=0)
+    now = 0.0
+    for _ in range(20):
+        play.step(now)
+        if play.done:
+            break
+        assert play.next_time is not None
+        now = play.next_time
+    assert play.done
+    assert now >= PATIENCE
+    play.finish()
+    assert "line 4: reply to mining.subscribe: recorded, but the pool did not say it" in map(str, play.departures)
+
+
+def test_ignored_methods_are_not_compared() -> None:
+    play = Replay(script(*CONVERSATION), POOL, pace=0, ignore=frozenset({"mining.subscribe", "mining.submit"}))
+    play.receive(call(1, "mining.subscribe", "other"), 0)
+    play.receive(call(2, "mining.authorize", "w", "x"), 0)
+    said(play, 100)
+    play.finish()
+    assert play.departures == []
+
+
+LINES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([data for _, _, data in CONVERSATION]),
+    st.builds(reply, st.integers(1, 3), st.none() | st.booleans() | st.lists(st.integers())),
+    st.builds(
+        lambda m, p: encoded(id=1, method=m, params=p),
+        st.sampled_from(["mining.submit", "mining.notify", "mining.authorize", "mining.subscribe"]),
+        st.none() | st.integers() | st.lists(st.none() | st.text(max_size=3) | st.lists(st.none()), max_size=3),
+    ),
+).map(lambda data: data.replace(b"\n", b""))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Side), LINES), min_size=1, max_size=12),
+    st.lists(LINES, max_size=12),
+    st.sampled_from(Side),
+    st.sampled_from([0, 1]),
+)
+def test_whatever_was_recorded_and_is_said_it_ends(
+    recorded: list[tuple[Side, bytes]], live: list[bytes], side: Side, pace: float
+) -> None:
+    play = Replay(script(*((float(n), who, data) for n, (who, data) in enumerate(recorded))), side, pace=pace)
+    now = 0.0
+    for _ in range(200):
+        play.step(now)
+        if play.done:
+            break
+        if live:
+            play.receive(live.pop(), now)
+        else:
+            now = max(now, play.next_time or now)
+    assert play.done
+    play.finish()
+
+
+async def test_a_whole_conversation_over_streams(autojump_clock: trio.testing.MockClock) -> None:
+    """The miner's side of a record against its pool's side: as recorded."""
+    one, other = trio.testing.memory_stream_pair()
+    plays = [Replay(script(*CONVERSATION), side, worker=None) for side in (MINER, POOL)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(play_on, one, plays[0])
+        nursery.start_soon(play_on, other, plays[1])
+    assert [play.departures for play in plays] == [[], []]
