@@ -139,6 +139,30 @@ class MineOptions(UpstreamOptions):
             group="Watching",
         ),
     ] = None
+    cgminer_api: Annotated[
+        str | None,
+        Parameter(name="--cgminer-api", help="cgminer's API at HOST:PORT, such as 127.0.0.1:4028.", group="Watching"),
+    ] = None
+    api_allow: Annotated[
+        str | None,
+        Parameter(
+            name="--api-allow",
+            help="Who may use it, as cgminer spells it: W:127.0.0.1,R:192.168.0/16. Default this machine, reading.",
+            group="Watching",
+        ),
+    ] = None
+    api_groups: Annotated[
+        str | None,
+        Parameter(name="--api-groups", help="Further groups: P:switchpool:enablepool:*.", group="Watching"),
+    ] = None
+    axeos_api: Annotated[
+        str | None,
+        Parameter(
+            name="--axeos-api",
+            help="AxeOS's API at ADDRESS:80, for tools that look for it; everybody there can read it.",
+            group="Watching",
+        ),
+    ] = None
     display: Annotated[
         Literal["auto", "lines"],
         Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),

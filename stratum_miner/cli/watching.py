@@ -3,6 +3,7 @@
 To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
 """
 
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
 from stratum_miner.miner import Miner, MinerSnapshot
-from stratum_miner.monitoring import http
+from stratum_miner.monitoring import axeos, cgminer, http
 from stratum_miner.monitoring.monitor import Monitor
 
 log = structlog.get_logger("stratum_miner")
@@ -86,16 +87,52 @@ def _http(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.http is None:
         return None
-    try:
-        bound = http.listening_socket(chosen.http, network=chosen.http_network)
-    except http.ListenError as error:
-        raise UsageError(f"--http: {error}") from None
-    host, port = bound.getsockname()[:2]
+    bound = _bound("--http", chosen.http, network=chosen.http_network)
+    host = bound.getsockname()[0]
     token, where = http_token.find(chosen.http_token_file)
     access = http.Access(token, open_reading=http.is_loopback(host), names=("localhost", *(chosen.http_host or ())))
-    log.info("http", address=f"http://{f'[{host}]' if ':' in host else host}:{port}", token=where)
+    log.info("http", address=f"http://{_shown(bound)}", token=where)
     source = http.Source(monitor=parts.monitor, control=parts.steering)
     return partial(http.serve, bound, source, access)
 
 
-_SERVICES: tuple[Callable[[_Parts], Service | None], ...] = (_sampling, _http)
+def _cgminer(parts: _Parts) -> Service | None:
+    chosen = parts.settings.options
+    if chosen.cgminer_api is None:
+        for flag, value in (("--api-allow", chosen.api_allow), ("--api-groups", chosen.api_groups)):
+            if value is not None:
+                raise UsageError(f"{flag}: expected it together with --cgminer-api")
+        return None
+    try:
+        access = cgminer.AccessList.parse(
+            chosen.api_allow, chosen.api_groups, reading=cgminer.READING, all_commands=cgminer.COMMANDS
+        )
+    except cgminer.AccessError as error:
+        raise UsageError(f"--api-{error}") from None
+    bound = _bound("--cgminer-api", chosen.cgminer_api, network=chosen.api_allow is not None)
+    log.info("cgminer_api", address=_shown(bound))
+    return partial(cgminer.serve, bound, parts.monitor.view, parts.steering, access)
+
+
+def _axeos(parts: _Parts) -> Service | None:
+    chosen = parts.settings.options
+    if chosen.axeos_api is None:
+        return None
+    bound = _bound("--axeos-api", chosen.axeos_api, network=True)
+    log.info("axeos_api", address=_shown(bound))
+    return partial(axeos.serve, bound, parts.monitor.view)
+
+
+def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
+    try:
+        return http.listening_socket(address, network=network)
+    except http.ListenError as error:
+        raise UsageError(f"{flag}: {error}") from None
+
+
+def _shown(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"{f'[{host}]' if ':' in host else host}:{port}"
+
+
+_SERVICES: tuple[Callable[[_Parts], Service | None], ...] = (_sampling, _http, _cgminer, _axeos)

@@ -1,9 +1,11 @@
 """The devices of all backends in one list, each with a hash rate of its own."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
 
@@ -22,6 +24,7 @@ class DeviceMeters:
         """How many when last they grew, and when."""
         self._accepted: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._difficulties: defaultdict[str, Difficulties] = defaultdict(Difficulties)
 
     def sample(self, now: float, backends: Sequence[BackendStatistics]) -> None:
         """Note the counters of the moment."""
@@ -34,9 +37,14 @@ class DeviceMeters:
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)
 
-    def settled(self, device: str, *, accepted: bool) -> None:
-        """A share of this device met its fate."""
-        (self._accepted if accepted else self._refused)[device] += 1
+    def settled(self, outcome: ShareOutcome) -> None:
+        """A share of a device met its fate."""
+        device = outcome.share.device
+        if outcome.fate is Fate.ACCEPTED:
+            self._accepted[device] += 1
+        elif outcome.fate is not Fate.LOST:
+            self._refused[device] += 1
+        self._difficulties[device].add(outcome)
 
     def views(self, now: float, backends: Sequence[BackendStatistics]) -> tuple[DeviceView, ...]:
         """Each device at this moment."""
@@ -63,6 +71,7 @@ class DeviceMeters:
             nonces_found=device.nonces_found,
             accepted=self._accepted[device.name],
             refused=self._refused[device.name],
+            difficulties=self._difficulties[device.name].by_fate(),
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if nonces is None else now - nonces[1],
             product=hardware.product or None,

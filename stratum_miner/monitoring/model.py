@@ -84,6 +84,8 @@ class Summary:
     """Shares by fate of all runs, as the journal has them."""
     blocks_accepted: int
     best_share: float
+    difficulties: dict[str, float]
+    """Sum of what shares were worth, by their fate."""
     last_share_age_s: float | None
     """Since the last accepted one."""
     share_every_s: float | None
@@ -133,6 +135,8 @@ class PoolView:
     """Of answered shares, 0 to 1."""
     latency_p50_ms: float | None
     latency_p99_ms: float | None
+    difficulties: dict[str, float]
+    """Sum of what shares were worth, by their fate."""
     quota: int | None
     work_share: float | None
     """Of the time mined, 0 to 1."""
@@ -163,6 +167,8 @@ class DeviceView:
     """Shares of it that a pool accepted."""
     refused: int
     """Shares of it that a pool refused, stale ones too."""
+    difficulties: dict[str, float]
+    """Sum of what its shares were worth, by their fate."""
     hardware_errors: int
     last_nonce_age_s: float | None
     product: str | None = None

@@ -4,7 +4,7 @@ Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_cl
 """
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +19,7 @@ from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_sh
 from stratum_miner.miner.events import MinerEvent
 from stratum_miner.miner.statistics import MinerSnapshot
 from stratum_miner.monitoring import devices
+from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.history import History
 from stratum_miner.monitoring.model import (
@@ -70,6 +71,9 @@ class Monitor:
         self._devices = devices.DeviceMeters()
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
+        self._difficulties = Difficulties()
+        self._pools: defaultdict[str, Difficulties] = defaultdict(Difficulties)
+        """By where shares came from."""
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Previous hashes on which a block was accepted: a second one there is a sibling."""
         self._last_accepted: float | None = None
@@ -116,7 +120,9 @@ class Monitor:
                 block=block,
             )
         )
-        self._devices.settled(share.device, accepted=accepted)
+        self._devices.settled(outcome)
+        self._difficulties.add(outcome)
+        self._pools[pool].add(outcome)
         if accepted:
             self._last_accepted = self._clock()
         if accepted and block is not None and share.job.previous_hash not in self._solved:
@@ -172,6 +178,7 @@ class Monitor:
             all_runs=_all_runs(snapshot),
             blocks_accepted=snapshot.blocks_accepted,
             best_share=snapshot.best_share,
+            difficulties=self._difficulties.by_fate(),
             last_share_age_s=None if self._last_accepted is None else now - self._last_accepted,
             share_every_s=seconds_per_share(difficulty, rate) if difficulty is not None and rate > 0 else None,
             work_utility=snapshot.accepted_difficulty / minutes if minutes > 0 else 0.0,
@@ -192,7 +199,9 @@ class Monitor:
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
         snapshot = snapshot or self._snapshot()
-        return tuple(_pool(index, status) for index, status in enumerate(snapshot.pools))
+        return tuple(
+            _pool(index, status, self._pools[str(status.client.url)]) for index, status in enumerate(snapshot.pools)
+        )
 
     def _power(self, snapshot: MinerSnapshot) -> float | None:
         configured = self._power_w()
@@ -290,7 +299,7 @@ def _efficiency(power_w: float | None, hash_rate: float) -> float | None:
     return power_w / hash_rate * 1e12 if power_w is not None and hash_rate > 0 else None
 
 
-def _pool(index: int, pool: PoolStatus) -> PoolView:
+def _pool(index: int, pool: PoolStatus, difficulties: Difficulties) -> PoolView:
     return PoolView(
         index=index,
         name=pool.name,
@@ -311,6 +320,7 @@ def _pool(index: int, pool: PoolStatus) -> PoolView:
         stale_share=pool.stale_share,
         latency_p50_ms=None if pool.latency_p50 is None else pool.latency_p50 * 1000,
         latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
+        difficulties=difficulties.by_fate(),
         quota=pool.quota,
         work_share=pool.work_share,
         difficulty=pool.client.difficulty,

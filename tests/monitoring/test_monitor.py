@@ -130,6 +130,11 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     first, second = bench.monitor.view().devices
     assert (first.hash_rate, second.hash_rate) == (1e7, 5e6)
     assert (first.accepted, first.refused, second.accepted) == (1, 1, 0)
+    worth = {"stale": 0.0, "lost": 0.0} | {
+        fate: min(share.difficulty, 1e-9) for fate, share in (("accepted", accepted), ("rejected", refused))
+    }
+    assert first.difficulties == bench.monitor.summary().difficulties == worth
+    assert second.difficulties == dict.fromkeys(worth, 0.0)
     assert (first.last_nonce_age_s, second.last_nonce_age_s) == (2.0, None)
     assert (first.detail, first.state, first.product) == ("avx512", "mining", None)
 

@@ -5,7 +5,25 @@ brings it to a socket.
 """
 
 from stratum_miner.monitoring.http.endpoints import Source
-from stratum_miner.monitoring.http.guard import Access
-from stratum_miner.monitoring.http.listener import ListenError, is_loopback, listening_socket, serve, serve_figures
+from stratum_miner.monitoring.http.guard import Access, Guard, refusal
+from stratum_miner.monitoring.http.listener import (
+    ListenError,
+    is_loopback,
+    listening_socket,
+    serve,
+    serve_application,
+    serve_figures,
+)
 
-__all__ = ["Access", "ListenError", "Source", "is_loopback", "listening_socket", "serve", "serve_figures"]
+__all__ = [
+    "Access",
+    "Guard",
+    "ListenError",
+    "Source",
+    "is_loopback",
+    "listening_socket",
+    "refusal",
+    "serve",
+    "serve_application",
+    "serve_figures",
+]

@@ -59,15 +59,16 @@ def is_loopback(host: str) -> bool:
 
 async def serve(bound: socket.socket, source: Source, access: Access) -> None:
     """Answer on a bound socket, which it takes over, until cancelled."""
-    await _serve(bound, application(source, access))
+    await serve_application(bound, application(source, access))
 
 
 async def serve_figures(bound: socket.socket, summary: Callable[[], Mapping[str, Any]]) -> None:
     """Tell the figures of something that is no miner, to this machine alone and nothing else, until cancelled."""
-    await _serve(bound, figures(summary))
+    await serve_application(bound, figures(summary))
 
 
-async def _serve(bound: socket.socket, app: Starlette) -> None:
+async def serve_application(bound: socket.socket, app: Starlette) -> None:
+    """Any application, with our limits, on a bound socket, which it takes over, until cancelled."""
     config = Config()
     config.bind = [f"fd://{bound.detach()}"]
     config.accesslog = config.errorlog = None

@@ -21,12 +21,14 @@ from stratum_miner.monitoring.model import (
     View,
 )
 
+WORTH = {"accepted": 30.0, "rejected": 0.75, "stale": 0.5, "lost": 0.25}
 SUMMARY = Summary(
     version="0.1.0", state="mining", detail="", started_at=1.7e9, elapsed_s=754.0, sample_age_s=0.2, hash_rate=158e6,
     hash_rate_5s=157e6, hash_rate_1m=158e6, hash_rate_5m=158e6, hash_rate_15m=158e6,
     implied_hash_rate=Estimate(value=150e6, low=120e6, high=180e6),
     shares=SharesView(found=126, accepted=120, rejected=3, stale=2, lost=1, open=0), reasons={}, all_runs=None,
-    blocks_accepted=3, best_share=12345.0, last_share_age_s=3.0, share_every_s=6.1, work_utility=1.0,
+    blocks_accepted=3, best_share=12345.0, difficulties=WORTH, last_share_age_s=3.0, share_every_s=6.1,
+    work_utility=1.0,
     luck=LuckView(found=126, expected=120.0, ratio=1.05, low=0.87, high=1.25), hardware_errors=2, below_target=0,
     withheld=0, height=930_000, network_difficulty=144.4e12,
     job=JobView(
@@ -43,7 +45,8 @@ def pool(index: int, **changes: Any) -> PoolView:
     base = PoolView(
         index=index, name=f"pool{index}.example:3333", url=f"stratum+tcp://pool{index}.example:3333", worker_name="w",
         active=index == 0, enabled=True, state="up", reason="", since_s=700.0, connection="mining", accepted=120,
-        rejected=3, stale=2, lost=1, reasons={}, reject_share=0.02, stale_share=0.01, latency_p50_ms=0.6,
+        rejected=3, stale=2, lost=1, difficulties=WORTH, reasons={}, reject_share=0.02, stale_share=0.01,
+        latency_p50_ms=0.6,
         latency_p99_ms=2.1, quota=None, work_share=None, difficulty=0.25, version_mask="1fffe000", jobs=12, connects=1,
         bytes_received=1000, bytes_sent=1000,
     )  # fmt: skip
@@ -54,6 +57,7 @@ def device(index: int, **changes: Any) -> DeviceView:
     base = DeviceView(
         index=index, backend="cpu", name=f"cpu{index}", detail="avx512", state="mining", reason="", hash_rate=79e6,
         hash_rate_1m=79e6, expected_hash_rate=None, hashes=10**10, nonces_found=60, accepted=60, refused=3,
+        difficulties=WORTH,
         hardware_errors=0, last_nonce_age_s=3.0,
     )  # fmt: skip
     return replace(base, **changes)

@@ -1,0 +1,340 @@
+"""The vocabulary: each command of cgminer 4.11 that makes sense for us, and what it answers. One table.
+
+A tool reads ``Code`` and ``STATUS`` to see what became of its wish, so they are cgminer's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stratum_miner import __version__
+from stratum_miner.monitoring.cgminer import figures
+from stratum_miner.monitoring.cgminer.dialect import INVALID_COMMAND, Reply, Status
+from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused, NewPool
+from stratum_miner.monitoring.model import PoolView, View
+
+API_VERSION = "3.7"
+DESCRIPTION = f"stratum_miner {__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One command with all that it needs."""
+
+    view: View
+    control: Control
+    parameter: str
+    may: Callable[[str], bool]
+    """Whether the asker may say another command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a name does."""
+
+    answer: Callable[[Asked], Reply]
+    writes: bool = False
+    joinable: bool = True
+
+
+def answer(name: str, asked: Asked, *, joined: bool) -> Reply:
+    """The reply to one command, whatever it is."""
+    command = COMMANDS.get(name)
+    if command is None:
+        return Reply(INVALID_COMMAND)
+    if not asked.may(name) or (joined and not command.joinable):
+        return Reply(Status("E", 45, f"Access denied to '{name}' command"))
+    try:
+        return command.answer(asked)
+    except _Wrong as wrong:
+        return Reply(wrong.status)
+    except ControlRefused as error:
+        return Reply(Status("E", 52, f"Refused: {error}"))
+
+
+class _Wrong(Exception):  # noqa: N818  answered
+    def __init__(self, code: int, text: str, severity: str = "E") -> None:
+        super().__init__(text)
+        self.status = Status(severity, code, text)
+
+
+# ---- what only tells ----------------------------------------------------------------------------------------------
+
+
+def _version(asked: Asked) -> Reply:
+    row = {"CGMiner": __version__, "API": API_VERSION, "Miner": DESCRIPTION}
+    return Reply(Status("S", 22, "CGMiner versions"), "VERSION", [row])
+
+
+def _summary(asked: Asked) -> Reply:
+    return Reply(Status("S", 11, "Summary"), "SUMMARY", [figures.summary(asked.view)])
+
+
+def _pools(asked: Asked) -> Reply:
+    rows = figures.pools(asked.view)
+    return Reply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
+
+
+def _devices(asked: Asked) -> Reply:
+    rows = figures.devices(asked.view)
+    if not rows:
+        return Reply(Status("E", 10, "No ASCs"))
+    return Reply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
+
+
+def _device(asked: Asked) -> Reply:
+    index = _device_index(asked)
+    row = figures.device(asked.view, asked.view.devices[index])
+    return Reply(Status("S", 106, f"ASC{index}"), "ASC", [row], is_table=True)
+
+
+def _details(asked: Asked) -> Reply:
+    return Reply(Status("S", 69, "Device Details"), "DEVDETAILS", figures.details(asked.view), is_table=True)
+
+
+def _statistics(asked: Asked) -> Reply:
+    return Reply(Status("S", 70, "CGMiner stats"), "STATS", figures.statistics(asked.view), is_table=True)
+
+
+def _notify(asked: Asked) -> Reply:
+    return Reply(Status("S", 60, "Notify"), "NOTIFY", figures.notices(asked.view), is_table=True)
+
+
+def _configuration(asked: Asked) -> Reply:
+    return Reply(Status("S", 33, "CGMiner config"), "CONFIG", [figures.configuration(asked.view)])
+
+
+def _coin(asked: Asked) -> Reply:
+    return Reply(Status("S", 78, "CGMiner coin"), "COIN", [figures.coin(asked.view)])
+
+
+def _lcd(asked: Asked) -> Reply:
+    return Reply(Status("S", 125, "LCD"), "LCD", [figures.lcd(asked.view)])
+
+
+def _asc_count(asked: Asked) -> Reply:
+    return Reply(Status("S", 104, "ASC count"), "ASCS", [{"Count": len(asked.view.devices)}])
+
+
+def _pga_count(asked: Asked) -> Reply:
+    return Reply(Status("S", 59, "PGA count"), "PGAS", [{"Count": 0}])
+
+
+def _no_usb(asked: Asked) -> Reply:
+    return Reply(Status("I", 88, "No USB Statistics"))
+
+
+def _check(asked: Asked) -> Reply:
+    name = asked.parameter
+    if not name:
+        raise _Wrong(71, "Missing check cmd")
+    known = name in COMMANDS
+    row = {"Exists": "Y" if known else "N", "Access": "Y" if known and asked.may(name) else "N"}
+    return Reply(Status("S", 72, "Check command"), "CHECK", [row])
+
+
+# ---- what changes something ---------------------------------------------------------------------------------------
+
+
+def _privileged(asked: Asked) -> Reply:
+    return Reply(Status("S", 46, "Privileged access OK"))
+
+
+def _switch_pool(asked: Asked) -> Reply:
+    pool = _pool(asked, asked.parameter)
+    asked.control.switch_pool(pool.index)
+    return Reply(Status("S", 27, f"Switching to pool {pool.index}:'{pool.url}'"))
+
+
+def _enable_pool(asked: Asked) -> Reply:
+    pool = _pool(asked, asked.parameter)
+    if pool.enabled:
+        raise _Wrong(49, f"Pool {pool.index}:'{pool.url}' already enabled", "I")
+    asked.control.enable_pool(pool.index, True)
+    return Reply(Status("S", 47, f"Enabling pool {pool.index}:'{pool.url}'"))
+
+
+def _disable_pool(asked: Asked) -> Reply:
+    pool = _pool(asked, asked.parameter)
+    if not pool.enabled:
+        raise _Wrong(50, f"Pool {pool.index}:'{pool.url}' already disabled", "I")
+    if sum(other.enabled for other in asked.view.pools) == 1:
+        raise _Wrong(51, f"Cannot disable last active pool {pool.index}:'{pool.url}'")
+    asked.control.enable_pool(pool.index, False)
+    return Reply(Status("S", 48, f"Disabling pool {pool.index}:'{pool.url}'"))
+
+
+def _remove_pool(asked: Asked) -> Reply:
+    pool = _pool(asked, asked.parameter)
+    if len(asked.view.pools) == 1:
+        raise _Wrong(66, f"Cannot remove last pool {pool.index}:'{pool.url}'")
+    if pool.active:
+        raise _Wrong(67, f"Cannot remove active pool {pool.index}:'{pool.url}'")
+    asked.control.remove_pool(pool.index)
+    return Reply(Status("S", 68, f"Removed pool {pool.index}:'{pool.url}'"))
+
+
+def _add_pool(asked: Asked) -> Reply:
+    if not asked.parameter:
+        raise _Wrong(52, "Missing addpool details")
+    parts = _split(asked.parameter)
+    if len(parts) != 3 or not all(parts[:2]):
+        raise _Wrong(53, "Invalid addpool details: expected URL,USER,PASS")
+    url, user, password = parts
+    asked.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
+    return Reply(Status("S", 55, f"Added pool {len(asked.view.pools)}: '{url}'"))
+
+
+def _pool_priority(asked: Asked) -> Reply:
+    if not asked.parameter:
+        raise _Wrong(25, "Missing pool id parameter")
+    order = [_pool(asked, part).index for part in asked.parameter.split(",")]
+    for index in order:
+        if order.count(index) > 1:
+            raise _Wrong(74, f"Duplicate pool specified {index}")
+    places = [pool.index for pool in asked.view.pools]
+    for place, index in enumerate(order):
+        now = places.index(index)
+        asked.control.move_pool(now, place)
+        places.insert(place, places.pop(now))
+    return Reply(Status("S", 73, "Changed pool priorities"))
+
+
+def _pool_quota(asked: Asked) -> Reply:
+    if not asked.parameter:
+        raise _Wrong(25, "Missing pool id parameter")
+    number, comma, quota = asked.parameter.partition(",")
+    pool = _pool(asked, number)
+    if not comma or not quota:
+        raise _Wrong(86, f"Missing config value N for '{number},N'")
+    if not quota.isdecimal() or len(quota) > 6:
+        raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for 'quota'")
+    asked.control.set_quota(pool.index, int(quota))
+    return Reply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
+
+
+def _enable_device(asked: Asked) -> Reply:
+    index = _device_index(asked)
+    asked.control.restart_device(index)
+    return Reply(Status("I", 110, f"ASC {index} sent enable message"))
+
+
+def _disable_device(asked: Asked) -> Reply:
+    index = _device_index(asked)
+    asked.control.remove_device(index)
+    return Reply(Status("I", 111, f"ASC {index} set disable flag"))
+
+
+def _set_device(asked: Asked) -> Reply:
+    index = _device_index(asked)
+    raise _Wrong(117, f"ASC {index} does not support ascset", "W")
+
+
+def _identify_device(asked: Asked) -> Reply:
+    index = _device_index(asked)
+    raise _Wrong(114, f"ASC{index} does not support identify", "W")
+
+
+def _save(asked: Asked) -> Reply:
+    raise _Wrong(43, "Can't open or create save file: the configuration is a file that its owner writes")
+
+
+def _restart(asked: Asked) -> Reply:
+    raise _Wrong(45, "Access denied to 'restart' command: whoever started the miner restarts it")
+
+
+def _quit(asked: Asked) -> Reply:
+    asked.control.quit()
+    return Reply(Status("S", 46, "BYE"))
+
+
+def _pause(asked: Asked) -> Reply:
+    asked.control.pause(BY_HAND, "asked for by a tool")
+    return Reply(Status("S", 46, "Paused"))
+
+
+def _resume(asked: Asked) -> Reply:
+    asked.control.resume(BY_HAND)
+    return Reply(Status("S", 46, "Mining again"))
+
+
+# ---- parameters ---------------------------------------------------------------------------------------------------
+
+
+def _pool(asked: Asked, text: str) -> PoolView:
+    if not text:
+        raise _Wrong(25, "Missing pool id parameter")
+    pools = asked.view.pools
+    if not text.isdecimal() or len(text) > 6 or int(text) >= len(pools):
+        raise _Wrong(26, f"Invalid pool id {_number(text)} - range is 0 - {len(pools) - 1}")
+    return pools[int(text)]
+
+
+def _device_index(asked: Asked) -> int:
+    text = asked.parameter.partition(",")[0]
+    if not text:
+        raise _Wrong(15, "Missing device id parameter")
+    count = len(asked.view.devices)
+    if not count:
+        raise _Wrong(105, "No ASCs")
+    if not text.isdecimal() or len(text) > 6 or int(text) >= count:
+        raise _Wrong(107, f"Invalid ASC id {_number(text)} - range is 0 - {count - 1}")
+    return int(text)
+
+
+def _number(text: str) -> str:
+    return text if text.lstrip("-").isdecimal() and len(text) < 12 else "0"
+
+
+def _split(text: str) -> list[str]:
+    """At commas; a backslash before one keeps it."""
+    parts, escaped = [""], False
+    for character in text:
+        if escaped:
+            parts[-1] += character
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == ",":
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+COMMANDS: dict[str, Command] = {
+    "version": Command(_version),
+    "config": Command(_configuration),
+    "devs": Command(_devices),
+    "edevs": Command(_devices),
+    "pools": Command(_pools),
+    "summary": Command(_summary),
+    "stats": Command(_statistics),
+    "estats": Command(_statistics),
+    "notify": Command(_notify),
+    "devdetails": Command(_details),
+    "coin": Command(_coin),
+    "lcd": Command(_lcd),
+    "usbstats": Command(_no_usb),
+    "pgacount": Command(_pga_count),
+    "asccount": Command(_asc_count),
+    "asc": Command(_device, joinable=False),
+    "check": Command(_check, joinable=False),
+    "privileged": Command(_privileged, writes=True, joinable=False),
+    "switchpool": Command(_switch_pool, writes=True, joinable=False),
+    "enablepool": Command(_enable_pool, writes=True, joinable=False),
+    "disablepool": Command(_disable_pool, writes=True, joinable=False),
+    "addpool": Command(_add_pool, writes=True, joinable=False),
+    "removepool": Command(_remove_pool, writes=True, joinable=False),
+    "poolpriority": Command(_pool_priority, writes=True, joinable=False),
+    "poolquota": Command(_pool_quota, writes=True, joinable=False),
+    "ascenable": Command(_enable_device, writes=True, joinable=False),
+    "ascdisable": Command(_disable_device, writes=True, joinable=False),
+    "ascidentify": Command(_identify_device, writes=True, joinable=False),
+    "ascset": Command(_set_device, writes=True, joinable=False),
+    "save": Command(_save, writes=True, joinable=False),
+    "restart": Command(_restart, writes=True, joinable=False),
+    "pause": Command(_pause, writes=True, joinable=False),
+    "resume": Command(_resume, writes=True, joinable=False),
+    "quit": Command(_quit, writes=True, joinable=False),
+}
+READING = frozenset(name for name, command in COMMANDS.items() if not command.writes)

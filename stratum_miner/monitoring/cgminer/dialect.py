@@ -1,0 +1,146 @@
+"""Requests and replies of cgminer's API as bytes: sans-IO.
+
+A request is one JSON object, ``{"command": "pools", "parameter": "0"}``, or plain text, ``pools|0``; it ends with the
+first packet: there is no newline and no half-close. Commands that only tell can be joined: ``summary+pools``. A reply
+has the form of its request, is on one line, and ends with a NUL.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_REQUEST = 8192
+"""Bytes; cgminer's own buffer is about as large."""
+JOIN = "+"
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked; ``commands`` has several where they were joined."""
+
+    commands: tuple[str, ...]
+    parameter: str = ""
+    is_json: bool = True
+    joined: bool = False
+
+
+class BadRequest(Exception):  # noqa: N818  answered, not raised to a user
+    """What came is no request; has the status to answer."""
+
+    def __init__(self, status: "Status", *, is_json: bool) -> None:
+        super().__init__(status.text)
+        self.status = status
+        self.is_json = is_json
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The first part of every reply: S success, I nothing to do, W not supported, E wrong."""
+
+    severity: str
+    code: int
+    text: str
+
+
+INVALID_JSON = Status("E", 23, "Invalid JSON")
+MISSING_COMMAND = Status("E", 24, "Missing JSON 'command'")
+INVALID_COMMAND = Status("E", 14, "Invalid command")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one command. A table's rows begin with the number that names them: ``POOL=0``."""
+
+    status: Status
+    section: str = ""
+    rows: Sequence[Fields] = field(default_factory=tuple)
+    is_table: bool = False
+
+
+def parse(data: bytes) -> Request:
+    """A request. BadRequest for what is none."""
+    text = data.decode("utf-8", "replace").rstrip("\0\r\n ")
+    if not text.startswith("{"):
+        command, _, parameter = text.partition("|")
+        return _request(command, parameter, is_json=False)
+    try:
+        decoded = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadRequest(INVALID_JSON, is_json=True) from None
+    if "command" not in decoded:
+        raise BadRequest(MISSING_COMMAND, is_json=True)
+    command, parameter = decoded["command"], decoded.get("parameter")
+    if not isinstance(command, str):
+        raise BadRequest(INVALID_COMMAND, is_json=True)
+    return _request(command, _parameter(parameter), is_json=True)
+
+
+def _request(command: str, parameter: str, *, is_json: bool) -> Request:
+    if JOIN not in command:
+        return Request((command,), parameter, is_json)
+    once = dict.fromkeys(name for name in command.split(JOIN) if name)
+    return Request(tuple(once), "", is_json, joined=True)
+
+
+def _parameter(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return f"{value:f}" if isinstance(value, float) else str(value)
+
+
+def encode(request: Request, replies: Sequence[Reply], *, when: int, description: str) -> bytes:
+    """The bytes of a reply; one reply for each command. ``when`` is Unix time."""
+    parts = [_one(reply, when, description, is_json=request.is_json) for reply in replies]
+    if not request.is_json:
+        if request.joined:
+            parts = [f"CMD={_escaped(name)}|{part}" for name, part in zip(request.commands, parts, strict=True)]
+        return "".join(parts).encode() + b"\0"
+    if not request.joined:
+        return parts[0].encode() + b"\0"
+    joined = ",".join(f"{json.dumps(name)}:[{part}]" for name, part in zip(request.commands, parts, strict=True))
+    return f'{{{joined},"id":1}}'.encode() + b"\0"
+
+
+def refuse(bad: BadRequest, *, when: int, description: str) -> bytes:
+    """The bytes that answer what is no request."""
+    return _one(Reply(bad.status), when, description, is_json=bad.is_json).encode() + b"\0"
+
+
+def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
+    status: dict[str, Any] = {
+        "STATUS": reply.status.severity,
+        "When": when,
+        "Code": reply.status.code,
+        "Msg": reply.status.text,
+    }
+    if reply.status.code != INVALID_COMMAND.code:  # strangers who guess are not told what this is
+        status["Description"] = description
+    if is_json:
+        whole: dict[str, Any] = {"STATUS": [status]}
+        if reply.section:
+            whole[reply.section] = list(reply.rows)
+        return json.dumps({**whole, "id": 1}, separators=(",", ":"))
+    head = "" if reply.is_table else f"{reply.section},"
+    lines = [_plain(status), *(head + _plain(row) for row in reply.rows)]
+    return "".join(f"{line}|" for line in lines)
+
+
+def _plain(fields: Fields) -> str:
+    return ",".join(f"{name}={_shown(value)}" for name, value in fields.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _escaped(value) if isinstance(value, str) else str(value)
+
+
+def _escaped(text: str) -> str:
+    for character in "\\,|=":
+        text = text.replace(character, "\\" + character)
+    return text

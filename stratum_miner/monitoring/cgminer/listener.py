@@ -1,0 +1,82 @@
+"""cgminer's API on a socket: one request a connection, answered at once, then closed."""
+
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+import trio
+
+from stratum_miner.monitoring.cgminer import dialect
+from stratum_miner.monitoring.cgminer.access import AccessList
+from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, Asked, answer
+from stratum_miner.monitoring.control import Control
+from stratum_miner.monitoring.model import View
+
+log = structlog.get_logger(__name__)
+
+REQUEST_S = 5.0
+"""For the first bytes; a connection that says nothing is closed."""
+FRAGMENT_S = 0.2
+"""For the rest of a JSON request that came in parts."""
+MAX_CONNECTIONS = 64
+
+
+async def serve(bound: socket.socket, look: Callable[[], View], control: Control, access: AccessList) -> None:
+    """Answer on a bound socket, which it takes over, until cancelled."""
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
+    room = trio.CapacityLimiter(MAX_CONNECTIONS)
+    async with listener:
+        await trio.serve_listeners(partial(_serve_one, look, control, access, room), [listener])
+
+
+async def _serve_one(
+    look: Callable[[], View],
+    control: Control,
+    access: AccessList,
+    room: trio.CapacityLimiter,
+    stream: trio.SocketStream,
+) -> None:
+    async with stream:
+        try:
+            group = access.group_of(stream.socket.getpeername()[0])
+            if group is None:
+                return  # as cgminer does: no word to strangers
+            room.acquire_on_behalf_of_nowait(stream)
+        except (OSError, trio.WouldBlock):
+            return
+        try:
+            with trio.move_on_after(REQUEST_S):
+                await stream.send_all(_answered(await _request(stream), look, control, access, group))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            room.release_on_behalf_of(stream)
+
+
+async def _request(stream: trio.SocketStream) -> bytes:
+    """What comes first; more while a JSON object is not complete."""
+    data = await stream.receive_some(dialect.MAX_REQUEST)
+    while data.startswith(b"{") and data.count(b"{") > data.count(b"}") and len(data) < dialect.MAX_REQUEST:
+        more = b""
+        with trio.move_on_after(FRAGMENT_S):
+            more = await stream.receive_some(dialect.MAX_REQUEST - len(data))
+        if not more:
+            break
+        data += more
+    return bytes(data)
+
+
+def _answered(data: bytes, look: Callable[[], View], control: Control, access: AccessList, group: str) -> bytes:
+    when = int(time.time())
+    try:
+        request = dialect.parse(data)
+    except dialect.BadRequest as bad:
+        return dialect.refuse(bad, when=when, description=DESCRIPTION)
+    asked = Asked(
+        view=look(), control=control, parameter=request.parameter, may=lambda command: access.may(group, command)
+    )
+    replies = [answer(name, asked, joined=request.joined) for name in request.commands]
+    log.debug("cgminer_api", commands="+".join(request.commands)[:80])
+    return dialect.encode(request, replies, when=when, description=DESCRIPTION)

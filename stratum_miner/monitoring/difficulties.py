@@ -1,0 +1,19 @@
+"""What shares were worth, summed by what became of them."""
+
+from stratum_miner.client.fate import Fate, ShareOutcome
+
+
+class Difficulties:
+    """A share is worth the difficulty that it was asked for; a block below that, its own."""
+
+    def __init__(self) -> None:
+        self._sums = dict.fromkeys(Fate, 0.0)
+
+    def add(self, outcome: ShareOutcome) -> None:
+        """Count one."""
+        share = outcome.share
+        self._sums[outcome.fate] += min(share.difficulty, share.job.share_difficulty)
+
+    def by_fate(self) -> dict[str, float]:
+        """The sums, by the word for each fate."""
+        return {fate.value: value for fate, value in self._sums.items()}

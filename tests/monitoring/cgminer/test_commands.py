@@ -1,0 +1,187 @@
+"""The vocabulary: what is told equals our own figures, what is asked for reaches the control, codes are cgminer's."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stratum_miner.monitoring.cgminer import figures
+from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, Asked, answer
+from stratum_miner.monitoring.cgminer.dialect import Reply
+from stratum_miner.monitoring.control import ControlRefused, NewPool
+from stratum_miner.monitoring.model import View
+
+from ...cli.screen.test_layout import device, pool, view
+
+
+class Control:
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.refusing = ""
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*values: Any) -> None:
+            if self.refusing:
+                raise ControlRefused(self.refusing)
+            self.calls.append((name, *values))
+
+        return call
+
+
+def ask(
+    name: str,
+    parameter: str = "",
+    *,
+    it: View | None = None,
+    control: Any = None,
+    joined: bool = False,
+    group: str = "W",
+) -> Reply:
+    asked = Asked(
+        view=it or view(pools=3), control=control or Control(), parameter=parameter,
+        may=lambda command: group == "W" or command in READING,
+    )  # fmt: skip
+    return answer(name, asked, joined=joined)
+
+
+def test_the_summary_is_ours_in_its_units() -> None:
+    [row] = ask("summary").rows
+    assert row["Elapsed"] == 754
+    assert (row["MHS av"], row["MHS 5s"], row["MHS 20s"], row["GHS 5s"]) == (158.0, 157.0, 158.0, 0.157)
+    assert (row["Accepted"], row["Rejected"], row["Stale"], row["Found Blocks"]) == (120, 3, 2, 3)
+    assert (row["Difficulty Accepted"], row["Difficulty Rejected"]) == (30.0, 0.75)
+    assert row["Best Share"] == 12345
+    assert row["Pool Rejected%"] == pytest.approx(100 * 0.75 / 31.25)
+    for name in ("Elapsed", "Found Blocks", "Accepted", "Rejected", "Stale", "Hardware Errors", "Best Share"):
+        assert isinstance(row[name], int), name
+
+
+def test_pools_have_the_status_and_the_schemes_that_tools_know() -> None:
+    it = view(pools=4)
+    pools = (
+        it.pools[0],
+        replace(it.pools[1], url="stratum+tcps://b:1", state="down"),
+        replace(it.pools[2], url="stratums://c:1", enabled=False),
+        replace(it.pools[3], state="penalized", quota=30),
+    )
+    rows = ask("pools", it=replace(it, pools=pools)).rows
+    assert [row["Status"] for row in rows] == ["Alive", "Dead", "Disabled", "Rejecting"]
+    assert [row["URL"] for row in rows[:3]] == [
+        "stratum+tcp://pool0.example:3333",
+        "stratum+ssl://b:1",
+        "stratum+ssl://c:1",
+    ]
+    assert [row["Priority"] for row in rows] == [0, 1, 2, 3]
+    assert [row["Stratum Active"] for row in rows] == [True, False, False, False]
+    assert rows[3]["Quota"] == 30
+    assert rows[0]["Stratum URL"] == "pool0.example"
+    assert rows[0]["Has Vmask"] is True
+
+
+def test_stats_have_elapsed_in_the_second_entry_too() -> None:
+    rows = ask("stats", it=view(devices=1)).rows
+    assert [row["STATS"] for row in rows] == [0, 1]
+    assert [row["Elapsed"] for row in rows] == [754, 754]
+    assert [row["ID"] for row in rows] == ["cpu0", "POOL0"]
+
+
+def test_machines_show_their_sensors() -> None:
+    hot = device(0, chip_temperature_c=71.6, power_w=15.2, state="dead", reason="silent")
+    it = replace(view(), devices=(hot,))
+    [row] = ask("devs", it=it).rows
+    assert (row["Status"], row["Temperature"], row["Enabled"]) == ("Dead", 71.6, "Y")
+    assert ask("stats", it=it).rows[0]["temp"] == 71.6
+    assert ask("notify", it=it).rows[0]["Reason Not Well"] == "silent"
+    assert ask("devs", it=view(devices=0)).status.code == 10
+    assert ask("asc", "1").rows[0]["ASC"] == 1
+
+
+@pytest.mark.parametrize("name", sorted(READING))
+def test_everything_that_tells_tells_something(name: str) -> None:
+    reply = ask(name, "0" if name == "asc" else "summary", group="R")
+    assert reply.status.severity in "SI"
+    for row in reply.rows:
+        assert all(isinstance(value, str | int | float | bool) for value in row.values())
+
+
+def test_everything_holds_before_the_first_share() -> None:
+    empty = view(
+        pools=1, devices=1, job=None, network_difficulty=None, height=None, elapsed_s=0.0, implied_hash_rate=None,
+    )  # fmt: skip
+    it = replace(empty, pools=(pool(0, difficulty=None, state="trying"),), devices=(device(0, last_nonce_age_s=None),))
+    for name in READING - {"check"}:
+        assert ask(name, "0", it=it).status.severity in "SI", name
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "code", "severity", "calls"),
+    [
+        ("switchpool", "1", 27, "S", [("switch_pool", 1)]),
+        ("disablepool", "1", 48, "S", [("enable_pool", 1, False)]),
+        ("enablepool", "1", 49, "I", []),
+        ("removepool", "1", 68, "S", [("remove_pool", 1)]),
+        ("removepool", "0", 67, "E", []),
+        ("addpool", "h:1,me,pw", 55, "S", [("add_pool", NewPool(url="h:1", user="me", password="pw"))]),
+        ("addpool", r"h:1,a\,b,pw", 55, "S", [("add_pool", NewPool(url="h:1", user="a,b", password="pw"))]),
+        ("addpool", "h:1", 53, "E", []),
+        ("addpool", "", 52, "E", []),
+        ("poolpriority", "2,1", 73, "S", [("move_pool", 2, 0), ("move_pool", 2, 1)]),
+        ("poolpriority", "1,1", 74, "E", []),
+        ("poolquota", "1,30", 122, "S", [("set_quota", 1, 30)]),
+        ("poolquota", "1", 86, "E", []),
+        ("poolquota", "1,-3", 121, "E", []),
+        ("switchpool", "9", 26, "E", []),
+        ("switchpool", "x", 26, "E", []),
+        ("switchpool", "", 25, "E", []),
+        ("asc", "7", 107, "E", []),
+        ("asc", "", 15, "E", []),
+        ("ascenable", "0", 110, "I", [("restart_device", 0)]),
+        ("ascdisable", "0", 111, "I", [("remove_device", 0)]),
+        ("ascset", "0,freq,500", 117, "W", []),
+        ("privileged", "", 46, "S", []),
+        ("quit", "", 46, "S", [("quit",)]),
+        ("pause", "", 46, "S", [("pause", "hand", "asked for by a tool")]),
+        ("resume", "", 46, "S", [("resume", "hand")]),
+        ("save", "x", 43, "E", []),
+        ("restart", "", 45, "E", []),
+        ("nonsense", "", 14, "E", []),
+        ("check", "", 71, "E", []),
+    ],
+)
+def test_wishes(name: str, parameter: str, code: int, severity: str, calls: list[Any]) -> None:
+    control = Control()
+    reply = ask(name, parameter, control=control)
+    assert (reply.status.code, reply.status.severity) == (code, severity)
+    assert control.calls == calls
+    assert "pw" not in reply.status.text
+
+
+def test_the_last_pool_stays() -> None:
+    assert ask("disablepool", "0", it=view(pools=1)).status.code == 51
+    assert ask("removepool", "0", it=view(pools=1)).status.code == 66
+
+
+def test_who_may_only_read_changes_nothing() -> None:
+    for name, command in COMMANDS.items():
+        if command.writes:
+            control = Control()
+            assert ask(name, "0", control=control, group="R").status.code == 45
+            assert control.calls == []
+    assert ask("quit", joined=True).status.code == 45
+
+
+def test_check_says_what_exists_and_what_is_allowed() -> None:
+    assert ask("check", "quit").rows == [{"Exists": "Y", "Access": "Y"}]
+    assert ask("check", "quit", group="R").rows == [{"Exists": "Y", "Access": "N"}]
+    assert ask("check", "dance").rows == [{"Exists": "N", "Access": "N"}]
+
+
+def test_a_refusal_is_told() -> None:
+    control = Control()
+    control.refusing = "pool: pools are mined on in turns"
+    reply = ask("switchpool", "1", control=control)
+    assert (reply.status.severity, reply.status.text) == ("E", "Refused: pool: pools are mined on in turns")
+
+
+def test_devices_that_are_parts_of_this_computer_are_ascs_to_a_tool() -> None:
+    assert [row["ASC"] for row in figures.devices(view(devices=3))] == [0, 1, 2]

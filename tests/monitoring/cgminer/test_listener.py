@@ -1,0 +1,77 @@
+"""On real sockets: as old scripts ask, in parts, in silence, from where nobody may."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.monitoring.cgminer import AccessList, serve
+from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
+from stratum_miner.monitoring.cgminer.dialect import MAX_REQUEST
+from stratum_miner.monitoring.http import listening_socket
+
+from ...cli.screen.test_layout import view
+from .test_commands import Control
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def served() -> Callable[..., AbstractAsyncContextManager[Ask]]:
+    @asynccontextmanager
+    async def make(allow: str | None = None, control: Any = None) -> AsyncIterator[Ask]:
+        bound = listening_socket("127.0.0.1:0")
+        port = bound.getsockname()[1]
+        access = AccessList.parse(allow, None, reading=READING, all_commands=COMMANDS)
+
+        async def ask(*parts: bytes) -> bytes:
+            with trio.fail_after(60):
+                stream = await trio.open_tcp_stream("127.0.0.1", port)
+                async with stream:
+                    for part in parts:
+                        await stream.send_all(part)
+                        await trio.testing.wait_all_tasks_blocked(0.01)
+                    return b"".join([chunk async for chunk in stream])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve, bound, view, control or Control(), access)
+            yield ask
+            nursery.cancel_scope.cancel()
+
+    return make
+
+
+async def test_json_without_newline_or_half_close(served: Any) -> None:
+    async with served() as ask:
+        answer = await ask(b'{"command":"summary"}')
+        assert answer.endswith(b"\0")
+        assert json.loads(answer[:-1])["SUMMARY"][0]["Accepted"] == 120
+        assert (await ask(b"summary")).startswith(b"STATUS=S,When=")
+        joined = json.loads((await ask(b'{"command":"summary+pools+quit"}'))[:-1])
+        assert joined["quit"][0]["STATUS"][0]["Msg"] == "Access denied to 'quit' command"
+
+
+async def test_a_request_in_parts_is_one(served: Any) -> None:
+    async with served() as ask:
+        assert b"SUMMARY" in await ask(b'{"comm', b'and":"summ', b'ary"}')
+        assert b"Invalid JSON" in await ask(b'{"command":"summary"')  # the rest never comes
+
+
+async def test_strangers_get_no_word(served: Any) -> None:
+    async with served("R:192.0.2.0/24") as ask:
+        assert await ask(b"version") == b""
+
+
+async def test_who_is_let_may_steer(served: Any) -> None:
+    control = Control()
+    async with served("W:127.0.0.1", control) as ask:
+        assert b"Switching to pool 0" in await ask(b"switchpool|0")
+    assert control.calls == [("switch_pool", 0)]
+
+
+async def test_too_much_is_cut_and_answered(served: Any) -> None:
+    async with served() as ask:
+        assert b"Invalid" in await ask(b'{"command":"' + b"x" * (MAX_REQUEST - 12))
