@@ -7,6 +7,7 @@
 
 import argparse
 import logging
+import sys
 import time
 from math import sqrt
 
@@ -65,9 +66,11 @@ async def measure(kind: str, nonces: int, hash_rate: float) -> str:
             used = (time.process_time() - cpu) / elapsed
             nursery.cancel_scope.cancel()
     ratio, half = device.hashes / device.expected_hashes, 1.96 / sqrt(device.nonces)
+    if device.last_error:
+        print(f"{kind}: {device.last_error}", file=sys.stderr)
     return (
         f"| {kind} | {device.nonces} | {ratio:.3f} | {ratio * (1 - half):.3f} to {ratio * (1 + half):.3f} "
-        f"| {up:.1f} | {device.work_sent / elapsed:.1f} | {100 * used:.0f} |"
+        f"| {device.restarts} | {up:.1f} | {device.work_sent / elapsed:.1f} | {100 * used:.0f} |"
     )
 
 
@@ -78,8 +81,8 @@ async def main() -> None:
     parser.add_argument("--hash-rate", type=float, default=500e3)
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    print("| kind | nonces | measured / emulated | 95 % interval | s to mining | works/s | % CPU, emulator included |")
-    print("|---|---|---|---|---|---|---|")
+    print("| kind | nonces | measured / emulated | 95 % interval | restarts | s to mining | works/s | % CPU, both |")
+    print("|---|---|---|---|---|---|---|---|")
     for kind in options.kinds:
         print(await measure(kind, options.nonces, options.hash_rate), flush=True)
 

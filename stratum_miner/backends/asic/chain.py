@@ -71,6 +71,7 @@ class Chain(ABC):
         self.first_baud = _baud_of(board)
         self.wire = Wire(transport, self._make_decoder(), self.first_baud)
         self._next_job = 0
+        self._frame_size = 0
 
     # ---- what a family says -----------------------------------------------------------------------------------
 
@@ -91,7 +92,7 @@ class Chain(ABC):
 
     async def set_frequency(self, frequency: float) -> None:
         """Write one clock setting to all chips."""
-        raise DeviceRefused(f"{self.path}: the clock of a {self.board.product} cannot be set")
+        raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
 
     async def set_ticket(self, bits: int) -> None:
         """Report only nonces with so many leading zero bits beyond the bound."""
@@ -167,7 +168,9 @@ class Chain(ABC):
         """Replace whatever the chips search by this unit."""
         work = self.book.add(self.job_ids[self._next_job], unit, self.versions(unit))
         self._next_job = (self._next_job + 1) % len(self.job_ids)
-        await self.wire.send(self.job_frame(work))
+        frame = self.job_frame(work)
+        self._frame_size = len(frame)
+        await self.wire.send(frame)
         return work
 
     async def prepare(self, unit: WorkUnit) -> None:
@@ -197,13 +200,13 @@ class Chain(ABC):
         """Seconds until the next work should be there."""
         versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
-        return max(wanted, self.wire.seconds_of(len(self.job_frame(work))) * BUS_MARGIN)
+        return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
     async def ramp_to(self, frequency: float) -> None:
         """Change the clock of mining chips in small steps."""
         step = next((step for step in self.board.bring_up if isinstance(step, bringup.RampUp)), None)
         if step is None or self.frequency is None:
-            raise DeviceRefused(f"{self.path}: the clock of a {self.board.product} cannot be set")
+            raise DeviceRefused(f"{self.path}: the clock of the {self.board.product} cannot be set")
         for value in bringup.ramp(step.base, step.step, frequency, start=self.frequency):
             await self.set_frequency(value)
             self.frequency = value

@@ -83,7 +83,7 @@ class BoardDriver:
         async with self._opened(ports, DeviceOptions()) as (chain, power):
             said = await power.identify() or await chain.identify()
             if not said:
-                raise DeviceRefused(f"{chain.path}: a {self._board.product} has no lamp that we can switch")
+                raise DeviceRefused(f"{chain.path}: the {self._board.product} has no lamp that we can switch")
             return said
 
     async def reset(self, ports: PortOpener) -> str:

@@ -15,6 +15,11 @@ WINDOW = 200.0
 WINDOW_PER_CHIP = 50.0
 SILENT_AFTER = 20.0
 """Expected nonces without a single one."""
+SILENT_AFTER_S = 10.0
+WINDOW_S = 60.0
+"""And never sooner: a fast chain expects 20 nonces in a tenth of a second, which a busy host may sleep through."""
+LONGEST_STEP_S = 5.0
+"""Between two looks. More means that we did not run, and says nothing about the device."""
 SLOW_BELOW = 0.65
 CHIP_SILENT_BELOW = 0.2
 """Of the mean of all chips."""
@@ -58,7 +63,9 @@ class HealthMonitor:
         self._updated = now
         self._searching = False
         self._silent_for = 0.0
+        self._silent_s = 0.0
         self._expected = 0.0
+        self._window_s = 0.0
         self._nonces: Counter[int] = Counter()
         self._proven = 0
         self._errors = 0
@@ -78,7 +85,7 @@ class HealthMonitor:
     def nonce(self, now: float, chip: int) -> None:
         """A valid nonce came, stale or not."""
         self._advance(now)
-        self._silent_for = 0.0
+        self._silent_for = self._silent_s = 0.0
         self._nonces[chip] += 1
         self._proven += 1
 
@@ -87,21 +94,30 @@ class HealthMonitor:
         self._advance(now)
         self._errors += 1
 
+    def forgive(self, now: float) -> None:
+        """Start over: what was silent or slow was not the device."""
+        self._advance(now)
+        self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
+        self._nonces.clear()
+
     def assess(self, now: float) -> Health:
         """The verdict, when there is enough to judge by; each window is judged once."""
         self._advance(now)
-        if self._silent_for >= SILENT_AFTER:
-            self._silent_for = 0.0
-            return Health(Complaint.SILENT, f"none came where {SILENT_AFTER:g} were expected")
+        if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
+            expected, self._silent_for = self._silent_for, 0.0
+            return Health(Complaint.SILENT, f"none came where {expected:.0f} were expected")
         return self._judge_errors() or self._judge_rate() or Health(judged=False)
 
     def _advance(self, now: float) -> None:
         elapsed, self._updated = max(0.0, now - self._updated), max(now, self._updated)
         if self._searching:
-            hashes = elapsed * self._hash_rate
-            self.expected_hashes += hashes
-            self._expected += hashes / self._hashes_per_nonce
-            self._silent_for += hashes / self._hashes_per_nonce
+            self.expected_hashes += elapsed * self._hash_rate
+            judged = min(elapsed, LONGEST_STEP_S)
+            nonces = judged * self._hash_rate / self._hashes_per_nonce
+            self._expected += nonces
+            self._window_s += judged
+            self._silent_for += nonces
+            self._silent_s += judged
 
     def _judge_errors(self) -> Health | None:
         total = self._proven + self._errors
@@ -118,10 +134,10 @@ class HealthMonitor:
         return Health(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
 
     def _judge_rate(self) -> Health | None:
-        if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips):
+        if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips) or self._window_s < WINDOW_S:
             return None
         expected, nonces = self._expected, self._nonces
-        self._expected, self._nonces = 0.0, Counter()
+        self._expected, self._window_s, self._nonces = 0.0, 0.0, Counter()
         total = nonces.total()
         mean = total / self._chips
         silent = [chip for chip in range(self._chips) if nonces[chip] < CHIP_SILENT_BELOW * mean]

@@ -67,6 +67,7 @@ class MiningStretch:
         self._hot = ""
         self._sick = ""
         self._weak = 0
+        self._held_up = False
 
     async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Mine until cancelled. Raises (in a group) DeviceError, Tripped or NoWork."""
@@ -112,7 +113,9 @@ class MiningStretch:
                 if isinstance(reply, NonceReply):
                     proven = self._judge(reply)
                     if proven is not None:
+                        self._held_up = True  # while the miner takes no more, silence is not the device's fault
                         await hits.send(proven)
+                        self._held_up = False
 
     def _judge(self, reply: NonceReply) -> Proven | None:
         """Count a nonce under its name; a good one goes on."""
@@ -167,6 +170,8 @@ class MiningStretch:
             self._show()
 
     async def _check_health(self) -> None:
+        if self._held_up:
+            self.health.forgive(self._clock())
         health = self.health.assess(self._clock())
         text = f"{health.complaint.value}: {health.detail}"
         match health.complaint:
@@ -183,13 +188,7 @@ class MiningStretch:
                 raise Unfit(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
-        try:
-            readings = await self._power.read()
-        except (DeviceGone, PowerFault):
-            raise
-        except DeviceError as error:
-            log.warning("sensors_silent", device=self._name, reason=str(error))
-            readings = Readings()
+        readings = await self._try_sensors()
         self._tally.readings = readings
         decision = guard.update(self._clock(), readings, self._core_voltage)
         if decision.level in (Level.CUT_OFF, Level.LOCKED):
@@ -199,9 +198,20 @@ class MiningStretch:
         self._hot = decision.reason if decision.level is Level.THROTTLE else ""
         if self._governor is not None and self._governor.heat(self._clock(), decision.level):
             await self._follow_governor()
-        limits = self._chain.board.temperature
-        if limits is not None:
-            await self._power.set_fan(100 if self._hot else fan_percent(readings, limits))
+
+    async def _try_sensors(self) -> Readings:
+        """Read, and set the fan by it; no reading at all where either fails: the guard bears two of those."""
+        try:
+            readings = await self._power.read()
+            limits = self._chain.board.temperature
+            if limits is not None:
+                await self._power.set_fan(100 if self._hot else fan_percent(readings, limits))
+            return readings
+        except (DeviceGone, PowerFault):
+            raise
+        except DeviceError as error:
+            log.warning("sensors_silent", device=self._name, reason=str(error))
+            return Readings()
 
     async def _slow_down(self, reason: str) -> None:
         if self._governor is not None and self._governor.lower(self._clock()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 
 from stratum_miner.backends import options as option
 from stratum_miner.backends.asic.boards.board import Board, Range
@@ -18,9 +19,10 @@ NAMES = (
     "worker",
 )
 """Accepted with "-" in place of "_", too."""
-_MHZ = ("MHz", 2000.0)
-_VOLTS = ("V", 2.0)
-"""A unit, and the value beyond which not even ``allow_out_of_limits`` helps: surely a slip of the unit."""
+_MHZ = ("MHz", 1.5)
+_VOLTS = ("V", 1.2)
+"""A unit, and how far above the product's highest value ``allow_out_of_limits`` goes: beyond is a slip of the unit, or
+what its registers cannot express."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +66,18 @@ class DeviceOptions:
 def _within(
     board: Board, given: Mapping[str, str], name: str, scale: tuple[str, float], limits: Range | None
 ) -> float | None:
-    unit, ceiling = scale
-    value = _number(given, name, 0.001, ceiling)
-    if value is None:
+    if name not in given:
         return None
     if limits is None:
-        raise BackendOptionError(f"{name}: a {board.product} has none to set, got {given[name]!r}")
-    if value not in limits and not _flag(given, "allow_out_of_limits"):
+        raise BackendOptionError(f"{name}: the {board.product} has none to set, got {given[name]!r}")
+    unit, beyond = scale
+    allowed = _flag(given, "allow_out_of_limits")
+    highest = limits.high * beyond if allowed else limits.high
+    value = _number(given, name, float("-inf"), float("inf"))
+    if value is None or not limits.low <= value <= highest:
+        hint = "" if allowed else "; allow-out-of-limits=yes takes the risk of more"
         raise BackendOptionError(
-            f"{name}: expected {limits.low:g} to {limits.high:g} {unit} for a {board.product}, got {given[name]}; "
-            "allow-out-of-limits=yes takes the risk"
+            f"{name}: expected {limits.low:g} to {highest:g} {unit} for the {board.product}, got {given[name]}{hint}"
         )
     return value
 
@@ -83,11 +87,11 @@ def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
     if value is None:
         return None
     if board.temperature is None:
-        raise BackendOptionError(f"temperature_limit: a {board.product} has no sensor to watch")
+        raise BackendOptionError(f"temperature_limit: the {board.product} has no sensor to watch")
     low, high = board.temperature.resume + 1, board.temperature.cut_off
     if not low <= value <= high:
         raise BackendOptionError(
-            f"temperature_limit: expected {low:g} to {high:g} °C for a {board.product}, got {value:g}"
+            f"temperature_limit: expected {low:g} to {high:g} °C for the {board.product}, got {value:g}"
         )
     return value
 
@@ -99,7 +103,7 @@ def _number(given: Mapping[str, str], name: str, low: float, high: float) -> flo
     try:
         value = float(text)
     except ValueError:
-        value = low - 1
+        value = nan
     if not low <= value <= high:
         raise BackendOptionError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
     return value

@@ -78,9 +78,10 @@ async def open_ports(board: Board, ports: PortOpener, make_power: MakePower) -> 
         for port in board.ports:
             try:
                 transports[port.role] = await ports(port.role, port.baud)
-            except DeviceError:
+            except DeviceGone as error:
                 if port.required:
                     raise
+                log.warning("port_missing", role=port.role, reason=str(error), hint="nothing watches its temperature")
         return Opened(transports, make_power(transports, board))
     except BaseException:
         for transport in transports.values():
@@ -239,7 +240,7 @@ class RunningDevice:
         name, decision = self._identity.name, trip.decision
         if self._guard.is_locked:
             message = f"{self._identity.path}: tripped {self._guard.trips} times, stays off: {decision.reason}"
-            raise Overheated(message)
+            raise PowerFault(message) if decision.power_fault else Overheated(message)
         log.error("device_tripped", device=name, reason=decision.reason, power_fault=decision.power_fault)
         self._tally.last_error = decision.reason
         kind = "power fault" if decision.power_fault else "too hot"

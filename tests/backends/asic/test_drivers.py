@@ -75,7 +75,7 @@ async def test_identify(autojump_clock: object) -> None:
     assert "flashes" in await driver_of(board_of("antminer-u1")).identify(ports)
     assert len(ports.opened["data"][0].sent) == 10
     assert "lamp" in await driver_of(board_of("erupter")).identify(ports)
-    with pytest.raises(DeviceRefused, match="a GekkoScience Compac has no lamp"):
+    with pytest.raises(DeviceRefused, match="the GekkoScience Compac has no lamp"):
         await driver_of(board_of("compac")).identify(ports)
 
 

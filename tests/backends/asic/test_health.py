@@ -74,14 +74,32 @@ def test_the_silent_chip_is_numbered() -> None:
     )
 
 
+def watched(monitor: HealthMonitor, start: float, seconds: float) -> Complaint:
+    """The verdict after so many seconds of looking once a second."""
+    verdicts = [monitor.assess(start + step).complaint for step in range(1, int(seconds) + 1)]
+    return next((verdict for verdict in verdicts if verdict is not Complaint.NONE), Complaint.NONE)
+
+
 def test_silence_counts_only_while_there_is_work() -> None:
     monitor = HealthMonitor(0.0, chips=1)
     monitor.expect(0.0, RATE, PER_NONCE)
-    assert monitor.assess(1e6).complaint is Complaint.NONE
-    monitor.searching(1e6, True)
-    assert monitor.assess(1e6 + 0.9 * SILENT_AFTER * PER_NONCE / RATE).complaint is Complaint.NONE
-    assert monitor.assess(1e6 + 1.1 * SILENT_AFTER * PER_NONCE / RATE).complaint is Complaint.SILENT
-    assert monitor.expected_hashes == pytest.approx(1.1 * SILENT_AFTER * PER_NONCE)
+    assert watched(monitor, 0.0, 200) is Complaint.NONE
+    monitor.searching(200.0, True)
+    assert watched(monitor, 200.0, 0.9 * SILENT_AFTER * PER_NONCE / RATE) is Complaint.NONE
+    monitor.searching(300.0, False)
+    assert watched(monitor, 300.0, 1000) is Complaint.NONE
+    monitor.searching(1300.0, True)
+    assert watched(monitor, 1300.0, 60) is Complaint.SILENT
+    assert monitor.expected_hashes == pytest.approx(160 * RATE)
+
+
+def test_a_fast_chain_is_not_silent_because_the_host_slept() -> None:
+    monitor = HealthMonitor(0.0, chips=1)
+    monitor.expect(0.0, 1e12, PER_NONCE)  # 230 nonces a second
+    monitor.searching(0.0, True)
+    assert monitor.assess(1.0).complaint is Complaint.NONE
+    assert monitor.assess(600.0).complaint is Complaint.NONE
+    assert watched(monitor, 600.0, 11) is Complaint.SILENT
 
 
 @settings(max_examples=50)

@@ -29,14 +29,19 @@ def test_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("compac", {"frequency": "900"}, "frequency: expected 25 to 400 MHz for a GekkoScience Compac, got 900"),
+        ("compac", {"frequency": "900"}, "frequency: expected 25 to 400 MHz for the GekkoScience Compac, got 900"),
         ("compac", {"frequency": "fast"}, "frequency: expected a number"),
         ("compac", {"frequency": "nan"}, "frequency: expected a number"),
         ("compac", {"freqency": "100"}, "did you mean 'frequency'"),
-        ("compac", {"voltage": "0.7"}, "voltage: a GekkoScience Compac has none to set"),
-        ("erupter", {"frequency": "100"}, "frequency: a ASICMINER|none to set"),
+        ("compac", {"voltage": "0.7"}, "voltage: the GekkoScience Compac has none to set"),
+        ("erupter", {"frequency": "100"}, "frequency: the ASICMINER Block Erupter USB has none to set"),
         ("erupter", {"temperature_limit": "70"}, "no sensor"),
-        ("bitaxe-gamma", {"voltage": "1150", "allow-out-of-limits": "yes"}, "voltage: expected a number from"),
+        (
+            "bitaxe-gamma",
+            {"voltage": "1150", "allow-out-of-limits": "yes"},
+            "expected 1 to 1.5 V .*, got 1150$",
+        ),
+        ("bitaxe-gamma", {"frequency": "5"}, "frequency: expected 50 to 625 MHz"),
         ("bitaxe-gamma", {"temperature-limit": "110"}, "expected 46 to 75 °C"),
         ("r606", {"chips": "13"}, "chips: expected a whole number from 1 to 12"),
         ("compac", {"allow-out-of-limits": "maybe"}, "expected yes or no"),

@@ -8,10 +8,10 @@ from typing import ClassVar
 import pytest
 import trio
 
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.boards.board import Board, Port
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
-from stratum_miner.backends.asic.errors import DeviceGone, GivenUp, Overheated, WrongChip
+from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
 from stratum_miner.backends.asic.mining import IDLE_CUT_S
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
@@ -345,3 +345,52 @@ async def test_without_work_it_is_powered_down_until_there_is_some(autojump_cloc
         await until(lambda: device.statistics().work_sent == 2)
         assert source.taken[-1].job.job_id == "check-5"
     assert device.statistics().restarts == 0
+
+
+async def test_a_miner_that_takes_no_more_is_not_taken_for_a_silent_device(autojump_clock: object) -> None:
+    device = device_of(MemoryPorts({"data": ScriptedChip()}))
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(device.run, EndlessSource(), send)
+        await trio.sleep(60)  # and nobody receives
+        assert device.statistics().state is DeviceState.MINING
+        assert device.statistics().restarts == 0
+        before = device.statistics().nonces
+        for _ in range(before + 10):
+            await receive.receive()
+        nursery.cancel_scope.cancel()
+    assert device.statistics().nonces > before
+
+
+async def test_a_port_it_can_do_without_may_be_missing(autojump_clock: object) -> None:
+    board = replace(HOT_BOARD, ports=(Port("data"), Port("telemetry", required=False)))
+    device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), board)
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().nonces > 0)
+    assert device.statistics().readings == Readings()
+
+
+async def test_sensors_that_fail_now_and_then_are_borne(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    good, calls = power.read, 0
+
+    async def read() -> Readings:
+        nonlocal calls
+        calls += 1
+        if calls % 3:
+            raise DeviceSilent("no answer")
+        return await good()
+
+    power.read = read  # type: ignore[method-assign]
+    async with mining(device, EndlessSource()):
+        await until(lambda: calls > 60)
+        assert device.statistics().trips == 0
+        calls = 3
+        power.read = silent  # type: ignore[method-assign]
+        await until(lambda: device.statistics().trips == 1)
+        assert "no valid temperature in three readings" in device.statistics().reason
+
+
+async def silent() -> Readings:
+    await trio.lowlevel.checkpoint()
+    raise DeviceSilent("no answer")

@@ -4,8 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.bringup import ramp
+from stratum_miner.backends.asic.chain import ChainSettings
 from stratum_miner.backends.asic.chips import pll
+from stratum_miner.backends.asic.drivers import CHAINS
+from tests.backends.asic.memory_port import MemoryPort
 from tests.backends.asic.vectors import VECTORS
 
 
@@ -71,6 +75,19 @@ def test_gekko_clocks() -> None:
     for frequency in (100, 150, 200, 250, 300, 450, 600):
         assert pll.gekko_bm1397(frequency).frequency == pytest.approx(frequency, rel=0.02)
         assert pll.gekko_bm1362(frequency).frequency == pytest.approx(frequency, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, board in BOARDS.items() if board.frequency is not None])
+async def test_every_clock_that_a_user_may_ask_for_can_be_said(kind: str, autojump_clock: object) -> None:
+    board = BOARDS[kind]
+    assert board.frequency is not None
+    port = MemoryPort()
+    chain = CHAINS[board.chip](port, board, ChainSettings(chips=board.chips, frequency=board.frequency.default))
+    frequency = board.frequency.low
+    while frequency <= 1.5 * board.frequency.high:
+        await chain.set_frequency(frequency)
+        frequency += 6.25
+    assert all(len(frame) <= 11 for frame in port.sent)
 
 
 def test_ramps() -> None:
