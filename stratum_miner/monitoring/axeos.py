@@ -116,9 +116,8 @@ def application(look: Callable[[], View]) -> Starlette:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refusal(
-        error.status_code, f"{request.method} {request.url.path[:80]}: this API tells, and only of the system"
-    )
+    asked = f"{request.method} {request.url.path[:80]}"
+    return refusal(error.status_code, f"{asked}: expected GET of one of the few paths that this API has")
 
 
 def _json(value: Any) -> Response:

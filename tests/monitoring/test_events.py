@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
 from stratum_miner.monitoring.events import MAX_TEXT, EventLog
 from stratum_miner.monitoring.sentences import SENTENCES, sentence
@@ -30,7 +30,7 @@ def test_fields_are_what_json_can_carry_and_of_bounded_size() -> None:
     assert "none" not in event.fields
 
 
-async def test_who_waits_is_woken_also_from_another_thread(autojump_clock: MockClock) -> None:
+async def test_who_waits_is_woken_also_from_another_thread() -> None:
     log = EventLog()
     got: list[int] = []
 
