@@ -61,7 +61,8 @@ async def choose_board(
 
 
 def _fitting(place: Place, family: tuple[Board, ...], answer: Probed) -> Board:
-    fitting = [board for board in family if board.chips == answer.chips] or list(family)
+    certain = all(board.probe_is_certain for board in family)
+    fitting = [board for board in family if certain and board.chips == answer.chips] or list(family)
     if len(fitting) == 1:
         return fitting[0]
     names = " or ".join(f"{board.kind}:{place.path}" for board in fitting)

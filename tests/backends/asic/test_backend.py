@@ -211,15 +211,18 @@ async def test_a_named_port_without_a_kind_is_asked(bus: Bus, autojump_clock: Mo
         assert only(backend).name == "2pac-1-3"
 
 
+@pytest.mark.parametrize(
+    ("chip", "kinds"), [("bm1380", ("antminer-u1", "antminer-u2")), ("icarus", ("icarus", "erupter"))]
+)
 async def test_what_answers_as_several_kinds_has_to_be_named(
-    bus: Bus, autojump_clock: MockClock, tmp_path: Path
+    bus: Bus, autojump_clock: MockClock, tmp_path: Path, chip: str, kinds: tuple[str, ...]
 ) -> None:
     path = tmp_path / "stick"
     path.touch()
-    bus.chips[str(path)] = ("bm1380", 1)
+    bus.chips[str(path)] = (chip, 1)
     async with mining(bus, str(path)) as backend:
         slot = await until(backend, SlotState.OFF)
-        assert slot.reason.endswith(f"name it, as antminer-u1:{path} or antminer-u2:{path}")
+        assert slot.reason.endswith("name it, as " + " or ".join(f"{kind}:{path}" for kind in kinds))
 
 
 async def test_what_does_not_answer_is_off_and_not_guessed_at(
