@@ -381,7 +381,7 @@ _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "silent-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
     "wrong-chip-id": lambda recovery: "expected" in recovery.said,
     "overheating": _is_hot,
-    "brown-out": _counts("restarts"),
+    "brown-out": _counts("restarts", "trips"),
     "unplug": _counts("unplugged"),
 }
 

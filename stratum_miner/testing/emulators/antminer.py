@@ -92,7 +92,7 @@ class AntminerU1Device(ErupterDevice):
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
             for lane in self.lanes:
-                lane.set_rate(self.clock_rate / len(self.lanes), now)
+                lane.set_rate(self.affordable(self.clock_rate) / len(self.lanes), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
         """Nonce, then the work id with the top bit set."""

@@ -75,7 +75,7 @@ class Bm1384Device(AntminerU1Device):
             case 0x82:
                 self.clock_word = frame[1] << 8 | frame[2]
                 for lane in self.lanes:
-                    lane.set_rate(self.clock_rate / len(self.chain), now)
+                    lane.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
             case 0x85:
                 for chip in self.chain:
                     chip.address, chip.addressed = 0, False
@@ -109,7 +109,7 @@ class Bm1384Device(AntminerU1Device):
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
         """Have every living chip begin."""
         known = known_nonces(midstate, tail)
-        share = self.clock_rate / len(self.chain) if known is None else self.real_hash_rate
+        share = self.affordable(self.clock_rate) / len(self.chain) if known is None else self.real_hash_rate
         target = nonce_target(self.settings.nonce_difficulty) >> self._ticket_bits
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
         size = NONCES // len(self.chain)

@@ -166,7 +166,7 @@ class ChainDevice(Device):
 
     def rate(self, chip: Chip) -> float:
         """Hashes a second of one chip."""
-        return self.settings.hash_rate / len(self.chain) * self.mhz(chip) / self.usual_mhz
+        return self.affordable(self.settings.hash_rate * self.mhz(chip) / self.usual_mhz) / len(self.chain)
 
     def set_rates(self, now: float) -> None:
         """The clock changed under the engines."""

@@ -23,6 +23,10 @@ from stratum_miner.testing.emulators.terminal import Terminal
 DEFAULT_HASH_RATE: Final = 1e6
 MOST_OF_KERNEL: Final = 0.5
 """Share of one kernel's rate that may be emulated; picked so that a machine stays usable."""
+MOST_UNDERWAY_S: Final = 0.1
+"""What a driver may have written ahead of the wire."""
+MOST_NONCES: Final = 1000.0
+"""A second; more than the slowest wire carries besides work, and than anybody wants."""
 POLLED_S: Final = 0.01
 """How often a port is looked at that nobody has open: nothing else tells when a driver comes."""
 
@@ -76,6 +80,12 @@ class Emulator:
         self._searcher = Searcher()
         rate = DEFAULT_HASH_RATE if hash_rate is None else hash_rate
         _check_rate(rate, self._searcher)
+        least = rate / MOST_NONCES / 2**32
+        if difficulty < least:
+            raise EmulatorError(
+                f"nonce difficulty: expected at least {least:.2g} at {rate / 1e6:g} MH/s, got {difficulty:g}: "
+                f"no more than {MOST_NONCES:g} nonces a second"
+            )
         self.settings = Settings(rate, chosen, difficulty, seed)
         given = (parse_fault(fault) if isinstance(fault, str) else fault for fault in faults)
         self._faults = Faults(given, seed)
@@ -116,7 +126,7 @@ class Emulator:
         if not self.plugged_in:
             return
         self._plugged = trio.Event()
-        self.device.stop_searching(trio.current_time())
+        self.device.power_cycle(trio.current_time())
         for terminal in self.terminals.values():
             if terminal.master is not None:
                 trio.lowlevel.notify_closing(terminal.master)
@@ -202,6 +212,8 @@ class Emulator:
             if data:
                 self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
                 self._wake.set()
+                # as long as the wire is busy nothing more fits on it: the driver has to wait
+                await trio.sleep_until(self.device.uarts[port].receiving_until - MOST_UNDERWAY_S)
             elif terminal.gone:
                 if used:
                     self.device.port_closed(port, trio.current_time())

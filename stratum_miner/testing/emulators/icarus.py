@@ -81,7 +81,7 @@ class IcarusDevice(Device):
     def load_work(self, midstate: bytes, tail: bytes, now: float) -> None:
         """Have all engines begin to search."""
         known = known_nonces(midstate, tail)
-        rate = self.clock_rate if known is None else self.real_hash_rate
+        rate = self.affordable(self.clock_rate) if known is None else self.real_hash_rate
         if known and self.faults.state("wrong-chip-id", self.age(now)):
             known = tuple(nonce ^ 1 for nonce in known)
         engines = self.settings.chips

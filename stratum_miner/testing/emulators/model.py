@@ -22,6 +22,10 @@ BAUD_TOLERANCE: Final = 0.045
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 MAX_BACKLOG_S: Final = 1.0
 """A device has no room for more answers than its wire carries in that time; picked by feel."""
+MOST_OF_KERNEL_EVER: Final = 0.8
+"""Share of one kernel's rate that a driver can clock a device up to."""
+MOST_OVERDUE_SLICES: Final = 250
+"""Half a second of one processor, at most."""
 OVERHEATED_AFTER_S: Final = 5.0
 """A stick without a sensor computes wrongly when too hot, and nothing after that long; picked by feel."""
 
@@ -253,13 +257,17 @@ class Device(ABC):
 
     def stop_searching(self, now: float) -> None:
         """Stand still; answers that are on their way still come."""
-        self.counts.hashes += sum(lane.passed(now) for lane in self.lanes)
+        self.counts.hashes += sum(lane.hashes(now) for lane in self.lanes)
         self.lanes = []
         self.drop_nonces(now)
 
     def hashes(self, now: float) -> float:
         """How many nonces its engines have tried."""
-        return self.counts.hashes + sum(lane.passed(now) for lane in self.lanes)
+        return self.counts.hashes + sum(lane.hashes(now) for lane in self.lanes)
+
+    def affordable(self, rate: float) -> float:
+        """A rate, or what this machine can do when a driver sets a clock beyond that."""
+        return min(rate, self.searcher.hash_rate * MOST_OF_KERNEL_EVER)
 
     def advance(self, now: float) -> None:
         """Do what is due: one slice of searching at most for each engine."""
@@ -281,9 +289,14 @@ class Device(ABC):
         self.powered = powered
 
     def catch_up(self, now: float) -> None:
-        """Search all that the counters have passed: what follows must not find less because the machine was busy."""
+        """Search what the counters have passed: what follows must not find less because the machine was busy.
+
+        Within bounds: a machine that cannot keep up must not stand still for that. What it leaves out is not counted.
+        """
         self.advance(now)
-        while any(lane.wanted_at(now) <= now for lane in self.lanes):
+        for _ in range(MOST_OVERDUE_SLICES):
+            if not any(lane.wanted_at(now) <= now for lane in self.lanes):
+                break
             self.advance(now)
         if self.deadline <= now:
             self.tick(now)

@@ -7,11 +7,12 @@ be reported, exactly when the chip would report it. Time is an argument.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 from typing import Final
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.target import target_from_difficulty
 
 CANDIDATE_TARGET: Final = (1 << 224) - 1
@@ -57,10 +58,16 @@ class Searcher:
     """A kernel, and what it can do. One for all lanes of a device: each slice loads its own work."""
 
     def __init__(self) -> None:
-        choice = choose()
+        choice = _choice()
         self.hash_rate = choice.hash_rate
         self.slice = max(1, int(choice.hash_rate * SLICE_S))
         self.search = kernels.Search(choice.kernel, capacity=CAPACITY)
+
+
+@cache
+def _choice() -> Choice:
+    """The kernel of this process: chosen once, or a test with many devices would test kernels most of the time."""
+    return choose()
 
 
 class Lane:
@@ -89,6 +96,10 @@ class Lane:
         """How many nonces the counter has passed."""
         steps = max(0.0, (now - self._origin) * self._rate)
         return min(steps, self.searched) if self._current is None else steps
+
+    def hashes(self, now: float) -> float:
+        """How many nonces the counter has passed and were really searched."""
+        return min(self.passed(now), self.searched)
 
     @property
     def searched(self) -> int:

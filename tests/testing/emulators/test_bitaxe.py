@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.testing.emulators.i2c_chips import linear11
@@ -96,6 +96,7 @@ class TestProtocol:
     def test_requests_are_answered_in_order(self, gamma: Board) -> None:
         assert gamma.raw("060001000600" + "060002000600" + "060003000600") == "01000100" + "01000200" + "01000300"
 
+    @settings(deadline=None)
     @given(data=st.lists(st.binary(max_size=40), max_size=6))
     def test_noise_does_not_deafen_it(self, plug: Plug, data: list[bytes]) -> None:
         board = Board(plug("bitaxe-gamma"))

@@ -155,6 +155,10 @@ async def test_old_links_are_renewed_and_files_left_alone(tmp_path: Path) -> Non
         ({"kind": "icarus", "chips": 3}, "chips: expected 1 or 2 or 4 or 8 for icarus, got 3"),
         ({"kind": "erupter", "hash_rate": 1e12}, "hash rate: expected .* at most .* got 1e.06 MH/s"),
         ({"kind": "erupter", "hash_rate": float("nan")}, "hash rate: expected .* got nan"),
+        (
+            {"kind": "erupter", "nonce_difficulty": 1e-9},
+            "nonce difficulty: expected at least 2.3e-07 at 1 MH/s, got 1e-09",
+        ),
         ({"kind": "erupter", "nonce_difficulty": 0.0}, "nonce difficulty: expected a number above zero, got 0"),
     ],
 )
@@ -210,3 +214,25 @@ async def test_closing_the_port_resets_chips_that_have_a_reset_line() -> None:
         with opened(device.path) as port:
             os.write(port.fd, bytes.fromhex("55aa520500000a"))
             assert (await port.read(9)).hex() == "aa5513971800000006"
+
+
+async def test_a_flood_waits_for_the_wire() -> None:
+    async with timely(), emulated("erupter") as device:
+        with opened(device.path) as port:
+            with trio.move_on_after(0.5):
+                while True:
+                    try:
+                        os.write(port.fd, bytes(4096))
+                    except BlockingIOError:
+                        await trio.sleep(0.01)
+            assert device.statistics().bytes_received < 40_000  # half a second at 115200 baud is 5760
+            assert device.statistics().bytes_received > 0
+
+
+async def test_unplugged_in_the_middle_of_answers_it_rests() -> None:
+    async with timely(), emulated("erupter", hash_rate=2e6, nonce_difficulty=2**-16) as device:
+        with opened(device.path) as port:
+            os.write(port.fd, bytes(range(64)))
+            await port.read(4)
+            device.unplug()
+            assert device.device.due(trio.current_time()) > trio.current_time()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.testing.emulators.crc import crc5, crc16
@@ -276,6 +276,7 @@ good_frames = st.sampled_from(
 
 
 class TestFrames:
+    @settings(deadline=None)
     @given(frames=st.lists(good_frames, max_size=6), cut=st.integers(0, 300))
     def test_in_pieces_as_in_one(self, frames: list[bytes], cut: int) -> None:
         whole = b"".join(frames)
@@ -284,12 +285,14 @@ class TestFrames:
         assert found == [frame[2:] for frame in frames]
         assert parser.bad == 0
 
+    @settings(deadline=None)
     @given(frames=st.lists(good_frames, max_size=4))
     def test_byte_by_byte(self, frames: list[bytes]) -> None:
         parser = FrameParser(b"\x55\xaa", midstate_job_size)
         found = [frame for byte in b"".join(frames) for frame in parser.feed(bytes([byte]))]
         assert found == [frame[2:] for frame in frames]
 
+    @settings(deadline=None)
     @given(noise=st.binary(max_size=40), frame=good_frames)
     def test_a_frame_is_found_after_noise_and_a_pause(self, noise: bytes, frame: bytes) -> None:
         parser = FrameParser(b"\x55\xaa", midstate_job_size)
@@ -297,6 +300,7 @@ class TestFrames:
         parser.forget()
         assert list(parser.feed(frame)) == [frame[2:]]
 
+    @settings(deadline=None)
     @given(frame=good_frames, bit=st.integers(0, 10_000))
     def test_a_flipped_bit_is_never_believed(self, frame: bytes, bit: int) -> None:
         damaged = bytearray(frame)
@@ -304,6 +308,7 @@ class TestFrames:
         found, _ = frames_of(bytes(damaged))
         assert frame[2:] not in found
 
+    @settings(deadline=None)
     @given(st.binary(max_size=400), st.sampled_from([b"", b"\x55\xaa"]), st.booleans())
     def test_anything_ends(self, data: bytes, preamble: bytes, full: bool) -> None:
         parser = FrameParser(preamble, full_job_size if full else midstate_job_size)

@@ -211,6 +211,7 @@ class TestFraming:
             answered += len(answers)
         assert answered > 36
 
+    @settings(deadline=None)
     @given(cut=st.integers(1, 63))
     def test_a_frame_in_two_pieces_is_one(self, plug: Plug, cut: int) -> None:
         host = plug("erupter")
@@ -219,6 +220,7 @@ class TestFraming:
         host.wait(0.02)
         assert host.ask(frame[cut:]) == "000187a2"
 
+    @settings(deadline=None)
     @given(cut=st.integers(1, 63))
     def test_a_frame_cut_short_is_forgotten(self, plug: Plug, cut: int) -> None:
         host = plug("erupter")
@@ -227,6 +229,7 @@ class TestFraming:
         assert host.ask(GOLDEN) == "000187a2"
         assert host.device.counts.bad_frames == 1
 
+    @settings(deadline=None)
     @settings(deadline=None)
     @given(noise=st.lists(st.binary(max_size=200), max_size=5))
     def test_noise_neither_breaks_nor_deafens_it(self, plug: Plug, noise: list[bytes]) -> None:
@@ -267,6 +270,17 @@ class TestAntminerCommands:
         host.wait(1)
         assert host.device.hashes(host.now) == pytest.approx(1.25e6 * (host.now - start - 64 * BYTE), rel=1e-6)
 
+    def test_a_clock_beyond_this_machine_is_as_fast_as_it_can(self, plug: Plug) -> None:
+        host = plug("antminer-u1", hash_rate=1e6)
+        host.device.searcher.hash_rate = 1e6  # half the stated rate would be refused by the emulator
+        frame = bytes([0x82, 0x3F, 0x80])  # 127 times 25 MHz
+        host.ask(frame + bytes([crc27(frame)]))
+        assert host.device.mhz > 3000
+        host.send(UNKNOWN)
+        before = host.device.hashes(host.now)
+        host.wait(1)
+        assert host.device.hashes(host.now) - before == pytest.approx(0.8e6, rel=0.01)
+
     def test_captured_command(self, plug: Plug) -> None:
         host = plug("antminer-u1")
         host.ask("82078106", 0.5)
@@ -285,6 +299,7 @@ class TestAntminerCommands:
         device: AntminerU1Device = host.device
         assert (device.counts.commands, device.led_flashes) == (2, 1)
 
+    @settings(deadline=None)
     @given(st.binary(min_size=4, max_size=4))
     def test_checksum_covers_27_bits(self, frame: bytes) -> None:
         if frame[0] != 0xAA:
