@@ -322,9 +322,9 @@ async def _accept(
 async def _accept_many(
     handler: Callable[[trio.abc.Stream], Awaitable[None]], listener: trio.SocketListener, clients: trio.Nursery
 ) -> None:
-    with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        acceptor.setblocking(False)
-        async with listener:
+    async with listener:
+        with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
+            acceptor.setblocking(False)  # it is closed first: while it is open nobody else can have the port
             while True:
                 await trio.lowlevel.wait_readable(acceptor)
                 try:
