@@ -14,7 +14,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.conformance.case import HungUp, Silent, Skip
 from stratum_miner.conformance.hunt import Engine, Hunt
-from stratum_miner.conformance.target import Chain, Dial, Target, Unreachable
+from stratum_miner.conformance.target import Chain, Dial, Target, Unreachable, reason_of
 from stratum_miner.conformance.transcript import Transcript
 from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
 from stratum_miner.stratum.errors import ErrorReason
@@ -97,7 +97,7 @@ class Probe:
         try:
             stream = await (dial or self.target.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
-            raise Unreachable(f"{self.target.name}: {_words(error)}") from None
+            raise Unreachable(f"{self.target.name}: {reason_of(error)}") from None
         wire = Wire(stream, len(self.wires) + 1, self.transcript, self.started)
         wire.dial_seconds = trio.current_time() - dialled
         self.wires.append(wire)
@@ -322,11 +322,3 @@ def _found(wire: Wire, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, 
         params=params,
         header=header.to_bytes(),
     )
-
-
-def _words(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, trio.TooSlowError):
-        return "no connection in time"
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -66,6 +66,15 @@ class Target:
     """How often the pool adjusts difficulties, where the user says so; else vardiff cannot be judged."""
 
 
+def reason_of(error: BaseException) -> str:
+    """Why a connection could not be made, in the innermost words."""
+    while isinstance(error, BaseExceptionGroup) or error.__cause__ is not None:
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__  # type: ignore[assignment]
+    if isinstance(error, trio.TooSlowError):
+        return f"no connection in {CONNECT_SECONDS:g} s"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
 def tcp_dialer(host: str, port: int) -> Dial:
     """Connections over TCP."""
 

@@ -14,8 +14,10 @@ that others would feel run alone, at the end.
 """
 
 import random
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import trio
 
@@ -34,7 +36,7 @@ from stratum_miner.conformance.case import (
 )
 from stratum_miner.conformance.hunt import Engine
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
-from stratum_miner.conformance.target import ChainError, Target, Unreachable
+from stratum_miner.conformance.target import ChainError, Target, Unreachable, reason_of
 
 BESIDE_EACH_OTHER = 12
 """Watching checks at a time: most of them wait."""
@@ -143,11 +145,7 @@ async def _reach(target: Target) -> None:
     try:
         stream = await target.dial()
     except (OSError, ExceptionGroup, trio.TooSlowError) as error:
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        words = getattr(cause, "strerror", None) or str(cause) or "no connection in time"
-        raise Unreachable(f"{target.name}: {words}") from None
+        raise Unreachable(f"{target.name}: {reason_of(error)}") from None
     await trio.aclose_forcefully(stream)
 
 
@@ -164,26 +162,39 @@ async def run_case(target: Target, case: Case, engine: Engine, facts: Facts, see
 
 
 async def _outcome(case: Case, probe: Probe) -> Outcome:
+    limit = case.seconds + (probe.target.work_seconds if Kind.WORK in case.kinds else 0.0)
     try:
-        limit = case.seconds + (probe.target.work_seconds if Kind.WORK in case.kinds else 0.0)
-        with trio.move_on_after(limit) as scope:
+        with trio.move_on_after(limit):
             return await case.run(probe)
-    except Skip as reason:
-        return skipped(str(reason))
-    except HungUp as reason:
-        return _level(case, str(reason))
-    except Silent as reason:
-        return await _silence(case, probe, str(reason))
-    except Unreachable as reason:
-        return skipped(f"no connection: {reason}")
-    except ChainError as reason:
-        return skipped(f"the node: {reason}")
-    assert scope.cancelled_caught
+    except Exception as error:  # whatever a strange pool brings to light in one check must not cost the others
+        return await _ended(case, probe, _leaf(error))
     return skipped(f"not decided within {limit:g} s")
 
 
-def _level(case: Case, actual: str) -> Outcome:
-    return observed(actual) if case.level is Level.OBS else failed(actual)
+async def _ended(case: Case, probe: Probe, reason: BaseException) -> Outcome:
+    """What an exception says about the pool."""
+    match reason:
+        case Skip():
+            return skipped(str(reason))
+        case HungUp():
+            return observed(str(reason)) if case.level is Level.OBS else failed(str(reason))
+        case Silent():
+            return await _silence(case, probe, str(reason))
+        case Unreachable():
+            return skipped(f"no connection: {reason}")
+        case ChainError():
+            return skipped(f"the node: {reason}")
+        case _:
+            place = traceback.extract_tb(reason.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return skipped(f"a defect of the check: {type(reason).__name__} in {where}: {reason}")
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The first exception that is no group: connections run in nurseries."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _silence(case: Case, probe: Probe, actual: str) -> Outcome:

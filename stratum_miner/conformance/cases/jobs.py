@@ -309,7 +309,8 @@ async def job_ids(probe: Probe) -> Outcome:
 )
 async def renewal(probe: Probe) -> Outcome:
     wire, _ = await _notified(probe)
-    for _ in range(20):
+    until = trio.current_time() + 2.5 * RENEWAL
+    while trio.current_time() < until:
         known = len(wire.notifies)
         last = wire.notifies[-1]
         if not await wire.until(lambda: len(wire.notifies) > known, RENEWAL):  # noqa: B023  awaited at once

@@ -75,7 +75,8 @@ async def boundary(probe: Probe) -> Outcome:
 )
 async def older_job(probe: Probe) -> Outcome:
     wire = await probe.session()
-    for _ in range(5):
+    until = trio.current_time() + 2.5 * RENEWAL
+    while trio.current_time() < until:
         older = wire.job
         known = len(wire.jobs)
         if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
