@@ -1,0 +1,62 @@
+"""A pool that other people wrote (tests/realpool): its deviations, each seen by hand on a raw socket, and no other.
+
+docs/conformance.md tells them with what the pool said.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.cli.conformance import NodeChain
+from stratum_miner.conformance import ALL, Engine, Target, Verdict, select, tcp_dialer, verify
+from stratum_miner.pool.nodes import open_node
+
+pytestmark = pytest.mark.node
+
+DEVIATIONS = {
+    "FRM-12": "a normal reply",
+    "FRM-19": "no reply",
+    "FRM-20": "no reply",
+    "FRM-21": "no reply",
+    "HS-06": "no reply",
+    "HS-12": "extranonce1 changed",
+    "EXT-02": "granted 1fffe000",
+    "EXT-03": "granted 1fffe000",
+    "EXT-05": "got version-rolling",
+    "EXT-07": "granted 1fffe000",
+    "EXT-08": "[]:",
+    "SH-11": "does not have",
+    "ERR-21": "other letters: true",
+    "ERR-24": '[21,"job not found"]',
+}
+"""Check to what its report says."""
+CHECKS = ["framing", "handshake", "EXT-0*", "JOB-0*", "SH-0[124-7]", "SH-1[01]", "ERR-0[1-579]", "ERR-1[3-9]", "ERR-2*"]
+"""Without those that take minutes."""
+
+
+async def test_its_deviations_and_no_other(
+    real_pool: Callable[..., AbstractAsyncContextManager[Any]],
+) -> None:
+    async with (
+        real_pool(DIFF="0.0001", BITS="1e00ffff", REBROADCAST="3") as pool,
+        open_node(f"http://x:p@127.0.0.1:{pool.rpc_port}") as node,
+    ):
+        target = Target(
+            name="foundation-stratum",
+            dial=tcp_dialer(pool.host, pool.port),
+            worker=pool.address,
+            owned=True,
+            chain=NodeChain(node),
+        )
+        with trio.fail_after(170):
+            results = await verify(target, select(ALL, CHECKS, ["HS-16"]), Engine.fastest(), seed=1)
+    failed = {each.case.id: each.outcome.actual for each in results if each.verdict is Verdict.FAILED}
+    assert set(failed) == set(DEVIATIONS), failed
+    assert all(words in failed[identifier] for identifier, words in DEVIATIONS.items()), failed
+    verdicts = {each.case.id: each for each in results}
+    assert verdicts["ERR-23"].verdict is Verdict.OBSERVED, "silence never fails a MUST"
+    assert "inconclusive" in verdicts["ERR-23"].outcome.actual
+    assert sum(each.verdict is Verdict.PASSED for each in results) > 50
