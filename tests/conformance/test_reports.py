@@ -1,0 +1,209 @@
+"""Choosing checks, and telling what came of them: data, XML, a page, the command line."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from stratum_miner.cli import main
+from stratum_miner.cli.conformance import exit_code
+from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.conformance.case import CASES, failed, observed, passed, skipped
+from stratum_miner.conformance.cases import ALL
+from stratum_miner.conformance.page import page
+from stratum_miner.conformance.report import as_object, junit
+from stratum_miner.conformance.selection import SelectionError, select
+from stratum_miner.conformance.transcript import MAX_ENTRIES, Transcript, without_password
+from stratum_miner.conformance.verify import Result, Tally
+
+RESULTS = [
+    Result(CASES["FRM-01"], passed("7 lines"), 0.5, ("0.0 #1 > {}",)),
+    Result(CASES["FRM-20"], failed("no reply <to> & \x00 'it'"), 5.0, ('   0.0000 #1 > {"a": "<b>"}',)),
+    Result(CASES["HS-12"], failed("extranonce1 changed"), 1.0, ("a", "b")),
+    Result(CASES["SH-12"], skipped("no room"), 0.1),
+    Result(CASES["EXT-10"], observed("silence"), 5.0, ("c",)),
+]
+POOL = "stratum+tcp://127.0.0.1:3333"
+
+# ---- choosing --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("only", "skip", "expected"),
+    [
+        (["shares/ERR-07"], [], ["ERR-07"]),
+        (["err-07", "HS-01"], [], ["HS-01", "ERR-07"]),
+        (["VD-0[1-3]"], ["VD-02"], ["VD-01", "VD-03"]),
+        (["difficulty"], ["OBS", "VD-0[2-9]"], ["VD-01"]),
+        (["framing/"], ["FRM-[12]*", "FRM-0[2-9]"], ["FRM-01"]),
+    ],
+)
+def test_choosing(only: list[str], skip: list[str], expected: list[str]) -> None:
+    assert [case.id for case in select(ALL, only, skip)] == expected
+
+
+def test_choosing_nothing_is_choosing_all() -> None:
+    assert select(ALL) == list(ALL)
+    assert {case.topic for case in select(ALL, ["shares"])} == {"shares"}
+    assert [case.id for case in select(ALL, ["shares"])][:2] == ["SH-01", "SH-02"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("ERR-7", "did you mean ERR-"),
+        ("share/ERR-07", "did you mean shares/ERR-07"),
+        ("framming", "did you mean framing"),
+    ],
+)
+def test_a_typo_gets_the_nearest_spelling(pattern: str, hint: str) -> None:
+    with pytest.raises(SelectionError, match=hint) as caught:
+        select(ALL, [pattern])
+    assert "--only" in str(caught.value)
+    with pytest.raises(SelectionError, match="--skip: no check"):
+        select(ALL, [], [pattern])
+
+
+def test_the_list_is_whole() -> None:
+    counts = {prefix: sum(case.id.startswith(prefix + "-") for case in ALL) for prefix in ("FRM", "HS", "EXT", "JOB")}
+    assert counts == {"FRM": 22, "HS": 21, "EXT": 15, "JOB": 18}
+    assert len(ALL) == 136
+    assert all(case.requirement.endswith(".") and case.expected for case in ALL)
+
+
+# ---- telling ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_object() -> None:
+    value = json.loads(json.dumps(as_object(POOL, RESULTS, 12.34567)))
+    assert value["summary"] == {"passed": 1, "failed_must": 1, "failed_should": 1, "skipped": 1, "observed": 1}
+    assert (value["pool"], value["seconds"]) == (POOL, 12.346)
+    check = value["checks"][1]
+    assert {"id", "level", "class", "verdict", "expected", "actual"} <= set(check)
+    assert (check["id"], check["level"], check["class"], check["verdict"]) == ("FRM-20", "SHOULD", "polite", "failed")
+    assert check["transcript"]
+
+
+def test_junit() -> None:
+    for strict, failures in ((False, 1), (True, 2)):
+        root = ElementTree.fromstring(junit(POOL, RESULTS, strict=strict).encode())
+        assert sum(int(suite.attrib["failures"]) for suite in root) == failures
+        assert len(root.findall(".//failure")) == failures
+        assert sum(int(suite.attrib["tests"]) for suite in root) == len(RESULTS) == len(root.findall(".//testcase"))
+        assert [suite.attrib["name"] for suite in root] == ["framing", "handshake", "shares", "extensions"]
+        assert sum(int(suite.attrib["skipped"]) for suite in root) == len(root.findall(".//skipped")) == 3 - failures
+
+
+class Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page() -> None:
+    parser = Elements()
+    parser.feed(page(POOL, RESULTS, 12.3))
+    assert parser.open == []
+    tags = [tag for tag, _ in parser.seen]
+    assert not {"script", "link", "img", "iframe"} & set(tags), "it asks for nothing"
+    details = {attributes["id"]: attributes for tag, attributes in parser.seen if tag == "details"}
+    assert set(details) == {result.case.id for result in RESULTS}
+    assert {identifier for identifier, attributes in details.items() if "open" in attributes} == {"FRM-20", "HS-12"}
+    assert "no reply <to> &" in parser.text
+    assert '{"a": "<b>"}' in parser.text
+
+
+@pytest.mark.parametrize(
+    ("results", "strict", "code"),
+    [
+        (RESULTS, False, ExitCode.GOAL_MISSED),
+        (RESULTS[:2], False, ExitCode.OK),
+        (RESULTS[:2], True, ExitCode.SHOULD_FAILED),
+        (RESULTS[:1], True, ExitCode.OK),
+        (RESULTS[3:4], False, ExitCode.NOTHING_JUDGED),
+        (RESULTS[4:], False, ExitCode.OK),
+    ],
+)
+def test_exit_codes(results: list[Result], strict: bool, code: ExitCode) -> None:
+    assert exit_code(Tally.of(results), strict) is code
+
+
+def test_passwords_are_replaced_in_any_shape() -> None:
+    for params in ('["u", "hunter2"]', '["u", "hunter2", 1]', '{"user": "u", "pass": "hunter2"}', '"hunter2"'):
+        line = b'{"id": 1, "method": "mining.authorize", "params": ' + params.encode() + b"}"
+        assert b"hunter2" not in without_password(line)
+    assert b"hunter2" not in without_password(b'{"method": "mining.authorize", "params": ["u", "hunter2"')
+    assert without_password(b'{"method": "mining.submit"}') == b'{"method": "mining.submit"}'
+    transcript = Transcript("hunter2")
+    transcript.note(0, 1, "<", b'{"error": [20, "no user u with hunter2"]}\n')
+    assert "hunter2" not in transcript.lines()[0]
+
+
+def test_a_transcript_is_bounded() -> None:
+    transcript = Transcript()
+    for number in range(1000):
+        transcript.note(number, 1, "<", f"line {number}")
+    lines = transcript.lines()
+    assert len(lines) == MAX_ENTRIES + 1
+    assert "line 0" in lines[0]
+    assert "line 999" in lines[-1]
+    assert any("700 lines left out" in line for line in lines)
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["127.0.0.1:1", "FRM-99"], 2, "no check is named 'FRM-99': did you mean FRM-"),
+        ([], 2, "expected the pool's URL"),
+        (["192.0.2.1:3333"], 2, "--i-own-this-pool only"),
+        (["127.0.0.1:1", "--max-seconds-of-work", "-1"], 2, "--max-seconds-of-work: expected 0 to"),
+        (["127.0.0.1:1", "--retarget-seconds", "0"], 2, "--retarget-seconds: expected 1 to"),
+        (["127.0.0.1:1", "--html", "/nowhere/at/all.html"], 2, "cannot write '/nowhere/at/all.html'"),
+        (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC of the pool's own node"),
+        (["127.0.0.1:1", "-p", "a", "--pass-file", "b"], 2, "either --pass or --pass-file"),
+        (["127.0.0.1:1"], 4, "stratum+tcp://127.0.0.1:1: "),
+    ],
+)
+def test_mistakes_get_one_line(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["conformance", *arguments]) == code
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1, shown
+    assert words in shown
+
+
+def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["conformance", "--list", "--only", "shares/ERR-07"]) == 0
+    assert capsys.readouterr().out.split() == [
+        *("shares/ERR-07", "MUST"),
+        *["A", "share", "of", "an", "unknown", "job", "is", "refused,", "and", "harms", "nobody.", "(polite)"],
+    ]
+    assert main.run(["conformance", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [item["id"] for item in listed] == [case.id for case in ALL]
+
+
+def test_writing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pool that is not there: nothing is written, and nothing is left half written."""
+    files = [tmp_path / "a.xml", tmp_path / "a.html"]
+    arguments = ["127.0.0.1:1", "--junit", str(files[0]), "--html", str(files[1])]
+    assert main.run(["conformance", *arguments]) == ExitCode.POOL_UNREACHABLE
+    assert not any(path.exists() for path in files)
+    assert "Connection refused" in capsys.readouterr().err
