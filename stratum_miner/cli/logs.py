@@ -4,15 +4,19 @@ On a terminal a line is a sentence, elsewhere a name and fields, on request a JS
 """
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import structlog
 from rich.console import Console
 
+from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.sentences import sentence
@@ -26,6 +30,26 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 events = EventLog()
 """What was logged lately, information and worse, whatever is shown on stderr."""
+
+
+_files: list[LogFile] = []
+
+
+@contextmanager
+def writing_to(path: Path | None) -> Iterator[None]:
+    """Write everything that is logged to a file too, whatever stderr shows. UsageError."""
+    if path is None:
+        yield
+        return
+    file = LogFile(path)
+    _files.append(file)
+    try:
+        yield
+    finally:
+        _files.remove(file)
+        file.close()
+        if file.failures:
+            console.print(f"{path}: {file.failures} lines could not be written", markup=False)
 
 
 @contextmanager
@@ -57,9 +81,11 @@ class _ConsoleLogger:
 
 def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
     """Set structlog up for this process."""
+    shown: str = log_format
     if log_format == "auto":
-        log_format = "sentences" if console.is_terminal else "plain"
+        shown = "journal" if _is_journal() else "sentences" if console.is_terminal else "plain"
     renderer: dict[str, structlog.typing.Processor] = {
+        "journal": _journal_line,
         "sentences": _sentence_line,
         "plain": _plain_line,
         "json": structlog.processors.JSONRenderer(),
@@ -71,11 +97,10 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
             structlog.processors.format_exc_info,
             redact_event,
             _keep,
+            _write_to_file,
             _dropping_below(getattr(logging, level.upper())),
-            structlog.processors.TimeStamper(
-                fmt="iso" if log_format == "json" else "%H:%M:%S", utc=log_format == "json"
-            ),
-            renderer[log_format],
+            structlog.processors.TimeStamper(fmt="iso" if shown == "json" else "%H:%M:%S", utc=shown == "json"),
+            renderer[shown],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(kept),
         logger_factory=lambda *_: _ConsoleLogger(),
@@ -94,6 +119,34 @@ _NOT_NEWS = ("status", "economics")
 """Figures that displays show anyway."""
 
 
+def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if _files:
+        _files[-1].write({"timestamp": datetime.now(UTC).isoformat(), **event})
+    return event
+
+
+def _is_journal() -> bool:
+    """Whether stderr is the journal's own socket (systemd.exec(5): JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""Of syslog, as the journal takes them at the beginning of a line (sd-daemon(3))."""
+
+
+def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """The journal has its own clock and levels."""
+    values = dict(event)
+    del values["timestamp"]
+    priority = _PRIORITIES.get(event["level"], 6)
+    lines = _worded(values).splitlines()
+    return "\n".join(f"<{priority}>{line}" for line in lines)
+
+
 def _dropping_below(level: int) -> structlog.typing.Processor:
     def drop(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if getattr(logging, event["level"].upper()) < level:
@@ -106,11 +159,15 @@ def _dropping_below(level: int) -> structlog.typing.Processor:
 def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """``19:56:08 Share accepted, difficulty 1.5.``; what is not mere information says so first."""
     values = dict(event)
-    clock, name, level, trace = (values.pop(key, None) for key in ("timestamp", "event", "level", "exception"))
-    shown = {key: value for key, value in values.items() if value is not None and value != ""}
+    clock, level = values.pop("timestamp"), event["level"]
     mark = "" if level in ("info", "debug") else f"{level}: "
-    line = f"{clock} {mark}{sentence(str(name), shown)}"
-    return line if trace is None else f"{line}\n{trace}"
+    return f"{clock} {mark}{_worded(values)}"
+
+
+def _worded(values: dict[str, Any]) -> str:
+    name, _, trace = (values.pop(key, None) for key in ("event", "level", "exception"))
+    words = sentence(str(name), {key: value for key, value in values.items() if value is not None and value != ""})
+    return words if trace is None else f"{words}\n{trace}"
 
 
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -43,11 +43,12 @@ def mine(
     settings = load(sources)
     chosen = settings.options
     _set_up_logging(chosen, log_format=chosen.log_format)
-    _tell_sources(sources)
     with (
         telling(settings.resolved),
+        logs.writing_to(chosen.log_file),
         capture_options.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
     ):
+        _tell_sources(sources)
         return MineRun(sources, settings, recorder).run()
 
 

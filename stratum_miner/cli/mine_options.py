@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from stratum_miner.cli import options
 from stratum_miner.cli.upstream_options import UpstreamOptions
-from stratum_miner.config.keys import LIVE
+from stratum_miner.config.keys import LIVE, SECRET
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
@@ -168,4 +168,32 @@ class MineOptions(UpstreamOptions):
         Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),
     ] = "auto"
     quiet: Annotated[options.Quiet, LIVE] = False
+    log_file: Annotated[
+        Path | None,
+        Parameter(name="--log-file", help="Every event as a JSON line here too; rotated at 10 MiB.", group="Output"),
+    ] = None
+    sched_start: Annotated[
+        str | None,
+        Parameter(name="--sched-start", help="Mine from this time of day on, such as 22:30.", group="Operation"),
+    ] = None
+    sched_stop: Annotated[
+        str | None,
+        Parameter(name="--sched-stop", help="Until this time: pause then, or without a start end.", group="Operation"),
+    ] = None
+    pause_on_battery: Annotated[
+        bool, Parameter(name="--pause-on-battery", help="Pause while there is no mains supply.", group="Operation")
+    ] = False
+    pause_above: Annotated[
+        float | None,
+        Parameter(name="--pause-above", help="Pause while the processor is hotter, in degrees C.", group="Operation"),
+    ] = None
+    on_event: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--on-event",
+            help="KIND=COMMAND or KIND=https://...: block, pool-down, device-sick, ...; repeatable.",
+            group="Operation",
+        ),
+        SECRET,
+    ] = None
     log_format: options.LogFormat = "auto"

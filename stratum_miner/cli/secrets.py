@@ -16,7 +16,7 @@ SHORTEST_REDACTED = 4
 """Shorter passwords ("x") are conventions, not secrets; replacing them everywhere would garble the log."""
 MAX_FILE_SIZE = 4096
 
-_PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command")
+_PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command", "--on-event")
 _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 

@@ -3,6 +3,7 @@
 To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
 """
 
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from stratum_miner.cli import http_token, logs
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.cli.operation import hooks, surroundings
+from stratum_miner.cli.operation.pauses import Pauses
+from stratum_miner.cli.operation.schedule import Schedule
+from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
 from stratum_miner.miner import Miner, MinerSnapshot
@@ -23,6 +28,8 @@ from stratum_miner.monitoring.monitor import Monitor
 
 log = structlog.get_logger("stratum_miner")
 
+LEAST_C, MOST_C = 30, 120
+"""Degrees that a limit can sensibly be: below, nothing would ever run; above, nothing would be left."""
 Service = Callable[[], Awaitable[None]]
 
 
@@ -123,6 +130,32 @@ def _axeos(parts: _Parts) -> Service | None:
     return partial(axeos.serve, bound, parts.monitor.view)
 
 
+def _pauses(parts: _Parts) -> Service | None:
+    chosen = parts.settings.options
+    schedule = Schedule.parse(chosen.sched_start, chosen.sched_stop)
+    if chosen.pause_above is not None and not LEAST_C <= chosen.pause_above <= MOST_C:
+        raise UsageError(f"--pause-above: expected degrees C from {LEAST_C} to {MOST_C}, got {chosen.pause_above:g}")
+    if schedule is None and not chosen.pause_on_battery and chosen.pause_above is None:
+        return None
+    return Pauses(
+        parts.steering,
+        schedule=schedule,
+        on_battery=surroundings.on_battery if chosen.pause_on_battery else None,
+        temperature=surroundings.processor_temperature if chosen.pause_above is not None else None,
+        hottest=chosen.pause_above or 0.0,
+    ).run
+
+
+def _hooks(parts: _Parts) -> Service | None:
+    wanted = tuple(hooks.Hook.parse(text) for text in parts.settings.options.on_event or ())
+    return partial(hooks.run, wanted, logs.events) if wanted else None
+
+
+def _service_manager(parts: _Parts) -> Service | None:
+    manager = ServiceManager(os.environ)
+    return partial(manager.run, parts.monitor.summary) if manager.listens else None
+
+
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
     try:
         return http.listening_socket(address, network=network)
@@ -135,4 +168,12 @@ def _shown(bound: socket.socket) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
-_SERVICES: tuple[Callable[[_Parts], Service | None], ...] = (_sampling, _http, _cgminer, _axeos)
+_SERVICES: tuple[Callable[[_Parts], Service | None], ...] = (
+    _sampling,
+    _http,
+    _cgminer,
+    _axeos,
+    _pauses,
+    _hooks,
+    _service_manager,
+)

@@ -1,0 +1,166 @@
+"""``--on-event``: run a command or post to a web hook when something happens, without ever holding up mining.
+
+Events wait in a bounded queue; each hook has so long; what fails is logged and, for a web hook, tried again. A command
+gets the event as JSON on its standard input and in its environment; what it prints is thrown away, and our own
+variables, which may have passwords, are not passed on.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import structlog
+import trio
+
+from stratum_miner.cli import secrets
+from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.model import EventView
+from stratum_miner.monitoring.sentences import SENTENCES
+
+log = structlog.get_logger("stratum_miner")
+
+COMMAND_S = 30.0
+POST_S = 10.0
+POST_TRIES = 3
+WAITING = 100
+AT_ONCE = 4
+KINDS: Mapping[str, frozenset[str]] = {
+    "block": frozenset({"share_accepted"}),
+    "block-lost": frozenset({"block_lost"}),
+    "pool-down": frozenset({"no_pool", "pool_unreachable", "connection_ended"}),
+    "pool-up": frozenset({"mining"}),
+    "device-sick": frozenset({"device_sick", "device_gone", "device_off", "device_tripped", "device_hot"}),
+    "device-well": frozenset({"device_mining"}),
+    "paused": frozenset({"paused"}),
+    "resumed": frozenset({"resumed"}),
+}
+"""What people ask for, and the events that it stands for; names of events are taken too."""
+_OWN = frozenset({"hook_failed", "hooks_too_slow"})
+"""A hook on these would call itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What to do when."""
+
+    kind: str
+    target: str
+    """A command for the shell, or the URL of a web hook."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Hook":
+        """``KIND=COMMAND`` or ``KIND=https://...``. UsageError."""
+        kind, equals, target = text.partition("=")
+        if not equals or not target.strip():
+            raise UsageError(f"--on-event: expected KIND=COMMAND or KIND=https://..., got {kind!r}")
+        known = (*KINDS, *SENTENCES, "*")
+        if kind not in known and not re.fullmatch(r"device_\w+", kind):
+            close = get_close_matches(kind, known, 1)
+            hint = f": did you mean {close[0]!r}?" if close else f"; kinds are {', '.join(KINDS)}"
+            raise UsageError(f"--on-event: no event is called {kind!r}{hint}")
+        if target.startswith(("http:", "https:")):
+            parts = urlsplit(target)
+            if not parts.hostname:
+                raise UsageError(f"--on-event: expected a URL with a host for {kind}")
+            secrets.register(target)
+            secrets.register(parts.path.strip("/"))  # where web hooks have their token
+            secrets.register(parts.query)
+        return cls(kind, target)
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is posted to."""
+        return self.target.startswith(("http:", "https:"))
+
+    def wants(self, event: EventView) -> bool:
+        """Whether an event is meant."""
+        if event.name in _OWN:
+            return False
+        if self.kind in ("*", event.name):
+            return True
+        return event.name in KINDS.get(self.kind, ()) and (self.kind != "block" or "block" in event.fields)
+
+
+async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
+    """Do what hooks want until cancelled; then what waits is dropped and what runs is ended."""
+    send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
+    async with trio.open_nursery() as nursery, httpx.AsyncClient(timeout=POST_S, trust_env=False) as client:
+        for _ in range(AT_ONCE):
+            nursery.start_soon(_work, receive.clone(), client)
+        await _take(hooks, events, send)
+
+
+async def _take(
+    hooks: tuple[Hook, ...], events: EventLog, send: trio.MemorySendChannel[tuple[Hook, EventView]]
+) -> None:
+    number = 0
+    while True:
+        for event in await events.wait(number):
+            number = event.number
+            for hook in hooks:
+                if hook.wants(event):
+                    try:
+                        send.send_nowait((hook, event))
+                    except trio.WouldBlock:
+                        log.warning("hooks_too_slow", dropped=event.name, kind=hook.kind)
+
+
+async def _work(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], client: httpx.AsyncClient) -> None:
+    async for hook, event in receive:
+        why = await (_post(client, hook.target, event) if hook.is_web else _call(hook.target, event))
+        if why:
+            log.warning("hook_failed", kind=hook.kind, reason=why)
+
+
+async def _call(command: str, event: EventView) -> str:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("STRATUM_MINER_")},
+        "STRATUM_MINER_EVENT": event.name,
+        "STRATUM_MINER_TEXT": event.text,
+        **{f"STRATUM_MINER_FIELD_{name.upper()}": str(value) for name, value in event.fields.items()},
+    }
+    with trio.move_on_after(COMMAND_S):
+        try:
+            done = await trio.run_process(
+                ["/bin/sh", "-c", command], stdin=msgspec.json.encode(event), env=environment, check=False,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, deliver_cancel=_end,
+            )  # fmt: skip
+        except (OSError, ValueError, trio.BrokenResourceError) as error:
+            return f"cannot run it: {error}"
+        return f"it exited with {done.returncode}" if done.returncode else ""
+    return f"it took more than {COMMAND_S:g} s and was ended"
+
+
+async def _end(process: trio.Process) -> None:
+    """It and whatever it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _post(client: httpx.AsyncClient, url: str, event: EventView) -> str:
+    why = ""
+    for attempt in range(POST_TRIES):
+        if attempt:
+            await trio.sleep(2.0**attempt)
+        try:
+            answer = await client.post(
+                url, content=msgspec.json.encode(event), headers={"content-type": "application/json"}
+            )
+        except httpx.HTTPError as error:
+            why = f"cannot post: {type(error).__name__}"
+            continue
+        if answer.status_code < 400:
+            return ""
+        why = f"it answered {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            return why
+    return f"{why}, {POST_TRIES} times"

@@ -1,0 +1,69 @@
+"""What systemd is told: ready, a line of status, that we are alive, that we stop. Nothing where nobody listens.
+
+The protocol is one datagram of NAME=VALUE lines to the socket in NOTIFY_SOCKET (sd_notify(3)); the watchdog's time is
+in WATCHDOG_USEC for the process in WATCHDOG_PID.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import trio
+
+from stratum_miner.cli.quantities import hash_rate_text
+from stratum_miner.monitoring.model import Summary
+
+STATUS_S = 5.0
+
+
+class ServiceManager:
+    """Tells the service manager of this process; all calls are cheap and never raise."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        address = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._watchdog_s = _watchdog_seconds(environment)
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is one."""
+        return self._address.startswith(("/", "\0"))
+
+    def tell(self, **values: str) -> None:
+        """Send NAME=VALUE lines."""
+        if self.listens:
+            text = "\n".join(f"{name}={' '.join(value.split())}" for name, value in values.items())
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
+                sending.setblocking(False)
+                sending.sendto(text.encode(), self._address)
+
+    async def run(self, look: Callable[[], Summary]) -> None:
+        """Ready at once; then status and signs of life until cancelled, and that it stops.
+
+        Ready means that mining is looked after, not that a pool answers: a pool that is down at boot is no failure.
+        """
+        self.tell(READY="1", STATUS=_status(look()))
+        pause = min(STATUS_S, self._watchdog_s / 3) if self._watchdog_s else STATUS_S
+        try:
+            while True:
+                await trio.sleep(pause)
+                alive = {"WATCHDOG": "1"} if self._watchdog_s else {}
+                self.tell(**alive, STATUS=_status(look()))
+        finally:
+            self.tell(STOPPING="1")
+
+
+def _watchdog_seconds(environment: Mapping[str, str]) -> float:
+    text, owner = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
+    if not text.isdecimal() or (owner and owner != str(os.getpid())):
+        return 0.0
+    return int(text) / 1e6
+
+
+def _status(summary: Summary) -> str:
+    shares = summary.shares
+    return (
+        f"{summary.state}{f' ({summary.detail})' if summary.detail else ''}, {hash_rate_text(summary.hash_rate_1m)}, "
+        f"{shares.accepted} accepted, {shares.rejected + shares.stale} refused, {shares.lost} lost"
+    )

@@ -1,0 +1,69 @@
+"""Datagrams as systemd reads them, on a real socket."""
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from stratum_miner.cli.operation.service_manager import ServiceManager
+
+from ..screen.test_layout import SUMMARY
+
+
+@pytest.fixture
+def notify(tmp_path: Path) -> Iterator[tuple[socket.socket, dict[str, str]]]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiving:
+        path = str(tmp_path / "notify")
+        receiving.bind(path)
+        receiving.settimeout(60)
+        yield receiving, {"NOTIFY_SOCKET": path}
+
+
+async def test_ready_status_alive_and_stopping(
+    notify: tuple[socket.socket, dict[str, str]], autojump_clock: MockClock
+) -> None:
+    receiving, environment = notify
+    environment |= {"WATCHDOG_USEC": "6000000", "WATCHDOG_PID": str(os.getpid())}
+    manager = ServiceManager(environment)
+    assert manager.listens
+    with trio.move_on_after(5):
+        await manager.run(lambda: replace(SUMMARY, detail="a\nb"))
+    told = [receiving.recv(4096).decode() for _ in range(4)]
+    assert told[0] == "READY=1\nSTATUS=mining (a b), 158 MH/s, 120 accepted, 5 refused, 1 lost"
+    assert told[1].startswith("WATCHDOG=1\nSTATUS=mining")  # every two of six seconds
+    assert told[2].startswith("WATCHDOG=1\n")
+    assert told[3] == "STOPPING=1"
+
+
+async def test_without_a_watchdog_there_is_status_alone(
+    notify: tuple[socket.socket, dict[str, str]], autojump_clock: MockClock
+) -> None:
+    receiving, environment = notify
+    environment |= {"WATCHDOG_USEC": "6000000", "WATCHDOG_PID": "1"}  # another process's
+    with trio.move_on_after(6):
+        await ServiceManager(environment).run(lambda: SUMMARY)
+    assert [receiving.recv(4096).decode().split("=")[0] for _ in range(3)] == ["READY", "STATUS", "STOPPING"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "nonsense"}])
+def test_nobody_listens(environment: dict[str, str]) -> None:
+    manager = ServiceManager(environment)
+    assert not manager.listens
+    manager.tell(READY="1")
+
+
+def test_a_manager_that_went_away_is_no_trouble(tmp_path: Path) -> None:
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell(READY="1")
+
+
+def test_an_abstract_socket_is_understood() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiving:
+        receiving.bind("\0stratum-miner-test")
+        receiving.settimeout(60)
+        ServiceManager({"NOTIFY_SOCKET": "@stratum-miner-test"}).tell(READY="1")
+        assert receiving.recv(100) == b"READY=1"
