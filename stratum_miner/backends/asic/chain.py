@@ -45,6 +45,8 @@ class ChainSettings:
     """How many must answer."""
     frequency: float | None
     nonce_difficulty: float | None = None
+    rate_known: bool = True
+    """Whether its hash rate may be judged. With a nonce difficulty of its own it is an emulator, at any rate."""
     seen_alive: bool = False
     """Whether chips answered before: silence is then about power, not about the wrong port."""
 

@@ -226,7 +226,7 @@ class MiningStretch:
     def _expect(self) -> None:
         chain = self._chain
         per_nonce = hashes_per_nonce(chain.book.bound, max(0, chain.ticket_bits))
-        self.health.expect(self._clock(), chain.hash_rate, per_nonce)
+        self.health.expect(self._clock(), chain.hash_rate if chain.settings.rate_known else 0.0, per_nonce)
 
     def _show(self) -> None:
         throttled = self._governor is not None and self._governor.is_throttled

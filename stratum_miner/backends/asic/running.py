@@ -268,6 +268,7 @@ class RunningDevice:
             chips=self._options.chips or self._board.chips,
             frequency=self._governor.frequency if self._governor is not None else None,
             nonce_difficulty=self._options.nonce_difficulty,
+            rate_known=self._options.nonce_difficulty is None or self._options.hash_rate is not None,
             seen_alive=self._seen_alive,
         )
 

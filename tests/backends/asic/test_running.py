@@ -66,7 +66,7 @@ def device_of(
         board,
         IDENTITY,
         ports,
-        DeviceOptions(nonce_difficulty=NONCE_DIFFICULTY, **options),  # type: ignore[arg-type]
+        DeviceOptions(**{"nonce_difficulty": NONCE_DIFFICULTY, "hash_rate": TEST_BOARD.hash_rate(), **options}),  # type: ignore[arg-type]
         trio.current_time,
         make_chain=Bm1366Chain,
         make_power=lambda transports, board: power or NoPower(),
@@ -218,6 +218,17 @@ async def test_a_silent_chip_is_restarted_with_growing_pauses_and_given_up(autoj
     assert trio.current_time() - started > 5 + 10 + 30 + 6 * 60
     told = device.statistics()
     assert (told.state, told.restarts) == (DeviceState.OFF, MAX_FAILURES - 1)
+
+
+async def test_an_emulator_of_unknown_rate_is_not_judged_by_its_rate(autojump_clock: object) -> None:
+    chip = ScriptedChip(FEW)
+    device = device_of(MemoryPorts({"data": chip}), hash_rate=None)
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().nonces > 0)
+        chip.silent = True
+        await trio.sleep(300)
+        told = device.statistics()
+        assert (told.state, told.restarts) == (DeviceState.MINING, 0)
 
 
 async def test_a_chip_that_falls_silent_comes_back(autojump_clock: object) -> None:
