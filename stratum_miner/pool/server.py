@@ -97,6 +97,8 @@ class Pool:
         self._blocks: deque[events.BlockFound] = deque(maxlen=MAX_BLOCKS)
         self._extended: dict[bytes, None] = {}
         """Previous hashes, the newest few, on which the node took a block of ours: another one there is its sibling."""
+        self._share_log = _log.bind()
+        """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -417,11 +419,11 @@ class Pool:
                 self._emit(
                     events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
                 )
-                _log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
+                self._share_log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
             case ShareRefused(worker_name, job_id, reason, message):
                 self._shares.rejected[reason] += 1
                 self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
-                _log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
+                self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
             case WorkerJoined(worker_name):
                 self._emit(events.WorkerAuthorized(client.number, worker_name, client.session.user_agent))
                 _log.info("worker_authorized", session=client.number, worker_name=worker_name)
