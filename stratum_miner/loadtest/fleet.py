@@ -45,7 +45,7 @@ SELECT_LIMIT = 1024
 MAX_UNSENT = 64 << 10
 """Bytes waiting for a pool that does not read, per miner."""
 MAX_REASON = 120
-"""Characters of a reason, so that a hostile pool makes no endless list of them."""
+"""Characters of a reason."""
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 _GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
@@ -219,9 +219,9 @@ class Fleet:
         elif event is Event.CONNECT:
             self._connect(miner, due)
         elif (line := self._of_miner.get(miner.number)) is not None:
-            if event is Event.SLOW_READ:
+            if event is Event.SLOW_READ and due == miner.due:
                 self._read_slowly(line, due)
-            elif due == miner.breaks_at:
+            elif event is Event.BREAK and due == miner.breaks_at:
                 self._hang_up(line, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
@@ -244,7 +244,11 @@ class Fleet:
 
     def _connect(self, miner: SimulatedMiner, due: float) -> None:
         miner.scheduled = due
-        sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            self._not_connected(miner, error.errno or errno.EIO)
+            return
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if miner.slow:
@@ -267,7 +271,7 @@ class Fleet:
         self._epoll.register(sock, select.EPOLLOUT)
 
     def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
-        self.metrics.errors[f"connect: {limits.connect_error(code)}"] += 1
+        self.metrics.note_error(f"connect: {limits.connect_error(code)}")
         self._come_back(miner, self._clock())
 
     def _come_back(self, miner: SimulatedMiner, now: float) -> None:
@@ -343,18 +347,18 @@ class Fleet:
         try:
             to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._since)
         except RemoteProtocolError as error:
-            self.metrics.errors[f"no Stratum: {error}"[:MAX_REASON]] += 1
+            self.metrics.note_error(f"no Stratum: {error}"[:MAX_REASON])
             self._lost(line, "no Stratum")
             return
         if miner.leaving:
             if miner.refused:
-                self.metrics.errors[miner.leaving] += 1
+                self.metrics.note_error(miner.leaving)
             self._lost(line, miner.leaving)
             return
         self._send(line, to_send)
         if miner.state is State.SLOW:
             self._epoll.modify(line.sock, select.EPOLLRDHUP)
-            self._agenda.add(now + SLOW_READ_SECONDS, Event.SLOW_READ, miner)
+            self._read_later(miner, now)
 
     def _read_slowly(self, line: _Line, due: float) -> None:
         try:
@@ -364,7 +368,11 @@ class Fleet:
         except OSError as error:
             self._lost(line, os.strerror(error.errno or errno.EIO))
             return
-        self._agenda.add(due + SLOW_READ_SECONDS, Event.SLOW_READ, line.miner)
+        self._read_later(line.miner, due)
+
+    def _read_later(self, miner: SimulatedMiner, now: float) -> None:
+        miner.due = now + SLOW_READ_SECONDS
+        self._agenda.add(miner.due, Event.SLOW_READ, miner)
 
     def _send(self, line: _Line, data: bytes) -> None:
         waited = bool(line.unsent)

@@ -22,6 +22,8 @@ LAG_TICK = 0.01
 """Seconds between two looks at the loop's own lag."""
 MAX_ROWS = 300
 """Rows of the time line; longer runs have longer rows."""
+MAX_ERRORS = 100
+"""Kinds of errors told apart, so that a hostile pool makes no endless list of them."""
 MAX_NOTIFIES = 256
 """Jobs of which the spread is kept one by one, the newest."""
 
@@ -128,6 +130,10 @@ class Metrics:
         self.row_seconds = max(1.0, duration / MAX_ROWS)
         self.rows: list[Row] = [Row()]
 
+    def note_error(self, what: str) -> None:
+        """Something went wrong."""
+        self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
+
     def note_job(self, job_id: str, clean: bool, now: float, own: float) -> None:
         """A miner that had a job before got this one."""
         spread = self.notifies.get(job_id)
@@ -181,7 +187,7 @@ class Metrics:
             self.rows[index].merge(row)
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values for another process."""
+        """Plain values for another process; from another thread, too, while the figures grow."""
         return {
             "phases": {
                 name: [_numbers(phase.latency), _numbers(phase.own), phase.marked]
@@ -190,9 +196,9 @@ class Metrics:
             "loop_lag": _numbers(self.loop_lag),
             **{name: getattr(self, name) for name in _COUNTS},
             **{name: dict(getattr(self, name)) for name in _COUNTERS},
-            "bad": {kind: [count.sent, count.refused, count.accepted] for kind, count in self.bad.items()},
+            "bad": {kind: [count.sent, count.refused, count.accepted] for kind, count in list(self.bad.items())},
             "notifies": [
-                [item.job_id, item.clean, item.first, item.last, item.miners] for item in self.notifies.values()
+                [item.job_id, item.clean, item.first, item.last, item.miners] for item in list(self.notifies.values())
             ],
             "row_seconds": self.row_seconds,
             "rows": [[row.sent, row.accepted, row.refused, row.mining, row.lag, dict(row.submit)] for row in self.rows],

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stratum_miner.loadtest.metrics import MAX_NOTIFIES, MAX_ROWS, BadCount, Metrics, Phase
+from stratum_miner.loadtest.metrics import MAX_ERRORS, MAX_NOTIFIES, MAX_ROWS, BadCount, Metrics, Phase
 
 
 def filled(seed: int) -> Metrics:
@@ -48,6 +48,14 @@ def test_old_jobs_are_forgotten() -> None:
         metrics.note_job(str(number), False, float(number), 0.0)
     assert len(metrics.notifies) == MAX_NOTIFIES
     assert str(2 * MAX_NOTIFIES - 1) in metrics.notifies
+
+
+def test_a_hostile_pool_makes_no_endless_list_of_errors() -> None:
+    metrics = Metrics(10)
+    for number in range(10 * MAX_ERRORS):
+        metrics.note_error(str(number))
+    assert len(metrics.errors) == MAX_ERRORS + 1
+    assert metrics.errors.total() == 10 * MAX_ERRORS
 
 
 def test_the_time_line_is_bounded_however_long_the_run() -> None:
