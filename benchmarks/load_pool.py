@@ -22,6 +22,7 @@ from rich.console import Console
 
 from stratum_miner.cli import logs
 from stratum_miner.cli.load import words
+from stratum_miner.cli.pool import keep_old_objects
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.fleet import Fleet
 from stratum_miner.loadtest.limits import raise_file_limit
@@ -52,6 +53,7 @@ def resident() -> int:
 
 def run_pool(pipe: Connection, block_every: float, connections: int) -> None:
     logs.configure(level="warning")
+    keep_old_objects()
     raise_file_limit(connections)
 
     async def serve() -> None:

@@ -1,5 +1,6 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
+import gc
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from stratum_miner.testing.faulty_pool import open_faulty_pool
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
+COLLECTIONS = (10_000, 10, 1000)
+"""Thresholds of the garbage collector: the first two keep a pause below some ten milliseconds, measured."""
 REGTEST_DIFFICULTY = 0.001
 """4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
 
@@ -127,6 +130,15 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
     if match is None or int(match[2]) > 65535:
         raise UsageError(f"{option}: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
     return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+
+
+def keep_old_objects() -> None:
+    """Have the garbage collector look at young objects only, all but never at all of them.
+
+    The sessions of 10 000 miners are half a million objects that stay: looking through them stops everything for a
+    third of a second, and the default does so again and again while miners come (docs/load.md).
+    """
+    gc.set_threshold(*COLLECTIONS)
 
 
 @asynccontextmanager

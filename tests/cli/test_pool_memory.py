@@ -1,0 +1,29 @@
+"""A pool with thousands of sessions does not stop to look through all of them."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from stratum_miner.cli import pool
+
+
+@pytest.fixture
+def thresholds() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+class Kept:
+    """Something that is tracked."""
+
+
+def test_objects_that_stay_are_not_looked_through_again_and_again(thresholds: None) -> None:
+    pool.keep_old_objects()
+    gc.collect()
+    collections = gc.get_stats()[2]["collections"]
+    kept = [Kept() for _ in range(400_000)]
+    assert gc.get_stats()[2]["collections"] == collections
+    assert gc.get_stats()[0]["collections"] > 0
+    assert len(kept) == 400_000
