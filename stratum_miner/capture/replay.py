@@ -173,6 +173,19 @@ class Replay:
             return
         self.done = True
 
+    def left(self) -> None:
+        """The live side ended the connection. That is as recorded when it did so then too, and not long before."""
+        if self.done:
+            return
+        unsaid = [item for item in self._script if not item.met and item.speaker is self.side and not item.late]
+        early = sum(item.t < self._ends_at - GRACE for item in unsaid)
+        if early or ended_by(self.records) is self.side:
+            self._depart(
+                None, f"the {self.side.other.value} ended the connection, {len(unsaid)} lines before the record"
+            )
+        else:
+            self.done = True
+
     def finish(self) -> None:
         """The live connection is over: what was not heard will not be."""
         missing: dict[str, list[int]] = {}

@@ -9,7 +9,7 @@ import trio
 
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Capture, Line, Numbered, Side
-from stratum_miner.capture.replay import Departure, Replay, ended_by
+from stratum_miner.capture.replay import Replay
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +80,8 @@ async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             heard.ended = True
         nursery.cancel_scope.cancel()
-    if heard.ended and not play.done and ended_by(play.records) is play.side:
-        play.departures.append(
-            Departure(None, f"the {play.side.other.value} ended the connection before the record does")
-        )
+    if heard.ended:
+        play.left()
     play.finish()
     await trio.aclose_forcefully(stream)
 

@@ -150,6 +150,28 @@ def test_a_pool_that_says_nothing_is_waited_for_and_told() -> None:
     assert "line 4: reply to mining.subscribe: recorded, but the pool did not say it" in map(str, play.departures)
 
 
+@pytest.mark.parametrize(
+    ("ends_at", "by", "departures"),
+    [
+        (9.5, MINER, []),
+        (60.0, MINER, ["the miner ended the connection, 1 lines before the record"]),
+        (9.5, POOL, ["the miner ended the connection, 1 lines before the record"]),
+    ],
+)
+def test_who_leaves_and_when(ends_at: float, by: Side, departures: list[str]) -> None:
+    """A little before the record's end is as good as then: the last line was still to be said, at 9."""
+    play = Replay([*script(*CONVERSATION)[:-1], Numbered(99, Closed(ends_at, 1, by))], POOL)
+    play.step(0)
+    play.receive(call(1, "mining.subscribe", "ua"), 0)
+    play.receive(call(2, "mining.authorize", "w", "x"), 0.2)
+    play.receive(call(3, "mining.submit", "w", "j1", "00", "t", "n"), 1)
+    play.step(8.0)
+    play.left()
+    play.finish()
+    assert [str(each) for each in play.departures] == departures
+    assert play.done == (not departures)
+
+
 def test_ignored_methods_are_not_compared() -> None:
     play = Replay(script(*CONVERSATION), POOL, pace=0, ignore=frozenset({"mining.subscribe", "mining.submit"}))
     play.receive(call(1, "mining.subscribe", "other"), 0)

@@ -85,6 +85,9 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["pool", "--address", ADDRESS, "--fault", "slient"], "--fault: pool fault: expected a known name"),
+        (["misbehave", "pool.example:1"], "pool.example is not this machine; --i-own-this-pool"),
+        (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
+        (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
         (["tap", "0", "127.0.0.1:1", "--rule", "dorp"], "did you mean 'drop'?"),
@@ -120,6 +123,18 @@ def test_a_disk_that_is_full_from_the_start() -> None:
     done = run("mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
     assert done.returncode == 1
     assert done.stderr == "stratum-miner: capture '/dev/full': No space left on device, after 0 lines\n"
+
+
+def test_faults_against_a_pool_and_what_it_says() -> None:
+    with running(*pool()) as address:
+        done = run("misbehave", address, "--fault", "below-target", "--fault", "garbage", "--json")
+        shown = run("misbehave", address, "--fault", "wrong-job")
+    first, second = json.loads(done.stdout)
+    assert (first["fault"], first["verdict"]) == ("below-target", "refused")
+    assert first["answer"].startswith("23: low difficulty share")
+    assert second["verdict"] in ("served", "closed")
+    assert (done.returncode, shown.returncode) == (0, 0)
+    assert shown.stdout.startswith("ok   wrong-job                  refused, as expected\n       21: job not found")
 
 
 def recorded(tmp_path: Path, shares: int = 3) -> Path:

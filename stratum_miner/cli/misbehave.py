@@ -1,0 +1,106 @@
+"""``stratum-miner misbehave``: faults of miners by name, committed against a pool of one's own."""
+
+from typing import Annotated
+
+import structlog
+import trio
+from cyclopts import Parameter
+
+from stratum_miner.capture.names import named
+from stratum_miner.capture.share_faults import SHARE_FAULTS
+from stratum_miner.capture.wire_faults import WIRE_FAULTS
+from stratum_miner.cli import capture_options, mining, options, pool_options, secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialer import Dialer
+from stratum_miner.testing.misbehaving_miner import Outcome, Plan, misbehave
+
+log = structlog.get_logger("stratum_miner")
+
+CONNECT_SECONDS = 10.0
+FAULTS = {name: fault.summary for name, fault in SHARE_FAULTS.items()} | {
+    name: fault.summary for name, fault in WIRE_FAULTS.items()
+}
+MOST_SECONDS = 3600.0
+
+
+def misbehave_command(
+    url: Annotated[str, Parameter(help="The pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.")],
+    /,
+    *,
+    fault: Annotated[
+        list[str] | None,
+        Parameter(name="--fault", help=f"One of {', '.join(FAULTS)}; repeatable, default all.", negative=()),
+    ] = None,
+    user: Annotated[
+        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
+    ] = "stratum-miner.misbehave",
+    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    own: capture_options.OwnThisPool = False,
+    hold: Annotated[
+        float, Parameter(name="--hold", help="Seconds that the slow reader and the half-open one stay.", group="Faults")
+    ] = 10.0,
+    new_block: Annotated[
+        float,
+        Parameter(name="--new-block", help="Seconds to wait for a block that makes a share stale.", group="Faults"),
+    ] = 30.0,
+    seed: capture_options.Seed = 0,
+    tls_ca: pool_options.TlsCa = None,
+    tls_fingerprint: pool_options.TlsFingerprint = None,
+    tls_cert: pool_options.TlsCertificate = None,
+    tls_key: pool_options.TlsKey = None,
+    proxy: pool_options.Proxy = None,
+    json: options.Json = False,
+) -> int:
+    """Commit faults against a pool of your own; exits with 1 where one got through, and says what the pool answered."""
+    options.set_up_logging(quiet=True)
+    target = PoolUrl.parse(url)
+    capture_options.check_owned(target.host, own, "misbehave")
+    for name, value in (("--hold", hold), ("--new-block", new_block)):
+        if not 0 < value <= MOST_SECONDS:
+            raise UsageError(f"{name}: expected seconds above 0 and up to {MOST_SECONDS:g}, got {value:g}")
+    chosen = list(dict.fromkeys(fault)) if fault else list(FAULTS)
+    try:
+        for name in chosen:
+            named(FAULTS, name, "--fault")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    dial = Dialer(pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy))
+    secret = secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
+    plan = Plan(
+        dial=lambda: dial(target, CONNECT_SECONDS),
+        worker_name=user,
+        password=secret,
+        seed=seed,
+        hold=hold,
+        new_block=new_block,
+    )
+    outcomes: list[Outcome] = []
+
+    async def run(stop: signals.Stop) -> None:
+        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+            for name in chosen:
+                try:
+                    outcomes.append(await misbehave(plan, name))
+                except PoolUnreachable as error:
+                    raise CommandFailed(str(error), ExitCode.POOL_UNREACHABLE) from None
+                if not json:
+                    _show(outcomes[-1])
+
+    signals.run(run)
+    if json:
+        mining.print_json(
+            [
+                {"fault": each.fault, "verdict": each.verdict.name.lower(), "answer": secrets.redact(each.answer)}
+                for each in outcomes
+            ]
+        )
+    return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.GOAL_MISSED
+
+
+misbehave_command.__name__ = "misbehave"
+
+
+def _show(outcome: Outcome) -> None:
+    mark = "ok  " if outcome.is_good else "FAIL"
+    print(f"{mark} {outcome.fault:<26} {outcome.verdict.value}\n       {secrets.redact(outcome.answer)}", flush=True)

@@ -1,0 +1,83 @@
+"""Our pool holds out against every fault of a miner, and one that does not is told."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from stratum_miner.capture.share_faults import SHARE_FAULTS
+from stratum_miner.capture.wire_faults import WIRE_FAULTS
+from stratum_miner.testing.lab import Lab, LabPool, open_lab
+from stratum_miner.testing.misbehaving_miner import Dial, Plan, Verdict, misbehave
+
+EXPECTED = {
+    **dict.fromkeys(SHARE_FAULTS, Verdict.REFUSED),
+    "split": Verdict.SERVED,
+    "merged": Verdict.SERVED,
+    "oversized": Verdict.CLOSED,
+    "slow-reader": Verdict.CLOSED,
+    "half-open": Verdict.SERVED,
+    "reconnect-storm": Verdict.SERVED,
+    "forged-resume": Verdict.SERVED,
+}
+
+
+def dialling(port: int) -> Dial:
+    async def dial() -> trio.abc.Stream:
+        return await trio.open_tcp_stream("127.0.0.1", port)
+
+    return dial
+
+
+@asynccontextmanager
+async def planned(*, faults: tuple[str, ...] = (), **options: Any) -> AsyncIterator[tuple[Lab, LabPool, Plan]]:
+    async with open_lab() as lab:
+        pool = await lab.pool(faults=faults, **options)
+        plan = Plan(dial=dialling(pool.port), worker_name="mallory", hold=0.3, new_block=20)
+        yield lab, pool, plan
+
+
+@pytest.mark.parametrize("name", [*SHARE_FAULTS, *WIRE_FAULTS])
+async def test_our_pool_holds_out(name: str) -> None:
+    async with planned() as (_, pool, plan):
+        outcome = await misbehave(plan, name)
+        assert outcome.is_good, outcome
+        if name in EXPECTED and name != "slow-reader":  # how soon that one shows depends on the machine's buffers
+            assert outcome.verdict is EXPECTED[name], outcome
+        if name in SHARE_FAULTS and name not in ("stale", "duplicate"):
+            assert outcome.answer.endswith("then a good share: accepted")
+            assert sum((await pool.snapshot()).rejected.values()) == 1
+
+
+async def test_a_pool_that_takes_anything_is_told() -> None:
+    """A tap that says yes to every share stands for it."""
+    async with planned() as (lab, pool, _):
+        says_yes = r"""'replace=\1,"result":true,"error":null}' 'match=^(."id":[0-9]+),.*low.diff.*'"""
+        tap = await lab.tap(pool.url, says_yes)
+        port = int(tap.url.rpartition(":")[2])
+        outcome = await misbehave(Plan(dial=dialling(port), worker_name="mallory"), "below-target")
+        assert outcome.verdict is Verdict.ACCEPTED
+        assert not outcome.is_good
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "why"),
+    [
+        ("below-target", {"difficulty": 1e6, "network_difficulty": 1e9}, "expected 60 s of work at most"),
+        ("stale", {"network_difficulty": 1e6}, "expected a new block within"),
+    ],
+)
+async def test_what_is_not_possible_says_why(fault: str, options: dict[str, Any], why: str) -> None:
+    async with planned(**options) as (_, _, plan):
+        outcome = await misbehave(Plan(dial=plan.dial, worker_name="mallory", new_block=0.2), fault)
+        assert outcome.verdict is Verdict.NOT_POSSIBLE
+        assert why in outcome.answer
+
+
+async def test_a_pool_that_does_not_answer_is_told() -> None:
+    async with planned(faults=("close-on-configure",)) as (_, _, plan):
+        outcome = await misbehave(plan, "duplicate")
+        assert outcome.verdict is Verdict.NOT_POSSIBLE
+        assert "expected to be subscribed" in outcome.answer
