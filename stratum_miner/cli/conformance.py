@@ -49,6 +49,8 @@ _STYLES = {
     Verdict.SKIPPED: "dim",
     Verdict.OBSERVED: "blue",
 }
+_INDENT = 11
+"""Where a verdict's particulars stand."""
 Patterns: TypeAlias = Annotated[
     list[str] | None,
     Parameter(name="--only", help="Run these: ids, topics, levels, globs; repeatable.", group="Checks", negative=()),
@@ -327,31 +329,56 @@ async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> 
 
 
 def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     topic = ""
     for result in results:
         case = result.case
         if case.topic != topic:
             topic = case.topic
             console.print(Text(f"\n{topic}", "bold"))
-        line = Text("  ").append(f"{result.verdict.value:<9}", _STYLES[result.verdict])
-        console.print(line.append(f"{case.id:<7}{case.level.value:<7}{case.requirement}"))
+        line = Text().append(f"{result.verdict.value:<9}", _STYLES[result.verdict])
+        _print(console, 2, line.append(f"{case.id:<7}{case.level.value:<7}{case.requirement}"), hanging=23)
         if result.verdict is Verdict.FAILED:
             _show_failure(console, result)
         elif result.verdict is not Verdict.PASSED:
-            console.print(Text(f"           {secrets.redact(result.outcome.actual)}", "dim"))
+            _print(console, _INDENT, Text(secrets.redact(result.outcome.actual), "dim"))
     tally = Tally.of(results)
-    console.print(
-        f"\n{pool}: {tally.passed} passed, {tally.failed_must} MUST and {tally.failed_should} SHOULD failed, "
+    summary = (
+        f"{tally.passed} passed, {tally.failed_must} MUST and {tally.failed_should} SHOULD failed, "
         f"{tally.skipped} skipped, {tally.observed} observed in {seconds:.0f} s"
     )
+    console.print()
+    _print(console, 0, Text(f"{pool}: {summary}"))
 
 
 def _show_failure(console: Console, result: Result) -> None:
-    console.print(Text(f"           expected: {result.case.expected}"))
-    console.print(Text(f"           actual:   {secrets.redact(result.outcome.actual)}"))
+    _print(console, _INDENT, Text(f"expected: {result.case.expected}"), hanging=10)
+    _print(console, _INDENT, Text(f"actual:   {secrets.redact(result.outcome.actual)}"), hanging=10)
+    shown = 2 * (console.width - _INDENT) if console.is_terminal else None
     for entry in result.transcript:
-        console.print(Text(f"           {secrets.redact(entry)}", "dim"))
+        text = str(secrets.redact(entry))
+        _print(console, _INDENT, Text(text if shown is None or len(text) <= shown else f"{text[: shown - 1]}…", "dim"))
+
+
+def _print(console: Console, indent: int, text: Text, hanging: int = 0) -> None:
+    """Wrapped under a hanging indent on a terminal, one line each elsewhere."""
+    if not console.is_terminal:
+        console.print(Text(" " * indent) + text, soft_wrap=True)
+        return
+    first, *rest = (
+        text.wrap(console, console.width - indent - hanging)
+        if hanging == 0
+        else _hung(text, hanging, console.width - indent - hanging, console)
+    )
+    console.print(Text(" " * indent) + first)
+    for line in rest:
+        console.print(Text(" " * (indent + hanging)) + line)
+
+
+def _hung(text: Text, hanging: int, width: int, console: Console) -> list[Text]:
+    head, tail = text[:hanging], text[hanging:]
+    first, *rest = tail.wrap(console, width) or [Text()]
+    return [head + first, *rest]
 
 
 def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:

@@ -16,7 +16,8 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.5rem; margin: .2rem 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; text-transform: capitalize; }
+h1 { font-size: 1.5rem; margin: .2rem 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; text-transform: capitalize; }
 .soft, footer { color: var(--soft); font-size: .9rem; overflow-wrap: anywhere; }
 .tally { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; margin: 1rem 0; list-style: none; }
 .tally li { background: var(--panel); border-radius: .5rem; padding: .5rem .9rem; }
@@ -31,7 +32,7 @@ dl { display: grid; grid-template-columns: 6rem 1fr; gap: .2rem .6rem; margin: .
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 pre { background: var(--panel); border-radius: .5rem; padding: .7rem; overflow-x: auto; font-size: .8rem;
   max-height: 24rem; }
-@media (max-width: 40rem) { summary { grid-template-columns: 5rem 4rem 4rem; } summary span:last-child {
+@media (max-width: 40rem) { summary { grid-template-columns: 5rem 4.5rem 1fr; } summary span:last-child {
   grid-column: 1 / -1; } dl { grid-template-columns: 1fr; } }
 """
 
@@ -51,6 +52,11 @@ def page(pool: str, results: Sequence[Result], seconds: float) -> str:
         f'<li><strong class="{style if count else "skipped"}">{count}</strong>{name}</li>'
         for style, name, count in figures
     )
+    links = ", ".join(
+        f'<a class="failed" href="#{each.case.id}">{each.case.id}</a>'
+        for each in results
+        if each.verdict is Verdict.FAILED
+    )
     topics = dict.fromkeys(result.case.topic for result in results)
     sections = "".join(
         f"<h2>{escape(topic)}</h2>" + "".join(_check(result) for result in results if result.case.topic == topic)
@@ -63,7 +69,7 @@ def page(pool: str, results: Sequence[Result], seconds: float) -> str:
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
         f'<p class="soft">{len(results)} checks in {seconds:.0f} s. An unmet MUST breaks miners, or costs work '
         "or blocks; a SHOULD is what most pools do; an OBS is recorded and never judged.</p>"
-        f'<ul class="tally">{items}</ul>{sections}'
+        f'<ul class="tally">{items}</ul>{f"<p>Failed: {links}</p>" if links else ""}{sections}'
         f"<footer><p>Made by stratum-miner {escape(__version__)}, {made}.</p></footer></main></body></html>\n"
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from stratum_miner import __version__
-from stratum_miner.conformance.case import Level, Verdict
+from stratum_miner.conformance.case import Case, Level, Verdict
 from stratum_miner.conformance.verify import Result, Tally
 
 
@@ -41,6 +41,15 @@ def _check(result: Result) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "transcript": list(result.transcript),
     }
+
+
+def table(cases: Sequence[Case]) -> str:
+    """The checks as a Markdown table, for docs/conformance.md."""
+    rows = [
+        f"| {case.id} | {case.level.value} | {case.kind} | {case.requirement} | {case.expected} |".replace("||", "|")
+        for case in cases
+    ]
+    return "\n".join(["| check | level | class | the pool | lawful outcomes |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:

@@ -13,7 +13,7 @@ from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.conformance.case import CASES, failed, observed, passed, skipped
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.page import page
-from stratum_miner.conformance.report import as_object, junit
+from stratum_miner.conformance.report import as_object, junit, table
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.transcript import MAX_ENTRIES, Transcript, without_password
 from stratum_miner.conformance.verify import Result, Tally
@@ -207,3 +207,8 @@ def test_writing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main.run(["conformance", *arguments]) == ExitCode.POOL_UNREACHABLE
     assert not any(path.exists() for path in files)
     assert "Connection refused" in capsys.readouterr().err
+
+
+def test_the_documentation_lists_the_checks_as_they_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    assert text.endswith("-->\n\n" + table(ALL)), "make it anew with the command above the table"
