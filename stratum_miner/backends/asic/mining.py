@@ -27,8 +27,6 @@ log = structlog.get_logger(__name__)
 HITS_WAITING = 1024
 """Between reader and forwarder; chips find hundreds a second at most."""
 WATCH_EVERY_S = 1.0
-IDLE_CUT_S = 30.0
-"""Without work for so long, the device is powered down."""
 WEAK_NONCES = 16
 """In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
 
@@ -59,10 +57,12 @@ class MiningStretch:
         guard: SafetyGuard | None,
         governor: FrequencyGovernor | None,
         core_voltage: float | None,
+        idle_off: float,
         clock: Callable[[], float],
     ) -> None:
         self._name, self._chain, self._power, self._feed, self._tally = name, chain, power, feed, tally
         self._guard, self._governor, self._core_voltage, self._clock = guard, governor, core_voltage, clock
+        self._idle_off = idle_off
         self.health = HealthMonitor(clock(), chain.chips)
         self._hot = ""
         self._sick = ""
@@ -90,7 +90,7 @@ class MiningStretch:
             unit = feed.next_unit(chain.version_bits)
             if unit is None:
                 self.health.searching(self._clock(), False)
-                with trio.move_on_after(IDLE_CUT_S) as patience:
+                with trio.move_on_after(self._idle_off) as patience:
                     await woken.wait()
                 if patience.cancelled_caught:
                     raise NoWork

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 
 from stratum_miner.backends import options as option
 from stratum_miner.backends.asic.boards.board import Board, Range
@@ -13,12 +13,15 @@ NAMES = (
     "chips",
     "frequency",
     "hash_rate",
+    "idle_off",
     "nonce_difficulty",
     "temperature_limit",
     "voltage",
     "worker",
 )
 """Accepted with "-" in place of "_", too."""
+IDLE_OFF_S = 30.0
+"""Longer than a pool takes to come back from a restart; cooling down and warming up are what wears chips."""
 _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
 """A unit, and how far above the product's highest value ``allow_out_of_limits`` goes: beyond is a slip of the unit, or
@@ -41,6 +44,8 @@ class DeviceOptions:
     """The login its shares are submitted under; empty for the pool's."""
     nonce_difficulty: float | None = None
     """Difficulty above which the device reports, for emulators; None is the real bound, 32 leading zero bits."""
+    idle_off: float = IDLE_OFF_S
+    """Seconds without work, so without a pool, after which it is powered down; infinity leaves it on."""
     temperature_limit: float | None = None
     """Degrees Celsius at which it is switched off, at most the product's own."""
     allow_out_of_limits: bool = False
@@ -58,6 +63,7 @@ class DeviceOptions:
             hash_rate=option.hash_rate(given, "hash_rate"),
             worker_name=given.get("worker", ""),
             nonce_difficulty=_number(given, "nonce_difficulty", 1e-9, 1e9),
+            idle_off=_idle_off(given),
             temperature_limit=_temperature(board, given),
             allow_out_of_limits=_flag(given, "allow_out_of_limits"),
         )
@@ -94,6 +100,13 @@ def _temperature(board: Board, given: Mapping[str, str]) -> float | None:
             f"temperature_limit: expected {low:g} to {high:g} °C for the {board.product}, got {value:g}"
         )
     return value
+
+
+def _idle_off(given: Mapping[str, str]) -> float:
+    if given.get("idle_off") == "never":
+        return inf
+    value = _number(given, "idle_off", 0, 86400)
+    return IDLE_OFF_S if value is None else value
 
 
 def _number(given: Mapping[str, str], name: str, low: float, high: float) -> float | None:

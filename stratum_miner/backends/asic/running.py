@@ -214,6 +214,7 @@ class RunningDevice:
                 guard=self._guard,
                 governor=self._governor,
                 core_voltage=self._voltage if opened.power.has_sensors else None,
+                idle_off=self._options.idle_off,
                 clock=self._clock,
             )
             log.info("device_mining", device=self._identity.name, chips=chain.chips, frequency=chain.frequency)

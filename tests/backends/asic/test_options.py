@@ -1,5 +1,7 @@
 """Options of a device: limits, units, nearest spellings."""
 
+from math import inf
+
 import pytest
 
 from stratum_miner.backends.asic.boards import BOARDS, board_of
@@ -14,6 +16,7 @@ def test_all_of_them() -> None:
         "worker": "me.gamma",
         "nonce-difficulty": "0.001",
         "temperature_limit": "70",
+        "idle-off": "never",
         "allow-out-of-limits": "yes",
     }
     assert DeviceOptions.parse(board_of("bitaxe-gamma"), options) == DeviceOptions(
@@ -22,6 +25,7 @@ def test_all_of_them() -> None:
         worker_name="me.gamma",
         nonce_difficulty=0.001,
         temperature_limit=70,
+        idle_off=inf,
         allow_out_of_limits=True,
     )
 
@@ -44,6 +48,7 @@ def test_all_of_them() -> None:
         ("bitaxe-gamma", {"frequency": "5"}, "frequency: expected 50 to 625 MHz"),
         ("bitaxe-gamma", {"temperature-limit": "110"}, "expected 46 to 75 °C"),
         ("r606", {"chips": "13"}, "chips: expected a whole number from 1 to 12"),
+        ("compac", {"idle-off": "soon"}, "idle_off: expected a number from 0 to 86400, got 'soon'"),
         ("compac", {"allow-out-of-limits": "maybe"}, "expected yes or no"),
     ],
 )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from math import inf
 from typing import ClassVar
 
 import pytest
@@ -12,7 +13,6 @@ from stratum_miner.backends.asic.boards.board import Board, Port
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
-from stratum_miner.backends.asic.mining import IDLE_CUT_S
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.restarts import MAX_FAILURES
@@ -349,13 +349,27 @@ async def test_without_work_it_is_powered_down_until_there_is_some(autojump_cloc
     async with mining(device, source):
         await until(lambda: device.statistics().work_sent == 1)
         source.give([], void=True)
-        await trio.sleep(IDLE_CUT_S + 2)
+        await trio.sleep(DeviceOptions().idle_off + 2)
         assert power.log == ["on", "off"]
         assert (device.statistics().state, device.statistics().reason) == (DeviceState.OFF, "no work from the pool")
         source.give([unit_of(5)], void=True)
         await until(lambda: device.statistics().work_sent == 2)
         assert source.taken[-1].job.job_id == "check-5"
     assert device.statistics().restarts == 0
+
+
+async def test_a_device_that_is_to_stay_on_waits_for_work(autojump_clock: object) -> None:
+    power = ScriptedPower()
+    ports = MemoryPorts({"data": ScriptedChip(FEW), "control": lambda port, data: None})
+    device = device_of(ports, HOT_BOARD, power, idle_off=inf)
+    source = units(1)
+    async with mining(device, source):
+        await until(lambda: device.statistics().work_sent == 1)
+        source.give([], void=True)
+        await trio.sleep(86400)
+        assert power.log == ["on"]
+        source.give([unit_of(5)], void=True)
+        await until(lambda: device.statistics().work_sent == 2)
 
 
 async def test_a_miner_that_takes_no_more_is_not_taken_for_a_silent_device(autojump_clock: object) -> None:
