@@ -230,7 +230,6 @@ class TestFraming:
         assert host.device.counts.bad_frames == 1
 
     @settings(deadline=None)
-    @settings(deadline=None)
     @given(noise=st.lists(st.binary(max_size=200), max_size=5))
     def test_noise_neither_breaks_nor_deafens_it(self, plug: Plug, noise: list[bytes]) -> None:
         for kind in ("erupter", "icarus", "antminer-u1"):
