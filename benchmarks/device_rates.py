@@ -23,7 +23,7 @@ from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
 
 NONCES_PER_SECOND = 200.0
-IDLE_AFTER_NONCE = {"icarus": 2.0}
+IDLE_AFTER_NONCE = {"icarus": 10.0}
 """Nonces a second where the device idles after each until new work has arrived."""
 MASK = 0x1FFFE000
 
@@ -42,7 +42,7 @@ class EndlessWork(ScriptedWorkSource):
 async def measure(kind: str, nonces: int, hash_rate: float) -> str:
     """One row of the table."""
     difficulty = hash_rate / IDLE_AFTER_NONCE.get(kind, NONCES_PER_SECOND) / 2**32
-    wanted = nonces if kind not in IDLE_AFTER_NONCE else nonces // 50
+    wanted = nonces if kind not in IDLE_AFTER_NONCE else nonces // 5
     source = EndlessWork()
     send, receive = trio.open_memory_channel[NonceFound](100)
     async with emulated(kind, hash_rate=hash_rate, nonce_difficulty=difficulty, seed=1) as emulator:

@@ -15,10 +15,10 @@ WINDOW = 200.0
 WINDOW_PER_CHIP = 50.0
 SILENT_AFTER = 20.0
 """Expected nonces without a single one."""
-SILENT_AFTER_S = 10.0
+SILENT_AFTER_S = 3.0
 WINDOW_S = 60.0
 """And never sooner: a fast chain expects 20 nonces in a tenth of a second, which a busy host may sleep through."""
-LONGEST_STEP_S = 5.0
+LONGEST_STEP_S = 1.5
 """Between two looks. More means that we did not run, and says nothing about the device."""
 SLOW_BELOW = 0.65
 CHIP_SILENT_BELOW = 0.2
@@ -28,6 +28,9 @@ MANY_ERRORS = 0.05
 """And three standard deviations more, or chance would slow down a device with one error in a hundred."""
 MOSTLY_ERRORS = 0.5
 MOSTLY_ERRORS_JUDGED_AT = 20
+MANY_DUPLICATES = 0.3
+DUPLICATES_JUDGED_AT = 30
+"""Two equal chips make one in two a duplicate; BM1397 repeats itself now and then (asic.md 4.2)."""
 
 
 class Complaint(Enum):
@@ -39,6 +42,8 @@ class Complaint(Enum):
     SLOW = "hash rate too low"
     CHIP_SILENT = "a chip is silent"
     MOSTLY_ERRORS = "mostly hardware errors"
+    DUPLICATES = "many nonces come twice"
+    """Chips that forgot their addresses search the same range."""
     SILENT = "no nonces"
     """These want a restart."""
 
@@ -69,6 +74,8 @@ class HealthMonitor:
         self._nonces: Counter[int] = Counter()
         self._proven = 0
         self._errors = 0
+        self._duplicates = 0
+        self._told = 0
         self.expected_hashes = 0.0
         """Hash rate expected, over the time spent searching."""
 
@@ -88,6 +95,13 @@ class HealthMonitor:
         self._silent_for = self._silent_s = 0.0
         self._nonces[chip] += 1
         self._proven += 1
+        self._told += 1
+
+    def duplicate(self, now: float) -> None:
+        """A nonce came that had come before."""
+        self._advance(now)
+        self._duplicates += 1
+        self._told += 1
 
     def hardware_error(self, now: float) -> None:
         """A wrong nonce came."""
@@ -106,7 +120,7 @@ class HealthMonitor:
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0
             return Health(Complaint.SILENT, f"none came where {expected:.0f} were expected")
-        return self._judge_errors() or self._judge_rate() or Health(judged=False)
+        return self._judge_errors() or self._judge_duplicates() or self._judge_rate() or Health(judged=False)
 
     def _advance(self, now: float) -> None:
         elapsed, self._updated = max(0.0, now - self._updated), max(now, self._updated)
@@ -132,6 +146,15 @@ class HealthMonitor:
         self._proven = self._errors = 0
         allowed = MANY_ERRORS * total
         return Health(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
+
+    def _judge_duplicates(self) -> Health | None:
+        if self._told < DUPLICATES_JUDGED_AT:
+            return None
+        duplicates, told = self._duplicates, self._told
+        self._duplicates = self._told = 0
+        if duplicates <= MANY_DUPLICATES * told:
+            return None
+        return Health(Complaint.DUPLICATES, f"{duplicates} of {told}")
 
     def _judge_rate(self) -> Health | None:
         if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips) or self._window_s < WINDOW_S:

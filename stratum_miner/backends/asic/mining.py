@@ -129,6 +129,7 @@ class MiningStretch:
             return None
         if proven.duplicate:
             tally.duplicate_nonces += 1
+            self.health.duplicate(now)
             return None
         tally.nonce(now, claim.chip, self._hashes(proven))
         self.health.nonce(now, claim.chip)

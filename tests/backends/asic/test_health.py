@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.backends.asic.health import SILENT_AFTER, Complaint, HealthMonitor
+from stratum_miner.backends.asic.health import DUPLICATES_JUDGED_AT, SILENT_AFTER, Complaint, Health, HealthMonitor
 
 RATE = 1e9
 PER_NONCE = float(2**32)
@@ -65,9 +65,13 @@ def test_the_silent_chip_is_numbered() -> None:
     monitor = HealthMonitor(0.0, chips=12)
     monitor.expect(0.0, RATE, PER_NONCE)
     monitor.searching(0.0, True)
-    for count in range(605):
-        monitor.nonce(count * 4.3, chip=count % 11)
-    verdict = monitor.assess(605 * 4.3)
+    verdict = Health()
+    for second in range(1, 3000):
+        if second % 4 == 0:
+            monitor.nonce(float(second), chip=second // 4 % 11)
+        verdict = monitor.assess(float(second))
+        if verdict.complaint is not Complaint.NONE:
+            break
     assert (verdict.complaint, verdict.detail) == (
         Complaint.CHIP_SILENT,
         "chip 12 of 12 found next to nothing",
@@ -91,6 +95,17 @@ def test_silence_counts_only_while_there_is_work() -> None:
     monitor.searching(1300.0, True)
     assert watched(monitor, 1300.0, 60) is Complaint.SILENT
     assert monitor.expected_hashes == pytest.approx(160 * RATE)
+
+
+@pytest.mark.parametrize(("every", "complaint"), [(2, Complaint.DUPLICATES), (8, Complaint.NONE)])
+def test_chips_that_search_the_same_are_told(every: int, complaint: Complaint) -> None:
+    monitor = HealthMonitor(0.0, chips=2)
+    for count in range(DUPLICATES_JUDGED_AT):
+        if count % every:
+            monitor.nonce(float(count), 0)
+        else:
+            monitor.duplicate(float(count))
+    assert monitor.assess(float(DUPLICATES_JUDGED_AT)).complaint is complaint
 
 
 def test_a_fast_chain_is_not_silent_because_the_host_slept() -> None:

@@ -11,7 +11,7 @@ from stratum_miner.backends.asic.chain import Chain
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Judgement, NonceReply, ReplyDecoder
-from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.backends.asic.workbook import Claim, Work, hashes_per_nonce
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,15 @@ class IcarusChain(Chain):
 
     def _judge(self, group: bytes) -> Judgement:
         return Judgement.SURE if self.book.proves(self.claim(NonceReply(group[:4]))) else Judgement.MAYBE
+
+    @property
+    def hash_rate(self) -> float:
+        """Less the time between a nonce and the next work for boards that idle in it: nothing at real difficulties."""
+        rate = super().hash_rate
+        if not self.board.stops_at_nonce:
+            return rate
+        idle = self.wire.seconds_of(jobs.ICARUS_SIZE + self.reply_size)
+        return rate / (1 + idle * rate / hashes_per_nonce(self.book.bound))
 
     def job_frame(self, work: Work) -> bytes:
         """See ``jobs.icarus_job``."""
