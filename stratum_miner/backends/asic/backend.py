@@ -21,7 +21,7 @@ from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.drivers import driver_of
-from stratum_miner.backends.asic.errors import DeviceGone, PortBusy, PortForbidden
+from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, PortBusy, PortForbidden
 from stratum_miner.backends.asic.hotplug import Hotplug
 from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place, named_place
 from stratum_miner.backends.asic.port_list import Listing, ports_now
@@ -183,6 +183,8 @@ class AsicBackend(Backend):
     def _is_taken(self, device: FoundDevice) -> bool:
         paths = {port.path for port in device.ports}
         for slot in self._slots:
+            if slot.state is SlotState.RUNNING and slot.path in paths:
+                return True
             if slot.identity and slot.identity == (device.identity or device.path):
                 return True
             place = named_place(slot.spec.path, slot.identity, self._hotplug.devices) if slot.spec.path else None
@@ -200,6 +202,7 @@ class AsicBackend(Backend):
     async def _until_it_ends(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
         place = await self._arrival(slot)
+        opened = slot.ports.opened if slot.ports is not None else 0
         try:
             device = slot.device or await self._recognise(slot, place)
             slot.enter(SlotState.RUNNING)
@@ -207,13 +210,13 @@ class AsicBackend(Backend):
             async with found.clone() as own:
                 await device.run(source, own)
         except DeviceGone as error:
-            self._note_loss(slot, error)
-            await self._hotplug.next_look()
+            if slot.ports is None or slot.ports.opened == opened:
+                await self._pause(slot, error)  # it is listed and cannot be opened: nobody pulled it out just now
+            else:
+                self._note_loss(slot, error)
+                await self._hotplug.next_look()
         except (PortBusy, PortForbidden) as error:
-            pause = slot.next_pause()
-            slot.enter(SlotState.TRYING, str(error))
-            log.warning("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
-            await trio.sleep(pause)
+            await self._pause(slot, error)
         except BackendError as error:
             await self._stay_off(slot, str(error))
         except Exception as error:  # a defect of one driver must not stop the others
@@ -262,9 +265,8 @@ class AsicBackend(Backend):
             now = self._place(slot)
             return {} if now is None else now.port_paths(board)
 
-        slot.device = self._driver(board).device(
-            identity, DevicePorts(identity.name, paths, self._open_port), options, self._clock
-        )
+        slot.ports = DevicePorts(identity.name, paths, self._open_port)
+        slot.device = self._driver(board).device(identity, slot.ports, options, self._clock)
         self._devices.append(slot.device)
         return slot.device
 
@@ -278,6 +280,12 @@ class AsicBackend(Backend):
             unique = DeviceIdentity(kind=identity.kind, path=identity.path, location=place)
             count += 1
         return unique
+
+    async def _pause(self, slot: Slot, error: DeviceError) -> None:
+        pause = slot.next_pause()
+        slot.enter(SlotState.TRYING, str(error))
+        log.warning("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
+        await trio.sleep(pause)
 
     def _note_loss(self, slot: Slot, error: DeviceGone) -> None:
         slot.enter(SlotState.WAITING, str(error))
@@ -294,5 +302,10 @@ class AsicBackend(Backend):
         """Until it was unplugged; a restart cancels this."""
         slot.enter(SlotState.OFF, reason)
         log.error("device_off", device=slot.name, reason=reason, hint="unplug it, or restart it")
-        while self._place(slot) is not None:
+        node = self._node(slot)
+        while self._node(slot) == node:
             await self._hotplug.next_look()
+
+    def _node(self, slot: Slot) -> str:
+        place = self._place(slot)
+        return "" if place is None else place.node

@@ -6,8 +6,9 @@ its own texts say what it is. Of a bare bridge the table below knows what it may
 port. Where the texts leave several kinds (all Bitaxes say the same), asking the chips decides between them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from stratum_miner.backends.asic.boards import BOARDS
@@ -61,16 +62,14 @@ class FoundDevice:
     undriven: str = ""
     """A miner without a driver, by its name."""
     bridge: Bridge | None = None
+    identity: str = ""
+    """What stays when it is unplugged and comes back; see ``ListedPort.identity``. Of several devices under one serial
+    number, which no maker should give out, each has its socket added."""
 
     @property
     def path(self) -> str:
         """Of its first port."""
         return self.ports[0].path
-
-    @property
-    def identity(self) -> str:
-        """What stays when it is unplugged and comes back; see ``ListedPort.identity``."""
-        return self.ports[0].identity
 
     @property
     def recognised(self) -> bool:
@@ -96,12 +95,18 @@ def discover(ports: Iterable[ListedPort]) -> tuple[FoundDevice, ...]:
     order = {port.path: index for index, port in enumerate(usb)}
     ranked = sorted(usb, key=lambda port: (_device_key(port), port.interface_number, order[port.path]))
     devices = [_recognise(tuple(group)) for _, group in groupby(ranked, key=_device_key)]
+    identities = Counter(device.ports[0].identity for device in devices)
+    devices = [replace(device, identity=_identity(device.ports[0], identities)) for device in devices]
     return tuple(sorted(devices, key=lambda device: min(order[port.path] for port in device.ports)))
 
 
 def _device_key(port: ListedPort) -> tuple[str, str]:
     """Ports of one device share their socket; without one each port is a device."""
     return (port.vid_pid, port.socket or port.path)
+
+
+def _identity(port: ListedPort, all_of_them: Mapping[str, int]) -> str:
+    return f"{port.identity}@{port.socket}" if port.identity and all_of_them[port.identity] > 1 else port.identity
 
 
 def _recognise(ports: Sequence[ListedPort]) -> FoundDevice:

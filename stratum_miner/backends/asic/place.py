@@ -29,6 +29,11 @@ class Place:
     found: FoundDevice | None = None
     """None for a port that the listing does not have, such as a pseudo-terminal."""
 
+    @property
+    def node(self) -> str:
+        """What it is plugged in as: differs after a replug, unless it got the same number again."""
+        return os.path.realpath(self.path) if self.found is None else self.found.path
+
     def port_paths(self, board: Board) -> dict[str, str]:
         """Role to path; empty while a needed port is missing."""
         if self.found is not None:
@@ -54,16 +59,19 @@ def named_place(path: str, identity: str, devices: Sequence[FoundDevice]) -> Pla
 
 
 class DevicePorts:
-    """Opens a device's ports by role, wherever they are when asked (a ``PortOpener``)."""
+    """Opens a device's ports by role, wherever they are when asked (a ``PortOpener``); ``opened`` counts successes."""
 
     def __init__(self, name: str, locate: Callable[[], Mapping[str, str]], open_port: OpenPort = open_serial_port):
         self._name = name
         self._locate = locate
         self._open_port = open_port
+        self.opened = 0
 
     async def __call__(self, role: str, baud: int) -> Transport:
         """Open the port of this role. DeviceGone when it is not there."""
         path = self._locate().get(role)
         if path is None:
             raise DeviceGone(f"{self._name}: its {role} port is not there")
-        return await self._open_port(path, baud)
+        port = await self._open_port(path, baud)
+        self.opened += 1
+        return port

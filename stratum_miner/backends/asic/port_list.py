@@ -72,7 +72,7 @@ Listing: TypeAlias = Callable[[], Awaitable[Sequence[ListedPort]]]
 
 async def ports_now() -> tuple[ListedPort, ...]:
     """``list_ports`` in a worker thread: the ``Listing`` of this machine."""
-    return await trio.to_thread.run_sync(list_ports)
+    return await trio.to_thread.run_sync(list_ports, abandon_on_cancel=True)
 
 
 def list_ports() -> tuple[ListedPort, ...]:

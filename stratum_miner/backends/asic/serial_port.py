@@ -1,9 +1,10 @@
 """A serial port as a ``Transport``: pyserial opens and configures it, trio waits on its descriptor.
 
 Reading and writing never block: the descriptor is non-blocking and each wait is trio's. Opening a port, changing its
-rate and waiting for the last bit can take a USB bridge a while, so they happen in a worker thread. A device that
-vanishes shows as a hang-up (a read that returns nothing), as EIO, ENXIO or ENODEV from any call: all of it becomes
-``DeviceGone``.
+rate and waiting for the last bit can take a USB bridge a while, and many seconds when it is stuck: they happen in a
+worker thread, which nobody waits for once cancelled; what it opened then is closed with the last reference to it. A
+device that vanishes shows as a hang-up (a read that returns nothing), as EIO, ENXIO or ENODEV from any call: all of it
+becomes ``DeviceGone``.
 
 Whose the port is: ``flock`` keeps out programs that lock politely (bfgminer, pyserial's exclusive mode, ourselves);
 TIOCEXCL those that do not, but for root. A pseudo-terminal gets only the former: its exclusive mode would outlive us.
@@ -52,7 +53,7 @@ async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
     Raises DeviceGone when there is none, PortForbidden with the way to get access, PortBusy with who holds it,
     DeviceRefused for what is no serial port and for a rate that it cannot do.
     """
-    return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud))
+    return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud, abandon_on_cancel=True))
 
 
 class SerialPort:
@@ -178,7 +179,7 @@ class SerialPort:
     async def _in_thread(self, call: Callable[[], T]) -> T:
         self._open_descriptor()
         with self._gone():
-            return await trio.to_thread.run_sync(call)
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True)
 
     @contextmanager
     def _gone(self) -> Iterator[None]:

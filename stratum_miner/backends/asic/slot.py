@@ -9,6 +9,7 @@ import trio
 from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceSnapshot
 from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.asic.place import DevicePorts
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
@@ -59,6 +60,7 @@ class Slot:
         self.path = path or spec.path or ""
         self.board: Board | None = None
         self.device: Device | None = None
+        self.ports: DevicePorts | None = None
         self.worker_name = ""
         self.state = SlotState.WAITING
         self.reason = ""

@@ -356,6 +356,47 @@ async def _unplug_three_times(bus: Bus, logged: list[EventDict]) -> None:
         await bus.until(lambda: len(bus.history) == 7)
 
 
+async def test_what_is_listed_and_cannot_be_opened_is_no_loss(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    bus.trouble[COMPAC.path] = DeviceGone(f"{COMPAC.path}: the device is gone (Input/output error)")
+    async with mining(bus, "auto") as backend:
+        slot = await until(backend, SlotState.TRYING)
+        await trio.sleep(2 + 5 + 10 + 5)
+        assert len(bus.opened) == 4
+        assert slot.unplugged == 0
+        del bus.trouble[COMPAC.path]
+        await bus.until_runs(COMPAC.path, 1)
+
+
+async def test_one_serial_number_on_two_sticks(bus: Bus, autojump_clock: MockClock) -> None:
+    twin = replace(COMPAC, path="/dev/ttyUSB5", location="1-5")
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "auto") as backend:
+        await bus.until_runs(COMPAC.path, 1)
+        bus.plug(twin, chip="bm1384")
+        await bus.until_runs(twin.path, 1)
+        await trio.sleep(30)
+        assert len(bus.running) == 2
+        assert sorted(slot.name for slot in backend.slots()) == ["compac-10018221", "compac-10018221-2"]
+
+
+async def test_another_terminal_behind_the_link_is_another_chance(
+    bus: Bus, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    link, old, new = tmp_path / "stick", tmp_path / "old", tmp_path / "new"
+    old.touch()
+    new.touch()
+    link.symlink_to(old)
+    bus.chips[str(link)] = ("icarus", 1)
+    async with mining(bus, f"erupter:{link}") as backend:
+        await bus.until_runs(str(link), 1)
+        bus.end(str(link), GivenUp("dead"))
+        await until(backend, SlotState.OFF)
+        link.unlink()
+        link.symlink_to(new)
+        await bus.until_runs(str(link), 2)
+
+
 async def test_emulators_called_alike_get_names_apart(bus: Bus, autojump_clock: MockClock, tmp_path: Path) -> None:
     paths = [tmp_path / name / "stick" for name in "ab"]
     for path in paths:
