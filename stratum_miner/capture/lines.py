@@ -17,12 +17,15 @@ class LineSplitter:
         self._buffer += data
         lines = []
         while (end := self._buffer.find(b"\n", start)) >= 0:
-            lines.append(bytes(self._buffer[: end + 1]))
+            lines += self._pieces(bytes(self._buffer[: end + 1]))
             del self._buffer[: end + 1]
             start = 0
         if len(self._buffer) > self._max_line:
-            lines.append(self.rest())
+            lines += self._pieces(self.rest())
         return lines
+
+    def _pieces(self, line: bytes) -> list[bytes]:
+        return [line[start : start + self._max_line] for start in range(0, len(line), self._max_line)]
 
     def rest(self) -> bytes:
         """What is held back; afterwards nothing is."""

@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 FORMAT = 1
-MAX_RECORD = 4 << 20
-"""Bytes of one line of a capture: our longest line of the protocol in hex, and room for its frame."""
+MAX_RECORD = 8 << 20
+"""Bytes of one line of a capture: a megabyte of which each byte takes six, escaped, and room for its frame."""
 MAX_CAPTURE = 256 << 20
 """Bytes of a capture that is read into memory; a busy miner writes a hundredth of that in a day."""
 MAX_SECONDS = 366 * 86400.0

@@ -16,7 +16,7 @@ from stratum_miner import __version__
 from stratum_miner.capture import record
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import CaptureError, Closed, Header, Line, Note, Opened, Side
-from stratum_miner.capture.redaction import Redactor
+from stratum_miner.capture.redaction import HIDDEN, Redactor
 
 log = structlog.get_logger(__name__)
 Arguments = TypeVar("Arguments")
@@ -128,6 +128,7 @@ class RecordedConnection:
         self._number = number
         self._redactor = redactor
         self._splitters = {side: LineSplitter() for side in Side}
+        self._hiding = dict.fromkeys(Side, False)
         self._closed = False
 
     def data(self, speaker: Side, data: bytes) -> None:
@@ -157,7 +158,8 @@ class RecordedConnection:
         ended = line.endswith(b"\n")
         text = line[:-1] if ended else line
         if self._redactor is not None:
-            text = self._redactor.redact(text)
+            text = HIDDEN if self._hiding[speaker] else self._redactor.redact(text)
+            self._hiding[speaker] = text == HIDDEN and not ended  # the rest of a line that was cut, too
         self._recorder.add(lambda now: Line.of(now, self._number, speaker, text, ended=ended))
 
 

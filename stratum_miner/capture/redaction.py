@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-HIDDEN = "***"
+STARS = "***"
+HIDDEN = STARS.encode()
 SHORTEST = 4
 """A shorter password ("x") is a convention, no secret; replacing it everywhere would garble what is said."""
 MAX_REMEMBERED = 64
@@ -27,19 +28,19 @@ class Redactor:
         try:
             message = msgspec.json.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return HIDDEN.encode() if _MARK in line else self._without_known(line)
+            return HIDDEN if _MARK in line else self._without_known(line)
         if isinstance(message, dict) and message.get("method") == "mining.authorize":
             return self._authorize(message)
-        return HIDDEN.encode() if _MARK in line and not isinstance(message, dict) else self._without_known(line)
+        return HIDDEN if _MARK in line and not isinstance(message, dict) else self._without_known(line)
 
     def _authorize(self, message: dict[str, Any]) -> bytes:
         params = message.get("params")
         if isinstance(params, list):
             for secret in params[1:]:
                 self._remember(secret)
-            message["params"] = params[:1] + [HIDDEN] * len(params[1:])
+            message["params"] = params[:1] + [STARS] * len(params[1:])
         else:
-            message["params"] = HIDDEN
+            message["params"] = STARS
         return self._without_known(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
 
     def _remember(self, secret: Any) -> None:
@@ -50,5 +51,5 @@ class Redactor:
         for secret in self._known:
             spellings = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
             for spelling in spellings:
-                line = line.replace(spelling.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+                line = line.replace(spelling.encode("utf-8", "surrogatepass"), HIDDEN)
         return line

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from stratum_miner.capture.record import Closed, Line, Numbered, Side
-from stratum_miner.capture.redaction import HIDDEN
+from stratum_miner.capture.redaction import STARS
 from stratum_miner.capture.rules import Methods
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
@@ -319,7 +319,7 @@ class Replay:
         old, new = recorded.params, call.params
         if call.method == "mining.authorize" and isinstance(old, list) and isinstance(new, list):
             new = [
-                HIDDEN if position < len(old) and old[position] == HIDDEN else each for position, each in enumerate(new)
+                STARS if position < len(old) and old[position] == STARS else each for position, each in enumerate(new)
             ]
             shown = f"{_short(old[:1])}, got {_short(new[:1])}"
         else:

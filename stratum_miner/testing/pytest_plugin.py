@@ -1,16 +1,19 @@
 """The pytest plugin: pools, miners and what stands between them as fixtures.
 
-Loaded by pytest through its entry point; costs nothing until a fixture is asked for. Each fixture has a plain face and,
-with ``_async`` at its end, one to be awaited in asyncio and trio tests alike. ``docs/testing-your-pool.md`` shows them.
+Loaded by pytest through its entry point; it takes less than a tenth of a second until a fixture is asked for. What
+waits has a plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests alike.
+``docs/testing-your-pool.md`` shows them.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from stratum_miner.testing.emulators import Emulator
     from stratum_miner.testing.lab_tls import LabTls
     from stratum_miner.testing.portal_lab import (
         AsyncLab,
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
         SyncLab,
         SyncMiner,
         SyncPool,
+        SyncTap,
     )
 
 SHOWN = 40
@@ -70,6 +74,34 @@ def stratum_url(request: pytest.FixtureRequest) -> str:
 def stratum_pool_miner(stratum_lab: "SyncLab", stratum_url: str) -> "SyncMiner":
     """A miner on the pool under test that finds a share when told, and none otherwise."""
     return stratum_lab.miner(stratum_url)
+
+
+@pytest.fixture
+def stratum_fleet(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., list[SyncMiner]]":
+    """``stratum_fleet(10)``: so many miners on the pool under test, each a worker of its own."""
+    return partial(stratum_lab.fleet, stratum_url)
+
+
+@pytest.fixture
+def stratum_tap(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., SyncTap]":
+    """``stratum_tap("drop nth=3")``: a man in the middle before the pool under test; its ``url`` is for miners."""
+    return partial(stratum_lab.tap, stratum_url)
+
+
+@pytest.fixture
+def stratum_faulty_pool(stratum_lab: "SyncLab") -> "Callable[..., SyncPool]":
+    """``stratum_faulty_pool("slow-replies=3")``: an embedded pool that misbehaves, to test miners against."""
+
+    def make(*faults: str, **options: Any) -> "SyncPool":
+        return stratum_lab.pool(faults=faults, **options)
+
+    return make
+
+
+@pytest.fixture
+def stratum_device(stratum_lab: "SyncLab") -> "Callable[..., Emulator]":
+    """``stratum_device("erupter")``: an emulated device; its ``path`` is for a driver to open."""
+    return stratum_lab.device
 
 
 @pytest.fixture

@@ -49,6 +49,24 @@ async def test_a_recorded_stream_carries_and_records(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0  # for its owner alone
 
 
+async def test_a_cut_line_hides_its_rest_too(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "c.jsonl", where="mine")
+    connection = recorder.open()
+    connection.data(Side.MINER, AUTHORIZE.replace(b'"w"', b'"' + b"w" * (1 << 20) + b'"'))
+    connection.data(Side.MINER, b"{}\n")
+    assert lines_of(tmp_path / "c.jsonl") == [
+        (1, Side.MINER, b"***"),
+        (1, Side.MINER, b"***\n"),
+        (1, Side.MINER, b"{}\n"),
+    ]
+
+
+async def test_the_longest_line_can_be_read_again(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "c.jsonl", where="mine")
+    recorder.open().data(Side.POOL, b"\x01" * (3 << 20) + b"\n")
+    assert b"".join(data for _, _, data in lines_of(tmp_path / "c.jsonl")) == b"\x01" * (3 << 20) + b"\n"
+
+
 async def test_secrets_stay_when_they_are_wanted(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "c.jsonl", where="mine", secrets=True)
     recorder.open().data(Side.MINER, AUTHORIZE)

@@ -144,10 +144,9 @@ def recorded(tmp_path: Path, shares: int = 3) -> Path:
     return path
 
 
-@pytest.mark.parametrize("pace", ["1", "0"])
-def test_a_record_is_played_to_a_miner(tmp_path: Path, pace: str) -> None:
+def test_a_record_is_played_to_a_miner(tmp_path: Path) -> None:
     path = recorded(tmp_path)
-    arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--pace", pace, "--json", "--ignore", "mining.submit"]
+    arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--json", "--ignore", "mining.submit"]
     player = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert player.stderr is not None
     address = next(line for line in player.stderr if " ready " in line).split("stratum+tcp://", 1)[1].split()[0]

@@ -71,6 +71,18 @@ async def test_equal_seeds_find_equal_nonces() -> None:
     assert await nonces(1) == await nonces(1) != await nonces(2)
 
 
+async def test_tls_on_the_way_and_a_tap_before_it(tmp_path: Path) -> None:
+    from stratum_miner.testing.lab_tls import LabTls
+
+    tls = LabTls.create(tmp_path)
+    async with open_lab() as lab:
+        pool = await lab.pool(tls=tls.server)
+        tap = await lab.tap(pool.url, tls=tls.trust)
+        for url in (pool.url, tap.url):
+            assert (await (await lab.miner(url, tls=tls.trust)).submit_one()).fate.value == "accepted"
+        assert (await tap.wait_for("mining.submit"))["params"][0] == "alice.rig"
+
+
 async def test_a_wait_that_fails_says_what_was_said() -> None:
     async with open_lab() as lab:
         pool = await lab.pool(faults=["no-jobs"])

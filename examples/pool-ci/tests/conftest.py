@@ -16,6 +16,13 @@ def stratum_url() -> Iterator[str]:
     thread.start()
     server = asyncio.run_coroutine_threadsafe(asyncio.start_server(ToyPool().serve, "127.0.0.1", 0), loop).result()
     yield f"stratum+tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    loop.call_soon_threadsafe(server.close)
+
+    async def stop() -> None:
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run_coroutine_threadsafe(stop(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+    loop.close()

@@ -27,21 +27,21 @@ def test_a_suggested_difficulty_is_taken(stratum_lab, stratum_url):
     assert miner.submit_one().fate.value == "accepted"
 
 
-def test_a_fleet(stratum_lab, stratum_url):
-    outcomes = [miner.submit_one() for miner in stratum_lab.fleet(stratum_url, 5)]
+def test_a_fleet(stratum_fleet):
+    outcomes = [miner.submit_one() for miner in stratum_fleet(5)]
     assert {outcome.fate.value for outcome in outcomes} == {"accepted"}
 
 
-def test_a_duplicate_is_refused(stratum_lab, stratum_url):
-    tap = stratum_lab.tap(stratum_url, "duplicate from=miner method=mining.submit")
+def test_a_duplicate_is_refused(stratum_lab, stratum_tap):
+    tap = stratum_tap("duplicate from=miner method=mining.submit")
     stratum_lab.miner(tap.url).submit_one()
     verdicts = [tap.wait_for("mining.submit") for _ in range(4)]
     assert [each["error"][0] for each in verdicts if each.get("error")] == [22]
 
 
 @pytest.mark.parametrize("fault", ["bytewise", "unknown-methods", "slow-replies=0.1"])
-def test_our_miner_against_a_faulty_pool(stratum_lab, fault):
-    pool = stratum_lab.pool(faults=[fault])
+def test_our_miner_against_a_faulty_pool(stratum_lab, stratum_faulty_pool, fault):
+    pool = stratum_faulty_pool(fault)
     assert stratum_lab.miner(pool.url).submit_one().fate.value == "accepted"
 
 
@@ -51,5 +51,5 @@ def test_tls(stratum_lab):
     assert stratum_lab.miner(pool.url).submit_one().fate.value == "accepted"
 
 
-def test_an_emulated_device(stratum_lab):
-    assert Path(stratum_lab.device("erupter").path).exists()
+def test_an_emulated_device(stratum_device):
+    assert Path(stratum_device("erupter").path).exists()
