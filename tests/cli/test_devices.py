@@ -134,6 +134,15 @@ def test_who_may_not_open_it_gets_the_exact_fix(
     assert access.INSTALL_COMMAND in out
 
 
+def test_what_vanishes_while_it_is_looked_at(
+    capsys: pytest.CaptureFixture[str], plugged: list[ListedPort], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "list_ports", lambda: [replace(COMPAC, path="/dev/ttyUSB-gone")])
+    code, out, _ = run(capsys, "devices")
+    assert code == 1
+    assert "it is gone" in out
+
+
 def test_the_rule_is_printed_and_its_installation_checked(
     capsys: pytest.CaptureFixture[str], plugged: list[ListedPort], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

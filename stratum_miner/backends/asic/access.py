@@ -87,8 +87,10 @@ def require_serial_port(path: str) -> None:
 
 
 def examine(path: str) -> Access:
-    """May this process open the port, and who else has it open. The path exists."""
+    """May this process open the port, and who else has it open."""
     held = holders(path)
+    if not os.path.exists(path):
+        return Access(allowed=False, problem="it is gone", fix="plug it in again")
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         problem, fix = _refusal(path)
         return Access(allowed=False, problem=problem, fix=fix, holders=held)
@@ -132,7 +134,10 @@ def holders_text(path: str) -> str:
 
 
 def _refusal(path: str) -> tuple[str, str]:
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}", "plug it in again"
     owner, group, mode = _user(found.st_uid), _group(found.st_gid), stat.S_IMODE(found.st_mode)
     problem = f"{_user(os.geteuid())} may not open it (it belongs to {owner}:{group}, mode {mode:04o})"
     if mode & 0o060 == 0o060 and group in _CALL_OUT_GROUPS:

@@ -4,6 +4,7 @@ pyserial reads this from the system's own records (sysfs on Linux). A ``Listing`
 so that tests, and programs with another source, can put captured listings in its place.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,8 @@ from serial.tools.list_ports import comports
 
 MAX_TEXT = 126
 """A USB string descriptor has at most 253 bytes of UTF-16."""
+TRIES = 5
+"""A device that vanishes while it is read spoils one look."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
 """What a maker leaves in who numbers nothing: a CP2102 ships as 0001 (asic reference, inferred)."""
 
@@ -78,12 +81,14 @@ async def ports_now() -> tuple[ListedPort, ...]:
 def list_ports() -> tuple[ListedPort, ...]:
     """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port.
 
-    Raises OSError when the system cannot be read, also because a device vanished meanwhile: then look again.
+    Raises OSError when the system cannot be read.
     """
-    try:
-        found = sorted(comports())
-    except (TypeError, ValueError) as error:  # pyserial takes the number of a device that is not there any more
-        raise OSError(f"the listing of serial ports changed while it was read: {error}") from error
+    for _ in range(TRIES):
+        with contextlib.suppress(TypeError, ValueError):  # pyserial wants the numbers of a device that just vanished
+            found = sorted(comports())
+            break
+    else:
+        raise OSError("the serial ports came and went while they were listed")
     return tuple(
         ListedPort(
             path=item.device,

@@ -99,7 +99,10 @@ async def check_power() -> Sequence[Finding]:
 
 
 async def _devices() -> tuple[FoundDevice, ...]:
-    return discover(await trio.to_thread.run_sync(list_ports))
+    try:
+        return discover(await trio.to_thread.run_sync(list_ports))
+    except OSError:
+        return ()
 
 
 def _finding(device: FoundDevice) -> Finding:

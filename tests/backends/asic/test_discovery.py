@@ -148,6 +148,25 @@ def test_texts_of_a_device_cannot_disturb_a_terminal() -> None:
     assert port_list._text(None) == ""
 
 
+@pytest.mark.parametrize(("spoilt", "fails"), [(2, False), (99, True)])
+def test_a_device_that_vanishes_while_it_is_read_spoils_one_look(
+    monkeypatch: pytest.MonkeyPatch, spoilt: int, fails: bool
+) -> None:
+    looks = iter(range(100))
+
+    def comports() -> list[object]:
+        if next(looks) < spoilt:
+            raise TypeError("int() can't convert non-string with explicit base")  # as pyserial does
+        return []
+
+    monkeypatch.setattr(port_list, "comports", comports)
+    if fails:
+        with pytest.raises(OSError, match="came and went"):
+            port_list.list_ports()
+    else:
+        assert port_list.list_ports() == ()
+
+
 def test_the_listing_of_this_machine_can_be_read() -> None:
     assert all(port.path.startswith("/dev/") for port in port_list.list_ports())
 
