@@ -13,9 +13,11 @@ import multiprocessing
 import os
 import resource
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import trio
 from rich.console import Console
@@ -97,24 +99,25 @@ def run_on_workers(plan: LoadPlan, workers: int) -> LoadReport:
         return ClusterRun(plan, cluster.scheduler_address).execute()
 
 
-def measured(pool: Connection, run: Any) -> LoadReport:
-    """Run, and print both sides."""
-    pool.send("figures")
-    before = pool.recv()
+def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadReport]) -> LoadReport:
+    """Run against a pool of its own, and print both sides."""
+    ours, theirs = multiprocessing.Pipe()
+    pool = multiprocessing.Process(target=run_pool, args=(theirs, block_every, plan.miners + 100), daemon=True)
+    pool.start()
+    port: int = ours.recv()
     began, spent = time.perf_counter(), time.process_time()
-    polled: dict[str, float] = {}
-
-    report: LoadReport = run()
+    report = run(replace(plan, port=port))
     elapsed, spent = time.perf_counter() - began, time.process_time() - spent
-    pool.send("figures")
-    after = pool.recv()
-    polled = {name: after[name] - before[name] for name in ("accepted", "rejected", "processor_s")}
+    ours.send("figures")
+    found = ours.recv()
+    ours.send("stop")
+    pool.join()
     words.show(report, Console(highlight=False, width=80))
-    judged = polled["accepted"] + polled["rejected"]
-    print(f"pool: {after['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB a session at its end")
+    judged = found["accepted"] + found["rejected"]
+    print(f"pool: {found['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB a session at its end")
     print(
-        f"pool: {judged / elapsed:,.0f} shares/s judged in {polled['processor_s']:.1f} s of processor time "
-        f"({polled['processor_s'] / elapsed:.0%} of one); generator {spent:.1f} s ({spent / elapsed:.0%})"
+        f"pool: {judged / elapsed:,.0f} shares/s judged in {found['processor_s']:.1f} s of processor time "
+        f"({found['processor_s'] / elapsed:.0%} of one); generator {spent:.1f} s ({spent / elapsed:.0%})"
     )
     return report
 
@@ -128,28 +131,20 @@ def main() -> None:
     parser.add_argument("--block-every", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=0)
     arguments = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    pool = multiprocessing.Process(
-        target=run_pool, args=(theirs, arguments.block_every, arguments.miners + 100), daemon=True
-    )
-    pool.start()
-    port: int = ours.recv()
     plan = LoadPlan(
         host="127.0.0.1",
-        port=port,
+        port=1,
         miners=arguments.miners,
         duration=arguments.duration,
         ramp=min(arguments.ramp, arguments.duration / 2),
         share_rate=arguments.share_rate,
     )
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run")
-    first = measured(ours, lambda: run_here(plan))
+    first = measured(plan, arguments.block_every, run_here)
     if arguments.workers:
-        second = measured(ours, lambda: run_on_workers(plan, arguments.workers))
+        second = measured(plan, arguments.block_every, partial(run_on_workers, workers=arguments.workers))
         print(f"one process before, {arguments.workers} workers after:")
         words.comparison(first.to_json(), second.to_json(), Console(highlight=False, width=80))
-    ours.send("stop")
-    pool.join()
 
 
 if __name__ == "__main__":

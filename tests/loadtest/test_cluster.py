@@ -26,7 +26,7 @@ def cluster() -> Iterator[Any]:
 def plan(port: int, **settings: Any) -> LoadPlan:
     return LoadPlan(
         **{
-            "host": "127.0.0.1", "port": port, "miners": 31, "duration": 3.0, "ramp": 0.5, "share_rate": 5.0,
+            "host": "127.0.0.1", "port": port, "miners": 31, "duration": 2.0, "ramp": 0.5, "share_rate": 5.0,
             "password": "hunter2", **settings,
         }
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_stop_reaches_all_workers_and_keeps_the_figures(cluster: Any, pool_por
 
 
 def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: Any, pool_port: int) -> None:
-    run = ClusterRun(plan(pool_port, duration=7.0), cluster.scheduler_address)
+    run = ClusterRun(plan(pool_port, duration=6.0), cluster.scheduler_address)
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         address, pid = sorted(client.run(os.getpid).items())[0]
 
@@ -67,7 +67,7 @@ def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: A
     (lost,) = report.lost
     assert lost.worker == address
     assert lost.lost_at is not None
-    assert 0 < lost.lost_at < 7
+    assert 0 < lost.lost_at < 6
     assert lost.reason
     assert report.metrics.connections == 31  # what the lost one had told is in
     assert report.to_json()["shards"][0]["lost_at_s"] == pytest.approx(lost.lost_at, abs=0.001)

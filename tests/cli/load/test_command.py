@@ -1,6 +1,10 @@
 """``stratum-miner load`` as users call it: what is refused, what is told, what the exit code says."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +14,8 @@ from stratum_miner.cli.exit_codes import ExitCode
 
 
 def load(port: int, *arguments: str) -> int:
-    """10 miners for a second."""
-    settings = ["--miners", "10", "--duration", "1", "--share-rate", "10"]
+    """10 miners for half a second or so."""
+    settings = ["--miners", "10", "--duration", "0.6", "--share-rate", "20"]
     return main.run(["load", f"127.0.0.1:{port}", *settings, *arguments])
 
 
@@ -46,7 +50,7 @@ def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.C
     assert "hunter2" not in out
     result = json.loads(out)
     assert result["miners"] == result["mining"] == 10
-    assert result["duration_s"] == pytest.approx(1.0, rel=0.5)
+    assert result["duration_s"] == pytest.approx(0.6, rel=0.5)
     assert result["shares"]["accepted"] == result["shares"]["sent"] > 0
     assert result["phases"]["submit"]["count"] == result["shares"]["accepted"]
     assert result["phases"]["connect"]["count"] == 10
@@ -113,3 +117,20 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path, capsys: pytest.Capture
         path.write_text(content, encoding="utf-8")
         assert main.run(["load", "127.0.0.1:1", "--compare", str(path)]) == ExitCode.USAGE
         assert "--compare:" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_the_run_with_the_figures_so_far() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        command = ["load", target, "--miners", "3", "--duration", "600", "--ramp", "0", "--json"]
+        with subprocess.Popen([sys.executable, "-m", "stratum_miner", *command], stdout=subprocess.PIPE) as process:
+            connections = [listener.accept()[0] for _ in range(3)]
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=120)
+            for connection in connections:
+                connection.close()
+    result = json.loads(out)
+    assert process.returncode == ExitCode.OK
+    assert result["interrupted"]
+    assert result["connections"] == 3
+    assert result["duration_s"] < 600
