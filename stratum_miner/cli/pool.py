@@ -1,7 +1,9 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
+import contextlib
 import gc
 import re
+import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -139,6 +141,13 @@ def keep_old_objects() -> None:
     third of a second, and the default does so again and again while miners come (docs/load.md).
     """
     gc.set_threshold(*COLLECTIONS)
+
+
+def allow_files() -> None:
+    """Raise this process's limit of open files to what it may have: the usual 1024 are fewer than 1024 miners."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # an unlimited hard limit may exceed what the system has
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @asynccontextmanager

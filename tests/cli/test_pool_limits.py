@@ -1,4 +1,4 @@
-"""A pool with thousands of sessions does not stop to look through all of them."""
+"""A pool with thousands of sessions: it may have them, and does not stop to look through all of them."""
 
 import gc
 from collections.abc import Iterator
@@ -27,3 +27,11 @@ def test_objects_that_stay_are_not_looked_through_again_and_again(thresholds: No
     assert gc.get_stats()[2]["collections"] == collections
     assert gc.get_stats()[0]["collections"] > 0
     assert len(kept) == 400_000
+
+
+def test_a_pool_may_have_as_many_connections_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"now": (1024, 20_000)}
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits["now"])
+    monkeypatch.setattr("resource.setrlimit", lambda _, wanted: limits.update(now=wanted))
+    pool.allow_files()
+    assert limits["now"] == (20_000, 20_000)
