@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
-from stratum_miner.cli import mine_pools
+from stratum_miner.cli import settings_shown
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.mine_options import MineOptions
@@ -18,11 +18,10 @@ from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file,
 from stratum_miner.config.document import MAX_BYTES, parse
 from stratum_miner.config.foreign import Carried, Dropped, convert
 from stratum_miner.config.keys import keys_of
-from stratum_miner.config.layers import Layer
 from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import BackendProfile, PoolProfile, backend_profiles
+from stratum_miner.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.config.template import template
-from stratum_miner.config.writing import assignment, hidden, toml_key
+from stratum_miner.config.writing import toml_key
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
@@ -122,25 +121,13 @@ def _text_of(old: Path) -> str:
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:
     """The settings in force, each with its origin, as lines of TOML."""
-    resolved = settings.resolved
-    for key in keys_of(MineOptions).values():
-        value, origin = getattr(resolved.values, key.field), resolved.origins[key.field]
-        if value is None and origin.layer is Layer.DEFAULT:
-            yield f"# {key.name} is not set"
-        else:
-            yield f"{assignment(key.name, hidden(key, value))}  # {origin}"
-    for pool in mine_pools.described(resolved, settings.document):
-        yield ""
-        yield f"[pools.{toml_key(pool.name)}]"
-        for key, value, origin in pool.values:
-            yield f"{assignment(key.name, hidden(key, value))}  # {origin}"
-    for profile in backend_profiles(settings.document, []):
-        used = resolved.layer("backend") < Layer.ENVIRONMENT
-        yield ""
-        yield f"[backends.{toml_key(profile.name)}]" + ("" if used else "  # not used: --backend says otherwise")
-        for key in keys_of(BackendProfile).values():
-            if key.field in profile.origins:
-                yield f"{assignment(key.name, getattr(profile.values, key.field))}  # {profile.origins[key.field]}"
+    for group in settings_shown.groups(settings):
+        if group.table:
+            yield ""
+            yield f"[{group.table}]" + (f"  # {group.note}" if group.note else "")
+        for item in group.settings:
+            key = toml_key(item.key)
+            yield f"# {key} is not set" if item.value is None else f"{key} = {item.value}  # {item.origin}"
 
 
 def write_private(target: Path, text: str, *, force: bool) -> None:

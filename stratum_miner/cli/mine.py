@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, earnings, logs, mining, options, signals
+from stratum_miner.cli import capture_options, earnings, logs, mining, options, settings_shown, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.exit_codes import UsageError
@@ -87,7 +87,11 @@ class MineRun:
         )
         self.reloader = Reloader(sources, settings, self.miner, self)
         watching = watch(
-            self.miner, settings, tariff=self.tariff, reload=None if sources.file is None else self._reload
+            self.miner,
+            settings,
+            tariff=self.tariff,
+            configuration=self.shown_settings,
+            reload=None if sources.file is None else self._reload,
         )
         self._listeners.append(watching.monitor.note)
         self._watching = watching
@@ -127,6 +131,10 @@ class MineRun:
     def tariff(self) -> earnings.Tariff | None:
         """What mining costs, as of now."""
         return self._settings.tariff
+
+    def shown_settings(self) -> dict[str, Any]:
+        """The settings in force, for people, without secrets."""
+        return settings_shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
 
     def _tell(self, event: MinerEvent) -> None:
         for listener in self._listeners:

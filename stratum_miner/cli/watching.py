@@ -5,7 +5,7 @@ To add a service, add a function to ``_SERVICES``: it says what to run beside th
 
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -52,6 +52,7 @@ class _Parts:
     monitor: Monitor
     steering: Steering
     settings: MineSettings
+    configuration: Callable[[], Mapping[str, Any]]
 
 
 def watch(
@@ -59,11 +60,13 @@ def watch(
     settings: MineSettings,
     *,
     tariff: Callable[[], Tariff | None],
+    configuration: Callable[[], Mapping[str, Any]] = dict,
     reload: Callable[[], tuple[str, ...]] | None = None,
 ) -> Watching:
     """Addresses are taken at once, so that one that is in use is told before mining begins. UsageError.
 
-    ``tariff`` is asked for each time; ``reload`` reads the configuration again, None where there is none.
+    ``tariff`` and ``configuration``, the settings to show, are asked for each time; ``reload`` reads the configuration
+    again, None where there is none.
     """
 
     def economics(snapshot: MinerSnapshot) -> dict[str, Any] | None:
@@ -81,7 +84,8 @@ def watch(
         economics=economics,
         origin=lambda share: miner.origin(share).pool,
     )
-    parts = _Parts(monitor, Steering(miner) if reload is None else Steering(miner, reload), settings)
+    steering = Steering(miner) if reload is None else Steering(miner, reload)
+    parts = _Parts(monitor, steering, settings, configuration)
     wanted = [service(parts) for service in _SERVICES]
     return Watching(monitor, parts.steering, tuple(service for service in wanted if service is not None))
 
@@ -99,7 +103,7 @@ def _http(parts: _Parts) -> Service | None:
     token, where = http_token.find(chosen.http_token_file)
     access = http.Access(token, open_reading=http.is_loopback(host), names=("localhost", *(chosen.http_host or ())))
     log.info("http", address=f"http://{_shown(bound)}", token=where)
-    source = http.Source(monitor=parts.monitor, control=parts.steering)
+    source = http.Source(monitor=parts.monitor, control=parts.steering, configuration=parts.configuration)
     return partial(http.serve, bound, source, access)
 
 

@@ -1,0 +1,75 @@
+"""The settings in force as they may be shown, each with its origin, secrets hidden: ``config show`` and the page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stratum_miner.cli import mine_pools, secrets
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.config.keys import Key, keys_of
+from stratum_miner.config.layers import Layer, Origin
+from stratum_miner.config.profiles import BackendProfile, backend_profiles
+from stratum_miner.config.writing import hidden, toml_key, toml_value
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting; ``value`` as TOML, None where nobody set it and it has no default."""
+
+    key: str
+    value: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that belong together: those of the command, of a pool, of a backend."""
+
+    table: str
+    """As the file spells it; empty for what stands above all tables."""
+    settings: tuple[Shown, ...]
+    note: str = ""
+
+
+def groups(settings: MineSettings) -> Iterator[Group]:
+    """Everything in force, as the file would have it."""
+    resolved = settings.resolved
+    own = keys_of(MineOptions).values()
+    yield Group("", tuple(_shown(key, getattr(resolved.values, key.field), resolved.origins[key.field]) for key in own))
+    for pool in mine_pools.described(resolved, settings.document):
+        yield Group(f"pools.{toml_key(pool.name)}", tuple(_shown(*value) for value in pool.values))
+    for profile in backend_profiles(settings.document, []):
+        used = resolved.layer("backend") < Layer.ENVIRONMENT
+        yield Group(
+            f"backends.{toml_key(profile.name)}",
+            tuple(
+                _shown(key, getattr(profile.values, key.field), profile.origins[key.field])
+                for key in keys_of(BackendProfile).values()
+                if key.field in profile.origins
+            ),
+            note="" if used else "not used: --backend says otherwise",
+        )
+
+
+def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
+    """For the API: the file that they come from, and the groups; values are TOML, null where nobody set one."""
+    return {
+        "file": file,
+        "groups": [
+            {
+                "title": group.table or "mine",
+                "note": group.note,
+                "settings": [
+                    {"key": item.key, "value": secrets.redact(item.value), "origin": item.origin}
+                    for item in group.settings
+                ],
+            }
+            for group in groups(settings)
+        ],
+    }
+
+
+def _shown(key: Key, value: Any, origin: Origin) -> Shown:
+    told = None if value is None and origin.layer is Layer.DEFAULT else toml_value(hidden(key, value))
+    return Shown(key.name, told, str(origin))

@@ -1,0 +1,132 @@
+// The page: brings what the stream tells to its parts, and says how old what it shows is.
+
+import { hasToken, keepToken, onToken } from "./api.js";
+import { Charts } from "./charts.js";
+import { Configuration } from "./configuration.js";
+import { Devices } from "./devices.js";
+import { announce, askToken, change, confirmed, tell } from "./dialogs.js";
+import { byId, once, setText } from "./dom.js";
+import { Blocks, Events, Shares } from "./events.js";
+import { duration } from "./format.js";
+import { Live } from "./live.js";
+import { showSummary } from "./overview.js";
+import { Pools } from "./pools.js";
+
+const FRESH_S = 3; // a view comes each second
+const TICK_MS = 500;
+
+const charts = new Charts();
+const devices = new Devices();
+const pools = new Pools();
+const events = new Events();
+const blocks = new Blocks();
+const shares = new Shares();
+new Configuration();
+
+let latest = null;
+let takenAt = null; // when the latest view came, by performance.now()
+let link = { state: "connecting" };
+
+const live = new Live({ view: take, event: (event) => events.add([event]), state: linked });
+
+function take(view) {
+  const anew = latest !== null && Math.abs(view.summary.started_at - latest.summary.started_at) > 1;
+  latest = view;
+  takenAt = performance.now();
+  if (anew) {
+    events.forget();
+    charts.forget();
+    announce("The miner was started again.");
+    queueMicrotask(() => live.startOver());
+  }
+  showSummary(view);
+  devices.update(view.devices);
+  pools.update(view.pools);
+  events.add(view.events);
+  blocks.update(view);
+  shares.update(view.shares);
+  charts.show(view);
+  showPause(view.summary.state);
+  fresh();
+}
+
+// ---- the connection -----------------------------------------------------------------------------------------------
+
+function linked(now) {
+  const before = link.state;
+  link = now;
+  if (now.state !== before) {
+    if (now.state === "lost") announce("The connection to the miner is lost.");
+    if (now.state === "live" && before === "lost") announce("The connection to the miner is back.");
+  }
+  if (now.state === "locked") unlock(); // each time: it is the answer to another try
+  fresh();
+}
+
+function fresh() {
+  const age = takenAt === null ? null : (performance.now() - takenAt) / 1000;
+  const isFresh = link.state === "live" && age !== null && age < FRESH_S;
+  const state = isFresh ? "live" : link.state === "live" ? "late" : link.state;
+  document.body.dataset.link = state;
+  const words = { live: "live", late: `${duration(age ?? 0)} old`, lost: "no connection", locked: "locked", hidden: "resting", connecting: "connecting" };
+  setText(byId("freshness").lastElementChild, words[state]);
+  const banner = byId("banner");
+  banner.hidden = state !== "lost" && state !== "locked";
+  if (banner.hidden) return;
+  const wait = Math.max(0, ((link.nextAt ?? 0) - performance.now()) / 1000);
+  setText(byId("banner-what"), state === "locked" ? "Reading needs the token of this miner." : `No connection: ${link.reason}.`);
+  setText(byId("banner-age"), age === null ? "Nothing has been seen of it yet." : `What is shown is ${duration(Math.floor(age)).replace(".0s", "s")} old.`);
+  setText(byId("banner-next"), state === "locked" ? "" : `Next try in ${Math.ceil(wait)} s.`);
+  setText(byId("banner-action"), state === "locked" ? "Give the token" : "Try now");
+}
+
+byId("banner-action").addEventListener("click", () => (link.state === "locked" ? unlock() : live.tryNow()));
+setInterval(fresh, TICK_MS);
+
+async function unlock() {
+  const given = await askToken(hasToken() ? "That is not this miner's token." : "Reading needs the token of this miner.");
+  if (given !== null) keepToken(given);
+}
+
+// ---- the whole miner ----------------------------------------------------------------------------------------------
+
+const pause = byId("pause");
+const quit = byId("quit");
+
+function showPause(state) {
+  setText(pause, state === "paused" ? "Resume" : "Pause");
+  pause.className = state === "paused" ? "main" : "hold";
+}
+
+pause.addEventListener("click", () => once(pause, async () => {
+  if (latest?.summary.state === "paused") {
+    await change("POST", "resume");
+    return;
+  }
+  const meant = await confirmed({ title: "Pause mining?", text: "The search stops; connections to pools stay.", yes: "Pause" });
+  if (meant) await change("POST", "pause");
+}));
+
+quit.addEventListener("click", () => once(quit, async () => {
+  const meant = await confirmed({
+    title: "End the miner?", text: "It waits briefly for open replies and ends. It cannot be started again from here.", yes: "End it", danger: true,
+  });
+  if (meant) await change("POST", "quit");
+}));
+
+// ---- the token ----------------------------------------------------------------------------------------------------
+
+const forget = byId("forget");
+
+function showForget() {
+  forget.hidden = !hasToken();
+}
+
+forget.addEventListener("click", () => {
+  keepToken("");
+  tell("The token is forgotten.");
+});
+onToken(showForget);
+showForget();
+
+live.tryNow();

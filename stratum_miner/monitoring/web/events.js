@@ -1,0 +1,119 @@
+// Events as they come, blocks found, and the newest shares.
+
+import { byId, el, keyed, setText, tabled } from "./dom.js";
+import { announce } from "./dialogs.js";
+import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
+
+const KEPT = 500;
+const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
+const FEW_SHARES = 10;
+
+export class Events {
+  constructor() {
+    this.known = new Map(); // by number
+    this.level = byId("event-level");
+    this.level.addEventListener("change", () => this.draw());
+  }
+
+  // Of a view, and as they come: the same event may come both ways.
+  add(events) {
+    let news = false;
+    for (const event of events) {
+      if (this.known.has(event.number)) continue;
+      this.known.set(event.number, event);
+      news = true;
+    }
+    if (!news) return;
+    const numbers = [...this.known.keys()].sort((one, other) => one - other);
+    for (const number of numbers.slice(0, Math.max(0, numbers.length - KEPT))) this.known.delete(number);
+    this.draw();
+  }
+
+  forget() {
+    this.known.clear();
+  }
+
+  draw() {
+    const least = LEVELS[this.level.value];
+    const shown = [...this.known.values()].filter((event) => (LEVELS[event.level] ?? 1) >= least);
+    shown.sort((one, other) => other.number - one.number);
+    keyed(byId("event-list"), shown, (event) => String(event.number), makeEvent, () => {});
+    byId("event-list").hidden = shown.length === 0;
+    byId("event-none").hidden = shown.length > 0;
+    setText(byId("event-none"), this.known.size ? `None of ${count(this.known.size)} events is that serious.` : "Nothing has happened yet.");
+  }
+}
+
+function makeEvent(event) {
+  const serious = (LEVELS[event.level] ?? 1) >= LEVELS.warning;
+  return el(
+    "li", { "data-level": event.level, "data-name": event.name },
+    el("time", { datetime: new Date(event.at * 1000).toISOString() }, moment(event.at)),
+    serious ? el("span", { class: "level" }, event.level) : null,
+    el("span", { class: "text" }, event.text),
+  );
+}
+
+export class Blocks {
+  constructor() {
+    this.seen = null;
+    this.show = tabled(byId("block-table"), [
+      { name: "Height", kind: "name short", cell: (block) => (block.height === null ? "–" : count(block.height)) },
+      { name: "Time", kind: "short", cell: (block) => moment(block.at) },
+      { name: "Hash", kind: "hash", cell: (block) => block.hash },
+      { name: "Pool", cell: (block) => poolName(block.pool) },
+    ], (block) => block.hash);
+  }
+
+  update(view) {
+    const { blocks } = view;
+    setText(byId("block-count"), String(view.summary.blocks_accepted));
+    byId("block-none").hidden = blocks.length > 0;
+    setText(byId("block-none"), "None in this run yet.");
+    this.show([...blocks].reverse());
+    if (this.seen !== null && blocks.length > this.seen) announce(`A block was found, height ${blocks.at(-1).height}.`);
+    this.seen = blocks.length;
+  }
+}
+
+export class Shares {
+  constructor() {
+    this.all = false;
+    this.latest = [];
+    this.show = tabled(byId("share-table"), [
+      { name: "Time", kind: "name short", cell: (share) => moment(share.at) },
+      { name: "Fate", make: fateCell, fill: fillFate },
+      { name: "Difficulty", kind: "number", cell: (share) => `${difficulty(share.difficulty)} of ${difficulty(share.share_difficulty)}` },
+      { name: "Latency", kind: "number", cell: (share) => milliseconds(share.latency_ms) },
+      { name: "Device", cell: (share) => share.device || "–" },
+      { name: "Pool", cell: (share) => poolName(share.pool) },
+    ], (share) => `${share.at} ${share.job_id} ${share.difficulty}`);
+    const more = byId("more-shares");
+    more.addEventListener("click", () => {
+      this.all = !this.all;
+      more.setAttribute("aria-pressed", String(this.all));
+      setText(more, this.all ? "Show fewer" : "Show more");
+      this.update(this.latest);
+    });
+  }
+
+  update(shares) {
+    this.latest = shares;
+    byId("more-shares").hidden = shares.length <= FEW_SHARES;
+    byId("share-none").hidden = shares.length > 0;
+    setText(byId("share-none"), "None was settled yet.");
+    const newest = this.all ? shares : shares.slice(-FEW_SHARES);
+    this.show([...newest].reverse());
+  }
+}
+
+function fateCell(cell) {
+  cell.append(el("span", { class: "state" }), el("span", { class: "soft detail" }));
+}
+
+function fillFate(cell, share) {
+  const fate = share.block === null ? share.fate : share.fate === "accepted" ? "block" : share.fate;
+  setText(cell.children[0], fate);
+  cell.children[0].dataset.state = fate;
+  setText(cell.children[1], share.reason);
+}

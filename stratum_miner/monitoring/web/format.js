@@ -1,0 +1,83 @@
+// Numbers for people, written as the terminal writes them (stratum_miner.cli.quantities).
+
+const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
+const DAY = 86400;
+const SPANS = [
+  [365.25 * DAY, "years"], [DAY, "days"], [3600, "hours"], [60, "minutes"], [1, "seconds"], [1e-3, "milliseconds"],
+  [1e-6, "microseconds"], [1e-9, "nanoseconds"],
+];
+const NONE = "–";
+
+// "12.3 M": three digits and a prefix, the unit to follow.
+export function scaled(value) {
+  let index = 0;
+  while (Math.abs(value) >= 999.5 && index < PREFIXES.length - 1) {
+    value /= 1000;
+    index += 1;
+  }
+  const size = Math.abs(value);
+  const digits = size >= 99.95 || index === 0 ? 0 : size >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${PREFIXES[index]}`;
+}
+
+export const hashRate = (rate) => (rate === null ? NONE : `${scaled(rate)}H/s`);
+
+export const count = (number) => (number === null ? NONE : number.toLocaleString("en"));
+
+export function difficulty(value) {
+  if (value === null) return NONE;
+  return value >= 10000 ? scaled(value).trim() : significant(value, 4);
+}
+
+// As "%.4g": no trailing zeros.
+export function significant(value, digits) {
+  if (value === 0) return "0";
+  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent < -5 || exponent >= 15) return value.toExponential(digits - 1).replace(/\.?0+e/, "e");
+  return String(Number(value.toPrecision(digits)));
+}
+
+// "4.2s", "3m07s", "2h05m", "9d04h"
+export function duration(seconds) {
+  if (seconds === null) return NONE;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  const two = (number) => String(number).padStart(2, "0");
+  const whole = Math.floor(seconds);
+  const days = Math.floor(whole / DAY);
+  const hours = Math.floor((whole % DAY) / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  if (days) return `${days}d${two(hours)}h`;
+  return hours ? `${hours}h${two(minutes)}m` : `${minutes}m${two(whole % 60)}s`;
+}
+
+// A mean waiting time: "3.58 minutes", "2.1 million years".
+export function span(seconds) {
+  if (seconds === null) return NONE;
+  const [size, name] = SPANS.find(([unit]) => seconds >= unit) ?? SPANS[SPANS.length - 1];
+  return `${rounded(seconds / size)} ${name}`;
+}
+
+function rounded(value) {
+  if (value >= 1e15) return value.toExponential(2);
+  for (const [size, word] of [[1e12, "trillion"], [1e9, "billion"], [1e6, "million"]]) {
+    if (value >= size) return `${significant(value / size, 3)} ${word}`;
+  }
+  return value >= 100 ? count(Number(value.toPrecision(3))) : significant(value, 3);
+}
+
+export const milliseconds = (value) => (value === null ? NONE : value >= 100 ? `${count(Math.round(value))} ms` : `${value.toFixed(1)} ms`);
+export const percent = (part) => (part === null ? NONE : `${(part * 100).toFixed(part > 0 && part < 0.01 ? 2 : 1)} %`);
+export const celsius = (value) => (value === null ? NONE : `${value.toFixed(1)} °C`);
+export const watts = (value) => (value === null ? NONE : value >= 100 ? `${count(Math.round(value))} W` : `${value.toFixed(1)} W`);
+export const efficiency = (value) => (value === null ? NONE : `${scaled(value).trim()} J/TH`);
+export const ago = (seconds) => (seconds === null ? "never" : `${duration(seconds)} ago`);
+
+export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
+export const shortClock = (at) => clock(at).slice(0, 5);
+export function moment(at) {
+  const date = new Date(at * 1000);
+  const today = new Date().toDateString() === date.toDateString();
+  return today ? clock(at) : `${date.toLocaleDateString("en-GB", { day: "2-digit", month: "short" })} ${clock(at)}`;
+}
+
+export const poolName = (name) => name.replace(/^stratum\+tcp:\/\//, "");
