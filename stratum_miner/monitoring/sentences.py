@@ -1,6 +1,6 @@
 """What an event says to people: a sentence for each name that a miner logs. What has none says its name and fields.
 
-``{field}`` is replaced; a part in [brackets] is left out when one of its fields is absent.
+``{field}`` is replaced; a part in [brackets] is left out when one of its fields is absent or empty.
 """
 
 import re
@@ -59,6 +59,22 @@ SENTENCES: dict[str, str] = {
     "configuration_refused": "The configuration is refused and nothing changed: {problem}.",
     "shares_rare": "{text}[; {hint}].",
     "journal_damaged": "The journal {file} has {lines} damaged lines, which do not count.",
+    "no_device_found": "No mining device is recognised[; name one of {to_be_named} if it is one]: {hint}.",
+    "too_many_devices": "More than {most} devices were here; {ignored} is left alone.",
+    "device_awaited": "{device}: {reason}; waiting for it.",
+    "device_started": "{device} is at {path}.",
+    "device_mining": "{device} mines[ at {frequency} MHz]; chips: {chips}.",
+    "device_state": "{device} is {state}[: {reason}].",
+    "device_gone": "{device} is gone[: {reason}].",
+    "device_unavailable": "{device} cannot be had: {reason}[; next try in {again_in_s} s].",
+    "device_off": "{device} stays off: {reason}[; {hint}].",
+    "device_defect": "The driver of {device} has a defect; the others go on.",
+    "device_sick": "{device} is sick: {reason}.",
+    "device_hot": "{device} is hot: {reason}.",
+    "device_slowed": "{device} slows down to {frequency} MHz: {reason}.",
+    "device_tripped": "{device} is switched off: {reason}.",
+    "power_fault": "{device} was {reason}: {hint}.",
+    "power_down_failed": "{device} could not be powered down: {reason}.",
     "http": "Page and API at {address}[; the token for changes is in {token}].",
     "cgminer_api": "cgminer's API at {address}.",
     "axeos_api": "AxeOS's API at {address}.",
@@ -89,7 +105,8 @@ def sentence(name: str, fields: Mapping[str, Any]) -> str:
     template = SENTENCES.get(name)
     if template is None:
         return _plain(name, fields)
-    text = _PART.sub(lambda part: part[1] if _has_all(part[1], fields) else "", template)
+    told = {key: value for key, value in fields.items() if value != ""}
+    text = _PART.sub(lambda part: part[1] if _has_all(part[1], told) else "", template)
     if not _has_all(text, fields):
         return _plain(name, fields)
     words = _FIELD.sub(lambda match: _shown(fields[match[1]]), text)

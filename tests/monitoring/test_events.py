@@ -86,3 +86,20 @@ def test_every_sentence_can_be_said() -> None:
         fields = dict.fromkeys(__import__("re").findall(r"\{(\w+)\}", template), "x")
         assert "{" not in sentence(name, fields)
         assert "[" not in sentence(name, fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("device_state", {"device": "stick", "state": "starting", "reason": ""}, "stick is starting."),
+        ("device_state", {"device": "stick", "state": "dead", "reason": "no nonces"}, "stick is dead: no nonces."),
+        ("device_mining", {"device": "stick", "chips": 1}, "stick mines; chips: 1."),
+        (
+            "no_device_found",
+            {"to_be_named": "/dev/ttyUSB0", "hint": "look"},
+            "No mining device is recognised; name one of /dev/ttyUSB0 if it is one: look.",
+        ),
+    ],
+)
+def test_what_devices_do_is_told_in_words(name: str, fields: dict[str, object], words: str) -> None:
+    assert sentence(name, fields) == words

@@ -170,6 +170,10 @@ class AsicBackend(Backend):
 
     async def _adopt(self) -> None:
         """Make a slot for every recognised device that has none."""
+        await self._hotplug.next_look()
+        if not any(device.recognised for device in self._hotplug.devices):
+            unnamed = [device.path for device in self._hotplug.devices if device.kinds]
+            log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="stratum-miner devices tells more")
         while True:
             for device in self._hotplug.devices:
                 spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)

@@ -105,6 +105,15 @@ async def test_a_device_that_comes_later_is_taken_in(bus: Bus, autojump_clock: M
         assert only(backend).device is not None
 
 
+async def test_nothing_to_mine_with_is_said(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(GPS)
+    with capture_logs() as logged:
+        async with mining(bus, "auto"):
+            await trio.sleep(30)
+    [said] = [entry for entry in logged if entry["event"] == "no_device_found"]
+    assert said["to_be_named"] == GPS.path
+
+
 async def test_a_kind_narrows_auto(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.plug(R606, chip="bm1387", chips=12)
