@@ -163,6 +163,15 @@ def available_kernels() -> tuple[Kernel, ...]:
     )
 
 
+def unusable_names() -> tuple[str, ...]:
+    """The kernels that are compiled in and that this CPU cannot run, or may not by STRATUM_MINER_CPU_DISABLE."""
+    return tuple(
+        ffi.string(lib.sha256d_kernel_name(index)).decode()
+        for index in range(lib.sha256d_kernel_count())
+        if not lib.sha256d_kernel_usable(index)
+    )
+
+
 def kernel_named(name: str) -> Kernel:
     """A kernel by name. BackendOptionError when this machine has none of that name."""
     table: Mapping[str, Kernel] = {kernel.name: kernel for kernel in available_kernels()}

@@ -1,29 +1,51 @@
 """``stratum-miner doctor``: run the checks, show what they found.
 
-Another check is an async function that returns findings, and its name in ``CHECKS``.
+Another check is an async function that returns findings, and its name in ``CHECKS``; one that looks at what ``mine``
+would be told is a method of ``Setup``, and its name in ``_checks_of``.
 """
 
+import os
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.backends.asic import access
-from stratum_miner.cli import mining, options, signals
-from stratum_miner.cli.doctor import usb
+from stratum_miner.cli import logs, mining, secrets, signals
+from stratum_miner.cli.command_line import takes_options_of
+from stratum_miner.cli.configuration import Config, NoConfig
+from stratum_miner.cli.doctor import machine, processor, usb
 from stratum_miner.cli.doctor.check import Check, Finding, Verdict
+from stratum_miner.cli.doctor.setup import Setup
 from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli.mine_settings import Sources, find_file
 
-CHECKS: tuple[Check, ...] = (usb.check_devices, usb.check_drivers, usb.check_rule, usb.check_power)
-"""In the order in which their findings are shown."""
+CHECKS: tuple[Check, ...] = (
+    processor.check_kernels,
+    processor.check_threads,
+    machine.check_clock,
+    machine.check_limits,
+    machine.check_sensors,
+    machine.check_directories,
+    usb.check_devices,
+    usb.check_drivers,
+    usb.check_rule,
+    usb.check_power,
+)
+"""Of the machine, in the order in which their findings are shown."""
 _STYLES = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.PROBLEM: "bold red"}
 
 
+@takes_options_of(MineOptions)
 def doctor(
     *,
+    config: Config = None,
+    no_config: NoConfig = False,
     udev_rule: Annotated[
         bool,
         Parameter(
@@ -33,36 +55,55 @@ def doctor(
             show_default=False,
         ),
     ] = False,
-    json: options.Json = False,
+    **given: Any,
 ) -> int:
-    """Look for what stands between this machine and mining, and say what would help; exits with 1 if it finds any."""
+    """Look for what stands between this machine and mining, and say what would help; exits with 1 if it finds any.
+
+    It takes the options of mine and reads the same file, and looks at the pools and addresses that mine would use.
+    """
     if udev_rule:
         sys.stdout.write(access.udev_rule())
         return ExitCode.OK
+    logs.configure(level="warning")
+    json = bool(given.get("json"))
+    setup = Setup.read(Sources(given, find_file(config, no_config, os.environ)))
     findings: list[Finding] = []
 
     async def look(stop: signals.Stop) -> None:
         del stop
-        for check in CHECKS:
+        for check in (*_checks_of(setup), *CHECKS):
             findings.extend(await check())
 
     signals.run(look)
     if json:
-        mining.print_json([asdict(item) | {"verdict": item.verdict.value} for item in findings])
+        mining.print_json([secrets.redact(asdict(item) | {"verdict": item.verdict.value}) for item in findings])
     else:
         _show(findings)
     bad = any(item.verdict is Verdict.PROBLEM for item in findings)
     return ExitCode.GOAL_MISSED if bad else ExitCode.OK
 
 
+def _checks_of(setup: Setup) -> tuple[Check, ...]:
+    return (
+        setup.check_configuration,
+        setup.check_pools,
+        setup.check_addresses,
+        setup.check_files,
+        setup.check_options,
+    )
+
+
 def _show(findings: list[Finding]) -> None:
     output = Console(highlight=False)
+    whole = not output.is_terminal  # who reads a pipe wants a finding to be a line
     for item in findings:
-        line = Text.assemble(
-            (f"{item.verdict.value:8}", _STYLES[item.verdict]),
-            (f"{item.topic} {item.subject}".rstrip(), "bold"),
-            f": {item.text}",
-        )
-        output.print(line)
+        words = Text.assemble((f"{item.topic} {item.subject}".rstrip(), "bold"), f": {item.text}")
+        verdict = Text(f"{item.verdict.value:8}", _STYLES[item.verdict])
+        if whole:
+            output.print(verdict + words, soft_wrap=True)
+        else:
+            line = Table.grid()
+            line.add_row(verdict, words)
+            output.print(line)
         if item.fix and item.verdict is not Verdict.GOOD:
             output.print(f"        > {item.fix}", markup=False, soft_wrap=True)  # one line, to be copied

@@ -1,0 +1,102 @@
+"""The doctor on the processor: which kernels it runs, whether they compute rightly, which one mines, and how many."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import trio
+
+from stratum_miner.backends.base import SelfTestError
+from stratum_miner.backends.cpu import choice, kernels, processors
+from stratum_miner.cli.doctor.check import Finding, Verdict
+
+TOPIC = "cpu"
+DISABLING = "STRATUM_MINER_CPU_DISABLE"
+_FASTER_THAN_PLAIN = ("shani", "avx2", "avx512", "armv8_sha2")
+"""Without any of these a processor mines several times slower."""
+
+
+async def check_kernels() -> Sequence[Finding]:
+    """What can run, what is switched off, whether each computes the known answers, and the choice."""
+    return await trio.to_thread.run_sync(kernel_findings, os.environ)
+
+
+def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
+    """The same, of this environment."""
+    available = kernels.available_kernels()
+    names = [kernel.name for kernel in available]
+    findings = [
+        Finding(
+            topic=TOPIC, subject="", verdict=Verdict.GOOD, text=f"{processors.model()}; kernels: {', '.join(names)}"
+        )
+    ]
+    findings += _switched_off(kernels.unusable_names(), environment)
+    if not set(names) & set(_FASTER_THAN_PLAIN):
+        findings.append(
+            Finding(
+                topic=TOPIC,
+                subject="",
+                verdict=Verdict.NOTE,
+                text="it has, or shows us, none of the instructions that make mining fast",
+                fix="on a virtual machine: let it see the host's CPU (for KVM: -cpu host)",
+            )
+        )
+    findings += [_self_test(kernel) for kernel in available]
+    try:
+        chosen = choice.choose()
+    except SelfTestError:  # all of them; said above
+        return findings
+    findings.append(Finding(topic=TOPIC, subject="choice", verdict=Verdict.GOOD, text=chosen.reason))
+    return findings
+
+
+async def check_threads() -> Sequence[Finding]:
+    """How many search threads it would be, and what limits them."""
+    usable, quota = len(processors.usable()), processors.quota()
+    return [thread_finding(usable, quota, os.cpu_count() or usable)]
+
+
+def thread_finding(usable: int, quota: int, installed: int) -> Finding:
+    """``usable`` processors by affinity, ``quota`` of them by the control group, of so many there are."""
+    threads = max(1, min(usable, quota))
+    if threads == installed:
+        text = f"a search thread for each of {threads} processors"
+        return Finding(topic=TOPIC, subject="threads", verdict=Verdict.GOOD, text=text)
+    by, fix = (
+        ("a quota of its control group", "raise docker's --cpus, CPUQuota= of the unit, or cpu.max of the group")
+        if quota < usable
+        else ("its affinity", "start it without taskset, or widen AllowedCPUs= of the unit")
+    )
+    return Finding(
+        topic=TOPIC,
+        subject="threads",
+        verdict=Verdict.NOTE,
+        text=f"search threads: {threads}; {by} keeps this process from using all of {installed} processors",
+        fix=fix,
+    )
+
+
+def _switched_off(unusable: Sequence[str], environment: Mapping[str, str]) -> list[Finding]:
+    disabled = [name for name in environment.get(DISABLING, "").split(",") if name in unusable]
+    if not disabled:
+        return []
+    return [
+        Finding(
+            topic=TOPIC,
+            subject="kernels",
+            verdict=Verdict.NOTE,
+            text=f"{DISABLING} switches off {', '.join(disabled)}, which may be faster",
+            fix=f"unset {DISABLING}",
+        )
+    ]
+
+
+def _self_test(kernel: kernels.Kernel) -> Finding:
+    if kernels.self_test(kernel):
+        return Finding(topic=TOPIC, subject=kernel.name, verdict=Verdict.GOOD, text="computes every known answer")
+    return Finding(
+        topic=TOPIC,
+        subject=kernel.name,
+        verdict=Verdict.PROBLEM,
+        text="computes known answers wrongly; it is not used",
+        fix="undo overclocking and undervolting; test the memory; then stratum-miner bench --check",
+    )

@@ -1,0 +1,76 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.cli.doctor import machine
+from stratum_miner.cli.doctor.check import Verdict
+from stratum_miner.cli.doctor.machine import Clock
+
+DAY = 24 * 3600.0
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("installed_at", "clock", "verdict"),
+    [
+        (NOW - DAY, Clock.SYNCHRONISED, Verdict.GOOD),
+        (NOW - DAY, Clock.FREE, Verdict.NOTE),
+        (NOW - DAY, Clock.UNKNOWN, Verdict.NOTE),
+        (NOW + 3600, Clock.SYNCHRONISED, Verdict.GOOD),
+        (NOW + 400 * DAY, Clock.SYNCHRONISED, Verdict.PROBLEM),
+    ],
+)
+def test_clock(installed_at: float, clock: Clock, verdict: Verdict) -> None:
+    assert machine.clock_finding(NOW, installed_at, clock).verdict is verdict
+
+
+def test_the_kernel_is_asked() -> None:
+    assert machine.kernel_clock() in Clock
+
+
+@pytest.mark.parametrize(("soft", "good"), [(64, False), (256, True), (-1, True)])
+def test_open_files(soft: int, good: bool) -> None:
+    assert (machine.descriptor_finding(soft).verdict is Verdict.GOOD) == good
+
+
+def test_memory_is_the_machines_or_the_control_groups(tmp_path: Path) -> None:
+    assert machine.memory_available(tmp_path) is None
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    1000000 kB\n")
+    assert machine.memory_available(tmp_path) == 1_024_000_000
+    group = tmp_path / "sys/fs/cgroup/box"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/box\n")
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text("5\n")
+    assert machine.memory_available(tmp_path) == 1_024_000_000
+    (group / "memory.max").write_text("100000000\n")
+    (group / "memory.current").write_text("90000000\n")
+    available = machine.memory_available(tmp_path)
+    assert available == 10_000_000
+    assert machine.memory_finding(available).verdict is Verdict.PROBLEM
+
+
+def test_sensors() -> None:
+    assert machine.temperature_finding(None).verdict is Verdict.NOTE
+    assert "61 C" in machine.temperature_finding(61.2).text
+    assert machine.battery_finding(True).verdict is Verdict.NOTE
+    assert machine.battery_finding(None).verdict is Verdict.GOOD
+
+
+def test_directories_are_looked_at_and_not_made(tmp_path: Path) -> None:
+    wanted = tmp_path / "a" / "b"
+    assert machine.directory_finding("cache", wanted, "slow").verdict is Verdict.GOOD
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "a").write_text("a file")
+    found = machine.directory_finding("cache", wanted, "slow")
+    assert found.verdict is Verdict.NOTE
+    assert "no directory; slow" in found.text
+    assert "XDG_CACHE_HOME" in found.fix
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_is_not_ours(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "not ours" in machine.directory_finding("state", tmp_path / "x", "no token", needed=True).text

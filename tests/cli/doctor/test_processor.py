@@ -1,0 +1,55 @@
+import pytest
+
+from stratum_miner.backends.cpu import kernels
+from stratum_miner.cli.doctor import processor
+from stratum_miner.cli.doctor.check import Verdict
+
+
+def test_every_kernel_is_tested_and_the_choice_is_told() -> None:
+    findings = processor.kernel_findings({})
+    by_subject = {item.subject: item for item in findings}
+    for kernel in kernels.available_kernels():
+        assert by_subject[kernel.name].verdict is Verdict.GOOD
+    assert "MH/s a thread" in by_subject["choice"].text
+
+
+def test_a_kernel_that_computes_wrongly_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = kernels.available_kernels()[-1]
+    sound = kernels.self_test
+    monkeypatch.setattr(kernels, "self_test", lambda kernel: kernel != broken and sound(kernel))
+    finding = next(item for item in processor.kernel_findings({}) if item.subject == broken.name)
+    assert finding.verdict is Verdict.PROBLEM
+    assert "overclocking" in finding.fix
+
+
+def test_without_any_sound_kernel_there_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
+    findings = processor.kernel_findings({})
+    assert "choice" not in [item.subject for item in findings]
+    assert sum(item.verdict is Verdict.PROBLEM for item in findings) == len(kernels.available_kernels())
+
+
+def test_a_kernel_that_is_switched_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "unusable_names", lambda: ("avx512", "neon"))
+    findings = processor.kernel_findings({"STRATUM_MINER_CPU_DISABLE": "avx512,nonsense"})
+    [off] = [item for item in findings if item.verdict is Verdict.NOTE and item.subject == "kernels"]
+    assert "switches off avx512," in off.text
+    assert off.fix == "unset STRATUM_MINER_CPU_DISABLE"
+
+
+def test_a_processor_with_nothing_fast_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = tuple(kernel for kernel in kernels.available_kernels() if kernel.name == "scalar")
+    monkeypatch.setattr(kernels, "available_kernels", lambda: plain)
+    assert any("-cpu host" in item.fix for item in processor.kernel_findings({}))
+
+
+@pytest.mark.parametrize(
+    ("usable", "quota", "installed", "needle"),
+    [
+        (8, 65536, 8, "a search thread for each of 8"),
+        (8, 2, 8, "search threads: 2; a quota of its control group"),
+        (3, 65536, 8, "search threads: 3; its affinity"),
+    ],
+)
+def test_threads(usable: int, quota: int, installed: int, needle: str) -> None:
+    assert needle in processor.thread_finding(usable, quota, installed).text
