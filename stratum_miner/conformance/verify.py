@@ -37,11 +37,14 @@ from stratum_miner.conformance.case import (
 from stratum_miner.conformance.hunt import Engine
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
 from stratum_miner.conformance.target import ChainError, Target, Unreachable, reason_of
+from stratum_miner.stratum.text import sanitize
 
 BESIDE_EACH_OTHER = 12
 """Watching checks at a time: most of them wait."""
 WORKING_BESIDE = 6
 """Checks that need work at a time: half of them wait for a second job."""
+MAX_ACTUAL = 4000
+"""Characters kept of what was seen."""
 RARE = 32
 """Shares to a block from which on blocks are no nuisance."""
 
@@ -158,6 +161,7 @@ async def run_case(target: Target, case: Case, engine: Engine, facts: Facts, see
         return Result(case, skipped("needs the pool's node: --node"), 0.0)
     async with opened(target, engine, facts, seed) as probe:
         outcome = await _outcome(case, probe)
+    outcome = Outcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 

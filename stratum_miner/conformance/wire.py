@@ -246,10 +246,7 @@ class Wire:
         """Take everything the pool sends until it closes. Run by the probe."""
         try:
             while data := await self.stream.receive_some(65536):
-                self.bytes_received += len(data)
-                self._buffer += data
-                self._take_lines()
-                self._tell()
+                self.take(bytes(data))
                 if len(self._buffer) > MAX_BUFFER:
                     self.end(f"we left: a line of the pool exceeds {MAX_BUFFER} bytes")
                     await self.aclose()
@@ -263,6 +260,13 @@ class Wire:
                 self.note("<", bytes(self._buffer))
                 self.lines.append(Line(self._now(), bytes(self._buffer), None, "a line without its end"))
             self.end("closed by the pool")
+
+    def take(self, data: bytes) -> None:
+        """Take bytes of the pool, whatever they are."""
+        self.bytes_received += len(data)
+        self._buffer += data
+        self._take_lines()
+        self._tell()
 
     def end(self, how: str) -> None:
         """Note that the connection is over."""
@@ -327,7 +331,7 @@ class Wire:
                 self._notify(line, params)
             case "mining.set_difficulty", [value, *_]:
                 self.difficulties.append((line, value))
-                if is_number(value) and math.isfinite(value) and value > 0:
+                if is_positive(value):
                     self.difficulty = float(value)
             case "mining.set_extranonce", [str(extranonce1), *rest]:
                 try:
@@ -429,6 +433,14 @@ def _no_constant(name: str) -> Any:
 def is_number(value: Any) -> bool:
     """Whether a JSON value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_positive(value: Any) -> bool:
+    """Whether a JSON value is a number above zero that a double can hold."""
+    try:
+        return is_number(value) and math.isfinite(value) and value > 0
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def notify_id(subscriptions: Any) -> str | None:

@@ -1,6 +1,5 @@
 """EXT: BIP 310 extensions, suggestions, and what miners ask besides."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,7 @@ from stratum_miner.conformance.case import (
     skipped,
 )
 from stratum_miner.conformance.probe import AGENT, RENEWAL, Found, Probe
-from stratum_miner.conformance.wire import PATIENCE, Answer, Wire, is_number
+from stratum_miner.conformance.wire import PATIENCE, Answer, Wire, is_positive
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import ErrorReason, FieldError
 from stratum_miner.work.job import Job
@@ -158,7 +157,7 @@ async def minimum_difficulty(probe: Probe) -> Outcome:
     if not await wire.until(lambda: wire.difficulties, RENEWAL):
         return skipped(f"no mining.set_difficulty in {RENEWAL:g} s")
     await wire.until(lambda: wire.jobs, RENEWAL)
-    below = [value for _, value in wire.difficulties if is_number(value) and value < wanted * (1 - 1e-9)]
+    below = [value for _, value in wire.difficulties if is_positive(value) and value < wanted * (1 - 1e-9)]
     return failed(f"granted {wanted:g}, then set {below[0]}") if below else passed(f"set {wire.difficulties[0][1]}")
 
 
@@ -261,7 +260,7 @@ async def absurd_suggestions(probe: Probe) -> Outcome:
 
 def is_sane(value: Any) -> bool:
     """Whether a difficulty on the wire is one."""
-    return is_number(value) and math.isfinite(value) and 0 < value < SANE_DIFFICULTY
+    return is_positive(value) and value < SANE_DIFFICULTY
 
 
 @check(

@@ -12,6 +12,7 @@ from stratum_miner.conformance.case import (
     SHOULD,
     HungUp,
     Outcome,
+    Silent,
     check,
     failed,
     observed,
@@ -19,7 +20,7 @@ from stratum_miner.conformance.case import (
     skipped,
 )
 from stratum_miner.conformance.probe import AGENT, Probe
-from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
 
 SILENCE = 5.0
 """Seconds after which no reply counts as none, where none is lawful."""
@@ -180,15 +181,14 @@ async def _echo(probe: Probe, identifier: int | str) -> str:
     def reply() -> Any:
         return next((line for line in wire.lines if line.value is not None and line.method is None), None)
 
-    await wire.until(lambda: wire.answers or reply(), SILENCE * 2)
+    await wire.until(lambda: wire.answers or reply(), PATIENCE)
     if wire.answers.get(identifier):
         return ""
     if reply() is not None:
         return f"came back as {reply().value.get('id')!r}"
     if wire.closed:
         return f"ended the connection ({wire.ending})"
-    await wire.answer(identifier, SILENCE)
-    return ""
+    raise Silent(f"no reply to mining.subscribe with id {identifier!r} in {PATIENCE:g} s")
 
 
 @check("FRM-08", "An id may be a string.", level=SHOULD, expected='"auth" comes back as "auth" (bfgminer sends it)')
@@ -423,7 +423,7 @@ async def bad_method(probe: Probe) -> Outcome:
         await wire.send(wire.compose_object(f"a request with method {name}", message))
         answer = await wire.reaction(1, SILENCE)
         if answer is None and not wire.closed:
-            await wire.answer(1, SILENCE)
+            raise Silent(f"no reply to a request with method {name} in {SILENCE:g} s")
         if answer is not None and not answer.refused:
             return failed(f"method {name}: {answer}")
         said.append(f"method {name}: {wire.ending if answer is None else answer}")

@@ -1,5 +1,6 @@
 """LD: floods, storms and rudeness, each with the question whether others notice. For one's own pool only."""
 
+import json
 import random
 import resource
 import socket
@@ -162,9 +163,9 @@ async def slow_reader(probe: Probe) -> Outcome:
     stream = await probe.target.dial()
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line = b'{"id": "%s", "method": "mining.authorize", "params": ["%s", "x"]}\n'
-    piece = (line % (b"i" * 600, probe.target.worker.encode())) * 64
-    subscribe = b'{"id": 1, "method": "mining.subscribe", "params": ["%s"]}\n' % AGENT.encode()
+    request = {"id": "i" * 600, "method": "mining.authorize", "params": [probe.target.worker, "x"]}
+    piece = (json.dumps(request).encode() + b"\n") * 64
+    subscribe = json.dumps({"id": 1, "method": "mining.subscribe", "params": [AGENT]}).encode() + b"\n"
     asked, dropped, paused = 0, False, False
     try:
         await stream.send_all(subscribe)

@@ -30,7 +30,7 @@ from stratum_miner.work.job import Job
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 BLOCK_PATIENCE = 30.0
 RARE = 0.01
-"""The chance of a hash to be a share, below which a share of two jobs is not to be expected."""
+"""The chance of a hash to be a share or a block, below which a share of two jobs is not to be expected."""
 
 
 def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
@@ -188,7 +188,8 @@ async def foreign_session(probe: Probe) -> Outcome:
 )
 async def under_another_job(probe: Probe) -> Outcome:
     wire = await probe.session()
-    count = 1 if wire.job.share_chance < RARE else 30  # by chance a share is one of the next job, too
+    chance = wire.job.search_target / 2.0**256  # of a share to be one of the next job, too
+    count = 1 if chance < RARE else 8 if chance < 0.6 else 30
     shares = [await _accepted(probe, wire) for _ in range(count)]
     first = shares[-1].job
     if not await wire.until(lambda: wire.job.job_id != first.job_id, RENEWAL):

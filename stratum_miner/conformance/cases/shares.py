@@ -285,11 +285,11 @@ async def stale_block(probe: Probe) -> Outcome:
 
 async def _node_knows(probe: Probe, wire: Wire, tip: Tip) -> bool:
     """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
-    for _ in range(10):
-        block, _ = await make_block(probe, wire, tip)
+    for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
+        await trio.sleep(pause)
+        block, _ = await make_block(probe, wire, tip)  # another each time: a node remembers what it refused
         if await probe.chain.submit(block) in HARMLESS:
             return True
-        await trio.sleep(0.2)
     return False
 
 
