@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from stratum_miner.capture.record import Closed, Line, Numbered, Side
+from stratum_miner.capture.record import Closed, Numbered, Side
 from stratum_miner.capture.redaction import STARS
 from stratum_miner.capture.rules import Methods
+from stratum_miner.capture.script import Item, Script
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
 from stratum_miner.stratum.text import sanitize
@@ -46,31 +47,6 @@ class Departure:
 
 
 @dataclass(slots=True)
-class _Item:
-    """One recorded line."""
-
-    number: int
-    t: float
-    speaker: Side
-    wire: bytes
-    message: envelope.Call | envelope.Reply | None
-    method: str | None
-    """Its own, or of a reply that of its request."""
-    answers: "_Item | None" = None
-    met: bool = False
-    """Heard, or said."""
-    late: bool = False
-    """A reply whose request had not come when it was due; said as soon as it comes."""
-    live_id: Any = None
-    """The id of the live counterpart of a call."""
-
-    @property
-    def is_call(self) -> bool:
-        """Whether it has a method of its own."""
-        return isinstance(self.message, envelope.Call)
-
-
-@dataclass(slots=True)
 class Replay:
     """One recorded connection, ``side`` of it played by us. ``worker`` replaces name and password of the record."""
 
@@ -92,7 +68,7 @@ class Replay:
     starts_at: float = 0.0
     """When the recorded connection began."""
     _ends_at: float = 0.0
-    _script: list[_Item] = field(default_factory=list)
+    _script: Script = field(init=False)
     _cursor: int = 0
     _offset: float | None = None
     _blocked_since: float | None = None
@@ -101,7 +77,7 @@ class Replay:
     _methods: Methods = field(default_factory=Methods)
 
     def __post_init__(self) -> None:
-        self._script = _script_of(self.records)
+        self._script = Script(self.records, self.side.other)
         times = [item.record.t for item in self.records]
         self._ends_at = times[-1] if times else 0.0
         self.starts_at = times[0] if times else 0.0
@@ -113,8 +89,8 @@ class Replay:
         if self._offset is None:
             self._offset = now - self.starts_at * self._scale
         self.next_time = None
-        while self._cursor < len(self._script):
-            item = self._script[self._cursor]
+        while self._cursor < len(self._script.items):
+            item = self._script.items[self._cursor]
             ready = self._say(item, now) if item.speaker is self.side else self._hear(item, now)
             if not ready:
                 break
@@ -136,7 +112,7 @@ class Replay:
         self.next_time = until
         return False
 
-    def _say(self, item: _Item, now: float) -> bool:
+    def _say(self, item: Item, now: float) -> bool:
         if self.pace > 0 and now < self._due(item.t):
             return self._wait(self._due(item.t))
         if item.answers is not None and not item.answers.met:
@@ -149,7 +125,7 @@ class Replay:
         item.met = True
         return True
 
-    def _hear(self, item: _Item, now: float) -> bool:
+    def _hear(self, item: Item, now: float) -> bool:
         if item.met:
             self._blocked_since = None
             return True
@@ -166,8 +142,7 @@ class Replay:
 
     def _end(self, now: float) -> None:
         end = self._due(self._ends_at)
-        waiting = any(not item.met and item.speaker is not self.side for item in self._script)
-        until = end + GRACE if waiting else end if self.pace > 0 else now
+        until = end + GRACE if self._script.unheard else end if self.pace > 0 else now
         if now < until:
             self.next_time = until
             return
@@ -177,7 +152,7 @@ class Replay:
         """The live side ended the connection. That is as recorded when it did so then too, and not long before."""
         if self.done:
             return
-        unsaid = [item for item in self._script if not item.met and item.speaker is self.side and not item.late]
+        unsaid = [item for item in self._script.items if not item.met and item.speaker is self.side and not item.late]
         early = sum(item.t < self._ends_at - GRACE for item in unsaid)
         if early or ended_by(self.records) is self.side:
             self._depart(
@@ -189,9 +164,9 @@ class Replay:
     def finish(self) -> None:
         """The live connection is over: what was not heard will not be."""
         missing: dict[str, list[int]] = {}
-        for item in self._script:
+        for item in self._script.items:
             if not item.met and item.speaker is not self.side and item.method not in self.ignore:
-                missing.setdefault(_name(item), []).append(item.number)
+                missing.setdefault(item.name, []).append(item.number)
         for name, numbers in missing.items():
             more = f" and {len(numbers) - 1} more of them" if len(numbers) > 1 else ""
             self._depart(numbers[0], f"{name}: recorded, but the {self.side.other.value} did not say it{more}")
@@ -204,7 +179,8 @@ class Replay:
         try:
             message = envelope.decode(line)
         except FieldError:
-            self._depart(None, f"not a message: {sanitize(line, 80)}")
+            if self._script.meet_other(line) is None:
+                self._depart(None, f"not a message: {sanitize(line, 80)}")
             return
         method = self._methods.of(self.side.other, line)
         if isinstance(message, envelope.Call):
@@ -213,7 +189,7 @@ class Replay:
             self._heard_reply(message, method, now)
 
     def _heard_call(self, call: envelope.Call, now: float) -> None:
-        item = self._next_unmet(lambda each: each.is_call and each.method == call.method)
+        item = self._script.meet_call(call.method)
         if item is None:
             if call.method not in self.ignore:
                 self._depart(None, f"{call.method}: not in the record")
@@ -221,43 +197,29 @@ class Replay:
                 self._out.append(envelope.encode_reply(call.id, None, [20, "not in the record", None]))
                 self.next_time = now
             return
-        item.met, item.live_id = True, call.id
+        item.live_id = call.id
         if item.method in _HANDSHAKE:
             self._offset = now - item.t * self._scale
         self._learn_job(item, call)
         self._compare_calls(item, call)
-        for reply in self._script:
-            if reply.answers is item and reply.late:
-                reply.late, reply.met = False, True
-                self._out.append(self._translated(reply))
+        reply = item.answer
+        if reply is not None and reply.late:
+            reply.late, reply.met = False, True
+            self._out.append(self._translated(reply))
 
     def _heard_reply(self, reply: envelope.Reply, method: str | None, now: float) -> None:
-        item = self._next_unmet(
-            lambda each: (
-                isinstance(each.message, envelope.Reply)
-                and each.answers is not None
-                and each.answers.met
-                and each.message.id == reply.id
-            )
-        )
+        item = self._script.meet_reply(reply.id)
         if item is None:
             if self.side is Side.MINER and (method or "") not in self.ignore:
                 self._depart(None, f"a reply to {method or 'nothing that was asked'} that is not in the record")
             return
-        item.met = True
         if item.method in _HANDSHAKE:
             self._offset = now - item.t * self._scale
         self._compare_replies(item, reply)
 
-    def _next_unmet(self, wanted: Any) -> _Item | None:
-        for item in self._script:
-            if not item.met and item.speaker is not self.side and wanted(item):
-                return item
-        return None
-
     # ---- the record's names for things, and the live ones -----------------------------------------------------------
 
-    def _translated(self, item: _Item) -> bytes:
+    def _translated(self, item: Item) -> bytes:
         message = item.message
         if message is None:
             return item.wire
@@ -286,22 +248,14 @@ class Replay:
             params[1] = self.sessions.get(params[1], params[1])
         return params
 
-    def _job_of(self, item: _Item) -> str | None:
+    def _job_of(self, item: Item) -> str | None:
         """The recorded job of a submit that we are to say, if the record has it."""
-        message = item.message
-        if self.side is not Side.MINER or not isinstance(message, envelope.Call) or message.method != "mining.submit":
+        if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
-        job = message.params[1] if isinstance(message.params, list) and len(message.params) > 1 else None
-        known = any(
-            isinstance(each.message, envelope.Call)
-            and each.method == "mining.notify"
-            and isinstance(each.message.params, list)
-            and each.message.params[:1] == [job]
-            for each in self._script[: self._cursor]
-        )
-        return job if isinstance(job, str) and known else None
+        job = item.params[1]
+        return job if isinstance(job, str) and self._script.announced_before(job, self._cursor) else None
 
-    def _learn_job(self, item: _Item, call: envelope.Call) -> None:
+    def _learn_job(self, item: Item, call: envelope.Call) -> None:
         recorded = item.message
         if call.method == "mining.notify" and isinstance(recorded, envelope.Call):
             match recorded.params, call.params:
@@ -310,7 +264,7 @@ class Replay:
 
     # ---- comparing --------------------------------------------------------------------------------------------------
 
-    def _compare_calls(self, item: _Item, call: envelope.Call) -> None:
+    def _compare_calls(self, item: Item, call: envelope.Call) -> None:
         recorded = item.message
         if not isinstance(recorded, envelope.Call) or call.method in self.ignore:
             return
@@ -327,7 +281,7 @@ class Replay:
         if old != new:
             self._depart(item.number, f"{call.method}: recorded {shown}")
 
-    def _compare_replies(self, item: _Item, reply: envelope.Reply) -> None:
+    def _compare_replies(self, item: Item, reply: envelope.Reply) -> None:
         recorded = item.message
         if not isinstance(recorded, envelope.Reply) or item.method in self.ignore:
             return
@@ -355,35 +309,6 @@ def ended_by(records: Sequence[Numbered]) -> Side | None:
     """Who ended the recorded connection."""
     ends = [item.record.by for item in records if isinstance(item.record, Closed)]
     return ends[-1] if ends else None
-
-
-def _script_of(records: Sequence[Numbered]) -> list[_Item]:
-    script: list[_Item] = []
-    calls: dict[tuple[Side, str], _Item] = {}
-    for numbered in records:
-        line = numbered.record
-        if not isinstance(line, Line):
-            continue
-        try:
-            message: envelope.Call | envelope.Reply | None = envelope.decode(line.data)
-        except FieldError:
-            message = None
-        item = _Item(numbered.number, line.t, line.speaker, line.wire, message, None)
-        if isinstance(message, envelope.Call):
-            item.method = message.method
-            if message.wants_reply:
-                calls[line.speaker, json.dumps(message.id)] = item
-        elif isinstance(message, envelope.Reply):
-            item.answers = calls.pop((line.speaker.other, json.dumps(message.id)), None)
-            item.method = None if item.answers is None else item.answers.method
-        script.append(item)
-    return script
-
-
-def _name(item: _Item) -> str:
-    if item.message is None:
-        return "a line that is no message"
-    return str(item.method) if item.is_call else f"reply to {item.method or 'nothing'}"
 
 
 def _verdict(reply: envelope.Reply, method: str | None) -> str:

@@ -138,7 +138,7 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
     if rest:
         print(f"and {rest} more")
     total = len(departures) + uncounted
+    how = f", {total} departure{'s' if total > 1 else ''} from the record" if total else ""
     print(
-        f"{played} of {len(plays)} connections played to their end, "
-        + ("as recorded" if not total else f"{total} departure{'s' if total > 1 else ''} from the record")
+        f"{played} of {len(plays)} connections played to their end" + (how or ", as recorded" * (played == len(plays)))
     )

@@ -1,0 +1,125 @@
+"""A recorded connection as a script: its lines in order, each reply with its request, and those still to be heard."""
+
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stratum_miner.capture.record import Line, Numbered, Side
+from stratum_miner.stratum import envelope
+from stratum_miner.stratum.errors import FieldError
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One recorded line."""
+
+    number: int
+    t: float
+    speaker: Side
+    wire: bytes
+    message: envelope.Call | envelope.Reply | None
+    method: str | None
+    """Its own, or of a reply that of its request."""
+    answers: "Item | None" = None
+    """Of a reply its request."""
+    answer: "Item | None" = None
+    """Of a request its reply."""
+    met: bool = False
+    """Heard, or said."""
+    late: bool = False
+    """A reply whose request had not come when it was due; said as soon as it comes."""
+    live_id: Any = None
+    """The id of the live counterpart of a call."""
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it has a method of its own."""
+        return isinstance(self.message, envelope.Call)
+
+    @property
+    def params(self) -> list[Any]:
+        """Of a call with an array of them; else none."""
+        message = self.message
+        return message.params if isinstance(message, envelope.Call) and isinstance(message.params, list) else []
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        if self.message is None:
+            return "a line that is no message"
+        return str(self.method) if self.is_call else f"reply to {self.method or 'nothing'}"
+
+
+class Script:
+    """The lines of one connection; ``heard`` is the side whose lines are to be met by live ones."""
+
+    def __init__(self, records: Sequence[Numbered], heard: Side) -> None:
+        self.items: list[Item] = []
+        self.unheard = 0
+        """Lines still to be met."""
+        self._jobs: dict[str, int] = {}
+        self._calls: dict[str, deque[Item]] = {}
+        self._replies: dict[str, deque[Item]] = {}
+        self._others: dict[bytes, deque[Item]] = {}
+        requests: dict[tuple[Side, str], Item] = {}
+        for record in records:
+            if isinstance(record.record, Line):
+                self._add(_item(record.number, record.record), heard, requests)
+
+    def announced_before(self, job_id: str, index: int) -> bool:
+        """Whether the record has a notify of this job before this line."""
+        return self._jobs.get(job_id, len(self.items)) < index
+
+    def meet_call(self, method: str) -> Item | None:
+        """The first recorded call of this method that was not heard yet; now it is."""
+        waiting = self._calls.get(method)
+        return self._met(waiting.popleft()) if waiting else None
+
+    def meet_reply(self, request_id: Any) -> Item | None:
+        """The recorded reply to the request with this id, once that is made; now it is heard."""
+        waiting = self._replies.get(json.dumps(request_id))
+        if not waiting or waiting[0].answers is None or not waiting[0].answers.met:
+            return None
+        return self._met(waiting.popleft())
+
+    def meet_other(self, line: bytes) -> Item | None:
+        """The first recorded line of these bytes, which are no message, that was not heard yet; now it is."""
+        waiting = self._others.get(line)
+        return self._met(waiting.popleft()) if waiting else None
+
+    def _met(self, item: Item) -> Item:
+        item.met = True
+        self.unheard -= 1
+        return item
+
+    def _add(self, item: Item, heard: Side, requests: dict[tuple[Side, str], Item]) -> None:
+        message = item.message
+        if isinstance(message, envelope.Call):
+            if message.wants_reply:
+                requests[item.speaker, json.dumps(message.id)] = item
+            if item.method == "mining.notify" and item.params and isinstance(item.params[0], str):
+                self._jobs.setdefault(item.params[0], len(self.items))
+        elif isinstance(message, envelope.Reply):
+            item.answers = requests.pop((item.speaker.other, json.dumps(message.id)), None)
+            if item.answers is not None:
+                item.method, item.answers.answer = item.answers.method, item
+        if item.speaker is heard:
+            self.unheard += 1
+            if isinstance(message, envelope.Call):
+                self._calls.setdefault(message.method, deque()).append(item)
+            elif isinstance(message, envelope.Reply):
+                self._replies.setdefault(json.dumps(message.id), deque()).append(item)
+            else:
+                self._others.setdefault(item.wire.rstrip(b"\r\n"), deque()).append(item)
+        self.items.append(item)
+
+
+def _item(number: int, line: Line) -> Item:
+    try:
+        message: envelope.Call | envelope.Reply | None = envelope.decode(line.data)
+    except FieldError:
+        message = None
+    method = message.method if isinstance(message, envelope.Call) else None
+    return Item(number, line.t, line.speaker, line.wire, message, method)
