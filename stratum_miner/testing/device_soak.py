@@ -346,6 +346,7 @@ COUNTERS: Final = (
     "hardware_errors",
     "duplicate_nonces",
     "stale_nonces",
+    "sensor_errors",
     "restarts",
     "trips",
 )
@@ -376,7 +377,7 @@ _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "duplicate-nonces": _counts("duplicate_nonces"),
     "wrong-nonces": _counts("hardware_errors"),
     "slow-answers": lambda _: True,  # a late nonce is as good as another
-    "i2c-errors": _counts("restarts", "trips"),
+    "i2c-errors": _counts("sensor_errors", "restarts"),
     "dead-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
     "silent-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
     "wrong-chip-id": lambda recovery: "expected" in recovery.said,

@@ -109,6 +109,8 @@ class DeviceSnapshot:
     garbage_bytes: int
     chips: tuple[ChipStatistics, ...]
     readings: Readings
+    sensor_errors: int = 0
+    """Times that sensors or fan did not answer."""
     restarts: int
     trips: int
     """How often heat or voltage switched it off."""

@@ -16,7 +16,7 @@ WINDOW_PER_CHIP = 50.0
 SILENT_AFTER = 20.0
 """Expected nonces without a single one."""
 SILENT_AFTER_S = 3.0
-WINDOW_S = 60.0
+WINDOW_S = 20.0
 """And never sooner: a fast chain expects 20 nonces in a tenth of a second, which a busy host may sleep through."""
 LONGEST_STEP_S = 1.5
 """Between two looks. More means that we did not run, and says nothing about the device."""
@@ -28,7 +28,7 @@ MANY_ERRORS = 0.05
 """And three standard deviations more, or chance would slow down a device with one error in a hundred."""
 MOSTLY_ERRORS = 0.5
 MOSTLY_ERRORS_JUDGED_AT = 20
-MANY_DUPLICATES = 0.3
+MANY_DUPLICATES = 0.45
 DUPLICATES_JUDGED_AT = 30
 """Two equal chips make one in two a duplicate; BM1397 repeats itself now and then (asic.md 4.2)."""
 

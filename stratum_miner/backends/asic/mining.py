@@ -211,6 +211,7 @@ class MiningStretch:
         except (DeviceGone, PowerFault):
             raise
         except DeviceError as error:
+            self._tally.sensor_errors += 1
             log.warning("sensors_silent", device=self._name, reason=str(error))
             return Readings()
 

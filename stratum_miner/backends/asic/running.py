@@ -140,6 +140,8 @@ class RunningDevice:
         """See ``Device``."""
         feed, policy = WorkFeed(source), RestartPolicy()
         feed.open()
+        if self._guard is not None and self._guard.is_locked:
+            self._guard.unlock()
         try:
             while True:
                 error = await self._attempt(feed, policy, found)

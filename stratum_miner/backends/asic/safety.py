@@ -95,6 +95,10 @@ class SafetyGuard:
         self._level = Level.NORMAL
         return True
 
+    def unlock(self) -> None:
+        """Its owner has looked and started it again: old trips are forgiven, but still counted."""
+        self._trips.clear()
+
     @property
     def is_locked(self) -> bool:
         """Whether it tripped too often."""

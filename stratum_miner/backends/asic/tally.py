@@ -30,6 +30,7 @@ class Tally:
     stale_nonces: int = 0
     crc_errors: int = 0
     garbage_bytes: int = 0
+    sensor_errors: int = 0
     restarts: int = 0
     work_sent: int = 0
     last_error: str = ""
@@ -99,6 +100,7 @@ class Tally:
                 for chip in range(self.chips)
             ),
             readings=self.readings,
+            sensor_errors=self.sensor_errors,
             restarts=self.restarts,
             trips=trips,
             work_sent=self.work_sent,

@@ -187,6 +187,17 @@ async def test_power_faults_are_named(register: int, value: str, message: str, a
         await power.on(1.15)
 
 
+async def test_a_board_that_restarted_by_itself_is_told(autojump_clock: object) -> None:
+    firmware = ScriptedBitaxe(GAMMA_REGISTERS)
+    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    await power.on(1.15)
+    firmware.pins.append(False)
+    with pytest.raises(PowerFault, match="control: the board has restarted by itself"):
+        await power.read()
+    await power.off()
+    assert (await power.read()).chip_temperature == 50.625
+
+
 async def test_another_fan_controller_is_refused(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     firmware.registers[EMC2101][0xFD] = b"\x99"

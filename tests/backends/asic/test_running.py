@@ -308,6 +308,13 @@ async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None
             nursery.start_soon(swing)
     assert power.log[-1] == "off"
     assert device.statistics().trips == 3
+    power.readings = replace(power.readings, chip_temperature=50)
+    async with mining(device, EndlessSource()):  # its owner starts it again
+        await until(lambda: device.statistics().state is DeviceState.THROTTLED)
+        power.readings = replace(power.readings, chip_temperature=80)
+        await until(lambda: device.statistics().state is DeviceState.OFF)
+        power.readings = replace(power.readings, chip_temperature=40)
+        await until(lambda: device.statistics().state is DeviceState.THROTTLED)
 
 
 async def test_a_brown_out_is_named(autojump_clock: object) -> None:
@@ -410,6 +417,7 @@ async def test_sensors_that_fail_now_and_then_are_borne(autojump_clock: object) 
     async with mining(device, EndlessSource()):
         await until(lambda: calls > 60)
         assert device.statistics().trips == 0
+        assert device.statistics().sensor_errors >= 30
         calls = 3
         power.read = silent  # type: ignore[method-assign]
         await until(lambda: device.statistics().trips == 1)

@@ -40,6 +40,7 @@ class BitaxePower:
         self._ds = Ds4432u(self._control)
         self._ina = Ina260(self._control)
         self._has_tps: bool | None = None
+        self._released = False
 
     async def on(self, voltage: float | None) -> None:
         """See ``PowerControl``; the order is asic.md 5.6."""
@@ -60,10 +61,12 @@ class BitaxePower:
             await self._ds.set_voltage(voltage)
         await trio.sleep(0.5)
         await self._control.set_pin(RESET_PIN, True)
+        self._released = True
         await trio.sleep(0.2)
 
     async def off(self) -> None:
         """See ``PowerControl``."""
+        self._released = False
         await self._control.set_pin(RESET_PIN, False)
         if self._has_tps is None:
             self._has_tps = await self._tps.is_there()
@@ -73,6 +76,8 @@ class BitaxePower:
 
     async def read(self) -> Readings:
         """See ``PowerControl``; PowerFault when the regulator reports one while it should be on."""
+        if self._released and not await self._control.get_pin(RESET_PIN):
+            raise PowerFault(f"{self._path}: the board has restarted by itself: look at its supply")
         rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()
         if not self._has_tps:
             internal = await self._fan.internal_temperature()
@@ -84,7 +89,7 @@ class BitaxePower:
                 fan_rpm=rpm,
                 fan_percent=percent,
             )
-        if await self._control.get_pin(RESET_PIN):
+        if self._released:
             await self._tps.check()
         voltage, current = await self._tps.output_voltage(), await self._tps.current()
         return Readings(
