@@ -64,7 +64,10 @@ class Recovery:
     injected: int
     """Frames damaged, or 1 for a state."""
     told: Mapping[str, int]
-    """What the driver counted meanwhile: its counters that went up, by how much."""
+    """What the driver counted meanwhile, by how much a counter went up.
+
+    ``switched_off``: it gave up, and its owner had to start it again.
+    """
     said: str
     """Its last complaint; empty when there was none."""
     rate: float
@@ -370,6 +373,10 @@ def _is_bad_frame(recovery: Recovery) -> bool:
     return _counts("crc_errors" if KINDS[recovery.kind].has_checksums else "hardware_errors")(recovery)
 
 
+def _restarted_with_reason(recovery: Recovery) -> bool:
+    return _counts("restarts", "switched_off")(recovery) and bool(recovery.said)
+
+
 _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "crc-errors": _is_bad_frame,
     "garbage": _counts("garbage_bytes"),
@@ -377,12 +384,12 @@ _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "duplicate-nonces": _counts("duplicate_nonces"),
     "wrong-nonces": _counts("hardware_errors"),
     "slow-answers": lambda _: True,  # a late nonce is as good as another
-    "i2c-errors": _counts("sensor_errors", "restarts"),
-    "dead-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
-    "silent-chip": lambda recovery: _counts("restarts")(recovery) and bool(recovery.said),
+    "i2c-errors": _counts("sensor_errors", "restarts", "trips"),
+    "dead-chip": _restarted_with_reason,
+    "silent-chip": _restarted_with_reason,
     "wrong-chip-id": lambda recovery: "expected" in recovery.said,
     "overheating": _is_hot,
-    "brown-out": _counts("restarts", "trips"),
+    "brown-out": _counts("restarts", "trips", "switched_off"),
     "unplug": _counts("unplugged"),
 }
 
@@ -433,8 +440,6 @@ async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
     await run.nonce_after(trio.current_time())
     plugged, now = run.plugged, trio.current_time()
     seconds = rng.uniform(*LENGTHS.get(name, DEFAULT_LENGTH))
-    if FAULTS[name].of_chip:
-        seconds += PER_CHIP_S * plugged.device.settings.chips
     probability = None if FAULTS[name].probability is None else rng.uniform(0.3, 0.6)
     before, hashes, count = run.counters(), run.hashes(), plugged.faults.injected.get(name, 0)
     plugged.inject(Fault(name, probability, plugged.device.age(now), seconds))
@@ -442,17 +447,21 @@ async def _strike(run: _Run, name: str, rng: random.Random) -> Recovery:
         run.backend.restart(run.slot.name)
     said = await _listen_for_complaints(run, now + seconds)
     done, expected = (later - earlier for later, earlier in zip(run.hashes(), hashes, strict=True))
+    switched_off = 0
     while run.slot.state is SlotState.OFF:  # its owner comes and has a look
+        switched_off += 1
         run.backend.restart(run.slot.name)
         await trio.sleep(1)
     recovered = await run.nonce_after(now + seconds)
     await trio.sleep(SETTLING_S)
-    after = run.counters()
+    told = {key: count - before[key] for key, count in run.counters().items() if count != before[key]}
+    if switched_off:
+        told["switched_off"] = switched_off
     return Recovery(
         kind=plugged.kind,
         fault=name,
         injected=plugged.faults.injected.get(name, 0) - count,
-        told={key: after[key] - before[key] for key in after if after[key] != before[key]},
+        told=told,
         said=said,
         rate=done / expected if expected else 1.0,
         seconds=recovered - now - seconds,
@@ -473,12 +482,10 @@ DEFAULT_LENGTH: Final = (4.0, 8.0)
 LENGTHS: Final[dict[str, tuple[float, float]]] = {
     "overheating": (20.0, 40.0),
     "dropped-nonces": (20.0, 30.0),
-    "silent-chip": (60.0, 90.0),
-    "dead-chip": (60.0, 90.0),
-    "brown-out": (5.0, 20.0),
+    "silent-chip": (150.0, 190.0),
+    "dead-chip": (150.0, 190.0),
+    "brown-out": (15.0, 40.0),
     "unplug": (1.0, 20.0),
     "wrong-chip-id": (20.0, 30.0),
 }
-"""How long a fault lasts: silence has to be told from chance first."""
-PER_CHIP_S: Final = 10.0
-"""Longer for one chip of a chain, of which each finds the less the more there are."""
+"""How long a fault lasts: silence is told from chance after ten seconds, a chip that finds too little after minutes."""
