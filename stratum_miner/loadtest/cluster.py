@@ -39,6 +39,7 @@ SILENT_SECONDS = 30.0
 """A shard that told nothing for so long is lost, whatever Dask still believes of its worker."""
 GRACE_SECONDS = 30.0
 """For the last shard to hand in its figures after the run is over."""
+_TALKERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class _Part:
     ready: bool = False
     heard_at: float = 0.0
     elapsed: float = 0.0
+    mining: int = 0
     memory: float | None = None
     metrics: Metrics | None = None
     lost: str = ""
@@ -74,6 +76,8 @@ class ClusterRun:
     def execute(self) -> LoadReport:
         """Do it. LoadError when there is no cluster, or when it breaks before the start."""
         distributed = _distributed()
+        for name in _TALKERS:  # what they would say, with a traceback, this run says in a line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = distributed.Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -106,7 +110,7 @@ class ClusterRun:
         progress = Progress(
             elapsed=min(elapsed, self.plan.duration),
             connected=metrics.connections - metrics.endings.total(),
-            mining=sum(part.metrics.rows[-1].mining for part in self._parts if part.metrics is not None),
+            mining=sum(part.mining for part in self._parts if not part.lost),
             sent=metrics.sent,
             accepted=metrics.accepted,
             refused=metrics.refused.total(),
@@ -173,9 +177,9 @@ class ClusterRun:
                 give_up_at = min(give_up_at, now + GRACE_SECONDS)
             try:
                 alive = client.nthreads()
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError):
                 for part in open_parts:
-                    part.lost = f"the scheduler is gone: {error}"
+                    part.lost = "the scheduler is gone"
                 return
             for part in open_parts:
                 self._judge(part, alive, now, give_up_at)
@@ -258,8 +262,13 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
 
 
 def _figures(fleet: Fleet) -> bytes:
-    elapsed = fleet.elapsed or fleet.progress().elapsed
-    value = {"elapsed": elapsed, "memory": fleet.memory_per_miner, "metrics": fleet.metrics.to_builtins()}
+    progress = fleet.progress()
+    value = {
+        "elapsed": fleet.elapsed or progress.elapsed,
+        "mining": progress.mining,
+        "memory": fleet.memory_per_miner,
+        "metrics": fleet.metrics.to_builtins(),
+    }
     return zlib.compress(msgspec.json.encode(value), 1)
 
 
@@ -268,7 +277,8 @@ def _take(part: _Part, figures: bytes) -> None:
     metrics = value["metrics"]
     for row in metrics["rows"]:
         row[5] = {int(micros): count for micros, count in row[5].items()}
-    part.elapsed, part.memory, part.metrics = value["elapsed"], value["memory"], Metrics.from_builtins(metrics)
+    part.elapsed, part.mining, part.memory = value["elapsed"], value["mining"], value["memory"]
+    part.metrics = Metrics.from_builtins(metrics)
 
 
 def _distributed() -> Any:
@@ -276,5 +286,4 @@ def _distributed() -> Any:
         import distributed  # noqa: PLC0415  an extra
     except ImportError as error:
         raise LoadError(f"--cluster: expected the extra of that name, as in stratum-miner[cluster]: {error}") from None
-    logging.getLogger("distributed").setLevel(logging.ERROR)
     return distributed

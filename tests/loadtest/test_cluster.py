@@ -46,7 +46,7 @@ def test_three_workers_are_one_run(cluster: Any, pool_port: int) -> None:
 
 def test_a_stop_reaches_all_workers_and_keeps_the_figures(cluster: Any, pool_port: int) -> None:
     run = ClusterRun(plan(pool_port, duration=600.0, ramp=0.0), cluster.scheduler_address)
-    _once(lambda: run.look()[0].accepted > 31, run.stop)
+    _once(lambda: run.look()[0].accepted > 31 and run.look()[0].mining == 31, run.stop)
     report = run.execute()
     assert report.interrupted
     assert not report.lost
