@@ -13,7 +13,8 @@ from stratum_miner.cli import capture_options, mining, options, pool_options, se
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
-from stratum_miner.testing.misbehaving_miner import Outcome, Plan, misbehave
+from stratum_miner.testing.misbehaving_miner import Outcome, misbehave
+from stratum_miner.testing.raw_miner import Plan
 
 log = structlog.get_logger("stratum_miner")
 

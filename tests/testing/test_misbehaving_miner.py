@@ -10,7 +10,8 @@ import trio
 from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
-from stratum_miner.testing.misbehaving_miner import Dial, Plan, Verdict, misbehave
+from stratum_miner.testing.misbehaving_miner import Verdict, misbehave
+from stratum_miner.testing.raw_miner import Dial, Plan
 
 EXPECTED = {
     **dict.fromkeys(SHARE_FAULTS, Verdict.REFUSED),

@@ -1,0 +1,263 @@
+"""A miner in raw lines: it says what it is told, finds real shares with the C kernel, and judges nothing.
+
+For whoever wants to say what our client never would. It takes what a pool says leniently and sees one session only.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeAlias
+
+import trio
+
+from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.cpu.kernels import Search
+from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.capture.lines import LineSplitter
+from stratum_miner.capture.share_faults import FaultNotPossible, GoodShare
+from stratum_miner.capture.wire_faults import WireFault
+from stratum_miner.stratum import envelope
+from stratum_miner.stratum.client_messages import Authorize, ClientMessage, Configure, Submit, Subscribe
+from stratum_miner.stratum.errors import FieldError, error_reply_from
+from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK, VersionRolling
+from stratum_miner.stratum.pool_messages import Notify, SetDifficulty
+from stratum_miner.stratum.results import SubscribeResult
+from stratum_miner.work.job import Job
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NONCE_SPACE
+
+PATIENCE = 10.0
+"""Seconds for any answer."""
+MOST_SECONDS = 60.0
+"""Of work for one share, on average."""
+SLICE_SECONDS = 0.1
+RECEIVE_SIZE = 64 << 10
+USER_AGENT = "stratum_miner-misbehave/1"
+
+Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to misbehave. ``hold``: for how many seconds the slow and the half-open stay; ``new_block``: how long to wait
+    for one, to have a share go stale.
+    """
+
+    dial: Dial
+    worker_name: str
+    password: str = "x"
+    seed: int = 0
+    hold: float = 10.0
+    new_block: float = 30.0
+
+
+class RawMiner:
+    """One connection in raw lines; replies by id, the newest job, and whether it is over."""
+
+    def __init__(self, plan: Plan, stream: trio.abc.Stream, fault: WireFault | None, rng: Random) -> None:
+        self.fault = fault
+        self._plan = plan
+        self._stream = stream
+        self._rng = rng
+        self._replies: dict[int, dict[str, Any]] = {}
+        self._next_id = 0
+        self._closed = False
+        self._changed = trio.Event()
+        self._extranonce1 = b""
+        self._extranonce2_size = 0
+        self._difficulty = 1.0
+        self._mask: int | None = None
+        self._job: Job | None = None
+        self._searched: Job | None = None
+        self._space = SearchSpace()
+        self._listening = trio.CancelScope()
+
+    async def listen(self) -> None:
+        """Take what the pool says until it ends."""
+        splitter = LineSplitter()
+        with self._listening:
+            while not self._closed:
+                try:
+                    data = await self._stream.receive_some(RECEIVE_SIZE)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    data = b""
+                self._closed = not data
+                for line in splitter.feed(bytes(data)):
+                    self._take(line)
+                self._changed.set()
+                self._changed = trio.Event()
+
+    async def log_in(self) -> None:
+        """Configure, subscribe, authorize. FaultNotPossible when the pool will not have us."""
+        granted = await self.ask(Configure((VersionRolling(GENERAL_PURPOSE_MASK),)), patience=5)
+        match granted:
+            case {"result": {"version-rolling": True, "version-rolling.mask": str(mask)}}:
+                self._mask = int(mask, 16) & GENERAL_PURPOSE_MASK
+        subscribed = await self.ask(Subscribe(USER_AGENT))
+        try:
+            result = SubscribeResult.from_result((subscribed or {}).get("result"))
+        except FieldError as error:
+            raise FaultNotPossible(f"expected to be subscribed: {error}") from None
+        self._extranonce1, self._extranonce2_size = result.extranonce1, result.extranonce2_size
+        authorized = await self.ask(Authorize(self._plan.worker_name, self._plan.password))
+        if not accepted(authorized):
+            raise FaultNotPossible(f"expected to be authorized, the pool says {words(authorized)}")
+
+    async def ask(self, message: ClientMessage, patience: float = PATIENCE) -> dict[str, Any] | None:
+        """Send a request, spoilt if so told; its reply, ``{"closed": True}``, or None when nothing comes."""
+        self._next_id += 1
+        number = self._next_id
+        lines = [envelope.encode_request(number, message.method, message.to_params())]
+        pieces = lines if self.fault is None or self.fault.pieces is None else self.fault.pieces(lines, self._rng)
+        with trio.move_on_after(patience):
+            try:
+                for piece in pieces:
+                    await self._stream.send_all(piece)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._closed = True
+            await self._until(lambda: number in self._replies or self._closed)
+        return self._replies.get(number) or ({"closed": True} if self._closed else None)
+
+    async def good_share(self) -> GoodShare:
+        """Find one for the job of the moment. FaultNotPossible when there is none or it takes too long."""
+        with trio.move_on_after(self._plan.new_block):
+            await self._until(lambda: self._job is not None or self._closed)
+        if self._job is None:
+            raise FaultNotPossible(f"expected a job within {self._plan.new_block:g} s, got none")
+        return GoodShare(submit=await self._find(self._job, self._job.share_target), job=self._job)
+
+    async def _find(self, job: Job, target: int) -> Submit:
+        if job is not self._searched:
+            self._searched = job
+            self._space.set_job(job)
+        return await _search(job, self._space, self._plan.worker_name, target)
+
+    async def next_block(self, seconds: float) -> None:
+        """Find a block, or wait for one, until there is a job of another. FaultNotPossible when none comes."""
+        before = None if self._job is None else self._job.previous_hash
+        if self._job is not None:
+            with suppress(FaultNotPossible):  # on a chain as easy as this, why wait for somebody else
+                await self.ask(await self._find(self._job, min(self._job.share_target, self._job.network_target)))
+        with trio.move_on_after(seconds):
+            await self._until(lambda: self._closed or (self._job is not None and self._job.previous_hash != before))
+        if self._closed or self._job is None or self._job.previous_hash == before:
+            raise FaultNotPossible(f"stale: expected a new block within {seconds:g} s, none was found")
+
+    def stop_listening(self) -> None:
+        """Read no more."""
+        self._listening.cancel()
+
+    async def is_closed(self) -> bool:
+        """Whether the pool has ended it, after what it said before."""
+        with trio.move_on_after(1):
+            while True:
+                try:
+                    if not await self._stream.receive_some(RECEIVE_SIZE):
+                        return True
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return True
+        return False
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._changed.wait()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = envelope.decode(line.rstrip(b"\r\n"))
+            if isinstance(message, envelope.Reply):
+                if isinstance(message.id, int):
+                    reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
+                    self._replies[message.id] = reply
+            elif message.method == Notify.method and isinstance(message.params, list):
+                self._job = self._job_of(Notify.from_params(message.params))
+            elif message.method == SetDifficulty.method and isinstance(message.params, list):
+                self._difficulty = SetDifficulty.from_params(message.params).difficulty
+        except (FieldError, ValueError):
+            pass  # the pool's own faults are another tool's affair
+
+    def _job_of(self, notify: Notify) -> Job:
+        return Job(
+            session=1,
+            job_id=notify.job_id,
+            previous_hash=notify.previous_hash,
+            coinbase_prefix=notify.coinbase_prefix,
+            coinbase_suffix=notify.coinbase_suffix,
+            merkle_branch=notify.merkle_branch,
+            version=notify.version,
+            nbits=notify.nbits,
+            ntime=notify.ntime,
+            clean_jobs=notify.clean_jobs,
+            extranonce1=self._extranonce1,
+            extranonce2_size=self._extranonce2_size,
+            share_difficulty=self._difficulty,
+            version_mask=self._mask or 0,
+            version_rolling=self._mask is not None,
+            received_at=time.monotonic(),
+        )
+
+
+async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -> Submit:
+    choice: Choice = await trio.to_thread.run_sync(choose)
+    seconds = float(expected_hashes(target)) / choice.hash_rate
+    if seconds > MOST_SECONDS:
+        raise FaultNotPossible(f"expected {MOST_SECONDS:g} s of work at most, this takes {seconds:,.0f} s")
+    step = max(1, int(choice.hash_rate * SLICE_SECONDS))
+    while (unit := space.next_unit(time.monotonic())) is not None:
+        search = Search(choice.kernel, capacity=1)
+        search.load(unit.header, target)
+        position = 0
+        while position < NONCE_SPACE:
+            result = await trio.to_thread.run_sync(search.run, position, min(step, NONCE_SPACE - position))
+            position += result.done
+            if result.hits:
+                bits = unit.version & job.version_mask if job.version_rolling else None
+                return Submit(worker_name, job.job_id, unit.extranonce2, unit.ntime, result.hits[0].nonce, bits)
+    raise FaultNotPossible("expected work for a share, the job has none")
+
+
+@asynccontextmanager
+async def connected(plan: Plan, fault: WireFault | None = None, rng: Random | None = None) -> AsyncIterator[RawMiner]:
+    """A connection, its lines spoilt by ``fault``."""
+    stream = await plan.dial()
+    wire = RawMiner(plan, stream, fault, rng or Random(plan.seed))
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.listen)
+        try:
+            yield wire
+        except Exception as error:
+            failure = error
+        nursery.cancel_scope.cancel()
+    await trio.aclose_forcefully(stream)
+    if failure is not None:
+        raise failure
+
+
+@asynccontextmanager
+async def logged_in(plan: Plan, *, listen: bool = True) -> AsyncIterator[RawMiner]:
+    """A connection that has its job or soon will; without ``listen`` it reads no more then."""
+    async with connected(plan) as wire:
+        await wire.log_in()
+        if not listen:
+            wire.stop_listening()
+        yield wire
+
+
+def accepted(answer: "dict[str, Any] | None") -> bool:
+    """Whether it is a plain yes."""
+    return answer is not None and answer.get("result") is True and not answer.get("error")
+
+
+def words(answer: "dict[str, Any] | None") -> str:
+    """For people."""
+    if answer is None:
+        return "nothing"
+    if "closed" in answer:
+        return "closed"
+    if answer.get("error") or answer.get("reject-reason"):
+        return str(error_reply_from(answer.get("error"), answer.get("reject-reason")))
+    return "accepted" if answer.get("result") is True else json.dumps(answer.get("result"))[:80]
