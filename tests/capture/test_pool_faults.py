@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.capture.pool_faults import POOL_FAULTS, filter_of, parse
+from stratum_miner.capture.pool_behaviours import POOL_FAULTS
+from stratum_miner.capture.pool_faults import filter_of, parse
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Send
 

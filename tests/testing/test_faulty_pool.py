@@ -10,7 +10,7 @@ import trio.testing
 
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.capture.inner_listener import InnerListener
-from stratum_miner.capture.pool_faults import POOL_FAULTS
+from stratum_miner.capture.pool_behaviours import POOL_FAULTS
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig
