@@ -246,7 +246,7 @@ def _difficulty_after_it(value: Any) -> Edit:
 WRONG: dict[str, Meddling] = {
     "FRM-01": say("mining.notify", _one_after_another),
     "FRM-02": bytes_like(lambda data: len(data) == 1),
-    "FRM-03": reply_to("mining.authorize", twice),
+    "FRM-03": reply_to("mining.submit", twice),
     "FRM-04": bytes_like(lambda data: b"\r\n" in data),
     "FRM-05": bytes_like(lambda data: data.startswith(b"\n")),
     "FRM-06": bytes_like(lambda data: b"jsonrpc" in data),

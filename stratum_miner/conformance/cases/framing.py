@@ -19,7 +19,7 @@ from stratum_miner.conformance.case import (
     passed,
     skipped,
 )
-from stratum_miner.conformance.probe import AGENT, Probe
+from stratum_miner.conformance.probe import AGENT, NO_JOB, Probe
 from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
 
 SILENCE = 5.0
@@ -87,16 +87,12 @@ async def byte_by_byte(probe: Probe) -> Outcome:
     "FRM-03",
     "Several requests may arrive in one segment.",
     level=MUST,
-    expected="three requests, three replies, each id once; their order is recorded",
+    expected="three submits, three replies, each id once; their order is recorded",
 )
 async def three_in_one_segment(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    wire.worker = probe.target.worker
-    requests = [
-        wire.compose("mining.subscribe", AGENT),
-        wire.compose("mining.authorize", wire.worker, probe.target.password),
-        wire.compose("mining.submit", wire.worker, "no-such-job", "00000000", "00000000", "00000000"),
-    ]
+    wire = await probe.session(job=False)
+    share = (NO_JOB, "00" * wire.extranonce2_size, "00000000")  # every pool answers a submit, if with an error
+    requests = [wire.compose("mining.submit", wire.worker, *share, f"{nonce:08x}") for nonce in range(3)]
     await wire.send(b"".join(line for _, line in requests))
     for request, _ in requests:
         await wire.answer(request)
