@@ -5,7 +5,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -142,8 +142,9 @@ class Emulator:
         self._wake.set()
 
     def inject(self, fault: Fault | str) -> None:
-        """One more fault; its START counts from the start of the emulator. FaultError for one that cannot be."""
-        self._faults.add(parse_fault(fault) if isinstance(fault, str) else fault)
+        """One more fault; its START counts from now. FaultError for one that cannot be."""
+        given = parse_fault(fault) if isinstance(fault, str) else fault
+        self._faults.add(replace(given, start=given.start + self.device.age(trio.current_time())))
         self._wake.set()
 
     def statistics(self) -> EmulatorStatistics:
