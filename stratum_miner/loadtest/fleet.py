@@ -40,6 +40,8 @@ EVENTS = 256
 """Connections, and things due, handled before the loop looks at the other again."""
 DRAIN_SECONDS = 3.0
 """For answers to what is on its way when the run ends."""
+PROBE_SECONDS = 3.0
+"""For one of several addresses of a name to answer."""
 SELECT_LIMIT = 1024
 """select() knows no descriptors from here on; epoll's own time-out, rounded up to milliseconds, stands in."""
 MAX_UNSENT = 64 << 10
@@ -449,12 +451,19 @@ class Fleet:
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The address that all connect to: of several that a name stands for, the first that answers."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise LoadError(f"{host}: {error.strerror or error}") from None
-    family, _, _, _, address = found[0]
-    return family, address
+    places = [(family, address) for family, _, _, _, address in found]
+    return next((place for place in places if _answers(*place)), places[0]) if len(places) > 1 else places[0]
+
+
+def _answers(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(PROBE_SECONDS)
+        return sock.connect_ex(address) == 0
 
 
 def _resident() -> int:

@@ -202,3 +202,19 @@ def test_nobody_listens() -> None:
 def test_a_name_that_means_nothing() -> None:
     with pytest.raises(LoadError, match=r"nowhere\.invalid"):
         Fleet(LoadPlan(host="nowhere.invalid", port=1, miners=1, duration=1.0, ramp=0.0)).run()
+
+
+async def test_a_name_with_several_addresses_means_the_one_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As localhost does where the pool listens on one of the two."""
+    places = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **settings: Any) -> Any:
+        if host != "pool.test":
+            return real(host, port, *rest, **settings)
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port)) for family, address in places]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    async with open_pool(ScriptedNode(), config()) as pool:
+        metrics = (await loaded(pool, host="pool.test", miners=3, duration=0.3, ramp=0.0)).metrics
+    assert metrics.connections == 3
