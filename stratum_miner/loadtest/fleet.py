@@ -461,9 +461,12 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...
 
 
 def _answers(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(PROBE_SECONDS)
-        return sock.connect_ex(address) == 0
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(PROBE_SECONDS)
+            return sock.connect_ex(address) == 0
+    except OSError:  # a family that this machine does not speak
+        return False
 
 
 def _resident() -> int:

@@ -191,7 +191,7 @@ def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_show, run, plan, quiet)
             with stop.calling(run.stop):
-                reports.append(await trio.to_thread.run_sync(run.execute))
+                reports.append(await trio.to_thread.run_sync(run.execute, abandon_on_cancel=True))
             nursery.cancel_scope.cancel()
 
     before = sys.getswitchinterval()
@@ -200,6 +200,8 @@ def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
         signals.run(watched)
     finally:
         sys.setswitchinterval(before)
+    if not reports:  # interrupted a second time
+        raise KeyboardInterrupt
     return reports[0]
 
 

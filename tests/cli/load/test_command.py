@@ -119,6 +119,22 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path, capsys: pytest.Capture
         assert "--compare:" in capsys.readouterr().err
 
 
+def test_a_second_interrupt_ends_it_at_once() -> None:
+    """A cluster that does not answer is waited for no longer."""
+    pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        scheduler = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        command = ["load", "127.0.0.1:1", "--cluster", scheduler]
+        with subprocess.Popen([sys.executable, "-m", "stratum_miner", *command], stderr=subprocess.PIPE) as process:
+            connection, _ = listener.accept()  # and says nothing
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # another signal, so that the two cannot become one
+            _, told = process.communicate(timeout=120)
+            connection.close()
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+
+
 def test_an_interrupt_ends_the_run_with_the_figures_so_far() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
