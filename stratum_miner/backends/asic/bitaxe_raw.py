@@ -12,7 +12,8 @@ import trio
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.transport import Transport
 
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+"""Twice what mujina gives it: nothing but the request waits."""
 QUIET_SECONDS = 0.1
 """Of silence after a failure, so that a late reply is not taken for the next one's."""
 MAX_REPLY = 4096
@@ -69,6 +70,8 @@ class BitaxeControl:
         self._transport = transport
         self._turn = trio.Lock()
         self._next_id = 0
+        self._late: tuple[int, int] | None = None
+        """Id and size of a reply that was given up and may still come."""
 
     async def i2c_speed(self, hertz: int) -> None:
         """Clock of the bus."""
@@ -107,6 +110,7 @@ class BitaxeControl:
                 await self._silence()
                 raise DeviceSilent(f"{self._transport.path}: {what}: {error}") from None
         if reply is None:
+            self._late = identifier, expected
             raise DeviceSilent(f"{self._transport.path}: {what}: no answer within {ANSWER_SECONDS:g} s")
         if reply.error is not None:
             text = reply.text or ERRORS[reply.error]
@@ -117,10 +121,20 @@ class BitaxeControl:
         buffer, reply = b"", None
         with trio.move_on_after(ANSWER_SECONDS):
             while reply is None:
-                buffer += await self._transport.receive()
+                buffer = self._without_late_reply(buffer + await self._transport.receive())
                 reply = decode_reply(buffer, identifier, expected)
             return reply
         return decode_reply(buffer, identifier, expected, final=True)
+
+    def _without_late_reply(self, buffer: bytes) -> bytes:
+        if self._late is None or len(buffer) < 3 or buffer[2] != self._late[0]:
+            return buffer
+        length, expected = int.from_bytes(buffer[:2], "little"), self._late[1]
+        size = 3 + expected if length == expected else length
+        if not 3 <= size <= len(buffer):
+            return buffer
+        self._late = None
+        return buffer[size:]
 
     async def _silence(self) -> None:
         """Drop what comes until nothing does."""
