@@ -58,7 +58,9 @@ Patterns: TypeAlias = Annotated[
 
 
 def conformance(
-    url: Annotated[str, Parameter(help="The pool: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.")] = "",
+    url: Annotated[
+        str, Parameter(help="The pool: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.", show_default=False)
+    ] = "",
     /,
     *checks: Annotated[str, Parameter(help="Checks by address, id, topic or glob: shares/ERR-07, framing, 'VD-*'.")],
     user: Annotated[
