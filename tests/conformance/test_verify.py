@@ -11,6 +11,7 @@ from stratum_miner.conformance.probe import Facts
 from stratum_miner.conformance.target import Target, Unreachable
 from stratum_miner.conformance.verify import Tally, run_case, verify
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.server import Pool
 from stratum_miner.testing.meddled_pool import ToyChain, meddled_pool
 
 from .conftest import ENGINE, RunCheck
@@ -90,6 +91,18 @@ async def test_a_pool_that_is_not_there(autojump_clock: Clock) -> None:
 
     with pytest.raises(Unreachable, match="nowhere: Connection refused"):
         await verify(Target(name="nowhere", dial=dial, worker="x"), ALL, ENGINE)
+
+
+async def test_a_block_that_the_pool_accepts_and_keeps(
+    autojump_clock: Clock, run_check: RunCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(self: object, client: object, candidate: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(Pool, "_submit", lose)
+    result = await run_check("SH-10")
+    assert result.verdict is Verdict.FAILED
+    assert "was accepted, the node does not have it" in result.outcome.actual
 
 
 async def test_a_defect_costs_one_check_and_says_where(autojump_clock: Clock) -> None:
