@@ -329,6 +329,8 @@ class Fleet:
             return
         if mask & select.EPOLLOUT:
             self._send(line, b"")
+            if self._lines.get(descriptor) is not line:  # which showed that the pool is gone
+                return
         if mask & select.EPOLLIN:
             self._read(line)
         elif mask & _GONE:
@@ -364,7 +366,9 @@ class Fleet:
 
     def _read_slowly(self, line: _Line, due: float) -> None:
         try:
-            line.sock.recv(SLOW_READ_BYTES)
+            if not line.sock.recv(SLOW_READ_BYTES):
+                self._lost(line, "the pool hung up")
+                return
         except BlockingIOError:
             pass
         except OSError as error:

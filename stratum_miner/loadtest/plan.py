@@ -20,6 +20,8 @@ MAX_SECONDS = 24 * 3600
 MAX_RATE = 1000.0
 """Shares a second of one miner."""
 Reconnect = Literal["fresh", "resume", "never"]
+SHORTEST_PAUSE = 0.01
+"""Seconds; with none, a pool that is down would be asked as fast as this machine can."""
 LONGEST_PAUSE = 60.0
 """Seconds between two tries at most."""
 
@@ -84,7 +86,7 @@ class LoadPlan:
             _within("storm", at, 0, self.duration)
         if self.churn is not None:
             _within("churn", self.churn, 0.1, MAX_SECONDS)
-        _within("pause", self.pause, 0, LONGEST_PAUSE)
+        _within("pause", self.pause, SHORTEST_PAUSE, LONGEST_PAUSE)
         for name, share in (("slow readers", self.slow_readers), ("version rolling", self.version_rolling)):
             _within(name, share, 0, 1)
         if self.reconnect not in get_args(Reconnect):

@@ -14,7 +14,11 @@ from stratum_miner.loadtest.fleet import Fleet
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.jobs import JobBoard
+from stratum_miner.stratum.envelope import encode_reply
 from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.stratum.pool_messages import SetDifficulty
+from stratum_miner.stratum.server_connection import encode_announcement
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
 DIFFICULTY = 1e-9
@@ -189,6 +193,39 @@ def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
     assert metrics.sent == metrics.most_mining == 0
     assert metrics.endings.total() >= 3
     assert ending in metrics.endings or "Connection reset by peer" in metrics.endings
+
+
+def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
+    """It answers the handshake and reads nothing more: shares fill the sockets, wait, and are lost with it."""
+    job = encode_announcement(
+        JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).notify
+    )
+    hello = b"".join(
+        (
+            encode_reply(1, False),
+            encode_reply(2, [[], "0a0b0c0d", 8]),
+            encode_reply(3, True),
+            encode_announcement(SetDifficulty(DIFFICULTY)),
+            job,
+        )
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        fleet = Fleet(plan(listener.getsockname()[1], miners=1, duration=60.0, share_rate=1000.0, ramp=0.0))
+        run = threading.Thread(target=fleet.run)
+        run.start()
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)
+            connection.sendall(hello)
+            pause = threading.Event()
+            while not fleet.metrics.endings:
+                pause.wait(0.01)
+        fleet.stop()
+        run.join()
+    assert set(fleet.metrics.endings) <= {"the pool does not read", "Connection reset by peer"}
+    assert fleet.metrics.lost > 100
+    assert fleet.metrics.accepted == 0
 
 
 def test_nobody_listens() -> None:

@@ -25,6 +25,7 @@ def plan(**settings: Any) -> LoadPlan:
         ({"hash_rate": 0}, "hash rate"),
         ({"storms": (5, 61)}, "storm: expected 0 to 60"),
         ({"churn": 0}, "churn"),
+        ({"pause": 0}, "pause: expected 0.01 to 60"),
         ({"reconnect": "always"}, "reconnect: expected one of fresh, resume, never"),
         ({"slow_readers": 1.5}, "slow readers"),
         ({"bad": {"stael": 0.1}}, "did you mean 'stale'"),
