@@ -44,4 +44,5 @@ def _annotation(key: Key) -> Any:
         negative=None if key.wanted is bool else (),
         show_default=False,
     )
-    return Annotated[key.wanted | None, parameter]
+    wanted = bool if key.wanted is bool else key.wanted | None  # completions take "bool | None" for one with a value
+    return Annotated[wanted, parameter]

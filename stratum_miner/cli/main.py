@@ -11,12 +11,14 @@ from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.cli import (
     bench,
+    completion,
     configuration,
     conformance,
     demo,
     device,
     devices,
     emulate,
+    health,
     logs,
     luck,
     mine,
@@ -34,6 +36,7 @@ from stratum_miner.cli import (
 from stratum_miner.cli.doctor.command import doctor
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.load.command import load
+from stratum_miner.cli.operation import service
 from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
@@ -55,6 +58,7 @@ for command in (
     demo.demo,
     mine.mine,
     top.top,
+    health.health,
     pool.pool,
     proxy.proxy,
     solo.solo,
@@ -72,8 +76,9 @@ for command in (
     conformance.conformance,
 ):
     app.command(command)
-for group in (configuration.app, device.app):
+for group in (configuration.app, device.app, service.app):
     app.command(group)
+app.command(completion.command_for(app), name="completion")
 
 
 _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (

@@ -15,6 +15,7 @@ import trio
 
 from stratum_miner.cli import secrets
 from stratum_miner.cli.mine_settings import MineSettings, Sources, load
+from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.settings_changes import Change, changes
 from stratum_miner.config.problems import ConfigError
 from stratum_miner.miner import Miner
@@ -53,7 +54,11 @@ class Reloader:
         self._rest = rest
 
     def reload(self) -> Reloaded:
-        """Read the configuration again and go over to it."""
+        """Read the configuration again and go over to it; a service manager is told of it."""
+        with ServiceManager(self._sources.environment).reloading():
+            return self._reload()
+
+    def _reload(self) -> Reloaded:
         try:
             settings = load(self._sources)
         except ConfigError as error:

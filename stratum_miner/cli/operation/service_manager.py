@@ -6,8 +6,9 @@ in WATCHDOG_USEC for the process in WATCHDOG_PID.
 
 import os
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -37,6 +38,15 @@ class ServiceManager:
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
                 sending.setblocking(False)
                 sending.sendto(text.encode(), self._address)
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Tell that the configuration is being read again, and when that is over, however it ends."""
+        self.tell(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+        try:
+            yield
+        finally:
+            self.tell(READY="1")
 
     async def run(self, look: Callable[[], Summary]) -> None:
         """Ready at once; then status and signs of life until cancelled, and that it stops.

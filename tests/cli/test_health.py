@@ -1,0 +1,75 @@
+"""Exit codes of ``health``, asked of a miner's real HTTP side and of things that are none."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from stratum_miner.cli import main
+
+from .test_process import ADDRESS, running_pool, started, until_line
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """The command in this process: its code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main.run(["health", *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_miner_that_mines_and_one_that_waits(ask: Ask) -> None:
+    with (
+        running_pool() as (_, address),
+        started("mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0") as mining,
+        started("mine", "-o", "127.0.0.1:1", "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0") as waiting,
+    ):
+        url = _url(until_line(mining, "http://"))
+        until_line(mining, "share_accepted")
+        assert ask("--api", url, "--ready") == (0, "mining\n", "")
+        quick = [sys.executable, "-m", "stratum_miner.cli.health", url]
+        assert subprocess.run(quick, capture_output=True, check=False).returncode == 0
+        url = _url(until_line(waiting, "http://"))
+        until_line(waiting, "pool_unreachable")
+        assert ask("--api", url)[0] == 0  # a restart would not bring the pool back
+        assert ask("--api", url, "--ready")[0] == 1
+
+
+def test_nobody_there(ask: Ask) -> None:
+    code, out, err = ask("--api", "http://127.0.0.1:1")
+    assert (code, err) == (1, "")
+    assert "Connection refused" in out
+
+
+def test_something_else_there(ask: Ask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-x\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        code, out, err = ask("--api", f"http://127.0.0.1:{server.getsockname()[1]}")
+    assert (code, err) == (1, "")
+    assert out.startswith("no answer: ")
+
+
+@pytest.mark.parametrize("url", ["https://h", "nonsense", "http://h:0", "http://h:99999999"])
+def test_a_url_that_is_none(ask: Ask, url: str) -> None:
+    code, _, err = ask("--api", url)
+    assert code == 2
+    assert "--api: expected a URL such as http://127.0.0.1:7780" in err
+
+
+def _url(line: str) -> str:
+    return next(word for word in line.replace("=", " ").split() if word.startswith("http://"))
