@@ -186,34 +186,17 @@ class MiningStretch:
             case Complaint.SILENT:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
+                if health.complaint is Complaint.SLOW and self._governor is not None:
+                    self._governor.lower(self._clock())  # cgminer's gekko driver does both
                 raise Unfit(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
-        readings = await self._try_sensors()
-        self._tally.readings = readings
-        decision = guard.update(self._clock(), readings, self._core_voltage)
-        if decision.level in (Level.CUT_OFF, Level.LOCKED):
-            raise Tripped(decision)
+        decision = await judged_sensors(self._power, guard, self._tally, self._core_voltage, fan_full=bool(self._hot))
         if decision.level is not Level.NORMAL and not self._hot:
             log.warning("device_hot", device=self._name, level=decision.level.value, reason=decision.reason)
         self._hot = decision.reason if decision.level is Level.THROTTLE else ""
         if self._governor is not None and self._governor.heat(self._clock(), decision.level):
             await self._follow_governor()
-
-    async def _try_sensors(self) -> Readings:
-        """Read, and set the fan by it; no reading at all where either fails: the guard bears two of those."""
-        try:
-            readings = await self._power.read()
-            limits = self._chain.board.temperature
-            if limits is not None:
-                await self._power.set_fan(100 if self._hot else fan_percent(readings, limits))
-            return readings
-        except (DeviceGone, PowerFault):
-            raise
-        except DeviceError as error:
-            self._tally.sensor_errors += 1
-            log.warning("sensors_silent", device=self._name, reason=str(error))
-            return Readings()
 
     async def _slow_down(self, reason: str) -> None:
         if self._governor is not None and self._governor.lower(self._clock()):
@@ -238,3 +221,26 @@ class MiningStretch:
             self._tally.enter(DeviceState.THROTTLED, self._hot or "below the frequency asked for")
         else:
             self._tally.enter(DeviceState.MINING)
+
+
+async def judged_sensors(
+    power: PowerControl, guard: SafetyGuard, tally: Tally, core_voltage: float | None, *, fan_full: bool = False
+) -> Decision:
+    """Read the sensors, set the fan by them, and let the guard decide. Raises Tripped when it wants the device off.
+
+    Where either fails there is no reading at all: the guard bears two of those in a row.
+    """
+    try:
+        readings = await power.read()
+        await power.set_fan(100 if fan_full else fan_percent(readings, guard.limits))
+    except (DeviceGone, PowerFault):
+        raise
+    except DeviceError as error:
+        tally.sensor_errors += 1
+        log.warning("sensors_silent", reason=str(error))
+        readings = Readings()
+    tally.readings = readings
+    decision = guard.update(tally.clock(), readings, core_voltage)
+    if decision.level in (Level.CUT_OFF, Level.LOCKED):
+        raise Tripped(decision)
+    return decision

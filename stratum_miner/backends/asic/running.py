@@ -26,7 +26,7 @@ from stratum_miner.backends.asic.errors import (
     PowerFault,
     WrongChip,
 )
-from stratum_miner.backends.asic.mining import MiningStretch, NoWork, Tripped
+from stratum_miner.backends.asic.mining import WATCH_EVERY_S, MiningStretch, NoWork, Tripped, judged_sensors
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import PowerControl
 from stratum_miner.backends.asic.restarts import RestartPolicy
@@ -204,7 +204,7 @@ class RunningDevice:
         self._chain, self._version_bits = chain, chain.version_bits
         try:
             await opened.power.on(self._voltage)
-            await chain.bring_up()
+            await self._bring_up(chain, opened.power)
             self._seen_alive, self._tally.chips = True, chain.chips
             policy.started_mining(self._clock())
             stretch = self._stretch = MiningStretch(
@@ -215,7 +215,7 @@ class RunningDevice:
                 self._tally,
                 guard=self._guard,
                 governor=self._governor,
-                core_voltage=self._voltage if opened.power.has_sensors else None,
+                core_voltage=self._voltage,
                 idle_off=self._options.idle_off,
                 clock=self._clock,
             )
@@ -226,6 +226,19 @@ class RunningDevice:
             await self._power_down(chain, opened.power)
             self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
             self._chain = self._stretch = None
+
+    async def _bring_up(self, chain: Chain, power: PowerControl) -> None:
+        """The clock rises for seconds: heat and voltage are watched from there on."""
+        async with trio.open_nursery() as nursery:
+            if self._guard is not None:
+                nursery.start_soon(self._watch_sensors, self._guard, power)
+            await chain.bring_up()
+            nursery.cancel_scope.cancel()
+
+    async def _watch_sensors(self, guard: SafetyGuard, power: PowerControl) -> None:
+        while True:
+            await trio.sleep(WATCH_EVERY_S)
+            await judged_sensors(power, guard, self._tally, self._voltage)
 
     async def _power_down(self, chain: Chain, power: PowerControl) -> None:
         with trio.move_on_after(POWER_DOWN_S, shield=True):

@@ -52,7 +52,7 @@ class SafetyGuard:
     """Watches one device across its restarts; its trips are remembered while the process lives."""
 
     def __init__(self, limits: TemperatureLimits, *, minimum_input_voltage: float | None = None) -> None:
-        self._limits = limits
+        self.limits = limits
         self._minimum_input = minimum_input_voltage
         self._level = Level.NORMAL
         self._hot = self._blind = self._low_core = self._low_input = 0
@@ -63,7 +63,7 @@ class SafetyGuard:
 
     def update(self, now: float, readings: Readings, core_voltage: float | None) -> Decision:
         """Judge readings of a device that is on, with this core voltage set."""
-        limits, heat, sensor = self._limits, readings.chip_temperature, "chip"
+        limits, heat, sensor = self.limits, readings.chip_temperature, "chip"
         self._count(readings, core_voltage)
         if self._blind >= IN_A_ROW:
             return self._trip(now, "no valid temperature in three readings")
@@ -89,7 +89,7 @@ class SafetyGuard:
             for value in (readings.chip_temperature, readings.regulator_temperature)
             if value is not None and PLAUSIBLE_C[0] <= value <= PLAUSIBLE_C[1]
         ]
-        if now - self._tripped_at < MIN_OFF_S or not known or max(known) > self._limits.resume:
+        if now - self._tripped_at < MIN_OFF_S or not known or max(known) > self.limits.resume:
             return False
         self._tripped_at = None
         self._level = Level.NORMAL
@@ -108,7 +108,7 @@ class SafetyGuard:
         heat = readings.chip_temperature
         blind = heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]
         self._blind = self._blind + 1 if blind else 0
-        self._hot = self._hot + 1 if heat is not None and not blind and heat >= self._limits.cut_off else 0
+        self._hot = self._hot + 1 if heat is not None and not blind and heat >= self.limits.cut_off else 0
         measured, wish = readings.core_voltage, core_voltage or 0.0
         off = measured is not None and wish > 0 and abs(measured - wish) > VOLTAGE_TOLERANCE * wish
         self._low_core = self._low_core + 1 if off else 0
@@ -120,7 +120,7 @@ class SafetyGuard:
         self._low_input = self._low_input + 1 if low else 0
 
     def _level_of(self, heat: float | None) -> Level:
-        limits = self._limits
+        limits = self.limits
         if heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]:
             return self._level  # one bad reading changes nothing
         if heat >= limits.throttle or (self._level is Level.THROTTLE and heat >= limits.warn):

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from stratum_miner.backends.asic.boards.board import Board, Port
+from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
@@ -293,6 +294,18 @@ async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autoj
         await until(lambda: device.statistics().state is DeviceState.THROTTLED)
     assert power.log == ["on", "off", "on", "off"]
     assert ports.opened["data"][0].bauds == [115200]  # reset chips start over at their first rate
+
+
+async def test_heat_during_bring_up_switches_off_too(autojump_clock: object) -> None:
+    board = replace(HOT_BOARD, bring_up=(CountChips(0.2), RampUp(base=50, step=1, pause=0.1)))
+    power = ScriptedPower()
+    power.readings = replace(power.readings, chip_temperature=90)
+    ports = MemoryPorts({"data": ScriptedChip(FEW), "control": lambda port, data: None})
+    device = device_of(ports, board, power)
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().trips == 1, seconds=5)
+        assert power.log[:2] == ["on", "off"]
+        assert device.statistics().work_sent == 0
 
 
 async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None:
