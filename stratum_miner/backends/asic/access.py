@@ -127,7 +127,12 @@ def holders(path: str) -> tuple[Holder, ...]:
 def holders_text(path: str) -> str:
     """For messages: "bfgminer (process 812)", or what to do to learn it."""
     found = holders(path)
-    return ", ".join(map(str, found)) or f"another program: sudo fuser -v {shlex.quote(path)} tells which"
+    if found:
+        return ", ".join(map(str, found))
+    with contextlib.suppress(OSError):
+        if _has_open(os.getpid(), os.stat(path).st_rdev):
+            return "this very process, under another name"
+    return f"another program: sudo fuser -v {shlex.quote(path)} tells which"
 
 
 # ---- what the file system says ------------------------------------------------------------------------------------

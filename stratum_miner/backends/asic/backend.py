@@ -19,11 +19,10 @@ from stratum_miner.backends import options as option
 from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, PortBusy, PortForbidden
 from stratum_miner.backends.asic.hotplug import Hotplug
-from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place, named_place
+from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place, named_place, the_same
 from stratum_miner.backends.asic.port_list import Listing, ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
@@ -102,7 +101,7 @@ class AsicBackend(Backend):
         """Each device that was there, since the beginning, whether or not it is there now."""
         slots = tuple(self._slots)
         told = [device.statistics() for device in tuple(self._devices)]
-        running = sum(slot.state is SlotState.RUNNING for slot in slots)
+        running = sum(slot.is_running for slot in slots)
         kept = sum(slot.state is not SlotState.REMOVED for slot in slots)
         devices = tuple(
             DeviceStatistics(item.identity.name, item.hashes, item.nonces, item.hardware_errors, item.hardware)
@@ -175,26 +174,20 @@ class AsicBackend(Backend):
             unnamed = [device.path for device in self._hotplug.devices if device.kinds]
             log.warning("no_device_found", to_be_named=" ".join(unnamed), hint="stratum-miner devices tells more")
         while True:
+            taken = self._taken()
             for device in self._hotplug.devices:
                 spec = next((spec for spec in self._auto if spec.kind is None or spec.kind in device.kinds), None)
-                if spec is not None and device.recognised and not self._is_taken(device):
+                if spec is not None and device.recognised and device.path not in taken:
                     if len(self._slots) >= MAX_SLOTS:
                         log.warning("too_many_devices", most=MAX_SLOTS, ignored=device.path)
                         return
                     self._new_slot(Slot(spec, identity=device.identity or device.path, path=device.path))
             await self._hotplug.next_look()
 
-    def _is_taken(self, device: FoundDevice) -> bool:
-        paths = {port.path for port in device.ports}
-        for slot in self._slots:
-            if slot.state is SlotState.RUNNING and slot.path in paths:
-                return True
-            if slot.identity and slot.identity == (device.identity or device.path):
-                return True
-            place = named_place(slot.spec.path, slot.identity, self._hotplug.devices) if slot.spec.path else None
-            if slot.is_kept and place is not None and place.found is not None and place.found.path in paths:
-                return True
-        return False
+    def _taken(self) -> set[str]:
+        """Paths of devices that are some slot's, also one that was removed: that was told to leave it alone."""
+        places = (self._place(slot) for slot in self._slots)
+        return {place.found.path for place in places if place is not None and place.found is not None}
 
     # ---- one device -------------------------------------------------------------------------------------------
 
@@ -236,7 +229,7 @@ class AsicBackend(Backend):
             if place is not None and (
                 place.port_paths(slot.board) if slot.board else candidates(place, slot.spec.kind)
             ):
-                slot.path = place.path
+                slot.path, slot.node = place.path, place.node
                 return place
             reason = "not plugged in" if place is None else "one of its ports is missing"
             if slot.state is not SlotState.WAITING or not slot.reason:
@@ -245,10 +238,13 @@ class AsicBackend(Backend):
             await self._hotplug.next_look()
 
     def _place(self, slot: Slot) -> Place | None:
+        """Where its device is now; not where another slot's is that runs."""
+        others = {other.node for other in self._slots if other is not slot and other.is_running}
+        devices = [item for item in self._hotplug.devices if others.isdisjoint(port.path for port in item.ports)]
         if slot.spec.path is not None:
-            return named_place(slot.spec.path, slot.identity, self._hotplug.devices)
-        there = (item for item in self._hotplug.devices if (item.identity or item.path) == slot.identity)
-        return next((Place(path=item.path, found=item) for item in there), None)
+            return named_place(slot.spec.path, slot.identity, devices)
+        found = the_same(slot.identity, slot.path, devices)
+        return None if found is None else Place(path=found.path, found=found)
 
     async def _recognise(self, slot: Slot, place: Place) -> Device:
         board = await choose_board(place, candidates(place, slot.spec.kind), self._open_port, self._driver)

@@ -71,6 +71,11 @@ class FoundDevice:
         """Of its first port."""
         return self.ports[0].path
 
+    def is_called(self, identity: str) -> bool:
+        """Whether it had this identity at some time, with or without others under its serial number beside it."""
+        bare = self.ports[0].identity or self.path
+        return identity in (self.identity, bare, f"{bare}@{self.ports[0].socket}")
+
     @property
     def recognised(self) -> bool:
         """Whether it says itself that it is a miner we drive, so that it may be opened unasked."""

@@ -32,7 +32,9 @@ class Place:
     @property
     def node(self) -> str:
         """What it is plugged in as: differs after a replug, unless it got the same number again."""
-        return os.path.realpath(self.path) if self.found is None else self.found.path
+        if self.found is not None:
+            return self.found.path
+        return " ".join(map(os.path.realpath, (self.path, f"{self.path}-data")))
 
     def port_paths(self, board: Board) -> dict[str, str]:
         """Role to path; empty while a needed port is missing."""
@@ -51,11 +53,18 @@ def named_place(path: str, identity: str, devices: Sequence[FoundDevice]) -> Pla
     resolved = os.path.realpath(path)
     there = next((device for device in devices if any(port.path == resolved for port in device.ports)), None)
     if identity and not os.path.islink(path):
-        there = next((device for device in devices if device.identity == identity), None)
-        return None if there is None else Place(path=path, found=there)
+        found = the_same(identity, resolved, devices)
+        return None if found is None else Place(path=path, found=found)
     if there is None and not any(map(os.path.exists, (path, f"{path}-data"))):
         return None
     return Place(path=path, found=there)
+
+
+def the_same(identity: str, path: str, devices: Sequence[FoundDevice]) -> FoundDevice | None:
+    """The device with this identity; of several under one serial number rather the one with a port at ``path``."""
+    same = [device for device in devices if device.is_called(identity)]
+    at_path = (device for device in same if any(port.path == path for port in device.ports))
+    return next(at_path, same[0] if same else None)
 
 
 class DevicePorts:

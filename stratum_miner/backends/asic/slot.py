@@ -58,6 +58,8 @@ class Slot:
         self.identity = identity
         """Of the device on the bus; empty until it was there, and for one that only its path tells apart."""
         self.path = path or spec.path or ""
+        self.node = ""
+        """Where it was seen last, as the machine names it."""
         self.board: Board | None = None
         self.device: Device | None = None
         self.ports: DevicePorts | None = None
@@ -78,6 +80,11 @@ class Slot:
     def is_kept(self) -> bool:
         """Whether it still takes part."""
         return self.state is not SlotState.REMOVED
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its device has the port, or is about to."""
+        return self.state is SlotState.RUNNING
 
     def enter(self, state: SlotState, reason: str = "") -> None:
         """Go on to another state, unless it was removed meanwhile."""

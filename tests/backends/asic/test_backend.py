@@ -387,6 +387,13 @@ async def test_one_serial_number_on_two_sticks(bus: Bus, autojump_clock: MockClo
         await trio.sleep(30)
         assert len(bus.running) == 2
         assert sorted(slot.name for slot in backend.slots()) == ["compac-10018221", "compac-10018221-2"]
+        bus.unplug(COMPAC)
+        await trio.sleep(30)
+        assert list(bus.running) == [twin.path], "the other is not taken for it"
+        bus.plug(COMPAC, chip="bm1384")
+        await bus.until_runs(COMPAC.path, 2)
+        await trio.sleep(30)
+        assert len(bus.running) == len(backend.slots()) == 2
 
 
 async def test_another_terminal_behind_the_link_is_another_chance(

@@ -207,7 +207,7 @@ async def test_through_a_symlink(tmp_path: Path) -> None:
 
 async def test_a_port_is_ours_alone_and_free_again_when_closed() -> None:
     async with connected() as (side, port):
-        with pytest.raises(PortBusy, match="in use by"):
+        with pytest.raises(PortBusy, match="in use by this very process, under another name"):
             await open_serial_port(side.path)
         with pytest.raises(serial.SerialException):
             serial.Serial(side.path, exclusive=True)
