@@ -103,12 +103,19 @@ def test_wrong_usage_is_one_line(arguments: list[str], complaint: str, capsys: p
     assert told.count("\n") == 1
 
 
-def test_miner_and_pool_record_the_same_conversation(tmp_path: Path) -> None:
-    ours, theirs = tmp_path / "miner.jsonl", tmp_path / "pool.jsonl"
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """One conversation as the miner and as the pool recorded it."""
+    directory = tmp_path_factory.mktemp("recorded")
+    ours, theirs = directory / "miner.jsonl", directory / "pool.jsonl"
     with running(*pool("--record", str(theirs))) as address:
-        mine(address, "-p", "sup3rs3cret", "--record", str(ours))
+        mine(address, "-p", "sup3rs3cret", "--record", str(ours), "--backend-option", "seed=5", shares=1)
+    return ours, theirs
+
+
+def test_miner_and_pool_record_the_same_conversation(recorded: tuple[Path, Path]) -> None:
     said = []
-    for path in (ours, theirs):
+    for path in recorded:
         assert "sup3rs3cret" not in path.read_text()
         lines = [item for item in map(json.loads, path.read_text().splitlines()) if item["kind"] == "line"]
         said.append([[line["text"] for line in lines if line["from"] == side] for side in ("miner", "pool")])
@@ -125,27 +132,20 @@ def test_a_disk_that_is_full_from_the_start() -> None:
     assert done.stderr == "stratum-miner: capture '/dev/full': No space left on device, after 0 lines\n"
 
 
-def test_faults_against_a_pool_and_what_it_says() -> None:
+def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     with running(*pool()) as address:
-        done = run("misbehave", address, "--fault", "below-target", "--fault", "garbage", "--json")
-        shown = run("misbehave", address, "--fault", "wrong-job")
-    first, second = json.loads(done.stdout)
+        assert main.run(["misbehave", address, "--fault", "below-target", "--fault", "garbage", "--json"]) == 0
+        first, second = json.loads(capsys.readouterr().out)
+        assert main.run(["misbehave", address, "--fault", "wrong-job"]) == 0
     assert (first["fault"], first["verdict"]) == ("below-target", "refused")
     assert first["answer"].startswith("23: low difficulty share")
     assert second["verdict"] in ("served", "closed")
-    assert (done.returncode, shown.returncode) == (0, 0)
-    assert shown.stdout.startswith("ok   wrong-job                  refused, as expected\n       21: job not found")
+    shown = capsys.readouterr().out
+    assert shown.startswith("ok   wrong-job                  refused, as expected\n       21: job not found")
 
 
-def recorded(tmp_path: Path, shares: int = 3) -> Path:
-    path = tmp_path / "session.jsonl"
-    with running(*pool()) as address:
-        mine(address, "--record", str(path), "--backend-option", "seed=5", shares=shares)
-    return path
-
-
-def test_a_record_is_played_to_a_miner(tmp_path: Path) -> None:
-    path = recorded(tmp_path)
+def test_a_record_is_played_to_a_miner(recorded: tuple[Path, Path]) -> None:
+    path, _ = recorded
     arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--json", "--ignore", "mining.submit"]
     player = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert player.stderr is not None
@@ -161,7 +161,7 @@ def test_a_record_is_played_to_a_miner(tmp_path: Path) -> None:
         "--backend-option",
         "seed=5",
         "--until-shares",
-        "3",
+        "1",
         "--no-retry",
     )
     out, err = player.communicate(timeout=100)
@@ -171,19 +171,18 @@ def test_a_record_is_played_to_a_miner(tmp_path: Path) -> None:
     assert result["connections"] == 1
 
 
-def test_a_record_is_played_to_a_pool_that_judges_for_itself(tmp_path: Path) -> None:
-    path = recorded(tmp_path, 1)
+def test_a_record_is_played_to_a_pool_that_judges_for_itself(
+    recorded: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = recorded
     ignored = ("--ignore", "mining.submit", "--ignore", "mining.notify")
     with running(*pool()) as address:
-        done = run("replay", str(path), "--to", address, "--pace", "0", "--json")
-        same = run("replay", str(path), "--to", address, "--pace", "0", *ignored)
-    result = json.loads(done.stdout)
-    assert done.returncode == 1
-    # another pool's jobs make other coinbases: the recorded nonces are worth nothing there
-    texts = [departure["text"] for departure in result["departures"]]
-    assert any(text.startswith("reply to mining.submit: recorded accepted, got refused (") for text in texts), texts
-    assert same.returncode == 0, same.stdout
-    assert same.stdout == "1 of 1 connections played to their end, as recorded\n"
+        assert main.run(["replay", str(path), "--to", address, "--pace", "0", "--json"]) == 1
+        # another pool's jobs make other coinbases: the recorded nonces are worth nothing there
+        texts = [departure["text"] for departure in json.loads(capsys.readouterr().out)["departures"]]
+        assert any(text.startswith("reply to mining.submit: recorded accepted, got refused (") for text in texts), texts
+        assert main.run(["replay", str(path), "--to", address, "--pace", "0", *ignored]) == 0
+    assert capsys.readouterr().out == "1 of 1 connections played to their end, as recorded\n"
 
 
 @pytest.mark.parametrize(
