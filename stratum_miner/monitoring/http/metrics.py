@@ -93,8 +93,8 @@ def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
     connects = CounterMetricFamily(PREFIX + "pool_connects", "Connections made", labels=labels)
     received = CounterMetricFamily(PREFIX + "pool_received_bytes", "Bytes received", labels=labels)
     sent = CounterMetricFamily(PREFIX + "pool_sent_bytes", "Bytes sent", labels=labels)
-    latency = GaugeMetricFamily(
-        PREFIX + "pool_latency_seconds", "From submit to reply, of the newest replies", labels=["pool", "quantile"]
+    latency = GaugeMetricFamily(  # not "quantile", which belongs to summaries
+        PREFIX + "pool_latency_seconds", "From submit to reply, of the newest replies", labels=["pool", "percentile"]
     )
     for name, pool in _named(pools):
         active.add_metric([name], float(pool.active))
@@ -106,9 +106,9 @@ def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
         connects.add_metric([name], pool.connects)
         received.add_metric([name], pool.bytes_received)
         sent.add_metric([name], pool.bytes_sent)
-        for quantile, value in (("0.5", pool.latency_p50_ms), ("0.99", pool.latency_p99_ms)):
+        for percentile, value in (("50", pool.latency_p50_ms), ("99", pool.latency_p99_ms)):
             if value is not None:
-                latency.add_metric([name, quantile], value / 1000)
+                latency.add_metric([name, percentile], value / 1000)
     yield from (active, up, enabled, shares, jobs, connects, received, sent, latency)
 
 

@@ -1,6 +1,6 @@
 // The page: brings what the stream tells to its parts, and says how old what it shows is.
 
-import { hasToken, keepToken, onToken } from "./api.js";
+import { hasToken, keepToken, onToken, read } from "./api.js";
 import { Charts } from "./charts.js";
 import { Configuration } from "./configuration.js";
 import { Devices } from "./devices.js";
@@ -49,6 +49,14 @@ function take(view) {
   showPause(view.summary.state);
   fresh();
 }
+
+addEventListener("changed", async () => {
+  try {
+    take(await read("view"));
+  } catch {
+    // the stream has the last word on the connection
+  }
+});
 
 // ---- the connection -----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 // Devices and search threads: what each does, how hot, how well; chips and the rest of a machine on request.
 
+import { read } from "./api.js";
 import { byId, button, el, facts, once, setAttribute, setText, tabled } from "./dom.js";
-import { change, confirmed } from "./dialogs.js";
+import { change, confirmed, tell } from "./dialogs.js";
 import { ago, celsius, count, efficiency, hashRate, percent, watts } from "./format.js";
 
 const keyOf = (device) => `${device.backend} ${device.name}`;
@@ -96,10 +97,12 @@ export class Devices {
     if (meant) await this.asked(key, (index) => change("DELETE", `devices/${index}`));
   }
 
-  // By its place of this moment: it may have moved while the question stood.
+  // By its place of this moment, which is asked for: it may have moved while the question stood.
   async asked(key, action) {
-    const device = this.find(key);
+    const now = await read("devices").catch(() => this.latest);
+    const device = now.find((item) => keyOf(item) === key);
     if (device) await action(device.index);
+    else tell("That machine is gone.", "refused");
   }
 }
 

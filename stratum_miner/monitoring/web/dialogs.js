@@ -80,6 +80,7 @@ export async function change(method, path, body) {
     }
     try {
       const { done } = await (await ask(path, { method, body })).json();
+      dispatchEvent(new Event("changed")); // to be seen at once
       tell(sentence(done.length ? done.join("; ") : "nothing changed"));
       return true;
     } catch (error) {

@@ -31,6 +31,7 @@ export class Events {
 
   forget() {
     this.known.clear();
+    this.draw();
   }
 
   draw() {

@@ -1,7 +1,8 @@
 // Pools, the best first: how each does, and why; switch, add, move, use or leave, remove.
 
+import { read } from "./api.js";
 import { byId, button, el, once, setAttribute, setText, tabled } from "./dom.js";
-import { change, confirmed } from "./dialogs.js";
+import { change, confirmed, tell } from "./dialogs.js";
 import { count, difficulty, duration, milliseconds, percent, poolName } from "./format.js";
 
 const keyOf = (pool) => `${pool.url} ${pool.worker_name}`;
@@ -45,7 +46,7 @@ export class Pools {
   actions(cell, pool, key) {
     const named = (what) => ({ "aria-label": `${what} ${pool.name}` });
     cell.append(
-      button("Mine here", () => this.on(key, ({ index }) => change("POST", `pools/${index}/switch`)), named("Mine on")),
+      button("Mine here", () => this.on(key, ({ index }) => change("POST", `pools/${index}/switch`)), named("Mine here:")),
       button("↑", () => this.move(key, -1), { ...named("Move up"), title: "Move up" }),
       button("↓", () => this.move(key, 1), { ...named("Move down"), title: "Move down" }),
       button("", () => this.on(key, ({ index, enabled }) => change("PATCH", `pools/${index}`, { enabled: !enabled }))),
@@ -79,10 +80,12 @@ export class Pools {
     list.value = String(number);
   }
 
-  // By its place of this moment: another page may have moved it.
+  // By its place of this moment, which is asked for: what is shown is a second old, and somebody may have moved it.
   async on(key, action) {
-    const pool = this.latest.find((item) => keyOf(item) === key);
+    const now = await read("pools").catch(() => this.latest);
+    const pool = now.find((item) => keyOf(item) === key);
     if (pool) await action(pool);
+    else tell("That pool is gone.", "refused");
   }
 
   move(key, by) {
@@ -90,13 +93,12 @@ export class Pools {
   }
 
   async remove(key) {
-    await this.on(key, async (pool) => {
-      const meant = await confirmed({
-        title: `Remove ${poolName(pool.name)}?`, yes: "Remove", danger: true,
-        text: pool.active ? "It is the pool being mined on: mining goes on at the next one that is up." : "It is forgotten until the miner is started again.",
-      });
-      if (meant) await this.on(key, ({ index }) => change("DELETE", `pools/${index}`));
+    const pool = this.latest.find((item) => keyOf(item) === key);
+    const meant = await confirmed({
+      title: `Remove ${poolName(pool.name)}?`, yes: "Remove", danger: true,
+      text: pool.active ? "It is the pool being mined on: mining goes on at the next one that is up." : "It is forgotten until the miner is started again.",
     });
+    if (meant) await this.on(key, ({ index }) => change("DELETE", `pools/${index}`));
   }
 
   async add() {
