@@ -9,35 +9,8 @@ import cyclopts
 
 from stratum_miner import __version__
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import (
-    bench,
-    completion,
-    configuration,
-    conformance,
-    demo,
-    device,
-    devices,
-    emulate,
-    health,
-    logs,
-    luck,
-    mine,
-    misbehave,
-    ping,
-    pool,
-    proxy,
-    replay,
-    secrets,
-    signals,
-    solo,
-    tap,
-    top,
-)
-from stratum_miner.cli.doctor.command import doctor
+from stratum_miner.cli import completion, logs, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.load.command import load
-from stratum_miner.cli.operation import service
-from stratum_miner.cli.profit.command import profit
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.config.problems import ConfigError
@@ -54,30 +27,33 @@ app = cyclopts.App(
     ),
     version_flags=["--version", "-V"],
 )
-for command in (
-    demo.demo,
-    mine.mine,
-    top.top,
-    health.health,
-    pool.pool,
-    proxy.proxy,
-    solo.solo,
-    bench.bench,
-    profit,
-    luck.luck,
-    ping.ping,
-    tap.tap,
-    misbehave.misbehave_command,
-    replay.replay,
-    devices.devices,
-    doctor,
-    emulate.emulate,
-    load,
-    conformance.conformance,
-):
-    app.command(command)
-for group in (configuration.app, device.app, service.app):
-    app.command(group)
+COMMANDS = {
+    "demo": "demo:demo",
+    "mine": "mine:mine",
+    "top": "top:top",
+    "health": "health:health",
+    "pool": "pool:pool",
+    "proxy": "proxy:proxy",
+    "solo": "solo:solo",
+    "bench": "bench:bench",
+    "profit": "profit.command:profit",
+    "luck": "luck:luck",
+    "ping": "ping:ping",
+    "tap": "tap:tap",
+    "misbehave": "misbehave:misbehave_command",
+    "replay": "replay:replay",
+    "devices": "devices:devices",
+    "doctor": "doctor.command:doctor",
+    "emulate": "emulate:emulate",
+    "load": "load.command:load",
+    "conformance": "conformance:conformance",
+    "config": "configuration:app",
+    "device": "device:app",
+    "service": "operation.service:app",
+}
+"""Where each command is; its module is imported when it is called, so that none waits for the others."""
+for name, place in COMMANDS.items():
+    app.command(f"stratum_miner.cli.{place}", name=name)
 app.command(completion.command_for(app), name="completion")
 
 
@@ -100,6 +76,9 @@ _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. No traceback for a user's mistake."""
+    if not arguments or arguments[0] in ("--help", "-h"):
+        for name in COMMANDS:
+            app[name]  # imported now, to list what it is for
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except Exception as error:
