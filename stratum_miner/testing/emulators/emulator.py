@@ -201,7 +201,9 @@ class Emulator:
         terminal, used = self.terminals[port], False
         while True:
             await self._plugged.wait()
-            assert terminal.master is not None
+            if terminal.master is None:  # pulled out while this was woken, as it may be after each wait
+                used = False
+                continue
             if not terminal.gone:
                 used = True
                 try:
@@ -209,6 +211,9 @@ class Emulator:
                 except trio.ClosedResourceError:
                     used = False
                     continue
+            if terminal.master is None:
+                used = False
+                continue
             data = terminal.read()  # also what a driver wrote last before it closed the port
             if data:
                 self.device.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from stratum_miner.testing.emulators import Emulator, EmulatorError, FaultError, LinkError, emulated
 
@@ -229,6 +230,19 @@ async def test_a_flood_waits_for_the_wire() -> None:
                         await trio.sleep(0.01)
             assert device.statistics().bytes_received < 40_000  # half a second at 115200 baud is 5760
             assert device.statistics().bytes_received > 0
+
+
+async def test_unplugged_at_the_moment_when_a_driver_writes() -> None:
+    for turns in range(24):
+        async with emulated("erupter") as device:
+            port = os.open(device.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            os.write(port, bytes(64))
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            device.unplug()
+            await trio.testing.wait_all_tasks_blocked()
+            device.replug()
+            os.close(port)
 
 
 async def test_unplugged_in_the_middle_of_answers_it_rests() -> None:
