@@ -68,6 +68,9 @@ class Steering:
             settings = PoolSettings(
                 url=PoolUrl.parse(pool.url), worker_name=pool.user, password=pool.password, name=pool.name
             )
+            known = {(other.url, other.worker_name) for other in self._miner.pool_control.settings()}
+            if (settings.url, settings.worker_name) in known:
+                raise ControlRefused(f"pool: expected each once for a worker, {settings.url} is there already")
             self._miner.pool_control.add(settings, pool.index)
 
     def remove_pool(self, index: int) -> None:

@@ -53,6 +53,8 @@ def test_pools_are_changed_by_their_index() -> None:
     steering.add_pool(NewPool(url="stratum+tcp://d:1", user="w", password="a long secret", index=1))
     assert hosts(it) == ["a", "d", "b", "c"]
     assert redact("a long secret") == "***"
+    with pytest.raises(ControlRefused, match="expected each once for a worker, stratum\\+tcp://d:1 is there already"):
+        steering.add_pool(NewPool(url="d:1", user="w"))
     steering.enable_pool(1, False)
     assert [pool.enabled for pool in it.client.pools()] == [True, False, True, True]
     steering.switch_pool(1)

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.http import metrics, openapi
-from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX, Call, Endpoint, Source
+from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.stream import Streams
 
@@ -30,7 +30,7 @@ def application(source: Source, access: Access) -> Starlette:
     """Everything that is answered over HTTP."""
     return Starlette(
         routes=[
-            *(Route(PREFIX + item.path, _answering(item, source), methods=[item.method]) for item in ENDPOINTS),
+            *_routes(source),
             Route(f"{PREFIX}/stream", _streaming(source), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
             Route("/metrics", _metrics(source), methods=["GET"]),
@@ -61,13 +61,28 @@ def figures(summary: Callable[[], Mapping[str, Any]]) -> Starlette:
     )
 
 
+def _routes(source: Source) -> list[Route]:
+    """One for each path, so that ``Allow`` of a refusal names all its methods."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = _answering(endpoint, source)
+    return [Route(PREFIX + path, _by_method(handlers), methods=[*handlers]) for path, handlers in paths.items()]
+
+
+def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    async def answer(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer
+
+
 def _answering(endpoint: Endpoint, source: Source) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             call = Call(
-                path={name: _whole(f"path: {name}", text) for name, text in request.path_params.items()},
+                path={name: _whole("path", name, text) for name, text in request.path_params.items()},
                 query=_query(endpoint, request),
-                body=None if endpoint.body is None else msgspec.json.decode(await request.body(), type=endpoint.body),
+                body=None if endpoint.body is None else _body(await request.body(), endpoint.body),
             )
         except msgspec.ValidationError as error:
             return refusal(400, f"body: {_lower(str(error))}")
@@ -90,13 +105,25 @@ def _query(endpoint: Endpoint, request: Request) -> dict[str, int]:
     for name in request.query_params:
         if name not in endpoint.query:
             raise ValueError(f"query: expected {' or '.join(endpoint.query) or 'nothing'}, got {name[:80]!r}")
-    return {name: _whole(f"query: {name}", text) for name, text in request.query_params.items()}
+    return {name: _whole("query", name, text) for name, text in request.query_params.items()}
 
 
-def _whole(where: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise ValueError(f"{where}: expected a whole number, got {text[:80]!r}")
+def _whole(where: str, name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 16):
+        raise ValueError(f"{where}: {name}: expected a whole number, got {text[:80]!r}")
+    if int(text) > BOUNDS[name]:
+        raise ValueError(f"{where}: {name}: expected a whole number of at most {BOUNDS[name]}, got {text}")
     return int(text)
+
+
+def _body(content: bytes, wanted: Any) -> Any:
+    """An object as its type; JSON knows one kind of number, so 3.0 is as whole as 3."""
+    value = msgspec.json.decode(content)
+    if isinstance(value, dict):
+        value = {
+            name: int(item) if isinstance(item, float) and item.is_integer() else item for name, item in value.items()
+        }
+    return msgspec.convert(value, wanted)
 
 
 def _lower(text: str) -> str:

@@ -24,6 +24,8 @@ from stratum_miner.monitoring.monitor import Monitor
 
 MOST = 500
 """Entries of a list in one answer."""
+BOUNDS = {"limit": MOST, "after": 2**53, "index": 1000}
+"""The largest values of whole numbers in paths and queries; 2^53 is as far as every JSON reader can count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     password: Annotated[str, msgspec.Meta(max_length=500)] = "x"
     name: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    index: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    index: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["index"])] | None = None
     """Its place, 0 the best; the worst when absent."""
 
 
@@ -52,7 +54,7 @@ class PoolChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     enabled: bool | None = None
     quota: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
-    index: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    index: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["index"])] | None = None
     """Its new place, 0 the best."""
 
 
@@ -104,12 +106,12 @@ class Endpoint:
 
 
 def _newest(items: tuple[Any, ...], call: Call) -> tuple[Any, ...]:
-    limit = min(call.query.get("limit", MOST), MOST)
+    limit = call.query.get("limit", MOST)
     return items[max(0, len(items) - limit) :]
 
 
 def _events(source: Source, call: Call) -> tuple[EventView, ...]:
-    return source.monitor.events.newest(min(call.query.get("limit", MOST), MOST), after=call.query.get("after", 0))
+    return source.monitor.events.newest(call.query.get("limit", MOST), after=call.query.get("after", 0))
 
 
 def _add_pool(source: Source, call: Call) -> Done:

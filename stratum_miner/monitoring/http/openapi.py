@@ -6,10 +6,7 @@ from typing import Any
 import msgspec
 
 from stratum_miner import __version__
-from stratum_miner.monitoring.http.endpoints import ENDPOINTS, MOST, PREFIX, Endpoint
-
-_MAX_INTEGER = 2**53
-"""What every JSON reader can tell apart."""
+from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Endpoint
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -72,17 +69,17 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0, "maximum": 1000}}
+        {"name": name, "in": "path", "required": True, "schema": _whole(name)}
         for name in re.findall(r"\{(\w+)\}", endpoint.path)
     ]
 
 
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    most = {"limit": MOST, "after": _MAX_INTEGER}
-    return [
-        {"name": name, "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": most[name]}}
-        for name in endpoint.query
-    ]
+    return [{"name": name, "in": "query", "schema": _whole(name)} for name in endpoint.query]
+
+
+def _whole(name: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "maximum": BOUNDS[name]}
 
 
 def _stream(schemas: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,8 @@ async def test_what_changes_needs_the_token_and_says_what_it_did(
         ("GET", "/nothing", b"", 404, "path: nothing at '/api/v1/nothing'"),
         ("DELETE", "/summary", b"", 405, "method: expected another one than DELETE"),
         ("GET", "/events?limit=-1", b"", 400, "query: limit: expected a whole number, got '-1'"),
+        ("GET", "/events?limit=501", b"", 400, "query: limit: expected a whole number of at most 500, got 501"),
+        ("DELETE", "/pools/1001", b"", 400, "path: index: expected a whole number of at most 1000, got 1001"),
         ("GET", "/events?limt=1", b"", 400, "query: expected after or limit, got 'limt'"),
         ("GET", "/summary?x=1", b"", 400, "query: expected nothing, got 'x'"),
         ("DELETE", "/pools/first", b"", 400, "path: index: expected a whole number, got 'first'"),
@@ -90,6 +92,7 @@ async def test_what_changes_needs_the_token_and_says_what_it_did(
         ("POST", "/pools", b'{"url":"h:1"}', 400, "body: object missing required field `user`"),
         ("POST", "/pools", b'{"url":"h:1","user":"w","pas":"x"}', 400, "body: object contains unknown field `pas`"),
         ("POST", "/pools", b'{"url":1,"user":"w"}', 400, "body: expected `str`, got `int` - at `$.url`"),
+        ("PATCH", "/pools/0", b'{"quota":1.5}', 400, "body: expected `int | null`, got `float` - at `$.quota`"),
         ("PATCH", "/pools/0", b'{"quota":-1}', 400, "body: expected `int` >= 0 - at `$.quota`"),
         ("POST", "/pools", b"x" * 20000, 413, "body: expected at most 16384 bytes"),
     ],
@@ -103,6 +106,22 @@ async def test_what_makes_no_sense_is_told_in_one_line(
         assert needle in response.json()["error"]
         assert "\n" not in response.json()["error"]
         assert api.control.calls == []
+
+
+async def test_a_refused_method_is_told_which_there_are(served: ApiFactory) -> None:
+    async with served() as api:
+        for path, methods in (("/pools", {"GET", "HEAD", "POST"}), ("/pools/0", {"PATCH", "DELETE"})):
+            refused = await api.ask("PUT", PREFIX + path, token=TOKEN)
+            assert refused.status_code == 405
+            assert set(refused.headers["allow"].split(", ")) == methods
+        assert (await api.ask("HEAD", f"{PREFIX}/pools")).status_code == 200
+
+
+async def test_a_number_is_whole_however_it_is_written(served: ApiFactory) -> None:
+    async with served() as api:
+        done = await api.ask("PATCH", f"{PREFIX}/pools/0", token=TOKEN, content=b'{"quota":3.0}')
+        assert done.status_code == 200
+        assert api.control.calls == [("set_quota", 0, 3)]
 
 
 async def test_a_body_of_no_announced_length_is_bounded_too(served: ApiFactory) -> None:

@@ -1,14 +1,26 @@
 """The text of a scrape, read back by Prometheus's own parser, and its conventions."""
 
+import shutil
+import subprocess
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stratum_miner.backends.base import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 from stratum_miner.monitoring.http.metrics import Exporter
+from stratum_miner.monitoring.model import View
 
+from ..served import PlayedMonitor, full_view
 from ..test_monitor import Bench
+
+UNITS = ("seconds", "bytes", "celsius", "watts", "hertz", "volts", "ratio", "total", "info")
+"""Prometheus's base units; of what has none there, the name says what it is."""
+NOT_BASE = (
+    "milliseconds", "ms", "minutes", "hours", "days", "kilobytes", "megabytes", "bits", "fahrenheit", "kelvin",
+    "milliwatts", "kilowatts", "megahertz", "mhz", "gigahertz", "ghz", "millivolts", "percent",
+)  # fmt: skip
 
 
 def families(bench: Bench) -> dict[str, Any]:
@@ -49,3 +61,40 @@ def test_names_and_types_keep_the_conventions() -> None:
     assert len({line for line in lines if line.startswith("# TYPE")}) == sum(
         line.startswith("# TYPE") for line in lines
     )
+
+
+class Everything(PlayedMonitor):
+    """A view with all figures there can be."""
+
+    def __init__(self) -> None:
+        super().__init__(full_view())
+
+
+def scrape(shown: View | None = None) -> str:
+    monitor: Any = Everything()
+    if shown is not None:
+        monitor.shown = shown
+    return Exporter(monitor).text().decode()
+
+
+def test_it_passes_the_checks_that_promtool_does() -> None:
+    """promtool check metrics, by its rules (prometheus/client_golang, testutil/promlint): help, types, names, units."""
+    for family in text_string_to_metric_families(scrape()):
+        words = family.name.split("_")
+        assert family.documentation.strip(), family.name
+        assert family.name == family.name.lower()
+        assert not set(NOT_BASE) & set(words), family.name
+        for unit in set(UNITS) & set(words):
+            assert family.name.endswith(unit), f"{family.name}: its unit comes last"
+        assert family.type not in words  # its type is said elsewhere
+        for sample in family.samples:
+            assert sample.name.endswith("_total") == (family.type == "counter")
+            assert not {"le", "quantile"} & set(sample.labels), f"{family.name}: of histograms and summaries"
+
+
+def test_promtool_itself_finds_nothing() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs promtool, of the package prometheus")
+    done = subprocess.run([promtool, "check", "metrics"], input=scrape(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")

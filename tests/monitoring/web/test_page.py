@@ -12,7 +12,8 @@ from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.monitoring.model import View
 
 from ...cli.screen.test_layout import pool
-from .conftest import TOKEN, Page, PlayedMonitor, ServedMiner, full_view, serving
+from ..served import TOKEN, PlayedMonitor, ServedMiner, full_view, serving
+from .conftest import Page
 
 pytestmark = pytest.mark.browser
 

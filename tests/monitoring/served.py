@@ -1,0 +1,149 @@
+"""Miners on a real socket, in a thread, for tests without trio: one that is played, and one that can be steered."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import trio
+
+from stratum_miner.cli.steering import Steering
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Miner
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
+from stratum_miner.monitoring.model import BlockView, Point, ShareView, View
+from stratum_miner.monitoring.monitor import Monitor
+
+from ..cli.screen.test_layout import device, pool, view
+
+TOKEN = "a-token-that-nobody-guesses"
+PATIENCE_S = 60.0
+"""For a busy machine; nothing takes a second on an idle one."""
+
+
+class PlayedMonitor:
+    """Shows the view that the test sets."""
+
+    def __init__(self, shown: View) -> None:
+        self.shown = shown
+        self.events = EventLog()
+
+    def view(self) -> View:
+        return replace(self.shown, events=self.events.newest(100))
+
+    def summary(self) -> Any:
+        return self.shown.summary
+
+    def pools(self) -> Any:
+        return self.shown.pools
+
+    def history(self) -> tuple[Point, ...]:
+        return self.shown.history
+
+
+class ServedMiner:
+    """A miner's page on a socket, in a thread; it can go and come back at the same address."""
+
+    def __init__(self, monitor: Any, control: Any, *, open_reading: bool = True) -> None:
+        self.monitor = monitor
+        self.control = control
+        self.configuration: dict[str, Any] = {"file": None, "groups": []}
+        self._access = Access(TOKEN, open_reading=open_reading)
+        self._port = 0
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], None] = lambda: None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/"
+
+    def start(self) -> None:
+        bound = listening_socket(f"127.0.0.1:{self._port}")
+        self._port = bound.getsockname()[1]
+        source = Source(monitor=self.monitor, control=self.control, configuration=lambda: self.configuration)
+        started: queue.Queue[Callable[[], None]] = queue.Queue()
+
+        async def run() -> None:
+            with trio.CancelScope() as scope:
+                token = trio.lowlevel.current_trio_token()
+                started.put(lambda: token.run_sync_soon(scope.cancel))
+                await serve(bound, source, self._access)
+
+        self._thread = threading.Thread(target=trio.run, args=(run,))
+        self._thread.start()
+        self._stop = started.get(timeout=PATIENCE_S)
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._stop()
+            self._thread.join()
+            self._thread = None
+
+    def ask(self, path: str) -> Any:
+        """What the API answers."""
+        return httpx.get(
+            f"{self.url}api/v1/{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
+        ).json()
+
+
+@contextmanager
+def serving(monitor: Any, control: Any, *, open_reading: bool = True) -> Iterator[ServedMiner]:
+    served = ServedMiner(monitor, control, open_reading=open_reading)
+    served.start()
+    try:
+        yield served
+    finally:
+        served.stop()
+
+
+def full_view() -> View:
+    """Everything that there can be to see, at this moment."""
+    now = time.time()
+    asic = {
+        "backend": "asic", "product": "Bitaxe Gamma", "detail": "Bitaxe Gamma", "chip_temperature_c": 61.5,
+        "power_w": 15.2, "frequency_mhz": 525.0, "core_voltage_v": 1.15, "fan_rpm": 4200, "chips": (31, 29),
+        "expected_hash_rate": 1.2e12, "hash_rate": 1.19e12, "hash_rate_1m": 1.18e12,
+    }  # fmt: skip
+    points = tuple(
+        Point(
+            at=now - 2 * (300 - index), hash_rate=1.5e8 + 1e6 * (index % 7), accepted=index // 3, rejected=index // 100,
+            stale=0, lost=0, latency_ms=20.0 + index % 5, temperature_c=60.0 + index % 3, power_w=65.0,
+        )
+        for index in range(300)
+    )  # fmt: skip
+    shares = tuple(
+        ShareView(
+            at=now - 6 * (30 - index), device="cpu0", pool="stratum+tcp://pool0.example:3333", job_id="b9bbd6b0",
+            difficulty=0.3 + index, share_difficulty=0.25, fate="rejected" if index == 25 else "accepted",
+            reason="low difficulty share" if index == 25 else "", latency_ms=21.0 + index, block=None,
+        )
+        for index in range(30)
+    )  # fmt: skip
+    base = view(pools=3, started_at=now - 900, elapsed_s=900.0)
+    return replace(
+        base,
+        at=now,
+        pools=(base.pools[0], pool(1, state="down", reason="Connection refused"), pool(2, enabled=False, name="spare")),
+        devices=(
+            *base.devices,
+            device(2, name="bitaxe-1", **asic),
+            device(3, name="bitaxe-2", **{**asic, "state": "throttled", "reason": "72 C", "hardware_errors": 12}),
+        ),
+        shares=shares,
+        blocks=(BlockView(at=now - 300, height=929_998, hash="00" * 28 + "1a2b3c4d", pool="p", difficulty=2e14),),
+        history=points,
+    )
+
+
+@contextmanager
+def serving_steered() -> Iterator[ServedMiner]:
+    """A real miner, standing still, with two pools; what it is asked is done."""
+    settings = [PoolSettings(url=PoolUrl.parse(f"{host}.example:3333"), worker_name="w") for host in ("one", "two")]
+    miner = Miner(settings, [])
+    with serving(Monitor(miner.snapshot, EventLog()), Steering(miner)) as served:
+        yield served
