@@ -69,6 +69,7 @@ SENTENCES: dict[str, str] = {
     "device_unavailable": "{device} cannot be had: {reason}[; next try in {again_in_s} s].",
     "device_off": "{device} stays off: {reason}[; {hint}].",
     "device_defect": "The driver of {device} has a defect; the others go on.",
+    "device_underfed": "{device} has to wait for work: {reason}.",
     "device_sick": "{device} is sick: {reason}.",
     "device_hot": "{device} is hot: {reason}.",
     "device_slowed": "{device} slows down to {frequency} MHz: {reason}.",

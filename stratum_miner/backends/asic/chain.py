@@ -204,6 +204,11 @@ class Chain(ABC):
         wanted = min(self.max_interval, self.feed_at * versions * 2**32 / self.hash_rate)
         return max(wanted, self.wire.seconds_of(self._frame_size) * BUS_MARGIN)
 
+    def busy(self, work: Work) -> float:
+        """Share of the time, at most 1, for which such work can keep the chips busy over this line."""
+        versions = max(len(work.versions), 1 << work.unit.version_mask.bit_count())
+        return min(1.0, versions * work.unit.nonce_count / self.hash_rate / self.interval(work))
+
     async def ramp_to(self, frequency: float) -> None:
         """Change the clock of mining chips in small steps."""
         step = next((step for step in self.board.bring_up if isinstance(step, bringup.RampUp)), None)

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 HITS_WAITING = 1024
 """Between reader and forwarder; chips find hundreds a second at most."""
 WATCH_EVERY_S = 1.0
+BUSY_ENOUGH = 0.9
+"""Of the time; feeding early and the host's own delays take some."""
 WEAK_NONCES = 16
 """In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
 
@@ -67,6 +69,7 @@ class MiningStretch:
         self._hot = ""
         self._sick = ""
         self._weak = 0
+        self._underfed = False
         self._held_up = False
 
     async def run(self, found: trio.MemorySendChannel[NonceFound]) -> None:
@@ -101,9 +104,19 @@ class MiningStretch:
             self._expect()
             work = await chain.load(unit)
             self._tally.work_sent += 1
+            self._tell_idleness(chain.busy(work), unit.version_mask.bit_count())
             self.health.searching(self._clock(), True)
             with trio.move_on_after(chain.interval(work)):
                 await woken.wait()
+
+    def _tell_idleness(self, busy: float, version_bits: int) -> None:
+        """Say it once, and again after it was well: chips that wait for work look like slow ones."""
+        if busy >= BUSY_ENOUGH:
+            self._underfed = False
+        elif not self._underfed:
+            self._underfed = True
+            reason = f"with {version_bits} version bits from the pool its line carries work for {busy:.0%} of the time"
+            log.warning("device_underfed", device=self._name, reason=reason)
 
     # ---- nonces out -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from stratum_miner.backends.asic.boards.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
@@ -376,6 +377,16 @@ async def test_without_work_it_is_powered_down_until_there_is_some(autojump_cloc
         await until(lambda: device.statistics().work_sent == 2)
         assert source.taken[-1].job.job_id == "check-5"
     assert device.statistics().restarts == 0
+
+
+async def test_chips_that_must_wait_for_work_are_told_once_with_the_reason(autojump_clock: object) -> None:
+    fast = replace(TEST_BOARD, fixed_hash_rate=1e13)
+    device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), fast, hash_rate=1e13)
+    with capture_logs() as logged:
+        async with mining(device, units(5)):
+            await until(lambda: device.statistics().work_sent == 5)
+    told = [entry["reason"] for entry in logged if entry["event"] == "device_underfed"]
+    assert told == ["with 0 version bits from the pool its line carries work for 0% of the time"]
 
 
 async def test_a_device_that_is_to_stay_on_waits_for_work(autojump_clock: object) -> None:
