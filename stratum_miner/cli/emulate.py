@@ -26,7 +26,7 @@ from stratum_miner.testing.emulators import (
 log = structlog.get_logger("stratum_miner")
 
 SAMPLED_S = 1.0
-"""How often events are looked for; they are told, not timed."""
+"""How often faults are counted for whoever reads along."""
 
 
 def emulate(
@@ -80,8 +80,8 @@ def emulate(
     async def live(stop: signals.Stop) -> None:
         try:
             ended.append(await _live(emulator, stop, time_limit, json=json))
-        except LinkError as error:
-            raise UsageError(f"emulate: {error}") from None
+        except* LinkError as group:
+            raise UsageError(f"emulate: {group.exceptions[0]}") from None
 
     signals.run(live)
     for statistics in ended:
@@ -90,6 +90,10 @@ def emulate(
 
 
 async def _live(emulator: Emulator, stop: signals.Stop, time_limit: float | None, *, json: bool) -> EmulatorStatistics:
+    def tell_plug(plugged: bool) -> None:
+        _tell(json, "plugged_in" if plugged else "unplugged", path=emulator.path)
+
+    emulator.on_plug = tell_plug
     async with emulator.live():
         with trio.CancelScope() as scope, stop.calling(scope.cancel):
             _tell_start(emulator, json=json)
@@ -116,9 +120,9 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
 
 
 async def _watch(emulator: Emulator, *, json: bool) -> None:
-    """Tell of faults and of unplugging; in text also of the first bytes of a driver."""
+    """Tell of faults, and of the first bytes of a driver."""
     injected: dict[str, int] = {}
-    plugged_in, driven = True, False
+    driven = False
     while True:
         await trio.sleep(SAMPLED_S)
         statistics = emulator.statistics()
@@ -126,9 +130,6 @@ async def _watch(emulator: Emulator, *, json: bool) -> None:
             if count != injected.get(name, 0):
                 injected[name] = count
                 _tell(json, "fault", name=name, count=count)
-        if emulator.plugged_in != plugged_in:
-            plugged_in = emulator.plugged_in
-            _tell(json, "plugged_in" if plugged_in else "unplugged", path=emulator.path)
         if statistics.bytes_received and not driven:
             driven = True
             _tell(json, "driven", bytes_received=statistics.bytes_received)

@@ -103,3 +103,18 @@ def test_mistakes(arguments: list[str], error: str) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith(f"stratum-miner: {error}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_link_that_was_taken_meanwhile(tmp_path: Path) -> None:
+    link = tmp_path / "stick"
+    arguments = [*COMMAND, "erupter", "--link", str(link), "--json", "--fault", "unplug@0.5+4"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        events = iter(process.stdout.readline, "")
+        assert any('"unplugged"' in event for event in events)
+        link.write_text("precious")
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert (
+        err == f"stratum-miner: emulate: link: expected a free name or an old link to a terminal, got {str(link)!r}\n"
+    )

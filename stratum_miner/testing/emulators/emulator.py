@@ -3,7 +3,7 @@
 ``async with emulated("erupter") as device:`` gives it a path that any driver can open.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -99,6 +99,8 @@ class Emulator:
         self.terminals = {
             port: Terminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.ports
         }
+        self.on_plug: Callable[[bool], None] = lambda _plugged: None
+        """Called when it was plugged in again, with True, and unplugged."""
         self._wake = trio.Event()
         self._plugged = trio.Event()
         self._pulled_by_fault = False
@@ -132,6 +134,7 @@ class Emulator:
                 trio.lowlevel.notify_closing(terminal.master)
             terminal.close()
         self._wake.set()
+        self.on_plug(False)
 
     def replug(self) -> None:
         """Put it back: it remembers nothing."""
@@ -140,6 +143,7 @@ class Emulator:
         self.device.power_cycle(trio.current_time())
         self._open()
         self._wake.set()
+        self.on_plug(True)
 
     def inject(self, fault: Fault | str) -> None:
         """One more fault; its START counts from now. FaultError for one that cannot be."""

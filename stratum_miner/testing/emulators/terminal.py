@@ -31,8 +31,11 @@ class Terminal:
         """The terminal's own name: another one after each `open`."""
 
     def open(self) -> None:
-        """Appear. LinkError when something else is where the link should be."""
-        master, slave = os.openpty()
+        """Appear. LinkError when something else is where the link should be, or there is no terminal left."""
+        try:
+            master, slave = os.openpty()
+        except OSError as error:
+            raise LinkError(f"link: no pseudo-terminal for {str(self.link)!r}: {error.strerror or error}") from None
         try:
             tty.setraw(slave)
             os.set_blocking(master, False)

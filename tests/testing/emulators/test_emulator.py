@@ -252,3 +252,15 @@ async def test_unplugged_in_the_middle_of_answers_it_rests() -> None:
             await port.read(4)
             device.unplug()
             assert device.device.due(trio.current_time()) > trio.current_time()
+
+
+async def test_a_link_that_was_taken_meanwhile_ends_it_with_a_reason(tmp_path: Path) -> None:
+    link = tmp_path / "stick"
+    with pytest.RaisesGroup(LinkError):
+        async with timely(), emulated("erupter", link=link, faults=["unplug@0+0.2"]) as device:
+            while device.plugged_in:
+                await trio.lowlevel.checkpoint()
+            (tmp_path / "other").write_text("precious")
+            os.rename(tmp_path / "other", link)
+            await trio.sleep_forever()
+    assert link.read_text() == "precious"
