@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import trio
 
 from stratum_miner.backends.cpu.choice import choose
-from stratum_miner.backends.cpu.kernels import Kernel, Search
+from stratum_miner.backends.cpu.kernels import Kernel, Search, SearchResult
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
 from stratum_miner.conformance.case import Skip
@@ -14,6 +14,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
 """Hashes that are not worth a thread: some milliseconds."""
+ENOUGH = 4
+"""Hits that end a slice; the first that lies in the window is taken, and the search resumes after it."""
 SLICE_SECONDS = 0.1
 """How long a thread searches before it looks whether the check was cancelled."""
 
@@ -34,7 +36,7 @@ class Engine:
 
 @dataclass(slots=True)
 class Hunt:
-    """The hashing of one check; ``budget`` is in seconds."""
+    """The hashing of one check; ``budget`` is in seconds of processor time."""
 
     engine: Engine
     budget: float
@@ -75,13 +77,12 @@ class Hunt:
         quick = expected * 8 < QUICK
         count = int(expected * 8) + 64 if quick else int(self.engine.hash_rate * SLICE_SECONDS)
         count = min(count, NONCE_SPACE - self._next_nonce)
-        started = time.perf_counter()
         if quick:
             await trio.lowlevel.checkpoint()
-            result = search.run(self._next_nonce, count)
+            result, seconds = _run(search, self._next_nonce, count, None)
         else:
-            result = await trio.to_thread.run_sync(search.run, self._next_nonce, count)
-        self.spent += time.perf_counter() - started
+            result, seconds = await trio.to_thread.run_sync(_run, search, self._next_nonce, count, ENOUGH)
+        self.spent += seconds
         for hit in sorted(result.hits):
             digest = sha256d(header[:76] + hit.nonce.to_bytes(4, "little"))
             if hash_value(digest) > above:
@@ -91,3 +92,10 @@ class Hunt:
         self.hashes += result.done
         self._next_nonce += result.done
         return None
+
+
+def _run(search: Search, position: int, count: int, at_most: int | None) -> tuple[SearchResult, float]:
+    """Search, and the processor time it took: a busy machine does not use up the budget."""
+    started = time.thread_time()
+    result = search.run(position, count, at_most=at_most)
+    return result, time.thread_time() - started
