@@ -5,7 +5,8 @@ from math import isfinite
 import pytest
 from trio.testing import MockClock
 
-from stratum_miner.testing.device_soak import USB, Recovery, faults_for, soak
+from stratum_miner.testing.device_soak import Recovery, faults_for, soak
+from stratum_miner.testing.emulated_bus import USB
 from stratum_miner.testing.emulators import FAULTS, KINDS
 
 
