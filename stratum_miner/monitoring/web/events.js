@@ -6,6 +6,7 @@ import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
 
 const KEPT = 500;
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
+const FEW_BLOCKS = 5;
 const FEW_SHARES = 10;
 
 export class Events {
@@ -58,20 +59,20 @@ function makeEvent(event) {
 export class Blocks {
   constructor() {
     this.seen = null;
-    this.show = tabled(byId("block-table"), [
+    this.newest = new Newest(byId("more-blocks"), FEW_BLOCKS, "blocks", tabled(byId("block-table"), [
       { name: "Height", kind: "name short", cell: (block) => (block.height === null ? "–" : count(block.height)) },
       { name: "Time", kind: "short", cell: (block) => moment(block.at) },
       { name: "Hash", kind: "hash", cell: (block) => block.hash },
       { name: "Pool", cell: (block) => poolName(block.pool) },
-    ], (block) => block.hash);
+    ], (block) => block.hash));
   }
 
   update(view) {
     const { blocks } = view;
-    setText(byId("block-count"), String(view.summary.blocks_accepted));
+    setText(byId("block-count"), count(view.summary.blocks_accepted));
     byId("block-none").hidden = blocks.length > 0;
     setText(byId("block-none"), "None in this run yet.");
-    this.show([...blocks].reverse());
+    this.newest.show(blocks);
     if (this.seen !== null && blocks.length > this.seen) announce(`A block was found, height ${blocks.at(-1).height}.`);
     this.seen = blocks.length;
   }
@@ -79,32 +80,39 @@ export class Blocks {
 
 export class Shares {
   constructor() {
-    this.all = false;
-    this.latest = [];
-    this.show = tabled(byId("share-table"), [
+    this.newest = new Newest(byId("more-shares"), FEW_SHARES, "shares", tabled(byId("share-table"), [
       { name: "Time", kind: "name short", cell: (share) => moment(share.at) },
       { name: "Fate", make: fateCell, fill: fillFate },
       { name: "Difficulty", kind: "number", cell: (share) => `${difficulty(share.difficulty)} of ${difficulty(share.share_difficulty)}` },
       { name: "Latency", kind: "number", cell: (share) => milliseconds(share.latency_ms) },
       { name: "Device", cell: (share) => share.device || "–" },
       { name: "Pool", cell: (share) => poolName(share.pool) },
-    ], (share) => `${share.at} ${share.job_id} ${share.difficulty}`);
-    const more = byId("more-shares");
-    more.addEventListener("click", () => {
-      this.all = !this.all;
-      more.setAttribute("aria-pressed", String(this.all));
-      setText(more, this.all ? "Show fewer" : "Show more");
-      this.update(this.latest);
-    });
+    ], (share) => `${share.at} ${share.job_id} ${share.difficulty}`));
   }
 
   update(shares) {
-    this.latest = shares;
-    byId("more-shares").hidden = shares.length <= FEW_SHARES;
     byId("share-none").hidden = shares.length > 0;
     setText(byId("share-none"), "None was settled yet.");
-    const newest = this.all ? shares : shares.slice(-FEW_SHARES);
-    this.show([...newest].reverse());
+    this.newest.show(shares);
+  }
+}
+
+// The newest few of a list, the newest first; a button shows the rest.
+class Newest {
+  constructor(more, few, what, draw) {
+    Object.assign(this, { more, few, draw, all: false, latest: [] });
+    more.addEventListener("click", () => {
+      this.all = !this.all;
+      setText(more, this.all ? "Show fewer" : "Show more");
+      more.setAttribute("aria-label", `${more.textContent} ${what}`);
+      this.show(this.latest);
+    });
+  }
+
+  show(items) {
+    this.latest = items;
+    this.more.hidden = items.length <= this.few;
+    this.draw((this.all ? [...items] : items.slice(-this.few)).reverse());
   }
 }
 

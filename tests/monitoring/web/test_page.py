@@ -65,7 +65,7 @@ def test_devices_pools_shares_and_blocks_are_those_of_the_api(played: ServedMine
     shares = page.rows("#share-table")
     assert len(shares) == 10
     assert shares[4][1] == "rejected\nlow difficulty share"
-    page.press("Show more")
+    page.press("Show more shares")
     assert len(page.rows("#share-table")) == len(told["shares"])
     assert page.rows("#block-table")[0][2] == told["blocks"][0]["hash"]
 
@@ -154,7 +154,7 @@ def test_what_pools_and_devices_say_is_text(played: ServedMiner, page: Page) -> 
         pools=(pool(0, name=HOSTILE, reason=HOSTILE),),
         devices=(replace(shown.devices[0], name=HOSTILE, detail=HOSTILE, reason=HOSTILE),),
         shares=(replace(shown.shares[0], reason=HOSTILE, pool=HOSTILE, device=HOSTILE),),
-        blocks=(replace(shown.blocks[0], hash=HOSTILE),),
+        blocks=(replace(shown.blocks[0], hash=HOSTILE, pool=HOSTILE),),
     )
     played.monitor.events.take("pool_message", "info", {"text": HOSTILE}, 1.7e9)
     played.configuration = {

@@ -1,0 +1,68 @@
+"""docs/watching.md says what there is: endpoints, metrics and commands are compared with the program's own tables."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stratum_miner.monitoring.cgminer.commands import COMMANDS
+from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
+from stratum_miner.monitoring.http.metrics import Exporter
+
+from .served import PlayedMonitor, full_view
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "watching.md"
+
+
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    head, *lines = (f"| {' | '.join(cells)} |\n" for cells in (heads, *rows))
+    return "".join((head, "|---" * len(heads), "|\n", *lines))
+
+
+def endpoints() -> str:
+    def with_it(item: Any) -> str:
+        if item.body is not None:
+            return ", ".join(f"`{name}`" for name in item.body.__struct_fields__)
+        return ", ".join(f"`?{name}=`" for name in item.query)
+
+    return table(
+        ("", "path", "what", "takes"),
+        ((item.method, f"`{PREFIX}{item.path}`", item.summary, with_it(item)) for item in ENDPOINTS),
+    )
+
+
+def metrics() -> str:
+    monitor: Any = PlayedMonitor(full_view())
+
+    def row(family: Any) -> tuple[str, ...]:
+        labels = sorted({name for sample in family.samples for name in sample.labels})
+        name = family.samples[0].name if family.samples else family.name
+        return f"`{name}`", family.type, ", ".join(f"`{label}`" for label in labels), family.documentation
+
+    text = Exporter(monitor).text().decode()
+    return table(("name", "type", "labels", "what"), map(row, text_string_to_metric_families(text)))
+
+
+def commands() -> str:
+    def row(name: str) -> tuple[str, ...]:
+        command = COMMANDS[name]
+        return f"`{name}`", "W" if command.writes else "R", "yes" if command.joinable else "no"
+
+    return table(("command", "group", "may be joined"), map(row, COMMANDS))
+
+
+@pytest.mark.parametrize("made", [endpoints, metrics, commands])
+def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
+    """With UPDATE_REFERENCE=1 in the environment the table is written instead."""
+    text = DOCUMENTATION.read_text()
+    before, mark, rest = text.partition(f"<!-- {made.__name__} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    assert mark
+    assert end
+    expected = before + mark + made() + end + after
+    if os.environ.get("UPDATE_REFERENCE"):
+        DOCUMENTATION.write_text(expected)
+    assert DOCUMENTATION.read_text() == expected, f"docs/watching.md: UPDATE_REFERENCE=1 pytest {Path(__file__).name}"
