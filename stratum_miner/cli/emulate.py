@@ -114,6 +114,7 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
         device=f"{emulator.kind.name}:{emulator.path}",
         product=emulator.kind.product,
         hash_rate=hash_rate_text(settings.hash_rate),
+        real=hash_rate_text(emulator.kind.real_hash_rate),
         chips=settings.chips,
         nonce_difficulty=f"{settings.nonce_difficulty:g}",
     )

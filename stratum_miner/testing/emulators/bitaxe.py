@@ -5,6 +5,7 @@ The control port takes requests ``length (2, of all) | id | bus | page | command
 """
 
 from collections.abc import Callable
+from enum import IntEnum
 from math import inf
 from typing import ClassVar, Final
 
@@ -22,18 +23,25 @@ SHORTEST_REQUEST: Final = 6
 LONGEST_REQUEST: Final = 4096
 INCOMPLETE_S: Final = 0.004
 """A request that stops half-way is forgotten after that."""
-I2C, GPIO, ADC, LED = 5, 6, 7, 8
-TIMED_OUT, INVALID, OVERFLOWN = 0x10, 0x11, 0x12
+TIMED_OUT, INVALID = 0x10, 0x11
 UNPARSED: Final = 0xFF
 ANSWER_S: Final = 0.0005
 EMC2101, TPS546, DS4432U, INA260 = 0x4C, 0x24, 0x48, 0x40
-RESET_PIN: Final = 0
 ENOUGH_VOLTS: Final = 0.7
 """Below, a chip forgets everything."""
 BROWN_OUT_VOLTS: Final = 3.9
 IDLE_WATTS: Final = 1.5
 DIODE_SETTLES_S: Final = 0.5
 HEAT_STEP_S: Final = 0.25
+
+
+class Page(IntEnum):
+    """What a request is for; pin 0 of GPIO is the chip's reset, low while held."""
+
+    I2C = 5
+    GPIO = 6
+    ADC = 7
+    LED = 8
 
 
 class BitaxeDevice(ChainDevice):
@@ -152,22 +160,22 @@ class BitaxeDevice(ChainDevice):
     def _perform(self, identifier: int, page: int, command: int, data: bytes, now: float) -> None:
         before = self.running
         match page, command:
-            case (5, 0x10) if len(data) == 4:
+            case (Page.I2C, 0x10) if len(data) == 4:
                 self._succeed(identifier, data, now)
-            case (5, 0x20) if len(data) >= 2:
+            case (Page.I2C, 0x20) if len(data) >= 2:
                 self._on_bus(identifier, data[0], now, lambda chip: _written(chip, data[1:]))
-            case (5, 0x30) if len(data) == 2:
+            case (Page.I2C, 0x30) if len(data) == 2:
                 self._on_bus(identifier, data[0], now, lambda chip: chip.read(0, data[1]))
-            case (5, 0x40) if len(data) >= 3:
+            case (Page.I2C, 0x40) if len(data) >= 3:
                 self._on_bus(identifier, data[0], now, lambda chip: _read(chip, data[1:-1], data[-1]))
-            case (6, 0) if len(data) <= 1:
+            case (Page.GPIO, 0) if len(data) <= 1:
                 if data:
                     self.in_reset = data[0] == 0
                 self._succeed(identifier, data or bytes([not self.in_reset]), now)
-            case (7, 0x50) if not data:
+            case (Page.ADC, 0x50) if not data:
                 code = min(4095, round(self.supply.core_volts / 3.3 * 4095))
                 self._succeed(identifier, code.to_bytes(2, "little"), now)
-            case (8, 0x10) if len(data) == 3:
+            case (Page.LED, 0x10) if len(data) == 3:
                 self.led = (data[0], data[1], data[2])
                 self._succeed(identifier, data, now)
             case _:

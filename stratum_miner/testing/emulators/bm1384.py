@@ -1,6 +1,7 @@
 """BM1384 (GekkoScience Compac and 2Pac): Icarus frames, commands of four bytes, chips with addresses (asic.md 2.4)."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from typing import ClassVar, Final
 
@@ -13,12 +14,21 @@ from stratum_miner.testing.emulators.sweep import Hit, Lane, nonce_target
 CORES: Final = 55
 ID_REGISTER: Final = 0
 CLOCK_REGISTER: Final = 4
-READ_ALL, READ_ONE, INACTIVE, ADDRESS, CLOCK = 0x84, 0x04, 0x85, 0x01, 0x82
 HASH_COUNT: Final = slice(40, 44)
 TICKET_OFFSET: Final = 39
 POWER_ON_CLOCK: Final = 0x0783
 """100 MHz. Nobody tells what the chip begins with."""
 CHIP_ID: Final = bytes.fromhex("13840000")
+
+
+class Command(IntEnum):
+    """First byte of a command."""
+
+    ADDRESS = 0x01
+    READ_ONE = 0x04
+    CLOCK = 0x82
+    READ_ALL = 0x84
+    INACTIVE = 0x85
 
 
 def clock_mhz(word: int) -> float:
@@ -72,22 +82,22 @@ class Bm1384Device(AntminerU1Device):
     def command(self, frame: bytes, now: float) -> None:
         """Clock, addresses, reading."""
         match frame[0]:
-            case 0x82:
+            case Command.CLOCK:
                 self.clock_word = frame[1] << 8 | frame[2]
                 for lane in self.lanes:
                     lane.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
-            case 0x85:
+            case Command.INACTIVE:
                 for chip in self.chain:
                     chip.address, chip.addressed = 0, False
-            case 0x01:
+            case Command.ADDRESS:
                 for chip in self.living(now):
                     if not chip.addressed:
                         chip.address, chip.addressed = frame[1], True
                         break
-            case 0x84:
+            case Command.READ_ALL:
                 for _ in self.living(now):
                     self._tell(frame[2], now)
-            case 0x04:
+            case Command.READ_ONE:
                 for chip in self.living(now):
                     if chip.address == frame[1]:
                         self._tell(frame[2], now)

@@ -23,6 +23,7 @@ class Kind:
     product: str
     make: Callable[[Settings, Faults, Searcher, float], Device]
     real_hash_rate: float
+    """H/s at its usual clock."""
     chips: int = 1
     """Or engines, as it is sold."""
     chip_counts: tuple[int, ...] = (1,)
@@ -65,7 +66,7 @@ KINDS: Final[dict[str, Kind]] = {
             "compac-a1",
             "GekkoScience Compac A1, BM1362",
             CompacA1Device,
-            514 * 300e6,
+            CompacA1Device.units * 300e6,
             ports=CompacA1Device.ports,
             has_checksums=True,
             has_sensor=True,
@@ -74,7 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
             "bitaxe-gamma",
             "Bitaxe Gamma, BM1370",
             GammaDevice,
-            2040 * 525e6,
+            GammaDevice.units * 525e6,
             ports=GammaDevice.ports,
             has_checksums=True,
             has_sensor=True,
@@ -83,7 +84,7 @@ KINDS: Final[dict[str, Kind]] = {
             "bitaxe-supra",
             "Bitaxe Supra, BM1368",
             SupraDevice,
-            1276 * 490e6,
+            SupraDevice.units * 490e6,
             ports=SupraDevice.ports,
             has_checksums=True,
             has_sensor=True,
@@ -92,7 +93,7 @@ KINDS: Final[dict[str, Kind]] = {
             "bitaxe-ultra",
             "Bitaxe Ultra, BM1366",
             UltraDevice,
-            894 * 485e6,
+            UltraDevice.units * 485e6,
             ports=UltraDevice.ports,
             has_checksums=True,
             has_sensor=True,
