@@ -44,7 +44,10 @@ class Recording(Protocol):
 
 
 class Recorder:
-    """One file, any number of connections. ``clock`` counts seconds; ``wall`` is the time to print."""
+    """One file, any number of connections. ``clock`` counts seconds; ``wall`` is the time to print.
+
+    Without ``secrets``, passwords that are said are hidden from then on; ``hide`` takes out those known before.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Recorder:
         *,
         where: str,
         secrets: bool = False,
+        hide: Callable[[str], str] = lambda text: text,
         clock: Callable[[], float] | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -61,6 +65,7 @@ class Recorder:
         self.lines = 0
         self._name = f"capture {str(path)!r}"
         self._secrets = secrets
+        self._hide = hide
         self._clock = clock
         self._began: float | None = None
         self._latest = 0.0
@@ -84,7 +89,7 @@ class Recorder:
         """A connection more."""
         self._connections += 1
         self._write(Opened(self._now(), self._connections, peer))
-        return RecordedConnection(self, self._connections, None if self._secrets else Redactor())
+        return RecordedConnection(self, self._connections, None if self._secrets else Redactor(self._hide))
 
     def close(self) -> None:
         """Write no more; may be called twice."""

@@ -4,6 +4,7 @@ Worker names stay: they are often public addresses, and a replay means nothing w
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,9 +19,10 @@ _MARK = b"authorize"
 
 
 class Redactor:
-    """For one connection."""
+    """For one connection. ``hide`` takes out what is known to be secret before anything is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
+        self._hide = hide
         self._known: dict[str, None] = {}
 
     def redact(self, line: bytes) -> bytes:
@@ -52,4 +54,6 @@ class Redactor:
             spellings = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
             for spelling in spellings:
                 line = line.replace(spelling.encode("utf-8", "surrogatepass"), HIDDEN)
-        return line
+        text = line.decode("utf-8", "surrogateescape")
+        hidden = self._hide(text)
+        return line if hidden == text else hidden.encode("utf-8", "surrogateescape")

@@ -13,6 +13,7 @@ from stratum_miner.capture import CaptureError, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.capture.pool_faults import parse as parse_pool_fault
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.cli.secrets import redact
 
 Record: TypeAlias = Annotated[
     Path | None,
@@ -38,13 +39,18 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
         yield None
         return
     try:
-        recorder = Recorder(path, where=where, secrets=secrets)
+        recorder = Recorder(path, where=where, secrets=secrets, hide=_hidden)
     except CaptureError as error:
         raise CommandFailed(str(error)) from None
     try:
         yield recorder
     finally:
         recorder.close()
+
+
+def _hidden(text: str) -> str:
+    """Without the passwords that we were given."""
+    return str(redact(text))
 
 
 def pool_faults(texts: list[str]) -> list[ChosenFault]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import cyclopts
@@ -110,9 +111,13 @@ def run_process(arguments: Sequence[str]) -> int:
         code = _without_output()
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise
+            sys.stderr.write(str(secrets.redact(traceback.format_exc())))
+            return ExitCode.GOAL_MISSED
         sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
         code = _without_output()
+    except Exception:  # a defect; its traceback may quote anything
+        sys.stderr.write(str(secrets.redact(traceback.format_exc())))
+        code = ExitCode.GOAL_MISSED
     return code
 
 

@@ -1,11 +1,13 @@
 """Passwords: where they may come from, and keeping them out of the process list and of every log line."""
 
+import json
 import os
 import shlex
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import setproctitle
 
@@ -20,27 +22,36 @@ _PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command", "--on-even
 _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
-_secrets: set[str] = set()
+_spellings: list[str] = []
+"""Of all secrets, the longest first: one may be the beginning of another."""
 
 
 def register(secret: str) -> str:
-    """Never show this text again; returns it."""
-    if len(secret) >= SHORTEST_REDACTED:
-        _secrets.add(secret)
+    """Never show this text again, in any spelling; returns it."""
+    if len(secret) >= SHORTEST_REDACTED and secret not in _spellings:
+        _spellings[:] = sorted({*_spellings, *_spelt(secret)}, key=len, reverse=True)
     return secret
 
 
 def redact(value: Any) -> Any:
     """The same value without any registered secret, for whatever is about to be shown."""
     if isinstance(value, str):
-        for secret in _secrets:
-            value = value.replace(secret, HIDDEN)
+        for spelling in _spellings:
+            value = value.replace(spelling, HIDDEN)
         return value
     if isinstance(value, dict):
-        return {key: redact(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+        return {redact(key): redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [redact(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return redact(str(value))  # an error, a path: shown as text anyway
+
+
+def _spelt(secret: str) -> set[str]:
+    """As it stands in JSON, in URLs, and in what Python quotes."""
+    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return {*plain, *(repr(text)[1:-1] for text in plain), quote(secret), quote(secret, safe="")}
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

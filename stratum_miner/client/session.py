@@ -7,7 +7,7 @@ that wait for a reply. What outlives it (the next try, the resume) is ``pool_cli
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import structlog
@@ -258,10 +258,11 @@ class Session:
                 while (event := self.connection.next_event()) is not None:
                     self._handle(event)
             except RemoteProtocolError as error:
-                raise SessionEnded(str(error)) from None
+                raise SessionEnded(self.settings.without_password(str(error))) from None
             self._to_flush.set()
 
     def _hung_up(self, reason: str) -> None:
+        reason = self.settings.without_password(reason)
         if self._ask_configure and not self._configured.is_set() and not self._subscribed.is_set():
             raise ConfigureNotTolerated(f"{reason} on mining.configure")
         recently = trio.current_time() - self._xnsub_sent_at < XNSUB_SUSPECT_S
@@ -305,6 +306,8 @@ class Session:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle(self, event: events.ClientEvent) -> None:
+        if isinstance(event, events.WorkerRefused | events.SubmitAnswered) and event.error is not None:
+            event = replace(event, error=self._without_password(event.error))
         match event:
             case events.Configured():
                 self._configured.set()
@@ -370,6 +373,10 @@ class Session:
             self._reject_streak += 1  # shares on the way while the job changed say nothing
         if self._reject_streak >= REJECT_STREAK:
             raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {error}")
+
+    def _without_password(self, error: ErrorReply) -> ErrorReply:
+        message = self.settings.without_password(error.message)
+        return error if message == error.message else replace(error, message=message, raw=None)
 
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
         if host is not None and not same_domain(host, self.settings.url.host):

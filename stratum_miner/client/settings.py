@@ -1,5 +1,6 @@
 """What a user decides about one pool, and how long the client waits for it."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +11,8 @@ from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 USER_AGENT = f"stratum_miner/{__version__}"
+SHORTEST_SECRET = 4
+"""Characters; a shorter password ("x") is a convention, and words without those letters would make no sense."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +70,13 @@ class PoolSettings:
     def worker_of(self, backend: str) -> str:
         """Under which name the shares of a backend go."""
         return dict(self.workers).get(backend, self.worker_name)
+
+    def without_password(self, text: str) -> str:
+        """The pool's words, which may repeat it and end up on displays, or at the miners of a proxy."""
+        if len(self.password) < SHORTEST_SECRET:
+            return text
+        plain = (self.password, json.dumps(self.password)[1:-1], json.dumps(self.password, ensure_ascii=False)[1:-1])
+        spellings = {*plain, *(repr(spelling)[1:-1] for spelling in plain)}
+        for spelling in sorted(spellings, key=len, reverse=True):
+            text = text.replace(spelling, "***")
+        return text

@@ -60,8 +60,8 @@ class Hook:
     def parse(cls, text: str) -> "Hook":
         """``KIND=COMMAND`` or ``KIND=https://...``. UsageError."""
         kind, equals, target = text.partition("=")
-        if not equals or not target.strip():
-            raise UsageError(f"--on-event: expected KIND=COMMAND or KIND=https://..., got {kind!r}")
+        if not equals or not target.strip() or not re.fullmatch(r"[\w-]+|\*", kind):  # a URL has a token; not shown
+            raise UsageError("--on-event: expected KIND=COMMAND or KIND=https://..., got another form")
         known = (*KINDS, *SENTENCES, "*")
         if kind not in known and not re.fullmatch(r"device_\w+", kind):
             close = get_close_matches(kind, known, 1)
