@@ -50,7 +50,7 @@ def proxy(
         debug=chosen.debug, quiet=chosen.quiet and not chosen.protocol_dump, log_format=chosen.log_format
     )
     for problem in misspelt(os.environ):
-        log.warning("configuration", problem=str(problem))
+        log.warning("configuration_problem", problem=str(problem))
     with telling(settings.resolved):
         return _proxy(settings)
 

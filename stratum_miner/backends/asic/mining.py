@@ -138,7 +138,7 @@ class MiningStretch:
         if proven is None:
             tally.hardware_errors += 1
             self.health.hardware_error(now)
-            log.debug("hardware_error", device=self._name, nonce=reply.nonce.hex(), tag=reply.tag.hex())
+            log.debug("wrong_nonce", device=self._name, nonce=reply.nonce.hex(), tag=reply.tag.hex())
             return None
         if proven.duplicate:
             tally.duplicate_nonces += 1

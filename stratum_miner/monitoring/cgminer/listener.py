@@ -78,5 +78,5 @@ def _answered(data: bytes, look: Callable[[], View], control: Control, access: A
         view=look(), control=control, parameter=request.parameter, may=lambda command: access.may(group, command)
     )
     replies = [answer(name, asked, joined=request.joined) for name in request.commands]
-    log.debug("cgminer_api", commands="+".join(request.commands)[:80])
+    log.debug("cgminer_asked", commands="+".join(request.commands)[:80])
     return dialect.encode(request, replies, when=when, description=DESCRIPTION)

@@ -1,0 +1,103 @@
+"""Every event that is logged anywhere in the source is told in words, and is given what its sentence needs."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import stratum_miner
+from stratum_miner.monitoring.sentences import SENTENCES, sentence
+
+SOURCE = Path(stratum_miner.__file__).parent
+LOGGERS = ("log", "_log", "logger")
+LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
+READS_WELL = frozenset({"status", "load", "miner", "ended"})
+"""Lists of figures, which the form without a sentence is made for: "Status: miners 3, rate 2 MH/s"."""
+OTHER_FIELDS = frozenset({("cli/emulate.py", "ready")})
+"""Where a name is told by its fields on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One call in the source."""
+
+    where: str
+    level: str
+    name: str
+    fields: frozenset[str]
+    complete: bool
+    """Whether all its fields are written out."""
+
+
+def calls() -> Iterator[Logged]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if _is_logging(node):
+                assert isinstance(node, ast.Call)
+                assert isinstance(node.func, ast.Attribute)
+                for name in _names(node.args[0]) if node.args else ():
+                    fields = {keyword.arg for keyword in node.keywords}
+                    yield Logged(
+                        f"{path.relative_to(SOURCE)}:{node.lineno}",
+                        node.func.attr,
+                        name,
+                        frozenset(field for field in fields if field is not None),
+                        None not in fields,
+                    )
+
+
+def _is_logging(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LEVELS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in LOGGERS
+    )
+
+
+def _names(argument: ast.expr) -> list[str]:
+    """Also of both ways of a condition; a name that is computed is told by the tests of its module."""
+    return [node.value for node in ast.walk(argument) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+ALL = list(calls())
+
+
+def test_the_source_is_seen() -> None:
+    names = {call.name for call in ALL}
+    assert {"http", "pool_enabled", "pool_disabled", "new_block", "kernel_chosen", "device_started"} <= names
+    assert len(names) > 80
+
+
+@pytest.mark.parametrize("call", [call for call in ALL if call.level != "debug"], ids=lambda call: call.where)
+def test_what_people_see_is_a_sentence(call: Logged) -> None:
+    assert call.name in SENTENCES or call.name in READS_WELL, f"{call.where}: {call.name} has no sentence"
+
+
+@pytest.mark.parametrize("call", [call for call in ALL if call.complete], ids=lambda call: call.where)
+def test_a_sentence_gets_the_fields_that_it_needs(call: Logged) -> None:
+    file = call.where.partition(":")[0]
+    if call.name not in SENTENCES or (file, call.name) in OTHER_FIELDS:
+        return
+    needed = set(re.findall(r"\{(\w+)\}", re.sub(r"\[[^\]]*\]", "", SENTENCES[call.name])))
+    assert needed <= call.fields, f"{call.where}: {call.name} lacks {', '.join(needed - call.fields)}"
+    known = set(re.findall(r"\{(\w+)\}", SENTENCES[call.name]))
+    told = sentence(call.name, {field: f"<{field}>" for field in call.fields})
+    assert all(f"<{field}>" in told for field in known & call.fields)
+
+
+@pytest.mark.parametrize(("name", "template"), SENTENCES.items())
+def test_a_sentence_begins_like_one_and_ends_like_one(name: str, template: str) -> None:
+    assert template[0].isupper() or template[0] in "{[" or template.startswith("cgminer")
+    assert template.endswith((".", "}", "]"))
+
+
+@pytest.mark.parametrize("name", sorted(SENTENCES))
+def test_no_sentence_is_for_nothing(name: str) -> None:
+    """It is logged somewhere, by name or as the value of a state."""
+    text = "".join(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "sentences.py")
+    assert f'"{name}"' in text or name.startswith("share_"), f"nobody logs {name}"
