@@ -1,0 +1,27 @@
+# A miner as a container: docker build -t stratum-miner . && docker run --rm stratum-miner mine -o HOST:PORT -u WORKER
+# docs/operation.md has the rest. The wheel runs on any CPU of its architecture: kernels are chosen at the start.
+
+FROM python:3.11-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make cmake && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY pyproject.toml CMakeLists.txt README.md LICENSE ./
+COPY native native
+COPY stratum_miner stratum_miner
+RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.11-slim
+COPY --from=build /wheels /wheels
+RUN python -m pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
+RUN useradd --system --uid 10001 --home-dir /var/lib/stratum-miner --create-home --shell /usr/sbin/nologin miner
+USER 10001
+WORKDIR /var/lib/stratum-miner
+# The token for changes and the measured kernels; keep it as a volume. The API is for the health check, so loopback.
+ENV XDG_STATE_HOME=/var/lib \
+    XDG_CACHE_HOME=/var/lib/stratum-miner/cache \
+    PYTHONUNBUFFERED=1 \
+    STRATUM_MINER_HTTP=127.0.0.1:7780
+VOLUME /var/lib/stratum-miner
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=10s --start-period=30s CMD ["python", "-m", "stratum_miner.cli.health"]
+ENTRYPOINT ["stratum-miner"]
+CMD ["mine"]
