@@ -2,12 +2,13 @@
 
 import sys
 
-from stratum_miner.cli import signals
+from stratum_miner.cli import signals, streams
 
 
 def entry_point() -> None:
     """Run the command line of this process and exit with its code."""
     signals.install()
+    streams.prepare()
     from stratum_miner.cli import main  # noqa: PLC0415  the slow part
 
     try:
@@ -15,4 +16,5 @@ def entry_point() -> None:
     except KeyboardInterrupt:
         code = signals.INTERRUPTED
     signals.finish()
+    streams.finish()
     sys.exit(code)
