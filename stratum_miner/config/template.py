@@ -34,6 +34,17 @@ EXAMPLES: Mapping[str, Any] = {
     "http": "127.0.0.1:7780",
     "journal": "shares.journal",
     "record": "capture.jsonl",
+    "http_host": ["rig.lan"],
+    "http_token_file": "http.token",
+    "cgminer_api": "127.0.0.1:4028",
+    "api_allow": "W:127.0.0.1",
+    "api_groups": "P:switchpool:enablepool",
+    "axeos_api": "127.0.0.1:80",
+    "log_file": "miner.log",
+    "sched_start": "22:30",
+    "sched_stop": "06:00",
+    "pause_above": 85.0,
+    "on_event": ["block=./celebrate"],
 }
 """Where there is no default."""
 

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,6 +33,7 @@ POST_S = 10.0
 POST_TRIES = 3
 WAITING = 100
 AT_ONCE = 4
+FAREWELL_S = 3.0
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -91,27 +92,46 @@ class Hook:
 
 
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
-    """Do what hooks want until cancelled; then what waits is dropped and what runs is ended."""
+    """Do what hooks want until cancelled; what is wanted or runs by then has three more seconds."""
     send, receive = trio.open_memory_channel[tuple[Hook, EventView]](WAITING)
-    async with trio.open_nursery() as nursery, httpx.AsyncClient(timeout=POST_S, trust_env=False) as client:
-        for _ in range(AT_ONCE):
-            nursery.start_soon(_work, receive.clone(), client)
-        await _take(hooks, events, send)
+    working = trio.CancelScope(shield=True)  # the last event is often the one that matters: the block, the end
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_work_all, receive, working)
+        asked = _Asked(hooks, send)
+        try:
+            while True:
+                asked.take(await events.wait(asked.number))
+        finally:
+            asked.take(events.newest(after=asked.number))
+            send.close()
+            working.deadline = trio.current_time() + FAREWELL_S
 
 
-async def _take(
-    hooks: tuple[Hook, ...], events: EventLog, send: trio.MemorySendChannel[tuple[Hook, EventView]]
-) -> None:
-    number = 0
-    while True:
-        for event in await events.wait(number):
-            number = event.number
-            for hook in hooks:
+@dataclass(slots=True)
+class _Asked:
+    """What of the events is wanted, up to which number."""
+
+    hooks: tuple[Hook, ...]
+    send: trio.MemorySendChannel[tuple[Hook, EventView]]
+    number: int = 0
+
+    def take(self, events: Iterable[EventView]) -> None:
+        for event in events:
+            self.number = event.number
+            for hook in self.hooks:
                 if hook.wants(event):
                     try:
-                        send.send_nowait((hook, event))
+                        self.send.send_nowait((hook, event))
                     except trio.WouldBlock:
                         log.warning("hooks_too_slow", dropped=event.name, kind=hook.kind)
+
+
+async def _work_all(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], scope: trio.CancelScope) -> None:
+    with scope:
+        async with trio.open_nursery() as nursery, httpx.AsyncClient(timeout=POST_S, trust_env=False) as client:
+            with receive:
+                for _ in range(AT_ONCE):
+                    nursery.start_soon(_work, receive.clone(), client)
 
 
 async def _work(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], client: httpx.AsyncClient) -> None:

@@ -155,6 +155,7 @@ async def test_a_web_hook_is_tried_again_where_that_may_help(
 
 async def test_a_flood_is_dropped_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "WAITING", 2)
+    monkeypatch.setattr(hooks, "FAREWELL_S", 0.05)  # what still runs at the end is ended
     logged = await calling(
         "paused=sleep 600",
         then=lambda log: [log.take("paused", "info", {}, 0.0) for _ in range(50)],
@@ -162,3 +163,13 @@ async def test_a_flood_is_dropped_not_waited_for(monkeypatch: pytest.MonkeyPatch
     )
     assert {entry["event"] for entry in logged} == {"hooks_too_slow"}
     assert 44 <= len(logged) <= 48  # 2 wait, up to 4 run
+
+
+async def test_the_last_event_of_a_miner_still_gets_its_hook(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    await calling(
+        f"block=sleep 0.2; echo found > {out}",
+        then=lambda log: log.take("share_accepted", "info", {"block": "00ab"}, 0.0),
+        until=lambda logged: True,  # and cancelled at once
+    )
+    assert out.read_text() == "found\n"
