@@ -140,7 +140,7 @@ class _Showing:
     async def once(self) -> None:
         async with _client() as client:
             await self._ask_all(client)
-        for line in self._lines(height=len(self.miners) + 40, width=self.console.width):
+        for line in self._lines(height=len(self.miners) + 40, width=self.console.width, keys=False):
             if line.plain.strip():
                 self.console.print(line, soft_wrap=True)
         sys.stdout.flush()
@@ -175,9 +175,9 @@ class _Showing:
             self.chosen = None
         return key == "q"
 
-    def _lines(self, *, height: int, width: int) -> list[Text]:
+    def _lines(self, *, height: int, width: int, keys: bool = True) -> list[Text]:
         several = len(self.miners) > 1
-        foot = FOOT_SEVERAL if several else FOOT_ONE
+        foot = "" if not keys else FOOT_SEVERAL if several else FOOT_ONE
         if several and self.chosen is None:
             return _overview(self.miners, height, width, foot)
         miner = self.miners[self.chosen or 0]

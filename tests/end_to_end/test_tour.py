@@ -1,0 +1,110 @@
+"""The README's tour, every command of it: from a checkout to a miner that is watched, and a unit for it."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def tour() -> list[str]:
+    section = README.read_text().partition("## From nothing to a watched service\n")[2]
+    block = section.split("```")[1]
+    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.fixture
+def free_ports() -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [int(each.getsockname()[1]) for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+def test_every_command_of_the_tour(tmp_path: Path, free_ports: list[int]) -> None:
+    install, *commands = tour()
+    assert install == "pip install '.[regtest]'"  # what this environment was made with
+    pool_port, http_port = map(str, free_ports)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "XDG_STATE_HOME": str(tmp_path),
+    }
+    told: dict[str, str] = {}
+    with background() as running:
+        for command in commands:
+            line = command.replace(":3333", f":{pool_port}").replace(":7780", f":{http_port}")
+            if line.startswith(("stratum-miner health", "stratum-miner top")):
+                line += f" --api http://127.0.0.1:{http_port}"
+            if line.endswith(" &"):
+                sign = "ready" if " pool " in line else "share_accepted"
+                running.start(line.removesuffix(" &"), sign, tmp_path, environment)
+                continue
+            done = subprocess.run(
+                ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+                timeout=120,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+            told[" ".join(command.split()[:3])] = done.stdout
+            file = tmp_path / "miner.toml"
+            if file.exists():  # the ports that are free here, instead of those that the file begins with
+                text = file.read_text().replace(":3333", f":{pool_port}").replace(":7780", f":{http_port}")
+                file.write_text(text)
+        for process in reversed(running.processes):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(120) == 0
+    settings = tomllib.loads((tmp_path / "miner.toml").read_text())
+    assert (settings["http"], settings["log_file"]) == (f"127.0.0.1:{http_port}", "miner.log")
+    assert told["stratum-miner config check"] == "miner.toml: good: 1 pool, 1 backend, failover\n"
+    assert (
+        f"good    pool stratum+tcp://127.0.0.1:{pool_port}: a job of difficulty 0.001"
+        in told["stratum-miner doctor --config"]
+    )
+    assert told["stratum-miner health"] == "mining\n"
+    assert re.search(r"shares +[1-9][\d,]* accepted · 0 rejected", told["stratum-miner top --once"])
+    assert '"event":"share_accepted"' in (tmp_path / "miner.log").read_text()
+    if shutil.which("systemd-analyze"):
+        unit = tmp_path / "stratum-miner.service"
+        assert subprocess.run(["systemd-analyze", "verify", str(unit)], check=False).returncode == 0
+
+
+class Running:
+    """Commands that the tour leaves running."""
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def start(self, line: str, sign: str, directory: Path, environment: dict[str, str]) -> None:
+        """Until it says a word."""
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {line}"], cwd=directory, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self.processes.append(process)
+        assert process.stderr is not None
+        assert any(sign in line for line in iter(process.stderr.readline, ""))
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop it
+
+
+@contextmanager
+def background() -> Iterator[Running]:
+    running = Running()
+    try:
+        yield running
+    finally:
+        for process in running.processes:
+            process.kill()
+            process.wait()
