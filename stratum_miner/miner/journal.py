@@ -8,12 +8,16 @@ counted and cut off.
 
 Totals are exact over all runs: found = accepted + rejected + stale + lost + still open. Opening the journal of a run
 that died settles its open shares as lost, but for blocks, which may be handed back to the pool (``Recovered``).
+
+The file is locked while it is open, and one that is no journal is left as it is.
 """
 
 import errno
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -110,6 +114,8 @@ class Reading:
     """Lines that are none: a crash cuts at most the last."""
     whole_bytes: int
     """Up to the end of the last whole line."""
+    records: int = 0
+    """Lines that are some."""
 
 
 def read(path: Path) -> Reading:
@@ -122,6 +128,7 @@ def read(path: Path) -> Reading:
         except (msgspec.DecodeError, UnicodeDecodeError):
             result.damaged += 1
         else:
+            result.records += 1
             _take(result, record)
         if whole:
             result.whole_bytes += len(line) + 1
@@ -142,13 +149,15 @@ class Journal:
         self.path = path
         self._wall_clock, self._clock = wall_clock, clock
         self._max_bytes = max_bytes
-        existing = path.exists() and path.stat().st_size > 0
+        self._file = self._open_file()
+        existing = path.stat().st_size > 0
         before = read(path) if existing else Reading(ShareCounts(), 0, {}, 1, 0, 0)
+        if before.damaged and not before.records:
+            self._check_half_line()
         self.damaged = before.damaged
         self._counts, self._blocks, self._next_id = before.counts, before.blocks, before.next_id
         self._ids: dict[tuple[int, bytes], int] = {}
         self._open: dict[int, Found] = before.open
-        self._file = self._open_file()
         if existing:
             self._guard(os.ftruncate, self._file, before.whole_bytes)
         self._size = before.whole_bytes
@@ -259,13 +268,13 @@ class Journal:
 
     def _rotate(self) -> None:
         self.sync()
-        os.close(self._file)
-        for number in range(KEPT_FILES - 1, 0, -1):
-            older = self.path.with_name(f"{self.path.name}.{number}")
-            if older.exists():
-                older.replace(self.path.with_name(f"{self.path.name}.{number + 1}"))
-        self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+        numbered = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(KEPT_FILES))]
+        for newer, older in reversed([*pairwise(numbered)]):
+            if newer.exists():
+                self._guard(os.replace, newer, older)
+        before = self._file
         self._file, self._size = self._open_file(), 0
+        os.close(before)
         counts = self._counts
         self._write(
             Totals(
@@ -283,10 +292,24 @@ class Journal:
         self.sync()
 
     def _open_file(self) -> int:
+        file: int = self._guard(os.open, self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise JournalError(f"journal {str(self.path)!r}: {error.strerror}") from None
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise JournalError(f"journal {str(self.path)!r}: another miner writes it; give each its own") from None
+        except OSError:  # a file system without locks
+            pass
+        return file
+
+    def _check_half_line(self) -> None:
+        """Of a first run that died at its first line there is half a record; anything else is somebody's file."""
+        with self.path.open("rb") as file:
+            first = file.readline(MAX_LINE)
+        begin = b'{"event":"found","id":1,'
+        if first.endswith(b"\n") or not first.startswith(begin[: len(first)]):
+            os.close(self._file)
+            raise JournalError(f"journal {str(self.path)!r}: expected a share journal, got another kind of file")
 
     def _write(self, record: Record) -> None:
         line = msgspec.json.encode(record) + b"\n"

@@ -178,6 +178,40 @@ def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path) ->
     assert journal(path).counts == reading.counts
 
 
+def test_rotation_that_fails_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    (tmp_path / "shares.jsonl.4").touch()
+    (tmp_path / "shares.jsonl.5").mkdir()
+    it = journal(path, max_bytes=10)
+    [share] = shares(1)
+    it.found(share, ORIGIN)
+    with pytest.raises(JournalError, match=r"journal '.*shares.jsonl': Is a directory"):
+        it.settled(outcome(share))
+    it.close()
+
+
+def test_two_miners_do_not_write_one_journal(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    it = journal(path)
+    [share] = shares(1)
+    it.found(share, ORIGIN)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="another miner writes it"):
+        journal(path)
+    assert path.read_bytes() == before  # its open share is not settled as lost
+    it.close()
+    journal(path).close()
+
+
+@pytest.mark.parametrize("content", [b"notes of mine", b"a\nb", b'{"event":"nothing"}\n', b"\xff\xfe\n\n", b"\n"])
+def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="expected a share journal, got another kind of file"):
+        journal(path)
+    assert path.read_bytes() == content
+
+
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from(list(Fate)), max_size=12), st.integers(0, 4000), st.binary(max_size=40))
 def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbage: bytes) -> None:
@@ -190,6 +224,8 @@ def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbag
         it.close()
         content = path.read_bytes()[: cut or None]
         path.write_bytes(content + garbage)
+        if not read(path).records and path.stat().st_size and (garbage or b"\n" in content):
+            return  # nothing of a journal is left: test_a_file_of_another_kind_is_left_alone
         again = journal(path)
         whole = sum(b'"settled"' in line for line in content.split(b"\n")[:-1])
         assert again.counts.total in (whole, whole + 1)
