@@ -63,8 +63,10 @@ def ping(
         for url in urls
     ]
     results: list[PingResult] = []
+    complete = False
 
     async def measure(stop: signals.Stop) -> None:
+        nonlocal complete
         found: dict[int, PingResult] = {}
 
         async def one(index: int) -> None:
@@ -72,10 +74,11 @@ def ping(
             if submit and found[index].error is None:
                 found[index] = await _with_submit(found[index], settings[index], timeout)
 
-        async with trio.open_nursery() as nursery:
-            with stop.calling(nursery.cancel_scope.cancel):
+        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+            async with trio.open_nursery() as nursery:
                 for index in range(len(settings)):
                     nursery.start_soon(one, index)
+            complete = True
         results.extend(
             found.get(index, PingResult(url=str(item.url), error="interrupted")) for index, item in enumerate(settings)
         )
@@ -85,6 +88,8 @@ def ping(
         mining.print_json([asdict(result) for result in results])
     else:
         _show(results)
+    if not complete:
+        return signals.INTERRUPTED
     return ExitCode.OK if all(result.error is None for result in results) else ExitCode.POOL_UNREACHABLE
 
 
@@ -130,7 +135,8 @@ def _show(results: list[PingResult]) -> None:
         table.add_row(str(number), *cells, difficulty_text(result.difficulty))
     output.print(table)
     for number, result in enumerate(results, 1):
-        text = f"{number}  {result.url if result.error is None else secrets.redact(result.error)}"
+        said = "" if result.error is None else str(secrets.redact(result.error)).removeprefix(f"{result.url}: ")
+        text = f"{number}  {result.url}{said and f': {said}'}"
         output.print(text, markup=False, soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -245,6 +246,22 @@ def test_a_full_disk_is_told_in_one_line() -> None:
         )
     assert result.returncode == 1
     assert result.stderr == "stratum-miner: cannot write the output: no space left on the device\n"
+
+
+def test_ping_that_is_interrupted_tells_what_it_measured() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*COMMAND, "ping", "127.0.0.1:1", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with silent.accept()[0] as connection:
+            assert connection.recv(1000)  # its first request: it waits for the answer now
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "1  stratum+tcp://127.0.0.1:1: Connection refused" in output
+    assert f"2  stratum+tcp://{address}: interrupted" in output
+    assert "Traceback" not in errors
 
 
 def test_ping_measures_each_step_of_several_pools() -> None:
