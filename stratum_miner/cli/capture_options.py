@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -73,15 +72,3 @@ def listening(listeners: list[trio.SocketListener]) -> str:
     """Where they listen, as URLs."""
     names = [each.socket.getsockname() for each in listeners]
     return " ".join(f"stratum+tcp://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}" for name in names)
-
-
-def check_owned(host: str, owned: bool, what: str) -> None:
-    """UsageError for a target that is not this machine and not said to be the user's own."""
-    if owned or host == "localhost" or host.endswith(".localhost"):
-        return
-    try:
-        loopback = ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise UsageError(f"{what}: {host} is not this machine; --i-own-this-pool says that you may do this to it")

@@ -1,8 +1,5 @@
 """``stratum-miner conformance``: checks a pool against the protocol as miners need it."""
 
-import ipaddress
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -15,7 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from stratum_miner.cli import logs, mining, node_options, options, pool_options, secrets, signals
+from stratum_miner.cli import (
+    logs,
+    mining,
+    node_options,
+    options,
+    ownership,
+    pool_options,
+    report_files,
+    secrets,
+    signals,
+)
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.tls import TlsSettings, secure
@@ -139,10 +146,10 @@ def conformance(
         raise UsageError(f"--max-seconds-of-work: expected 0 to {MAX_WORK_SECONDS:g}, got {max_seconds_of_work:g}")
     if retarget_seconds is not None and not 1 <= retarget_seconds <= 3600:
         raise UsageError(f"--retarget-seconds: expected 1 to 3600, got {retarget_seconds:g}")
-    for path in (junit_file, html):
-        _check_writable(path)
+    report_files.check_writable(junit_file, "--junit")
+    report_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)
-    _check_owner(pool_url, owned)
+    ownership.check(pool_url.host, owned, "checks take work and connections")
     tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key)
     dial_raw = tcp_dialer(pool_url.host, pool_url.port)
     results: list[Result] = []
@@ -173,8 +180,10 @@ def conformance(
     signals.run(main)
     places = {case.id: index for index, case in enumerate(cases)}
     results.sort(key=lambda result: places[result.case.id])
-    _write(junit_file, junit(str(pool_url), results, strict=strict))
-    _write(html, page(str(pool_url), results, seconds))
+    if junit_file is not None:
+        report_files.write(junit_file, secrets.redact(junit(str(pool_url), results, strict=strict)), "--junit")
+    if html is not None:
+        report_files.write(html, secrets.redact(page(str(pool_url), results, seconds)), "--html")
     if json:
         mining.print_json(secrets.redact(as_object(str(pool_url), results, seconds)))
     else:
@@ -250,44 +259,9 @@ def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
         try:
             return await secure(await dial(), url, settings)
         except PoolUnreachable as error:
-            raise OSError(str(error)) from None
+            raise OSError(str(error).removeprefix(f"{url}: ")) from None
 
     return secured
-
-
-def _check_owner(url: PoolUrl, owned: bool) -> None:
-    if owned or _is_loopback(url.host):
-        return
-    raise UsageError(
-        f"{url}: a pool on another machine is checked with --i-own-this-pool only; checks take work and connections"
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
-    try:
-        found = socket.getaddrinfo(host, None)
-    except OSError:
-        return False  # whatever it will be when it can be resolved
-    return all(ipaddress.ip_address(str(address[4][0])).is_loopback for address in found)
-
-
-def _check_writable(path: Path | None) -> None:
-    """UsageError before the run rather than after it."""
-    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        raise UsageError(f"cannot write {str(path)!r}")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(str(secrets.redact(text)), encoding="utf-8")
-    except OSError as error:
-        raise CommandFailed(f"cannot write {str(path)!r}: {error.strerror}") from None
 
 
 # ---- running and showing -----------------------------------------------------------------------------------------

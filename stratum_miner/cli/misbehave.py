@@ -1,5 +1,6 @@
 """``stratum-miner misbehave``: faults of miners by name, committed against a pool of one's own."""
 
+import sys
 from typing import Annotated
 
 import structlog
@@ -9,7 +10,7 @@ from cyclopts import Parameter
 from stratum_miner.capture.names import named
 from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
-from stratum_miner.cli import capture_options, mining, options, pool_options, secrets, signals
+from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
@@ -56,7 +57,7 @@ def misbehave_command(
     """Commit faults against a pool of your own; exits with 1 where one got through, and says what the pool answered."""
     options.set_up_logging(quiet=True)
     target = PoolUrl.parse(url)
-    capture_options.check_owned(target.host, own, "misbehave")
+    ownership.check(target.host, own, "misbehaving harms a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
         if not 0 < value <= MOST_SECONDS:
             raise UsageError(f"{name}: expected seconds above 0 and up to {MOST_SECONDS:g}, got {value:g}")
@@ -89,6 +90,7 @@ def misbehave_command(
                     _show(outcomes[-1])
 
     signals.run(run)
+    interrupted = len(outcomes) < len(chosen)
     if json:
         mining.print_json(
             [
@@ -96,6 +98,9 @@ def misbehave_command(
                 for each in outcomes
             ]
         )
+    if interrupted:
+        sys.stderr.write(f"stratum-miner: interrupted after {len(outcomes)} of {len(chosen)} faults\n")
+        return signals.INTERRUPTED
     return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.GOAL_MISSED
 
 

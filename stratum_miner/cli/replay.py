@@ -13,7 +13,7 @@ from stratum_miner.capture import CaptureError, Side
 from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
-from stratum_miner.cli import capture_options, mining, options, pool_options, secrets, signals
+from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.pool import parse_listen
 from stratum_miner.client import PoolUnreachable, PoolUrl
@@ -83,7 +83,7 @@ def replay(
         raise UsageError(f"capture {str(file)!r}: expected lines of the protocol, it has none")
     if to is not None:
         url = PoolUrl.parse(to)
-        capture_options.check_owned(url.host, own, "--to")
+        ownership.check(url.host, own, "a recording is played to it")
         dial = Dialer(
             pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy)
         )

@@ -1,5 +1,6 @@
 """The pool under test, and everything a user says about a run."""
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -72,6 +73,8 @@ def reason_of(error: BaseException) -> str:
         error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__  # type: ignore[assignment]
     if isinstance(error, trio.TooSlowError):
         return f"no connection in {CONNECT_SECONDS:g} s"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # without the addresses that trio puts before it
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 

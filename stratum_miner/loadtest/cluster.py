@@ -79,6 +79,8 @@ class ClusterRun:
         for name in _TALKERS:  # what they would say, with a traceback, this run says in a line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
+            # before the client, which does not come away cleanly from an address that is none
+            distributed.comm.addressing.parse_host_port(distributed.comm.parse_address(self._address)[1])
             client = distributed.Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise LoadError(f"--cluster: no scheduler at {self._address}: {error}") from None

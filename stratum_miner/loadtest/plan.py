@@ -3,9 +3,7 @@
 The hard caps stop typing errors and tempers: whoever needs more runs several shards, on purpose.
 """
 
-import ipaddress
 import math
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -132,12 +130,6 @@ class LoadPlan:
     def from_builtins(cls, value: Mapping[str, Any]) -> "LoadPlan":
         """The counterpart of ``to_builtins``."""
         return cls(**{**value, "storms": tuple(value["storms"])})
-
-
-def is_loopback(host: str, port: int) -> bool:
-    """Whether every address that the name stands for is this machine's loopback. OSError when it has none."""
-    addresses = {str(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +56,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_faults_that_were_interrupted_are_not_said_to_be_survived() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen([*COMMAND, "misbehave", address], stderr=subprocess.PIPE, text=True)
+        with silent.accept()[0] as connection:
+            assert connection.recv(1000)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors.startswith("stratum-miner: interrupted after 0 of ")
+
+
 def test_a_tap_records_drops_and_hides_the_password(tmp_path: Path) -> None:
     path = tmp_path / "tap.jsonl"
     with running(*pool()) as upstream:
@@ -85,7 +99,7 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["pool", "--address", ADDRESS, "--fault", "slient"], "--fault: pool fault: expected a known name"),
-        (["misbehave", "pool.example:1"], "pool.example is not this machine; --i-own-this-pool"),
+        (["misbehave", "192.0.2.1:1"], "192.0.2.1 is not this machine: misbehaving harms a pool; --i-own-this-pool"),
         (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
         (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
@@ -197,8 +211,8 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         (b"", ["--to", "h:1", "--pace", "-1"], "--pace: expected a number from 0 to 1000"),
         (
             b'{"kind":"capture","format":1}\n{"kind":"line","t":0,"conn":1,"from":"miner","text":"x"}\n',
-            ["--to", "pool.example:1"],
-            "--to: pool.example is not this machine",
+            ["--to", "192.0.2.1:1"],
+            "192.0.2.1 is not this machine: a recording is played to it",
         ),
     ],
 )

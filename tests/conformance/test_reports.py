@@ -173,13 +173,13 @@ def test_a_transcript_is_bounded() -> None:
     [
         (["127.0.0.1:1", "FRM-99"], 2, "no check is named 'FRM-99': did you mean FRM-"),
         ([], 2, "expected the pool's URL"),
-        (["192.0.2.1:3333"], 2, "--i-own-this-pool only"),
+        (["192.0.2.1:3333"], 2, "192.0.2.1 is not this machine: checks take work"),
         (["127.0.0.1:1", "--max-seconds-of-work", "-1"], 2, "--max-seconds-of-work: expected 0 to"),
         (["127.0.0.1:1", "--retarget-seconds", "0"], 2, "--retarget-seconds: expected 1 to"),
         (["127.0.0.1:1", "--html", "/nowhere/at/all.html"], 2, "cannot write '/nowhere/at/all.html'"),
         (["127.0.0.1:1", "--node", "kernel"], 2, "the JSON-RPC of the pool's own node"),
         (["127.0.0.1:1", "-p", "a", "--pass-file", "b"], 2, "either --pass or --pass-file"),
-        (["127.0.0.1:1"], 4, "stratum+tcp://127.0.0.1:1: "),
+        (["127.0.0.1:1"], 4, "stratum-miner: stratum+tcp://127.0.0.1:1: Connection refused\n"),
     ],
 )
 def test_mistakes_get_one_line(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,8 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stratum_miner.loadtest.cluster.CONNECT_SECONDS", 0.2)
     with pytest.raises(LoadError, match=r"no scheduler at tcp://127\.0\.0\.1:1"):
         ClusterRun(plan(1), "tcp://127.0.0.1:1").execute()
+    with pytest.raises(LoadError, match=r"^--cluster: no scheduler at nowhere: missing port number"):
+        ClusterRun(plan(1), "nowhere").execute()
 
 
 def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_port: int) -> None:

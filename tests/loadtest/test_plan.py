@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.loadtest import limits
-from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError, is_loopback
+from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.spec import SpecError
 
 
@@ -62,13 +62,6 @@ def test_a_plan_travels_as_plain_values() -> None:
 
 def test_the_password_is_not_shown() -> None:
     assert "hunter2" not in repr(plan(password="hunter2"))
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("192.0.2.1", False)]
-)
-def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
-    assert is_loopback(host, 3333) is loopback
 
 
 def test_many_miners_get_several_source_addresses() -> None:

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.live import Live
 
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
-from stratum_miner.cli import mining, options, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import mining, options, ownership, report_files, secrets, signals
+from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.load import page, words
 from stratum_miner.cli.logs import console
 from stratum_miner.client import PoolUrl
@@ -25,7 +25,7 @@ from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.fleet import Fleet, Progress
 from stratum_miner.loadtest.metrics import Metrics
-from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError, is_loopback
+from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.thresholds import Threshold
 
@@ -134,7 +134,8 @@ def load(
         raise UsageError(str(error)) from None
     if cluster is None and miners > MAX_MINERS:
         raise UsageError(f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; --cluster takes more")
-    _check_owned(plan, owned=i_own_this_pool)
+    ownership.check(plan.host, i_own_this_pool, "a load test of somebody else's pool is an attack")
+    report_files.check_writable(html, "--html")
     report = _run(_Local(plan) if cluster is None else ClusterRun(plan, cluster), plan, quiet=quiet)
     result = report.to_json()
     figures = thresholds.figures_of(result)
@@ -255,20 +256,6 @@ def _bad(entries: list[str]) -> dict[str, float]:
     return found
 
 
-def _check_owned(plan: LoadPlan, *, owned: bool) -> None:
-    if owned:
-        return
-    try:
-        near = is_loopback(plan.host, plan.port)
-    except OSError as error:
-        raise CommandFailed(f"{plan.host}: {error.strerror or error}", ExitCode.POOL_UNREACHABLE) from None
-    if not near:
-        raise UsageError(
-            f"{plan.host} is not this machine: a load test of somebody else's pool is an attack; "
-            "--i-own-this-pool says that it is yours"
-        )
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_REPORT:
@@ -306,5 +293,5 @@ def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: boo
         for failure in report.failures:
             log.error("failed", threshold=failure)
     if html is not None:
-        page.write(html, report)
+        report_files.write(html, page.page(report), "--html")
         log.info("page_written", path=os.fspath(html))

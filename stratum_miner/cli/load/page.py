@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 
 from stratum_miner import __version__
-from stratum_miner.cli.exit_codes import CommandFailed
 from stratum_miner.cli.load import words
 from stratum_miner.cli.quantities import duration_text
 from stratum_miner.loadtest.metrics import PHASES
@@ -36,14 +34,6 @@ th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
 """
-
-
-def write(path: Path, report: LoadReport) -> None:
-    """Write the page. CommandFailed when the file cannot be written."""
-    try:
-        path.write_text(page(report), encoding="utf-8")
-    except OSError as error:
-        raise CommandFailed(f"--html: cannot write {str(path)!r}: {error.strerror}") from None
 
 
 def page(report: LoadReport) -> str:

@@ -35,6 +35,7 @@ def load(port: int, *arguments: str) -> int:
         (["127.0.0.1"], "expected a port"),
         ([], "expected a pool's URL"),
         (["127.0.0.1:1", "--compare", "/nonexistent"], "cannot read '/nonexistent'"),
+        (["127.0.0.1:1", "--html", "/nonexistent/x.html"], "'/nonexistent/x.html': No such file or directory"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +51,7 @@ def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.C
     assert "hunter2" not in out
     result = json.loads(out)
     assert result["miners"] == result["mining"] == 10
-    assert result["duration_s"] == pytest.approx(0.6, rel=0.5)
+    assert result["duration_s"] >= 0.6
     assert result["shares"]["accepted"] == result["shares"]["sent"] > 0
     assert result["phases"]["submit"]["count"] == result["shares"]["accepted"]
     assert result["phases"]["connect"]["count"] == 10
@@ -101,8 +102,9 @@ def test_the_page_needs_nothing_but_itself(pool_port: int, tmp_path: Path) -> No
         assert foreign not in html
 
 
-def test_a_page_that_cannot_be_written_is_told(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load(pool_port, "--html", "/nonexistent/load.html") == ExitCode.GOAL_MISSED
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has none")
+def test_a_page_that_the_disk_has_no_room_for_is_told(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load(pool_port, "--html", "/dev/full") == ExitCode.GOAL_MISSED
     assert "--html: cannot write" in capsys.readouterr().err
 
 

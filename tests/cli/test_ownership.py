@@ -1,0 +1,25 @@
+"""Whose pool it is."""
+
+import pytest
+
+from stratum_miner.cli import ownership
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_this_machine_needs_no_word(host: str) -> None:
+    ownership.check(host, False, "it is a burden")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "0.0.0.0"])
+def test_another_one_does(host: str) -> None:
+    with pytest.raises(UsageError, match=f"^{host} is not this machine: it is a burden; --i-own-this-pool says"):
+        ownership.check(host, False, "it is a burden")
+    ownership.check(host, True, "it is a burden")
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid"])
+def test_a_name_of_nothing(host: str) -> None:
+    with pytest.raises(CommandFailed, match=f"^{host}: ") as told:
+        ownership.check(host, False, "it is a burden")
+    assert told.value.code is ExitCode.POOL_UNREACHABLE
