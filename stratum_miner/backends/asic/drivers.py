@@ -1,7 +1,7 @@
 """Board to driver: which chain and which power control a product has, and what can be asked of it at rest."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -19,10 +19,10 @@ from stratum_miner.backends.asic.chips.bm1387 import Bm1387Chain
 from stratum_miner.backends.asic.chips.bm1397 import Bm1397Chain
 from stratum_miner.backends.asic.chips.icarus import IcarusChain
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver, Probed
-from stratum_miner.backends.asic.errors import DeviceError, DeviceRefused, DeviceSilent
+from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.options import DeviceOptions
-from stratum_miner.backends.asic.power import NoPower, PowerControl
-from stratum_miner.backends.asic.running import POWER_DOWN_S, MakeChain, MakePower, RunningDevice, open_ports
+from stratum_miner.backends.asic.power import NoPower, PowerControl, switch_off
+from stratum_miner.backends.asic.running import MakeChain, MakePower, RunningDevice, open_ports
 from stratum_miner.backends.asic.transport import PortOpener, Transport
 
 CHAINS: Mapping[str, MakeChain] = {
@@ -130,9 +130,7 @@ class BoardDriver:
             try:
                 yield chain, opened.power
             finally:
-                with trio.move_on_after(POWER_DOWN_S, shield=True):
-                    with suppress(DeviceError):  # what matters was raised already, or the board is gone
-                        await opened.power.off()
+                await switch_off(chain.path, opened.power)
         finally:
             opened.close()
 

@@ -1,8 +1,26 @@
-"""What a device's supervisor may ask of its power supply, fan and sensors. Sticks without any have ``NoPower``."""
+"""What a device's supervisor may ask of its power supply, fan and sensors, and the way down that nothing may skip.
 
-from typing import Protocol
+Sticks without supply or sensors of their own have ``NoPower``.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import structlog
+import trio
 
 from stratum_miner.backends.asic.device import Readings
+from stratum_miner.backends.asic.errors import DeviceError, DeviceGone
+
+log = structlog.get_logger(__name__)
+
+REST_S = 2.0
+"""For the chips: a few commands. What hangs there must not keep the power on."""
+OFF_S = 8.0
+"""For the power: time to ask twice where answers take two seconds to fail, and no more: somebody waits for the end."""
+OFF_TRIES = 3
+
+Step: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class PowerControl(Protocol):
@@ -56,3 +74,45 @@ class NoPower:
     async def identify(self) -> str:
         """No lamp."""
         return ""
+
+
+async def way_down(device: str, rest: Step, power: PowerControl) -> None:
+    """Chips to rest, then the power off, whatever ended the run and whatever either comes to. Raises nothing.
+
+    A port that is gone proves nothing about the power: boards have supplies of their own, and ports go one by one.
+    """
+    await _surely(device, "rest", rest, REST_S)
+    await switch_off(device, power)
+
+
+async def switch_off(device: str, power: PowerControl) -> None:
+    """The second half of ``way_down``."""
+    await _surely(device, "power off", power.off, OFF_S, tries=OFF_TRIES)
+
+
+async def each_of(*steps: Step) -> None:
+    """All steps in order, those after one that failed too; then the first DeviceError."""
+    failed: DeviceError | None = None
+    for step in steps:
+        try:
+            await step()
+        except DeviceError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+async def _surely(device: str, what: str, step: Step, seconds: float, *, tries: int = 1) -> None:
+    reason = f"not done within {seconds:g} s"
+    with trio.move_on_after(seconds, shield=True):
+        for _ in range(tries):
+            try:
+                await step()
+            except DeviceGone as error:
+                log.debug("power_down_failed", device=device, step=what, reason=str(error))
+                return
+            except Exception as error:  # a defect here must not leave a board under power
+                reason = str(error) or repr(error)
+            else:
+                return
+    log.warning("power_down_failed", device=device, step=what, reason=reason)

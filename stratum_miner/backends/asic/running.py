@@ -28,9 +28,9 @@ from stratum_miner.backends.asic.errors import (
 )
 from stratum_miner.backends.asic.mining import WATCH_EVERY_S, MiningStretch, NoWork, Tripped, judged_sensors
 from stratum_miner.backends.asic.options import DeviceOptions
-from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.power import PowerControl, way_down
 from stratum_miner.backends.asic.restarts import RestartPolicy
-from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard
+from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard, fan_percent
 from stratum_miner.backends.asic.tally import Tally
 from stratum_miner.backends.asic.transport import PortOpener, Transport
 from stratum_miner.backends.asic.work_feed import WorkFeed
@@ -39,8 +39,6 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
-POWER_DOWN_S = 5.0
-"""Enough for a few commands to a board that answers; one that does not must not hold up the end of the program."""
 COOLING_LOOK_S = 2.0
 STEPS_AFTER_A_TRIP = 2
 """Steps of the governor below where it tripped; ESP-Miner goes down by 100 MHz."""
@@ -223,7 +221,7 @@ class RunningDevice:
             await stretch.run(found)
         finally:
             feed.book = None
-            await self._power_down(chain, opened.power)
+            await way_down(self._identity.name, chain.rest, opened.power)
             self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
             self._chain = self._stretch = None
 
@@ -240,16 +238,6 @@ class RunningDevice:
             await trio.sleep(WATCH_EVERY_S)
             await judged_sensors(power, guard, self._tally, self._voltage)
 
-    async def _power_down(self, chain: Chain, power: PowerControl) -> None:
-        with trio.move_on_after(POWER_DOWN_S, shield=True):
-            for step in (chain.rest, power.off):
-                try:
-                    await step()
-                except DeviceGone:
-                    return  # and so is its power
-                except DeviceError as error:
-                    log.warning("power_down_failed", device=self._identity.name, reason=str(error))
-
     async def _cool_down(self, power: PowerControl, trip: Tripped) -> None:
         """Off until it is cold. Raises Overheated, or PowerFault, when it must stay off."""
         assert self._guard is not None
@@ -264,7 +252,14 @@ class RunningDevice:
         for _ in range(STEPS_AFTER_A_TRIP):
             if self._governor is not None:
                 self._governor.lower(self._clock())
+        fan = 100
         while True:
+            try:
+                await power.set_fan(fan)
+            except DeviceGone:
+                raise
+            except DeviceError as error:
+                log.debug("fan_silent", device=name, reason=str(error))
             await trio.sleep(COOLING_LOOK_S)
             try:
                 self._tally.readings = await power.read()
@@ -272,6 +267,7 @@ class RunningDevice:
                 raise
             except DeviceError:
                 continue  # blind: stay off
+            fan = fan_percent(self._tally.readings, self._guard.limits)
             if self._guard.may_resume(self._clock(), self._tally.readings):
                 return
 

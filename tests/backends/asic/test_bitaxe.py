@@ -150,6 +150,18 @@ async def test_power_on_and_off_of_a_gamma(autojump_clock: object) -> None:
     assert order[-2:] == ["0100", "4c10"]  # voltage off, then the fan down to a quarter
 
 
+async def test_voltage_goes_off_though_the_reset_pin_does_not_answer(autojump_clock: object) -> None:
+    firmware = ScriptedBitaxe(GAMMA_REGISTERS)
+    port = MemoryPort("control", firmware)
+    power = BitaxePower(port, board_of("bitaxe-gamma"))
+    await power.on(1.15)
+    answer = firmware.answer
+    firmware.answer = lambda page, command, data: None if page == 6 else answer(page, command, data)  # type: ignore[method-assign]
+    with pytest.raises(DeviceRefused, match="GPIO 0"):
+        await power.off()
+    assert firmware.written(TPS546)[-1] == "0100"
+
+
 async def test_readings_of_a_gamma(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))

@@ -14,6 +14,7 @@ from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u
 from stratum_miner.backends.asic.peripherals.emc2101 import Emc2101
 from stratum_miner.backends.asic.peripherals.ina260 import Ina260
 from stratum_miner.backends.asic.peripherals.tps546 import Tps546
+from stratum_miner.backends.asic.power import each_of
 from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
@@ -65,14 +66,9 @@ class BitaxePower:
         await trio.sleep(0.2)
 
     async def off(self) -> None:
-        """See ``PowerControl``."""
+        """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
         self._released = False
-        await self._control.set_pin(RESET_PIN, False)
-        if self._has_tps is None:
-            self._has_tps = await self._tps.is_there()
-        if self._has_tps:
-            await self._tps.switch_off()
-        await self._fan.set_fan(IDLE_FAN_PERCENT)
+        await each_of(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
         """See ``PowerControl``; PowerFault when the regulator reports one while it should be on."""
@@ -119,6 +115,18 @@ class BitaxePower:
     @property
     def _has_diode_set(self) -> bool:
         return self._chip == "bm1370"
+
+    async def _hold_reset(self) -> None:
+        await self._control.set_pin(RESET_PIN, False)
+
+    async def _cut_voltage(self) -> None:
+        if self._has_tps is None:
+            self._has_tps = await self._tps.is_there()
+        if self._has_tps:
+            await self._tps.switch_off()
+
+    async def _quieten_fan(self) -> None:
+        await self._fan.set_fan(IDLE_FAN_PERCENT)
 
     async def _check_output(self, wish: float) -> None:
         await self._tps.check()

@@ -4,6 +4,7 @@ import trio
 
 from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
+from stratum_miner.backends.asic.power import each_of
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
@@ -42,10 +43,8 @@ class CompacA1Power:
             self._present = (await self._ask(b"M.", 1))[0]
 
     async def off(self) -> None:
-        """See ``PowerControl``."""
-        await self._data.hold_reset(True)
-        await self._ask(b"B-", 1)
-        await self._ask(b"L-", 1)
+        """See ``PowerControl``; a step that fails keeps none of the others from being tried."""
+        await each_of(self._hold_reset, lambda: self._tell(b"B-"), lambda: self._tell(b"L-"))
 
     async def read(self) -> Readings:
         """See ``PowerControl``."""
@@ -83,6 +82,12 @@ class CompacA1Power:
         present = [item for item in range(7) if self._present >> item & 1]
         places = present if len(answer) == len(present) else list(range(7))
         return {item: answer[place] for place, item in enumerate(places) if place < len(answer) and item in present}
+
+    async def _hold_reset(self) -> None:
+        await self._data.hold_reset(True)
+
+    async def _tell(self, command: bytes) -> None:
+        await self._ask(command, 1)
 
     async def _ask(self, question: bytes, size: int) -> bytes:
         """Send, pause, take the answer: of ``size`` bytes, or 0 for what comes until it stops."""
