@@ -14,7 +14,7 @@ from typing import Final
 
 import trio
 
-from stratum_miner.testing.emulators.faults import Fault, Faults, parse_fault
+from stratum_miner.testing.emulators.faults import Fault, FaultError, Faults, parse_fault
 from stratum_miner.testing.emulators.kinds import KINDS, Kind
 from stratum_miner.testing.emulators.model import Device, Settings
 from stratum_miner.testing.emulators.sweep import Searcher
@@ -87,8 +87,7 @@ class Emulator:
                 f"no more than {MOST_NONCES:g} nonces a second"
             )
         self.settings = Settings(rate, chosen, difficulty, seed)
-        given = (parse_fault(fault) if isinstance(fault, str) else fault for fault in faults)
-        self._faults = Faults(given, seed)
+        self._faults = Faults([self._possible(fault) for fault in faults], seed)
         self._device: Device | None = None
         self._directory: TemporaryDirectory[str] | None = None
         if link is None:
@@ -147,7 +146,7 @@ class Emulator:
 
     def inject(self, fault: Fault | str) -> None:
         """One more fault; its START counts from now. FaultError for one that cannot be."""
-        given = parse_fault(fault) if isinstance(fault, str) else fault
+        given = self._possible(fault)
         self._faults.add(replace(given, start=given.start + self.device.age(trio.current_time())))
         self._wake.set()
 
@@ -192,9 +191,19 @@ class Emulator:
     def close(self) -> None:
         """Be gone, and leave nothing behind."""
         for terminal in self.terminals.values():
-            terminal.close()
+            terminal.release()
         if self._directory is not None:
             self._directory.cleanup()
+
+    def _possible(self, given: Fault | str) -> Fault:
+        """A fault that this device can have."""
+        fault = parse_fault(given) if isinstance(given, str) else given
+        if fault.name == "i2c-errors" and "control" not in self.kind.ports:
+            raise FaultError(f"fault {fault.name}: expected a Bitaxe, the {self.kind.product} has no such bus")
+        chips = self.settings.chips
+        if fault.chip is not None and fault.chip >= chips:
+            raise FaultError(f"fault {fault.name}: expected a chip from 0 to {chips - 1}, got {fault.chip}")
+        return fault
 
     def _open(self) -> None:
         for terminal in self.terminals.values():

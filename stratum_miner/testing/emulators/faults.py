@@ -140,7 +140,7 @@ class Faults:
 
     def struck_chip(self, fault: Fault, chips: int) -> int:
         """Which of ``chips`` it hits: the one named, or the last."""
-        return (chips - 1 if fault.chip is None else fault.chip) % chips
+        return chips - 1 if fault.chip is None else fault.chip
 
     def next_change(self, age: float) -> float:
         """The age at which some state begins or ends next; infinite if none does."""

@@ -1,14 +1,17 @@
 """A pseudo-terminal that looks like a serial port: a stable link to it, the speed that its user set, unplugging.
 
 The side that a driver opens is raw, and drivers may come and go: `gone` tells when the last one has closed it. The
-master is non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2.
+master is non-blocking: what does not fit is lost, as with a UART. Linux only: the speed is asked with TCGETS2, and
+the right to a link is a socket in the abstract namespace, which ends with its process however that ends.
 """
 
 import array
 import fcntl
 import os
 import select
+import socket
 import tty
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +32,12 @@ class Terminal:
         self.master: int | None = None
         self.device = ""
         """The terminal's own name: another one after each `open`."""
+        self._claim: socket.socket | None = None
 
     def open(self) -> None:
         """Appear. LinkError when something else is where the link should be, or there is no terminal left."""
+        if self._claim is None:
+            self._claim = _claim(self.link)
         try:
             master, slave = os.openpty()
         except OSError as error:
@@ -56,6 +62,13 @@ class Terminal:
             self.link.unlink()
         os.close(self.master)
         self.master = None
+
+    def release(self) -> None:
+        """Vanish for good: somebody else may have the link."""
+        self.close()
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     @property
     def baud(self) -> int:
@@ -94,13 +107,30 @@ class Terminal:
             return False
 
 
-def _point(link: Path, target: str) -> None:
-    """Make or renew a symbolic link; anything else there is left alone."""
-    if not (os.readlink(link).startswith("/dev/pts/") if link.is_symlink() else not link.exists()):
-        raise LinkError(f"link: expected a free name or an old link to a terminal, got {str(link)!r}")
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+def _claim(link: Path) -> socket.socket:
+    """The right to a link, which nobody else has while it is open. LinkError when another emulator has it."""
+    name = os.path.join(os.path.realpath(link.parent), link.name)
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        fresh.symlink_to(target)
-        fresh.replace(link)
+        claim.bind(b"\0stratum-miner-emulate-" + sha256(os.fsencode(name)).hexdigest().encode())
+    except OSError:
+        claim.close()
+        raise LinkError(f"link: expected a free name, another emulator has {str(link)!r}") from None
+    return claim
+
+
+def _point(link: Path, target: str) -> None:
+    """Make or renew a symbolic link; anything else there is left alone, even what comes at this moment."""
+    try:
+        if not link.is_symlink():
+            link.symlink_to(target)
+        elif os.readlink(link).startswith("/dev/pts/"):
+            fresh = link.with_name(f".{link.name}.{os.getpid()}")
+            fresh.symlink_to(target)
+            fresh.replace(link)
+        else:
+            raise FileExistsError
+    except FileExistsError:
+        raise LinkError(f"link: expected a free name or an old link to a terminal, got {str(link)!r}") from None
     except OSError as error:
         raise LinkError(f"link: cannot make {str(link)!r}: {(error.strerror or str(error)).lower()}") from None

@@ -129,6 +129,40 @@ async def test_a_fault_may_come_later() -> None:
             assert len(await port.ask_golden()) == 4
 
 
+async def test_a_link_belongs_to_one_emulator_at_a_time(tmp_path: Path) -> None:
+    link, other_name = tmp_path / "device", tmp_path / "same" / "device"
+    other_name.parent.symlink_to(tmp_path)
+    async with timely(), emulated("erupter", link=link) as device:
+        target = os.readlink(link)
+        for taken in (link, other_name):
+            with pytest.raises(LinkError, match="another emulator has"):
+                async with emulated("compac", link=taken):
+                    pass
+        assert os.readlink(link) == target
+        device.unplug()
+        with pytest.raises(LinkError, match="another emulator has"):  # it wants it back
+            async with emulated("compac", link=link):
+                pass
+    async with timely(), emulated("compac", link=link):
+        assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "message"),
+    [
+        ("erupter", "dead-chip=1", "dead-chip: expected a chip from 0 to 0, got 1"),
+        ("r606", "silent-chip=12", "silent-chip: expected a chip from 0 to 11, got 12"),
+        ("compac", "i2c-errors=0.5", "i2c-errors: expected a Bitaxe, the GekkoScience Compac"),
+    ],
+)
+async def test_faults_that_the_device_cannot_have_are_refused(kind: str, fault: str, message: str) -> None:
+    with pytest.raises(FaultError, match=message):
+        Emulator(kind, faults=[fault])
+    async with timely(), emulated(kind) as device:
+        with pytest.raises(FaultError, match=message):
+            device.inject(fault)
+
+
 async def test_old_links_are_renewed_and_files_left_alone(tmp_path: Path) -> None:
     link = tmp_path / "device"
     link.symlink_to("/dev/pts/999999")

@@ -66,7 +66,6 @@ def test_the_chip_that_is_named_is_struck_or_else_the_last() -> None:
     faults = Faults()
     assert faults.struck_chip(parse_fault("dead-chip"), 12) == 11
     assert faults.struck_chip(parse_fault("dead-chip=3"), 12) == 3
-    assert faults.struck_chip(parse_fault("dead-chip=3"), 2) == 1
 
 
 @given(st.binary(min_size=1, max_size=20), st.integers())
