@@ -150,7 +150,7 @@ def conformance(
     report_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)
     ownership.check(pool_url.host, owned, "checks take work and connections")
-    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key)
+    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
     dial_raw = tcp_dialer(pool_url.host, pool_url.port)
     results: list[Result] = []
     seconds = 0.0

@@ -4,7 +4,7 @@ For each setting of each pool, in this order: the command line, the environment,
 of that name, the default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,6 +51,8 @@ def plan(
             profile = sources[index] if len(found) == len(sources) else None
             where = resolved.origins["url"].where if profile is None else profile.where
             problems.append(Problem(where, f"expected each pool once for a worker, got {pool.url} twice"))
+    if not problems:
+        problems += _tls_for_nothing(resolved, sources, found)
     if found and not problems and not any(pool.enabled for pool in found):
         problems.append(Problem(profiles[0].where, "expected a pool to be enabled, none is"))
     return found, _strategy(options, profiles, found, problems)
@@ -116,6 +118,21 @@ def _stronger(
         assert profile is not None
         return getattr(profile.values, field), NOT_GIVEN
     return getattr(resolved.values, field), option
+
+
+def _tls_for_nothing(
+    resolved: Resolved[UpstreamOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
+) -> list[Problem]:
+    """Whoever pins a certificate and names a plain pool believes in a protection that is not there."""
+    plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
+    places: dict[str, None] = {}
+    for profile, is_plain in zip(sources, plain, strict=True):
+        for field in ("tls_ca", "tls_fingerprint", "tls_cert", "tls_key"):
+            value, origin = _stronger(resolved, profile, field)
+            own = profile is not None and profile.origins.get(field) == origin
+            if value is not None and (is_plain if own else all(plain)):
+                places[origin.where] = None
+    return [Problem(where, "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp") for where in places]
 
 
 def _strategy(
@@ -231,6 +248,8 @@ class _Reader:
     def _user(self) -> str:
         value, where = self._pick("user")
         name = self._one_of(value, "user") if isinstance(value, list) else value
+        if name and not pool_options.is_text(name):
+            raise _Misfit(where, "expected a worker name in UTF-8")
         if not name:
             raise _Misfit(
                 where if value else self._missing("user"),

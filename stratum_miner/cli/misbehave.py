@@ -67,7 +67,10 @@ def misbehave_command(
             named(FAULTS, name, "--fault")
     except ValueError as error:
         raise UsageError(str(error)) from None
-    dial = Dialer(pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy))
+    dial = Dialer(
+        pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[target]),
+        pool_options.proxy_url(proxy),
+    )
     secret = secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
     plan = Plan(
         dial=lambda: dial(target, CONNECT_SECONDS),

@@ -52,15 +52,19 @@ def ping(
         raise UsageError(f"--timeout: expected seconds above 0 and up to 3600, got {timeout:g}")
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
+    if not pool_options.is_text(user):
+        raise UsageError("--user: expected a worker name in UTF-8")
+    pools = [PoolUrl.parse(url) for url in urls]
+    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
     settings = [
         PoolSettings(
-            url=PoolUrl.parse(url),
+            url=url,
             worker_name=user,
             password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
-            tls=pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key),
+            tls=tls,
             proxy=pool_options.proxy_url(proxy),
         )
-        for url in urls
+        for url in pools
     ]
     results: list[PingResult] = []
     complete = False

@@ -1,5 +1,6 @@
 """Options that say how to reach a pool, shared by the commands that do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.client.connect import PoolUrl
 from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
 from stratum_miner.client.tls import TlsSettings, TlsSettingsError
 
@@ -35,14 +37,34 @@ Proxy: TypeAlias = Annotated[
 ]
 
 
-def tls_settings(ca: Path | None, fingerprint: str | None, certificate: Path | None, key: Path | None) -> TlsSettings:
-    """Check them once, before the first connection. UsageError names the file or the fingerprint."""
+def tls_settings(
+    ca: Path | None,
+    fingerprint: str | None,
+    certificate: Path | None,
+    key: Path | None,
+    *,
+    urls: Sequence[PoolUrl] | None = None,
+) -> TlsSettings:
+    """Check them once, before the first connection. UsageError names the file or the fingerprint.
+
+    None of ``urls`` with TLS is one, too: nothing would be protected.
+    """
+    if urls is not None and not any(url.tls for url in urls):
+        given = {"--tls-ca": ca, "--tls-fingerprint": fingerprint, "--tls-cert": certificate, "--tls-key": key}
+        for name, value in given.items():
+            if value is not None:
+                raise UsageError(f"{name}: expected a pool with TLS, stratum+ssl://HOST:PORT, got {urls[0]}")
     try:
         settings = TlsSettings(ca_file=ca, fingerprint=fingerprint, certificate=certificate, key=key)
         settings.context()
     except TlsSettingsError as error:
         raise UsageError(str(error)) from None
     return settings
+
+
+def is_text(name: str) -> bool:
+    """Whether it can be said in JSON: bytes of the command line that are no UTF-8 arrive as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def proxy_url(text: str | None) -> ProxyUrl | None:

@@ -85,7 +85,8 @@ def replay(
         url = PoolUrl.parse(to)
         ownership.check(url.host, own, "a recording is played to it")
         dial = Dialer(
-            pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy)
+            pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]),
+            pool_options.proxy_url(proxy),
         )
         _play_miner(plays, url, dial)
     else:

@@ -57,7 +57,9 @@ def tap(
     host, port = parse_listen(listen, "LISTEN")
     url = PoolUrl.parse(upstream)
     chosen = _rules(rules, rule or [])
-    dial = Dialer(pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key), pool_options.proxy_url(proxy))
+    dial = Dialer(
+        pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]), pool_options.proxy_url(proxy)
+    )
 
     with capture_options.recording(record, f"tap {url}", secrets=record_secrets) as recorder:
         tapped = Tap(

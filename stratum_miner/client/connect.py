@@ -51,19 +51,27 @@ class PoolUrl:
             text = f"{SCHEMES[0]}://{text}"
         try:
             parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
         except ValueError as error:
             raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT ({error})") from None
         if parts.scheme not in SCHEMES + TLS_SCHEMES:
             close = get_close_matches(parts.scheme, SCHEMES + TLS_SCHEMES, 1)
             hint = f": did you mean {close[0]}?" if close else ""
             raise PoolUrlError(f"pool URL: expected stratum+tcp or stratum+ssl, got {parts.scheme!r}{hint}")
-        if parts.username is not None or parts.password is not None:
+        if "@" in parts.netloc:
             raise PoolUrlError("pool URL: expected no user name or password inside; give them with -u and -p")
+        if "[" not in parts.netloc and parts.netloc.count(":") > 1:
+            raise PoolUrlError(f"pool URL: expected an IPv6 address in brackets, [::1]:3333, got {parts.netloc!r}")
+        host = parts.hostname
         if not host:
             raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT, got no host in {text!r}")
-        if port is None or port == 0:
-            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{host}:3333")
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        if port is None:
+            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{parts.netloc}:3333")
+        if port == 0:
+            raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {parts.netloc.rpartition(':')[2]!r}")
         if parts.path not in ("", "/") or parts.query:
             raise PoolUrlError(f"pool URL: expected nothing after the port, got {parts.path + parts.query!r}")
         if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):

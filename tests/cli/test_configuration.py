@@ -149,6 +149,11 @@ def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
         ("user = 'u'\nurl = 'b:1'\nuser_agent = ''", "F:3: user_agent: expected 1 to 200 printable"),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\nproxy = 'http://u:hunter2@h'", "F:4: pools.b.proxy: proxy: expe"),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\ntls_fingerprint = 'ab'", "F:2: pools.b: TLS fingerprint: expected"),
+        (f"user='u'\nurl = 'a:1'\ntls_fingerprint = '{'a' * 64}'", "F:3: tls_fingerprint: expected a pool with TLS"),
+        (
+            f"user='u'\n[pools.a]\nurl='ssl://a:1'\n[pools.b]\nurl='b:1'\ntls_fingerprint='{'a' * 64}'",
+            "F:6: pools.b.tls_fingerprint: expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp",
+        ),
         ("user = 'u'\n[pools.b]\nurl = 'b:1'\npass_file = 'no'", "F:4: pools.b.pass_file: cannot read"),
         ("user = ['u', 'v', 'w']\nurl = ['a:1', 'b:1']", "F:1: user: expected it once for all pools or once for"),
         ("user = 'u'\nurl = ['a:1', 'b:1']\nquota = [1]", "F:3: quota: expected it once for each of several"),

@@ -292,7 +292,14 @@ def test_ping_measures_each_step_of_several_pools() -> None:
         (["ping", "stratum+sll://h:1"], "did you mean stratum+ssl?"),
         (["ping", "h:1", "--timeout", "0"], "--timeout: expected seconds above 0"),
         (["ping", "h:1", "--proxy", "socks5://u:s3cret@h"], "--proxy: proxy: expected socks5://"),
-        (["ping", "h:1", "--tls-ca", "/nowhere.pem"], "TLS CA file '/nowhere.pem': No such file"),
+        (
+            ["ping", "h:1", "--tls-ca", "x.pem"],
+            "--tls-ca: expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+",
+        ),
+        (["tap", "1", "h:1", "--tls-key", "x.pem"], "--tls-key: expected a pool with TLS"),
+        (["ping", "h:1", "-u", "\udcff"], "--user: expected a worker name in UTF-8"),
+        (["mine", "-o", "h:1", "-u", "\udcff"], "--user: expected a worker name in UTF-8"),
+        (["ping", "stratum+ssl://h:1", "--tls-ca", "/nowhere.pem"], "TLS CA file '/nowhere.pem': No such file"),
         (
             ["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-fingerprint", "ab"],
             "TLS fingerprint: expected SHA-256",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl
+from stratum_miner.client.connect import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.dialer import Dialer
 
 NAME = "pool.test"
@@ -114,3 +114,30 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         }
         assert {option: stream.getsockopt(*option) for option in wanted} == wanted
         await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("h", "expected a port, as in stratum+tcp://h:3333"),
+        ("[::1]", "expected a port, as in stratum+tcp://[::1]:3333"),
+        ("h:0", "expected a port from 1 to 65535, got '0'"),
+        ("h:99999", "expected a port from 1 to 65535, got '99999'"),
+        ("h:x", "expected a port from 1 to 65535, got 'x'"),
+        ("::1:3333", "expected an IPv6 address in brackets, [::1]:3333, got '::1:3333'"),
+        (":3333", "expected stratum+tcp://HOST:PORT, got no host in 'stratum+tcp://:3333'"),
+        ("stratum+tpc://h:1", "expected stratum+tcp or stratum+ssl, got 'stratum+tpc': did you mean stratum+tcp?"),
+        ("h:1/x", "expected nothing after the port, got '/x'"),
+        ("u:hunter2@h:1", "expected no user name or password inside; give them with -u and -p"),
+        ("u:hunter2@h:99999", "expected no user name or password inside; give them with -u and -p"),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
+    with pytest.raises(PoolUrlError) as error:
+        PoolUrl.parse(text)
+    assert str(error.value) == f"pool URL: {told}"
+
+
+def test_spellings_of_a_url() -> None:
+    assert PoolUrl.parse("[2001:db8::1]:3333") == PoolUrl("2001:db8::1", 3333)
+    assert str(PoolUrl.parse("stratums://[2001:db8::1]:3333")) == "stratum+ssl://[2001:db8::1]:3333"
