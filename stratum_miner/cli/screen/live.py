@@ -1,4 +1,4 @@
-"""The screen while it lives: drawn twice a second on the terminal's other screen, steered by keys."""
+"""The screen while it lives: drawn once a second, and after each key, on the terminal's other screen, steered by keys."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from stratum_miner.cli.screen.layout import Face, draw
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
 from stratum_miner.monitoring.model import View
 
-REFRESH_S = 0.5
+REFRESH_S = 1.0
 NOTICE_S = 4.0
 """For the answer to a key."""
 FOOT = "p pause   n next pool   q quit   ? help"

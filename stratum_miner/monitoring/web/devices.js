@@ -11,7 +11,13 @@ export class Devices {
   constructor() {
     this.latest = [];
     this.open = new Set(); // keys of devices whose details are shown
-    this.show = tabled(byId("device-table"), this.columns(), keyOf, { update: (row, device) => this.more(row, device) });
+    this.show = tabled(byId("device-table"), this.columns(), keyOf, {
+      below: {
+        of: (device) => this.open.has(keyOf(device)),
+        make: (cell) => cell.append(el("dl", { class: "facts details" })),
+        fill: (cell, device) => facts(cell.firstChild, details(device)),
+      },
+    });
     const toggle = byId("add-device");
     const form = byId("device-form");
     toggle.addEventListener("click", () => {
@@ -30,7 +36,7 @@ export class Devices {
   columns() {
     return [
       { name: "Device", kind: "name", make: nameCell, fill: fillName },
-      { name: "State", make: stateCell, fill: fillState },
+      { name: "State", kind: "status", make: stateCell, fill: fillState },
       { name: "5 s", kind: "number", cell: (device) => hashRate(device.hash_rate) },
       { name: "1 min", kind: "number strong", cell: (device) => hashRate(device.hash_rate_1m) },
       { name: "Of expected", kind: "number", cell: (device) => (device.expected_hash_rate ? percent(device.hash_rate_1m / device.expected_hash_rate) : "–") },
@@ -58,21 +64,6 @@ export class Devices {
   toggle(key) {
     if (!this.open.delete(key)) this.open.add(key);
     this.update(this.latest);
-  }
-
-  // Under the device's name, since a row of its own would be no device.
-  more(row, device) {
-    const cell = row.firstChild;
-    let list = cell.querySelector("dl");
-    if (!this.open.has(keyOf(device))) {
-      list?.remove();
-      return;
-    }
-    if (!list) {
-      list = el("dl", { class: "facts details" });
-      cell.append(list);
-    }
-    facts(list, details(device));
   }
 
   update(devices) {

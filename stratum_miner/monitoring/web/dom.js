@@ -82,7 +82,8 @@ export function facts(list, pairs) {
 
 // A table of `columns` [{name, kind?, cell(item) -> string | Node, make?}]: on a phone each row becomes a card, whose
 // cells are told by `data-label`; the roles keep it a table to screen readers then.
-export function tabled(table, columns, keyOf, { update = () => {} } = {}) {
+// `below`, of {of(item) -> whether, make(cell, item), fill(cell, item)}, is a row of its own under an item's.
+export function tabled(table, columns, keyOf, { update = () => {}, below = null } = {}) {
   table.setAttribute("role", "table");
   const head = el("thead", { role: "rowgroup" });
   const row = el("tr", { role: "row" });
@@ -93,8 +94,14 @@ export function tabled(table, columns, keyOf, { update = () => {} } = {}) {
   const body = el("tbody", { role: "rowgroup" });
   table.append(head, body);
 
-  const make = (item, key) => {
-    const made = el("tr", { role: "row" });
+  const make = ([item, isBelow], key) => {
+    const made = el("tr", { role: "row", class: isBelow ? "below" : null });
+    if (isBelow) {
+      const cell = el("td", { role: "cell", colspan: columns.length });
+      below.make(cell, item);
+      made.append(cell);
+      return made;
+    }
     columns.forEach((column, index) => {
       const attributes = { "data-label": column.name, class: column.kind ?? null };
       const cell = index === 0
@@ -106,7 +113,11 @@ export function tabled(table, columns, keyOf, { update = () => {} } = {}) {
     return made;
   };
 
-  const renew = (made, item) => {
+  const renew = (made, [item, isBelow]) => {
+    if (isBelow) {
+      below.fill(made.firstChild, item);
+      return;
+    }
     columns.forEach((column, index) => {
       const cell = made.children[index];
       if (column.fill) column.fill(cell, item);
@@ -121,7 +132,8 @@ export function tabled(table, columns, keyOf, { update = () => {} } = {}) {
 
   return (items) => {
     table.hidden = items.length === 0;
-    keyed(body, items, keyOf, make, renew);
+    const rows = items.flatMap((item) => (below?.of(item) ? [[item, false], [item, true]] : [[item, false]]));
+    keyed(body, rows, ([item, isBelow]) => (isBelow ? `${keyOf(item)} below` : keyOf(item)), make, renew);
   };
 }
 

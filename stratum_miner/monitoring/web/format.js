@@ -69,7 +69,8 @@ export const milliseconds = (value) => (value === null ? NONE : value >= 100 ? `
 export const percent = (part) => (part === null ? NONE : `${(part * 100).toFixed(part > 0 && part < 0.01 ? 2 : 1)} %`);
 export const celsius = (value) => (value === null ? NONE : `${value.toFixed(1)} °C`);
 export const watts = (value) => (value === null ? NONE : value >= 100 ? `${count(Math.round(value))} W` : `${value.toFixed(1)} W`);
-export const efficiency = (value) => (value === null ? NONE : `${scaled(value).trim()} J/TH`);
+export const joules = (value) => (value < 1000 ? significant(value, 3) : scaled(value).trim());
+export const efficiency = (value) => (value === null ? NONE : `${joules(value)} J/TH`);
 export const ago = (seconds) => (seconds === null ? "never" : `${duration(seconds)} ago`);
 
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");

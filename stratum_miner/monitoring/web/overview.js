@@ -2,7 +2,7 @@
 
 import { byId, facts, setAttribute, setText } from "./dom.js";
 import {
-  ago, count, difficulty, duration, hashRate, moment, percent, scaled, significant, span, watts,
+  ago, count, difficulty, duration, hashRate, joules, moment, percent, significant, span, watts,
 } from "./format.js";
 
 export function showSummary(view) {
@@ -75,7 +75,7 @@ function tiles(summary) {
     ["Work utility", significant(summary.work_utility, 3), { note: "per minute", title: "Accepted difficulty per minute" }],
     ["HW errors", count(summary.hardware_errors), { kind: summary.hardware_errors ? "bad" : null, title: "Nonces that failed re-hashing" }],
     ["Power", summary.power_w === null ? null : watts(summary.power_w)],
-    ["Efficiency", summary.joules_per_terahash === null ? null : scaled(summary.joules_per_terahash).trim(), { note: "J/TH" }],
+    ["Efficiency", summary.joules_per_terahash === null ? null : joules(summary.joules_per_terahash), { note: "J/TH" }],
   ];
 }
 

@@ -32,7 +32,7 @@ export class Pools {
   columns() {
     return [
       { name: "Pool", kind: "name", make: nameCell, fill: fillName },
-      { name: "State", make: stateCell, fill: fillState },
+      { name: "State", kind: "status", make: stateCell, fill: fillState },
       { name: "Accepted", kind: "number strong", cell: (pool) => count(pool.accepted) },
       { name: "Rejected", kind: "number", cell: (pool) => part(pool.rejected, pool.reject_share) },
       { name: "Stale", kind: "number", cell: (pool) => part(pool.stale, pool.stale_share) },

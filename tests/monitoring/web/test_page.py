@@ -73,7 +73,7 @@ def test_devices_pools_shares_and_blocks_are_those_of_the_api(played: ServedMine
 def test_chips_and_the_rest_of_a_machine_are_shown_on_request(played: ServedMiner, page: Page) -> None:
     page.open(played)
     page.press("Details of bitaxe-1")
-    details = page.terms("#device-table tbody tr:nth-child(3) dl")
+    details = page.terms("#device-table .below dl")
     assert details["Nonces of each chip"] == "31 · 29"
     assert details["Frequency"] == "525.0 MHz"
     page.press("Details of bitaxe-1")

@@ -1,0 +1,275 @@
+"""What watching costs: the hash rate with everything on, as a share of that with everything off.
+
+    python benchmarks/watching.py [--pairs 7] [--seconds 60] [--same]
+
+On: the status screen on a pseudo-terminal, the page open in a browser, metrics scraped every second. Off: none of it,
+and no listener. Pairs take turns with which comes first. The miner has all processors but one, and whoever watches has
+that one: a browser's own work is not the miner's, and mostly on another machine. With ``--same`` all share all
+processors. Quote the median of the ratios and its interval.
+
+Rates of a machine that does other things too say little; then look at the last column, which such things hardly move:
+the share of one processor that the miner's main thread takes, which does everything but search.
+"""
+
+import argparse
+import fcntl
+import json
+import multiprocessing
+import os
+import pty
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from math import comb
+from statistics import median
+
+import httpx
+from notifier import serve
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
+
+from stratum_miner.backends.cpu.choice import choose
+
+JOB_INTERVAL_S = 5.0
+SCRAPE_S = 1.0
+LOOK_S = 0.5
+STARTED_S = 5.0
+"""Of imports, of the choice of a kernel, of a page that loads."""
+SCREEN = (40, 120)
+"""Rows and columns."""
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: hashes a second, and what the main thread took of a processor."""
+
+    hash_rate: float
+    main_thread: float
+
+
+Run = Callable[[], Measured]
+
+
+class Miner:
+    """``mine`` as a process on its own processors, each time on a pool of its own."""
+
+    def __init__(self, seconds: float, processors: Sequence[int], kernel: str) -> None:
+        self._arguments = [
+            sys.executable, "-m", "stratum_miner", "mine", "--no-config", "-u", "bench", "--json",
+            "--time-limit", f"{seconds:g}", "--threads", str(len(processors)), "--kernel", kernel,
+            "--no-extranonce-subscribe",
+        ]  # fmt: skip
+        self._processors = processors
+
+    def unwatched(self) -> Measured:
+        with pool() as address:
+            process = self._start(address, "--quiet", stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return measured(process)
+
+    def watched(self, browser: webdriver.Chrome) -> Measured:
+        with pool() as address:
+            return self._watched(address, browser)
+
+    def _start(self, address: str, *arguments: str, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self._processors)  # a child has its parent's
+        try:
+            return subprocess.Popen(
+                [*self._arguments, "-o", address, *arguments], stdin=stdin, stderr=stderr, stdout=subprocess.PIPE,
+                env={**os.environ, "TERM": "xterm-256color"},
+            )  # fmt: skip
+        finally:
+            os.sched_setaffinity(0, before)
+
+    def _watched(self, address: str, browser: webdriver.Chrome) -> Measured:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SCREEN, 0, 0))
+        process = self._start(address, "--http", f"127.0.0.1:{port}", stdin=theirs, stderr=theirs)
+        os.close(theirs)
+        drawn, scraped = Counter(), Counter()
+        ended = threading.Event()
+        helpers = [
+            threading.Thread(target=drain, args=(ours, drawn)),
+            threading.Thread(target=scrape, args=(f"{url}/metrics", ended, scraped)),
+        ]
+        for helper in helpers:
+            helper.start()
+        wait_for(f"{url}/health", process)
+        browser.get(url)
+        WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.body.dataset.link") == "live")
+        points = browser.execute_script("return document.querySelectorAll('#chart-hash-rate svg *').length")
+        found = measured(process)
+        ended.set()
+        for helper in helpers:
+            helper.join()
+        os.close(ours)
+        browser.get("about:blank")
+        if not (drawn.value and scraped.value and points):
+            raise SystemExit(f"not watched: {drawn.value} bytes drawn, {scraped.value} scrapes, {points} points")
+        return found
+
+
+def measured(process: subprocess.Popen[bytes]) -> Measured:
+    """Until it ends; its main thread once it has started."""
+    assert process.stdout is not None
+    looks: list[tuple[float, float]] = []
+    begun = time.monotonic()
+    while not select.select([process.stdout], [], [], LOOK_S)[0]:
+        if time.monotonic() - begun >= STARTED_S:
+            with suppress(OSError):  # it may have ended this moment
+                looks.append((time.monotonic(), main_thread_s(process.pid)))
+    out, _ = process.communicate()
+    if process.returncode or len(looks) < 2:
+        raise SystemExit(f"expected a run of some {STARTED_S * 2:g} s, exit 0; it ended with {process.returncode}")
+    (first, before), (last, after) = looks[0], looks[-1]
+    return Measured(float(json.loads(out)["hash_rate"]), (after - before) / (last - first))
+
+
+def main_thread_s(pid: int) -> float:
+    """Seconds of a processor that a process's first thread has taken (proc(5), utime and stime)."""
+    with open(f"/proc/{pid}/task/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@contextmanager
+def pool() -> Iterator[str]:
+    """Its address; it serves one miner."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    process = multiprocessing.Process(target=serve, args=(listener, 10_000, JOB_INTERVAL_S), daemon=True)
+    process.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        process.terminate()
+        process.join()
+        listener.close()
+
+
+class Counter:
+    """What a thread has seen."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+def drain(terminal: int, drawn: Counter) -> None:
+    while True:
+        try:
+            taken = os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            return
+        if not taken:
+            return
+        drawn.value += len(taken)
+
+
+def scrape(url: str, ended: threading.Event, scraped: Counter) -> None:
+    with httpx.Client(trust_env=False) as client:
+        while not ended.wait(SCRAPE_S):
+            try:
+                scraped.value += client.get(url).status_code == 200
+            except httpx.HTTPError:  # before it listens, and after it has ended
+                continue
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    pause = threading.Event()
+    while process.poll() is None:
+        try:
+            httpx.get(url, trust_env=False)
+            return
+        except httpx.HTTPError:
+            pause.wait(0.05)
+    raise SystemExit(f"the miner ended with {process.returncode}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def browsing() -> Iterator[webdriver.Chrome]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"):
+            options.add_argument(flag)
+        driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        try:
+            yield driver
+        finally:
+            driver.quit()
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Of the median, by order statistics: without a word on the distribution. The whole range of few values."""
+    ordered, count = sorted(values), len(values)
+    outside = 0.0
+    for cut in range(count // 2):
+        outside += 2 * comb(count, cut) / 2**count
+        if outside > 1 - confidence:
+            return ordered[max(0, cut - 1)], ordered[min(count - 1, count - cut)]
+    return ordered[0], ordered[-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--same", action="store_true", help="Let the browser share the miner's processors.")
+    arguments = parser.parse_args()
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2 and not arguments.same:
+        raise SystemExit("expected two processors, got one: --same shares it")
+    own = usable if arguments.same else usable[:-1]
+    kernel = choose().rolling.kernel.name
+    os.sched_setaffinity(0, usable if arguments.same else usable[-1:])  # pool, browser and all inherit it
+    with browsing() as browser:
+        miner = Miner(arguments.seconds, own, kernel)
+        watched = partial(miner.watched, browser)
+        pairs = [one_pair(miner.unwatched, watched, on_first=bool(pair % 2)) for pair in range(arguments.pairs)]
+    ratios = [on.hash_rate / off.hash_rate for off, on in pairs]
+    low, high = interval(ratios)
+    added = [on.main_thread - off.main_thread for off, on in pairs]
+    print(
+        f"{kernel}, {len(own)} of {len(usable)} processors, {len(pairs)} pairs of {arguments.seconds:g} s: "
+        f"watched {median(ratios):.2%} of unwatched (95 %: {low:.2%} to {high:.2%}); "
+        f"the main thread takes {median(added):.2%} of a processor more, {median(added) / len(own):.2%} of the miner's"
+    )
+
+
+def one_pair(unwatched: Run, watched: Run, *, on_first: bool) -> tuple[Measured, Measured]:
+    if on_first:
+        on, off = watched(), unwatched()
+    else:
+        off, on = unwatched(), watched()
+    print(
+        f"off {off.hash_rate / 1e6:7.2f} MH/s   on {on.hash_rate / 1e6:7.2f} MH/s   "
+        f"ratio {on.hash_rate / off.hash_rate:.4f}   main thread {off.main_thread:.2%} -> {on.main_thread:.2%}",
+        flush=True,
+    )
+    return off, on
+
+
+if __name__ == "__main__":
+    main()
