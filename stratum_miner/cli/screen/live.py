@@ -1,4 +1,4 @@
-"""The screen while it lives: drawn once a second, and after each key, on the terminal's other screen, steered by keys."""
+"""The screen while it lives: drawn each second and after each key, on the terminal's other screen, steered by keys."""
 
 import sys
 from collections.abc import Callable
