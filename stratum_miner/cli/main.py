@@ -107,18 +107,21 @@ def run_process(arguments: Sequence[str]) -> int:
     try:
         code = run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output went away
-        code = _without_output()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            sys.stderr.write(str(secrets.redact(traceback.format_exc())))
-            return ExitCode.GOAL_MISSED
-        sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
-        code = _without_output()
-    except Exception:  # a defect; its traceback may quote anything
-        sys.stderr.write(str(secrets.redact(traceback.format_exc())))
-        code = ExitCode.GOAL_MISSED
+    except Exception as error:
+        code = _tell_unforeseen(error)
     return code
+
+
+def _tell_unforeseen(error: Exception) -> int:
+    cause = leading_cause(error, OSError)
+    if isinstance(cause, BrokenPipeError):  # the reader of our output went away
+        return _without_output()
+    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+        sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
+        return _without_output()
+    text = "".join(traceback.format_exception(error))  # a defect; it may quote anything
+    sys.stderr.write(str(secrets.redact(text)))
+    return ExitCode.GOAL_MISSED
 
 
 def _without_output() -> ExitCode:

@@ -237,6 +237,21 @@ def test_output_into_a_closed_pipe_is_no_traceback() -> None:
     assert "Traceback" not in err
 
 
+def test_the_result_of_mining_into_a_closed_pipe_is_no_traceback() -> None:
+    with running_pool() as (_, address):
+        process = subprocess.Popen(
+            [*COMMAND, "mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--until-shares", "1", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait() == 1
+    assert "share_accepted" in err
+    assert "Traceback" not in err
+
+
 def test_a_full_disk_is_told_in_one_line() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")

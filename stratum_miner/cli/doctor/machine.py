@@ -172,7 +172,7 @@ def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = F
     while not os.path.lexists(at) and at != at.parent:
         at = at.parent
     if not at.is_dir() or not os.access(at, os.W_OK | os.X_OK):
-        where = str(path) if at == path else f"{path}, for {at} is there and"
+        where = str(path) if at == path else f"{path} cannot be made: {at}"
         problem = "no directory" if not at.is_dir() else "not ours to write to"
         variable = {"cache": "XDG_CACHE_HOME", "state": "XDG_STATE_HOME"}.get(what)
         return Finding(

@@ -1,16 +1,19 @@
 """The doctor on what ``mine`` would be told: the configuration, its pools, and the addresses it would listen at."""
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import platformdirs
 import trio
 
 from stratum_miner.cli import secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
-from stratum_miner.cli.doctor.machine import directory_finding
+from stratum_miner.cli.doctor.machine import APPLICATION, directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
+from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, load
 from stratum_miner.cli.operation import surroundings
 from stratum_miner.cli.ping import DEFAULT_USER
@@ -107,7 +110,12 @@ class Setup:
             return []
         chosen = self.settings.options
         wanted = (("--journal", chosen.journal), ("--log-file", chosen.log_file), ("--record", chosen.record))
-        return [_file_finding(flag, path) for flag, path in wanted if path is not None]
+        found = [_file_finding(flag, path) for flag, path in wanted if path is not None]
+        makes_token = chosen.http_token_file is None and VARIABLE not in self.sources.environment
+        if chosen.http is not None and makes_token:
+            state = platformdirs.user_state_path(APPLICATION)
+            found.append(directory_finding("state", state, "--http keeps its token there", needed=True))
+        return found
 
     async def check_options(self) -> Sequence[Finding]:
         """Options that give away speed, or that cannot work here."""
@@ -157,7 +165,11 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
         holder = holder_of_port(address)
         if holder is None:
             return Finding(
-                topic="address", subject=subject, verdict=Verdict.PROBLEM, text=str(error), fix=_address_fix(address)
+                topic="address",
+                subject=subject,
+                verdict=Verdict.PROBLEM,
+                text=str(error),
+                fix=_address_fix(address, str(error)),
             )
         ours = "stratum-miner" in holder
         text = f"held by {holder}" + (": the miner that runs already" if ours else "")
@@ -167,9 +179,11 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
     return Finding(topic="address", subject=subject, verdict=Verdict.GOOD, text="free")
 
 
-def _address_fix(address: str) -> str:
+def _address_fix(address: str, why: str) -> str:
     port = address.rpartition(":")[2]
-    if port.isdecimal() and int(port) < 1024 and os.geteuid():
+    if "HOST:PORT" in why or "loopback" in why or "of this machine" in why:
+        return "give it as the message says"
+    if why.endswith(os.strerror(errno.EACCES)):
         return f"below 1024: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}, or another port"
     return f"sudo ss -ltnp sport = :{port} tells who has it; or choose another port"
 
