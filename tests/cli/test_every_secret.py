@@ -30,6 +30,7 @@ from .test_process import ADDRESS, COMMAND, started
 PASSWORD = 'hünter"2\\swordfish'
 """With what JSON, TOML and URLs spell otherwise."""
 PROXY_PASSWORD = "pr0xy@s3cret"
+NEW_PASSWORD = "chang3d-whil3-mining"
 TOKEN = "t0ken-t0ken-t0ken-t0ken"
 HOOK_TOKEN = "h00k-t0ken-in-the-path"
 QUERY = "key=qu3ry-s3cret"
@@ -80,7 +81,7 @@ CASES = (
     ),
     Case(
         "in files",
-        (PASSWORD, PROXY_PASSWORD, TOKEN, HOOK_TOKEN, QUERY),
+        (PASSWORD, NEW_PASSWORD, PROXY_PASSWORD, TOKEN, HOOK_TOKEN, QUERY),
         "json",
         ("--config", "{directory}/miner.toml", "-P", "-D"),
         {},
@@ -124,7 +125,14 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
             outputs |= _http_answers(addresses["http"], token)
             outputs |= _cgminer_answers(addresses["cgminer_api"])
             outputs |= _axeos_answers(addresses["axeos_api"])
-            miner.send_signal(signal.SIGHUP)
+            if case.files:
+                file = tmp_path / "miner.toml"
+                quoted = json.dumps(PASSWORD, ensure_ascii=False)
+                assert quoted in file.read_text()
+                file.write_text(file.read_text().replace(quoted, f'"{NEW_PASSWORD}"'))
+                miner.send_signal(signal.SIGHUP)
+                while "configuration_changed" not in _line(miner, seen):
+                    pass
             miner.send_signal(signal.SIGINT)
             out, err = miner.communicate(timeout=120)
             outputs |= {"stdout": out, "stderr": "".join(seen) + err}

@@ -128,7 +128,7 @@ class _Asked:
 
 async def _work_all(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], scope: trio.CancelScope) -> None:
     with scope:
-        async with trio.open_nursery() as nursery, httpx.AsyncClient(timeout=POST_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=POST_S, trust_env=False) as client, trio.open_nursery() as nursery:
             with receive:
                 for _ in range(AT_ONCE):
                     nursery.start_soon(_work, receive.clone(), client)
@@ -175,7 +175,7 @@ async def _post(client: httpx.AsyncClient, url: str, event: EventView) -> str:
             answer = await client.post(
                 url, content=msgspec.json.encode(event), headers={"content-type": "application/json"}
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = f"cannot post: {type(error).__name__}"
             continue
         if answer.status_code < 400:

@@ -173,3 +173,28 @@ async def test_the_last_event_of_a_miner_still_gets_its_hook(tmp_path: Path) -> 
         until=lambda logged: True,  # and cancelled at once
     )
     assert out.read_text() == "found\n"
+
+
+async def test_a_web_hook_is_posted_to_while_mining_and_at_its_end() -> None:
+    posted: list[bytes] = []
+
+    async def answer(stream: trio.SocketStream) -> None:
+        data = b""
+        while not data.endswith(b"}}"):
+            data += await stream.receive_some(65536)
+        posted.append(data.partition(b"\r\n\r\n")[2])
+        await stream.send_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, answer, listeners)
+        port = listeners[0].socket.getsockname()[1]
+        logged = await calling(
+            f"*=http://127.0.0.1:{port}/hook",
+            then=lambda log: [log.take("paused", "info", {"n": n}, 0.0) for n in range(6)],
+            until=lambda logged: True,  # and cancelled at once: all six are still told
+        )
+        nursery.cancel_scope.cancel()
+    assert logged == []
+    assert sorted(json.loads(body)["fields"]["n"] for body in posted) == [0, 1, 2, 3, 4, 5]
