@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
+from rich.control import Control as TerminalControl
+from rich.segment import ControlType
+from rich.text import Text
 
 from stratum_miner.cli.screen.keys import reading
 from stratum_miner.cli.screen.layout import Face, draw
@@ -14,6 +16,9 @@ from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
 from stratum_miner.monitoring.model import View
 
 REFRESH_S = 1.0
+WHOLE_EVERY = 10
+"""Times that something is drawn."""
+ERASE_LINE = (ControlType.ERASE_IN_LINE, 2)
 NOTICE_S = 4.0
 """For the answer to a key."""
 FOOT = "p pause   n next pool   q quit   ? help"
@@ -38,17 +43,17 @@ class Screen:
 
     async def run(self) -> None:
         """Until cancelled, or until a key ends it."""
-        with Live(
-            console=self.console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False,
-            vertical_overflow="crop",
-        ) as live:  # fmt: skip
+        painter = Painter(self.console)
+        with self.console.screen():
             async with reading(sys.stdin.fileno()) as keys:
                 due = trio.current_time()
                 while True:
-                    live.update(self._drawn(), refresh=True)
+                    painter.paint(self._drawn())
                     due = max(due + REFRESH_S, trio.current_time())
                     with trio.move_on_at(due):
-                        self.press(await keys.receive())
+                        key = await keys.receive()
+                        painter.forget()
+                        self.press(key)
 
     def press(self, key: str) -> None:
         """Do what a key says, and tell what was done."""
@@ -87,8 +92,40 @@ class Screen:
         control.switch_pool(index)
         return f"mining on {name} as soon as it is up"
 
-    def _drawn(self) -> Group:
+    def _drawn(self) -> list[Text]:
         width, height = self.console.size
         notice = self._notice if trio.current_time() < self._notice_until else ""
         ascii_only = not self.console.encoding.lower().startswith("utf")
-        return Group(*draw(self.look(), Face(width, height, ascii_only, self.foot, notice)))
+        return draw(self.look(), Face(width, height, ascii_only, self.foot, notice))
+
+
+class Painter:
+    """Writes lines onto a terminal, but only those that are other than before: all of them cost three milliseconds,
+    which a miner has better use for. Now and then all the same: others may write there, too, as a shell after Ctrl-Z.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._size = (0, 0)
+        self._shown: list[tuple[object, ...]] = []
+        self._whole_at = 0
+
+    def forget(self) -> None:
+        """Write everything next time."""
+        self._shown = []
+
+    def paint(self, lines: list[Text]) -> None:
+        """As many as the terminal has, from its top."""
+        size = self._console.size
+        self._whole_at -= 1
+        if size != self._size or self._whole_at <= 0:
+            self._size, self._whole_at = size, WHOLE_EVERY
+            self.forget()
+        keys = [(line.plain, line.style, tuple(line.spans)) for line in lines]
+        parts: list[TerminalControl | Text] = []
+        for row, (line, key) in enumerate(zip(lines, keys, strict=True)):
+            if row >= len(self._shown) or self._shown[row] != key:
+                parts += (TerminalControl((ControlType.CURSOR_MOVE_TO, 0, row), ERASE_LINE), line)
+        if parts:
+            self._console.print(*parts, sep="", end="", soft_wrap=True)
+        self._shown = list(keys)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import trio
 from rich.console import Console
+from rich.text import Text
 from trio.testing import MockClock
 
 from stratum_miner.cli.screen.keys import reading
-from stratum_miner.cli.screen.live import HELP, Screen
+from stratum_miner.cli.screen.live import HELP, WHOLE_EVERY, Painter, Screen
 from stratum_miner.monitoring.control import ControlRefused
 
 from .test_layout import view
@@ -110,3 +111,21 @@ async def _fail_inside(descriptor: int) -> None:
             raise ZeroDivisionError
     except* ZeroDivisionError:
         raise ZeroDivisionError from None
+
+
+def test_only_lines_that_differ_are_written_again() -> None:
+    file = io.StringIO()
+    painter = Painter(Console(file=file, force_terminal=True, width=20, height=3, color_system=None))
+
+    def painted(*lines: str) -> str:
+        file.seek(0)
+        file.truncate()
+        painter.paint([Text(line) for line in lines])
+        return file.getvalue()
+
+    assert painted("one", "two", "x" * 20) == f"\x1b[1;1H\x1b[2Kone\x1b[2;1H\x1b[2Ktwo\x1b[3;1H\x1b[2K{'x' * 20}"
+    assert painted("one", "TWO", "x" * 20) == "\x1b[2;1H\x1b[2KTWO"
+    assert painted("one", "TWO", "x" * 20) == ""
+    painter.forget()
+    assert painted("one", "TWO", "three").startswith("\x1b[1;1H\x1b[2Kone")
+    assert any(painted("one", "TWO", "three") for _ in range(WHOLE_EVERY))  # somebody else may have written there
