@@ -31,7 +31,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
     except ValueError:
         port = 0
     if parts.scheme != "http" or not parts.hostname or port == 0:
-        raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {api!r}")
+        raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {api.rpartition('@')[2]!r}")
     try:
         status, state = _ask(parts.hostname, port or 80, "/ready")
     except (OSError, http.client.HTTPException) as error:

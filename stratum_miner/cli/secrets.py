@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import MutableMapping
@@ -22,14 +23,18 @@ _PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command", "--on-even
 _USERPASS_OPTIONS = ("-O", "--userpass")
 _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 
-_spellings: list[str] = []
-"""Of all secrets, the longest first: one may be the beginning of another."""
+_PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
+"""Flags and an option in one word, perhaps with its value: -qp SECRET, -pSECRET."""
+
+_spellings: tuple[str, ...] = ()
+"""Of all secrets, the longest first: one may be the beginning of another. Replaced as a whole: any thread may read."""
 
 
 def register(secret: str) -> str:
     """Never show this text again, in any spelling; returns it."""
+    global _spellings  # noqa: PLW0603  there is one process
     if len(secret) >= SHORTEST_REDACTED and secret not in _spellings:
-        _spellings[:] = sorted({*_spellings, *_spelt(secret)}, key=len, reverse=True)
+        _spellings = tuple(sorted({*_spellings, *_spelt(secret)}, key=len, reverse=True))
     return secret
 
 
@@ -91,14 +96,18 @@ def hidden_arguments(arguments: list[str]) -> list[str]:
             hide_next = None
             continue
         name, equals, value = argument.partition("=")
+        name = name.replace("_", "-") if name.startswith("--") else name  # the parser takes --on_event too
+        packed = _PACKED.fullmatch(argument)
         if name in (*_PASSWORD_OPTIONS, *_USERPASS_OPTIONS, *_URL_OPTIONS):
             if equals:
                 shown.append(f"{name}={_hide(name, value)}")
             else:
                 shown.append(argument)
                 hide_next = name
-        elif argument[:2] in ("-p", "-O") and len(argument) > 2:
-            shown.append(argument[:2] + _hide(argument[:2], argument[2:]))
+        elif packed is not None:
+            flags, option, value = packed.groups()
+            shown.append(f"-{flags}{option}{_hide(f'-{option}', value) if value else ''}")
+            hide_next = None if value else f"-{option}"
         else:
             shown.append(argument)
     return shown

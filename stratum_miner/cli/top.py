@@ -73,7 +73,7 @@ def top(
 def _checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {url!r}")
+        raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {url.rpartition('@')[2]!r}")
     return url.rstrip("/")
 
 

@@ -178,7 +178,7 @@ def test_no_other_command_shows_one(
 ) -> None:
     titles: list[str] = []
     monkeypatch.setattr("setproctitle.setproctitle", titles.append)
-    monkeypatch.setattr(secrets, "_spellings", [])
+    monkeypatch.setattr(secrets, "_spellings", ())
     with echoing_pool() as pool:
         words = {"{pool}": pool, "{dead}": str(dead_port())}
         given = [_filled(word, words) for word in arguments]

@@ -20,6 +20,14 @@ from stratum_miner.cli.exit_codes import UsageError
         (["pool", "--node=http://u:geheim@h:1"], ["pool", "--node=http://***@h:1"]),
         (["pool", "--node", "kernel"], ["pool", "--node", "kernel"]),
         (["mine", "-P", "-u", "u"], ["mine", "-P", "-u", "u"]),
+        (["mine", "-qp", "geheim", "-D"], ["mine", "-qp", "***", "-D"]),
+        (["mine", "-DPqpgeheim"], ["mine", "-DPqp***"]),
+        (["mine", "-qO", "user:geheim"], ["mine", "-qO", "user:***"]),
+        (["mine", "-x", "socks5://u:geheim@h:1"], ["mine", "-x", "socks5://***@h:1"]),
+        (["mine", "-xsocks5://u:geheim@h:1"], ["mine", "-xsocks5://***@h:1"]),
+        (["mine", "--on_event", "block=geheim"], ["mine", "--on_event", "***"]),
+        (["mine", "--on-event=block=geheim"], ["mine", "--on-event=***"]),
+        (["mine", "-ohost:1", "-Pq", "-upo"], ["mine", "-ohost:1", "-Pq", "-upo"]),
     ],
 )
 def test_command_lines_lose_their_passwords(arguments: list[str], shown: list[str]) -> None:
@@ -61,3 +69,15 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets.redact("opensesame!") == "***!"
     monkeypatch.setenv("STRATUM_MINER_PASS", "")
     assert secrets.from_environment("STRATUM_MINER_PASS") is None
+
+
+def test_a_secret_that_begins_like_another_leaves_no_rest() -> None:
+    secrets.register("short-secret")
+    secrets.register("short-secret-and-more")
+    assert secrets.redact("short-secret-and-more") == "***"
+
+
+def test_whatever_is_shown_as_text_is_redacted_as_text() -> None:
+    secrets.register("opensesame")
+    assert secrets.redact({"opensesame": ValueError("opensesame")}) == {"***": "***"}
+    assert secrets.redact([1, None, 2.5, True, Path("/opensesame")]) == [1, None, 2.5, True, "/***"]
