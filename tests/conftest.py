@@ -15,9 +15,14 @@ from typing import NoReturn
 
 import pytest
 import trio
+from hypothesis import HealthCheck, settings
 
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode
+
+# Its 200 ms for an example and its limit on making one judge how busy the machine is, not the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 DIRECTORY = Path(__file__).parent / "realpool"
 ADDRESS = "mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8"

@@ -463,15 +463,13 @@ class PoolGroup:
             with scope:
                 await member.client.run()
         except WorkerRefused as error:
-            if member.removed:
-                return
-            self._failover.refused(self._index(member), self._clock(), str(error))
-            log.warning("worker_refused", pool=self._name(member), reason=str(error))
-            if self.all_refused and self._may_give_up():
-                raise
-        finally:
-            member.scope = None
-            self._changed.set()
+            if not member.removed:
+                self._failover.refused(self._index(member), self._clock(), str(error))
+                log.warning("worker_refused", pool=self._name(member), reason=str(error))
+                if self.all_refused and self._may_give_up():
+                    raise
+        member.scope = None  # not when everything ends by an error: nothing is to be started any more
+        self._changed.set()
 
     def _has_refused(self, index: int) -> bool:
         health = self._failover.health(index)

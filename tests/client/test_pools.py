@@ -440,3 +440,18 @@ async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(
             it.group.change(1, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
         with pytest.raises(ValueError, match="quota: expected a number from 0, got -1"):
             it.group.set_quota(0, -1)
+
+
+async def test_without_retries_nothing_is_tried_again_while_it_ends(autojump_clock: MockClock) -> None:
+    it, tried = Farm(), []
+
+    async def refuse(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        tried.append(url)
+        await trio.lowlevel.checkpoint()
+        raise PoolUnreachable(f"{url}: Connection refused")
+
+    settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
+    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=refuse, retry=False)
+    with pytest.RaisesGroup(PoolUnreachable):
+        await group.run()
+    assert len(tried) == 1
