@@ -19,6 +19,9 @@ from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.cli.operation.hooks import Hook
+from stratum_miner.cli.operation.pauses import check_limit
+from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.pools import Strategy
@@ -133,6 +136,9 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
             pool_fee=checked.pool_fee,
             mainnet_difficulty=checked.mainnet_difficulty,
         )
+    for check in (_check_schedule, _check_limit, _check_hooks):
+        with collecting(problems, resolved):
+            check(checked)
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
             raise UsageError("--retry: expected one pool, got several: failing over is trying again")
@@ -148,6 +154,19 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         goals=goals,
         tariff=tariff,
     )
+
+
+def _check_schedule(checked: MineOptions) -> None:
+    Schedule.parse(checked.sched_start, checked.sched_stop)
+
+
+def _check_limit(checked: MineOptions) -> None:
+    check_limit(checked.pause_above)
+
+
+def _check_hooks(checked: MineOptions) -> None:
+    for text in checked.on_event or ():
+        Hook.parse(text)
 
 
 @contextmanager

@@ -28,8 +28,6 @@ from stratum_miner.monitoring.monitor import Monitor
 
 log = structlog.get_logger("stratum_miner")
 
-LEAST_C, MOST_C = 30, 120
-"""Degrees that a limit can sensibly be: below, nothing would ever run; above, nothing would be left."""
 Service = Callable[[], Awaitable[None]]
 
 
@@ -137,8 +135,6 @@ def _axeos(parts: _Parts) -> Service | None:
 def _pauses(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     schedule = Schedule.parse(chosen.sched_start, chosen.sched_stop)
-    if chosen.pause_above is not None and not LEAST_C <= chosen.pause_above <= MOST_C:
-        raise UsageError(f"--pause-above: expected degrees C from {LEAST_C} to {MOST_C}, got {chosen.pause_above:g}")
     if schedule is None and not chosen.pause_on_battery and chosen.pause_above is None:
         return None
     return Pauses(

@@ -7,12 +7,15 @@ from datetime import datetime
 import structlog
 import trio
 
+from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.monitoring.control import Control
 
 log = structlog.get_logger("stratum_miner")
 
 LOOK_S = 2.0
+LEAST_C, MOST_C = 30, 120
+"""Degrees that a limit can sensibly be: below, nothing would ever run; above, nothing would be left."""
 COOLER_BY = 5.0
 """Degrees Celsius below the limit before mining goes on: without a distance it would flutter."""
 
@@ -74,3 +77,9 @@ class Pauses:
         if not known and what not in self._unknown:
             self._unknown.add(what)
             log.warning("nothing_to_watch", what=what, text=f"this machine tells no {what}; it does not pause for it")
+
+
+def check_limit(celsius: float | None) -> None:
+    """UsageError for one that makes no sense; nan neither."""
+    if celsius is not None and not LEAST_C <= celsius <= MOST_C:
+        raise UsageError(f"--pause-above: expected degrees C from {LEAST_C} to {MOST_C}, got {celsius:g}")
