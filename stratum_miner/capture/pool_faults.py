@@ -34,8 +34,9 @@ def parse(text: str) -> ChosenFault:
     if fault.default is None:
         raise ValueError(f"pool fault {name}: expected no parameter, got {value!r}")
     if isinstance(fault.default, str):
-        if not value:
-            raise ValueError(f"pool fault {name}: expected text as in {name}={fault.default}, got none")
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"pool fault {name}: expected HOST:PORT, as in {name}={fault.default}, got {value!r}")
         return ChosenFault(fault, value)
     try:
         number = type(fault.default)(value)

@@ -124,7 +124,7 @@ def from_table(table: Mapping[str, Any], where: str) -> Rule:
 def _from_table(table: dict[str, str]) -> Rule:
     for key in table:
         if key not in ("action", "value"):
-            named(dict.fromkeys(_KEYS, ""), key, "condition")
+            named(dict.fromkeys(("action", "value", *_KEYS), ""), key, "key")
     action = table.get("action", "")
     named(ACTIONS, action, "action")
     value = table.get("value", "")

@@ -4,6 +4,7 @@ import ipaddress
 import socket
 
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.client import PoolUrl
 
 
 def check(host: str, owned: bool, why: str) -> None:
@@ -22,7 +23,24 @@ def check(host: str, owned: bool, why: str) -> None:
         raise UsageError(f"{host} is not this machine: {why}; --i-own-this-pool says that it is yours")
 
 
+def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
+    """UsageError when a pool is what we are about to listen on: each connection would make another, without end."""
+    if url.port != port:
+        return
+    try:
+        theirs, ours = _addresses(url.host), _addresses(host)
+    except (OSError, UnicodeError):
+        return  # what cannot be resolved is said when it is connected to, or listened on
+    everywhere = any(address.is_unspecified for address in ours)
+    if theirs & ours or (everywhere and any(address.is_loopback or address.is_unspecified for address in theirs)):
+        raise UsageError(f"{option}: expected another pool than what listens here, got {url}")
+
+
 def is_loopback(host: str) -> bool:
     """Whether every address that the name stands for is this machine's loopback. OSError when it has none."""
-    addresses = {str(item[4][0]) for item in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
+    return all(address.is_loopback for address in _addresses(host))
+
+
+def _addresses(host: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    found = {str(item[4][0]) for item in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    return {ipaddress.ip_address(address.partition("%")[0]) for address in found}

@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stratum_miner.cli import figures, mining, options, signals
+from stratum_miner.cli import capture_options, figures, mining, options, ownership, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
+from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.mine_settings import find_file, telling
 from stratum_miner.cli.pool import parse_listen
@@ -58,6 +58,9 @@ def proxy(
 def _proxy(settings: ProxySettings) -> int:
     chosen = settings.resolved.values
     host, port = parse_listen(chosen.listen)
+    for pool in settings.pools:
+        for url in (pool.url, *pool.addresses):
+            ownership.check_other(url, host, port, "--url")
     _warn_of_strangers(host)
     running = Proxy(settings.pools, settings.proxy, strategy=settings.strategy)
     started = time.monotonic()
@@ -66,10 +69,7 @@ def _proxy(settings: ProxySettings) -> int:
         beside = figures.api(chosen.http, lambda: summary(running.snapshot(), time.monotonic() - started))
 
     async def serve(stop: signals.Stop) -> None:
-        try:
-            listeners = await trio.open_tcp_listeners(port, host=host)
-        except OSError as error:
-            raise CommandFailed(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        listeners = await capture_options.open_listeners(host, port)
         try:
             await _serve(running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside)
         finally:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from stratum_miner.capture import CaptureError, Side
 from stratum_miner.capture import record as capture_record
+from stratum_miner.capture.names import nearest_method
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
 from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, secrets, signals
@@ -72,6 +73,10 @@ def replay(
         raise UsageError(str(error)) from None
     if capture.cut:
         log.warning("capture_cut", file=str(file), reason="its last line is only half there and left out")
+    for method in ignore or ():
+        nearest = nearest_method(method)
+        if nearest is not None:
+            raise UsageError(f"--ignore: expected a method, got {method!r}: did you mean {nearest!r}?")
     plays = replays(
         capture,
         Side.POOL if listen is not None else Side.MINER,

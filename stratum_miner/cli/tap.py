@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
-from stratum_miner.cli import capture_options, options, pool_options, signals
+from stratum_miner.capture.names import nearest_method
+from stratum_miner.cli import capture_options, options, ownership, pool_options, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.pool import parse_listen
 from stratum_miner.client import PoolUnreachable, PoolUrl
@@ -56,7 +57,12 @@ def tap(
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen, "LISTEN")
     url = PoolUrl.parse(upstream)
+    ownership.check_other(url, host, port, "UPSTREAM")
     chosen = _rules(rules, rule or [])
+    for each in chosen:
+        nearest = nearest_method(each.method)
+        if nearest is not None:
+            log.warning("unknown_method", method=each.method, hint=f"did you mean {nearest}?", rule=str(each))
     dial = Dialer(
         pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]), pool_options.proxy_url(proxy)
     )

@@ -53,7 +53,8 @@ def test_whatever_is_said_no_fault_stumbles(text: str, said: list[tuple[Side, ob
         ("slow-replies=nan", "expected a number from 0"),
         ("garbage=2", "expected a number from 0 to 1"),
         ("no-jobs=3", "expected no parameter"),
-        ("redirect=", "expected text as in redirect=elsewhere.example:3333"),
+        ("redirect=", "expected HOST:PORT, as in redirect=elsewhere.example:3333, got ''"),
+        ("redirect=here", "expected HOST:PORT, as in redirect=elsewhere.example:3333, got 'here'"),
     ],
 )
 def test_a_wrong_fault_is_answered_in_one_line(text: str, complaint: str) -> None:

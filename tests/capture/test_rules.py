@@ -176,7 +176,7 @@ def test_rules_from_a_file(tmp_path: Path) -> None:
         ("", "expected tables named"),
         ("rule = 3", "expected tables named"),
         ("[[rules]]", "got rules"),
-        ("[[rule]]\nacton = 'drop'", "rule 1: condition: expected a known name, got 'acton'"),
+        ("[[rule]]\nacton = 'drop'", "rule 1: key: expected a known name, got 'acton': did you mean 'action'?"),
         ("[[rule]]\naction = 'drop'\n[[rule]]\naction = 'delay'", "rule 2: delay: expected a value"),
         ("nonsense\n", "line 1"),
     ],

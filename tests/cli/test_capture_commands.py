@@ -103,6 +103,8 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
         (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
         (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
+        (["tap", "3388", "127.0.0.1:3388"], "UPSTREAM: expected another pool than what listens here"),
+        (["tap", "0.0.0.0:3388", "localhost:3388"], "UPSTREAM: expected another pool than what listens here"),
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
         (["tap", "0", "127.0.0.1:1", "--rule", "dorp"], "did you mean 'drop'?"),
         (["tap", "0", "127.0.0.1:1", "--rules", "/nowhere.toml"], "rules '/nowhere.toml': No such file"),
@@ -208,6 +210,11 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
         (b'{"kind":"capture","format":1}\n', ["--to", "h:1"], "expected lines of the protocol, it has none"),
         (b"", [], "expected either --listen HOST:PORT or --to URL"),
         (b"", ["--to", "h:1", "--listen", "1"], "expected either"),
+        (
+            b'{"kind":"capture","format":1}\n{"kind":"line","t":0,"conn":1,"from":"miner","text":"x"}\n',
+            ["--to", "127.0.0.1:1", "--ignore", "mining.notfy"],
+            "--ignore: expected a method, got 'mining.notfy': did you mean 'mining.notify'?",
+        ),
         (b"", ["--to", "h:1", "--pace", "-1"], "--pace: expected a number from 0 to 1000"),
         (
             b'{"kind":"capture","format":1}\n{"kind":"line","t":0,"conn":1,"from":"miner","text":"x"}\n',

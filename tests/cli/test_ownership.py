@@ -4,6 +4,7 @@ import pytest
 
 from stratum_miner.cli import ownership
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.client import PoolUrl
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
@@ -23,3 +24,24 @@ def test_a_name_of_nothing(host: str) -> None:
     with pytest.raises(CommandFailed, match=f"^{host}: ") as told:
         ownership.check(host, False, "it is a burden")
     assert told.value.code is ExitCode.POOL_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "url", "same"),
+    [
+        ("127.0.0.1", 3333, "127.0.0.1:3333", True),
+        ("127.0.0.1", 3333, "localhost:3333", True),
+        ("127.0.0.1", 3333, "127.0.0.1:3334", False),
+        ("127.0.0.1", 3333, "127.0.0.2:3333", False),
+        ("127.0.0.1", 3333, "192.0.2.1:3333", False),
+        ("127.0.0.1", 3333, "nowhere.invalid:3333", False),
+        ("0.0.0.0", 3333, "127.0.0.2:3333", True),
+        ("::", 3333, "[::1]:3333", True),
+    ],
+)
+def test_nobody_mines_on_himself(host: str, port: int, url: str, same: bool) -> None:
+    if not same:
+        ownership.check_other(PoolUrl.parse(url), host, port, "--url")
+        return
+    with pytest.raises(UsageError, match=r"^--url: expected another pool than what listens here, got stratum\+tcp"):
+        ownership.check_other(PoolUrl.parse(url), host, port, "--url")

@@ -38,6 +38,10 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
         ((*UPSTREAM, "--time-limit", "0"), "--time-limit: expected a number above zero"),
         ((*UPSTREAM, "--http", "0.0.0.0:80"), "--http: expected a loopback address"),
         ((*UPSTREAM, "--listen", "192.0.2.1:0"), "cannot listen on 192.0.2.1:0"),
+        (
+            ("-o", "h:1", "-o", "localhost:3388", "-u", "w", "--listen", "3388"),
+            "expected another pool than what listens",
+        ),
         (("-o", "stratun+tcp://h:1", "-u", "farm"), "did you mean stratum+tcp?"),
     ],
 )
