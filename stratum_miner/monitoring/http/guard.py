@@ -22,7 +22,8 @@ OPEN_PATHS = ("/health", "/ready")
 """For whoever watches processes: they say no more than one word."""
 HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
