@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from stratum_miner.backends import options as option
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.boards import BOARDS, board_of
 from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
-from stratum_miner.backends.asic.options import NAMES, DeviceOptions
+from stratum_miner.backends.asic.options import DeviceOptions, check_spelling
 from stratum_miner.backends.base import BackendOptionError
 
 AUTO = "auto"
@@ -36,12 +35,15 @@ class DeviceSpec:
             raise BackendOptionError(f"device: {EXPECTED}, without blanks, got {text!r}")
         head, *pairs = text.split(",")
         kind, path = _kind_and_path(head)
-        options = dict(_pair(pair) for pair in pairs)
+        options: dict[str, str] = {}
+        for key, value in map(_pair, pairs):
+            if key in options:
+                raise BackendOptionError(f"device: {key}: expected once, got {options[key]!r} and {value!r}")
+            options[key] = value
         if kind is not None:
             DeviceOptions.parse(board_of(kind), options)
         else:
-            names = {name.replace("-", "_"): value for name, value in options.items()}
-            option.check_known("device", names, NAMES)
+            check_spelling(options)
         return cls(text=text, path=path, kind=kind, options=options)
 
     def check_path(self) -> None:

@@ -26,6 +26,8 @@ _MHZ = ("MHz", 1.5)
 _VOLTS = ("V", 1.2)
 """A unit, and how far above the product's highest value ``allow_out_of_limits`` goes: beyond is a slip of the unit, or
 what its registers cannot express."""
+_UNITS = {"frequency": "MHz", "voltage": "V", "temperature_limit": "C", "idle_off": "s"}
+"""May stand behind the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,7 @@ class DeviceOptions:
     @classmethod
     def parse(cls, board: Board, options: Mapping[str, str]) -> "DeviceOptions":
         """From the strings of a command line. BackendOptionError names the bad one, the wish and the limits."""
-        given = {name.replace("-", "_"): text for name, text in options.items()}
-        option.check_known(board.kind, given, NAMES)
+        given = _known(board.kind, options)
         return cls(
             frequency=_within(board, given, "frequency", _MHZ, board.frequency),
             voltage=_within(board, given, "voltage", _VOLTS, board.voltage),
@@ -69,6 +70,27 @@ class DeviceOptions:
         )
 
 
+def check_spelling(options: Mapping[str, str]) -> None:
+    """What can be said of options before it is known which board they are for. BackendOptionError."""
+    given = _known("device", options)
+    for name in ("frequency", "voltage", "temperature_limit"):
+        _number(given, name, -inf, inf)
+    _idle_off(given)
+    _flag(given, "allow_out_of_limits")
+    option.hash_rate(given, "hash_rate")
+
+
+def _known(owner: str, options: Mapping[str, str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for spelling, text in options.items():
+        name = spelling.replace("-", "_")
+        if name in given:
+            raise BackendOptionError(f"{spelling}: expected once, got {given[name]!r} and {text!r}")
+        given[name] = text
+    option.check_known(owner, given, NAMES)
+    return given
+
+
 def _within(
     board: Board, given: Mapping[str, str], name: str, scale: tuple[str, float], limits: Range | None
 ) -> float | None:
@@ -79,7 +101,7 @@ def _within(
     unit, beyond = scale
     allowed = _flag(given, "allow_out_of_limits")
     highest = limits.high * beyond if allowed else limits.high
-    value = _number(given, name, float("-inf"), float("inf"))
+    value = _number(given, name, -inf, inf)
     if value is None or not limits.low <= value <= highest:
         hint = "" if allowed else "; allow-out-of-limits=yes takes the risk of more"
         raise BackendOptionError(
@@ -113,12 +135,14 @@ def _number(given: Mapping[str, str], name: str, low: float, high: float) -> flo
     text = given.get(name)
     if text is None:
         return None
+    unit = _UNITS.get(name, "")
     try:
-        value = float(text)
+        value = float(text.removesuffix(unit))
     except ValueError:
         value = nan
     if not low <= value <= high:
-        raise BackendOptionError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
+        wish = f"a number of {unit}" if high == inf else f"a number from {low:g} to {high:g}"
+        raise BackendOptionError(f"{name}: expected {wish}, got {text!r}")
     return value
 
 

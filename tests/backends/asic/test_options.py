@@ -30,12 +30,20 @@ def test_all_of_them() -> None:
     )
 
 
+def test_a_unit_may_stand_behind_the_number() -> None:
+    options = {"frequency": "500MHz", "voltage": "1.1V", "temperature-limit": "70C", "idle-off": "5s"}
+    parsed = DeviceOptions.parse(board_of("bitaxe-gamma"), options)
+    assert (parsed.frequency, parsed.voltage, parsed.temperature_limit, parsed.idle_off) == (500, 1.1, 70, 5)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
         ("compac", {"frequency": "900"}, "frequency: expected 25 to 400 MHz for the GekkoScience Compac, got 900"),
-        ("compac", {"frequency": "fast"}, "frequency: expected a number"),
-        ("compac", {"frequency": "nan"}, "frequency: expected a number"),
+        ("compac", {"frequency": "fast"}, "frequency: expected a number of MHz, got 'fast'"),
+        ("compac", {"frequency": "0.2GHz"}, "frequency: expected a number of MHz, got '0.2GHz'"),
+        ("compac", {"frequency": "nan"}, "frequency: expected a number of MHz"),
+        ("compac", {"idle-off": "5", "idle_off": "6"}, "idle_off: expected once, got '5' and '6'"),
         ("compac", {"freqency": "100"}, "did you mean 'frequency'"),
         ("compac", {"voltage": "0.7"}, "voltage: the GekkoScience Compac has none to set"),
         ("erupter", {"frequency": "100"}, "frequency: the ASICMINER Block Erupter USB has none to set"),
