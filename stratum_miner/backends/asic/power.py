@@ -18,7 +18,7 @@ REST_S = 2.0
 """For the chips: a few commands. What hangs there must not keep the power on."""
 OFF_S = 8.0
 """For the power: time to ask twice where answers take two seconds to fail, and no more: somebody waits for the end."""
-OFF_TRIES = 3
+OFF_TRIES = 5
 
 Step: TypeAlias = Callable[[], Awaitable[None]]
 

@@ -20,6 +20,8 @@ BITS_PER_BYTE: Final = 10
 BAUD_TOLERANCE: Final = 0.045
 """How far the two ends of a UART may be apart; 4 % work in the field (asic.md 3.10)."""
 SLOW_ANSWER_S: Final = (0.5, 2.0)
+ROUNDING_S: Final = 1e-6
+"""A fault's start, added to the device's, may come out before the age at which it begins: look again, later."""
 MAX_BACKLOG_S: Final = 1.0
 """A device has no room for more answers than its wire carries in that time; picked by feel."""
 MOST_OF_KERNEL_EVER: Final = 0.8
@@ -305,5 +307,5 @@ class Device(ABC):
         """When `advance` or `take` has something to do; in the past if at once."""
         searching = (lane.wanted_at(now) for lane in self.lanes)
         sending = (self._answers[0].at if self._answers else inf, self._sent[0].at if self._sent else inf)
-        change = self.started + self.faults.next_change(self.age(now))
+        change = max(self.started + self.faults.next_change(self.age(now)), now + ROUNDING_S)
         return min(self.deadline, change, *searching, *sending)
