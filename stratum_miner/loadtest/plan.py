@@ -134,4 +134,8 @@ class LoadPlan:
 
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not (math.isfinite(value) and low <= value <= high):
-        raise PlanError(f"{name}: expected {low:g} to {high:g}, got {value:g}")
+        raise PlanError(f"{name}: expected {_plain(low)} to {_plain(high)}, got {_plain(value)}")
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"

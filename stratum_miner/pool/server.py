@@ -133,7 +133,8 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                _log.info("pool_listening", addresses=self.addresses)
+                if self.addresses:  # none behind a man in the middle, who says where he listens
+                    _log.info("pool_listening", addresses=self.addresses)
                 await self._clients.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:

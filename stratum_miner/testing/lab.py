@@ -238,6 +238,8 @@ class Lab:
 
     async def fleet(self, url: str, count: int, *, worker_name: str = "alice", **more: Any) -> list[LabMiner]:
         """Several miners, each a worker of its own: ``alice.1`` and on."""
+        if count < 1:
+            raise ValueError(f"fleet: expected a number of miners above zero, got {count}")
         return [await self.miner(url, worker_name=f"{worker_name}.{n}", **more) for n in range(1, count + 1)]
 
     async def tap(self, url: str, *rules: str, tls: TlsSettings | None = None) -> LabTap:

@@ -5,6 +5,7 @@ waits has a plain face and, with ``_async`` at its end, one to be awaited in asy
 ``docs/testing-your-pool.md`` shows them.
 """
 
+import argparse
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from hashlib import sha256
@@ -32,8 +33,20 @@ SHOWN = 40
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--stratum-url`` and ``--stratum-seed``."""
     group = parser.getgroup("stratum", "Stratum pools and miners")
-    group.addoption("--stratum-url", help="Mine on this pool instead of an embedded one.", default=None)
+    group.addoption(
+        "--stratum-url", help="Mine on this pool instead of an embedded one.", type=_checked_url, default=None
+    )
     group.addoption("--stratum-seed", help="Of shares, faults and fleets; default 0.", type=int, default=0)
+
+
+def _checked_url(text: str) -> str:
+    from stratum_miner.client.connect import PoolUrl, PoolUrlError  # noqa: PLC0415  only when it is given
+
+    try:
+        PoolUrl.parse(text)
+    except PoolUrlError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def plan(**settings: Any) -> LoadPlan:
     ("settings", "message"),
     [
         ({"miners": 0}, "miners: expected 1 to"),
-        ({"miners": 10**9}, "miners: expected 1 to"),
+        ({"miners": 10**9}, "miners: expected 1 to 1000000, got 1000000000"),
         ({"duration": 1e9}, "duration: expected 0.1 to 86400"),
         ({"duration": float("nan")}, "duration"),
         ({"ramp": 61}, "ramp: expected 0 to 60"),

@@ -151,3 +151,18 @@ def test_a_test_that_fails_shows_the_conversation(tmp_path: Path) -> None:
     assert "Stratum: stratum_pool_miner" in done.stdout
     assert '1 -> {"id":' in done.stdout
     assert "mining.submit" in done.stdout
+
+
+async def test_a_fleet_of_none_is_a_mistake() -> None:
+    async with open_lab() as lab:
+        with pytest.raises(ValueError, match=r"^fleet: expected a number of miners above zero, got 0$"):
+            await lab.fleet("stratum+tcp://127.0.0.1:1", 0)
+
+
+def test_a_url_that_is_none_is_told_before_any_test(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--stratum-url", "stratun+tcp://h:1", str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "--stratum-url: pool URL: expected stratum+tcp or stratum+ssl, got 'stratun+tcp': did you" in done.stderr
