@@ -77,6 +77,8 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
         return kind, None if path == AUTO else path
     if kind in BOARDS:
         raise BackendOptionError(f"device: expected a port after the kind, as in {kind}:/dev/ttyUSB0 or {kind}:auto")
+    if "/" in head:
+        raise BackendOptionError(f"device: {EXPECTED}; a path from here begins with ./, got {head!r}")
     close = get_close_matches(kind, (AUTO, *BOARDS), 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
     raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{hint}")
