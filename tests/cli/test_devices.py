@@ -124,6 +124,9 @@ def test_who_may_not_open_it_gets_the_exact_fix(
     assert code == 1
     assert "may not open it (it belongs to" in out
     assert "sudo usermod -a -G dialout" in out
+    os.chmod(terminal, 0o600)
+    assert access.examine(terminal).fix.startswith("run the emulator as "), "no udev rule reaches a pseudo-terminal"
+    os.chmod(terminal, 0o660)
     code, out, _ = run(capsys, "doctor", "--json")
     assert code == 1
     [problem] = [item for item in json.loads(out) if item["verdict"] == "problem"]

@@ -144,9 +144,12 @@ def _refusal(path: str) -> tuple[str, str]:
     except OSError as error:
         return f"it cannot be looked at: {error.strerror}", "plug it in again"
     owner, group, mode = _user(found.st_uid), _group(found.st_gid), stat.S_IMODE(found.st_mode)
-    problem = f"{_user(os.geteuid())} may not open it (it belongs to {owner}:{group}, mode {mode:04o})"
+    user = _user(os.geteuid())
+    problem = f"user {user} may not open it (it belongs to {owner}:{group}, mode {mode:04o})"
     if mode & 0o060 == 0o060 and group in _CALL_OUT_GROUPS:
         return problem, _join_group(group)
+    if is_pseudo_terminal(path):
+        return problem, f"run the emulator as {user}, or this as {owner}"
     return problem, install_rule()
 
 
