@@ -39,6 +39,7 @@ from stratum_miner.conformance import (
     Tip,
     Unreachable,
     Verdict,
+    gone,
     select,
     tcp_dialer,
     verify,
@@ -155,9 +156,10 @@ def conformance(
     results: list[Result] = []
     seconds = 0.0
     complete = False
+    left: str | None = None
 
     async def main(stop: signals.Stop) -> None:
-        nonlocal seconds, complete
+        nonlocal seconds, complete, left
         async with _chain(node, node_cookie, node_password_file) as chain:
             target = Target(
                 name=str(pool_url),
@@ -175,6 +177,7 @@ def conformance(
             with trio.CancelScope() as scope, stop.calling(scope.cancel):
                 await _run(target, cases, results)
                 complete = True
+                left = await gone(target)
             seconds = trio.current_time() - started
 
     signals.run(main)
@@ -191,6 +194,9 @@ def conformance(
     if not complete:
         sys.stderr.write(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks\n")
         return signals.INTERRUPTED
+    if left is not None:
+        sys.stderr.write(f"stratum-miner: {left}: the pool was there at the start and is not any more\n")
+        return ExitCode.GOAL_MISSED
     return exit_code(Tally.of(results), strict)
 
 

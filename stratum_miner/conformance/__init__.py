@@ -9,7 +9,7 @@ from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.hunt import Engine
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.target import Chain, ChainError, Target, Tip, Unreachable, tcp_dialer
-from stratum_miner.conformance.verify import Result, Tally, verify
+from stratum_miner.conformance.verify import Result, Tally, gone, verify
 
 __all__ = [
     "ALL",
@@ -27,6 +27,7 @@ __all__ = [
     "Tip",
     "Unreachable",
     "Verdict",
+    "gone",
     "select",
     "tcp_dialer",
     "verify",

@@ -45,6 +45,7 @@ WORKING_BESIDE = 6
 """Checks that need work at a time: half of them wait for a second job."""
 MAX_ACTUAL = 4000
 """Characters kept of what was seen."""
+LAST_TRIES = 3
 RARE = 32
 """Shares to a block from which on blocks are no nuisance."""
 
@@ -114,6 +115,19 @@ async def verify(
         nursery.start_soon(_beside, one, quiet, BESIDE_EACH_OTHER)
     await _beside(one, [case for case in cases if case.disturbs], 1)
     return [results[case.id] for case in cases]
+
+
+async def gone(target: Target) -> str | None:
+    """Why the pool takes no connection any more; None while it does. Three tries, for one may meet a full backlog."""
+    for _ in range(LAST_TRIES):
+        try:
+            await _reach(target)
+        except Unreachable as error:
+            reason = str(error)
+            await trio.sleep(1)
+        else:
+            return None
+    return reason
 
 
 async def _beside(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:

@@ -1,6 +1,8 @@
 """Choosing checks, and telling what came of them: data, XML, a page, the command line."""
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -187,6 +189,20 @@ def test_mistakes_get_one_line(arguments: list[str], code: int, words: str, caps
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1, shown
     assert words in shown
+
+
+def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def serve_once() -> None:
+        with listener:
+            listener.accept()[0].close()  # it is there when the run begins
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(serve_once)
+        assert main.run(["conformance", address, "HS-08"]) == 1  # which judges nothing
+    assert f"stratum+tcp://{address}: Connection refused: the pool was there at the start" in capsys.readouterr().err
 
 
 def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
