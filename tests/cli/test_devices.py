@@ -133,6 +133,7 @@ def test_who_may_not_open_it_gets_the_exact_fix(
     assert (problem["topic"], problem["subject"]) == ("usb", terminal)
     assert "usermod" in problem["fix"]
     os.chmod(terminal, 0o600)
+    monkeypatch.setattr(access, "is_pseudo_terminal", lambda path: False)
     _, out, _ = run(capsys, "devices")
     assert access.INSTALL_COMMAND in out
 
