@@ -31,6 +31,8 @@ STATUS_INTERVAL_S = 30.0
 REFRESH_S = 1.0
 SHOWN_MINERS = 20
 """In a table or a round of log lines, those with the highest hash rates; the API has all."""
+NAME_WIDTH = 16
+"""So that of 80 columns enough are left for every figure."""
 
 
 @takes_options_of(ProxyOptions)
@@ -190,8 +192,8 @@ def _miner_fields(miner: MinerStatus) -> dict[str, Any]:
 def _miners_table(miners: tuple[MinerStatus, ...]) -> Table:
     plain = console.options.ascii_only or console.is_dumb_terminal
     table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    table.add_column("worker", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("miner", no_wrap=True, overflow="ellipsis", max_width=18)
+    for heading in ("worker", "miner"):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
     for heading in ("rate", "accepted", "bad", "difficulty", "last"):
         table.add_column(heading, justify="right", no_wrap=True)
     for miner in _busiest(miners):

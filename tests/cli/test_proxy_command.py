@@ -1,5 +1,6 @@
 """The command ``proxy`` as its users meet it: mistakes in one line, figures at the end."""
 
+import io
 import json
 import os
 import signal
@@ -8,12 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from stratum_miner.cli import main
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.cli.proxy import _miners_table
 from stratum_miner.cli.proxy_options import ProxyOptions, load, misspelt
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.problems import ConfigError
+from stratum_miner.proxy import MinerStatus, SharesSnapshot
 
 UPSTREAM = ("-o", "127.0.0.1:1", "-u", "farm")
 
@@ -112,3 +116,23 @@ def test_its_variables_are_known_and_others_are_told() -> None:
     assert load({"url": ["h:1"], "user": ["u"]}, None, environment).resolved.values.listen == "127.0.0.1:0"
     known = {key.variable for key in keys_of(ProxyOptions).values()}
     assert known <= OTHER_VARIABLES | {key.variable for key in keys_of(MineOptions).values()}, "mine knows them too"
+
+
+def test_long_names_leave_the_figures_whole() -> None:
+    shares = SharesSnapshot(
+        received=130_000, accepted=123_456, kept=0, rejected={"stale": 999}, refused={}, stale=0, lost=0, open=0,
+        difficulty=1.0, best=1.0,
+    )  # fmt: skip
+    miner = MinerStatus(
+        session=1, address="[2001:db8::1]:49152", user_agent="bfgminer/5.10.0 and more", workers=("a" * 60,),
+        started=True, extranonce1=b"", version_mask=0, difficulty=123_456.0, hash_rate=123e12, shares=shares,
+        last_share_age=4.5, connected_at=0.0, bytes_received=0, bytes_sent=0,
+    )  # fmt: skip
+    console = Console(width=80, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(_miners_table((miner,)))
+    shown = captured.get()
+    assert "…" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    for whole in ("rate", "difficulty", "last", "123 TH/s", "123456", "999", "1.235e+05", "4.5s"):
+        assert whole in shown
