@@ -28,7 +28,7 @@ from stratum_miner.backends.asic.errors import (
 )
 from stratum_miner.backends.asic.mining import WATCH_EVERY_S, MiningStretch, NoWork, Tripped, judged_sensors
 from stratum_miner.backends.asic.options import DeviceOptions
-from stratum_miner.backends.asic.power import PowerControl, way_down
+from stratum_miner.backends.asic.power import PowerControl, switch_off, way_down
 from stratum_miner.backends.asic.restarts import RestartPolicy
 from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard, fan_percent
 from stratum_miner.backends.asic.tally import Tally
@@ -176,6 +176,11 @@ class RunningDevice:
         try:
             if self._guard is None:
                 self._guard = self._make_guard(opened.power)
+            if self._guard is not None and self._guard.is_cooling:
+                self._enter(DeviceState.OFF, "still cooling down")
+                await switch_off(self._identity.name, opened.power)
+                await self._wait_until_cold(self._guard, opened.power)
+                self._enter(DeviceState.STARTING, "cold enough again")
             while True:
                 ended: list[BaseException] = []
                 try:
@@ -252,6 +257,9 @@ class RunningDevice:
         for _ in range(STEPS_AFTER_A_TRIP):
             if self._governor is not None:
                 self._governor.lower(self._clock())
+        await self._wait_until_cold(self._guard, power)
+
+    async def _wait_until_cold(self, guard: SafetyGuard, power: PowerControl) -> None:
         fan = 100
         while True:
             try:
@@ -259,7 +267,7 @@ class RunningDevice:
             except DeviceGone:
                 raise
             except DeviceError as error:
-                log.debug("fan_silent", device=name, reason=str(error))
+                log.debug("fan_silent", device=self._identity.name, reason=str(error))
             await trio.sleep(COOLING_LOOK_S)
             try:
                 self._tally.readings = await power.read()
@@ -267,8 +275,8 @@ class RunningDevice:
                 raise
             except DeviceError:
                 continue  # blind: stay off
-            fan = fan_percent(self._tally.readings, self._guard.limits)
-            if self._guard.may_resume(self._clock(), self._tally.readings):
+            fan = fan_percent(self._tally.readings, guard.limits)
+            if guard.may_resume(self._clock(), self._tally.readings):
                 return
 
     async def _idle(self, feed: WorkFeed) -> None:

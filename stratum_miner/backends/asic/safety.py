@@ -100,6 +100,11 @@ class SafetyGuard:
         self._trips.clear()
 
     @property
+    def is_cooling(self) -> bool:
+        """Whether it tripped and may not resume yet; unplugging and restarts by hand change nothing about that."""
+        return self._tripped_at is not None
+
+    @property
     def is_locked(self) -> bool:
         """Whether it tripped too often."""
         return len(self._trips) == MAX_TRIPS and self._trips[-1] - self._trips[0] <= TRIPS_WITHIN_S

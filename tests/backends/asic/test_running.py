@@ -301,6 +301,21 @@ async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autoj
     assert ports.opened["data"][0].bauds == [115200]  # reset chips start over at their first rate
 
 
+async def test_a_hot_device_that_is_started_again_or_replugged_cools_down_first(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    power.readings = replace(power.readings, chip_temperature=80)
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().trips == 1)
+        await until(lambda: device.statistics().state is DeviceState.OFF)
+    power.readings = replace(power.readings, chip_temperature=60)
+    async with mining(device, EndlessSource()):
+        await trio.sleep(300)
+        assert (device.statistics().state, device.statistics().reason) == (DeviceState.OFF, "still cooling down")
+        assert power.log.count("on") == 1
+        power.readings = replace(power.readings, chip_temperature=44)
+        await until(lambda: power.log.count("on") == 2)
+
+
 async def test_heat_during_bring_up_switches_off_too(autojump_clock: object) -> None:
     board = replace(HOT_BOARD, bring_up=(CountChips(0.2), RampUp(base=50, step=1, pause=0.1)))
     power = ScriptedPower()
@@ -326,7 +341,7 @@ async def test_after_repeated_trips_it_stays_off(autojump_clock: object) -> None
             nursery.start_soon(swing)
     assert power.log[-1] == "off"
     assert device.statistics().trips == 3
-    power.readings = replace(power.readings, chip_temperature=50)
+    power.readings = replace(power.readings, chip_temperature=40)
     async with mining(device, EndlessSource()):  # its owner starts it again
         await until(lambda: device.statistics().state is DeviceState.THROTTLED)
         power.readings = replace(power.readings, chip_temperature=80)
