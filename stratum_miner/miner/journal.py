@@ -15,6 +15,7 @@ The file is locked while it is open, and one that is no journal is left as it is
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -293,6 +294,8 @@ class Journal:
 
     def _open_file(self) -> int:
         file: int = self._guard(os.open, self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return file  # a device or a pipe may be everybody's
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -240,6 +240,6 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="Is a directory"):
         journal(tmp_path)
     if Path("/dev/full").exists():
-        it = journal(Path("/dev/full"))
+        it, _ = journal(Path("/dev/full")), journal(Path("/dev/full"))  # a device is not locked
         with pytest.raises(JournalError, match="No space left on device"):
             it.found(shares(1)[0], ORIGIN)
