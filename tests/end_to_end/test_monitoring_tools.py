@@ -88,8 +88,9 @@ def test_the_cgminer_api_is_read_by_its_clients() -> None:
         after = summary(url)
         assert before["shares"]["accepted"] <= told["summary"]["Accepted"] <= after["shares"]["accepted"]
         assert before["elapsed_s"] - 1 <= told["summary"]["Elapsed"] <= after["elapsed_s"]
-        assert told["summary"]["MHS av"] == pytest.approx(after["hash_rate"] / 1e6, rel=0.5)
-        assert told["summary"]["GHS 5s"] > 0
+        rates = sorted((before["hash_rate"] / 1e6, after["hash_rate"] / 1e6))
+        assert rates[0] * 0.5 <= told["summary"]["MHS av"] <= rates[1] * 2
+        assert told["summary"]["GHS 5s"] == pytest.approx(told["summary"]["MHS 5s"] / 1000, abs=1e-5)
         assert told["version"]["API"] == "3.7"
         assert told["pools"][0]["User"] == ADDRESS
         assert told["pools"][0]["URL"] == before["pool"]
