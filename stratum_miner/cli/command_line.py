@@ -1,7 +1,7 @@
 """A table of settings as the options of a command: what the command line says, and no more.
 
-The command is called with the settings that were given; the others are None, so that what comes from elsewhere can take
-their place. The help shows the defaults of the table.
+The command is called with the settings that were given and no others, so that what comes from elsewhere can take their
+place. The help shows the defaults of the table.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
         own = [item for item in signature(command).parameters.values() if item.kind is Argument.KEYWORD_ONLY]
         arguments = [
             *(
-                Argument(key.field, Argument.KEYWORD_ONLY, default=None, annotation=_annotation(key))
+                Argument(key.field, Argument.KEYWORD_ONLY, default=_default(key), annotation=_annotation(key))
                 for key in keys_of(table).values()
             ),
             *own,
@@ -31,6 +31,11 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
         return command
 
     return give
+
+
+def _default(key: Key) -> Any:
+    """Of the type that is declared, since the parser may check it; what was not given is not passed on anyway."""
+    return key.default if key.wanted is bool else None
 
 
 def _annotation(key: Key) -> Any:

@@ -501,3 +501,9 @@ def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
     code, _, err = run(capsys, "config", "import", str(tmp_path / "none"), str(tmp_path / "other"))
     assert (code, err) == (2, f"stratum-miner: {tmp_path / 'none'}: cannot read it: No such file or directory\n")
     assert not (tmp_path / "other").exists()
+
+
+def test_defaults_are_of_the_declared_types_for_a_parser_that_checks_them(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pydantic", reason="the parser checks defaults where this is loaded")
+    assert run(["config", "show", "--no-config", "-o", "h:1", "-u", "w", "--no-retry"]) == 0
+    assert "retry = false  # command line" in capsys.readouterr().out
