@@ -152,6 +152,8 @@ class PoolClient:
         if wrap_connector is not None:  # a recorder, say
             self._connect = wrap_connector(self._connect)
         self._session: Session | None = None
+        self._subscribed = False
+        """Whether this connection's session is known: until then it may turn out to be another one than before."""
         self._running = False
         self._session_number = 0
         self._session_numbers = session_numbers or itertools.count(1)
@@ -198,7 +200,7 @@ class PoolClient:
             self._settle(ShareOutcome(share, Fate.LOST, "its session is over"))
         elif share.job.previous_hash != self._previous_hash and self._previous_hash is not None and not share.is_block:
             self._settle(ShareOutcome(share, Fate.STALE, "the previous block changed before it was found"))
-        elif self._session is not None:
+        elif self._session is not None and self._subscribed:
             self._session.submit(share)
         elif not self._running:
             self._settle(ShareOutcome(share, Fate.LOST, "its pool is not connected to any more"))
@@ -358,7 +360,7 @@ class PoolClient:
             self._bytes_received += session.bytes_received
             self._bytes_sent += session.bytes_sent
             self._refusals = session.logins.refusals
-            self._session = None
+            self._session, self._subscribed = None, False
             self._previous_hash = None
             self._listener.work_lost(reason)
 
@@ -387,6 +389,7 @@ class PoolClient:
                 log.debug("ignored", what=what)
 
     def _on_subscribed(self, event: events.Subscribed) -> None:
+        self._subscribed = True
         before, result = self._resumable, event.result
         resumed = before is not None and (before.extranonce1, before.extranonce2_size) == (
             result.extranonce1,

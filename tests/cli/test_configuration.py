@@ -505,5 +505,6 @@ def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
 
 def test_defaults_are_of_the_declared_types_for_a_parser_that_checks_them(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pydantic", reason="the parser checks defaults where this is loaded")
-    assert run(["config", "show", "--no-config", "-o", "h:1", "-u", "w", "--no-retry"]) == 0
-    assert "retry = false  # command line" in capsys.readouterr().out
+    code, out, _ = run(capsys, "config", "show", "--no-config", "-o", "h:1", "-u", "w", "--no-retry")
+    assert code == 0
+    assert "retry = false  # command line" in out

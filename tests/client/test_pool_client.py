@@ -180,6 +180,37 @@ async def test_session_that_is_not_resumed_loses_its_open_shares(lab: Any, autoj
         assert it.recorder.lost_work, "the search was stopped while there was no session"
 
 
+async def test_a_share_found_while_the_next_session_begins_waits_to_see_which_one_it_is(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab(extranonce_subscribe=False) as it:
+        pool = await it.connection()
+        await pool.accept(extranonce1="a1b2c3d4", xnsub=False)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        [first] = it.shares(it.recorder.jobs[0], 1)
+        await pool.stream.aclose()
+        again = await it.connection()
+        await trio.testing.wait_all_tasks_blocked()  # the connection stands, the handshake is on its way
+        it.client.submit(first)
+        await again.accept(extranonce1="ffffffff", xnsub=False)
+        await again.notify()
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        assert it.recorder.fates == ["lost"]  # not sent to a session that knows nothing of its job
+        [mine] = it.shares(it.recorder.jobs[1], 1)
+        it.client.submit(mine)
+        assert (await again.request("mining.submit"))["params"][1] == mine.job.job_id
+        await again.stream.aclose()
+        third = await it.connection()
+        await trio.testing.wait_all_tasks_blocked()
+        it.client.submit(it.shares(it.recorder.jobs[1], 2)[1])
+        await third.accept(extranonce1="ffffffff", xnsub=False)
+        for _ in range(2):  # this one is the same: both go to it
+            await third.reply(await third.request("mining.submit"), True)
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        assert it.recorder.fates == ["lost", "accepted", "accepted"]
+
+
 async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
