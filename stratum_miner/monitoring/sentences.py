@@ -82,6 +82,7 @@ SENTENCES: dict[str, str] = {
     "stopping": "Stopping: {hint}.",
     "paused": "Paused[: {reason}].",
     "resumed": "Mining again[: {reason}].",
+    "unknown_method": "The rule {rule} is about a method that is not known: {method}[; {hint}].",
     "hook_failed": "The hook for {kind} failed: {reason}.",
     "hooks_too_slow": "Hooks are too slow: one for {kind} was not called.",
     "nothing_to_watch": "{text}.",
