@@ -6,6 +6,7 @@ Blocks and shares come as a Poisson process: what has not come yet is never due.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stratum_miner.economics import poisson
 from stratum_miner.economics.chain import hashes_per_block
@@ -91,6 +92,7 @@ def chance_of_luck(luck: Luck) -> float:
     return 1 - poisson.cdf(luck.found - 1, luck.expected)
 
 
+@lru_cache(maxsize=256)  # displays ask for the same few counts again and again, and each takes a millisecond and more
 def count_interval(count: int, confidence: float = 0.95) -> Interval:
     """The expected counts that a count is compatible with: exact, after Garwood (1936)."""
     tail = (1 - confidence) / 2
