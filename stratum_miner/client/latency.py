@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from stratum_miner.work.quantile import rank
+
 KEPT = 1000
 """Newest ones; older replies say little of a pool today."""
 
@@ -18,7 +20,4 @@ class Latencies:
 
     def quantile(self, share: float) -> float | None:
         """The smallest that at least this share of them do not exceed; None before the first."""
-        if not self._values:
-            return None
-        ordered = sorted(self._values)
-        return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+        return sorted(self._values)[rank(share, len(self._values)) - 1] if self._values else None

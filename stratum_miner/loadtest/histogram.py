@@ -10,6 +10,8 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 
+from stratum_miner.work.quantile import rank
+
 SUB_BUCKETS = 128
 """Buckets for each doubling: 7 bits of precision."""
 MAX_MICROSECONDS = (1 << 32) - 1
@@ -63,7 +65,7 @@ class Histogram:
         if not self.count:
             return [None] * len(shares)
         found: list[float | None] = []
-        ranks = [max(1, math.ceil(share * self.count - 1e-9)) for share in shares]
+        ranks = [rank(share, self.count) for share in shares]
         below = 0
         for index, count in enumerate(self._counts):
             if not count:

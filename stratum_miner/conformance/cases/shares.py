@@ -26,6 +26,7 @@ from stratum_miner.conformance.probe import RENEWAL, Found, Probe
 from stratum_miner.conformance.target import Tip
 from stratum_miner.conformance.wire import Answer, Wire
 from stratum_miner.work.job import Job
+from stratum_miner.work.quantile import rank
 
 PIPELINED = 50
 MEASURED = 20
@@ -338,5 +339,4 @@ async def latency(probe: Probe) -> Outcome:
 
 def percentile_95(values: Sequence[float]) -> float:
     """The value that 95 % do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
+    return sorted(values)[rank(0.95, len(values)) - 1]
