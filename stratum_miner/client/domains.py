@@ -3,7 +3,7 @@
 import ipaddress
 from functools import cache
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 
 def same_domain(one: str, other: str) -> bool:
@@ -15,14 +15,36 @@ def same_domain(one: str, other: str) -> bool:
         return True
     if _is_address(one) or _is_address(other):
         return False
-    domain = _suffixes().privatesuffix(one)
-    return domain is not None and domain == _suffixes().privatesuffix(other)
+    domain = _registered_domain(one)
+    return domain is not None and domain == _registered_domain(other)
+
+
+def _registered_domain(host: str) -> str | None:
+    """By the list that comes with the library: nothing is fetched. Unknown top levels (.onion) count as suffixes.
+
+    The library parses only those rules that can apply to this host: to parse all of them stops the reader of the
+    connection for as long as some jobs are worth.
+    """
+    labels = host.split(".")
+    names = [".".join(labels[start:]) for start in range(len(labels))]
+    names += [_unicode(name) for name in names]
+    wanted = {prefix + name for name in names for prefix in ("", "*.", "!")}
+    domain: str | None = PublicSuffixList(sorted(wanted & _rules())).privatesuffix(host)
+    return domain
 
 
 @cache
-def _suffixes() -> PublicSuffixList:
-    """The list that comes with the library: nothing is fetched. Unknown top levels (.onion) count as suffixes."""
-    return PublicSuffixList()
+def _rules() -> frozenset[str]:
+    with open(PSLFILE, encoding="utf-8") as file:
+        return frozenset(line.strip() for line in file)
+
+
+def _unicode(name: str) -> str:
+    """A name as the list spells it, which has no punycode."""
+    try:
+        return name.encode("ascii").decode("idna")
+    except UnicodeError:
+        return name
 
 
 def _is_address(host: str) -> bool:
