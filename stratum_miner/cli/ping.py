@@ -111,12 +111,14 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         [options.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         retry=False,
+        weak_blocks=False,  # some pools refuse them, and others give them to the node and refuse them all the same
         on_event=note,
     )
     try:
         await miner.run()
     except (PoolUnreachable, WorkerRefused, BackendError) as error:
-        return replace(result, error=str(error))
+        if not outcomes:  # a pool may answer and hang up
+            return replace(result, error=str(error))
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")
     outcome = outcomes[0]
