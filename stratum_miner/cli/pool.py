@@ -190,5 +190,5 @@ async def _log_status(pool: Pool) -> None:
             miners=len(snapshot.sessions),
             rate=hash_rate_text(snapshot.hash_rate),
             accepted=snapshot.accepted,
-            blocks=len(snapshot.blocks),
+            blocks=snapshot.blocks_accepted,
         )

@@ -42,7 +42,10 @@ class DifficultyChanged:
 
 @dataclass(frozen=True, slots=True)
 class ShareAccepted:
-    """A share counted: ``difficulty`` is what it is credited with, ``share_difficulty`` what its hash is worth."""
+    """A share counted: ``difficulty`` is what it is credited with, ``share_difficulty`` what its hash is worth.
+
+    ``is_block`` says that the hash meets the network target; ``BlockFound`` tells whether the node takes the block.
+    """
 
     session: int
     worker_name: str
@@ -65,7 +68,11 @@ class ShareRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockFound:
-    """A block was given to the node, and what became of it."""
+    """What became of a hash that meets the network target; only ``accepted`` ones are blocks of the chain.
+
+    Each such share has one of these, also one that was not given to the node because the node had taken another
+    block of ours on the same parent (``result`` is "sibling" then). ``hash`` identifies the share.
+    """
 
     height: int
     hash: str

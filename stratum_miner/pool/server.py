@@ -57,6 +57,7 @@ FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
 """Seconds between attempts to reach the node; doubled each time."""
 MAX_BLOCKS = 1000
 """Blocks kept for snapshots."""
+SIBLING = SubmitResult(False, "sibling", "the node took another block of ours there; this one was not given to it")
 
 _Client: TypeAlias = Connection[PoolSession]
 _log = structlog.get_logger(__name__)
@@ -95,6 +96,7 @@ class Pool:
         self._events_lost = 0
         self._shares = ShareCount()
         self._blocks: deque[events.BlockFound] = deque(maxlen=MAX_BLOCKS)
+        self._blocks_accepted = 0
         self._extended: dict[bytes, None] = {}
         """Previous hashes, the newest few, on which the node took a block of ours: another one there is its sibling."""
         self._share_log = _log.bind()
@@ -140,7 +142,7 @@ class Pool:
         finally:
             for watcher in self._watchers:
                 watcher.close()
-            _log.info("pool_stopped", sessions=self._clients.total, blocks=len(self._blocks))
+            _log.info("pool_stopped", sessions=self._clients.total, blocks=self._blocks_accepted)
 
     def stop(self) -> None:
         """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
@@ -188,6 +190,7 @@ class Pool:
             connections_total=self._clients.total,
             connections_refused=self._clients.refused,
             sessions=tuple(_session_snapshot(client, now) for client in self._clients),
+            blocks_accepted=self._blocks_accepted,
             blocks=tuple(self._blocks),
             events_lost=self._events_lost,
         )
@@ -303,20 +306,9 @@ class Pool:
             if len(self._extended) > MAX_EXTENDED:
                 del self._extended[next(iter(self._extended))]
             self._refresh()
-        if candidate.stale:
-            client.session.answer_candidate(candidate, accepted=accepted)
-            client.flush()
-            self._collect_events(client)
-        found = events.BlockFound(
-            height=candidate.pool_job.template.height,
-            hash=display_hash(solution.digest),
-            worker_name=candidate.worker_name,
-            accepted=accepted,
-            result=result.result,
-            explanation=result.explanation,
-            stale=candidate.stale,
-            found_at=self._unix_time(),
-        )
+            self._blocks_accepted += 1
+        self._answer(client, candidate, accepted=accepted)
+        found = self._found(candidate, result)
         self._blocks.append(found)
         self._emit(found)
         log = _log.info if accepted or candidate.stale else _log.warning if result.inconclusive else _log.error
@@ -334,11 +326,26 @@ class Pool:
         """A sibling of a block that the node took from us can win nothing, and checking it costs the node milliseconds:
         on a chain where every share is a block, more than there are.
         """
-        if candidate.stale:
-            client.session.answer_candidate(candidate, accepted=False)
-            client.flush()
-            self._collect_events(client)
+        self._answer(client, candidate, accepted=False)
+        self._emit(self._found(candidate, SIBLING))
         _log.debug("sibling_not_submitted", hash=display_hash(candidate.solution.digest))
+
+    def _answer(self, client: _Client, candidate: BlockCandidate, *, accepted: bool) -> None:
+        client.session.answer_candidate(candidate, accepted=accepted)
+        client.flush()
+        self._collect_events(client)
+
+    def _found(self, candidate: BlockCandidate, result: SubmitResult) -> events.BlockFound:
+        return events.BlockFound(
+            height=candidate.pool_job.template.height,
+            hash=display_hash(candidate.solution.digest),
+            worker_name=candidate.worker_name,
+            accepted=result.accepted,
+            result=result.result,
+            explanation=result.explanation,
+            stale=candidate.stale,
+            found_at=self._unix_time(),
+        )
 
     async def _offer(self, block: bytes) -> SubmitResult:
         """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success."""

@@ -83,14 +83,19 @@ class ShareRefused:
 class BlockCandidate:
     """A hash that meets the network target: to the node with it, now.
 
-    ``request_id`` is set when the share is on a stale job and still waits for its answer: give the node's verdict
-    to ``answer_candidate``.
+    ``refusal`` is set when the share is stale or misses its target: its request still waits for an answer, which
+    depends on the node. Give the node's verdict to ``answer_candidate``.
     """
 
     solution: Solution
     worker_name: str
-    stale: bool = False
     request_id: Id = None
+    refusal: Refused | None = None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the job was outdated when the share came."""
+        return self.refusal is not None and self.refusal.reason is ErrorReason.JOB_NOT_FOUND
 
     @property
     def pool_job(self) -> PoolJob:
@@ -227,14 +232,17 @@ class PoolSession:
         return self.connection.data_to_send()
 
     def answer_candidate(self, candidate: BlockCandidate, *, accepted: bool) -> None:
-        """Answer a stale share once the node has judged it as a block."""
+        """Answer a stale or weak share once the node has judged it as a block; others are answered already."""
+        solution, refusal = candidate.solution, candidate.refusal
+        if refusal is None:
+            return
         if accepted:
-            self._take(candidate.worker_name, candidate.solution, candidate.solution.job.difficulty, is_block=True)
+            difficulty = min(solution.difficulty, solution.job.difficulty)  # a weak one is worth what its hash is
+            self._take(candidate.worker_name, solution, difficulty, is_block=True)
             self.connection.reply(candidate.request_id, True)
             return
-        message = "stale: job of an older block"
-        self.connection.refuse(candidate.request_id, ErrorReason.JOB_NOT_FOUND, message)
-        self._count_refused(candidate.worker_name, candidate.solution.job.job_id, ErrorReason.JOB_NOT_FOUND, message)
+        self.connection.refuse(candidate.request_id, refusal.reason, refusal.message)
+        self._count_refused(candidate.worker_name, solution.job.job_id, refusal.reason, refusal.message)
 
     def hash_rate(self, now: float) -> float:
         """Hashes per second, estimated from the accepted shares of the last minutes."""
@@ -346,8 +354,8 @@ class PoolSession:
                 self._take(submit.worker_name, solution, difficulty, is_block=is_block)
                 if self._vardiff is not None and not self._fixed:
                     self._retarget(self._vardiff.on_share(now, difficulty), now)
-            case Refused(candidate=Solution() as solution):
-                self._events.append(BlockCandidate(solution, submit.worker_name, stale=True, request_id=request_id))
+            case Refused(candidate=Solution() as solution) as refusal:
+                self._events.append(BlockCandidate(solution, submit.worker_name, request_id, refusal))
             case Refused(reason, message):
                 self.connection.refuse(request_id, reason, message)
                 self._count_refused(submit.worker_name, submit.job_id, reason, message)

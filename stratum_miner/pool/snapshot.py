@@ -65,6 +65,8 @@ class PoolSnapshot:
     connections_total: int
     connections_refused: int
     sessions: tuple[SessionSnapshot, ...]
+    blocks_accepted: int
+    """Blocks of ours that the node took."""
     blocks: tuple[BlockFound, ...]
     """The latest ones, oldest first."""
     events_lost: int

@@ -5,8 +5,8 @@ Nothing is changed while a share is checked; only an accepted one is remembered.
 the header, whatever spelling they came in, and per previous hash for the whole pool: a job that is sent again under
 another id, or a session that is resumed, opens no second chance.
 
-A hash below the network target is a block, also when it misses the share target (stratum.md 2.6), and also on a job
-that just became stale: the node decides then (SH-11).
+A hash below the network target is a block, also when it misses the share target, and also on a job that just became
+stale. Such a share is refused unless the node takes its block, so the verdict carries the block to be offered first.
 """
 
 from collections import OrderedDict
@@ -60,7 +60,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A bad share. ``candidate``: it is stale but would be a block; give it to the node before answering."""
+    """A bad share. ``candidate``: it is stale or weak but would be a block; give it to the node before answering."""
 
     reason: ErrorReason
     message: str
@@ -101,7 +101,7 @@ class ShareValidator:
         stale = job.pool_job.notify.previous_hash != self._tip
         misfit = self._misfit(submit, job, unix_time)
         if stale:
-            candidate = None if misfit else self._stale_candidate(solution_of(submit, job))
+            candidate = None if misfit else self._new_candidate(solution_of(submit, job))
             return Refused(ErrorReason.JOB_NOT_FOUND, "stale: job of an older block", candidate)
         if misfit:
             return _refused(ErrorReason.OTHER, misfit)
@@ -120,20 +120,19 @@ class ShareValidator:
     def _judge_hash(self, solution: Solution) -> Verdict:
         job = solution.job
         is_block = solution.is_block
-        if not is_block and hash_value(solution.digest) > job.target:
-            return _refused(
-                ErrorReason.LOW_DIFFICULTY,
-                f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}",
-            )
         seen = self._seen[job.pool_job.notify.previous_hash]
         if solution.digest in seen:
             return _refused(ErrorReason.DUPLICATE, "duplicate share")
+        if hash_value(solution.digest) > job.target:
+            message = f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}"
+            return Refused(ErrorReason.LOW_DIFFICULTY, message, self._new_candidate(solution))
         if len(seen) >= self._max_shares and not is_block:
             return _refused(ErrorReason.OTHER, f"more than {self._max_shares} shares since the last block")
         seen.add(solution.digest)
         return Accepted(solution, job.difficulty, is_block)
 
-    def _stale_candidate(self, solution: Solution) -> Solution | None:
+    def _new_candidate(self, solution: Solution) -> Solution | None:
+        """The solution when it is a block that has not been given out before."""
         seen = self._seen.get(solution.job.pool_job.notify.previous_hash)
         if seen is None or not solution.is_block or solution.digest in seen:
             return None

@@ -180,6 +180,24 @@ async def test_a_block_the_node_refuses_is_explained(autojump_clock: Clock) -> N
         assert not block.accepted
         assert block.result == "bad-txnmrklroot"
         assert block.explanation
+        assert pool.snapshot().blocks_accepted == 0
+
+
+@pytest.mark.parametrize(("verdict", "code", "accepted"), [(None, 0, 1), ("bad-cb-amount", 23, 0)])
+async def test_a_block_below_the_share_difficulty_counts_when_the_node_takes_it(
+    autojump_clock: Clock, verdict: str | None, code: int, accepted: int
+) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text(verdict))
+    async with pool_of(node, replace(CONFIG, difficulty=1e-5)) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        job = client.miner.jobs[0]
+        assert await client.submit(client.miner.solve(at_most=job.network_target, above=job.target)) == code
+        snapshot = pool.snapshot()
+        assert len(node.submitted) == 1
+        assert snapshot.accepted == snapshot.blocks_accepted == accepted
+        assert snapshot.rejected == ({} if accepted else {ErrorReason.LOW_DIFFICULTY: 1})
+        assert [block.accepted for block in snapshot.blocks] == [bool(accepted)]
 
 
 @pytest.mark.parametrize(("verdict", "code"), [(None, 0), ("inconclusive", 21)])
@@ -206,9 +224,12 @@ async def test_a_sibling_of_a_block_that_was_taken_is_not_submitted(autojump_clo
         assert first != second
         assert await client.submit(first) == 0
         await client.read_jobs(2)
+        watch = pool.watch()
         assert await client.submit(second) == 21
         assert len(node.submitted) == 1
-        assert len(pool.snapshot().blocks) == 1
+        assert len(pool.snapshot().blocks) == pool.snapshot().blocks_accepted == 1
+        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        assert [event.result for event in told if isinstance(event, events.BlockFound)] == ["sibling"]
         # the node goes back to where it was: our block is undone, and another one there is worth something again
         node.push(make_template(101, nbits=EASY_BITS))
         await client.read_jobs(3)

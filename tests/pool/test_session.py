@@ -660,21 +660,38 @@ def _easy_ground() -> Ground:
     return Ground(replace(CONFIG, difficulty=1e-5), make_template(nbits=EASY_BITS))
 
 
-def test_a_block_below_the_share_difficulty_is_accepted_and_reported_first() -> None:
-    connection = _easy_ground().miner()
-    job = connection.miner.jobs[-1]
-    assert connection.submit(connection.miner.solve(at_most=job.network_target, above=job.target)) == 0
+def test_a_block_that_is_a_share_is_answered_at_once_and_reported_first() -> None:
+    ground = Ground(replace(CONFIG, difficulty=1e-9), make_template(nbits=EASY_BITS))
+    connection = ground.miner()
+    share = connection.miner.solve()
+    assert connection.submit(share) == 0
     kinds = [type(event) for event in connection.events[-2:]]
     assert kinds == [BlockCandidate, ShareTaken]
     candidate = connection.seen(BlockCandidate)[0]
     assert not candidate.stale
     assert candidate.block()[:80] == candidate.solution.header
+    connection.session.answer_candidate(candidate, accepted=False)
+    connection.collect()
+    assert connection.session.shares.accepted == 1, "the share is good, whatever becomes of the block"
+    assert connection.submit(share) == 22
+    assert len(connection.seen(BlockCandidate)) == 1
 
 
-def test_a_repeated_block_is_a_duplicate_and_not_offered_again() -> None:
+@pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 23)])
+def test_a_block_below_the_share_difficulty_waits_for_the_nodes_verdict(accepted: bool, code: int) -> None:
     connection = _easy_ground().miner()
-    share = connection.miner.solve(at_most=connection.miner.jobs[-1].network_target)
-    assert connection.submit(share) == 0
+    job = connection.miner.jobs[-1]
+    share = connection.miner.solve(at_most=job.network_target, above=job.target)
+    connection.say(connection.miner.submit(share))
+    assert connection.miner.replies() == []
+    candidate = connection.seen(BlockCandidate)[0]
+    assert not candidate.stale
+    connection.session.answer_candidate(candidate, accepted=accepted)
+    connection.collect()
+    assert connection.miner.verdict() == code
+    shares = connection.session.shares
+    assert shares.rejected == ({} if accepted else {ErrorReason.LOW_DIFFICULTY: 1})
+    assert shares.accepted_difficulty == (candidate.solution.difficulty if accepted else 0), "what its hash is worth"
     assert connection.submit(share) == 22
     assert len(connection.seen(BlockCandidate)) == 1
 

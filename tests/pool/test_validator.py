@@ -56,10 +56,9 @@ def test_network_target_is_met_by_equality_and_missed_by_one(offset: int, is_blo
     job = job_of(target=1)
     job = replace(job, pool_job=replace(job.pool_job, network_target=value_of() + offset))
     verdict = judge(job)
-    assert isinstance(verdict, Accepted) == is_block, "a block counts below the share target too"
-    if isinstance(verdict, Accepted):
-        assert verdict.is_block
-        assert verdict.difficulty == 0.5
+    assert isinstance(verdict, Refused)
+    assert verdict.reason is ErrorReason.LOW_DIFFICULTY
+    assert (verdict.candidate is not None) == is_block, "a block below the share target is for the node to judge"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,8 @@ def test_template_version_bits_inside_the_pools_mask_are_cleared() -> None:
     assert board.publish(make_template(version=0x3FFFE004), 0.0).notify.version == 0x20000004
 
 
-def test_a_stale_candidate_is_given_out_once() -> None:
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_stale_or_weak_candidate_is_given_out_once(stale: bool) -> None:
     job = job_of(target=1, nbits=EASY_BITS)
     submit = next(
         candidate
@@ -166,7 +166,8 @@ def test_a_stale_candidate_is_given_out_once() -> None:
     )
     validator = ShareValidator()
     validator.set_tip(job.pool_job.notify.previous_hash)
-    validator.set_tip(bytes(32))
+    if stale:
+        validator.set_tip(bytes(32))
     jobs = JobTable()
     jobs.add(job)
     first, second = (validator.judge(submit, jobs, NOW) for _ in range(2))
