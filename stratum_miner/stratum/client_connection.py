@@ -289,7 +289,9 @@ class ClientConnection:
                 self._set_extranonce(change)
             case pool_messages.SetVersionMask(mask):
                 self._set_version_mask(mask)
-            case pool_messages.Reconnect(host, port, wait):
+            case pool_messages.Reconnect(host, port, wait, bad_wait):
+                if bad_wait:
+                    self._events.append(events.BadLine(bad_wait))
                 self._events.append(events.ReconnectRequested(host, port, wait))
             case pool_messages.ShowMessage(text):
                 self._events.append(events.MessageShown(text))

@@ -77,20 +77,32 @@ def integer(value: Any, field: str, low: int, high: int) -> int:
 
 def difficulty(value: Any, field: str) -> float:
     """A share difficulty: finite and above zero; numeric strings are taken (stratum.md 1.6.2)."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.eE+-]{1,40}", value):
-        try:
-            value = float(value)
-        except ValueError:
-            raise FieldError(f"{field}: expected a positive number, got {shown(value)}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FieldError(f"{field}: expected a positive number, got {shown(value)}")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if not math.isfinite(result) or result <= 0:
+    result = _real(value)
+    if result is None or not math.isfinite(result) or result <= 0:
         raise FieldError(f"{field}: expected a positive finite number, got {shown(value)}")
     return result
+
+
+def seconds(value: Any, field: str, limit: float) -> float:
+    """A time to wait, cut to ``limit``; numeric strings are taken, and null or an empty string is no time at all."""
+    result = 0.0 if value in (None, "") else _real(value)
+    if result is None or not result >= 0:
+        raise FieldError(f"{field}: expected a number of seconds, 0 or more, got {shown(value)}")
+    return min(result, limit)
+
+
+def _real(value: Any) -> float | None:
+    """A number, also from a string; infinite where a double is too small for it, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not re.fullmatch(r"[-+]?[0-9.eE+-]{1,40}", value):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
+    except ValueError:
+        return None
 
 
 def plain(value: float) -> int | float:

@@ -156,12 +156,16 @@ class SetTarget:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """client.reconnect; no host means the same host, no port the same port."""
+    """client.reconnect; no host means the same host, no port the same port.
+
+    ``bad_wait`` says why the wait that came could not be read; the order itself is good without it.
+    """
 
     method: ClassVar[str] = "client.reconnect"
     host: str | None = None
     port: int | None = None
     wait: float = 0.0
+    bad_wait: str = ""
 
     def to_params(self) -> list[Any]:
         """None, or host, port and seconds."""
@@ -171,13 +175,16 @@ class Reconnect:
     def from_params(cls, params: list[Any]) -> "Reconnect":
         """Parse ``[]``, ``[host]``, ``[host, port]`` or ``[host, port, wait]``; the port may be text."""
         host, port, wait = (*params[:3], None, None, None)[:3]
-        waited = 0.0
-        if wait not in (None, 0, "", "0", "0.0"):
-            waited = min(fields.difficulty(wait, "client.reconnect wait"), MAX_RECONNECT_WAIT)
+        waited, bad_wait = 0.0, ""
+        try:
+            waited = fields.seconds(wait, "client.reconnect wait", MAX_RECONNECT_WAIT)
+        except FieldError as error:
+            bad_wait = str(error)
         return cls(
             None if host in (None, "") else fields.text(host, "client.reconnect host", 255),
             None if port in (None, "", 0, "0") else fields.integer(port, "client.reconnect port", 1, 65535),
             waited,
+            bad_wait,
         )
 
 

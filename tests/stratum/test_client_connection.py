@@ -450,6 +450,12 @@ def test_messages_to_the_user_and_reconnects_are_events() -> None:
     ]
 
 
+def test_a_bad_wait_is_told_and_the_reconnect_is_an_event_all_the_same() -> None:
+    told, event = feed(subscribed(), call("client.reconnect", "h", 3334, -1))
+    assert told == events.BadLine("client.reconnect wait: expected a number of seconds, 0 or more, got -1")
+    assert event == events.ReconnectRequested("h", 3334, 0.0)
+
+
 # ---- captured jobs -----------------------------------------------------------------------------------------------
 
 

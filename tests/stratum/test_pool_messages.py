@@ -1,5 +1,6 @@
 """What a pool says, in both directions."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -198,16 +199,27 @@ def test_malformed_set_extranonce(params: list[Any]) -> None:
         (["", 3334, "5"], messages.Reconnect(None, 3334, 5.0)),
         ([None, None, 86400], messages.Reconnect(None, None, 300.0)),
         (["h", 1, 2.5, "more"], messages.Reconnect("h", 1, 2.5)),
+        (["h", 1, "0.0"], messages.Reconnect("h", 1)),
+        (["h", 1, 1e-9], messages.Reconnect("h", 1, 1e-9)),
+        (["h", 1, 10**400], messages.Reconnect("h", 1, 300.0)),
     ],
 )
 def test_reconnect_forms(params: Any, expected: messages.Reconnect) -> None:
     assert messages.parse("client.reconnect", params) == expected
 
 
-@pytest.mark.parametrize("params", [[7], ["x" * 256], ["h", 65536], ["h", -1], ["h", "x"], ["h", 1, -1], ["h", 1, "x"]])
+@pytest.mark.parametrize("params", [[7], ["x" * 256], ["h", 65536], ["h", -1], ["h", "x"]])
 def test_malformed_reconnect(params: list[Any]) -> None:
     with pytest.raises(FieldError, match=r"client\.reconnect .*expected"):
         messages.parse("client.reconnect", params)
+
+
+@pytest.mark.parametrize("wait", [-1, -0.5, "-1", "soon", True, [], {}, -(10**400), math.nan, "1e", "nan"])
+def test_a_bad_wait_does_not_drop_a_reconnect(wait: Any) -> None:
+    reconnect = messages.parse("client.reconnect", ["pool.example", 3334, wait])
+    assert isinstance(reconnect, messages.Reconnect)
+    assert (reconnect.host, reconnect.port, reconnect.wait) == ("pool.example", 3334, 0.0)
+    assert reconnect.bad_wait.startswith("client.reconnect wait: expected a number of seconds, 0 or more, got ")
 
 
 @pytest.mark.parametrize("method", ["mining.set_version_mask", "mining.set_version"])
