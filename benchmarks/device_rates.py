@@ -25,7 +25,6 @@ from stratum_miner.work import NonceFound, WorkUnit
 NONCES_PER_SECOND = 200.0
 IDLE_AFTER_NONCE = {"icarus": 10.0}
 """Nonces a second where the device idles after each until new work has arrived."""
-MASK = 0x1FFFE000
 
 
 class EndlessWork(ScriptedWorkSource):

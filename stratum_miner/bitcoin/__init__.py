@@ -12,11 +12,12 @@ from stratum_miner.bitcoin.coinbase import (
     with_witness,
     witness_commitment_script,
 )
-from stratum_miner.bitcoin.header import BlockHeader, display_hash, swap_words
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader, display_hash, swap_words
 from stratum_miner.bitcoin.merkle import fold_branch, merkle_branch, merkle_root
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import (
     DIFFICULTY_1_TARGET,
+    HASHES_PER_DIFFICULTY,
     MAX_TARGET,
     bits_from_target,
     difficulty_from_digest,
@@ -29,6 +30,8 @@ from stratum_miner.bitcoin.target import (
 
 __all__ = [
     "DIFFICULTY_1_TARGET",
+    "GENERAL_PURPOSE_MASK",
+    "HASHES_PER_DIFFICULTY",
     "MAX_TARGET",
     "AddressError",
     "BlockHeader",

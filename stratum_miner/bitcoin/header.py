@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from stratum_miner.bitcoin.sha256d import sha256d
 
 HEADER_SIZE = 80
+GENERAL_PURPOSE_MASK = 0x1FFFE000
+"""Bits 13 to 28 of the version, set aside for miners to roll by BIP 320."""
 _LAYOUT = struct.Struct("<I32s32sIII")
 
 

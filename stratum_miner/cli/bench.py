@@ -14,8 +14,9 @@ from rich.table import Table
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.backends.cpu.choice import ROLLED_BITS, Choice, Measured, conclude, examine, measure
+from stratum_miner.backends.cpu.choice import Choice, Measured, conclude, examine, measure
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import logs, mining, options
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
@@ -126,7 +127,7 @@ class _EndlessWork:
         self._number += 1
         self._token.run_sync_soon(self.begun.set, idempotent=True)
         low = (1 << version_bits) - 1
-        mask = ROLLED_BITS & low << (ROLLED_BITS & -ROLLED_BITS).bit_length() - 1
+        mask = GENERAL_PURPOSE_MASK & low << (GENERAL_PURPOSE_MASK & -GENERAL_PURPOSE_MASK).bit_length() - 1
         return replace(unit_of(self._number, target=0, nonce_count=NONCE_SPACE), version_mask=mask)
 
     def on_change(self, callback: ChangeCallback) -> Any:

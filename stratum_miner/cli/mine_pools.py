@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import pool_options, secrets
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.upstream_options import UpstreamOptions
@@ -21,7 +22,6 @@ from stratum_miner.config.keys import Key, keys_of
 from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved
 from stratum_miner.config.problems import Problem
 from stratum_miner.config.profiles import POOLS, Named, PoolProfile, pool_profiles
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 DEFAULT_PASSWORD = "x"
 DIRECT = "direct"

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
+from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY
 from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
@@ -43,7 +43,6 @@ MAX_UNANSWERED = 1000
 """Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
 SECONDS_PER_SHARE = 10.0
 """What ``auto`` asks for: a reply often enough to see that all is well, seldom enough for any pool."""
-HASHES_PER_DIFFICULTY = float(expected_hashes(target_from_difficulty(1)))
 STOPPED = "stopped"
 """Why work is lost when the client itself is cancelled."""
 STABLE_S = 60.0

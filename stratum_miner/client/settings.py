@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stratum_miner import __version__
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client.connect import PoolUrl
 from stratum_miner.client.proxies import ProxyUrl
 from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 USER_AGENT = f"stratum_miner/{__version__}"
 SHORTEST_SECRET = 4

@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from stratum_miner import __version__
-from stratum_miner.bitcoin.header import BlockHeader
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.conformance.case import HungUp, Silent, Skip
@@ -21,7 +21,6 @@ from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
 AGENT = f"stratum_miner-conformance/{__version__}"
-FULL_MASK = 0x1FFFE000
 CONFIGURE_PATIENCE = 3.0
 """Seconds: NOMP never answers mining.configure."""
 FIRST_JOB_PATIENCE = 75.0
@@ -113,7 +112,7 @@ class Probe:
     async def session(
         self,
         *,
-        mask: int | None = FULL_MASK,
+        mask: int | None = GENERAL_PURPOSE_MASK,
         password: str | None = None,
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.capture import FaultNotPossible, GoodShare, share_fault
 from stratum_miner.loadtest.jobs import Assignment, target_of
 from stratum_miner.loadtest.metrics import BadCount
@@ -18,7 +19,6 @@ from stratum_miner.stratum import pool_messages
 from stratum_miner.stratum.client_messages import Authorize, Submit
 from stratum_miner.stratum.envelope import Call, Reply, decode, encode_reply, encode_request
 from stratum_miner.stratum.errors import FieldError, RemoteProtocolError, error_reply_from
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 from stratum_miner.work.job import Job
 

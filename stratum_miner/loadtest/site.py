@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stratum_miner import __version__
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.loadtest.jobs import JobBook
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.pacer import Profile, next_share
@@ -13,7 +14,6 @@ from stratum_miner.loadtest.prospector import Prospector
 from stratum_miner.stratum.client_messages import Configure, Subscribe
 from stratum_miner.stratum.envelope import encode_request
 from stratum_miner.stratum.extensions import VersionRolling
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 if TYPE_CHECKING:
     from stratum_miner.loadtest.miner import SimulatedMiner

@@ -8,8 +8,8 @@ every second hash. Blocks below the share difficulty are accepted all the same.
 import math
 from dataclasses import dataclass
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.pool.vardiff import VardiffConfig
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 LOWEST_DIFFICULTY = 2.0**-32
 """Below this nearly every hash is a share (stratum.md 6.6)."""

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from stratum_miner.bitcoin.target import difficulty_from_target, target_from_difficulty
+from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_from_target, target_from_difficulty
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
@@ -43,8 +43,6 @@ MAX_TRANSACTIONS_REPLY = 128 << 10
 """Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job (stratum.md 7, 73)."""
 RATE_WINDOW = 300.0
 """Seconds over which a session's hash rate is estimated."""
-HASHES_PER_DIFFICULTY = (1 << 256) // (0xFFFF << 208)
-"""Expected hashes for one unit of difficulty (stratum.md 2.6)."""
 
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 

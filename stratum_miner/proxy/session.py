@@ -9,11 +9,17 @@ answer, under the id it came with. One that meets only the miner's own difficult
 
 from collections import deque
 
-from stratum_miner.bitcoin.target import difficulty_from_target, hash_value, target_from_difficulty
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.bitcoin.target import (
+    HASHES_PER_DIFFICULTY,
+    difficulty_from_target,
+    hash_value,
+    target_from_difficulty,
+)
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
-from stratum_miner.pool.session import HASHES_PER_DIFFICULTY, RATE_WINDOW, password_difficulty
+from stratum_miner.pool.session import RATE_WINDOW, password_difficulty
 from stratum_miner.pool.validator import Accepted, Refused, Solution
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.proxy.board import Board, ProxyJob
@@ -31,7 +37,6 @@ from stratum_miner.stratum.extensions import (
     VersionRolling,
     VersionRollingGrant,
 )
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 from stratum_miner.stratum.pool_messages import Reconnect, SetDifficulty, SetExtranonce, SetVersionMask
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import ServerConnection

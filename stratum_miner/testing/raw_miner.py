@@ -15,6 +15,7 @@ import trio
 
 from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.share_faults import FaultNotPossible, GoodShare
@@ -22,7 +23,7 @@ from stratum_miner.capture.wire_faults import WireFault
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Authorize, ClientMessage, Configure, Submit, Subscribe
 from stratum_miner.stratum.errors import FieldError, error_reply_from
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK, VersionRolling
+from stratum_miner.stratum.extensions import VersionRolling
 from stratum_miner.stratum.pool_messages import Notify, SetDifficulty
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.work.job import Job

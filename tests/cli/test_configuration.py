@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import main, secrets
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
@@ -18,7 +19,6 @@ from stratum_miner.config.keys import keys_of
 from stratum_miner.config.problems import ConfigError
 from stratum_miner.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.config.writing import reference
-from stratum_miner.stratum.extensions.version_rolling import GENERAL_PURPOSE_MASK
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
 

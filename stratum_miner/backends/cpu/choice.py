@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 from stratum_miner.backends.base import SelfTestError
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.kernels import Kernel
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +30,6 @@ ROUNDS = 5
 """Measurements of each, taken in turn, of which the best counts: being interrupted only ever makes one slower."""
 FIRST_SLICE = 1 << 12
 """Points of the first measurement; doubled until it takes long enough."""
-ROLLED_BITS = 0x1FFFE000
-"""BIP320's mask, for measuring."""
 MAX_AGE = timedelta(days=30)
 """Figures older than this are measured again: systems and firmware change, and a busy start may have misled."""
 CACHE_LIMIT = 1 << 16
@@ -88,7 +87,7 @@ class _Entry(msgspec.Struct, frozen=True):
 def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
     """Hashes per second on this thread, over about ``seconds``."""
     search = kernels.Search(kernel)
-    points = search.load(bytes(80), 0, version_mask=ROLLED_BITS if rolling else 0)
+    points = search.load(bytes(80), 0, version_mask=GENERAL_PURPOSE_MASK if rolling else 0)
     count, done, started = FIRST_SLICE, 0, time.perf_counter()
     while True:
         done += search.run(done % points, min(count, points - done % points)).done

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
-
-GENERAL_PURPOSE_MASK = 0x1FFFE000
-"""Bits 13 to 28, set aside for miners by BIP 320."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,12 @@ from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.replies import NonceReply, PreambleDecoder, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 from stratum_miner.backends.asic.workbook import Claim, Work
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.work.unit import WorkUnit
 
 HASH_COUNT = 0x10
 VERSION_ROLLING = 0xA4
 VERSION_SHIFT = 13
-ROLLABLE = 0x1FFFE000
-"""Version bits a chip can roll: 16, from bit 13 on (vector A proves the shift)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class FullHeaderChain(PreambleChain):
 
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
         super().__init__(transport, board, settings)
-        self._version_mask = ROLLABLE
+        self._version_mask = GENERAL_PURPOSE_MASK
 
     def __init_subclass__(cls) -> None:
         cls.chip_id = cls.chip.chip_id
@@ -88,7 +87,7 @@ class FullHeaderChain(PreambleChain):
     async def prepare(self, unit: WorkUnit) -> None:
         """Also the version mask: pools may grant fewer bits than the chip can roll, and change their mind."""
         await super().prepare(unit)
-        mask = unit.version_mask & ROLLABLE
+        mask = unit.version_mask & GENERAL_PURPOSE_MASK
         if mask != self._version_mask:
             await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | mask >> VERSION_SHIFT)
             self._version_mask = mask
@@ -122,7 +121,7 @@ class FullHeaderChain(PreambleChain):
     async def bring_up(self) -> None:
         """Afterwards only the long replies are accepted."""
         await super().bring_up()
-        self._version_mask = ROLLABLE
+        self._version_mask = GENERAL_PURPOSE_MASK
         decoder = self.wire.decoder
         assert isinstance(decoder, PreambleDecoder)
         decoder.lengths = (11,)
