@@ -2,7 +2,8 @@
 
 Sans-IO; time is an argument (seconds of any clock that does not go back). A session that ends leaves its lease
 behind for a while, so that a miner which reconnects keeps its extranonce1 and its jobs, and shares found in the
-meantime stay valid (stratum.md 1.5.2).
+meantime stay valid. Miners name their session by the id of mining.subscribe's reply: cgminer, bfgminer and our own
+client send that of its "mining.notify" pair.
 """
 
 import secrets
@@ -52,6 +53,9 @@ class ExtranonceRegistry:
         self._token = token
         self._live: dict[bytes, Lease] = {}
         self._retired: OrderedDict[bytes, tuple[Lease, float]] = OrderedDict()
+        """The oldest first, each with the time until which it may come back."""
+        self._by_session: dict[str, bytes] = {}
+        """The extranonce1 of each retired lease."""
 
     @property
     def live(self) -> int:
@@ -60,18 +64,16 @@ class ExtranonceRegistry:
 
     def remembers(self, resume: str) -> bool:
         """Whether ``resume`` names a session that ended and may still come back."""
-        return any(
-            resume == lease.session_id or resume.lower() == extranonce1.hex()
-            for extranonce1, (lease, _) in self._retired.items()
-        )
+        return resume in self._by_session
 
     def lease(self, now: float, resume: str | None = None) -> Lease:
-        """A lease: the one that ``resume`` names (session id or extranonce1 in hex) when it is free, else a new one.
+        """A lease: the retired one of the session id ``resume``, else a new one.
 
-        A resumed lease keeps extranonce1 and jobs and gets a new session id. ExtranoncesExhausted when all are in use.
+        A resumed lease keeps extranonce1 and jobs and gets a new session id. An extranonce1 resumes nothing: it comes
+        from a counter, so anybody can guess his neighbour's. ExtranoncesExhausted when all are in use.
         """
         self._forget(now)
-        old = self._find_retired(resume)
+        old = None if resume is None or resume not in self._by_session else self._drop(self._by_session[resume])
         lease = Lease(self._fresh(), self._token()) if old is None else Lease(old.extranonce1, self._token(), old.jobs)
         self._live[lease.extranonce1] = lease
         return lease
@@ -80,22 +82,19 @@ class ExtranonceRegistry:
         """The session is gone; it may come back for a while."""
         del self._live[lease.extranonce1]
         self._retired[lease.extranonce1] = (lease, now + self._resume_seconds)
+        self._by_session[lease.session_id] = lease.extranonce1
         self._forget(now)
 
-    def _find_retired(self, resume: str | None) -> Lease | None:
-        if resume is None:
-            return None
-        for extranonce1, (lease, _) in self._retired.items():
-            if resume == lease.session_id or resume.lower() == extranonce1.hex():
-                del self._retired[extranonce1]
-                return lease
-        return None
+    def _drop(self, extranonce1: bytes) -> Lease:
+        lease, _ = self._retired.pop(extranonce1)
+        self._by_session.pop(lease.session_id, None)
+        return lease
 
     def _fresh(self) -> bytes:
         if len(self._live) >= self._values:
             raise ExtranoncesExhausted(f"all {self._values} are in use")
         if len(self._live) + len(self._retired) >= self._values:
-            self._retired.popitem(last=False)
+            self._drop(next(iter(self._retired)))
         while True:
             extranonce1 = (self._next % self._values).to_bytes(self._size, "big")
             self._next += 1
@@ -104,7 +103,7 @@ class ExtranonceRegistry:
 
     def _forget(self, now: float) -> None:
         while self._retired:
-            _, until = next(iter(self._retired.values()))
+            extranonce1, (_, until) = next(iter(self._retired.items()))
             if until > now and len(self._retired) <= MAX_RETIRED:
                 return
-            self._retired.popitem(last=False)
+            self._drop(extranonce1)

@@ -1,10 +1,16 @@
-"""Leases of extranonce1: unique while they live or may come back."""
+"""Leases of extranonce1: unique while they live or may come back, and found again in constant time."""
 
+import random
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.pool import extranonces
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
+
+from .cost import bytecodes
 
 
 def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:
@@ -17,17 +23,38 @@ def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:
     assert again.lease(1.0).extranonce1 == bytes(4)
 
 
-def test_resume_by_either_name_once_and_only_in_time() -> None:
+def test_resume_by_session_id_once_and_only_in_time() -> None:
     registry = ExtranonceRegistry(resume_seconds=10.0)
     lease = registry.lease(0.0)
     assert registry.lease(0.0, lease.session_id).extranonce1 != lease.extranonce1, "it lives"
     registry.release(lease, 0.0)
-    resumed = registry.lease(9.9, lease.extranonce1.hex().upper())
+    resumed = registry.lease(9.9, lease.session_id)
     assert resumed.extranonce1 == lease.extranonce1
     assert resumed.jobs is lease.jobs
     assert resumed.session_id != lease.session_id
+    assert registry.lease(9.9, lease.session_id).extranonce1 != lease.extranonce1, "resumed already"
     registry.release(resumed, 10.0)
     assert registry.lease(20.0, resumed.session_id).extranonce1 != lease.extranonce1, "too late"
+
+
+@pytest.mark.parametrize("spelling", [bytes.hex, lambda value: value.hex().upper(), lambda value: "0x" + value.hex()])
+def test_an_extranonce1_resumes_nothing(spelling: Callable[[bytes], str]) -> None:
+    registry = ExtranonceRegistry()
+    victim, attacker = registry.lease(0.0), registry.lease(0.0)
+    registry.release(victim, 1.0)
+    guess = (int.from_bytes(attacker.extranonce1, "big") - 1).to_bytes(4, "big")
+    assert guess == victim.extranonce1
+    assert not registry.remembers(spelling(guess))
+    assert registry.lease(1.1, spelling(guess)).extranonce1 != victim.extranonce1
+    assert registry.lease(1.2, victim.session_id).extranonce1 == victim.extranonce1
+
+
+def test_a_session_that_was_forgotten_early_is_unknown() -> None:
+    registry = ExtranonceRegistry(size=1)
+    leases = [registry.lease(0.0) for _ in range(256)]
+    registry.release(leases[3], 0.0)
+    assert registry.lease(0.0).extranonce1 == leases[3].extranonce1, "the only one that is free"
+    assert not registry.remembers(leases[3].session_id)
 
 
 def test_retired_leases_are_bounded() -> None:
@@ -35,7 +62,33 @@ def test_retired_leases_are_bounded() -> None:
     for lease in [registry.lease(0.0) for _ in range(extranonces.MAX_RETIRED + 5)]:
         registry.release(lease, 0.0)
     assert registry.live == 0
-    assert len(registry._retired) == extranonces.MAX_RETIRED
+    assert len(registry._retired) == len(registry._by_session) == extranonces.MAX_RETIRED
+
+
+def retired(count: int) -> tuple[ExtranonceRegistry, list[str]]:
+    registry = ExtranonceRegistry()
+    leases = [registry.lease(0.0) for _ in range(count)]
+    for lease in leases:
+        registry.release(lease, 1.0)
+    session_ids = [lease.session_id for lease in leases]
+    random.Random(1).shuffle(session_ids)
+    return registry, session_ids
+
+
+def test_ten_times_as_many_resumes_cost_ten_times_as_much() -> None:
+    def cost(count: int) -> int:
+        registry, session_ids = retired(count)
+        return bytecodes(lambda: [registry.lease(2.0, session_id) for session_id in session_ids])
+
+    assert cost(2000) < 12 * cost(200)
+
+
+def test_an_unknown_session_id_costs_the_same_however_many_sessions_ended() -> None:
+    def cost(count: int) -> int:
+        registry, _ = retired(count)
+        return bytecodes(lambda: [registry.lease(2.0, f"no such session {number}") for number in range(100)])
+
+    assert cost(extranonces.MAX_RETIRED - 200) < 1.2 * cost(10)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["lease", "release", "resume"]), st.integers(0, 9)), max_size=60))
