@@ -9,6 +9,7 @@ a proxy serve their miners through this.
 import errno
 import os
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -180,6 +181,7 @@ class Connections(Generic[S]):
         self._owner = owner
         self._unix_time = unix_time
         self._clients: dict[int, Connection[S]] = {}
+        self._per_host: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._clients.values()))
@@ -230,7 +232,7 @@ class Connections(Generic[S]):
             client.reason = "internal error"
             _log.exception("client_failed", session=client.number, address=address)
         finally:
-            del self._clients[client.number]
+            self._forget(client)
             client.reason = client.reason or "cancelled"
             self._owner.left(client)
             await trio.aclose_forcefully(stream)
@@ -239,10 +241,8 @@ class Connections(Generic[S]):
         if len(self._clients) >= self._limits.max_connections:
             return f"more than {self._limits.max_connections} connections"
         limit = self._limits.max_connections_per_address
-        if limit is not None:
-            host = _host(address)
-            if sum(_host(client.address) == host for client in self) >= limit:
-                return f"more than {limit} connections from one address"
+        if limit is not None and self._per_host[_host(address)] >= limit:
+            return f"more than {limit} connections from one address"
         return None
 
     def _admit(self, stream: trio.abc.Stream, address: str) -> Connection[S]:
@@ -259,8 +259,16 @@ class Connections(Generic[S]):
             last_line_at=now,
         )
         self._clients[client.number] = client
+        self._per_host[_host(address)] += 1
         self._owner.connected(client)
         return client
+
+    def _forget(self, client: Connection[S]) -> None:
+        del self._clients[client.number]
+        host = _host(client.address)
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]  # or every address that ever connected would stay
 
     async def _read(self, client: Connection[S]) -> None:
         with client.reading:

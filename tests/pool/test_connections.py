@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import trio
 import trio.testing
 
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection
+from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection, Connections
 from stratum_miner.pool.events import ClientConnected
 from stratum_miner.pool.send_queue import SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
+
+from .cost import bytecodes
 
 
 class Talker:
@@ -146,3 +149,44 @@ async def test_a_shortage_of_files_is_outlived(monkeypatch: pytest.MonkeyPatch) 
         with socket.create_connection(("127.0.0.1", pool.port)):
             await served(pool, 1)
     assert not failures
+
+
+class Silent:
+    """An owner whose sessions say nothing."""
+
+    def open_session(self, now: float) -> Talker:
+        return Talker()
+
+    def connected(self, client: Connection[Talker]) -> None: ...
+
+    async def received(self, client: Connection[Talker], data: bytes) -> None: ...
+
+    def left(self, client: Connection[Talker]) -> None: ...
+
+    async def say_goodbye(self) -> None: ...
+
+
+async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected() -> None:
+    def cost(connected: int) -> int:
+        limits = replace(CONFIG, max_connections=20_000, max_connections_per_address=2)
+        connections = Connections[Talker](limits, Silent(), lambda: 0.0)
+        stream, _ = trio.testing.memory_stream_pair()
+        for number in range(connected):
+            connections._admit(stream, f"10.0.{number >> 8}.{number & 255}:4000")
+        return bytecodes(lambda: [connections._refusal("10.9.9.9:4000") for _ in range(20)])
+
+    assert cost(2000) == cost(20)
+
+
+async def test_who_left_makes_room_for_another_of_that_address() -> None:
+    async with open_pool(ScriptedNode(), replace(CONFIG, max_connections_per_address=1)) as pool:
+        for number in range(1, 4):
+            with socket.create_connection(("127.0.0.1", pool.port)):
+                await served(pool, number)
+                refused = await trio.open_tcp_stream("127.0.0.1", pool.port)
+                with suppress(trio.BrokenResourceError):
+                    assert not await refused.receive_some(1)
+            async with pool.watch() as watched:
+                while pool.snapshot().sessions:
+                    await watched.receive()
+        assert pool.snapshot().connections_refused == 3
