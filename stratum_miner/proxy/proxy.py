@@ -64,6 +64,8 @@ class Proxy:
         self._first = Upstream(config, self._new_group)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
+        self._upstream_of: dict[int, Upstream] = {}
+        """Of the miners that subscribed, by number."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
         self._miners = Connections[MinerSession](config, self, unix_time)
         self._left: deque[Miner] = deque(maxlen=MAX_LEFT)
@@ -141,9 +143,11 @@ class Proxy:
         """A miner is gone; what it has under way is still counted."""
         now = trio.current_time()
         client.session.close(now)
-        for each in self._upstreams:
-            if each.miners.pop(client.number, None) is not None and not each.miners:
-                each.deserted_since = now
+        upstream = self._upstream_of.pop(client.number, None)
+        if upstream is not None:
+            del upstream.miners[client.number]
+            if not upstream.miners:
+                upstream.deserted_since = now
         if client.session.workers:
             self._left.append(client)
         shares = client.session.shares
@@ -168,7 +172,7 @@ class Proxy:
         except RemoteProtocolError as error:
             client.finish(str(error))
         client.flush()
-        await self._upstream_of(client).group.wait_for_room()
+        await self._upstream_of.get(client.number, self._first).group.wait_for_room()
 
     async def say_goodbye(self) -> None:
         """The proxy stops: open answers first."""
@@ -184,7 +188,7 @@ class Proxy:
     async def _handle(self, miner: Miner, event: SessionEvent) -> None:
         match event:
             case SharePassed():
-                self._upstream_of(miner).submit(miner, event)
+                self._upstream_of[miner.number].submit(miner, event)
             case SubscribeHeld():
                 miner.flush()
                 await self._subscribe(miner, event)
@@ -198,9 +202,6 @@ class Proxy:
             case ShareRefused(worker_name, _, message):
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
 
-    def _upstream_of(self, miner: Miner) -> Upstream:
-        return next((each for each in self._upstreams if miner.number in each.miners), self._first)
-
     async def _subscribe(self, miner: Miner, held: SubscribeHeld) -> None:
         """Wait until there is a connection with room for this miner; make one when there is none."""
         while True:
@@ -209,14 +210,16 @@ class Proxy:
                 break
             opening = next((each for each in self._upstreams if not each.divisible.is_set()), None)
             await (opening or self._open_further()).divisible.wait()
-        upstream = upstream or self._first
+        upstream = self._upstream_of[miner.number] = upstream or self._first
         upstream.miners[miner.number] = miner
         upstream.deserted_since = None
         miner.session.subscribe(held, upstream.board, trio.current_time())
 
     def _with_room(self, session_id: str | None) -> Upstream | None:
-        known = [each for each in self._upstreams if session_id and each.has_room(session_id)]
-        return next((each for each in (*known, *self._upstreams) if each.has_room()), None)
+        """Where the miner was before, if it is remembered there, else the first place that is free."""
+        roomy = [each for each in self._upstreams if each.has_room]
+        known = (each for each in roomy if session_id and each.board.extranonces.remembers(session_id))
+        return next(known, roomy[0] if roomy else None)
 
     def _open_further(self) -> Upstream:
         upstream = Upstream(self.config, self._new_group)

@@ -72,10 +72,9 @@ class Upstream:
 
     # ---- what the proxy uses --------------------------------------------------------------------------------------
 
-    def has_room(self, session_id: str | None = None) -> bool:
-        """Whether a miner finds a place here; one that was here before, when ``session_id`` is known."""
-        if session_id is not None:
-            return self.board.extranonces.remembers(session_id)
+    @property
+    def has_room(self) -> bool:
+        """Whether a further miner finds a prefix here."""
         layout = self.board.layout
         return layout is not None and self.board.extranonces.live < layout.miners
 
