@@ -13,7 +13,7 @@ from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import logs, mining, options, pool_options, secrets, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.quantities import difficulty_text
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.miner import Goals, Miner, MinerEvent
@@ -122,7 +122,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")
     outcome = outcomes[0]
-    if outcome.latency is None or outcome.error is not None:
+    if outcome.fate is not Fate.ACCEPTED or outcome.latency is None:
         return replace(result, error=f"submit: {outcome.fate.value}: {outcome.reason}")
     return replace(result, submit_ms=round(outcome.latency * 1000, 3))
 

@@ -20,7 +20,8 @@ class Fate(Enum):
 class ShareOutcome:
     """A share and its end. ``error`` is the pool's refusal; ``reason`` says why in words; ``latency`` in seconds.
 
-    ``worker_name`` is whose it was for the pool; empty for a share that never left.
+    ``worker_name`` is whose it was for the pool; empty for a share that never left. ``same_event``: the share left
+    before the refusal of another one was known, so whatever happened at the pool may have refused both.
     """
 
     share: Share
@@ -29,6 +30,7 @@ class ShareOutcome:
     error: ErrorReply | None = None
     latency: float | None = None
     worker_name: str = ""
+    same_event: bool = False
 
     @property
     def refused_as_weak(self) -> bool:

@@ -28,6 +28,7 @@ from stratum_miner.client.session import (
     Resumable,
     Session,
     SessionEnded,
+    Unanswered,
     WorkerRefused,
 )
 from stratum_miner.client.settings import PoolSettings
@@ -158,7 +159,7 @@ class PoolClient:
         self._session_numbers = session_numbers or itertools.count(1)
         """Shared by the clients of a group, so that a number names one session of one pool."""
         self._resumable: Resumable | None = None
-        self._carried: list[Share] = []
+        self._carried: list[Unanswered] = []
         self._previous_hash: bytes | None = None
         self._ask_configure = True
         self._ask_extranonce = True
@@ -204,9 +205,11 @@ class PoolClient:
         elif not self._running:
             self._settle(ShareOutcome(share, Fate.LOST, "its pool is not connected to any more"))
         else:
-            self._carried.append(share)
+            self._carried.append(Unanswered(share, sent=False))
             if len(self._carried) > MAX_CARRIED:
-                self._settle(ShareOutcome(self._carried.pop(0), Fate.LOST, "too many shares without a connection"))
+                self._settle(
+                    ShareOutcome(self._carried.pop(0).share, Fate.LOST, "too many shares without a connection")
+                )
 
     def origin(self, share: Share) -> Origin:
         """Where a share comes from; for a journal."""
@@ -223,7 +226,7 @@ class PoolClient:
         If the pool resumes it they are submitted again, else they are lost.
         """
         self._resumable = resumable
-        self._carried.extend(shares)
+        self._carried.extend(Unanswered(share, sent=True) for share in shares)
 
     def hash_rate_known(self, hash_rate: float) -> None:
         """The measured H/s: asks for a difficulty that fits it, where the settings say ``auto``; the first call counts.
@@ -397,8 +400,8 @@ class PoolClient:
         if resumed and self._session is not None:
             carried, self._carried = self._carried, []
             log.info("session_resumed", resubmitted=len(carried))
-            for share in carried:
-                self._session.submit(share, resubmitted=True)
+            for item in carried:
+                self._session.submit(item.share, resubmitted=item.sent)
             return
         self._session_number = next(self._session_numbers)
         self._lose_carried("the pool did not resume the session")
@@ -444,8 +447,8 @@ class PoolClient:
 
     def _lose_carried(self, reason: str) -> None:
         carried, self._carried = self._carried, []
-        for share in carried:
-            self._settle(ShareOutcome(share, Fate.LOST, reason))
+        for item in carried:
+            self._settle(ShareOutcome(item.share, Fate.LOST, reason))
 
     def _enter(self, state: ConnectionState, detail: str) -> None:
         self._state, self._detail = state, detail

@@ -21,7 +21,13 @@ from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
-from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
+from stratum_miner.stratum.errors import (
+    SHARE_LOST_TEXT,
+    ErrorReason,
+    ErrorReply,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from stratum_miner.stratum.extensions import SubscribeExtranonce
 from stratum_miner.work.share import Share
 
@@ -34,7 +40,12 @@ WATCHDOG_INTERVAL_S = 1.0
 TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
 REJECT_STREAK = 10
-"""Rejections in a row after which our state and the pool's no longer agree: reconnect (stratum.md 4.2)."""
+"""Refusals in a row after which our state and the pool's no longer agree: reconnect. One counts only if its share left
+after the refusal before it was known, for a change of the tip or a proxy's lost connection refuses many at once."""
+LAST_ANSWERS_S = 1.0
+"""For answers that are on their way when we give a connection up."""
+ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
+"""Of a share that was sent again and is called a duplicate: pools also remember shares that they refused."""
 XNSUB_SUSPECT_S = 5.0
 """A pool that hangs up this soon after mining.extranonce.subscribe did so because of it (stratum.md 7, 15)."""
 
@@ -74,11 +85,21 @@ class Resumable:
     extranonce2_size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A share without a fate; ``sent`` if a pool may have seen it."""
+
+    share: Share
+    sent: bool
+
+
 @dataclass(slots=True)
 class _OpenShare:
     share: Share
     worker_name: str
     sent_at: float
+    number: int
+    """How many left before it on this connection."""
     resubmitted: bool
 
 
@@ -109,11 +130,14 @@ class Session:
         self._ask_extranonce = ask_extranonce and settings.extranonce_subscribe
         self._resume_id = resume_id
         self._suggestion = suggestion
-        self._held: list[tuple[Share, bool]] = []
+        self._held: list[Unanswered] = []
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
+        self._submitted = 0
         self._reject_streak = 0
+        self._refused_up_to = 0
+        """Shares with a lower number left before the newest refusal that counts was known."""
         self._latest_job_id: str | None = None
-        self._ended = False
+        self._is_given_up = self._ended = False
         self._configured = trio.Event()
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
@@ -139,6 +163,8 @@ class Session:
             cause = rest and leading_cause(rest, WorkerRefused, SessionEnded, LocalProtocolError)
             if rest is not None and cause is None:
                 raise
+            if cancelled is None:
+                await self._hear_last_answers()
             # who is cancelled at the moment the connection ends wants to hear of the first only
             raise (cancelled or cause or group) from None
         finally:
@@ -149,11 +175,11 @@ class Session:
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:
         """Send a share, or hold it: until its worker is authorized (pools answer 24 or drop it before), or for a later
-        connection when this one is over.
+        connection when this one is over. ``resubmitted``: a pool may have seen it on an earlier connection.
         """
         worker_name = self._authorized_login(share) if self.is_authorized and not self._is_over else None
         if worker_name is None:
-            self._held.append((share, resubmitted))
+            self._held.append(Unanswered(share, resubmitted))
             return
         request = Submit(
             worker_name,
@@ -168,7 +194,8 @@ class Session:
         except LocalProtocolError as error:
             self._on_outcome(ShareOutcome(share, Fate.LOST, str(error)))
             return
-        self._open[request_id] = _OpenShare(share, worker_name, trio.current_time(), resubmitted)
+        self._open[request_id] = _OpenShare(share, worker_name, trio.current_time(), self._submitted, resubmitted)
+        self._submitted += 1
         self._to_flush.set()
 
     def suggest_difficulty(self, difficulty: float) -> None:
@@ -178,11 +205,10 @@ class Session:
             self.connection.request(SuggestDifficulty(difficulty))
             self._to_flush.set()
 
-    def take_unanswered(self) -> list[Share]:
+    def take_unanswered(self) -> list[Unanswered]:
         """The shares without a fate, oldest first; they are the caller's from here on."""
-        shares = [item.share for item in self._open.values()] + [share for share, _ in self._held]
-        self._open.clear()
-        self._held.clear()
+        shares = [Unanswered(item.share, sent=True) for item in self._open.values()] + self._held
+        self._open, self._held = OrderedDict(), []
         return shares
 
     @property
@@ -202,8 +228,8 @@ class Session:
 
     @property
     def _is_over(self) -> bool:
-        """Whether nothing can be sent any more: the end of the stream was seen, if not told yet."""
-        return self.connection.state is ClientState.CLOSED
+        """Whether nothing can be sent any more: the end of the stream was seen, if not told yet, or decided by us."""
+        return self._is_given_up or self.connection.state is ClientState.CLOSED
 
     # ---- handshake --------------------------------------------------------------------------------------------
 
@@ -249,17 +275,38 @@ class Session:
                 self._hung_up("the pool closed the connection" + how)
             if not self.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
                 raise SessionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
-            self.bytes_received += len(data)
-            self._last_received = trio.current_time()
-            if self.settings.trace:
-                _trace("received", data)
-            self.connection.receive_data(bytes(data))
+            self._take(data)
             try:
                 while (event := self.connection.next_event()) is not None:
                     self._handle(event)
             except RemoteProtocolError as error:
                 raise SessionEnded(self.settings.without_password(str(error))) from None
             self._to_flush.set()
+
+    async def _hear_last_answers(self) -> None:
+        """Before we give the connection up: what the pool has answered is heard, whatever else it said."""
+        self._is_given_up = True
+        with trio.move_on_after(LAST_ANSWERS_S, shield=True):
+            try:
+                while True:
+                    while (event := self.connection.next_event()) is not None:
+                        if isinstance(event, events.SubmitAnswered):
+                            self._settle(event)
+                    if not self._open or self.connection.state is ClientState.CLOSED:
+                        return
+                    data = await self._stream.receive_some(RECEIVE_SIZE)
+                    if not data:
+                        return
+                    self._take(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError, RemoteProtocolError):
+                return
+
+    def _take(self, data: bytes | bytearray) -> None:
+        self.bytes_received += len(data)
+        self._last_received = trio.current_time()
+        if self.settings.trace:
+            _trace("received", data)
+        self.connection.receive_data(bytes(data))
 
     def _hung_up(self, reason: str) -> None:
         reason = self.settings.without_password(reason)
@@ -306,7 +353,7 @@ class Session:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle(self, event: events.ClientEvent) -> None:
-        if isinstance(event, events.WorkerRefused | events.SubmitAnswered) and event.error is not None:
+        if isinstance(event, events.WorkerRefused):
             event = replace(event, error=self._without_password(event.error))
         match event:
             case events.Configured():
@@ -324,8 +371,10 @@ class Session:
                 self.resumable = Resumable(self.resumable.session_id, extranonce1, size)
         self._on_event(event)
         match event:
-            case events.SubmitAnswered(request_id, _, refusal):
-                self._on_submit_answered(request_id, refusal)
+            case events.SubmitAnswered():
+                self._settle(event)
+                if self._reject_streak >= REJECT_STREAK:
+                    raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {event.error}")
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
 
@@ -358,21 +407,32 @@ class Session:
         else:
             self._authorized.set()
         held, self._held = self._held, []
-        for share, resubmitted in held:
-            self.submit(share, resubmitted=resubmitted)
+        for item in held:
+            self.submit(item.share, resubmitted=item.sent)
 
-    def _on_submit_answered(self, request_id: int, error: ErrorReply | None) -> None:
-        item = self._open.pop(request_id)
-        latency = trio.current_time() - item.sent_at
-        outcome = _outcome(item, error, latency)
+    def _settle(self, event: events.SubmitAnswered) -> None:
+        """The pool's answer to a share."""
+        item = self._open.pop(event.id)
+        error = None if event.error is None else self._without_password(event.error)
+        outcome = _outcome(item, error, trio.current_time() - item.sent_at)
+        if outcome.fate is Fate.ACCEPTED:
+            self._reject_streak = 0
+        elif self._says_something(outcome):
+            if item.number >= self._refused_up_to:
+                self._reject_streak += 1
+                self._refused_up_to = self._submitted
+            else:
+                outcome = replace(outcome, same_event=True)
         self._on_outcome(outcome)
         self._on_answer()
-        if error is None:
-            self._reject_streak = 0
-        elif outcome.fate is not Fate.STALE or item.share.job.job_id == self._latest_job_id:
-            self._reject_streak += 1  # shares on the way while the job changed say nothing
-        if self._reject_streak >= REJECT_STREAK:
-            raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {error}")
+
+    def _says_something(self, outcome: ShareOutcome) -> bool:
+        """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, or
+        whose answer a proxy missed, do not.
+        """
+        if outcome.fate is Fate.STALE:
+            return outcome.share.job.job_id == self._latest_job_id
+        return outcome.fate is Fate.REJECTED
 
     def _without_password(self, error: ErrorReply) -> ErrorReply:
         message = self.settings.without_password(error.message)
@@ -390,11 +450,13 @@ class Session:
 
 
 def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareOutcome:
+    """A share's fate is what the pool said of it, and nothing that we conclude from that."""
     if error is None:
         return ShareOutcome(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
     if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
-        reason = "the pool had taken it before the reconnect"
-        return ShareOutcome(item.share, Fate.ACCEPTED, reason, error, latency, item.worker_name)
+        return ShareOutcome(item.share, Fate.LOST, ANSWER_WAS_LOST, None, latency, item.worker_name)
+    if error.tells_of_a_lost_share:
+        return ShareOutcome(item.share, Fate.LOST, SHARE_LOST_TEXT, None, latency, item.worker_name)
     fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
     return ShareOutcome(item.share, fate, str(error), error, latency, item.worker_name)
 

@@ -54,6 +54,9 @@ CODE_OF_REASON: Mapping[ErrorReason, int] = {
 }
 """The classic code for each reason, as our own pool sends it."""
 
+SHARE_LOST_TEXT = "share lost: the upstream pool's answer did not arrive"
+"""What our proxy says, with code 20, of a share whose fate it will never know; our client knows the text exactly."""
+
 _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     -32601: ErrorReason.UNKNOWN_METHOD,  # JSON-RPC 2.0
     38: ErrorReason.UNKNOWN_METHOD,  # cpuminer-opt
@@ -91,6 +94,11 @@ class ErrorReply:
     code: int | None
     message: str
     raw: Any = None
+
+    @property
+    def tells_of_a_lost_share(self) -> bool:
+        """Whether one of our proxies said so: code and text are both exactly its own."""
+        return (self.code, self.message) == (CODE_OF_REASON[ErrorReason.OTHER], SHARE_LOST_TEXT)
 
     def __str__(self) -> str:
         code = "" if self.code is None else f"{self.code}: "
