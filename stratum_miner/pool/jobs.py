@@ -8,10 +8,11 @@ Every job has a coinbase of its own (its id is in the coinbase's tag), so a mine
 afresh with each job never repeats itself.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field, replace
 
 from stratum_miner.bitcoin.target import target_from_bits
+from stratum_miner.pool.share_memory import SeenShares
 from stratum_miner.pool.template import BlockTemplate, coinbase_parts
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.stratum.pool_messages import Notify
@@ -31,6 +32,8 @@ class AnnouncedJob:
     """The encoded mining.notify."""
     clean_line: bytes
     """The same with clean_jobs true, for a session's first job."""
+    seen: SeenShares = field(default_factory=SeenShares)
+    """The shares of this job that were good; jobs that differ in their ids only have it in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,8 +68,11 @@ class JobTable:
     """The jobs of one session, by id; the oldest go when there are too many."""
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
+        self.shares = 0
+        """Good shares of this session on the jobs in the table."""
         self._max_jobs = max_jobs
         self._jobs: OrderedDict[str, SessionJob] = OrderedDict()
+        self._shares: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -75,7 +81,13 @@ class JobTable:
         """Remember a job that was announced."""
         self._jobs[job.job_id] = job
         if len(self._jobs) > self._max_jobs:
-            self._jobs.popitem(last=False)
+            oldest, _ = self._jobs.popitem(last=False)
+            self.shares -= self._shares.pop(oldest, 0)
+
+    def count_share(self, job_id: str) -> None:
+        """Note a good share of a job in the table."""
+        self.shares += 1
+        self._shares[job_id] += 1
 
     def get(self, job_id: str) -> SessionJob | None:
         """The job, or None when it was never announced here or is long gone."""

@@ -1,29 +1,26 @@
 """Judges shares, sans-IO: bytes and exact integers in, a verdict out; time is an argument.
 
-Order of checks (stratum.md 9, D20): form, job, stale, ntime, version bits, hash and block, difficulty, duplicate.
-Nothing is changed while a share is checked; only an accepted one is remembered. Duplicates are told by the hash of
-the header, whatever spelling they came in, and per previous hash for the whole pool: a job that is sent again under
-another id, or a session that is resumed, opens no second chance.
+Order of checks: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
+miner who lost the answer to a share and sends it again, on a job that is stale by now, is not told that the share came
+too late. Nothing is changed while a share is checked; only one that is accepted, or given to the node as a block, is
+remembered (``share_memory``). Duplicates are told by the hash of the header, whatever spelling they came in: a job that
+is sent again under another id, or a session that is resumed, opens no second chance.
 
 A hash below the network target is a block, also when it misses the share target, and also on a job that just became
 stale. Such a share is refused unless the node takes its block, so the verdict carries the block to be offered first.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
-from stratum_miner.pool.jobs import MAX_JOBS, JobTable, SessionJob
+from stratum_miner.pool.jobs import JobTable, SessionJob
+from stratum_miner.pool.share_memory import ShareMemory
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
-MAX_TIPS = 2 * MAX_JOBS
-"""Previous hashes whose shares are remembered: more than any job table reaches back."""
-MAX_SHARES = 4_000_000
-"""Shares remembered for one previous hash, some 400 MB; further ones are refused rather than counted twice."""
 MAX_BLOCK_TIME_AHEAD = 7200
 """Seconds by which a block may be ahead of the clock (consensus)."""
 
@@ -65,6 +62,8 @@ class Refused:
     reason: ErrorReason
     message: str
     candidate: Solution | None = None
+    work: float = 0.0
+    """The difficulty of its job, if nothing is wrong with the share but that it came too late; else 0."""
 
 
 Verdict = Accepted | Refused
@@ -73,20 +72,15 @@ Verdict = Accepted | Refused
 class ShareValidator:
     """Judges the shares of all sessions of a pool."""
 
-    def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, max_shares: int = MAX_SHARES) -> None:
+    def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, memory: ShareMemory | None = None) -> None:
         self._extranonce2_size = extranonce2_size
         self._ntime_ahead = ntime_ahead
-        self._max_shares = max_shares
+        self._memory = memory or ShareMemory()
         self._tip: bytes | None = None
-        self._seen: OrderedDict[bytes, set[bytes]] = OrderedDict()
 
     def set_tip(self, previous_hash: bytes) -> None:
         """From now on only jobs on this block are good."""
         self._tip = previous_hash
-        self._seen.setdefault(previous_hash, set())
-        self._seen.move_to_end(previous_hash)
-        if len(self._seen) > MAX_TIPS:
-            self._seen.popitem(last=False)
 
     def judge(self, submit: Submit, jobs: JobTable, unix_time: float) -> Verdict:
         """Check one share of the session that owns ``jobs``; an accepted one is remembered, as is a candidate."""
@@ -98,14 +92,15 @@ class ShareValidator:
         job = jobs.get(submit.job_id)
         if job is None:
             return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
-        stale = job.pool_job.notify.previous_hash != self._tip
+        solution = solution_of(submit, job)
+        if solution.digest in job.pool_job.seen:
+            return _refused(ErrorReason.DUPLICATE, "duplicate share")
         misfit = self._misfit(submit, job, unix_time)
-        if stale:
-            candidate = None if misfit else self._new_candidate(solution_of(submit, job))
-            return Refused(ErrorReason.JOB_NOT_FOUND, "stale: job of an older block", candidate)
+        if job.pool_job.notify.previous_hash != self._tip:
+            return self._judge_stale(solution, jobs, fits=not misfit)
         if misfit:
             return _refused(ErrorReason.OTHER, misfit)
-        return self._judge_hash(solution_of(submit, job))
+        return self._judge_hash(solution, jobs)
 
     def _misfit(self, submit: Submit, job: SessionJob, unix_time: float) -> str | None:
         first = job.pool_job.notify.ntime
@@ -117,27 +112,41 @@ class ShareValidator:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
         return None
 
-    def _judge_hash(self, solution: Solution) -> Verdict:
+    def _judge_hash(self, solution: Solution, jobs: JobTable) -> Verdict:
         job = solution.job
-        is_block = solution.is_block
-        seen = self._seen[job.pool_job.notify.previous_hash]
-        if solution.digest in seen:
-            return _refused(ErrorReason.DUPLICATE, "duplicate share")
-        if hash_value(solution.digest) > job.target:
+        if not _meets_target(solution):
             message = f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}"
-            return Refused(ErrorReason.LOW_DIFFICULTY, message, self._new_candidate(solution))
-        if len(seen) >= self._max_shares and not is_block:
-            return _refused(ErrorReason.OTHER, f"more than {self._max_shares} shares since the last block")
-        seen.add(solution.digest)
-        return Accepted(solution, job.difficulty, is_block)
+            return Refused(ErrorReason.LOW_DIFFICULTY, message, self._candidate(solution, jobs))
+        if not self._remember(solution, jobs):
+            message = f"more than {jobs.shares} shares on jobs that are still good: ask for a higher difficulty"
+            return Refused(ErrorReason.OTHER, message, self._candidate(solution, jobs))
+        return Accepted(solution, job.difficulty, solution.is_block)
 
-    def _new_candidate(self, solution: Solution) -> Solution | None:
-        """The solution when it is a block that has not been given out before."""
-        seen = self._seen.get(solution.job.pool_job.notify.previous_hash)
-        if seen is None or not solution.is_block or solution.digest in seen:
+    def _judge_stale(self, solution: Solution, jobs: JobTable, *, fits: bool) -> Refused:
+        return Refused(
+            ErrorReason.JOB_NOT_FOUND,
+            "stale: job of an older block",
+            self._candidate(solution, jobs) if fits else None,
+            solution.job.difficulty if fits and _meets_target(solution) else 0.0,
+        )
+
+    def _candidate(self, solution: Solution, jobs: JobTable) -> Solution | None:
+        """The solution when it is a block; remembered when there is room, so that it is given out once."""
+        if not solution.is_block:
             return None
-        seen.add(solution.digest)
+        self._remember(solution, jobs)
         return solution
+
+    def _remember(self, solution: Solution, jobs: JobTable) -> bool:
+        if not self._memory.has_room(jobs.shares):
+            return False
+        solution.job.pool_job.seen.add(solution.digest, self._memory)
+        jobs.count_share(solution.job.job_id)
+        return True
+
+
+def _meets_target(solution: Solution) -> bool:
+    return hash_value(solution.digest) <= solution.job.target
 
 
 def solution_of(submit: Submit, job: SessionJob) -> Solution:

@@ -1,7 +1,8 @@
 """What there is to work on: the pool's jobs, remade for miners. Sans-IO.
 
-A *space* is one session of a pool under one extranonce1. Its shares are judged by a validator of its own, which
-remembers them all, so none goes up twice. A job belongs to the space it came in, for ever.
+A *space* is one session of a pool under one extranonce1. Its shares are judged by a validator of its own; they are
+remembered with what the pool sent for a job, its id apart, so none goes up twice. A job belongs to the space it came
+in, for ever.
 """
 
 from collections import OrderedDict
@@ -9,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from stratum_miner.pool.extranonces import ExtranonceRegistry
 from stratum_miner.pool.jobs import AnnouncedJob
+from stratum_miner.pool.share_memory import SeenShares, ShareMemory
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.proxy.layout import Layout, lay_out
 from stratum_miner.stratum.pool_messages import Notify
@@ -89,6 +92,7 @@ class Board:
         token: Callable[[], str],
         first_id: int = 1,
         first_prefix: int = 0,
+        memory: ShareMemory | None = None,
     ) -> None:
         self.layout: Layout | None = None
         """None before the first job."""
@@ -102,6 +106,9 @@ class Board:
         self._token = token
         self._next_id = first_id
         self._first_prefix = first_prefix
+        self._memory = memory or ShareMemory()
+        self._seen: WeakValueDictionary[object, SeenShares] = WeakValueDictionary()
+        """By the coinbase and the branch of the jobs that are still known."""
         self._spaces: OrderedDict[_SpaceKey, Space] = OrderedDict()
         """The current one is the last."""
         self.extranonces = self._registry(0)
@@ -153,6 +160,7 @@ class Board:
             network_target=job.network_target,
             line=line,
             clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
+            seen=self._seen.setdefault(_work(job), SeenShares()),
             job=job,
             space=space,
             padding=space.padding,
@@ -169,7 +177,9 @@ class Board:
 
     def _new_space(self, job: Job) -> Space:
         assert self.layout is not None, "a job was taken"
-        validator = ShareValidator(extranonce2_size=self.layout.extranonce2_size, ntime_ahead=self._ntime_ahead)
+        validator = ShareValidator(
+            extranonce2_size=self.layout.extranonce2_size, ntime_ahead=self._ntime_ahead, memory=self._memory
+        )
         return Space(job.session, job.extranonce1, job.extranonce2_size, self.layout, validator, entries=-1)
 
     def _relay(self, job: Job) -> None:
@@ -185,6 +195,11 @@ class Board:
 
 def _space_key(job: Job) -> _SpaceKey:
     return job.session, job.extranonce1, job.extranonce2_size
+
+
+def _work(job: Job) -> object:
+    """What two jobs have in common that can be solved by the same header."""
+    return job.previous_hash, job.coinbase_prefix, job.extranonce1, job.coinbase_suffix, job.merkle_branch
 
 
 def _content(job: Job) -> object:

@@ -22,6 +22,7 @@ from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.pool.connections import Connections, Listener
+from stratum_miner.pool.share_memory import ShareMemory
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
@@ -61,7 +62,8 @@ class Proxy:
         self._new_group = partial(
             PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect
         )
-        self._first = Upstream(config, self._new_group)
+        self._memory = ShareMemory()
+        self._first = Upstream(config, self._new_group, self._memory)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._upstream_of: dict[int, Upstream] = {}
@@ -222,7 +224,7 @@ class Proxy:
         return next(known, roomy[0] if roomy else None)
 
     def _open_further(self) -> Upstream:
-        upstream = Upstream(self.config, self._new_group)
+        upstream = Upstream(self.config, self._new_group, self._memory)
         upstream.deserted_since = trio.current_time()  # who it is for may not wait for it
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)

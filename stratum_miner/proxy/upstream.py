@@ -17,6 +17,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup
 from stratum_miner.pool.connections import Connection
+from stratum_miner.pool.share_memory import ShareMemory
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed
@@ -41,7 +42,7 @@ class _Open:
 class Upstream:
     """Run ``run`` in a task. ``pools`` makes the group that it listens to."""
 
-    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup]) -> None:
+    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup], memory: ShareMemory) -> None:
         self.board = Board(
             config.max_miners,
             ntime_ahead=config.ntime_ahead,
@@ -49,6 +50,7 @@ class Upstream:
             token=lambda: secrets.token_hex(8),
             first_id=secrets.randbits(32),
             first_prefix=secrets.randbits(32),
+            memory=memory,
         )
         self.divisible = trio.Event()
         """The board has a layout."""

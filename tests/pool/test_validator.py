@@ -1,5 +1,6 @@
 """Exact judgement: boundaries to the unit, the order of checks, bounded memory, nothing changed by a refusal."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
+from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares, ShareMemory
 from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution, solution_of
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
@@ -79,7 +81,7 @@ def test_the_first_fault_in_order_is_named(change: dict[str, int], reason: Error
     assert verdict.candidate is None
 
 
-def test_stale_comes_before_everything_but_the_job() -> None:
+def test_stale_comes_before_everything_but_the_job_and_a_duplicate() -> None:
     verdict = judge(job_of(target=1), replace(SUBMIT, ntime=0, version_bits=1), tip=bytes(32))
     assert isinstance(verdict, Refused)
     assert verdict.reason is ErrorReason.JOB_NOT_FOUND
@@ -122,19 +124,135 @@ def test_low_difficulty_comes_before_duplicate_and_leaves_no_trace() -> None:
     assert again.reason is ErrorReason.DUPLICATE
 
 
-def test_memory_of_shares_is_bounded_and_forgets_no_share_before_its_jobs() -> None:
+def table(*jobs: SessionJob) -> JobTable:
+    jobs_of_session = JobTable()
+    for job in jobs:
+        jobs_of_session.add(job)
+    return jobs_of_session
+
+
+def accepted(validator: ShareValidator, jobs: JobTable, nonces: range, job_id: str = SUBMIT.job_id) -> int:
+    verdicts = [validator.judge(replace(SUBMIT, job_id=job_id, nonce=nonce), jobs, NOW) for nonce in nonces]
+    return sum(isinstance(verdict, Accepted) for verdict in verdicts)
+
+
+def test_a_share_that_was_accepted_is_a_duplicate_also_once_its_job_is_stale() -> None:
     job = job_of(target=2**256 - 1)
-    validator = ShareValidator(max_shares=3)
+    validator, jobs = ShareValidator(), table(job)
     validator.set_tip(job.pool_job.notify.previous_hash)
-    jobs = JobTable()
-    jobs.add(job)
-    verdicts = [validator.judge(replace(SUBMIT, nonce=nonce), jobs, NOW) for nonce in range(5)]
-    assert [isinstance(verdict, Accepted) for verdict in verdicts] == [True, True, True, False, False]
-    for number in range(32):
-        validator.set_tip(number.to_bytes(32, "big"))
+    assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
+    validator.set_tip(bytes(32))
+    for now in (NOW, NOW - 9000):  # also when its ntime is out of range by now
+        again = validator.judge(SUBMIT, jobs, now)
+        assert isinstance(again, Refused)
+        assert again.reason is ErrorReason.DUPLICATE
+    other = validator.judge(replace(SUBMIT, nonce=6), jobs, NOW)
+    assert isinstance(other, Refused)
+    assert other.reason is ErrorReason.JOB_NOT_FOUND
+
+
+def test_a_stale_share_tells_how_much_work_it_took_unless_something_else_is_wrong_with_it() -> None:
+    good, hard = job_of(target=2**256 - 1), job_of(target=1)
+    for job, submit, work in (
+        (good, SUBMIT, 0.5),
+        (good, replace(SUBMIT, ntime=0), 0.0),
+        (good, replace(SUBMIT, version_bits=1), 0.0),
+        (good, replace(SUBMIT, job_id="?"), 0.0),
+        (hard, SUBMIT, 0.0),
+    ):
+        verdict = judge(job, submit, tip=bytes(32))
+        assert isinstance(verdict, Refused)
+        assert verdict.work == work
+
+
+def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
+    job = job_of(target=2**256 - 1)
+    memory = ShareMemory(max_shares=100)
+    validator = ShareValidator(memory=memory)
     validator.set_tip(job.pool_job.notify.previous_hash)
-    again = validator.judge(SUBMIT, jobs, NOW)
-    assert isinstance(again, Refused)
+    flood, second = table(job), table(replace(job, extranonce1=b"\x05\x06\x07\x08"))
+    assert accepted(validator, flood, range(200)) == 50
+    refusal = validator.judge(replace(SUBMIT, nonce=200), flood, NOW)
+    assert isinstance(refusal, Refused)
+    assert refusal.message == "more than 50 shares on jobs that are still good: ask for a higher difficulty"
+    assert accepted(validator, second, range(200)) == 25, "two floods leave room for a third session"
+    for number in range(10):
+        honest = table(replace(job, extranonce1=bytes([9, 9, 9, number])))
+        assert accepted(validator, honest, range(2)) == 2
+    assert memory.remembered == 95
+    assert accepted(validator, flood, range(200)) == 0, "none counts twice meanwhile"
+
+
+def test_a_flood_of_many_sessions_keeps_to_the_bound() -> None:
+    job = job_of(target=2**256 - 1)
+    memory = ShareMemory(max_shares=100)
+    validator = ShareValidator(memory=memory)
+    validator.set_tip(job.pool_job.notify.previous_hash)
+    tables = [table(replace(job, extranonce1=bytes([1, 1, 1, number]))) for number in range(200)]
+    for jobs in tables:
+        accepted(validator, jobs, range(3))
+    assert memory.remembered == 100
+
+
+def test_a_flood_over_several_jobs_is_one_flood() -> None:
+    job = job_of(target=2**256 - 1)
+    validator = ShareValidator(memory=ShareMemory(max_shares=100))
+    validator.set_tip(job.pool_job.notify.previous_hash)
+    jobs = table(job)
+    total = 0
+    for number in range(10):
+        pool_job = replace(job.pool_job, notify=replace(job.pool_job.notify, job_id=str(number), ntime=int(NOW)))
+        pool_job = replace(pool_job, seen=SeenShares())
+        jobs.add(replace(job, pool_job=pool_job))
+        total += accepted(validator, jobs, range(20), str(number))
+    assert total == 50
+
+
+def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -> None:
+    memory = ShareMemory(max_shares=100)
+    validator = ShareValidator(memory=memory)
+    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12)
+    jobs = JobTable(max_jobs=2)
+    for number in range(50):
+        pool_job = board.publish(make_template(number), 0.0) if number else board.publish(make_template(), 0.0)
+        validator.set_tip(pool_job.notify.previous_hash)
+        jobs.add(replace(job_of(target=2**256 - 1), pool_job=pool_job))
+        ntime = replace(SUBMIT, ntime=pool_job.notify.ntime, job_id=pool_job.notify.job_id)
+        assert all(
+            isinstance(validator.judge(replace(ntime, nonce=nonce), jobs, pool_job.notify.ntime), Accepted)
+            for nonce in range(10)
+        )
+        assert memory.remembered <= 20
+        assert jobs.shares == memory.remembered
+        del pool_job
+    board.current = None
+    del jobs
+    assert memory.remembered == 0
+
+
+def test_a_share_that_is_forgotten_may_come_again() -> None:
+    job = job_of(target=2**256 - 1)
+    memory = ShareMemory()
+    validator, jobs = ShareValidator(memory=memory), table(job)
+    validator.set_tip(job.pool_job.notify.previous_hash)
+    verdict = validator.judge(SUBMIT, jobs, NOW)
+    assert isinstance(verdict, Accepted)
+    for _ in range(2):
+        job.pool_job.seen.forget(verdict.solution.digest)
+        assert memory.remembered == 0
+    assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
+
+
+def test_a_remembered_share_takes_no_more_than_is_said() -> None:
+    memory, jobs = ShareMemory(), [SeenShares() for _ in range(3)]
+    tracemalloc.start()
+    for seen, count in zip(jobs, (10, 1000, 52_430), strict=True):  # the worst: the hash table has just grown
+        for number in range(count):
+            seen.add(number.to_bytes(32, "big"), memory)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / memory.remembered < SHARE_BYTES
+    assert MAX_SHARES * SHARE_BYTES <= MAX_BYTES
 
 
 @given(
@@ -174,4 +292,4 @@ def test_a_stale_or_weak_candidate_is_given_out_once(stale: bool) -> None:
     assert isinstance(first, Refused)
     assert isinstance(first.candidate, Solution)
     assert isinstance(second, Refused)
-    assert second.candidate is None
+    assert (second.reason, second.candidate) == (ErrorReason.DUPLICATE, None)
