@@ -350,13 +350,19 @@ class PoolSession:
                     self._events.append(BlockCandidate(solution, submit.worker_name))
                 self.connection.reply(request_id, True)
                 self._take(submit.worker_name, solution, difficulty, is_block=is_block)
-                if self._vardiff is not None and not self._fixed:
-                    self._retarget(self._vardiff.on_share(now, difficulty), now)
+                self._weigh(difficulty, now)
             case Refused(candidate=Solution() as solution) as refusal:
                 self._events.append(BlockCandidate(solution, submit.worker_name, request_id, refusal))
-            case Refused(reason, message):
+                self._weigh(refusal.work, now)
+            case Refused(reason, message, work=work):
                 self.connection.refuse(request_id, reason, message)
                 self._count_refused(submit.worker_name, submit.job_id, reason, message)
+                self._weigh(work, now)
+
+    def _weigh(self, work: float, now: float) -> None:
+        """Vardiff judges by all the work that was done, too late or not: the difficulty is not to blame for stale."""
+        if work and self._vardiff is not None and not self._fixed:
+            self._retarget(self._vardiff.on_share(now, work), now)
 
     def _take(self, worker_name: str, solution: Solution, difficulty: float, *, is_block: bool) -> None:
         self._refused_in_a_row = 0

@@ -238,6 +238,20 @@ def test_resume_keeps_extranonce_and_jobs() -> None:
     assert second.submit(pending) == 22
 
 
+def test_a_share_whose_answer_was_lost_is_no_stale_one_after_the_resume() -> None:
+    ground = Ground()
+    first = ground.miner()
+    share, late = first.miner.solve(), first.miner.solve()
+    assert first.submit(share) == 0
+    first.session.close(ground.now)
+    ground.connections.remove(first)
+    ground.publish(make_template(102))
+    second = ground.connect()
+    second.say(second.miner.login("ua", first.miner.session_id))
+    assert second.submit(share) == 22, "it was accepted, and told nobody"
+    assert second.submit(late) == 21
+
+
 def test_resume_of_a_live_or_expired_session_gets_a_fresh_one() -> None:
     ground = Ground()
     first = ground.miner()
@@ -403,6 +417,19 @@ def test_many_shares_raise_the_difficulty_and_silence_lowers_it() -> None:
     )
     _mine(ground, connection, 1200, rate=0.0)
     assert connection.miner.difficulty < raised / 2
+
+
+def test_work_that_came_too_late_counts_for_vardiff_but_not_as_accepted() -> None:
+    ground = Ground(replace(VARDIFF, max_refused_shares=100))
+    connection = ground.miner()
+    job = connection.miner.jobs[-1]
+    shares = [connection.miner.solve(job) for _ in range(60)]
+    ground.publish(make_template(102))
+    for share in shares:
+        ground.now += 1
+        assert connection.submit(share) == 21
+    assert connection.miner.difficulty > 3 * SHARE_DIFFICULTY, "a share a second, where one in ten is wanted"
+    assert connection.session.shares.accepted == 0
 
 
 def test_a_steady_miner_keeps_its_difficulty() -> None:
@@ -711,7 +738,7 @@ def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) ->
     connection.session.answer_candidate(candidate, accepted=accepted)
     connection.collect()
     assert connection.miner.verdict() == code
-    assert connection.submit(share) == 21
+    assert connection.submit(share) == 22, "it was answered, whatever the answer was"
     assert len(connection.seen(BlockCandidate)) == 1
 
 
