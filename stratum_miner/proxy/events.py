@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stratum_miner.pool.share_memory import SeenShares
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import ErrorReason
@@ -31,6 +32,8 @@ class SharePassed:
     request_id: Id
     worker_name: str
     share: Share
+    seen: SeenShares
+    """Where it is remembered, so that it goes up once."""
 
 
 @dataclass(frozen=True, slots=True)

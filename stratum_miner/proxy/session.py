@@ -28,7 +28,7 @@ from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
-from stratum_miner.stratum.errors import ErrorReason, ErrorReply, RemoteProtocolError
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply, RemoteProtocolError
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
     Info,
@@ -177,10 +177,14 @@ class MinerSession:
                 reason = ErrorReason.OTHER if error.reason is ErrorReason.NO_REASON else error.reason
                 self._count_reason("rejected", error.reason)
                 self.connection.refuse(passed.request_id, reason, error.message or error.reason.value)
-            case Fate.STALE | Fate.LOST as fate:
-                self._count(fate.value)
-                why = outcome.reason if outcome.error is None else outcome.error.message
-                self.connection.refuse(passed.request_id, ErrorReason.JOB_NOT_FOUND, f"{fate.value}: {why}")
+            case Fate.STALE:
+                self._count("stale")
+                said = f"stale: {outcome.reason}" if outcome.error is None else outcome.error.message
+                self.connection.refuse(passed.request_id, ErrorReason.JOB_NOT_FOUND, said)
+            case Fate.LOST:
+                passed.seen.forget(passed.share.digest)  # the pool may never have had it: it may be sent again
+                self._count("lost")
+                self.connection.refuse(passed.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
 
     def data_to_send(self) -> bytes:
         """Everything waiting to go out, once."""
@@ -279,14 +283,19 @@ class MinerSession:
         match made.space.validator.judge(submit, self.lease.jobs, unix_time):
             case Accepted(solution, difficulty, is_block):
                 self._take(solution, difficulty, now)
+                self._weigh(difficulty, now)
                 if is_block or hash_value(solution.digest) <= made.job.share_target:
                     self._pass(request_id, submit, solution, made)
                 else:
                     self._count("kept")
                     self.connection.reply(request_id, True)
-            case Refused(candidate=Solution() as solution):  # stale, and a block: that is for the pool to say
+            case Refused(
+                candidate=Solution() as solution, work=work
+            ):  # stale, and a block: that is for the pool to say
+                self._weigh(work, now)
                 self._pass(request_id, submit, solution, made)
-            case Refused(reason, message):
+            case Refused(reason, message, work=work):
+                self._weigh(work, now)
                 self._refuse(request_id, submit.worker_name, reason, message)
 
     def _take(self, solution: Solution, difficulty: float, now: float) -> None:
@@ -295,8 +304,11 @@ class MinerSession:
             counts.difficulty += difficulty
             counts.best = max(counts.best, solution.difficulty)
             counts.last_at = now
-        if self._vardiff is not None and not self._fixed:
-            self._wanted = self._vardiff.on_share(now, difficulty) or self._wanted
+
+    def _weigh(self, work: float, now: float) -> None:
+        """Vardiff judges by all the work that was done, too late or not."""
+        if work and self._vardiff is not None and not self._fixed:
+            self._wanted = self._vardiff.on_share(now, work) or self._wanted
 
     def _pass(self, request_id: Id, submit: requests.Submit, solution: Solution, made: ProxyJob) -> None:
         assert self.lease is not None
@@ -310,7 +322,7 @@ class MinerSession:
             digest=solution.digest,
             worker_name=self._config.worker_names.login(submit.worker_name),
         )
-        self._events.append(SharePassed(request_id, submit.worker_name, share))
+        self._events.append(SharePassed(request_id, submit.worker_name, share, made.seen))
 
     def _refuse(self, request_id: Id, worker_name: str, reason: ErrorReason, message: str) -> None:
         self.connection.refuse(request_id, reason, message)

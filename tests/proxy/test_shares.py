@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from stratum_miner.proxy import WorkerNames
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
@@ -180,10 +181,74 @@ async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(
         sent = await submit(miner, miner.miner.solve())
         await pool.request("mining.submit")
         await lab.upstream(extranonce1="00000001", session="s2")  # the client gave the first one up
-        assert await verdict(miner, sent) == 21
-        assert "lost" in miner.miner.reply(sent)["error"][1]
+        assert await verdict(miner, sent) == 20
+        assert miner.miner.reply(sent)["error"][1] == SHARE_LOST_TEXT
         shares = lab.proxy.snapshot().shares
         assert (shares.received, shares.lost, shares.open) == (1, 1, 0)
+
+
+async def test_a_share_that_was_told_lost_goes_up_again_when_it_is_sent_again(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab(answer_timeout=20) as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        sent = await submit(miner, share)
+        await pool.request("mining.submit")
+        assert await miner.submit(share) == 22, "while its answer may still come it is a duplicate"
+        assert await verdict(miner, sent) == 20
+        again = await submit(miner, share)
+        await pool.reply(await pool.request("mining.submit"), True)
+        assert await verdict(miner, again) == 0
+        assert await miner.submit(share) == 22
+        shares = lab.proxy.snapshot().shares
+        assert (shares.received, shares.accepted, shares.lost, shares.open) == (4, 1, 1, 0)
+        assert shares.refused == {"duplicate share": 2}
+
+
+@pytest.mark.parametrize("said", ["stale: job of an older block", "Invalid JobID", "job not found"])
+async def test_a_pools_words_for_a_stale_share_arrive_as_they_are(
+    proxy_lab: LabFactory, autojump_clock: Clock, said: str
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        sent = await submit(miner, miner.miner.solve())
+        await pool.reply(await pool.request("mining.submit"), None, [21, said, None])
+        assert await verdict(miner, sent) == 21
+        assert miner.miner.reply(sent)["error"][1] == said
+
+
+async def test_a_share_of_a_job_that_the_pool_sends_under_another_id_goes_up_once(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        sent = await submit(miner, share)
+        await pool.reply(await pool.request("mining.submit"), True)
+        assert await verdict(miner, sent) == 0
+        for job_id in ("2", "3"):
+            await pool.say("mining.notify", *job(job_id, clean=False))
+            await miner.read_jobs(len(miner.miner.jobs) + 1)
+            assert await miner.submit([share[0], miner.miner.jobs[-1].job_id, *share[2:]]) == 22
+
+
+async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        sent = await submit(miner, share)
+        await pool.reply(await pool.request("mining.submit"), True)
+        assert await verdict(miner, sent) == 0
+        await pool.say("mining.notify", *job("2", previous=OTHER_PREVIOUS))
+        await miner.read_jobs(2)
+        assert await miner.submit(share) == 22
 
 
 @pytest.mark.parametrize(

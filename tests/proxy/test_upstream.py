@@ -11,6 +11,7 @@ import trio.testing
 from stratum_miner.client import WorkerRefused
 from stratum_miner.client.pools import Strategy
 from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 from stratum_miner.testing.wire_client import WireClient
 
@@ -334,8 +335,9 @@ async def test_miners_stay_while_the_pool_is_away_and_no_share_is_forgotten(
         await pool.say("mining.notify", *job("1", clean=False))
         await miner.read_jobs(2)
         assert miner.miner.jobs[-1].clean, "whatever the pool calls it, the old work is void"
-        assert await verdict(miner, before) == 21
-        assert await verdict(miner, meanwhile) == 21
+        assert await verdict(miner, before) == 20
+        assert await verdict(miner, meanwhile) == 20
+        assert {miner.miner.reply(each)["error"][1] for each in (before, meanwhile)} == {SHARE_LOST_TEXT}
         await check_share(lab, pool, miner, job("1"), "00112233")
         shares = lab.proxy.snapshot().shares
         assert (shares.received, shares.accepted, shares.lost, shares.open) == (3, 1, 2, 0)
@@ -373,8 +375,8 @@ async def test_another_pool_takes_over_with_job_ids_that_are_the_same(
         await miner.read_jobs(2)
         await check_share(lab, backup, miner, job("1"), "0badcafe")
         late = await submit(miner, miner.miner.solve(old))
-        assert await verdict(miner, late) == 21, "its session does not come back"
-        assert "no answer" in miner.miner.reply(late)["error"][1]
+        assert await verdict(miner, late) == 20, "its session does not come back"
+        assert miner.miner.reply(late)["error"][1] == SHARE_LOST_TEXT
 
 
 async def test_two_pools_in_turns_get_each_their_own_shares(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
