@@ -11,7 +11,7 @@ from stratum_miner.cli.exit_codes import ExitCode, UsageError
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
-LONGEST = 200
+LONGEST = 1000
 """Bytes of an answer that are read."""
 
 
@@ -48,7 +48,9 @@ def _ask(host: str, port: int, path: str) -> tuple[int, str]:
         connection.request("GET", path)
         response = connection.getresponse()
         text = response.read(LONGEST).decode("utf-8", "replace")
-        return response.status, "".join(letter for letter in text if letter.isprintable())
+        return response.status, "\n".join(
+            "".join(letter for letter in line if letter.isprintable()) for line in text.splitlines()
+        )
     finally:
         connection.close()
 

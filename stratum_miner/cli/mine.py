@@ -5,7 +5,6 @@ makes settings of them, and this makes a miner of those.
 """
 
 import os
-import time
 from functools import partial
 from typing import Any
 
@@ -159,7 +158,9 @@ class MineRun:
 def _journal(chosen: MineOptions) -> Journal | None:
     if chosen.journal is None:
         return None
-    journal = Journal(chosen.journal, wall_clock=time.time, clock=time.monotonic)
+    journal = Journal(chosen.journal)
+    if journal.unclean:
+        log.warning("journal_unclean", file=str(chosen.journal))
     if journal.damaged:
         log.warning("journal_damaged", file=str(chosen.journal), lines=journal.damaged)
     return journal

@@ -1,95 +1,71 @@
 """The share journal: an append-only file, one JSON object a line, from which every share's fate can be read back.
 
-What is promised: a line is written before its share leaves, and the line of a found block is on the disk (fsync) before
-its submit leaves. Other lines are written at once and synced every few seconds and at the end, so a power cut may cost
-the last of them, a crash of the program none. A file that grew too large is renamed to ``.1``, older ones to ``.2`` and
-so on; the new one begins with the totals and the open shares, so it can be read alone. A line that a crash cut short is
-counted and cut off.
+Mining never waits for it. The miner's calls put records into a queue; a thread of the journal's own writes them as they
+come. A second thread has the disk keep them: at once where a block is among them, else every few seconds, and only when
+something was written. So a crash of the program costs at most the records of the last tenth of a second before it. The
+next run says so, because the record that ends a run is missing. A power failure may cost what was not synced.
+
+A journal that cannot be written is told once, as an error, and ``problem`` says so for as long as it lasts. The records
+wait meanwhile, and writing is tried again every few seconds. Where very many wait, they are given up for the totals
+that they add up to, so the totals stay exact.
 
 Totals are exact over all runs: found = accepted + rejected + stale + lost + still open. Opening the journal of a run
 that died settles its open shares as lost, but for blocks, which may be handed back to the pool (``Recovered``).
-
-The file is locked while it is open, and one that is no journal is left as it is.
 """
 
-import errno
-import fcntl
-import os
-import stat
+import struct
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, get_type_hints
 
 import msgspec
+import structlog
 
+from stratum_miner.bitcoin.header import BlockHeader
+from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import Origin
 from stratum_miner.client.session import Resumable
 from stratum_miner.miner.counts import ShareCounts
+from stratum_miner.miner.journal_file import MAX_BYTES, JournalFile
+from stratum_miner.miner.journal_records import (
+    Closed,
+    Found,
+    JournalError,
+    Opened,
+    Reading,
+    Record,
+    Settled,
+    older_file,
+    read,
+)
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
+__all__ = ["Journal", "JournalError", "Recovered", "read"]
+
+log = structlog.get_logger(__name__)
+
 SYNC_SECONDS = 5.0
-MAX_BYTES = 64 << 20
-KEPT_FILES = 5
-MAX_LINE = 1 << 20
+RETRY_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""For the last records to reach the disk; a disk that hangs must not keep the miner from ending."""
+MAX_BATCH = 256
+"""Records written together."""
+MAX_WAITING = 10_000
+"""Records that wait for the disk, some 6 MB."""
 CURRENT_SECONDS = 600.0
-"""A block older than this is not handed back: the chain has gone on."""
+"""A block older than this is not handed back, because the chain has gone on; nor is a share searched again."""
+ROTATE_AGAIN_SECONDS = 60.0
+FAILED_HINT = "mining goes on, and what could not be written waits; make room or mend the disk"
 CRASHED = "the miner ended before the pool answered"
-
-
-class JournalError(Exception):
-    """The file cannot be read or written; the message names it and says why."""
-
-
-class Found(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen=True):
-    """A share on its way; byte strings in hex, integers in the header's fields as numbers."""
-
-    id: int
-    time: float
-    pool: str
-    worker: str
-    session_id: str | None
-    extranonce1: str
-    extranonce2: str
-    job: str
-    ntime: int
-    nonce: int
-    version: int
-    difficulty: float
-    share_difficulty: float
-    hash: str
-    block: bool
-    header: str
-    job_fields: dict[str, Any] | None = None
-    """Of a block: everything to hand it back with, or to rebuild its coinbase from."""
-
-
-class Settled(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):
-    """Its fate; latency in seconds."""
-
-    id: int
-    time: float
-    fate: Literal["accepted", "rejected", "stale", "lost"]
-    reason: str = ""
-    latency: float | None = None
-
-
-class Totals(msgspec.Struct, tag="totals", tag_field="event", kw_only=True, frozen=True):
-    """What files before this one held."""
-
-    time: float
-    accepted: int
-    rejected: int
-    stale: int
-    lost: int
-    blocks: int
-    next_id: int
-
-
-Record: TypeAlias = Found | Settled | Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,82 +78,61 @@ class Recovered:
     share: Share
 
 
-@dataclass(slots=True)
-class Reading:
-    """A journal read back."""
-
-    counts: ShareCounts
-    blocks: int
-    """Accepted ones."""
-    open: dict[int, Found]
-    next_id: int
-    damaged: int
-    """Lines that are none: a crash cuts at most the last."""
-    whole_bytes: int
-    """Up to the end of the last whole line."""
-    records: int = 0
-    """Lines that are some."""
-
-
-def read(path: Path) -> Reading:
-    """Read a journal from its first line to its last. JournalError when it cannot be opened."""
-    result = Reading(ShareCounts(), 0, {}, 1, 0, 0)
-    decoder = msgspec.json.Decoder(Record)
-    for line, whole in _lines(path):
-        try:
-            record = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            result.damaged += 1
-        else:
-            result.records += 1
-            _take(result, record)
-        if whole:
-            result.whole_bytes += len(line) + 1
-    return result
-
-
 class Journal:
-    """Open for appending; one process at a time. ``wall_clock`` gives Unix time, ``clock`` seconds for the syncs."""
+    """Open for appending; one process at a time. JournalError says why it cannot be opened.
+
+    All methods are for one thread, the miner's; none but ``close`` waits for anything. ``wall_clock`` gives Unix time,
+    ``clock`` seconds between syncs.
+    """
 
     def __init__(
         self,
         path: Path,
         *,
-        wall_clock: Callable[[], float],
-        clock: Callable[[], float],
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.path = path
         self._wall_clock, self._clock = wall_clock, clock
-        self._max_bytes = max_bytes
-        self._file = self._open_file()
-        existing = path.stat().st_size > 0
-        before = read(path) if existing else Reading(ShareCounts(), 0, {}, 1, 0, 0)
-        if before.damaged and not before.records:
-            self._check_half_line()
+        self._file = JournalFile(path, max_bytes=max_bytes)
+        before = self._file.before
         self.damaged = before.damaged
-        self._counts, self._blocks, self._next_id = before.counts, before.blocks, before.next_id
+        self.unclean = (before.records > 0 or before.continued) and not before.closed
+        """Whether the run before did not end well, so that its last records may be missing."""
+        self._account = before.account.copy()
         self._ids: dict[tuple[int, bytes], int] = {}
-        self._open: dict[int, Found] = before.open
-        if existing:
-            self._guard(os.ftruncate, self._file, before.whole_bytes)
-        self._size = before.whole_bytes
-        self._synced_at = clock()
+        self.submitted_earlier = frozenset(_recent_headers(path, before, wall_clock()))
+        """Headers of the shares that earlier runs found lately: nobody is to submit them again."""
+        self._changed = threading.Condition()
+        """Guards the fields below, which the writer shares."""
+        self._waiting: deque[Record] = deque()
+        self._writing = 0
+        """Records that the writer has in hand."""
+        self._given_up = 0
+        """Records that were replaced by their totals since the last ones were written."""
+        self._problems: dict[str, str] = {}
+        """What does not work at the moment, and why."""
+        self._closing = False
+        self._add(Opened(time=wall_clock()))
         self.recovered = tuple(self._recover())
+        self._syncer = _Syncer(lambda: self._attempt("sync", self._file.sync))
+        self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._writer.start()
 
     # ---- what the miner tells -----------------------------------------------------------------------------------
 
     def found(self, share: Share, origin: Origin) -> None:
-        """Write a share down before it is submitted; a block reaches the disk before this returns."""
+        """A share is being submitted."""
         record = Found(
-            id=self._next_id,
+            id=self._account.next_id,
             time=self._wall_clock(),
-            pool=origin.pool,
-            worker=origin.worker_name,
-            session_id=origin.session_id,
+            pool=_text(origin.pool),
+            worker=_text(origin.worker_name),
+            session_id=None if origin.session_id is None else _text(origin.session_id),
             extranonce1=share.job.extranonce1.hex(),
             extranonce2=share.extranonce2.hex(),
-            job=share.job.job_id,
+            job=_text(share.job.job_id),
             ntime=share.ntime,
             nonce=share.nonce,
             version=share.version,
@@ -188,18 +143,14 @@ class Journal:
             header=share.header.hex(),
             job_fields=_job_fields(share.job) if share.is_block else None,
         )
-        self._next_id += 1
         self._ids[share.job.session, share.header] = record.id
-        self._open[record.id] = record
-        self._write(record)
-        if record.block:
-            self.sync()
+        self._add(record)
 
     def settled(self, outcome: ShareOutcome) -> None:
-        """Write its fate."""
+        """A share met its fate."""
         identifier = self._ids.pop((outcome.share.job.session, outcome.share.header), None)
         if identifier is not None:
-            self._settle(identifier, outcome.fate.value, outcome.reason, outcome.latency)
+            self._settle(identifier, outcome.fate, outcome.reason, outcome.latency)
 
     def adopt(self, recovered: Recovered) -> None:
         """A recovered block is being handed back: its fate will come as another share's does."""
@@ -207,160 +158,190 @@ class Journal:
 
     def give_up(self, recovered: Recovered, reason: str) -> None:
         """A recovered block is not handed back."""
-        self._settle(recovered.id, Fate.LOST.value, reason, None)
+        self._settle(recovered.id, Fate.LOST, reason, None)
 
-    def sync_when_due(self) -> None:
-        """Call now and then."""
-        if self._clock() - self._synced_at >= SYNC_SECONDS:
-            self.sync()
-
-    def sync(self) -> None:
-        """To the disk."""
-        self._guard(os.fsync, self._file)
-        self._synced_at = self._clock()
+    def flush(self, seconds: float = CLOSE_SECONDS) -> bool:
+        """Wait until everything is in the file; False when that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
     def close(self) -> None:
-        """To the disk, and no more."""
-        self.sync()
-        os.close(self._file)
+        """Write and sync the rest, for ``CLOSE_SECONDS`` at most, and give the file back. What is missing is told."""
+        self._add(Closed(time=self._wall_clock()))
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        until = time.monotonic() + CLOSE_SECONDS
+        self._writer.join(CLOSE_SECONDS)
+        with self._changed:
+            missing = len(self._waiting) + self._writing
+        if missing:
+            reason = "; ".join(self._problems.values()) or "the disk does not answer"
+            log.error("journal_incomplete", file=str(self.path), records=missing, reason=reason)
+        if self._syncer.close(max(0.0, until - time.monotonic())) and not self._writer.is_alive():
+            self._file.close()
+
+    @property
+    def problem(self) -> str:
+        """Why the journal cannot be written at the moment; empty while all is well."""
+        reasons = [*dict.fromkeys(self._problems.copy().values())]
+        return f"cannot write the share journal {str(self.path)!r}: {'; '.join(reasons)}" if reasons else ""
 
     @property
     def counts(self) -> ShareCounts:
         """Settled shares of all runs."""
-        return self._counts
+        return self._account.counts
 
     @property
     def blocks(self) -> int:
-        """Accepted blocks of all runs."""
-        return self._blocks
+        """Shares of all runs that are blocks and that a pool accepted."""
+        return self._account.blocks
 
     @property
     def open(self) -> int:
         """Shares without a fate."""
-        return len(self._open)
+        return len(self._account.open)
 
-    # ---- the file -----------------------------------------------------------------------------------------------
+    # ---- records ------------------------------------------------------------------------------------------------
 
-    def _settle(self, identifier: int, fate: str, reason: str, latency: float | None) -> None:
-        record = msgspec.convert(
-            {
-                "event": "settled",
-                "id": identifier,
-                "time": self._wall_clock(),
-                "fate": fate,
-                "reason": reason,
-                "latency": latency,
-            },
-            Settled,
+    def _settle(self, identifier: int, fate: Fate, reason: str, latency: float | None) -> None:
+        self._add(
+            Settled(id=identifier, time=self._wall_clock(), fate=fate.value, reason=_text(reason), latency=latency)
         )
-        self._counts, self._blocks = _counted(self._counts, self._blocks, self._open.pop(identifier), record)
-        self._write(record)
-        if self._size > self._max_bytes:
-            self._rotate()
+
+    def _add(self, record: Record) -> None:
+        self._account.take(record)
+        with self._changed:
+            self._waiting.append(record)
+            if len(self._waiting) > MAX_WAITING + len(self._account.open):
+                self._given_up += len(self._waiting) + self._writing
+                self._waiting = deque(self._account.totals(self._wall_clock()))
+            self._changed.notify_all()
 
     def _recover(self) -> Iterator[Recovered]:
         now = self._wall_clock()
-        for record in list(self._open.values()):
+        for record in list(self._account.open.values()):
             recovered = _rebuilt(record) if record.block and now - record.time <= CURRENT_SECONDS else None
             if recovered is None:
-                self._settle(record.id, Fate.LOST.value, CRASHED, None)
+                self._settle(record.id, Fate.LOST, CRASHED, None)
             else:
                 yield recovered
 
-    def _rotate(self) -> None:
-        self.sync()
-        numbered = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(KEPT_FILES))]
-        for newer, older in reversed([*pairwise(numbered)]):
-            if newer.exists():
-                self._guard(os.replace, newer, older)
-        before = self._file
-        self._file, self._size = self._open_file(), 0
-        os.close(before)
-        counts = self._counts
-        self._write(
-            Totals(
-                time=self._wall_clock(),
-                accepted=counts.accepted,
-                rejected=counts.rejected,
-                stale=counts.stale,
-                lost=counts.lost,
-                blocks=self._blocks,
-                next_id=self._next_id,
-            )
-        )
-        for record in self._open.values():
-            self._write(record)
-        self.sync()
+    # ---- the writer's thread ------------------------------------------------------------------------------------
 
-    def _open_file(self) -> int:
-        file: int = self._guard(os.open, self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            return file  # a device or a pipe may be everybody's
+    def _write(self) -> None:
+        failed, sync_at, rotate_at = False, inf, -inf
+        while True:
+            batch, source, closing = self._next_batch(failed, sync_at)
+            failed = not self._attempt("write", partial(self._file.append, batch, self._wall_clock()))
+            self._settle_batch(batch, source, failed=failed)
+            now = self._clock()
+            if not failed and any(not isinstance(record, Opened | Closed) for record in batch):
+                urgent = any(isinstance(record, Found) and record.block for record in batch)
+                sync_at = min(sync_at, now if urgent else now + SYNC_SECONDS)
+            if self._file.is_large and now >= rotate_at:
+                rotated = self._attempt("rotate", partial(self._file.rotate, self._wall_clock()))
+                sync_at, rotate_at = (now, -inf) if rotated else (sync_at, now + ROTATE_AGAIN_SECONDS)
+            if now >= sync_at or (closing and sync_at < inf):
+                self._syncer.want()
+                sync_at = inf
+            if closing and (failed or not self._waiting):
+                return
+
+    def _next_batch(self, failed: bool, sync_at: float) -> tuple[list[Record], deque[Record], bool]:
+        """Wait for records, or for the time to sync those before; after a failure, to try again."""
+        with self._changed:
+            if failed:
+                self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
+            else:
+                timeout = None if sync_at == inf else max(0.0, sync_at - self._clock())
+                self._changed.wait_for(lambda: self._waiting or self._closing, timeout)
+            source = self._waiting
+            batch = [source.popleft() for _ in range(min(MAX_BATCH, len(source)))]
+            self._writing = len(batch)
+            return batch, source, self._closing
+
+    def _settle_batch(self, batch: list[Record], source: deque[Record], *, failed: bool) -> None:
+        """Put records that could not be written back to where they came from, unless that was given up meanwhile."""
+        with self._changed:
+            self._writing = 0
+            if failed and source is self._waiting:
+                source.extendleft(reversed(batch))
+            self._changed.notify_all()
+
+    def _attempt(self, what: str, call: Callable[[], None]) -> bool:
+        """Whether the disk did it. What does not work is told once, and so is that it works again."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            raise JournalError(f"journal {str(self.path)!r}: another miner writes it; give each its own") from None
-        except OSError:  # a file system without locks
-            pass
-        return file
-
-    def _check_half_line(self) -> None:
-        """Of a first run that died at its first line there is half a record; anything else is somebody's file."""
-        with self.path.open("rb") as file:
-            first = file.readline(MAX_LINE)
-        begin = b'{"event":"found","id":1,'
-        if first.endswith(b"\n") or not first.startswith(begin[: len(first)]):
-            os.close(self._file)
-            raise JournalError(f"journal {str(self.path)!r}: expected a share journal, got another kind of file")
-
-    def _write(self, record: Record) -> None:
-        line = msgspec.json.encode(record) + b"\n"
-        done = 0
-        while done < len(line):
-            done += self._guard(os.write, self._file, line[done:]) or 0
-        self._size += len(line)
-
-    def _guard(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return call(*arguments)
-        except OSError as error:
-            if error.errno == errno.EINVAL and call is os.fsync:  # a pipe or a device has nothing to sync
-                return None
-            raise JournalError(f"journal {str(self.path)!r}: {error.strerror}") from None
+            call()
+        except JournalError as error:
+            with self._changed:
+                known = what in self._problems
+                self._problems[what] = error.reason or "no reason given"
+            if not known:
+                log.error("journal_failed", file=str(self.path), reason=error.reason, hint=FAILED_HINT)
+            return False
+        with self._changed:
+            works_again = self._problems.pop(what, None) is not None and not self._problems
+            given_up = self._given_up if works_again else 0
+            self._given_up -= given_up
+        if works_again:
+            log.warning("journal_recovered", file=str(self.path), missing=given_up or None)
+        return True
 
 
-def _take(result: Reading, record: Record) -> None:
-    match record:
-        case Totals():
-            result.counts = ShareCounts(record.accepted, record.rejected, record.stale, record.lost)
-            result.blocks, result.next_id, result.open = record.blocks, record.next_id, {}
-        case Found():
-            result.open[record.id] = record
-            result.next_id = max(result.next_id, record.id + 1)
-        case Settled() if record.id in result.open:
-            found = result.open.pop(record.id)
-            result.counts, result.blocks = _counted(result.counts, result.blocks, found, record)
-        case Settled():
-            result.damaged += 1
+class _Syncer:
+    """A thread that has the disk keep the file whenever somebody wants it, so that a slow disk delays no record."""
+
+    def __init__(self, sync: Callable[[], object]) -> None:
+        self._sync = sync
+        self._changed = threading.Condition()
+        self._wanted = self._closing = False
+        self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def want(self) -> None:
+        """Sync soon; once for everybody who wants it meanwhile."""
+        with self._changed:
+            self._wanted = True
+            self._changed.notify()
+
+    def close(self, seconds: float) -> bool:
+        """Sync what is wanted and end; False when that takes longer."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closing)
+                wanted, self._wanted = self._wanted, False
+            if not wanted:
+                return
+            self._sync()
 
 
-def _counted(counts: ShareCounts, blocks: int, found: Found, settled: Settled) -> tuple[ShareCounts, int]:
-    values = {field.name: getattr(counts, field.name) for field in fields(counts)}
-    values[settled.fate] += 1
-    return ShareCounts(**values), blocks + (found.block and settled.fate == Fate.ACCEPTED.value)
+def _text(value: str) -> str:
+    """What JSON can carry: a command line may hold bytes that are no text."""
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
-def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """Lines without their ends, and whether the end was there; a monstrous line comes in pieces that are no records."""
-    try:
-        with path.open("rb") as file:
-            while line := file.readline(MAX_LINE):
-                yield line.rstrip(b"\n"), line.endswith(b"\n")
-    except OSError as error:
-        raise JournalError(f"journal {str(path)!r}: {error.strerror}") from None
+def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
+    """Headers of the shares that earlier runs found in the last minutes, also those in the file before."""
+    since = now - CURRENT_SECONDS
+    found = [*before.headers]
+    older = older_file(path, 1)
+    if not before.continued and older.is_file() and older.stat().st_mtime >= since:
+        found += read(older).headers
+    for at, header in found:
+        if at >= since:
+            with suppress(ValueError):
+                yield bytes.fromhex(header)
 
 
+_JOB_TYPES = get_type_hints(Job)
 _BYTES = ("previous_hash", "coinbase_prefix", "coinbase_suffix", "extranonce1")
 
 
@@ -369,31 +350,37 @@ def _job_fields(job: Job) -> dict[str, Any]:
     for name in _BYTES:
         values[name] = values[name].hex()
     values["merkle_branch"] = [item.hex() for item in job.merkle_branch]
+    values["job_id"] = _text(job.job_id)
     return values
 
 
 def _rebuilt(record: Found) -> Recovered | None:
-    """The share as it was; None when the record does not make one."""
-    values = dict(record.job_fields or {})
+    """The share as it was; None when the record does not make a block.
+
+    The header decides: it has nonce, time and version once more, and its hash proves it.
+    """
     try:
+        values = dict(record.job_fields or {})
         for name in _BYTES:
             values[name] = bytes.fromhex(values[name])
         values["merkle_branch"] = tuple(bytes.fromhex(item) for item in values["merkle_branch"])
         values["session"] = 0  # the number of a client's first session, which it is to resume
-        job = Job(**values)
-        header = bytes.fromhex(record.header)
+        job = Job(**{name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()})
+        data = bytes.fromhex(record.header)
+        header = BlockHeader.from_bytes(data)
         share = Share(
             job=job,
             extranonce2=bytes.fromhex(record.extranonce2),
-            ntime=record.ntime,
-            nonce=record.nonce,
-            version=record.version,
-            header=header,
-            digest=bytes.fromhex(record.hash)[::-1],
+            ntime=header.ntime,
+            nonce=header.nonce,
+            version=header.version,
+            header=data,
+            digest=sha256d(data),
             worker_name=record.worker,
         )
-        if job.header(share.extranonce2, share.ntime, share.nonce, share.version).to_bytes() != header:
-            return None
-    except (KeyError, TypeError, ValueError, AttributeError):
+        whole = job.header(share.extranonce2, share.ntime, share.nonce, share.version).to_bytes() == data
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
+        return None
+    if not (whole and share.is_block and 0 <= job.version_mask < 1 << 32):
         return None
     return Recovered(record.id, record.pool, Resumable(record.session_id, job.extranonce1, job.extranonce2_size), share)

@@ -7,6 +7,7 @@ Stopping is graceful: the search ends first, open shares get a bounded time to b
 
 import itertools
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -32,7 +33,7 @@ from stratum_miner.miner.events import (
     JobStarted,
     PoolMessage,
 )
-from stratum_miner.miner.journal import Journal, JournalError
+from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
@@ -132,7 +133,7 @@ class Miner:
         self._statistics = Statistics(clock())
         self._height: int | None = None
         self._network_difficulty: float | None = None
-        self._seen: dict[tuple[int, bytes], int] = {}
+        self._seen: OrderedDict[tuple[int, bytes], int] = OrderedDict()
         self._stopping = trio.Event()
         self._ending = Ending.STOPPED
 
@@ -141,7 +142,7 @@ class Miner:
     async def run(self) -> Ending:
         """Mine until a goal is reached or ``stop`` is called; returns why it ended.
 
-        Raises WorkerRefused, PoolUnreachable (without retry), BackendError and JournalError.
+        Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
         """
         self._statistics = Statistics(self._clock())
         try:
@@ -150,7 +151,7 @@ class Miner:
                 for lane in self._lanes:
                     nursery.start_soon(lane.client.run)
         except ExceptionGroup as group:
-            cause = leading_cause(group, BackendError, JournalError, WorkerRefused, PoolUnreachable)
+            cause = leading_cause(group, BackendError, WorkerRefused, PoolUnreachable)
             if cause is None:
                 raise
             raise cause from None
@@ -229,8 +230,6 @@ class Miner:
                 for lane in self._lanes:
                     if lane.meter.average() > 0:
                         lane.client.hash_rate_known(lane.meter.rate(60))
-            if self._journal is not None:
-                self._journal.sync_when_due()
 
     def _take_sample(self) -> None:
         now = self._clock()
@@ -269,6 +268,9 @@ class Miner:
                 self._statistics.withheld += 1
                 self._statistics.lucky += share.meets_share_target
                 log.debug("share_withheld", reason="its nonce was submitted in another version", nonce=share.nonce)
+            case Share() as share if self._journal is not None and share.header in self._journal.submitted_earlier:
+                self._statistics.withheld += 1
+                log.debug("share_withheld", reason="an earlier run submitted it", nonce=share.nonce)
             case Share() as share:
                 self._statistics.lucky += share.meets_share_target
                 self._remember(share)
@@ -295,7 +297,7 @@ class Miner:
     def _remember(self, share: Share) -> None:
         self._seen[share.place] = share.version
         if len(self._seen) > MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
 
     def _note_hardware_error(self, device: str, reason: str) -> None:
         self._statistics.hardware_errors += 1
@@ -350,6 +352,7 @@ class Miner:
             hash_rate=meter.average(),
             shares=statistics.shares,
             journalled=None if self._journal is None else self._journal.counts,
+            journal_problem="" if self._journal is None else self._journal.problem,
             found=statistics.found,
             reasons=tuple(statistics.reasons.most_common()),
             blocks_accepted=statistics.blocks_accepted,

@@ -29,6 +29,8 @@ class MinerSnapshot:
     shares: ShareCounts
     journalled: ShareCounts | None
     """Of all runs, as the journal has them; None without one."""
+    journal_problem: str
+    """Why the journal cannot be written at the moment; empty while all is well."""
     found: int
     """Shares handed to the client, settled or not."""
     reasons: tuple[tuple[str, int], ...]
@@ -38,7 +40,7 @@ class MinerSnapshot:
     hardware_errors: int
     below_target: int
     withheld: int
-    """Shares not submitted because the same nonce was, in another version."""
+    """Shares not submitted because the same nonce was, in another version, or the same share was by an earlier run."""
     accepted_difficulty: float
     lucky: int
     """Distinct hashes found that meet the share target of their job, whatever became of them."""

@@ -65,6 +65,8 @@ class Summary:
     """mining, paused, waiting (for a pool's job) or stopping."""
     detail: str
     """Why it waits, or the pool mined on."""
+    problems: tuple[str, ...]
+    """What does not stop mining, and lasts until somebody does something: a journal that cannot be written."""
     started_at: float
     """Unix time."""
     elapsed_s: float

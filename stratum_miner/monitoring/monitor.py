@@ -5,7 +5,7 @@ Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_cl
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
@@ -55,6 +55,7 @@ class Monitor:
         power_w: Callable[[], float | None] = lambda: None,
         economics: Callable[[MinerSnapshot], dict[str, Any] | None] = lambda snapshot: None,
         origin: Callable[[Share], str] = lambda share: "",
+        problems: Callable[[], Sequence[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +64,7 @@ class Monitor:
         self._power_w = power_w
         self._economics = economics
         self._origin = origin
+        self._problems = problems
         self._clock = clock
         self._wall_clock = wall_clock
         self._started_at = wall_clock()
@@ -164,6 +166,7 @@ class Monitor:
             version=__version__,
             state=state,
             detail=detail,
+            problems=tuple(filter(None, (snapshot.journal_problem, *self._problems()))),
             started_at=self._started_at,
             elapsed_s=snapshot.elapsed,
             sample_age_s=now - self._sampled_at,

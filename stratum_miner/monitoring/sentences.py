@@ -58,7 +58,15 @@ SENTENCES: dict[str, str] = {
     "configuration_unchanged": "The configuration is read again; nothing changed.",
     "configuration_refused": "The configuration is refused and nothing changed: {problem}.",
     "shares_rare": "{text}[; {hint}].",
-    "journal_damaged": "The journal {file} has {lines} damaged lines, which do not count.",
+    "journal_damaged": "The share journal {file} has {lines} damaged lines, which do not count.",
+    "journal_unclean": (
+        "The last run that wrote the share journal {file} did not end it: records of its last 100 ms may be missing."
+    ),
+    "journal_failed": "Cannot write the share journal {file}: {reason}; {hint}.",
+    "journal_recovered": (
+        "The share journal {file} is written again[; {missing} records are missing, the totals count them]."
+    ),
+    "journal_incomplete": "The share journal {file} lacks the last {records} records: {reason}.",
     "no_device_found": "No mining device is recognised[; name one of {to_be_named} if it is one]: {hint}.",
     "too_many_devices": "More than {most} devices were here; {ignored} is left alone.",
     "device_awaited": "{device}: {reason}; waiting for it.",

@@ -1,5 +1,6 @@
 """Exit codes of ``health``, asked of a miner's real HTTP side and of things that are none."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -73,3 +74,24 @@ def test_a_url_that_is_none(ask: Ask, url: str) -> None:
 
 def _url(line: str) -> str:
     return next(word for word in line.replace("=", " ").split() if word.startswith("http://"))
+
+
+def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
+    with (
+        running_pool() as (_, address),
+        started(
+            "mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0", "--journal", "/dev/full"
+        ) as mining,
+    ):
+        url = _url(until_line(mining, "http://"))
+        until_line(mining, "journal_failed")
+        until_line(mining, "share_accepted")
+        code, out, _ = ask("--api", url, "--ready")
+        assert (code, out.splitlines()) == (
+            0, ["mining", "cannot write the share journal '/dev/full': No space left on device"]
+        )  # fmt: skip
+        mining.send_signal(signal.SIGINT)
+        _, err = mining.communicate(timeout=60)
+        assert mining.returncode == 0
+        assert err.count("journal_failed") == 0  # told once, above
+        assert "journal_incomplete" in err

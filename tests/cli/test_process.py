@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -335,16 +336,18 @@ def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> Non
     journal = tmp_path / "shares.jsonl"
     options = ["-u", ADDRESS, "--journal", str(journal), "--threads", "1", "-q"]
     with running_pool("--node", "kernel") as (_, address):
-        first = subprocess.Popen([*COMMAND, "mine", "-o", address, *options, "--time-limit", "60"])
-        while not journal.exists() or journal.read_bytes().count(b'"settled"') < 20:
-            assert first.poll() is None
-        first.kill()
-        first.wait()
+        with started("mine", "-o", address, *options) as first:
+            while not journal.exists() or journal.read_bytes().count(b'"settled"') < 20:
+                assert first.poll() is None
+                time.sleep(0.05)  # the search has the lowest priority, so looking without a pause would starve it
+            first.kill()
+            first.wait()
         second = subprocess.run(
             [*COMMAND, "mine", "-o", address, *options, "--until-shares", "5", "--time-limit", "60", "--json"],
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     assert second.returncode == 0, second.stderr
+    assert "journal_unclean" in second.stderr
     records = [json.loads(line) for line in journal.read_text().splitlines()]
     found = {record["id"] for record in records if record["event"] == "found"}
     settled = [record["id"] for record in records if record["event"] == "settled"]

@@ -2,16 +2,22 @@
 
 import json
 import os
+import shutil
 import tempfile
+import threading
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import Origin
-from stratum_miner.miner import ShareCounts
+from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace
@@ -23,10 +29,12 @@ JOB = Job(
     clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4, share_difficulty=1e-9, version_mask=0x1FFFE000,
     version_rolling=True,
 )  # fmt: skip
+WAIT_S = 30.0
+"""For a thread to come to a point; only a failure takes so long."""
 
 
 class Clock:
-    """Both clocks of a journal."""
+    """Unix time as a test wants it."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -38,101 +46,333 @@ class Clock:
 CLOCK = Clock()
 
 
-def shares(count: int, *, block: bool | None = None) -> list[Share]:
+def shares(count: int, *, block: bool = True) -> list[Share]:
     space = SearchSpace()
-    space.set_job(JOB)
+    space.set_job(JOB if block else replace(JOB, nbits=0x1D00FFFF))
     unit = space.next_unit(0.0)
     assert unit is not None
     found: list[Share] = []
     for nonce in range(100_000):
         verdict = verify(NonceFound(unit, nonce, unit.version))
-        if isinstance(verdict, Share) and (block is None or verdict.is_block is block):
+        if isinstance(verdict, Share) and verdict.is_block is block:
             found.append(verdict)
             if len(found) == count:
                 return found
     raise AssertionError("not enough shares")
 
 
-def journal(path: Path, **options: int) -> Journal:
-    return Journal(path, wall_clock=CLOCK, clock=CLOCK, **options)
+Opener = Callable[..., Journal]
+Events = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    """Opens journals, and closes them at the end."""
+    journals: list[Journal] = []
+
+    def open_journal(path: Path, **options: Any) -> Journal:
+        journals.append(Journal(path, wall_clock=CLOCK, **options))
+        return journals[-1]
+
+    yield open_journal
+    for it in journals:
+        if it._writer.is_alive():
+            it.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[Events]:
+    with structlog.testing.capture_logs() as events:
+        yield events
 
 
 def outcome(share: Share, fate: Fate = Fate.ACCEPTED, reason: str = "") -> ShareOutcome:
     return ShareOutcome(share, fate, reason, latency=0.01)
 
 
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def events(path: Path) -> list[str]:
-    return [json.loads(line)["event"] for line in path.read_text().splitlines()]
+    return [record["event"] for record in records(path)]
 
 
-def test_each_share_and_its_fate_is_a_line(tmp_path: Path) -> None:
+def as_after_a_crash(it: Journal) -> Path:
+    """A copy of what is in the file now: what another process finds after this one was killed."""
+    assert it.flush()
+    copy = it.path.with_name("copy.jsonl")
+    shutil.copy(it.path, copy)
+    return copy
+
+
+def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> None:
     path = tmp_path / "shares.jsonl"
-    it = journal(path)
+    it = opened(path)
     first, second = shares(2)
     it.found(first, ORIGIN)
-    assert events(path) == ["found"]  # before the submit
     it.found(second, ORIGIN)
     it.settled(outcome(second, Fate.REJECTED, "23: low difficulty"))
     it.settled(outcome(first))
+    it.settled(outcome(first))  # nothing to settle any more
     it.close()
-    assert events(path) == ["found", "found", "settled", "settled"]
+    assert events(path) == ["opened", "found", "found", "settled", "settled", "closed"]
     assert it.counts == ShareCounts(accepted=1, rejected=1)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = records(path)[1:]
     assert lines[0]["pool"] == "stratum+tcp://pool.example:3333"
     assert (lines[0]["job"], lines[0]["nonce"], lines[0]["hash"]) == ("j1", first.nonce, first.digest[::-1].hex())
     assert (lines[2]["id"], lines[2]["fate"], lines[2]["reason"]) == (2, "rejected", "23: low difficulty")
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
-def test_a_block_is_on_the_disk_before_it_is_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[list[str]] = []
+def test_what_is_no_text_is_written_all_the_same(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    [share] = shares(1)
+    it.found(share, Origin("pool", "w\udcff", "\ud800"))
+    it.settled(outcome(share, Fate.LOST, "\udcfe"))
+    it.close()
+    assert read(it.path).counts == ShareCounts(lost=1)
+    assert records(it.path)[1]["worker"] == "w\\udcff"
+
+
+# ---- threads: nothing waits for the disk ------------------------------------------------------------------------
+
+
+def test_neither_found_nor_settled_waits_for_the_disk(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush()
+    reached, go_on, write = threading.Event(), threading.Event(), os.write
+
+    def slow(descriptor: int, data: bytes) -> int:
+        reached.set()
+        assert go_on.wait(WAIT_S)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", slow)
+    [block] = shares(1)
+    it.found(block, ORIGIN)
+    assert reached.wait(WAIT_S)
+    it.settled(outcome(block))
+    assert (it.counts.accepted, it.blocks, it.open) == (1, 1, 0)
+    go_on.set()
+    assert it.flush()
+    assert events(it.path) == ["opened", "found", "settled"]
+
+
+def test_a_block_is_synced_at_once_and_nothing_is_without_records(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "shares.jsonl"
-    it = journal(path)
-    fsync = os.fsync
+    synced: list[tuple[threading.Thread, list[str]]] = []
+    done, fsync = threading.Event(), os.fsync
 
     def noted(descriptor: int) -> None:
-        synced.append(events(path))
+        if not os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            synced.append((threading.current_thread(), events(path)))
+            done.set()
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    [block] = shares(1, block=True)
-    it.settled(outcome(block))  # nobody wrote it down: nothing to settle
+    idle = opened(path)
+    idle.close()
+    assert synced == []
+    it = opened(path)
+    [block] = shares(1)
     it.found(block, ORIGIN)
-    assert synced == [["found"]]
-    it.settled(outcome(block))
-    assert len(synced) == 1
-    CLOCK.now += 6
-    it.sync_when_due()
-    assert len(synced) == 2
-    it.sync_when_due()
-    assert len(synced) == 2
+    assert done.wait(WAIT_S)
+    [(thread, there)] = synced
+    assert there[-1] == "found"
+    assert thread is not threading.current_thread()
 
 
-def test_totals_go_on_over_runs(tmp_path: Path) -> None:
+def test_other_records_are_synced_after_a_while(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SYNC_SECONDS", 0.01)
+    done = threading.Event()
+    it = opened(tmp_path / "shares.jsonl")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.set())
+    [share] = shares(1, block=False)
+    it.found(share, ORIGIN)
+    assert done.wait(WAIT_S)
+
+
+def test_a_slow_sync_delays_no_record(tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = opened(tmp_path / "shares.jsonl", max_bytes=2000)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slow(descriptor: int) -> None:
+        reached.set()
+        assert go_on.wait(WAIT_S)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    [block] = shares(1)
+    it.found(block, ORIGIN)
+    assert reached.wait(WAIT_S)
+    for share in shares(20, block=False):  # several files
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+    assert it.flush()
+    assert read(it.path).counts.accepted == 20
+    go_on.set()
+
+
+def test_the_end_waits_for_a_disk_that_hangs_no_longer_than_it_may(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
+) -> None:
+    monkeypatch.setattr(journal, "CLOSE_SECONDS", 0.05)
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush()
+    go_on, write = threading.Event(), os.write
+
+    def hanging(descriptor: int, data: bytes) -> int:
+        assert go_on.wait(WAIT_S)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", hanging)
+    it.found(shares(1)[0], ORIGIN)
+    it.close()
+    [told] = [event for event in logged if event["event"] == "journal_incomplete"]
+    assert (told["records"], told["reason"]) == (2, "the disk does not answer")
+    go_on.set()
+    it._writer.join(WAIT_S)
+
+
+# ---- a disk that is full ----------------------------------------------------------------------------------------
+
+
+class FullDisk:
+    """``os.write`` while there is no room; it takes a few bytes of a line first, as file systems do."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        self.tried = threading.Event()
+        self._write = os.write
+        self._last = b""
+        monkeypatch.setattr(os, "write", self)
+
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        if not self.full:
+            return self._write(descriptor, data)
+        if len(data) > 40 and data != self._last:
+            self._last = data[30:]
+            return self._write(descriptor, data[:30])
+        self._last = b""
+        self.tried.set()
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_told_once_and_everything_is_written_when_there_is_room(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
+) -> None:
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.005)
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush()
+    disk = FullDisk(monkeypatch)
+    for share in shares(5):
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+    for _ in range(3):
+        disk.tried.clear()
+        assert disk.tried.wait(WAIT_S)
+    assert it.counts.accepted == 5
+    assert it.problem.endswith("shares.jsonl': No space left on device")
+    disk.full = False
+    assert it.flush(WAIT_S)
+    it.close()
+    assert it.problem == ""
+    assert [event["event"] for event in logged] == ["journal_failed", "journal_recovered"]
+    assert events(it.path) == ["opened", *["found", "settled"] * 5, "closed"]
+    assert read(it.path).counts == it.counts
+
+
+def test_where_too_much_waits_the_totals_stay_exact(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
+) -> None:
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.005)
+    monkeypatch.setattr(journal, "MAX_WAITING", 10)
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush()
+    disk = FullDisk(monkeypatch)
+    kept, *rest = shares(40)
+    it.found(kept, ORIGIN)
+    for share in rest:
+        it.found(share, ORIGIN)
+        it.settled(outcome(share, Fate.STALE))
+        assert len(it._waiting) <= 11 + it.open
+    assert disk.tried.wait(WAIT_S)
+    disk.full = False
+    assert it.flush(WAIT_S)
+    reading = read(as_after_a_crash(it))
+    assert (reading.counts, len(reading.open)) == (ShareCounts(stale=39), 1)
+    assert (reading.next_id, reading.damaged) == (41, 0)
+    assert logged[-1]["event"] == "journal_recovered"
+    assert logged[-1]["missing"] > 0
+    it.settled(outcome(kept))
+    it.close()
+    assert read(it.path).counts == ShareCounts(accepted=1, stale=39)
+
+
+def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
+) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush()
+    FullDisk(monkeypatch)
+    it.found(shares(1)[0], ORIGIN)
+    it.close()
+    assert [event["event"] for event in logged] == ["journal_failed", "journal_incomplete"]
+    assert (logged[1]["records"], logged[1]["reason"]) == (2, "No space left on device")
+
+
+def test_a_rotation_that_fails_is_told_and_writing_goes_on(tmp_path: Path, opened: Opener, logged: Events) -> None:
+    path = tmp_path / "shares.jsonl"
+    for number in range(1, 5):
+        (tmp_path / f"shares.jsonl.{number}").touch()
+    (tmp_path / "shares.jsonl.5").mkdir()
+    it = opened(path, max_bytes=10)
+    for share in shares(3):
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+        assert it.flush()
+    assert "Is a directory" in it.problem
+    assert sorted(item.name for item in tmp_path.iterdir()) == [
+        "shares.jsonl", *(f"shares.jsonl.{number}" for number in range(1, 6))
+    ]  # fmt: skip
+    it.close()
+    assert [event["event"] for event in logged] == ["journal_failed"]
+    assert read(path).counts == ShareCounts(accepted=3)
+
+
+# ---- over several runs ------------------------------------------------------------------------------------------
+
+
+def test_totals_go_on_over_runs(tmp_path: Path, opened: Opener) -> None:
     path = tmp_path / "shares.jsonl"
     for _ in range(3):
-        it = journal(path)
+        it = opened(path)
+        assert not it.unclean
         for share in shares(4):
             it.found(share, ORIGIN)
             it.settled(outcome(share))
         it.close()
     assert it.counts == ShareCounts(accepted=12)
     assert read(path).counts == ShareCounts(accepted=12)
-    ids = [json.loads(line)["id"] for line in path.read_text().splitlines() if '"found"' in line]
-    assert ids == list(range(1, 13))
+    assert [record["id"] for record in records(path) if record["event"] == "found"] == list(range(1, 13))
 
 
-def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path) -> None:
-    path = tmp_path / "shares.jsonl"
-    it = journal(path)
-    [block] = shares(1, block=True)
+def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    [block] = shares(1)
     it.found(block, ORIGIN)
-    os.close(it._file)  # as a crash does
+    path = as_after_a_crash(it)
     with path.open("ab") as file:
         file.write(b'{"event":"found","id":2,"ti')
     CLOCK.now += 60
-    again = journal(path)
-    assert again.damaged == 1
+    again = opened(path)
+    assert (again.damaged, again.unclean) == (1, True)
     [recovered] = again.recovered
     assert recovered.share.header == block.header
     assert recovered.share.job.coinbase(block.extranonce2) == JOB.coinbase(block.extranonce2)
@@ -144,63 +384,88 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path) -> 
     assert again.counts == ShareCounts(accepted=1)
     assert again.blocks == 1
     again.close()
-    assert read(path).damaged == 0  # the half line was cut off
+    final = read(path)
+    assert (final.damaged, final.closed) == (0, True)  # the half line was cut off
+    assert opened(path).recovered == ()
 
 
-def test_an_old_block_is_not_handed_back(tmp_path: Path) -> None:
-    path = tmp_path / "shares.jsonl"
-    it = journal(path)
-    [block] = shares(1, block=True)
+def test_an_old_block_is_not_handed_back(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    [block] = shares(1)
     it.found(block, ORIGIN)
-    os.close(it._file)
+    path = as_after_a_crash(it)
     CLOCK.now += 601
-    again = journal(path)
+    again = opened(path)
     assert again.recovered == ()
     assert again.counts == ShareCounts(lost=1)
-    assert json.loads(path.read_text().splitlines()[-1])["reason"] == CRASHED
+    again.close()
+    assert [record["reason"] for record in records(path) if record["event"] == "settled"] == [CRASHED]
 
 
-def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_before_its_first_record_is_told_too(tmp_path: Path, opened: Opener) -> None:
     path = tmp_path / "shares.jsonl"
-    it = journal(path, max_bytes=4000)
+    opened(path).close()
+    copy = as_after_a_crash(opened(path))
+    assert opened(copy).unclean
+
+
+def test_what_earlier_runs_found_lately_is_known(tmp_path: Path, opened: Opener) -> None:
+    path = tmp_path / "shares.jsonl"
+    old, *rest = shares(9)
+    it = opened(path)
+    it.found(old, ORIGIN)
+    it.close()
+    CLOCK.now += 601
+    it = opened(path, max_bytes=6000)  # the file is exchanged in between
+    for share in rest:
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+        assert it.flush()
+    it.close()
+    assert path.with_name("shares.jsonl.1").exists()
+    assert not path.with_name("shares.jsonl.2").exists()
+    assert opened(path).submitted_earlier == {share.header for share in rest}
+
+
+def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path, opened: Opener) -> None:
+    path = tmp_path / "shares.jsonl"
+    it = opened(path, max_bytes=4000)
     kept, *rest = shares(40)
     it.found(kept, ORIGIN)
     for share in rest:
         it.found(share, ORIGIN)
         it.settled(outcome(share))
+        assert it.flush()
     it.settled(outcome(kept, Fate.STALE))
     it.close()
-    assert sorted(item.name for item in tmp_path.iterdir())[:2] == ["shares.jsonl", "shares.jsonl.1"]
-    assert len(list(tmp_path.iterdir())) <= 6
-    reading = read(path)
+    names = sorted(item.name for item in tmp_path.iterdir())
+    assert names == ["shares.jsonl", *(f"shares.jsonl.{number}" for number in range(1, 6))]
+    shutil.copy(path, tmp_path / "alone")
+    reading = read(tmp_path / "alone")
     assert reading.counts == ShareCounts(accepted=39, stale=1)
     assert (reading.open, reading.damaged) == ({}, 0)
-    assert journal(path).counts == reading.counts
+    assert opened(path).counts == reading.counts
 
 
-def test_rotation_that_fails_is_told(tmp_path: Path) -> None:
+def test_two_miners_do_not_write_one_journal(tmp_path: Path, opened: Opener) -> None:
     path = tmp_path / "shares.jsonl"
-    (tmp_path / "shares.jsonl.4").touch()
-    (tmp_path / "shares.jsonl.5").mkdir()
-    it = journal(path, max_bytes=10)
+    it = opened(path)
     [share] = shares(1)
     it.found(share, ORIGIN)
-    with pytest.raises(JournalError, match=r"journal '.*shares.jsonl': Is a directory"):
-        it.settled(outcome(share))
-    it.close()
-
-
-def test_two_miners_do_not_write_one_journal(tmp_path: Path) -> None:
-    path = tmp_path / "shares.jsonl"
-    it = journal(path)
-    [share] = shares(1)
-    it.found(share, ORIGIN)
+    assert it.flush()
     before = path.read_bytes()
     with pytest.raises(JournalError, match="another miner writes it"):
-        journal(path)
+        opened(path)
+    path.rename(tmp_path / "shares.jsonl.1")  # as in the middle of a rotation
+    with pytest.raises(JournalError, match="another miner writes it"):
+        opened(path)
+    (tmp_path / "shares.jsonl.1").rename(path)
     assert path.read_bytes() == before  # its open share is not settled as lost
     it.close()
-    journal(path).close()
+    opened(path)
+
+
+# ---- damage -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", [b"notes of mine", b"a\nb", b'{"event":"nothing"}\n', b"\xff\xfe\n\n", b"\n"])
@@ -208,8 +473,133 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(JournalError, match="expected a share journal, got another kind of file"):
-        journal(path)
+        Journal(path)
     assert path.read_bytes() == content
+
+
+def test_a_last_line_without_its_end_counts_the_same_every_time(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    [share] = shares(1)
+    it.found(share, ORIGIN)
+    it.settled(outcome(share))
+    path = as_after_a_crash(it)
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    for _ in range(3):
+        again = opened(path)
+        assert (again.counts, again.damaged) == (ShareCounts(accepted=1), 0)
+        again.close()
+    assert read(path).counts == ShareCounts(accepted=1)
+
+
+def _journal_of_a_block(it: Journal) -> tuple[Share, list[dict[str, Any]]]:
+    [block] = shares(1)
+    [other] = shares(1, block=False)
+    it.found(other, ORIGIN)
+    it.settled(outcome(other))
+    it.found(block, ORIGIN)
+    return block, records(as_after_a_crash(it))
+
+
+@pytest.mark.parametrize("value", [-1, 1 << 32, 1 << 33, 1 << 70, 10**400, "x", None, 1.5, [], True])
+@pytest.mark.parametrize("name", ["nonce", "ntime", "version", "difficulty", "extranonce1", "hash", "job"])
+def test_a_block_is_recovered_whatever_else_its_record_says(
+    tmp_path: Path, opened: Opener, name: str, value: Any
+) -> None:
+    block, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    lines[-1][name] = value
+    path = tmp_path / "damaged.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = opened(path)
+    assert again.counts.accepted == 1
+    if again.recovered:
+        assert again.recovered[0].share.header == block.header
+    assert again.counts.lost == (0 if again.recovered else 1)
+    out_of_range = isinstance(value, int) and not isinstance(value, bool) and name in ("nonce", "ntime", "version")
+    assert again.recovered or not out_of_range
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("header", "00"), ("header", "zz"), ("header", 1), ("extranonce2", "0"), ("extranonce2", "00" * 40),
+        ("job_fields", "x"), ("job_fields", []), ("job_fields", {}), ("session_id", 7), ("time", "x"),
+    ],
+)  # fmt: skip
+def test_a_block_that_cannot_be_rebuilt_is_lost_and_the_rest_stays(
+    tmp_path: Path, opened: Opener, name: str, value: Any
+) -> None:
+    _, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    lines[-1][name] = value
+    path = tmp_path / "damaged.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = opened(path)
+    assert (again.recovered, again.counts) == ((), ShareCounts(accepted=1, lost=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("nbits", 0), ("nbits", -1), ("nbits", "x"), ("nbits", 0x1D00FFFF), ("ntime", 1 << 40), ("version", 1 << 40),
+        ("extranonce2_size", 10**9), ("share_difficulty", 0), ("share_difficulty", "x"), ("version_mask", 1 << 70),
+        ("merkle_branch", [1]), ("merkle_branch", None), ("previous_hash", "zz"), ("unknown", 1), ("job_id", 5),
+        ("coinbase_prefix", "00"),
+    ],
+)  # fmt: skip
+def test_a_block_of_a_damaged_job_is_never_handed_back_changed(
+    tmp_path: Path, opened: Opener, name: str, value: Any
+) -> None:
+    block, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    lines[-1]["job_fields"][name] = value
+    path = tmp_path / "damaged.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = opened(path)
+    assert again.counts.accepted == 1
+    assert [item.share.header for item in again.recovered] in ([], [block.header])
+    assert again.open + again.counts.lost == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"settled","id":1180591620717411303424,"time":1,"fate":"lost"}\n',
+        b'{"event":"settled","id":1,"time":1,"fate":"accepted"}\n',  # once more
+        b'{"event":"found","id":1,"time":1,"block":true}\n',  # once more
+        b'{"event":"totals","time":1,"accepted":-5,"rejected":0,"stale":0,"lost":0,"blocks":0,"next_id":9}\n',
+        b'{"event":"totals","time":1,"accepted":9223372036854775807,"rejected":0,"stale":0,"lost":0,"blocks":0,'
+        b'"next_id":9}\n',
+        b'{"event":"found","id":0,"time":1}\n', b'{"event":"found","job_fields":' + b"[" * 100_000 + b"\n",
+        b"\0" * 4096 + b"\n", b"x" * (5 << 20) + b"\n", b"\xef\xbb\xbf\n", b"\n",
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_record_costs_nothing_else(tmp_path: Path, opened: Opener, line: bytes) -> None:
+    _, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    path = tmp_path / "damaged.jsonl"
+    whole = [json.dumps(item).encode() + b"\n" for item in lines]
+    path.write_bytes(b"".join([*whole[:3], line, *whole[3:]]))
+    again = opened(path)
+    assert (again.counts, again.damaged, len(again.recovered)) == (ShareCounts(accepted=1), 1, 1)
+    assert again.recovered[0].id == 2
+
+
+def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Path, opened: Opener) -> None:
+    path = tmp_path / "shares.jsonl"
+    it = opened(path, max_bytes=4000)
+    for share in shares(30):
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+        assert it.flush()
+    it.close()
+    it.found(shares(1)[0], ORIGIN)
+    before = read(path.with_name("shares.jsonl.1")).counts.accepted
+    content = path.read_bytes()
+    for lost, expected in ((content, before), (content[:40], 30), (content[:1], 30)):
+        path.write_bytes(content.removeprefix(lost) if lost != content[:40] else b"\0" * 40 + content[40:])
+        again = opened(path)
+        assert again.counts.accepted == expected
+        again.close()
+        assert read(path).counts.accepted == expected
+    path.unlink()
+    assert opened(path).counts.accepted == before
 
 
 @settings(max_examples=40)
@@ -217,7 +607,7 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
 def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbage: bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "shares.jsonl"
-        it = journal(path)
+        it = Journal(path, wall_clock=CLOCK)
         for share, fate in zip(shares(len(fates) or 1), fates, strict=False):
             it.found(share, ORIGIN)
             it.settled(outcome(share, fate))
@@ -226,20 +616,45 @@ def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbag
         path.write_bytes(content + garbage)
         if not read(path).records and path.stat().st_size and (garbage or b"\n" in content):
             return  # nothing of a journal is left: test_a_file_of_another_kind_is_left_alone
-        again = journal(path)
+        again = Journal(path, wall_clock=CLOCK)
         whole = sum(b'"settled"' in line for line in content.split(b"\n")[:-1])
-        assert again.counts.total in (whole, whole + 1)
+        last = b'"settled"' in content.rpartition(b"\n")[2]
+        opened_ = sum(b'"found"' in line for line in content.split(b"\n"))
+        assert whole <= again.counts.total + len(again.recovered) <= opened_ + last
         again.close()
         final = read(path)
         assert final.counts == again.counts
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+# ---- files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"journal '.*nowhere.*': No such file or directory"):
-        journal(tmp_path / "nowhere" / "shares.jsonl")
+        Journal(tmp_path / "nowhere" / "shares.jsonl")
     with pytest.raises(JournalError, match="Is a directory"):
-        journal(tmp_path)
-    if Path("/dev/full").exists():
-        it, _ = journal(Path("/dev/full")), journal(Path("/dev/full"))  # a device is not locked
-        with pytest.raises(JournalError, match="No space left on device"):
-            it.found(shares(1)[0], ORIGIN)
+        Journal(tmp_path)
+
+
+def test_a_pipe_is_refused_whether_anybody_reads_it_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(JournalError, match="expected a file"):
+        Journal(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(JournalError, match="expected a file, got a pipe"):
+        Journal(path)
+    os.close(reader)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_device_is_neither_locked_nor_exchanged(opened: Opener, logged: Events) -> None:
+    it, _ = opened(Path("/dev/null"), max_bytes=10), opened(Path("/dev/null"))
+    for share in shares(3):
+        it.found(share, ORIGIN)
+    assert it.flush()
+    assert (it.problem, Path("/dev/null").is_char_device()) == ("", True)
+    full = opened(Path("/dev/full"))
+    full.found(shares(1)[0], ORIGIN)
+    full.close()
+    assert [event["event"] for event in logged] == ["journal_failed", "journal_incomplete"]

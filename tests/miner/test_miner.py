@@ -1,6 +1,12 @@
+import itertools
+import os
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +16,9 @@ from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
-from stratum_miner.miner import Ending, Goals, HardwareError, Miner, MinerEvent
+from stratum_miner.miner import Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
+from stratum_miner.miner.journal import read
+from stratum_miner.miner.miner import MAX_SEEN
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import NonceFound, Share, WorkUnit, verify
 
@@ -290,3 +298,79 @@ async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> 
     miner = Miner(PoolSettings(url=PoolUrl("h", 1), worker_name="w"), [Broken()], connect=connect)
     with pytest.raises(BackendError, match="no device"):
         await miner.run()
+
+
+# ---- with a journal -------------------------------------------------------------------------------------------------
+
+
+async def test_a_block_goes_out_while_the_journals_disk_hangs(
+    bench: BenchFactory, autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "shares.jsonl")
+    assert journal.flush()
+    go_on, write = threading.Event(), os.write
+
+    def hanging(descriptor: int, data: bytes) -> int:
+        if threading.current_thread() is threading.main_thread():
+            raise AssertionError("the miner's thread must not write")
+        assert go_on.wait(30)
+        return write(descriptor, data)
+
+    async with bench(journal=journal) as it:
+        monkeypatch.setattr(os, "write", hanging)
+        [share] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        await it.answer()
+        assert it.miner.snapshot().blocks_accepted == 1
+        assert it.miner.snapshot().journalled == ShareCounts(accepted=1)
+        go_on.set()
+        assert journal.flush()
+    journal.close()
+    assert read(journal.path).blocks == 1
+    assert share.header.hex() in journal.path.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+async def test_mining_goes_on_where_the_journal_cannot_be_written(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    journal = Journal(Path("/dev/full"))
+    async with bench(journal=journal, goals=Goals(shares=2)) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.is_block, count=2)
+        await it.answer()
+        await it.answer()
+        await it.ended.wait()
+        assert it.ending is Ending.SHARES_REACHED
+        journal.close()
+        assert it.miner.snapshot().journal_problem == (
+            "cannot write the share journal '/dev/full': No space left on device"
+        )
+
+
+async def test_what_an_earlier_run_submitted_is_not_submitted_again(
+    bench: BenchFactory, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "shares.jsonl"
+    for run in (1, 2):
+        journal = Journal(path)
+        async with bench(journal=journal) as it:
+            await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
+            await it.settled()
+            snapshot = it.miner.snapshot()
+            assert (snapshot.found, snapshot.withheld) == ((1, 0) if run == 1 else (0, 1))
+        journal.close()
+
+
+def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
+    miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
+    numbers = itertools.count()
+
+    def cost(count: int) -> float:
+        shares = [SimpleNamespace(place=(1, next(numbers)), version=1) for _ in range(count)]
+        began = time.thread_time()
+        for share in shares:
+            miner._remember(share)  # type: ignore[arg-type]
+        return (time.thread_time() - began) / count
+
+    remembering = cost(MAX_SEEN)
+    assert cost(MAX_SEEN // 4) < 8 * remembering
+    assert len(miner._seen) == MAX_SEEN

@@ -183,6 +183,7 @@ def _shares(summary: Summary, width: int) -> list[Text]:
         lines.append(_field("", f"one every {span_text(summary.share_every_s)} on average{age}"))
     if summary.hardware_errors:
         lines.append(_field("errors", f"{summary.hardware_errors:,} nonces computed wrongly", "red"))
+    lines += [_field("problem", problem, "red") for problem in summary.problems]
     if summary.economics is not None:
         lines.append(_field("costs", _costs(summary), "dim"))
     return lines

@@ -162,8 +162,9 @@ async def _health(request: Request) -> Response:
 
 def _ready(source: Source) -> Handler:
     async def answer(request: Request) -> Response:
-        state = source.monitor.summary().state
-        return PlainTextResponse(f"{state}\n", 200 if state in ("mining", "paused") else 503)
+        summary = source.monitor.summary()
+        lines = (summary.state, *summary.problems)
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if summary.state in ("mining", "paused") else 503)
 
     return answer
 

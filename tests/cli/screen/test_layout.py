@@ -23,7 +23,8 @@ from stratum_miner.monitoring.model import (
 
 WORTH = {"accepted": 30.0, "rejected": 0.75, "stale": 0.5, "lost": 0.25}
 SUMMARY = Summary(
-    version="0.1.0", state="mining", detail="", started_at=1.7e9, elapsed_s=754.0, sample_age_s=0.2, hash_rate=158e6,
+    version="0.1.0", state="mining", detail="", problems=(), started_at=1.7e9, elapsed_s=754.0, sample_age_s=0.2,
+    hash_rate=158e6,
     hash_rate_5s=157e6, hash_rate_1m=158e6, hash_rate_5m=158e6, hash_rate_15m=158e6,
     implied_hash_rate=Estimate(value=150e6, low=120e6, high=180e6),
     shares=SharesView(found=126, accepted=120, rejected=3, stale=2, lost=1, open=0), reasons={}, all_runs=None,

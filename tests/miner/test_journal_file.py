@@ -1,0 +1,193 @@
+"""The file of a journal: killed at every system call, and failing at every one."""
+
+import fcntl
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratum_miner.miner.journal_file import JournalFile
+from stratum_miner.miner.journal_records import Found, JournalError, Record, Settled, read
+
+CALLS = ("open", "write", "ftruncate", "replace", "fsync", "close", "unlink", "fstat")
+SHARES = 8
+
+
+def found(number: int, *, block: bool = False) -> Found:
+    return Found(id=number, time=float(number), header=f"{number:0160x}", block=block)
+
+
+def accepted(number: int) -> Settled:
+    return Settled(id=number, time=float(number), fate="accepted")
+
+
+@contextmanager
+def each_call(act: Callable[[int], None]) -> Iterator[None]:
+    """Have ``act`` called with a number before each system call of ours."""
+    calls = itertools.count(1)
+
+    def wrapped(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            act(next(calls))
+            return real(*arguments, **options)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(os, name, wrapped(getattr(os, name)))
+        patch.setattr(fcntl, "flock", wrapped(fcntl.flock))
+        yield
+
+
+class FailingCall:
+    """Fails one system call."""
+
+    def __init__(self, number: int) -> None:
+        self.failed = False
+        self._number = number
+
+    def __call__(self, at: int) -> None:
+        if at == self._number:
+            self.failed = True
+            raise OSError(5, "Input/output error")
+
+
+def write_all(path: Path, told: Callable[[str], None]) -> None:
+    """A run that finds ``SHARES`` shares, keeps a block open, and exchanges the file many times."""
+    file = JournalFile(path, max_bytes=300)
+    first = file.account.next_id
+    file.append([found(first, block=True)], 1.0)
+    told("block")
+    for number in range(first + 1, first + SHARES):
+        for record in (found(number), accepted(number)):
+            records: list[Record] = [record]
+            file.append(records, 1.0)
+            told(type(record).__name__)
+            if file.is_large:
+                file.rotate(1.0)
+        file.sync()
+    file.close()
+
+
+def kill_at_each_call(directory: Path) -> None:
+    """In a process without threads: a child for each system call, killed there; what it was told goes to a file."""
+    earlier = directory / "earlier"
+    earlier.mkdir()
+    write_all(earlier / "shares.jsonl", lambda what: None)  # there are older files to rename, and an open block
+    for number in itertools.count(1):
+        home = directory / f"{number:04}"
+        shutil.copytree(earlier, home)
+        child = os.fork()
+        if not child:
+            _run_until_killed(home, number)
+            os._exit(0)
+        if os.waitpid(child, 0)[1] == 0:
+            return
+
+
+def _run_until_killed(home: Path, number: int) -> None:
+    told, write = os.open(home / "told", os.O_WRONLY | os.O_CREAT | os.O_APPEND), os.write
+
+    def tell(what: str) -> None:
+        write(told, what[:1].encode())
+
+    def die(at: int) -> None:
+        if at == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with each_call(die):
+        write_all(home / "shares.jsonl", tell)
+
+
+def test_a_kill_at_any_system_call_costs_nothing_that_was_written(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, __file__, str(tmp_path)], check=True, timeout=300)
+    before = read(tmp_path / "earlier" / "shares.jsonl").counts.accepted
+    homes = sorted(tmp_path.glob("0*"))
+    assert len(homes) > 100
+    for home in homes:
+        told = (home / "told").read_text()
+        file = JournalFile(home / "shares.jsonl")
+        account = file.account
+        settled = before + told.count("S")
+        assert account.counts.accepted in (settled, settled + 1), home
+        assert account.counts.total == account.counts.accepted
+        opened = 1 + told.count("b") + told.count("F") - told.count("S")  # the block of the earlier run, too
+        assert len(account.open) in (opened, opened + 1, opened - 1), home
+        blocks = [record for record in account.open.values() if record.block]
+        assert len({record.id for record in blocks}) == len(blocks) in (1 + told.count("b"), 2)
+        assert file.before.damaged == 0
+        assert account.next_id == SHARES + 1 + len(account.open) - 1 + account.counts.accepted - before
+        file.append([], 2.0)
+        file.close()
+        again = read(home / "shares.jsonl")
+        assert (again.counts, again.open.keys()) == (account.counts, account.open.keys()), home
+
+
+def test_whatever_call_fails_the_next_append_writes_what_is_missing(tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    write_all(earlier / "shares.jsonl", lambda what: None)
+    for number in range(1, 18):
+        path = tmp_path / str(number) / "shares.jsonl"
+        shutil.copytree(earlier, path.parent)
+        file = JournalFile(path, max_bytes=300)
+        before, failing = file.account.copy(), FailingCall(number)
+        missing: list[Record] = [found(before.next_id), accepted(before.next_id), found(before.next_id + 1)]
+        with each_call(failing), suppress(JournalError, OSError):
+            file.append(missing, 1.0)
+            missing = []
+            file.rotate(1.0)
+            file.sync()
+        assert failing.failed
+        file.append(missing, 1.0)
+        reading = read(path)
+        assert (reading.counts.accepted, reading.damaged) == (before.counts.accepted + 1, 0), number
+        assert sorted(reading.open) == [*sorted(before.open), before.next_id + 1], number
+
+
+def test_a_line_that_was_half_written_is_cut_off_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "shares.jsonl"
+    file = JournalFile(path)
+    file.append([found(1)], 1.0)
+    content, write, left = path.read_bytes(), os.write, [20]
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not left:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[: left.pop()])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(JournalError, match="No space left on device"):
+        file.append([accepted(1)], 1.0)
+    assert path.read_bytes() == content
+    file.close()
+
+
+def test_the_directory_is_synced_when_a_file_is_new_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.path.samestat(os.fstat(file), tmp_path.stat())))
+    file = JournalFile(tmp_path / "shares.jsonl", max_bytes=10)
+    file.append([found(1)], 1.0)
+    file.sync()
+    assert sorted(synced) == [False, True]
+    synced.clear()
+    file.rotate(1.0)
+    file.sync()
+    assert sorted(synced) == [False, False, True]  # the old file, the new one, their directory
+    synced.clear()
+    file.sync()
+    assert synced == [False]
+    file.close()
+
+
+if __name__ == "__main__":
+    kill_at_each_call(Path(sys.argv[1]))
