@@ -4,6 +4,7 @@ import contextlib
 import gc
 import re
 import resource
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -14,11 +15,13 @@ from cyclopts import Parameter
 
 from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
-from stratum_miner.cli import capture_options, node_options, options, signals
+from stratum_miner.cli import capture_options, mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
+from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 
@@ -69,6 +72,7 @@ def pool(
     seed: capture_options.Seed = 0,
     record: capture_options.Record = None,
     record_secrets: capture_options.RecordSecrets = False,
+    json: options.Json = False,
     debug: options.Debug = False,
     quiet: options.Quiet = False,
     log_format: options.LogFormat = "auto",
@@ -96,6 +100,8 @@ def pool(
                 if faults:
                     log.warning("misbehaving", faults=faults)
                 await _until_stopped(running, stop, url)
+            if json:  # after the last answers
+                mining.print_json(summary(running.snapshot()))
 
     with capture_options.recording(record, "pool", secrets=record_secrets) as recorder:
         signals.run(serve)
@@ -168,6 +174,37 @@ async def running_pool(
     listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
     async with open_pool(node, config, listeners=listeners) as pool:
         yield pool, url
+
+
+def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
+    """The object that --json prints at the end; ``difficulty`` is the sum of what accepted shares were credited with.
+
+    ``blocks`` has those that the node took. ``blocks_refused`` has the others with the node's reason: they count for
+    nothing.
+    """
+    taken = [_block(block) for block in snapshot.blocks if block.accepted]
+    refused = [_block(block) | {"reason": block.result} for block in snapshot.blocks if not block.accepted]
+    return {
+        "elapsed_s": round(time.time() - snapshot.started_at, 3),
+        "listen": list(snapshot.addresses),
+        "height": snapshot.height,
+        "network_difficulty": snapshot.network_difficulty,
+        "node_error": snapshot.node_error,
+        "jobs": snapshot.jobs_published,
+        "shares": {
+            "accepted": snapshot.accepted,
+            "rejected": {reason.value: count for reason, count in snapshot.rejected.items()},
+            "difficulty": snapshot.accepted_difficulty,
+            "best": snapshot.best_difficulty,
+        },
+        "connections": {"total": snapshot.connections_total, "refused": snapshot.connections_refused},
+        "blocks": taken,
+        "blocks_refused": refused,
+    }
+
+
+def _block(block: BlockFound) -> dict[str, Any]:
+    return {"height": block.height, "hash": block.hash, "worker": block.worker_name}
 
 
 async def _until_stopped(pool: Pool, stop: signals.Stop, url: str) -> None:
