@@ -1,0 +1,298 @@
+"""A scenario's cast: node, pools, relays, proxies, miners; and what was read of each once traffic was at rest."""
+
+import contextlib
+import json as json_module
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.audit import surfaces
+from tests.audit.node import Node
+from tests.audit.program import Program, Programs, programs, until
+from tests.audit.relay import Relay
+from tests.audit.surfaces import Reading
+from tests.audit.witness import Story, tell
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+HASH_RATE = 500e3
+"""H/s of one simulated device: little work for this machine, and half of the slowest kernel."""
+DIFFICULTY = 1.2e-5
+"""Ten shares a second at that rate."""
+REST_S = 0.7
+"""Nothing on any wire for so long is rest; a reply on loopback takes a thousandth of that."""
+
+
+@dataclass(slots=True)
+class PoolOf:
+    """A pool as one program is configured to use it."""
+
+    relay: Relay
+    quota: int | None = None
+    name: str | None = None
+
+    @property
+    def url(self) -> str:
+        """As it is given, and as it is shown."""
+        return f"stratum+tcp://127.0.0.1:{self.relay.port}"
+
+    @property
+    def title(self) -> str:
+        """What the program calls it."""
+        return self.name or self.url
+
+
+@dataclass(slots=True)
+class Device:
+    """A simulated backend: what it was told to be."""
+
+    backend: str
+    worker: str
+    hash_rate: float
+    name: str = "sim0"
+
+
+@dataclass(slots=True)
+class MinerAtRest:
+    """A run of ``mine`` with everything that was read of it."""
+
+    program: Program
+    pools: list[PoolOf]
+    worker: str
+    devices: list[Device]
+    journal: Path | None
+    ports: dict[str, int]
+    readings: list[Reading] = field(default_factory=list)
+    paused: float | None = None
+    exit_code: int | None = None
+    active: int | None = 0
+    """Which pool is mined on at rest; None where quotas decide."""
+    conditions: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Of pools that need not be up at rest."""
+    cuts: bool = False
+    """Whether connections were cut, so that bytes on the way were lost."""
+    runs_before: Counter[str] = field(default_factory=Counter)
+    """What the journal had before."""
+    expected_exit: int = 0
+    stories: list[Story] = field(default_factory=list)
+    """Of its pools, in their order, told at rest."""
+    final: list[Story] = field(default_factory=list)
+    """The same after the end."""
+
+
+@dataclass(slots=True)
+class ProxyAtRest:
+    """A run of ``proxy``."""
+
+    program: Program
+    pools: list[PoolOf]
+    port: int
+    below: list[Relay]
+    """Whoever connects to it comes through one of these."""
+    readings: list[Reading] = field(default_factory=list)
+    exit_code: int | None = None
+    stories: list[Story] = field(default_factory=list)
+    stories_below: list[Story] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PoolAtRest:
+    """A run of ``pool``."""
+
+    program: Program
+    port: int
+    below: list[Relay]
+    node: Node
+    ready: float = 0.0
+    readings: list[Reading] = field(default_factory=list)
+    exit_code: int | None = None
+    stories_below: list[Story] = field(default_factory=list)
+
+
+class Scene:
+    """Starts the cast; ``rest`` reads everything."""
+
+    def __init__(self, running: Programs, stack: ExitStack) -> None:
+        self.programs = running
+        self.directory = running.directory
+        self._stack = stack
+        self.relays: list[Relay] = []
+        self.miners: list[MinerAtRest] = []
+        self.proxies: list[ProxyAtRest] = []
+        self.pools: list[PoolAtRest] = []
+
+    # ---- the cast -------------------------------------------------------------------------------------------------
+
+    def node(self, **options: Any) -> Node:
+        """A scripted node."""
+        return self._stack.enter_context(Node(**options))
+
+    def relay(self, name: str, target: int) -> Relay:
+        """A relay in front of a port."""
+        relay = self._stack.enter_context(Relay(name, target))
+        self.relays.append(relay)
+        return relay
+
+    def relay_to(self, below: "PoolAtRest | ProxyAtRest") -> Relay:
+        """A relay in front of a pool or a proxy of the scene."""
+        relay = self.relay(below.program.name, below.port)
+        below.below.append(relay)
+        return relay
+
+    def pool(self, node: Node, *options: str, difficulty: float = DIFFICULTY, port: int = 0) -> PoolAtRest:
+        """Our pool on a node, once it listens."""
+        program = self.programs.start(
+            "pool",
+            *("pool", "--node", node.url, "--address", ADDRESS, "--listen", f"127.0.0.1:{port}"),
+            *("--difficulty", f"{difficulty!r}", "--json", "--log-format", "json", "--debug", *options),
+        )
+        pool = PoolAtRest(program, program.address("ready", "url"), [], node, ready=time.monotonic())
+        self.pools.append(pool)
+        return pool
+
+    def proxy(self, pools: list[PoolOf], *options: str, port: int = 0) -> ProxyAtRest:
+        """A proxy, once it listens."""
+        program = self.programs.start(
+            "proxy",
+            *("proxy", "--no-config", *_upstream(pools), "-u", ADDRESS, "-p", "x"),
+            *("--listen", f"127.0.0.1:{port}", "--http", "127.0.0.1:0", "--json", "--log-format", "json", *options),
+        )
+        proxy = ProxyAtRest(program, pools, program.address("ready", "url"), [])
+        self.proxies.append(proxy)
+        return proxy
+
+    def miner(
+        self,
+        pools: list[PoolOf],
+        *options: str,
+        rates: tuple[float, ...] = (HASH_RATE,),
+        seed: int = 1,
+        journal: Path | None = None,
+        json: bool = True,
+    ) -> MinerAtRest:
+        """A miner with simulated devices, each under a worker name of its own where there are several."""
+        number = len(self.miners)
+        user = f"{ADDRESS}.rig{number}"
+        devices, arguments = [], []
+        for index, rate in enumerate(rates):
+            name = "simulated" if index == 0 else f"simulated{index + 1}"
+            several = len(rates) > 1
+            devices.append(Device(name, f"{user}{index}" if several else user, rate))
+            arguments += ["--backend", "simulated"]
+            arguments += ["--backend-option", f"{name}.hash_rate={rate:.0f}H"]
+            arguments += ["--backend-option", f"{name}.seed={seed + index}"]
+            if several:
+                arguments += ["--backend-worker", f"{name}={user}{index}"]
+        journal = journal or self.directory / f"journal-{number}"
+        program = self.programs.start(
+            f"mine{number}",
+            *("mine", "--no-config", *_upstream(pools), "-u", user, "-p", "x", *arguments),
+            *("--http", "127.0.0.1:0", "--cgminer-api", "127.0.0.1:0", "--axeos-api", "127.0.0.1:0"),
+            *("--journal", str(journal), "--log-format", "json", *(("--json",) if json else ()), *options),
+        )
+        ports = {name: program.address(name, "address") for name in ("http", "cgminer_api", "axeos_api")}
+        miner = MinerAtRest(program, pools, user, devices, journal, ports)
+        self.miners.append(miner)
+        return miner
+
+    # ---- rest -----------------------------------------------------------------------------------------------------
+
+    def wait_for(self, relay: Relay, *, blocks: int = 0, **counts: int) -> None:
+        """Until so many shares had these fates on a wire, and so many of the accepted ones were blocks."""
+
+        def enough() -> bool:
+            story = tell(relay.wire)
+            fates = story.fates()
+            solved = {
+                share.first.job.previous
+                for share in story.shares
+                if share.fate == "accepted" and share.first.is_block and share.first.job is not None
+            }
+            return len(solved) >= blocks and all(fates[fate] >= count for fate, count in counts.items())
+
+        what = f"{relay.wire.name} has {counts} and {blocks} blocks"
+        until(enough, what, self.miners[-1].program if self.miners else None)
+
+    def pause(self) -> None:
+        """No miner searches any more, and no wire has moved for a while."""
+        for miner in self.miners:
+            if miner.paused is None and miner.program.process.poll() is None:
+                surfaces.http_post(miner.ports["http"], "/api/v1/pause")
+                miner.paused = time.monotonic()
+        until(lambda: all(relay.quiet_for > REST_S for relay in self.relays), "the wires are quiet")
+
+    def rest(self) -> None:
+        """Pause, read what everybody says, end everybody from the miners upwards, and read what they leave."""
+        self.pause()
+        for miner in self.miners:
+            miner.stories = [tell(pool.relay.wire) for pool in miner.pools]
+            miner.readings += read_miner(miner)
+        for proxy in self.proxies:
+            proxy.stories = [tell(pool.relay.wire) for pool in proxy.pools]
+            proxy.stories_below = [tell(relay.wire) for relay in proxy.below]
+            if proxy.program.process.poll() is None:
+                port = proxy.program.address("http", "address")
+                proxy.readings.append(surfaces.read("proxy.api", partial(surfaces.http_json, port, "/api/v1/summary")))
+        for miner in self.miners:
+            miner.exit_code = miner.program.interrupt()
+            miner.final = [tell(pool.relay.wire) for pool in miner.pools]
+            miner.readings += read_end(miner)
+        for proxy in self.proxies:
+            if proxy.exit_code is None:
+                proxy.exit_code = proxy.program.interrupt()
+                proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
+        for pool in self.pools:
+            if pool.exit_code is None:
+                pool.exit_code = pool.program.interrupt()
+            pool.stories_below = [tell(relay.wire) for relay in pool.below]
+            pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
+
+
+def read_miner(miner: MinerAtRest) -> list[Reading]:
+    """Everything that a miner says while it runs."""
+    http, cgminer, axeos = (miner.ports[name] for name in ("http", "cgminer_api", "axeos_api"))
+    return [
+        *surfaces.api(http),
+        surfaces.metrics(http),
+        surfaces.ready(http),
+        surfaces.health(http),
+        *surfaces.cgminer(cgminer),
+        *surfaces.axeos(axeos),
+    ]
+
+
+def read_end(miner: MinerAtRest) -> list[Reading]:
+    """What a miner leaves."""
+    readings = []
+    if "--json" in miner.program.process.args:  # type: ignore[operator]
+        readings.append(surfaces.read("mine.json", partial(_object, miner.program)))
+    else:
+        readings.append(surfaces.mine_text(miner.program.words))
+    if miner.journal is not None and miner.journal.is_file():
+        readings.append(surfaces.journal(miner.journal))
+    readings.append(surfaces.read("exit", lambda: {"code": miner.exit_code}))
+    return readings
+
+
+@contextlib.contextmanager
+def scene(directory: Path) -> Iterator[Scene]:
+    """A stage that is cleared at the end."""
+    with ExitStack() as stack, programs(directory) as running:
+        yield Scene(running, stack)
+
+
+def _upstream(pools: list[PoolOf]) -> list[str]:
+    arguments = []
+    for pool in pools:
+        arguments += ["-o", pool.url]
+        if pool.quota is not None:
+            arguments += ["--quota", str(pool.quota)]
+    return arguments
+
+
+def _object(program: Program) -> Any:
+    return json_module.loads(program.out.splitlines()[-1])

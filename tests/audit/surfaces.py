@@ -1,0 +1,188 @@
+"""Reads every surface that states a figure, as plain values: no more is known of it here than how it is asked."""
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.audit.program import TOKEN
+
+COMMANDS = (
+    "version", "summary", "pools", "devs", "edevs", "stats", "estats", "notify", "devdetails", "config", "coin", "lcd",
+    "usbstats", "pgacount", "asccount",
+)  # fmt: skip
+"""Of cgminer's API: all that tell figures and take no parameter; ``asc`` is asked for each device."""
+SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
+LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one surface said, and when it was asked and had answered."""
+
+    surface: str
+    value: Any
+    asked: float
+    answered: float
+    asked_unix: float
+    answered_unix: float
+
+
+def read(surface: str, look: Callable[[], Any]) -> Reading:
+    """Ask now."""
+    asked, asked_unix = time.monotonic(), time.time()
+    value = look()
+    return Reading(surface, value, asked, time.monotonic(), asked_unix, time.time())
+
+
+def http_get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def http_json(port: int, path: str) -> Any:
+    """A body that is JSON."""
+    status, body = http_get(port, path)
+    assert status == 200, (path, status, body[:200])
+    return json.loads(body)
+
+
+def http_post(port: int, path: str) -> None:
+    """A change that is asked for."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", path, headers={"Authorization": f"Bearer {TOKEN}"})
+        answer = connection.getresponse()
+        assert answer.status == 200, (path, answer.status, answer.read())
+    finally:
+        connection.close()
+
+
+def api(port: int) -> list[Reading]:
+    """The miner's HTTP API."""
+    paths = ("view", "summary", "pools", "devices", "shares", "blocks", "events?limit=500", "history")
+    return [read("api." + path.partition("?")[0], partial(http_json, port, f"/api/v1/{path}")) for path in paths]
+
+
+def metrics(port: int) -> Reading:
+    """/metrics, as {name: {labels: value}}."""
+
+    def look() -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {}
+        for line in http_get(port, "/metrics")[1].decode().splitlines():
+            if not line.startswith("#"):
+                match = SAMPLE.fullmatch(line)
+                assert match is not None, line
+                labels = ",".join(sorted(f"{name}={text}" for name, text in LABEL.findall(match[2] or "")))
+                found.setdefault(match[1], {})[labels] = float(match[3])
+        return found
+
+    return read("metrics", look)
+
+
+def ready(port: int) -> Reading:
+    """/ready and /health: the status and the word."""
+
+    def look() -> dict[str, Any]:
+        told = {path: http_get(port, "/" + path) for path in ("health", "ready")}
+        return {path: {"status": status, "word": body.decode().strip()} for path, (status, body) in told.items()}
+
+    return read("probes", look)
+
+
+def health(port: int) -> Reading:
+    """The command ``health``, with and without --ready: what it prints and its exit code."""
+
+    def look() -> dict[str, Any]:
+        told = {}
+        for name, flags in (("plain", []), ("ready", ["--ready"])):
+            done = subprocess.run(
+                [sys.executable, "-m", "stratum_miner", "health", "--api", f"http://127.0.0.1:{port}", *flags],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            told[name] = {"exit_code": done.returncode, "word": done.stdout.strip()}
+        return told
+
+    return read("health", look)
+
+
+def cgminer(port: int) -> list[Reading]:
+    """All commands that tell figures; ``asc`` for each device."""
+    readings = [read(f"cgminer.{name}", partial(ask_cgminer, port, name)) for name in COMMANDS]
+    devices = next(item for item in readings if item.surface == "cgminer.asccount").value["ASCS"][0]["Count"]
+    return [
+        *readings,
+        read("cgminer.asc", lambda: {"ASCS": [ask_cgminer(port, "asc", str(i))["ASC"][0] for i in range(devices)]}),
+    ]
+
+
+def ask_cgminer(port: int, command: str, parameter: str = "") -> Any:
+    """One command, in JSON."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(json.dumps({"command": command, "parameter": parameter}).encode())
+        body = b""
+        while chunk := connection.recv(1 << 16):
+            body += chunk
+    told = json.loads(body.rstrip(b"\0"))
+    return {name: value for name, value in told.items() if name not in ("STATUS", "id")}
+
+
+def axeos(port: int) -> list[Reading]:
+    """What AxeOS's clients read."""
+    paths = {"info": "/api/system/info", "asic": "/api/system/asic", "swarm": "/api/swarm/info"}
+    return [read(f"axeos.{name}", partial(http_json, port, path)) for name, path in paths.items()]
+
+
+def journal(path: Path) -> Reading:
+    """The journal's records after the end, the older files first."""
+
+    def look() -> list[dict[str, Any]]:
+        files = sorted(path.parent.glob(path.name + ".*"), key=lambda item: -int(item.suffix[1:]))
+        return [json.loads(line) for file in [*files, path] for line in file.read_text().splitlines()]
+
+    return read("journal", look)
+
+
+def mine_text(words: list[str]) -> Reading:
+    """The summary that ``mine`` prints for people, as numbers where there are some."""
+
+    def look() -> dict[str, Any]:
+        told: dict[str, Any] = {"other": []}
+        for line in words:
+            if match := re.match(r"(.+?) at (\S+ \S+) on (\S+)$", line):
+                told |= {"elapsed": match[1], "hash_rate": match[2], "pool": match[3]}
+            elif match := re.match(
+                r"shares: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost; best (\S+); blocks (\d+)", line
+            ):
+                names = ("accepted", "rejected", "stale", "lost", "best", "blocks")
+                told |= {name: float(text) for name, text in zip(names, match.groups(), strict=True)}
+            elif match := re.match(r"journal, all runs: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost", line):
+                told["journal"] = [int(text) for text in match.groups()]
+            elif match := re.match(r"hardware errors: (\d+)", line):
+                told["hardware_errors"] = int(match[1])
+            elif match := re.match(r"  (\d+) (\w+: .*)", line):
+                told.setdefault("reasons", {})[match[2]] = int(match[1])
+            elif match := re.match(r"      (\S+): (\d+) accepted, (\d+) rejected, (\d+) stale", line):
+                told.setdefault("workers", {})[match[1]] = [int(text) for text in match.groups()[1:]]
+            else:
+                told["other"].append(line)
+        return told
+
+    return read("mine.text", look)

@@ -1,0 +1,792 @@
+"""Every field of every surface: audited, with what it must be, or exempt, with the reason.
+
+A pattern is a path into what a surface says; ``*`` is any key or index and hands it to the row's function, ``#`` is
+the length of a list. Bounds of derived figures are stated where they are computed (``truth``).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.audit import bitcoin
+from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
+from tests.audit.node import Offer
+from tests.audit.truth import FATES, LAG_S, MinerTruth, PoolTruth, garwood, quantile
+from tests.audit.witness import Share, Story
+
+Check = Callable[..., Expectation]
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """A field that is not audited, and why."""
+
+    reason: str
+
+
+TEXT = Exempt("names something, states no figure")
+SETTING = Exempt("repeats a setting of the user's")
+CONSTANT = Exempt(
+    "cgminer's and AxeOS's shape asks for the field; nothing here has a counterpart, it is always the same"
+)
+NOT_ON_THE_WIRE = Exempt("happens inside the program, on no wire; tests of its part hold it")
+Row = Check | Exempt
+M = MinerTruth
+
+
+# ---- parts that several surfaces share -------------------------------------------------------------------------------
+
+
+def _last(shares: list[Share]) -> Share | None:
+    return shares[-1] if shares else None
+
+
+def _age(m: M, moment: float | None, lag: float = LAG_S) -> Expectation:
+    if moment is None:
+        return Exactly(None)
+    return Within(m.reading.asked - moment - lag, m.reading.answered - moment + 0.01)
+
+
+def _moment(m: M, moment_unix: float | None) -> Expectation:
+    """Unix time in whole seconds of something that the relay passed on then."""
+    return Exactly(0) if moment_unix is None else Within(int(moment_unix - 0.01), int(moment_unix + LAG_S))
+
+
+def _latency(m: M, index: int, part: float, unit: float = 1000.0) -> Expectation:
+    told = m.told_latencies(index)
+    bounds = m.latencies(index)
+    if len(told) == len(bounds) and told:
+        value = quantile(told, part)
+        assert value is not None
+        return rounded(value * unit, 3)
+    low, high = (quantile([pair[side] for pair in bounds], part) for side in (0, 1))
+    return Exactly(None) if low is None or high is None else Within(low * unit, high * unit)
+
+
+def _ratio(part: float, whole: float) -> Expectation:
+    return Exactly(part / whole if whole else 0.0)
+
+
+def _answered(counts: Counter[str]) -> int:
+    return counts["accepted"] + counts["rejected"] + counts["stale"]
+
+
+def _work_share(m: M, index: int) -> Expectation:
+    """Of all hashes. Where several pools are mined on, by the time between the shares that went to each."""
+    if len(m.stories) == 1:
+        return Exactly(1.0)
+    spans = m.turns()
+    total = sum(high for _, high in spans)
+    lows = sum(low for low, _ in spans)
+    low, high = spans[index]
+    if not total:
+        return Exactly(0.0)
+    others_low, others_high = lows - low, total - high
+    return Within(low / max(low + others_high, 1e-9) - 0.02, high / max(high + others_low, 1e-9) + 0.02)
+
+
+def _worker_counts(m: M, index: int, number: int, fate: str) -> Expectation:
+    names = m.worker_names()
+    return Exactly(m.of_worker(names[number], index)[fate])
+
+
+def pool_rows(prefix: str, *, condition: str) -> dict[str, Row]:
+    """A pool as --json and the API show it."""
+    p = prefix + " / * / "
+    rows: dict[str, Row] = {
+        prefix + " / #": lambda m: Exactly(len(m.stories)),
+        p + "name": lambda m, i: Exactly(m.miner.pools[i].title),
+        p + "url": lambda m, i: Exactly(m.miner.pools[i].url),
+        p + "active": lambda m, i: m.is_active(i),
+        p + "enabled": lambda m, i: Exactly(True),
+        p + condition: lambda m, i: m.condition(i),
+        p + "reason": TEXT,
+        p + "since_s": lambda m, i: Within(0.0, m.elapsed[1]),
+        p + "reasons": lambda m, i: Exactly(m.reasons(i)),
+        p + "reject_share": lambda m, i: _ratio(m.of_pool(i)["rejected"], _answered(m.of_pool(i))),
+        p + "stale_share": lambda m, i: _ratio(m.of_pool(i)["stale"], _answered(m.of_pool(i))),
+        p + "latency_p50_ms": lambda m, i: _latency(m, i, 0.5),
+        p + "latency_p99_ms": lambda m, i: _latency(m, i, 0.99),
+        p + "quota": lambda m, i: Exactly(m.miner.pools[i].quota),
+        p + "work_share": _work_share,
+        p + "difficulty": lambda m, i: Exactly(None if (job := m.job(i)) is None else float(job.difficulty)),
+        p + "jobs": lambda m, i: Exactly(len(m.stories[i].jobs)),
+        p + "connects": lambda m, i: Exactly(len(m.stories[i].connections)),
+        p + "bytes_received": lambda m, i: m.received(i),
+        p + "bytes_sent": lambda m, i: m.sent(i),
+    }
+    for fate in FATES:
+        rows[p + fate] = lambda m, i, fate=fate: Exactly(m.of_pool(i)[fate])
+    return rows
+
+
+def summary_rows(prefix: str) -> dict[str, Row]:
+    """``Summary`` of the API."""
+    p = prefix
+    rows: dict[str, Row] = {
+        p + "version": TEXT,
+        p + "state": lambda m: Exactly("paused"),
+        p + "detail": TEXT,
+        p + "started_at": lambda m: Within(m.miner.program.started_unix, m.first_seen_unix + 0.1),
+        p + "elapsed_s": lambda m: Within(*m.elapsed),
+        p + "sample_age_s": NOT_ON_THE_WIRE,
+        p + "hash_rate": lambda m: Within(*m.average()),
+        p + "hash_rate_5s": lambda m: Within(*m.window(5)),
+        p + "hash_rate_1m": lambda m: Within(*m.window(60)),
+        p + "hash_rate_5m": lambda m: Within(*m.window(300)),
+        p + "hash_rate_15m": lambda m: Within(*m.window(900)),
+        p + "implied_hash_rate / value": lambda m: Within(*m.implied()),
+        p + "implied_hash_rate / low": lambda m: Within(*m.implied(garwood(len(m.accepted))[0])),
+        p + "implied_hash_rate / high": lambda m: Within(*m.implied(garwood(len(m.accepted))[1])),
+        p + "implied_hash_rate": lambda m: Exactly(None),
+        p + "shares / found": lambda m: Exactly(m.found),
+        p + "shares / open": lambda m: Exactly(m.fates["open"]),
+        p + "reasons": lambda m: Exactly(m.reasons(fate_too=True)),
+        p + "blocks_accepted": lambda m: Exactly(len(m.blocks)),
+        p + "best_share": lambda m: Exactly(m.best),
+        p + "last_share_age_s": lambda m: _age(m, last.settled if (last := _last(m.accepted)) else None),
+        p + "share_every_s": lambda m: m.share_every(),
+        p + "work_utility": lambda m: Within(*(m.per_minute(m.difficulties(m.shares)["accepted"]))),
+        p + "luck / found": lambda m: Exactly(m.found),
+        p + "luck / expected": lambda m: Within(*m.expected()),
+        p + "luck / ratio": lambda m: m.luck(m.found),
+        p + "luck / low": lambda m: m.luck(garwood(m.found)[0]),
+        p + "luck / high": lambda m: m.luck(garwood(m.found)[1]),
+        p + "hardware_errors": lambda m: m.hardware_errors(),
+        p + "below_target": lambda m: Exactly(0),
+        p + "withheld": lambda m: Exactly(0),
+        p + "height": lambda m: OneOf(tuple(job.height for job in m.jobs)),
+        p + "network_difficulty": lambda m: OneOf(tuple(job.network_difficulty for job in m.jobs)),
+        p + "job / job_id": lambda m: OneOf(tuple(job.identifier for job in m.jobs)),
+        p + "job / age_s": lambda m: m.job_age(),
+        p + "job / previous_hash": lambda m: OneOf(tuple(bitcoin.shown(job.previous) for job in m.jobs)),
+        p + "job / share_difficulty": lambda m: OneOf(tuple(float(job.difficulty) for job in m.jobs)),
+        p + "job / network_difficulty": lambda m: OneOf(tuple(job.network_difficulty for job in m.jobs)),
+        p + "job / version_mask": lambda m: OneOf(tuple(m.masks())),
+        p + "pool": lambda m: m.mined_on(),
+        p + "worker_name": lambda m: Exactly(m.miner.worker),
+        p + "power_w": Exempt("measured by the device, which the audit cannot; None on a computer"),
+        p + "joules_per_terahash": Exempt("of the power, which the audit cannot measure"),
+        p + "economics": Exempt("of prices that the user gives; tests/economics hold it"),
+    }
+    for fate in FATES:
+        rows[p + f"shares / {fate}"] = lambda m, fate=fate: Exactly(m.fates[fate])
+        rows[p + f"all_runs / {fate}"] = lambda m, fate=fate: Exactly(m.all_runs[fate])
+        rows[p + f"difficulties / {fate}"] = lambda m, fate=fate: Exactly(m.difficulties(m.shares)[fate])
+    return rows
+
+
+def pool_view_rows(prefix: str) -> dict[str, Row]:
+    """``PoolView`` of the API."""
+    p = prefix + " / * / "
+    rows = pool_rows(prefix, condition="state")
+    rows |= {
+        p + "index": lambda m, i: Exactly(i),
+        p + "worker_name": lambda m, i: Exactly(m.miner.worker),
+        p + "connection": TEXT,
+        p + "version_mask": lambda m, i: Exactly(m.mask(i)),
+    }
+    for fate in FATES:
+        rows[p + f"difficulties / {fate}"] = lambda m, i, fate=fate: Exactly(m.difficulties(m.stories[i].shares)[fate])
+    return rows
+
+
+def device_rows(prefix: str) -> dict[str, Row]:
+    """``DeviceView`` of the API."""
+    p = prefix + " / * / "
+    hardware = Exempt("a sensor or a setting of a machine, which the audit cannot read by itself")
+    rows: dict[str, Row] = {
+        prefix + " / #": lambda m: Exactly(len(m.miner.devices)),
+        p + "index": lambda m, i: Exactly(i),
+        p + "backend": lambda m, i: Exactly(m.device(i).backend),
+        p + "name": lambda m, i: m.device_name(i),
+        p + "detail": TEXT,
+        p + "state": lambda m, i: Exactly("mining"),
+        p + "reason": lambda m, i: Exactly(""),
+        p + "hash_rate": lambda m, i: m.device_rate(i, 5),
+        p + "hash_rate_1m": lambda m, i: m.device_rate(i, 60),
+        p + "expected_hash_rate": hardware,
+        p + "hashes": lambda m, i: m.device_hashes(i),
+        p + "nonces_found": lambda m, i: m.nonces(i),
+        p + "accepted": lambda m, i: Exactly(m.of_device(i)["accepted"]),
+        p + "refused": lambda m, i: Exactly(m.of_device(i)["rejected"] + m.of_device(i)["stale"]),
+        p + "hardware_errors": lambda m, i: m.hardware_errors(i),
+        p + "last_nonce_age_s": lambda m, i: m.nonce_age(i),
+        p + "joules_per_terahash": Exempt("of the power, which the audit cannot measure"),
+        p + "duplicate_nonces": lambda m, i: Exactly(0),
+        p + "stale_nonces": lambda m, i: m.stale_nonces(i),
+        p + "crc_errors": lambda m, i: Exactly(0),
+        p + "restarts": lambda m, i: Exactly(0),
+        p + "trips": lambda m, i: Exactly(0),
+        p + "chips": lambda m, i: m.chips(i),
+    }
+    for name in (
+        "product", "frequency_mhz", "chip_temperature_c", "regulator_temperature_c", "core_voltage_v",
+        "input_voltage_v", "power_w", "fan_rpm", "fan_percent",
+    ):  # fmt: skip
+        rows[p + name] = hardware
+    for fate in FATES:
+        rows[p + f"difficulties / {fate}"] = lambda m, i, fate=fate: Exactly(
+            m.difficulties(m.shares_of(m.device(i)))[fate]
+        )
+    return rows
+
+
+def _share_row(value: Callable[[M, Share], Expectation]) -> Check:
+    def row(m: M, place: int) -> Expectation:
+        share = m.share_told(place)
+        return Exactly("a share of the wire") if share is None else value(m, share)
+
+    return row
+
+
+def share_rows(prefix: str) -> dict[str, Row]:
+    """``ShareView`` of the API."""
+    p = prefix + " / * / "
+    return {
+        prefix + " / #": lambda m: Exactly(m.shown_shares),
+        p + "at": _share_row(lambda m, s: Within(s.settled_unix or 0.0, (s.settled_unix or 0.0) + LAG_S)),
+        p + "device": _share_row(lambda m, s: m.name_of_device(s)),
+        p + "backend": _share_row(lambda m, s: m.backend_of(s)),
+        p + "pool": _share_row(lambda m, s: Exactly(m.pool_of(s))),
+        p + "job_id": _share_row(lambda m, s: Exactly(s.first.job and s.first.job.identifier)),
+        p + "difficulty": _share_row(lambda m, s: Exactly(float(s.first.value))),
+        p + "share_difficulty": _share_row(lambda m, s: Exactly(s.first.job and float(s.first.job.difficulty))),
+        p + "fate": _share_row(lambda m, s: Exactly(s.fate)),
+        p + "reason": Exempt("the pool's own words; the cause is in reasons"),
+        p + "latency_ms": _share_row(lambda m, s: spread(m.latency(s), 1000)),
+        p + "block": _share_row(lambda m, s: Exactly(_hash(s) if s.first.is_block else None)),
+    }
+
+
+def _hash(share: Share) -> str:
+    return bitcoin.shown(share.first.digest or b"")
+
+
+def _block_row(value: Callable[[M, Share], Expectation]) -> Check:
+    return lambda m, place: value(m, m.blocks[place])
+
+
+def block_rows(prefix: str) -> dict[str, Row]:
+    """``BlockView`` of the API."""
+    p = prefix + " / * / "
+    return {
+        prefix + " / #": lambda m: Exactly(len(m.blocks)),
+        p + "at": _block_row(lambda m, s: Within(s.settled_unix or 0.0, (s.settled_unix or 0.0) + LAG_S)),
+        p + "height": _block_row(lambda m, s: Exactly(s.first.job and s.first.job.height)),
+        p + "hash": _block_row(lambda m, s: Exactly(_hash(s))),
+        p + "pool": _block_row(lambda m, s: Exactly(m.pool_of(s))),
+        p + "difficulty": _block_row(lambda m, s: Exactly(float(s.first.value))),
+    }
+
+
+def history_rows(prefix: str) -> dict[str, Row]:
+    """``Point`` of the API."""
+    p = prefix + " / * / "
+    rows: dict[str, Row] = {
+        prefix + " / #": lambda m: Within(1, m.elapsed[1] / 2 + 2),
+        p + "at": lambda m, i: Within(m.miner.program.started_unix, m.reading.answered_unix),
+        p + "hash_rate": lambda m, i: m.point_rate(i),
+        p + "latency_ms": lambda m, i: m.point_latency(i),
+        p + "temperature_c": Exempt("a sensor"),
+        p + "power_w": Exempt("a sensor"),
+    }
+    for fate in FATES:
+        rows[p + fate] = lambda m, i, fate=fate: m.at_point(i, fate)
+    return rows
+
+
+# ---- the surfaces of mine --------------------------------------------------------------------------------------------
+
+EVENTS = Exempt("the log: its share events are counted below, its sentences are held by tests/monitoring")
+
+
+VIEW: dict[str, Row] = {
+    "at": lambda m: Within(m.reading.asked_unix, m.reading.answered_unix),
+    "events": EVENTS,
+    **summary_rows("summary / "),
+    **pool_view_rows("pools"),
+    **device_rows("devices"),
+    **share_rows("shares"),
+    **block_rows("blocks"),
+    **history_rows("history"),
+}
+
+
+def _fold_events(value: list[dict[str, Any]]) -> dict[str, Any]:
+    """Share events, counted, where none can have been dropped."""
+    if value and value[0]["number"] > 1:
+        return {}
+    names = Counter(event["name"] for event in value)
+    return {fate: names["share_" + fate] for fate in FATES}
+
+
+FATE_ROWS: dict[str, Row] = {fate: (lambda m, fate=fate: Exactly(m.fates[fate])) for fate in FATES}
+
+METRICS: dict[str, Row] = {
+    "build_info / *": TEXT,
+    "state / state=*": lambda m, s: Exactly(float(s == "paused")),
+    "start_time_seconds / ": VIEW["summary / started_at"],
+    "hash_rate / window=5s": lambda m: Within(*m.window(5)),
+    "hash_rate / window=1m": lambda m: Within(*m.window(60)),
+    "hash_rate / window=5m": lambda m: Within(*m.window(300)),
+    "hash_rate / window=15m": lambda m: Within(*m.window(900)),
+    "hash_rate / window=start": lambda m: Within(*m.average()),
+    "shares_total / fate=*": lambda m, fate: Exactly(float(m.fates[fate])),
+    "shares_open / ": lambda m: Exactly(float(m.fates["open"])),
+    "blocks_accepted_total / ": lambda m: Exactly(float(len(m.blocks))),
+    "hardware_errors_total / ": lambda m: m.hardware_errors(),
+    "best_share_difficulty / ": lambda m: Exactly(m.best),
+    "expected_shares / ": lambda m: Within(*m.expected()),
+    "luck_ratio / ": lambda m: m.luck(m.found, told_by="expected_shares"),
+    "share_difficulty / ": VIEW["summary / job / share_difficulty"],
+    "job_age_seconds / ": VIEW["summary / job / age_s"],
+    "network_difficulty / ": VIEW["summary / network_difficulty"],
+    "block_height / ": VIEW["summary / height"],
+    "power_watts / ": VIEW["summary / power_w"],
+    "joules_per_terahash / ": VIEW["summary / joules_per_terahash"],
+    "pool_active / pool=*": lambda m, name: m.number(m.is_active(m.pool_named(name))),
+    "pool_up / pool=*": lambda m, name: m.is_up(m.pool_named(name)),
+    "pool_enabled / pool=*": lambda m, name: Exactly(1.0),
+    "pool_shares_total / *": lambda m, labels: Exactly(
+        float(m.of_pool(m.pool_named(m.label(labels, "pool")))[m.label(labels, "fate")])
+    ),
+    "pool_jobs_total / pool=*": lambda m, name: Exactly(float(len(m.stories[m.pool_named(name)].jobs))),
+    "pool_connects_total / pool=*": lambda m, name: Exactly(float(len(m.stories[m.pool_named(name)].connections))),
+    "pool_received_bytes_total / pool=*": lambda m, name: m.received(m.pool_named(name)),
+    "pool_sent_bytes_total / pool=*": lambda m, name: m.sent(m.pool_named(name)),
+    "pool_latency_seconds / *": lambda m, labels: _latency(
+        m, m.pool_named(m.label(labels, "pool")), float(m.label(labels, "percentile")) / 100, 1.0
+    ),
+    "device_hashes_total / *": lambda m, labels: m.device_hashes(m.device_labelled(labels)),
+    "device_hash_rate / *": lambda m, labels: m.device_rate(m.device_labelled(labels), 60),
+    "device_nonces_total / *": lambda m, labels: m.nonces(m.device_labelled(labels)),
+    "device_hardware_errors_total / *": lambda m, labels: m.hardware_errors(m.device_labelled(labels)),
+    "device_mining / *": lambda m, labels: Exactly(1.0),
+    "device_restarts_total / *": lambda m, labels: Exactly(0.0),
+    "device_temperature_celsius / *": Exempt("a sensor"),
+    "device_power_watts / *": Exempt("a sensor"),
+    "device_frequency_hertz / *": Exempt("a setting of a machine"),
+    "device_core_volts / *": Exempt("a sensor"),
+    "device_fan_rpm / *": Exempt("a sensor"),
+}
+METRICS = {"stratum_miner_" + pattern: row for pattern, row in METRICS.items()}
+
+PROBES: dict[str, Row] = {
+    "health / status": lambda m: Exactly(200),
+    "health / word": lambda m: Exactly("ok"),
+    "ready / status": lambda m: Exactly(200),
+    "ready / word": lambda m: Exactly("paused"),
+}
+HEALTH: dict[str, Row] = {
+    f"{name} / {field}": (lambda m, field=field: Exactly(0 if field == "exit_code" else "paused"))
+    for name in ("plain", "ready")
+    for field in ("exit_code", "word")
+}
+
+CG_SUMMARY: dict[str, Row] = {
+    "Elapsed": lambda m: m.whole(m.elapsed),
+    "MHS av": lambda m: spread(m.average(), 1e-6, 2),
+    "MHS 5s": lambda m: spread(m.window(5), 1e-6, 2),
+    "MHS 20s": Exempt("the rate of a minute under the name of the field that old tools read"),
+    "MHS 1m": lambda m: spread(m.window(60), 1e-6, 2),
+    "MHS 5m": lambda m: spread(m.window(300), 1e-6, 2),
+    "MHS 15m": lambda m: spread(m.window(900), 1e-6, 2),
+    "GHS 5s": lambda m: spread(m.window(5), 1e-9, 6),
+    "GHS av": lambda m: spread(m.average(), 1e-9, 6),
+    "Found Blocks": lambda m: Exactly(len(m.blocks)),
+    "Getworks": lambda m: Exactly(sum(len(story.jobs) for story in m.stories)),
+    "Accepted": lambda m: Exactly(m.fates["accepted"]),
+    "Rejected": lambda m: Exactly(m.fates["rejected"]),
+    "Hardware Errors": lambda m: m.hardware_errors(),
+    "Utility": lambda m: spread(m.per_minute(m.fates["accepted"]), 1, 2),
+    "Discarded": lambda m: Exactly(0),
+    "Stale": lambda m: Exactly(m.fates["stale"]),
+    "Get Failures": CONSTANT,
+    "Local Work": Exempt("cgminer means work that it made; which figure of ours that is, is not settled"),
+    "Remote Failures": lambda m: Exactly(m.fates["lost"]),
+    "Network Blocks": Exempt("cgminer means blocks of the network; ours is about to be made the same"),
+    "Total MH": lambda m: spread(m.hashes_by_rate(), 1e-6, 4),
+    "Work Utility": lambda m: spread(m.per_minute(m.difficulties(m.shares)["accepted"]), 1, 2),
+    "Difficulty Accepted": lambda m: rounded(m.difficulties(m.shares)["accepted"], 8),
+    "Difficulty Rejected": lambda m: rounded(m.difficulties(m.shares)["rejected"], 8),
+    "Difficulty Stale": lambda m: rounded(m.difficulties(m.shares)["stale"], 8),
+    "Best Share": lambda m: Exactly(int(m.best)),
+    "Device Hardware%": lambda m: m.hardware_percent(),
+    "Device Rejected%": lambda m: m.percent(m.fates["rejected"], m.found),
+    "Pool Rejected%": lambda m: m.worth_percent("rejected"),
+    "Pool Stale%": lambda m: m.worth_percent("stale"),
+    "Last getwork": lambda m: m.job_moment(),
+}
+
+CG_POOL: dict[str, Row] = {
+    "POOL": lambda m, i: Exactly(i),
+    "URL": lambda m, i: Exactly(m.miner.pools[i].url),
+    "Status": lambda m, i: OneOf(("Alive",)) if m.stories[i].jobs else OneOf(("Alive", "Dead")),
+    "Priority": lambda m, i: Exactly(i),
+    "Quota": lambda m, i: Exactly(1 if (quota := m.miner.pools[i].quota) is None else quota),
+    "Long Poll": CONSTANT,
+    "Getworks": lambda m, i: Exactly(len(m.stories[i].jobs)),
+    "Accepted": lambda m, i: Exactly(m.of_pool(i)["accepted"]),
+    "Rejected": lambda m, i: Exactly(m.of_pool(i)["rejected"]),
+    "Works": lambda m, i: Exactly(len(m.stories[i].jobs)),
+    "Discarded": CONSTANT,
+    "Stale": lambda m, i: Exactly(m.of_pool(i)["stale"]),
+    "Get Failures": CONSTANT,
+    "Remote Failures": lambda m, i: Exactly(m.of_pool(i)["lost"]),
+    "User": lambda m, i: Exactly(m.miner.worker),
+    "Last Share Time": lambda m, i: _moment(m, _last_unix(m.stories[i])),
+    "Diff1 Shares": lambda m, i: Exactly(int(m.difficulties(m.stories[i].shares)["accepted"])),
+    "Proxy Type": CONSTANT,
+    "Proxy": CONSTANT,
+    "Difficulty Accepted": lambda m, i: rounded(m.difficulties(m.stories[i].shares)["accepted"], 8),
+    "Difficulty Rejected": lambda m, i: rounded(m.difficulties(m.stories[i].shares)["rejected"], 8),
+    "Difficulty Stale": lambda m, i: rounded(m.difficulties(m.stories[i].shares)["stale"], 8),
+    "Last Share Difficulty": lambda m, i: rounded(_last_difficulty(m.stories[i].settled), 8),
+    "Work Difficulty": lambda m, i: rounded(float(job.difficulty) if (job := m.job(i)) else 0.0, 8),
+    "Has Stratum": CONSTANT,
+    "Stratum Active": lambda m, i: m.is_active(i),
+    "Stratum URL": TEXT,
+    "Stratum Difficulty": lambda m, i: rounded(float(job.difficulty) if (job := m.job(i)) else 0.0, 8),
+    "Has Vmask": lambda m, i: Exactly(m.mask(i) != "00000000"),
+    "Has GBT": CONSTANT,
+    "Best Share": lambda m, i: Exactly(int(max((float(s.first.value) for s in m.stories[i].settled), default=0.0))),
+    "Pool Rejected%": lambda m, i: m.percent(m.of_pool(i)["rejected"], _answered(m.of_pool(i))),
+    "Pool Stale%": lambda m, i: m.percent(m.of_pool(i)["stale"], _answered(m.of_pool(i))),
+    "Bad Work": CONSTANT,
+    "Current Block Height": lambda m, i: m.height_if_active(i),
+    "Current Block Version": CONSTANT,
+}
+
+
+def _last_unix(story: Story) -> float | None:
+    return story.settled[-1].settled_unix if story.settled else None
+
+
+def _last_difficulty(shares: list[Share]) -> float:
+    return float(shares[-1].first.job.difficulty) if shares and shares[-1].first.job else 0.0
+
+
+CG_DEVICE: dict[str, Row] = {
+    "ASC": lambda m, i: Exactly(i),
+    "Name": TEXT,
+    "ID": lambda m, i: Exactly(i),
+    "Enabled": lambda m, i: Exactly("Y"),
+    "Status": lambda m, i: Exactly("Alive"),
+    "Temperature": Exempt("a sensor"),
+    "MHS av": lambda m, i: m.device_average(i),
+    "MHS 5s": lambda m, i: m.device_rate(i, 5, 1e-6, 2),
+    "MHS 20s": Exempt("the rate of a minute under the name of the field that old tools read"),
+    "MHS 1m": lambda m, i: m.device_rate(i, 60, 1e-6, 2),
+    "MHS 5m": Exempt("a device's rate of a minute; cgminer's meaning is another, and to come"),
+    "MHS 15m": Exempt("a device's rate of a minute; cgminer's meaning is another, and to come"),
+    "Accepted": lambda m, i: Exactly(m.of_device(i)["accepted"]),
+    "Rejected": lambda m, i: Exactly(m.of_device(i)["rejected"] + m.of_device(i)["stale"]),
+    "Hardware Errors": lambda m, i: m.hardware_errors(i),
+    "Utility": lambda m, i: spread(m.per_minute(m.of_device(i)["accepted"]), 1, 2),
+    "Last Share Pool": Exempt("the pool that is mined on; cgminer means the last share's, which is to come"),
+    "Last Share Time": lambda m, i: _moment(m, m.last_of_device(i)),
+    "Total MH": lambda m, i: m.device_hashes(i, 1e-6, 4),
+    "Diff1 Work": lambda m, i: m.diff1(i),
+    "Difficulty Accepted": lambda m, i: rounded(m.difficulties(m.shares_of(m.device(i)))["accepted"], 8),
+    "Difficulty Rejected": lambda m, i: rounded(m.difficulties(m.shares_of(m.device(i)))["rejected"], 8),
+    "Last Share Difficulty": lambda m, i: rounded(_last_difficulty(m.settled_of_device(i)), 8),
+    "No Device": lambda m, i: Exactly(False),
+    "Last Valid Work": lambda m, i: m.nonce_moment(i),
+    "Device Hardware%": lambda m, i: m.hardware_percent(i),
+    "Device Rejected%": lambda m, i: m.percent(
+        m.of_device(i)["rejected"] + m.of_device(i)["stale"], _answered(m.of_device(i))
+    ),
+    "Device Elapsed": lambda m, i: m.whole(m.elapsed),
+}
+
+CG_STATS: dict[str, Row] = {
+    "STATS / #": lambda m: Exactly(len(m.miner.devices) + len(m.stories)),
+    "STATS / * / STATS": lambda m, i: Exactly(i),
+    "STATS / * / ID": TEXT,
+    "STATS / * / Elapsed": lambda m, i: m.whole(m.elapsed),
+    **{f"STATS / * / {name}": CONSTANT for name in ("Calls", "Wait", "Max", "Min")},
+    **{
+        f"STATS / * / {name}": Exempt("a sensor or a setting of a machine")
+        for name in ("temp", "temp_vr", "voltage", "power", "frequency", "fan1")
+    },
+    "STATS / * / Work Diff": lambda m, i: rounded(float(job.difficulty) if (job := m.job(m.stat(i))) else 0.0, 8),
+    "STATS / * / Times Recv": lambda m, i: Exactly(len(m.stories[m.stat(i)].jobs)),
+    "STATS / * / Bytes Sent": lambda m, i: m.sent(m.stat(i)),
+    "STATS / * / Bytes Recv": lambda m, i: m.received(m.stat(i)),
+    "STATS / * / Net Bytes Sent": lambda m, i: m.sent(m.stat(i)),
+    "STATS / * / Net Bytes Recv": lambda m, i: m.received(m.stat(i)),
+}
+
+CG_NOTIFY: dict[str, Row] = {
+    "NOTIFY / #": lambda m: Exactly(len(m.miner.devices)),
+    "NOTIFY / * / NOTIFY": lambda m, i: Exactly(i),
+    "NOTIFY / * / Name": TEXT,
+    "NOTIFY / * / ID": lambda m, i: Exactly(i),
+    "NOTIFY / * / Last Well": lambda m, i: m.nonce_moment(i),
+    "NOTIFY / * / Last Not Well": lambda m, i: Exactly(0),
+    "NOTIFY / * / Reason Not Well": lambda m, i: Exactly("None"),
+    **{
+        f"NOTIFY / * / *{name}": (lambda m, *keys: Exactly(0))
+        for name in (
+            "Thread Fail Init", "Thread Zero Hash", "Thread Fail Queue", "Dev Sick Idle 60s", "Dev Dead Idle 600s",
+            "Dev Nostart", "Dev Over Heat", "Dev Thermal Cutoff", "Dev Comms Error", "Dev Throttle",
+        )
+    },
+}  # fmt: skip
+
+AXEOS: dict[str, Row] = {
+    "ASICModel": TEXT,
+    "hostname": TEXT,
+    "macAddr": TEXT,
+    "version": TEXT,
+    "axeOSVersion": TEXT,
+    "uptimeSeconds": lambda m: m.whole(m.elapsed),
+    **{
+        name: Exempt("a sensor or a setting of a machine")
+        for name in (
+            "power", "voltage", "coreVoltageActual", "temp", "vrTemp", "fanrpm", "fanspeed", "expectedHashrate",
+            "frequency", "smallCoreCount",
+        )
+    },
+    **dict.fromkeys(("autofanspeed", "overheat_mode"), CONSTANT),
+    **dict.fromkeys(("fallbackStratumURL", "fallbackStratumPort", "fallbackStratumUser"), CONSTANT),
+    "hashRate": lambda m: spread(m.window(60), 1e-9),
+    "hashRate_1m": lambda m: spread(m.window(60), 1e-9),
+    "asicCount": lambda m: Exactly(m.chip_count),
+    "bestDiff": lambda m: Exactly(m.best),
+    "bestSessionDiff": lambda m: Exactly(m.best),
+    "poolDifficulty": lambda m: OneOf(tuple(float(job.difficulty) for job in m.jobs)),
+    "networkDifficulty": lambda m: OneOf(tuple(job.network_difficulty for job in m.jobs)),
+    "blockHeight": lambda m: OneOf(tuple(job.height for job in m.jobs)),
+    "blockFound": lambda m: Exactly(len(m.blocks)),
+    "sharesAccepted": lambda m: Exactly(m.fates["accepted"]),
+    "sharesRejected": lambda m: Exactly(m.fates["rejected"] + m.fates["stale"]),
+    "sharesRejectedReasons / #": lambda m: Exactly(len(m.reasons(fate_too=True))),
+    "sharesRejectedReasons / * / message": lambda m, i: OneOf(tuple(m.reasons(fate_too=True))),
+    "sharesRejectedReasons / * / count": lambda m, i: Exactly(
+        m.reasons(fate_too=True).get(m.told["sharesRejectedReasons"][i]["message"])
+    ),
+    "stratumURL": lambda m: Exactly("127.0.0.1"),
+    "stratumPort": lambda m: OneOf(tuple(pool.relay.port for pool in m.miner.pools)),
+    "stratumUser": lambda m: Exactly(m.miner.worker),
+    "isUsingFallbackStratum": lambda m: m.on_fallback(),
+    "miningPaused": lambda m: Exactly(True),
+}  # fmt: skip
+
+MINE_JSON: dict[str, Row] = {
+    "height": lambda m: OneOf(tuple(job.height for job in m.jobs)),
+    "blocks / #": lambda m: Exactly(len(m.blocks)),
+    "blocks / * / height": _block_row(lambda m, s: Exactly(s.first.job and s.first.job.height)),
+    "blocks / * / hash": _block_row(lambda m, s: Exactly(_hash(s))),
+    **{f"shares / {fate}": (lambda m, fate=fate: Exactly(m.fates[fate])) for fate in FATES},
+    **{f"journal / {fate}": (lambda m, fate=fate: Exactly(m.all_runs[fate])) for fate in FATES},
+    "hash_rate": lambda m: Within(*m.average()),
+    "kernel": TEXT,
+    "elapsed_s": lambda m: Within(*m.elapsed),
+    "pool": lambda m: m.mined_on(),
+    **pool_rows("pools", condition="condition"),
+    "pools / * / job_switch_p50_ms": NOT_ON_THE_WIRE,
+    "pools / * / job_switch_p99_ms": NOT_ON_THE_WIRE,
+    "pools / * / bound / #": lambda m, i: Exactly(0),
+    "pools / * / workers / #": lambda m, i: Exactly(len(m.worker_names())),
+    "pools / * / workers / * / name": lambda m, i, j: Exactly(m.worker_names()[j]),
+    "pools / * / workers / * / refusal": lambda m, i, j: Exactly(""),
+    **{
+        f"pools / * / workers / * / {fate}": (lambda m, i, j, fate=fate: _worker_counts(m, i, j, fate))
+        for fate in ("accepted", "rejected", "stale")
+    },
+}
+
+MINE_TEXT: dict[str, Row] = {
+    "elapsed": TEXT,
+    "hash_rate": lambda m: m.rate_text(),
+    "pool": lambda m: m.mined_on(),
+    **{fate: (lambda m, fate=fate: Exactly(float(m.fates[fate]))) for fate in FATES},
+    "best": lambda m: Exactly(float(f"{m.best:.4g}")),
+    "blocks": lambda m: Exactly(float(len(m.blocks))),
+    "journal": lambda m: Exactly([m.all_runs[fate] for fate in FATES]),
+    "hardware_errors": lambda m: m.hardware_errors(),
+    "reasons": lambda m: Exactly(m.reasons(fate_too=True)),
+    "workers": lambda m: Exactly({name: [m.of_worker(name)[fate] for fate in FATES[:3]] for name in m.worker_names()}),
+    "other": Exempt("lines of several pools, for people: the same figures as in --json"),
+}
+
+
+def _fold_journal(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The records by their kind; what they sum up to; each found share with its fate."""
+    settled = {row["id"]: row for row in rows if row["event"] == "settled"}
+    found = [row for row in rows if row["event"] == "found"]
+    return {
+        "sums": Counter(row["fate"] for row in settled.values()),
+        "found": [{**row, "settled": settled.get(row["id"])} for row in found],
+        "ids": len({row["id"] for row in found}),
+        "kinds": sorted({row["event"] for row in rows}),
+    }
+
+
+JOURNAL_FIELDS = (
+    "event", "id", "time", "pool", "worker", "session_id", "extranonce1", "extranonce2", "job", "ntime", "nonce",
+    "version", "difficulty", "share_difficulty", "hash", "block", "settled",
+)  # fmt: skip
+
+JOURNAL: dict[str, Row] = {
+    "sums": lambda m: Exactly(Counter({k: v for k, v in m.all_runs.items() if v})),
+    "ids": lambda m: Exactly(len(m.told["found"])),
+    "kinds": Exempt("which kinds of records there are"),
+    "found / #": lambda m: Exactly(sum(m.all_runs.values())),
+    "found / * / header": lambda m, i: m.header_told(i),
+    "found / * / job_fields": Exempt("of a block, the job's fields that its header is made of, which is audited"),
+    **{f"found / * / {key}": (lambda m, i, key=key: m.journal_field(i, key)) for key in JOURNAL_FIELDS},
+}
+
+EXIT: dict[str, Row] = {"code": lambda m: Exactly(m.miner.expected_exit)}
+
+
+def _prefixed(prefix: str, rows: dict[str, Row]) -> dict[str, Row]:
+    return {prefix + pattern: row for pattern, row in rows.items()}
+
+
+def _table_of(name: str, rows: dict[str, Row], count: Check) -> dict[str, Row]:
+    return {f"{name} / #": count, **_prefixed(f"{name} / * / ", rows)}
+
+
+def _one(name: str, rows: dict[str, Row]) -> dict[str, Row]:
+    """A section of cgminer's with one row."""
+
+    def without(row: Row) -> Row:
+        return row if isinstance(row, Exempt) else lambda m, _: row(m)
+
+    return {f"{name} / #": lambda m: Exactly(1), **{f"{name} / 0 / {pattern}": row for pattern, row in rows.items()}}
+
+
+def _devices(m: M) -> Expectation:
+    return Exactly(len(m.miner.devices))
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The rows of a surface; ``fold`` turns what was read into what the rows speak of."""
+
+    rows: dict[str, Row]
+    ended: bool = False
+    fold: Callable[[Any], Any] = lambda value: value
+
+
+MINER: dict[str, Surface] = {
+    "api.view": Surface(VIEW),
+    "api.summary": Surface(summary_rows("")),
+    "api.pools": Surface({p.removeprefix("pools / "): row for p, row in pool_view_rows("pools").items()}),
+    "api.devices": Surface({p.removeprefix("devices / "): row for p, row in device_rows("devices").items()}),
+    "api.shares": Surface({p.removeprefix("shares / "): row for p, row in share_rows("shares").items()}),
+    "api.blocks": Surface({p.removeprefix("blocks / "): row for p, row in block_rows("blocks").items()}),
+    "api.events": Surface(FATE_ROWS, fold=_fold_events),
+    "api.history": Surface({p.removeprefix("history / "): row for p, row in history_rows("history").items()}),
+    "metrics": Surface(METRICS),
+    "probes": Surface(PROBES),
+    "health": Surface(HEALTH),
+    "cgminer.version": Surface({"VERSION": TEXT}),
+    "cgminer.summary": Surface(_one("SUMMARY", CG_SUMMARY)),
+    "cgminer.pools": Surface(_table_of("POOLS", CG_POOL, lambda m: Exactly(len(m.stories)))),
+    "cgminer.devs": Surface(_table_of("DEVS", CG_DEVICE, _devices)),
+    "cgminer.edevs": Surface(_table_of("DEVS", CG_DEVICE, _devices)),
+    "cgminer.asc": Surface(_table_of("ASCS", CG_DEVICE, _devices)),
+    "cgminer.stats": Surface(CG_STATS),
+    "cgminer.estats": Surface(CG_STATS),
+    "cgminer.notify": Surface(CG_NOTIFY),
+    "cgminer.devdetails": Surface({"DEVDETAILS": TEXT}),
+    "cgminer.config": Surface(
+        _one(
+            "CONFIG",
+            {
+                "ASC Count": _devices,
+                "PGA Count": CONSTANT,
+                "Pool Count": lambda m: Exactly(len(m.stories)),
+                "Strategy": SETTING,
+                "Log Interval": CONSTANT,
+                "Device Code": TEXT,
+                "OS": TEXT,
+                "Hotplug": CONSTANT,
+            },
+        )
+    ),
+    "cgminer.coin": Surface(
+        _one(
+            "COIN",
+            {
+                "Hash Method": TEXT,
+                "Current Block Time": Exempt("cgminer means the block's time; ours is the job's arrival, to come"),
+                "Current Block Hash": VIEW["summary / job / previous_hash"],
+                "LP": CONSTANT,
+                "Network Difficulty": lambda m: OneOf(tuple(round(job.network_difficulty, 8) for job in m.jobs)),
+            },
+        )
+    ),
+    "cgminer.lcd": Surface(
+        _one(
+            "LCD",
+            {
+                "Elapsed": lambda m: m.whole(m.elapsed),
+                "GHS av": lambda m: spread(m.average(), 1e-9, 2),
+                "GHS 5m": lambda m: spread(m.window(300), 1e-9, 2),
+                "GHS 5s": lambda m: spread(m.window(5), 1e-9, 2),
+                "Temperature": Exempt("a sensor"),
+                "Last Share Difficulty": lambda m: rounded(_last_difficulty(m.settled), 8),
+                "Last Share Time": lambda m: _moment(m, m.settled[-1].settled_unix if m.settled else None),
+                "Best Share": lambda m: Exactly(int(m.best)),
+                "Last Valid Work": lambda m: m.nonce_moment(None),
+                "Found Blocks": lambda m: Exactly(len(m.blocks)),
+                "Current Pool": lambda m: m.mined_on(),
+                "User": lambda m: Exactly(m.miner.worker),
+            },
+        )
+    ),
+    "cgminer.usbstats": Surface({}),
+    "cgminer.pgacount": Surface(_one("PGAS", {"Count": lambda m: Exactly(0)})),
+    "cgminer.asccount": Surface(_one("ASCS", {"Count": _devices})),
+    "axeos.info": Surface(AXEOS),
+    "axeos.asic": Surface({name: AXEOS[name] for name in ("ASICModel", "asicCount", "smallCoreCount", "frequency")}),
+    "axeos.swarm": Surface({"#": lambda m: Exactly(0)}),
+    "mine.json": Surface(MINE_JSON, ended=True),
+    "mine.text": Surface(MINE_TEXT, ended=True),
+    "journal": Surface(JOURNAL, ended=True, fold=_fold_journal),
+    "exit": Surface(EXIT, ended=True),
+}
+
+
+# ---- the pool --------------------------------------------------------------------------------------------------------
+
+P = PoolTruth
+
+
+def _pool_block(value: Callable[[P, Offer], Any], *, taken: bool) -> Check:
+    return lambda p, place: Exactly(value(p, p.offers(taken=taken)[place]))
+
+
+POOL_JSON: dict[str, Row] = {
+    "elapsed_s": lambda p: Within(*p.elapsed),
+    "listen / #": lambda p: Exactly(1),
+    "listen / *": lambda p, _: Exactly(f"127.0.0.1:{p.pool.port}"),
+    "height": lambda p: p.height(),
+    "network_difficulty": lambda p: Exactly(float(bitcoin.difficulty_of(bitcoin.target_of_bits(p.pool.node.bits)))),
+    "node_error": lambda p: Exactly(None),
+    "jobs": lambda p: p.jobs(),
+    "shares / accepted": lambda p: Exactly(p.said["accepted"]),
+    "shares / rejected": lambda p: Exactly({word: count for word, count in p.said.items() if word != "accepted"}),
+    "shares / difficulty": lambda p: Exactly(p.worth),
+    "shares / best": lambda p: Exactly(p.best),
+    "connections / total": lambda p: Exactly(p.connections),
+    "connections / refused": lambda p: Exactly(0),
+    "blocks / #": lambda p: Exactly(len(p.offers(taken=True))),
+    "blocks / * / height": _pool_block(lambda p, offer: offer.height, taken=True),
+    "blocks / * / hash": _pool_block(lambda p, offer: offer.hash, taken=True),
+    "blocks / * / worker": _pool_block(lambda p, offer: p.finder(offer.hash), taken=True),
+    "blocks_refused / #": lambda p: Exactly(len(p.offers(taken=False))),
+    "blocks_refused / * / height": _pool_block(lambda p, offer: offer.height, taken=False),
+    "blocks_refused / * / hash": _pool_block(lambda p, offer: offer.hash, taken=False),
+    "blocks_refused / * / worker": _pool_block(lambda p, offer: p.finder(offer.hash), taken=False),
+    "blocks_refused / * / reason": _pool_block(lambda p, offer: offer.verdict, taken=False),
+}
+
+POOL: dict[str, Surface] = {"pool.json": Surface(POOL_JSON, ended=True)}

@@ -1,0 +1,760 @@
+"""The figures that a run must have come to: computed from stories of the wires, the node's chain and the clock.
+
+Nothing here asks the program, with two exceptions that are held against the wire themselves: the journal, which alone
+knows the shares that were found and never left, and the times in it, between which a measured latency must lie.
+"""
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tests.audit import bitcoin
+from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
+from tests.audit.node import Offer
+from tests.audit.scene import Device, MinerAtRest, PoolAtRest
+from tests.audit.surfaces import Reading
+from tests.audit.witness import Job, Share, Story, Submit
+
+LAG_S = 1.0
+"""Between the moment at which the relay passed a line on and the moment at which a program had dealt with it."""
+SAMPLING_S = 1.5
+"""Between two samples of a hash rate there is half a second; a busy machine takes its samples late."""
+Spans = list[tuple[float, float]]
+FATES = ("accepted", "rejected", "stale", "lost")
+
+
+def merged(spans: Spans) -> Spans:
+    """The same time, each moment once."""
+    found: Spans = []
+    for start, end in sorted(span for span in spans if span[1] > span[0]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def length(spans: Spans, start: float = -math.inf, end: float = math.inf) -> float:
+    """Seconds of these spans between two moments."""
+    return sum(max(0.0, min(b, end) - max(a, start)) for a, b in spans)
+
+
+@dataclass(slots=True)
+class Work:
+    """When devices searched for certain, and when they may have."""
+
+    surely: Spans
+    at_most: Spans
+
+    def seconds(self, start: float = -math.inf, end: float = math.inf) -> tuple[float, float]:
+        """Least and most."""
+        # between two units of work there is a gap; a job that comes is dealt with after the relay passed it on
+        return 0.9 * length(self.surely, start, end), length(self.at_most, start, end) + 0.05
+
+
+def work(stories: list[Story], until: float) -> Work:
+    """Of a miner on these wires up to a moment."""
+    surely, at_most = [], []
+    for story in stories:
+        talks = [talk for talk in story.conversations if talk.jobs]
+        for talk in talks:
+            later = [item.opened for item in story.connections if item.number > talk.connection.number]
+            # that a connection is over a miner knows for certain when it opens the next one
+            ended = min([*later, until]) if talk.connection.closed is not None else until
+            at_most.append((talk.jobs[0].at, ended))
+            if talk.submits:
+                surely.append((talk.submits[0].at, talk.submits[-1].at))
+    return Work(merged(surely), merged(at_most))
+
+
+class MinerTruth:
+    """What one run of ``mine`` must say at one reading."""
+
+    def __init__(self, miner: MinerAtRest, reading: Reading, *, ended: bool) -> None:
+        self.miner = miner
+        self.reading = reading
+        self.ended = ended
+        self.stories = miner.final if ended else miner.stories
+        self.told: Any = reading.value
+
+    # ---- shares ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def shares(self) -> list[Share]:
+        """Of all pools, as the wires have them."""
+        return [share for story in self.stories for share in story.shares]
+
+    @cached_property
+    def records(self) -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
+        """The journal's records of this run by header: found, and settled."""
+        rows: list[dict[str, Any]] = next((item.value for item in self.miner.readings if item.surface == "journal"), [])
+        mine = [row for row in rows if row.get("time", 0) >= self.miner.program.started_unix]
+        settled = {row["id"]: row for row in mine if row["event"] == "settled"}
+        return {row["header"]: (row, settled.get(row["id"])) for row in mine if row["event"] == "found"}
+
+    @cached_property
+    def unsent(self) -> list[dict[str, Any]]:
+        """Shares that were found and are on no wire; each is hashed here again."""
+        sent = {share.first.header.hex() for share in self.shares if share.first.header is not None}
+        found = [record for header, (record, _) in self.records.items() if header not in sent]
+        for record in found:
+            digest = bitcoin.sha256d(bytes.fromhex(record["header"]))
+            assert bitcoin.shown(digest) == record["hash"], "the journal has a hash that is none of its header"
+        return found
+
+    def of_pool(self, index: int) -> Counter[str]:
+        """Fates of one pool's shares."""
+        url = self.miner.pools[index].url
+        counts = self.stories[index].fates() + Counter("lost" for row in self.unsent if row["pool"] == url)
+        if self.ended:  # at its end a miner waits for answers for two seconds, then it gives them up
+            counts["lost"] += counts.pop("open", 0)
+        return counts
+
+    def of_worker(self, name: str, index: int | None = None) -> Counter[str]:
+        """Fates of one worker's shares that were sent."""
+        stories = self.stories if index is None else [self.stories[index]]
+        total: Counter[str] = Counter()
+        for story in stories:
+            total += story.fates(name)
+        return total
+
+    @cached_property
+    def fates(self) -> Counter[str]:
+        """Of all shares."""
+        total: Counter[str] = Counter()
+        for index in range(len(self.stories)):
+            total += self.of_pool(index)
+        return total
+
+    @property
+    def all_runs(self) -> Counter[str]:
+        """This run's fates and those that runs before it left in the journal."""
+        return self.fates + self.miner.runs_before
+
+    @property
+    def found(self) -> int:
+        """All shares."""
+        return len(self.shares) + len(self.unsent)
+
+    def difficulties(self, shares: list[Share]) -> dict[str, float]:
+        """What shares were worth, by fate."""
+        return {fate: math.fsum(share.worth for share in shares if share.fate == fate) for fate in FATES}
+
+    @property
+    def best(self) -> float:
+        """The best hash that was found."""
+        sent = [float(share.first.value) for share in self.shares]
+        return max([*sent, *(row["difficulty"] for row in self.unsent)], default=0.0)
+
+    def reasons(self, index: int | None = None, *, fate_too: bool = False) -> dict[str, int]:
+        """Why shares were not accepted."""
+        shares = self.shares if index is None else self.stories[index].shares
+        counts = Counter(
+            f"{share.fate}: {share.reason}" if fate_too else share.reason
+            for share in shares
+            if share.fate in ("rejected", "stale", "lost")
+        )
+        return dict(counts)
+
+    @cached_property
+    def settled(self) -> list[Share]:
+        """In the order of their ends."""
+        return sorted((item for item in self.shares if item.settled is not None), key=lambda item: item.settled or 0.0)
+
+    @property
+    def accepted(self) -> list[Share]:
+        """The oldest first."""
+        return [share for share in self.settled if share.fate == "accepted"]
+
+    @property
+    def blocks(self) -> list[Share]:
+        """Accepted shares that solve a block, the first on each previous block, as they were accepted."""
+        found: dict[bytes, Share] = {}
+        for share in self.accepted:
+            if share.first.is_block and share.first.job is not None:
+                found.setdefault(share.first.job.previous, share)
+        return list(found.values())
+
+    # ---- jobs -----------------------------------------------------------------------------------------------------
+
+    def job(self, index: int) -> Job | None:
+        """The newest of a pool."""
+        jobs = self.stories[index].jobs
+        return jobs[-1] if jobs else None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The newest job of each pool that has a connection: one of them is searched."""
+        found = []
+        for story in self.stories:
+            talks = [talk for talk in story.conversations if talk.jobs]
+            if talks and (self.ended or talks[-1].connection.closed is None):
+                found.append(talks[-1].jobs[-1])
+        return found
+
+    # ---- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> tuple[float, float]:
+        """Of the run, least and most: it began before its first connection and after its process."""
+        opened = min((item.opened for story in self.stories for item in story.connections), default=self.reading.asked)
+        program = self.miner.program
+        end = program.ended or self.reading.answered if self.ended else self.reading.answered
+        begin = program.interrupted or program.ended if self.ended else None
+        return (begin or self.reading.asked) - opened - 0.1, end - program.started
+
+    @cached_property
+    def work(self) -> Work:
+        """When its devices searched."""
+        end = self.miner.paused or self.reading.answered
+        return work(self.stories, min(end, self.reading.answered))
+
+    @property
+    def nominal(self) -> float:
+        """H/s of all devices."""
+        return sum(device.hash_rate for device in self.miner.devices)
+
+    def hashes(self, rate: float | None = None) -> tuple[float, float]:
+        """Since the start."""
+        low, high = self.work.seconds()
+        rate = self.nominal if rate is None else rate
+        return low * rate, high * rate
+
+    def average(self, rate: float | None = None) -> tuple[float, float]:
+        """H/s since the start."""
+        low, high = self.hashes(rate)
+        least, most = self.elapsed
+        return low / most, high / max(least - SAMPLING_S, 0.1)
+
+    def window(self, seconds: float, rate: float | None = None) -> tuple[float, float]:
+        """H/s over the last seconds."""
+        least, most = self.elapsed
+        if least < seconds + SAMPLING_S:  # it may reach back to the start
+            low, high = self.average(rate)
+        else:
+            low, high = math.inf, 0.0
+        rate = self.nominal if rate is None else rate
+        now = self.reading.answered
+        span = min(seconds, most)
+        low = min(low, self.work.seconds(now - span + SAMPLING_S, now - SAMPLING_S)[0] * rate / (span + SAMPLING_S))
+        high = max(high, self.work.seconds(now - span - SAMPLING_S, now)[1] * rate / max(span - SAMPLING_S, 0.5))
+        return low, high
+
+    def expected(self) -> tuple[float, float]:
+        """Shares that the work was to find. All jobs of a scenario ask for one difficulty."""
+        low, high = self.hashes()
+        difficulties = {job.difficulty for story in self.stories for job in story.jobs}
+        each = [bitcoin.hashes_for(item) for item in difficulties] or [math.inf]
+        return low / max(each), high / min(each)
+
+    # ---- latency --------------------------------------------------------------------------------------------------
+
+    def latency(self, share: Share) -> tuple[float, float]:
+        """Seconds from submit to answer: at least what the relay saw, at most from found to settled."""
+        assert share.latency is not None
+        assert share.first.header is not None
+        found, settled = self.records.get(share.first.header.hex(), (None, None))
+        if found is None or settled is None:
+            return share.latency, share.latency + LAG_S
+        return share.latency, settled["time"] - found["time"] + 0.01
+
+    def latencies(self, index: int) -> list[tuple[float, float]]:
+        """Of a pool's answered shares."""
+        return [self.latency(share) for share in self.stories[index].shares if share.latency is not None]
+
+    def told_latencies(self, index: int) -> list[float]:
+        """As the journal has them: each is held against the wire in its own row."""
+        headers = [s.first.header.hex() for s in self.stories[index].shares if s.latency and s.first.header]
+        pairs = [self.records[header] for header in headers if header in self.records]
+        return [settled["latency"] for _, settled in pairs if settled is not None and settled["latency"] is not None]
+
+    # ---- one row's figures ----------------------------------------------------------------------------------------
+
+    @property
+    def offset(self) -> float:
+        """Unix time minus the monotonic clock."""
+        return self.reading.asked_unix - self.reading.asked
+
+    @property
+    def first_seen_unix(self) -> float:
+        """When the first wire heard of it."""
+        opened = [item.opened for story in self.stories for item in story.connections]
+        return min(opened, default=self.reading.asked) + self.offset
+
+    def whole(self, bounds: tuple[float, float]) -> Within:
+        """A time that is cut to seconds."""
+        return Within(int(bounds[0]), int(bounds[1]))
+
+    def number(self, expectation: Expectation) -> Expectation:
+        """A truth value as metrics write it."""
+        if isinstance(expectation, OneOf):
+            return OneOf(tuple(float(value) for value in expectation.values))
+        assert isinstance(expectation, Exactly)
+        return Exactly(float(expectation.value))
+
+    def per_minute(self, count: float) -> tuple[float, float]:
+        """So many since the start."""
+        least, most = self.elapsed
+        return count / most * 60 * (1 - 1e-9), count / max(least, 0.1) * 60
+
+    def percent(self, part: float, whole: float) -> Expectation:
+        """Of a whole, with four decimals."""
+        return rounded(part / whole * 100 if whole else 0.0, 4)
+
+    def worth_percent(self, fate: str) -> Expectation:
+        """Part of the difficulty that was answered."""
+        worth = self.difficulties(self.shares)
+        return self.percent(worth[fate], worth["accepted"] + worth["rejected"] + worth["stale"])
+
+    def implied(self, count: float | None = None) -> tuple[float, float]:
+        """The hash rate that the accepted shares alone say; with the count at one end of its interval, that end."""
+        worth = self.difficulties(self.shares)["accepted"] * (1 << 256) / bitcoin.DIFFICULTY_1
+        if count is not None:
+            worth *= count / max(1, len(self.accepted))
+        least, most = self.elapsed
+        return worth / most * (1 - 1e-6), worth / max(least, 0.1) * (1 + 1e-6)
+
+    def luck(self, found: float, told_by: str | None = None) -> Expectation:
+        """Found over expected; what was expected has a row of its own."""
+        if told_by is not None:
+            expected = self.told["stratum_miner_" + told_by][""]
+        else:
+            expected = self.told.get("summary", self.told)["luck"]["expected"]
+        return Exactly(found / expected) if expected else Exactly(None)
+
+    def share_every(self) -> Expectation:
+        """Seconds between shares at the rate of the last minute."""
+        low, high = self.window(60)
+        each = [bitcoin.hashes_for(job.difficulty) for job in self.jobs]
+        if not each or not high:
+            return Exactly(None)
+        return Within(min(each) / high * 0.999, max(each) / low * 1.001 if low else math.inf)
+
+    def job_age(self) -> Expectation:
+        """Since the newest job of the pool mined on."""
+        moments = [job.at for job in self.jobs]
+        return Within(self.reading.asked - max(moments) - LAG_S, self.reading.answered - min(moments) + 0.01)
+
+    def job_moment(self) -> Expectation:
+        """The same as a date."""
+        moments = [job.at_unix for job in self.jobs]
+        return Within(int(min(moments) - 0.01), int(max(moments) + LAG_S))
+
+    def hashes_by_rate(self) -> tuple[float, float]:
+        """The average rate times the time: what cgminer's API gives for the hashes."""
+        return self.hashes()[0], self.average()[1] * self.elapsed[1]
+
+    def rate_text(self) -> Expectation:
+        """A rate as people read it: the figure of it, between the bounds."""
+        number, unit = self.told["hash_rate"].split()
+        value = float(number) * {"H/s": 1, "kH/s": 1e3, "MH/s": 1e6, "GH/s": 1e9}[unit]
+        low, high = self.average()
+        return Exactly(self.told["hash_rate"] if low * 0.99 <= value <= high * 1.01 else f"{low:g} to {high:g} H/s")
+
+    # ---- pools
+
+    def is_active(self, index: int) -> Expectation:
+        """Whether it is mined on; with quotas it is one of them."""
+        return OneOf((True, False)) if self.miner.active is None else Exactly(index == self.miner.active)
+
+    def condition(self, index: int) -> Expectation:
+        """As failover judges it."""
+        return OneOf(self.miner.conditions.get(index, ("up",)))
+
+    def is_up(self, index: int) -> Expectation:
+        """The same as a metric."""
+        return OneOf(tuple(float(word == "up") for word in self.miner.conditions.get(index, ("up",))))
+
+    def mined_on(self) -> Expectation:
+        """The URL of the pool that is mined on."""
+        if self.miner.active is None:
+            return OneOf(tuple(pool.url for pool in self.miner.pools))
+        return Exactly(self.miner.pools[self.miner.active].url)
+
+    def on_fallback(self) -> Expectation:
+        """Whether it is not the first."""
+        return OneOf((0, 1)) if self.miner.active is None else Exactly(int(self.miner.active > 0))
+
+    def height_if_active(self, index: int) -> Expectation:
+        """Of its newest job, where it is mined on."""
+        job = self.job(index)
+        if self.miner.active is None:
+            return OneOf((0, *(job.height for job in self.jobs)))
+        return Exactly(job.height if job is not None and index == self.miner.active else 0)
+
+    def masks(self) -> list[str]:
+        """Version bits that each pool lets roll."""
+        return [self._mask(story) for story in self.stories]
+
+    def mask(self, index: int) -> str:
+        """Of one pool."""
+        return self._mask(self.stories[index])
+
+    def _mask(self, story: Story) -> str:
+        return f"{story.conversations[-1].mask if story.conversations else 0:08x}"
+
+    def received(self, index: int) -> Expectation:
+        """Bytes; where a connection was cut, some that were passed on may have been thrown away."""
+        return self._bytes(index, self.stories[index].bytes_down)
+
+    def sent(self, index: int) -> Expectation:
+        """Bytes; where a connection was cut, some were sent that the relay did not get or pass on."""
+        return self._bytes(index, self.stories[index].bytes_up)
+
+    def _bytes(self, index: int, passed: int) -> Expectation:
+        return Within(passed - 4000, passed + 4000) if self.miner.cuts else Exactly(passed)
+
+    def turns(self) -> list[tuple[float, float]]:
+        """Seconds on each pool, least and most, where one is mined on at a time: a turn is known by its shares."""
+        marks = sorted((item.at, index) for index, story in enumerate(self.stories) for item in story.submits)
+        low, high = [0.0] * len(self.stories), [0.0] * len(self.stories)
+        for (before, one), (after, other) in itertools.pairwise(marks):
+            if one == other:
+                low[one] += after - before
+                high[one] += after - before
+            else:  # somewhere between the two the turn ended
+                high[one] += after - before
+                high[other] += after - before
+        begin, end = min((job.at for story in self.stories for job in story.jobs), default=0.0), self.miner.paused
+        if marks:
+            high[marks[0][1]] += marks[0][0] - begin
+            high[marks[-1][1]] += (end or self.reading.answered) - marks[-1][0]
+        return list(zip(low, high, strict=True))
+
+    def worker_names(self) -> list[str]:
+        """The pool's own, then those of the devices."""
+        return list(dict.fromkeys([self.miner.worker, *(device.worker for device in self.miner.devices)]))
+
+    def pool_named(self, label: str) -> int:
+        """Its place; metrics add the place to a name that two have."""
+        titles = [pool.title for pool in self.miner.pools]
+        return titles.index(label)
+
+    def label(self, labels: str, name: str) -> str:
+        """One of several labels."""
+        return dict(part.split("=", 1) for part in labels.split(","))[name]
+
+    def pool_of(self, share: Share) -> str:
+        """Its pool's URL."""
+        index = next(i for i, story in enumerate(self.stories) if share in story.shares)
+        return self.miner.pools[index].url
+
+    def stat(self, place: int) -> int:
+        """Which pool a row of stats is about."""
+        return place - len(self.miner.devices)
+
+    # ---- devices
+
+    def device(self, index: int) -> Device:
+        """By its place."""
+        return self.miner.devices[index]
+
+    def shares_of(self, device: Device) -> list[Share]:
+        """Those that were sent under its worker name."""
+        return [share for share in self.shares if share.first.worker == device.worker]
+
+    def settled_of_device(self, index: int) -> list[Share]:
+        """In the order of their ends."""
+        return [share for share in self.settled if share.first.worker == self.device(index).worker]
+
+    def of_device(self, index: int) -> Counter[str]:
+        """Fates."""
+        return Counter(share.fate for share in self.shares_of(self.device(index)))
+
+    def device_name(self, index: int) -> Expectation:
+        """As the backend calls it."""
+        return Exactly(self.device(index).name)
+
+    def name_of_device(self, share: Share) -> Expectation:
+        """Whose share it is."""
+        return Exactly(next(item.name for item in self.miner.devices if item.worker == share.first.worker))
+
+    def backend_of(self, share: Share) -> Expectation:
+        """Which backend has that device."""
+        return Exactly(next(item.backend for item in self.miner.devices if item.worker == share.first.worker))
+
+    def device_labelled(self, labels: str) -> int:
+        """By the labels of a metric."""
+        key = self.label(labels, "backend"), self.label(labels, "device")
+        return [(item.backend, item.name) for item in self.miner.devices].index(key)
+
+    def device_rate(self, index: int, seconds: float, scale: float = 1.0, decimals: int = 12) -> Expectation:
+        """H/s over the last seconds."""
+        return spread(self.window(seconds, self.device(index).hash_rate), scale, decimals)
+
+    def device_average(self, index: int) -> Expectation:
+        """MH/s since the start."""
+        return spread(self.average(self.device(index).hash_rate), 1e-6, 2)
+
+    def device_hashes(self, index: int, scale: float = 1.0, decimals: int = 0) -> Expectation:
+        """Since the start."""
+        return spread(self.hashes(self.device(index).hash_rate), scale, decimals)
+
+    def diff1(self, index: int) -> Expectation:
+        """Hashes over 2^32, cut."""
+        low, high = self.hashes(self.device(index).hash_rate)
+        return Within(int(low) >> 32, int(high) >> 32)
+
+    def nonces(self, index: int) -> Expectation:
+        """Each nonce of a simulated device is a share; one that was never sent has no device."""
+        sent = len(self.shares_of(self.device(index)))
+        return Within(sent, sent + len(self.unsent)) if self.unsent else Exactly(sent)
+
+    def hardware_errors(self, index: int | None = None) -> Expectation:
+        """Nonces that are none: a simulated device has none, a stick those that its emulator spoilt."""
+        return Exactly(0)
+
+    def hardware_percent(self, index: int | None = None) -> Expectation:
+        """Of all nonces."""
+        return self.percent(0, 1)
+
+    def stale_nonces(self, index: int) -> Expectation:
+        """A device of its own counts them."""
+        return Exactly(0)
+
+    def chips(self, index: int) -> Expectation:
+        """Nonces of each chip."""
+        return Exactly([])
+
+    @property
+    def chip_count(self) -> int:
+        """Of all devices."""
+        return len(self.miner.devices)
+
+    def nonce_age(self, index: int) -> Expectation:
+        """Since its last nonce, noticed at a sample."""
+        moments = [item.at for share in self.shares_of(self.device(index)) for item in share.submits[:1]]
+        if not moments:
+            return Within(0.0, self.elapsed[1], or_none=True)
+        return Within(self.reading.asked - max(moments) - SAMPLING_S, self.reading.answered - max(moments) + LAG_S)
+
+    def nonce_moment(self, index: int | None) -> Expectation:
+        """The same as a date; of all devices without a place."""
+        devices = self.miner.devices if index is None else [self.device(index)]
+        moments = [share.first.at_unix for device in devices for share in self.shares_of(device)]
+        return Within(int(max(moments) - LAG_S), int(max(moments) + SAMPLING_S)) if moments else OneOf((0,))
+
+    def last_of_device(self, index: int) -> float | None:
+        """Unix time of its last share's end."""
+        shares = self.settled_of_device(index)
+        return shares[-1].settled_unix if shares else None
+
+    # ---- lists
+
+    @property
+    def shown_shares(self) -> int:
+        """The API keeps the newest 200."""
+        return min(200, len(self.settled) + len(self.unsent))
+
+    def share_told(self, place: int) -> Share | None:
+        """The share on the wire that a row of the API speaks of: no two have the same hash."""
+        rows = self.told["shares"] if isinstance(self.told, dict) else self.told
+        return self._by_value.get(rows[place]["difficulty"])
+
+    @cached_property
+    def _by_value(self) -> dict[float, Share]:
+        return {float(share.first.value): share for share in self.settled}
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """Of the history."""
+        return list(self.told["history"] if isinstance(self.told, dict) else self.told)
+
+    def point_rate(self, place: int) -> Expectation:
+        """H/s between two points."""
+        end = self.points[place]["at"] - self.offset
+        start = self.points[place - 1]["at"] - self.offset if place else self.miner.program.started
+        span = end - start
+        least = self.work.seconds(start + LAG_S, end - LAG_S)[0]
+        most = self.work.seconds(start - LAG_S, end)[1]
+        return Within(least * self.nominal / (span + LAG_S), most * self.nominal / max(span - 0.1, 0.1))
+
+    def point_latency(self, place: int) -> Expectation:
+        """Median of the newest replies of the pool mined on, in milliseconds."""
+        point = self.points[place]
+        answered = point["accepted"] + point["rejected"] + point["stale"]
+        pairs = sorted((s["time"], s["id"], s["latency"]) for _, s in self.records.values() if s and s["latency"])
+        if not answered:
+            return Exactly(None)
+        if len(self.stories) > 1 or len(pairs) < answered:
+            return Within(0.0, max([high for i in range(len(self.stories)) for _, high in self.latencies(i)]) * 1000)
+        value = quantile([latency for _, _, latency in pairs[:answered]], 0.5)
+        return rounded((value or 0.0) * 1000, 6)
+
+    def at_point(self, place: int, fate: str) -> Expectation:
+        """Shares that had this end by then."""
+        at = self.points[place]["at"]
+        moments = [share.settled_unix or 0.0 for share in self.settled if share.fate == fate]
+        unsent = len(self.unsent) if fate == "lost" else 0
+        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + 0.02 for m in moments) + unsent)
+
+    # ---- the journal
+
+    @cached_property
+    def by_header(self) -> dict[str, Share]:
+        """Shares on the wire."""
+        return {share.first.header.hex(): share for share in self.shares if share.first.header is not None}
+
+    def header_told(self, place: int) -> Expectation:
+        """A header whose hash is good enough for what the record says."""
+        told = self.told["found"][place]
+        digest = bitcoin.sha256d(bytes.fromhex(told["header"]))
+        good = bitcoin.shown(digest) == told["hash"]
+        return Exactly(told["header"] if good else f"a header with the hash {told['hash']}")
+
+    def journal_field(self, place: int, key: str) -> Expectation:
+        """Each field of a found share against the wire, or against its own header where it was never sent."""
+        told = self.told["found"][place]
+        share = self.by_header.get(told["header"])
+        if share is None or share.first.job is None:
+            return self._journal_unsent(told, key)
+        first, job = share.first, share.first.job
+        header = first.header or b""
+        talk = next(
+            item
+            for story in self.stories
+            for item in story.conversations
+            if item.connection.number == first.connection and first in item.submits
+        )
+        fate = "lost" if share.fate == "open" else share.fate
+        match key:
+            case "id":
+                return Exactly(self.told["found"][0]["id"] + place)
+            case "event":
+                return Exactly("found")
+            case "time":
+                return Within(self.miner.program.started_unix, first.at_unix + 0.01)
+            case "pool":
+                return Exactly(self.pool_of(share))
+            case "worker":
+                return OneOf((first.worker, self.miner.worker))
+            case "session_id":
+                return Exactly(talk.session_id)
+            case "settled":
+                settled = told["settled"] or {}
+                wrong = []
+                if settled.get("fate") != fate:
+                    wrong.append(f"fate {fate}")
+                if share.latency is not None and not (
+                    share.latency <= settled.get("latency", -1) <= settled["time"] - told["time"] + 0.01
+                ):
+                    wrong.append(f"latency from {share.latency}")
+                names = ("event", "id", "time", "fate", "reason", "latency")
+                return Exactly(wrong or {name: settled.get(name) for name in names})
+        return Exactly(
+            {
+                "extranonce1": job.extranonce1.hex(),
+                "extranonce2": first.extranonce2.hex(),
+                "job": job.identifier,
+                "ntime": int.from_bytes(header[68:72], "little"),
+                "nonce": first.nonce,
+                "version": int.from_bytes(header[:4], "little"),
+                "difficulty": float(first.value),
+                "share_difficulty": float(job.difficulty),
+                "hash": bitcoin.shown(first.digest or b""),
+                "block": first.is_block,
+            }.get(key, f"a field that the audit knows, got {key}")
+        )
+
+    def _journal_unsent(self, told: dict[str, Any], key: str) -> Expectation:
+        header = bytes.fromhex(told["header"])
+        value = bitcoin.difficulty_of(bitcoin.hash_number(bitcoin.sha256d(header)))
+        known: dict[str, Any] = {
+            "ntime": int.from_bytes(header[68:72], "little"),
+            "nonce": int.from_bytes(header[76:80], "little"),
+            "version": int.from_bytes(header[:4], "little"),
+            "difficulty": float(value),
+        }
+        return Exactly(known.get(key, told[key]))
+
+
+class PoolTruth:
+    """What one run of ``pool`` must say at its end."""
+
+    def __init__(self, pool: PoolAtRest, reading: Reading) -> None:
+        self.pool = pool
+        self.reading = reading
+        self.stories = pool.stories_below
+
+    @property
+    def elapsed(self) -> tuple[float, float]:
+        """Of the run: it began before it said that it listens, and ended after it was told to."""
+        program = self.pool.program
+        assert program.ended is not None
+        return (program.interrupted or program.ended) - self.pool.ready, program.ended - program.started
+
+    @cached_property
+    def said(self) -> Counter[str]:
+        """What it said of shares."""
+        total: Counter[str] = Counter()
+        for story in self.stories:
+            total += story.said()
+        return total
+
+    @cached_property
+    def accepted(self) -> list[Submit]:
+        """Submits that it said true to."""
+        submits = [item for story in self.stories for item in story.submits]
+        return [item for item in submits if item.answer is not None and item.answer.accepted]
+
+    @property
+    def worth(self) -> float:
+        """What accepted shares are credited with: the difficulty that was asked for."""
+        return math.fsum(float(item.job.difficulty) for item in self.accepted if item.job is not None)
+
+    @property
+    def best(self) -> float:
+        """The best accepted hash."""
+        return max((float(item.value) for item in self.accepted), default=0.0)
+
+    @property
+    def connections(self) -> int:
+        """That it accepted."""
+        return sum(len(story.connections) for story in self.stories)
+
+    def offers(self, *, taken: bool) -> list[Offer]:
+        """What the node heard, in its order; the node says null, or a reason."""
+        start, end = self.pool.program.started, self.pool.program.ended or math.inf
+        mine = [offer for offer in self.pool.node.offers if start <= offer.at <= end]
+        return [offer for offer in mine if (offer.verdict is None) is taken]
+
+    def height(self) -> Expectation:
+        """Of the block that follows the node's tip."""
+        return Exactly(self.pool.node.tip[0] + 1)
+
+    def jobs(self) -> Expectation:
+        """Jobs that were published: at least what a miner got; one that nobody was there for is on no wire."""
+        seen = max((len({job.identifier for job in story.jobs}) for story in self.stories), default=0)
+        return Within(seen, seen + 2)
+
+    def finder(self, block: str) -> str:
+        """Whose share the block was."""
+        submits = [item for story in self.stories for item in story.submits if item.digest is not None]
+        return next(item.worker for item in submits if bitcoin.shown(item.digest or b"") == block)
+
+
+def quantile(values: list[float], part: float) -> float | None:
+    """The smallest value that at least this part of them do not exceed."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(round(part * len(ordered), 9)) - 1)]
+
+
+def garwood(count: int) -> tuple[float, float]:
+    """The 95 % interval of a mean of which so many events were seen, after Garwood (1936)."""
+
+    def below(mean: float, most: int) -> float:
+        return math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(most + 1))
+
+    def solve(most: int, chance: float) -> float:
+        low, high = 1e-9, 10.0 * (count + 10)
+        for _ in range(100):
+            middle = (low + high) / 2
+            low, high = (middle, high) if below(middle, most) > chance else (low, middle)
+        return low
+
+    return (0.0 if count == 0 else solve(count - 1, 0.975)), solve(count, 0.025)
