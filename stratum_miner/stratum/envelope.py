@@ -101,6 +101,11 @@ def _shown(line: bytes) -> str:
     return "a line of mining.authorize" if b"authorize" in line else repr(sanitize(line, 120))
 
 
+def encode_id(identifier: Id) -> bytes:
+    """An id as it goes back: equal for the ids that mean the same request, and 1 is none of True, 1.0 and "1"."""
+    return _encoder.encode(identifier)
+
+
 def encode_request(request_id: int, method: str, params: list[Any]) -> bytes:
     """A request line with its terminator."""
     return _encode({"id": request_id, "method": method, "params": params})

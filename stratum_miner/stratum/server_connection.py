@@ -2,11 +2,13 @@
 
 The counterpart of ``client_connection``: typed requests come out, replies and announcements go in. It enforces what
 needs no knowledge of jobs: framing, types, the order of the session, who may submit. It never answers a reply, and
-never sends a reply that nobody asked for: pooler's and JayDDee's miners take any stray one for the fate of a share
-(stratum.md 7, 70).
+never sends a reply that nobody asked for: pooler's and JayDDee's miners take any stray one for the fate of a share.
+
+Each request that comes out is answered once, in any order; LocalProtocolError for an answer that no request waits for.
+A request without an id, or with null for one, is answered like any other, and its answer goes nowhere.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from enum import Enum, auto
 from typing import Any
 
@@ -17,6 +19,7 @@ from stratum_miner.stratum.envelope import (
     Id,
     Reply,
     decode,
+    encode_id,
     encode_notification,
     encode_reply,
     encode_request,
@@ -26,6 +29,7 @@ from stratum_miner.stratum.errors import (
     ErrorReason,
     ErrorReply,
     FieldError,
+    LocalProtocolError,
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import VersionRollingGrant
@@ -41,6 +45,8 @@ MAX_WORKERS = 64
 """Workers that one connection may authorize; picked by feel."""
 MAX_REFUSED = 1000
 """Requests in a row that the connection itself refuses before it ends; a client that never learns is no miner."""
+MAX_ID = 1024
+"""Longest id of a request, bytes: it is kept until the request is answered, and that may take minutes."""
 MAX_QUESTIONS = 16
 """Requests of ours that may be open; older ones are forgotten, for pooler and bfgminer never answer a ping."""
 
@@ -88,6 +94,8 @@ class ServerConnection:
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
         self._events: list[events.ServerEvent] = []  # one at most, and a deque is 760 bytes for each
+        self._unanswered: Counter[bytes] = Counter()
+        """Requests that came out, by id: pooler's miner gives all its shares the same one."""
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
@@ -143,6 +151,9 @@ class ServerConnection:
         if call.method == "pong":  # ESP-Miner answers mining.ping with a request (stratum.md 7, 62)
             self._receive_reply(Reply(call.id, "pong", None, None))
             return
+        key = encode_id(call.id)
+        if len(key) > MAX_ID:
+            raise FieldError(f"id: expected at most {MAX_ID} bytes, got {len(key)}")
         parsed = client_messages.parse(call.method, call.params)
         if parsed is None:
             self._refuse_call(call, ErrorReason.UNKNOWN_METHOD, "Method not found")
@@ -152,6 +163,7 @@ class ServerConnection:
             self._refuse_call(call, *misplaced)
             return
         self._refused_in_a_row = 0
+        self._unanswered[key] += 1
         self._events.append(events.RequestReceived(call.id, parsed))
 
     def _misplaced(self, message: AnyClientMessage) -> tuple[ErrorReason, str] | None:
@@ -175,8 +187,8 @@ class ServerConnection:
         if self._refused_in_a_row > MAX_REFUSED:
             raise RemoteProtocolError(f"more than {MAX_REFUSED} refused requests in a row, the last one: {message}")
         reply = ErrorReply(reason, CODE_OF_REASON[reason], message)
-        if call.wants_reply or call.method in client_messages.CLIENT_MESSAGES:
-            self._send_error(call.id, reply)
+        if call.wants_reply:
+            self._send(_encode_refusal(call.id, reply))
         self._events.append(events.RequestRefused(sanitize(call.method, 60), reply))
 
     def _receive_reply(self, reply: Reply) -> None:
@@ -188,15 +200,15 @@ class ServerConnection:
 
     def accept_subscribe(self, request_id: Id, result: SubscribeResult) -> None:
         """Answer mining.subscribe."""
+        self.reply(request_id, result.to_result())
         self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
         self._subscribed = True
-        self.reply(request_id, result.to_result())
 
     def accept_authorize(self, request_id: Id, worker_name: str) -> None:
         """Answer mining.authorize with true; from now on the worker may submit and lines may be longer."""
+        self.reply(request_id, True)
         self.workers.add(worker_name)
         self._decoder.max_line = self._max_line_authorized
-        self.reply(request_id, True)
 
     def accept_configure(
         self, request_id: Id, request: Configure, granted: dict[str, bool | str | VersionRollingGrant]
@@ -210,14 +222,24 @@ class ServerConnection:
         self.reply(request_id, result)
 
     def reply(self, request_id: Id, result: Any) -> None:
-        """Answer a request, once; the id goes back as it came."""
-        self._send(encode_reply(request_id, result))
+        """Answer a request, once; the id goes back as it came. LocalProtocolError when none with this id waits."""
+        self._answer(request_id, encode_reply(request_id, result))
 
     def refuse(self, request_id: Id, reason: ErrorReason, message: str = "") -> ErrorReply:
         """Answer a request with an error in the classic three-element form; returns what was sent."""
         reply = ErrorReply(reason, CODE_OF_REASON[reason], message or reason.value)
-        self._send_error(request_id, reply)
+        self._answer(request_id, _encode_refusal(request_id, reply))
         return reply
+
+    def _answer(self, request_id: Id, line: bytes) -> None:
+        key = encode_id(request_id)
+        if key not in self._unanswered:
+            raise LocalProtocolError(f"expected the id of a request that waits for its answer, got {sanitize(key, 60)}")
+        self._unanswered[key] -= 1
+        if not self._unanswered[key]:
+            del self._unanswered[key]
+        if request_id is not None:
+            self._send(line)
 
     # ---- announcements ----------------------------------------------------------------------------------------
 
@@ -243,9 +265,6 @@ class ServerConnection:
             self._questions.popitem(last=False)
         return encode_request(question_id, message.method, message.to_params())
 
-    def _send_error(self, request_id: Id, reply: ErrorReply) -> None:
-        self._send(encode_reply(request_id, None, [reply.code, reply.message, None]))
-
     def _send(self, line: bytes) -> None:
         if self.state is not ServerState.CLOSED:
             self._to_send.append(line)
@@ -257,6 +276,10 @@ class ServerConnection:
 def encode_announcement(message: AnyPoolMessage) -> bytes:
     """A notification line for any number of connections."""
     return encode_notification(message.method, message.to_params())
+
+
+def _encode_refusal(request_id: Id, reply: ErrorReply) -> bytes:
+    return encode_reply(request_id, None, [reply.code, reply.message, None])
 
 
 def _is_question(message: AnyPoolMessage) -> bool:

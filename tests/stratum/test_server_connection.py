@@ -16,6 +16,7 @@ from stratum_miner.stratum.errors import ErrorReason, LocalProtocolError, Remote
 from stratum_miner.stratum.extensions import VersionRolling, VersionRollingGrant
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import (
+    MAX_ID,
     MAX_QUESTIONS,
     MAX_REFUSED,
     MAX_WORKERS,
@@ -353,7 +354,7 @@ def test_the_state_table_is_complete_and_closed_is_final() -> None:
     assert set(TRANSITIONS[ServerState.CLOSED].values()) == {ServerState.CLOSED}
 
 
-@pytest.mark.parametrize("identifier", [0, 1, 2**31 - 1, "auth", "", 1.5, -1, 10**20, True, [], {"a": [None]}, None])
+@pytest.mark.parametrize("identifier", [0, 1, 2**31 - 1, "auth", "", 1.5, -1, 10**20, True, [], {"a": [None]}])
 def test_ids_are_echoed_verbatim(identifier: Any) -> None:
     connection = ServerConnection()
     [event] = feed(connection, request(identifier, "mining.subscribe"))
@@ -370,8 +371,10 @@ def test_ids_are_echoed_verbatim(identifier: Any) -> None:
         (request(8, "mining.dance"), 1),
         (request(None, "mining.dance"), 0),
         (line(method="mining.hashes_done", params=[1]), 0),
-        (request(None, "mining.subscribe", 7), 1),
-        (line(method="mining.subscribe", params=[7]), 1),
+        (request(None, "mining.subscribe", 7), 0),
+        (line(method="mining.subscribe", params=[7]), 0),
+        (line(method="mining.submit", params=SUBMIT[:4]), 0),
+        (request(None, "mining.submit", "stranger", *SUBMIT[1:]), 0),
         (line(id=9, result=True, error=None), 0),
         (line(id=None, result=None, error=[20, "x", None]), 0),
         (line(), 0),
@@ -382,6 +385,61 @@ def test_nobody_is_answered_who_did_not_ask(data: bytes, answers: int) -> None:
     connection = ready()
     feed(connection, data)
     assert len(sent(connection)) == answers
+
+
+@pytest.mark.parametrize("answer", ["reply", "refuse", "accept_subscribe", "accept_authorize", "accept_configure"])
+def test_an_answer_that_nobody_waits_for_is_our_own_mistake(answer: str) -> None:
+    arguments: dict[str, tuple[Any, ...]] = {
+        "reply": (True,),
+        "refuse": (ErrorReason.DUPLICATE,),
+        "accept_subscribe": (SESSION,),
+        "accept_authorize": ("user.w2",),
+        "accept_configure": (messages.Configure(()), {}),
+    }
+    connection = ServerConnection()
+    feed(connection, request(7, "mining.subscribe"))
+    for identifier in (8, "7", 7.0, True, None, [7]):
+        with pytest.raises(LocalProtocolError, match="expected the id of a request that waits for its answer, got"):
+            getattr(connection, answer)(identifier, *arguments[answer])
+    getattr(connection, answer)(7, *arguments[answer])
+    workers, state = set(connection.workers), connection.state
+    with pytest.raises(LocalProtocolError, match="got 7"):
+        getattr(connection, answer)(7, *arguments[answer])
+    assert len(sent(connection)) == 1
+    assert (connection.workers, connection.state) == (workers, state)
+
+
+def test_as_many_answers_go_out_as_requests_had_the_id() -> None:
+    connection = ready()
+    feed(connection, request(4, "mining.submit", *SUBMIT) * 3)
+    for _ in range(3):
+        connection.reply(4, True)
+    with pytest.raises(LocalProtocolError):
+        connection.reply(4, True)
+    assert len(sent(connection)) == 3
+
+
+def test_what_the_connection_refused_itself_is_answered() -> None:
+    connection = ready()
+    feed(connection, request(4, "mining.submit", *SUBMIT[:4]))
+    with pytest.raises(LocalProtocolError):
+        connection.refuse(4, ErrorReason.OTHER)
+
+
+@pytest.mark.parametrize("data", [request(None, "mining.submit", *SUBMIT), line(method="mining.submit", params=SUBMIT)])
+def test_a_share_without_an_id_comes_out_and_its_answer_goes_nowhere(data: bytes) -> None:
+    connection = ready()
+    assert feed(connection, data) == [events.RequestReceived(None, SHARE)]
+    connection.reply(None, True)
+    assert connection.data_to_send() == b""
+    with pytest.raises(LocalProtocolError):
+        connection.reply(None, True)
+
+
+def test_a_long_id_is_refused_and_not_kept() -> None:
+    connection = ready()
+    assert refusal(connection, request("x" * MAX_ID, "mining.submit", *SUBMIT)) == ("x" * MAX_ID, ErrorReason.OTHER)
+    assert len(feed(connection, request("x" * (MAX_ID - 2), "mining.submit", *SUBMIT))) == 1
 
 
 # ---- quirks of stratum.md section 7 that a pool's connection meets -----------------------------------------------
@@ -509,7 +567,8 @@ def test_what_was_answered_before_a_bad_line_still_goes_out() -> None:
     with pytest.raises(RemoteProtocolError):
         feed(connection, b"junk\n")
     assert [message["id"] for message in sent(connection)] == [5]
-    connection.reply(6, True)
+    with pytest.raises(LocalProtocolError):
+        connection.reply(6, True)
     assert connection.data_to_send() == b""
 
 
