@@ -18,6 +18,7 @@ from stratum_miner.client.pool_client import ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup, PoolStatus
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.weak_blocks import WeakBlocks
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
 from stratum_miner.work.unit import NonceFound
@@ -85,6 +86,7 @@ class Lane:
         self.expected = 0.0
         """Shares that its work was expected to find."""
         self._owner = owner
+        self._weak_blocks = WeakBlocks()
         self._counted = 0
         self._chance: float | None = None
         """Of a hash to be a share, since the newest job; None before the first one."""
@@ -122,6 +124,8 @@ class Lane:
     def job_arrived(self, job: Job) -> None:
         """Search it at once; everything else can wait."""
         before = self.scheduler.job
+        if not self._weak_blocks.are_wanted(job):
+            self.scheduler.narrow(job.previous_hash)
         self.scheduler.set_job(job)
         self._count()
         self._chance, self._mined_on = job.share_chance, self.client.mined_on
@@ -134,8 +138,7 @@ class Lane:
 
     def share_settled(self, outcome: ShareOutcome) -> None:
         """Pass it on; and learn from it."""
-        if not outcome.share.meets_share_target and outcome.refused_as_weak:
-            self.scheduler.narrow()  # this pool judges blocks by the share target (ckpool, public-pool)
+        self._weak_blocks.note_outcome(outcome)
         self._owner.share_settled(self, outcome)
 
     def state_changed(self, state: ConnectionState, detail: str) -> None:

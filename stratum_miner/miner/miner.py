@@ -74,7 +74,8 @@ class Miner:
     A backend whose ``Assignment`` names a pool mines there alone, whatever becomes of the others.
 
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
-    decides by the chain (see ``Scheduler``). A pool that refuses the first one for low difficulty gets no more.
+    decides by the chain (see ``Scheduler``). One goes out for each previous hash; a pool that refuses them and makes no
+    blocks of them gets no more (see ``weak_blocks``).
     """
 
     def __init__(

@@ -20,6 +20,8 @@ from stratum_miner.work.unit import WorkUnit
 TRIVIAL_TARGET = 1 << 240
 """A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
 
+MAX_NARROWED = 16
+"""Previous hashes remembered; shares and jobs of an older one are stale."""
 MAX_SWITCHES = 1000
 """Kept until somebody asks; a sampler does so twice a second."""
 
@@ -29,7 +31,7 @@ class Scheduler:
 
     ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
     on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
-    second hash is one. ``narrow`` stops looking for them until the previous hash changes.
+    second hash is one. ``narrow`` stops looking for them on top of one previous hash.
     """
 
     def __init__(self, *, weak_blocks: bool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,7 +45,7 @@ class Scheduler:
         self._untouched_since: float | None = None
         """When the current job came, until work of it is taken."""
         self._switches: deque[tuple[int, float]] = deque(maxlen=MAX_SWITCHES)
-        self._narrowed_for: bytes | None = None
+        self._narrowed_for: deque[bytes] = deque(maxlen=MAX_NARROWED)
         self._exhausted = False
         self._exhausted_event = trio.Event()
         self._paused = False
@@ -118,15 +120,13 @@ class Scheduler:
             self._paused = paused
             self._announce(paused)
 
-    def narrow(self, previous_hash: bytes | None = None) -> None:
-        """Look for full shares only: on top of this previous hash, or for good when None."""
+    def narrow(self, previous_hash: bytes) -> None:
+        """Look for full shares only, on top of this previous hash."""
         with self._lock:
             job = self._job
-            matters = job is not None and self.wants_weak_block(job)
-            if previous_hash is None:
-                self._weak_blocks = False
-            self._narrowed_for = previous_hash
-            matters = matters and job is not None and not self.wants_weak_block(job)
+            matters = job is not None and job.previous_hash == previous_hash and self.wants_weak_block(job)
+            if previous_hash not in self._narrowed_for:
+                self._narrowed_for.append(previous_hash)
         if matters:
             self._announce(False)
 
@@ -146,7 +146,7 @@ class Scheduler:
     def wants_weak_block(self, job: Job) -> bool:
         """Whether a block below the share target is still worth something on top of this job's previous hash."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
-        return wanted and job.previous_hash != self._narrowed_for
+        return wanted and job.previous_hash not in self._narrowed_for
 
     def _note_exhausted(self) -> None:
         if self._exhausted or self._token is None:

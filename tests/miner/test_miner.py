@@ -2,7 +2,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,12 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.bitcoin.header import swap_words
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.miner import Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.miner import MAX_SEEN
+from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import NonceFound, Share, WorkUnit, verify
 
@@ -204,14 +206,48 @@ async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactor
         assert it.backend.unit().target == unit.job.network_target
 
 
-async def test_pool_that_refuses_a_weak_block_gets_no_more(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_weak_blocks_are_searched_on_after_a_refusal(bench: BenchFactory, autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
-        await it.answer(None, [23, "Difficulty too low", ""])
+        await it.answer(None, [23, "high-hash", None])
+        unit = it.backend.unit()
+        assert unit.target == unit.job.share_target  # one for each previous hash
         await it.pool.notify("2", previous="00" * 28 + "12345678")
         await it.settled()
         unit = it.backend.unit()
+        assert unit.target == unit.job.network_target
+
+
+async def _refuse_a_weak_block_on_each_tip(it: Bench, tips: Sequence[str | None]) -> None:
+    """Refuse one, then send a job that builds on the given block; on the refused one for None."""
+    for number, tip in enumerate(tips):
+        [share] = await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
+        await it.answer(None, [23, "high-hash", None])
+        await it.pool.notify(str(number), previous=tip or swap_words(share.digest).hex())
+        await it.settled()
+
+
+async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(difficulty=1.0, weak_blocks=True) as it:
+        await _refuse_a_weak_block_on_each_tip(it, [f"{number:064x}" for number in range(1, IN_VAIN + 1)])
+        unit = it.backend.unit()
         assert unit.target == unit.job.share_target
+        await it.pool.notify("9", previous="00" * 28 + "12345678")
+        await it.settled()
+        unit = it.backend.unit()
+        assert unit.target == unit.job.share_target
+
+
+async def test_a_pool_whose_next_job_builds_on_the_refused_hash_gets_more(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(difficulty=1.0, weak_blocks=True) as it:
+        strangers = [f"{number:064x}" for number in range(1, 2 * IN_VAIN)]
+        await _refuse_a_weak_block_on_each_tip(it, [*strangers[: IN_VAIN - 1], None, *strangers[IN_VAIN:]])
+        unit = it.backend.unit()
+        assert unit.target == unit.job.network_target
 
 
 async def test_without_weak_blocks_only_full_shares_are_searched(

@@ -76,7 +76,7 @@ def test_resumed_session_goes_on_and_a_new_one_starts_over() -> None:
     assert [unit.extranonce2[-1] for unit in (first, second, third)] == [0, 1, 0]
 
 
-def test_narrowing_lasts_until_the_previous_hash_changes_or_for_good() -> None:
+def test_narrowing_is_for_one_previous_hash() -> None:
     scheduler, changes = Scheduler(weak_blocks=True), list[bool]()
     job = make_job()
     scheduler.on_change(changes.append)
@@ -93,9 +93,12 @@ def test_narrowing_lasts_until_the_previous_hash_changes_or_for_good() -> None:
     assert target() == job.share_target
     scheduler.set_job(replace(job, previous_hash=b"\x01" * 32))
     assert target() == job.network_target
-    scheduler.narrow()
+    scheduler.narrow(b"\x01" * 32)
     assert target() == job.share_target
-    scheduler.set_job(replace(job, previous_hash=b"\x02" * 32))
+    scheduler.narrow(b"\x02" * 32)  # of a share that was on its way
+    assert target() == job.share_target
+    assert changes == [True, False, True, False]
+    scheduler.set_job(job)
     assert target() == job.share_target
 
 
