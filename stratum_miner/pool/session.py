@@ -43,6 +43,8 @@ MAX_TRANSACTIONS_REPLY = 128 << 10
 """Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job (stratum.md 7, 73)."""
 RATE_WINDOW = 300.0
 """Seconds over which a session's hash rate is estimated."""
+RATE_RESOLUTION = 10.0
+"""Seconds between the samples kept for that: some 30, 4 kB a session."""
 
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
@@ -169,7 +171,7 @@ class PoolSession:
         self._target = 0
         self._pending: float | None = None
         self._changed_at = now - MIN_CHANGE_INTERVAL
-        self._meter = HashRateMeter(now, RATE_WINDOW)
+        self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
         self._vardiff: Vardiff | None = None
         self.difficulty = 0.0
         self._set_difficulty(self._start_difficulty())
@@ -213,6 +215,7 @@ class PoolSession:
 
     def tick(self, now: float) -> None:
         """Let time pass: at least every few seconds. Difficulty may change."""
+        self._meter.sample(now, self._hashes)
         if self._pending is not None:
             self._want_difficulty(self._pending, now)
         if self._vardiff is not None and self.started and not self._fixed:
@@ -244,8 +247,12 @@ class PoolSession:
 
     def hash_rate(self, now: float) -> float:
         """Hashes per second, estimated from the accepted shares of the last minutes."""
-        self._meter.sample(now, int(self.shares.accepted_difficulty * HASHES_PER_DIFFICULTY))
-        return self._meter.rate(RATE_WINDOW)
+        return self._meter.rate_at(now, self._hashes, RATE_WINDOW)
+
+    @property
+    def _hashes(self) -> int:
+        """How many it took to find the accepted shares, as a rule."""
+        return int(self.shares.accepted_difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------
 

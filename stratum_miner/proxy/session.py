@@ -19,7 +19,7 @@ from stratum_miner.bitcoin.target import (
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
-from stratum_miner.pool.session import RATE_WINDOW, password_difficulty
+from stratum_miner.pool.session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
 from stratum_miner.pool.validator import Accepted, Refused, Solution
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.proxy.board import Board, ProxyJob
@@ -75,7 +75,7 @@ class MinerSession:
         self._fixed = False
         self._vardiff: Vardiff | None = None
         self._refused_in_a_row = 0
-        self._meter = HashRateMeter(now, RATE_WINDOW)
+        self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
 
     # ---- input ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +126,7 @@ class MinerSession:
 
     def tick(self, now: float) -> None:
         """Let time pass: at least every few seconds."""
+        self._meter.sample(now, self._hashes)
         if self._vardiff is not None and self.started and not self._fixed:
             self._wanted = self._vardiff.on_tick(now) or self._wanted
 
@@ -192,8 +193,12 @@ class MinerSession:
 
     def hash_rate(self, now: float) -> float:
         """Hashes per second, estimated from the good shares of the last minutes."""
-        self._meter.sample(now, int(self.shares.difficulty * HASHES_PER_DIFFICULTY))
-        return self._meter.rate(RATE_WINDOW)
+        return self._meter.rate_at(now, self._hashes, RATE_WINDOW)
+
+    @property
+    def _hashes(self) -> int:
+        """How many it took to find the good shares, as a rule."""
+        return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------
 

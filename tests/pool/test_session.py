@@ -776,3 +776,20 @@ def test_hash_rate_follows_the_accepted_difficulty() -> None:
     ground.now += 10
     expected = 10 * SHARE_DIFFICULTY * 4295032833.0 / 10
     assert connection.session.hash_rate(ground.now) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("look_every", [0, 1, 10, 7200])
+def test_the_hash_rate_does_not_depend_on_who_looked_before(look_every: int) -> None:
+    ground = Ground()
+    session = ground.miner().session
+    rates = []
+    for second in range(1, 7201):
+        if second <= 3600:
+            session.shares.take(1.0, 1.0)
+        session.tick(ground.now + second)
+        if look_every and second % look_every == 0:
+            session.hash_rate(ground.now + second)
+        if second in (3600, 3750, 7200):
+            rates.append(session.hash_rate(ground.now + second))
+    full = 4295032833.0
+    assert rates == [pytest.approx(full), pytest.approx(full / 2, rel=0.05), 0.0]

@@ -145,3 +145,15 @@ def test_a_space_that_is_entered_again_is_padded_otherwise() -> None:
     assert len(set(coinbases)) == 3, "a miner that counts from the start again does not repeat itself"
     assert board.current is not None
     assert board.current.space.validator is not None
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_the_hash_rate_does_not_depend_on_who_looked_before(looks: bool) -> None:
+    session, _ = new_session()
+    for second in range(1, 1201):
+        session.shares.difficulty += second <= 600
+        session.tick(float(second))
+        if looks:
+            session.hash_rate(float(second))
+    assert session.hash_rate(1200.0) == 0.0
+    assert session.hash_rate(1200.0) == 0.0

@@ -46,3 +46,14 @@ def test_many_samples_are_thinned() -> None:
     for tick in range(100_000):
         meter.sample(tick * 0.01, tick)
     assert len(meter._samples) < 4000
+
+
+def test_a_look_between_two_samples_changes_nothing() -> None:
+    meter = HashRateMeter(0.0, 300.0, resolution=10.0)
+    for second in range(1, 301):
+        meter.sample(float(second), second * 1000)
+    kept = list(meter._samples)
+    assert meter.rate_at(310.0, 310_000, 300.0) == pytest.approx(1000)
+    assert meter.rate_at(600.0, 300_000, 300.0) == 0.0
+    assert list(meter._samples) == kept
+    assert len(kept) < 40
