@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 import time
+from dataclasses import replace
 from math import sqrt
 
 import structlog
@@ -17,10 +18,12 @@ import trio
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.testing.emulators import KINDS, emulated
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
+from stratum_miner.work.versions import lowest_bits
 
 NONCES_PER_SECOND = 200.0
 IDLE_AFTER_NONCE = {"icarus": 10.0}
@@ -30,12 +33,10 @@ IDLE_AFTER_NONCE = {"icarus": 10.0}
 class EndlessWork(ScriptedWorkSource):
     """A fresh unit for each question, with as many version bits as the caller rolls."""
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         self.asked += 1
         unit = unit_of(self.asked, target=1, first_nonce=0, nonce_count=1 << 32)
-        bits = [1 << position for position in range(13, 29)][:version_bits]
-        object.__setattr__(unit, "version_mask", sum(bits))
-        return unit
+        return replace(unit, version_mask=lowest_bits(GENERAL_PURPOSE_MASK & rollable, at_once))
 
 
 async def measure(kind: str, nonces: int, hash_rate: float) -> str:

@@ -33,11 +33,11 @@ ChangeCallback = Callable[[bool], None]
 class WorkSource(Protocol):
     """Where a backend gets its work."""
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         """A unit nobody else gets, or None while there is no valid work. From any thread.
 
-        ``version_bits`` is how many version bits the caller can roll by itself; the unit's ``version_mask`` then
-        has at most that many bits.
+        ``rollable`` names the version bits that the caller can roll by itself, and ``at_once`` says how many of them
+        in one unit. The unit's ``version_mask`` has no others and no more, so the caller can search all of the unit.
         """
         ...
 

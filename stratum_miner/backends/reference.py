@@ -12,11 +12,12 @@ import trio
 from stratum_miner.backends import options as option
 from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.versions import ALL_BITS
 
 SLICE = 500
 """Hashes between two looks at the trio loop: under a millisecond."""
-VERSION_BITS = 2
-"""How many version bits it asks to roll by itself; any small number serves."""
+BITS_AT_ONCE = 2
+"""How many version bits it rolls in one unit; any small number serves."""
 
 
 class ReferenceBackend(Backend):
@@ -47,7 +48,7 @@ class ReferenceBackend(Backend):
         try:
             while True:
                 changes.pending = False
-                unit = source.next_unit(VERSION_BITS)
+                unit = source.next_unit(ALL_BITS, BITS_AT_ONCE)
                 if unit is None:
                     await changes.wait()
                 else:

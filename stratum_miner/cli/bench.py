@@ -23,6 +23,7 @@ from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
+from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
 """Seconds a kernel is measured at least for mining to rely on it later."""
@@ -123,11 +124,10 @@ class _EndlessWork:
         self._number = 0
         self._callbacks: list[ChangeCallback] = []
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         self._number += 1
         self._token.run_sync_soon(self.begun.set, idempotent=True)
-        low = (1 << version_bits) - 1
-        mask = GENERAL_PURPOSE_MASK & low << (GENERAL_PURPOSE_MASK & -GENERAL_PURPOSE_MASK).bit_length() - 1
+        mask = lowest_bits(GENERAL_PURPOSE_MASK & rollable, at_once)
         return replace(unit_of(self._number, target=0, nonce_count=NONCE_SPACE), version_mask=mask)
 
     def on_change(self, callback: ChangeCallback) -> Any:

@@ -6,6 +6,7 @@ Stopping is graceful: the search ends first, open shares get a bounded time to b
 """
 
 import itertools
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -35,11 +36,11 @@ from stratum_miner.miner.events import (
 )
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.lane import Assignment, Lane
-from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.scheduler import Scheduler, SharedVisited
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
-from stratum_miner.work.unit import NonceFound
+from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,9 @@ class Miner:
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
     decides by the chain (see ``Scheduler``). One goes out for each previous hash; a pool that refuses them and makes no
     blocks of them gets no more (see ``weak_blocks``).
+
+    ``first_extranonce2``: where counting begins, cut to the size that a pool gives; drawn at random when None, because
+    some pools give the next process the extranonce1 of the last one.
     """
 
     def __init__(
@@ -92,9 +96,13 @@ class Miner:
         clock: Callable[[], float] = time.monotonic,
         connect: Connector | None = None,
         wrap_connector: Callable[[Connector], Connector] | None = None,
+        first_extranonce2: int | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
         numbers = itertools.count(1)
+        if first_extranonce2 is None:
+            first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
+        visited = SharedVisited(first_extranonce2)
 
         def lane(these: Sequence[Assignment], on: Sequence[PoolSettings]) -> Lane:
             def group(listener: ClientListener) -> PoolGroup:
@@ -110,7 +118,8 @@ class Miner:
                     may_give_up=lambda: all(item.client.all_refused for item in self._lanes),
                 )
 
-            return Lane(self, these, group, Scheduler(weak_blocks=weak_blocks, clock=clock), clock())
+            scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock, visited=visited)
+            return Lane(self, these, group, scheduler, clock())
 
         self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
         free = [item for item in self._assignments if item.pool is None]
@@ -134,7 +143,7 @@ class Miner:
         self._statistics = Statistics(clock())
         self._height: int | None = None
         self._network_difficulty: float | None = None
-        self._seen: OrderedDict[tuple[int, bytes], int] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, bytes], tuple[int, WorkUnit]] = OrderedDict()
         self._stopping = trio.Event()
         self._ending = Ending.STOPPED
 
@@ -261,8 +270,11 @@ class Miner:
 
     def _judge(self, lane: Lane, assignment: Assignment, found: NonceFound) -> None:
         match verify(found):
-            case Share() as share if self._seen.get(share.place) == share.version:
+            case Share() as share if self._reported(share, found.unit):
                 self._note_hardware_error(found.device, "the same point reported twice")
+            case Share() as share if self._reported(share):
+                self._statistics.withheld += 1  # no fault of the device: it was given the point twice
+                log.debug("share_withheld", reason="its point was searched before", nonce=share.nonce)
             case Share() as share if share.place in self._seen and not share.is_block:
                 # NOMP and its heirs leave the version out of their duplicate check and would reject it. At difficulty
                 # 1 and 32 versions that is one share in 140 million
@@ -274,7 +286,7 @@ class Miner:
                 log.debug("share_withheld", reason="an earlier run submitted it", nonce=share.nonce)
             case Share() as share:
                 self._statistics.lucky += share.meets_share_target
-                self._remember(share)
+                self._remember(share, found.unit)
                 own = assignment.backend.worker_name(share.device)
                 self._submit(lane, replace(share, worker_name=own, backend=assignment.label))
             case BelowTarget():
@@ -295,8 +307,13 @@ class Miner:
             self._journal.found(share, lane.client.origin(share))
         lane.client.submit(share)
 
-    def _remember(self, share: Share) -> None:
-        self._seen[share.place] = share.version
+    def _reported(self, share: Share, unit: WorkUnit | None = None) -> bool:
+        """Whether the same point was reported before; with a unit, whether it was reported for this very unit."""
+        version, earlier = self._seen.get(share.place, (None, None))
+        return version == share.version and (unit is None or unit is earlier)
+
+    def _remember(self, share: Share, unit: WorkUnit) -> None:
+        self._seen[share.place] = share.version, unit
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
 

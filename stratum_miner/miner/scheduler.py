@@ -16,6 +16,8 @@ from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
+from stratum_miner.work.versions import Versions
+from stratum_miner.work.visited import Visited
 
 TRIVIAL_TARGET = 1 << 240
 """A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
@@ -26,21 +28,47 @@ MAX_SWITCHES = 1000
 """Kept until somebody asks; a sampler does so twice a second."""
 
 
+class SharedVisited(Visited):
+    """What was handed out, for schedulers whose backends ask from different threads."""
+
+    def __init__(self, start: int = 0) -> None:
+        super().__init__(start)
+        self._lock = threading.Lock()
+
+    def known_since(self, name: bytes, size: int, now: float) -> float:
+        """See ``Visited``."""
+        with self._lock:
+            return super().known_since(name, size, now)
+
+    def take(
+        self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
+    ) -> tuple[bytes, Versions] | None:
+        """See ``Visited``."""
+        with self._lock:
+            return super().take(name, size, versions, rollable, at_once)
+
+
 class Scheduler:
     """Hands out the current job's units; implements ``WorkSource``.
 
     ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
     on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
     second hash is one. ``narrow`` stops looking for them on top of one previous hash.
+    ``visited``: what was handed out, by this scheduler and by others that share it.
     """
 
-    def __init__(self, *, weak_blocks: bool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        weak_blocks: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        visited: SharedVisited | None = None,
+    ) -> None:
         self._clock = clock
         self._weak_blocks = weak_blocks
         self._lock = threading.Lock()
         self._callbacks: list[ChangeCallback] = []
-        self._space = SearchSpace()
-        self._session: int | None = None
+        self._space = SearchSpace(visited)
         self._job: Job | None = None
         self._untouched_since: float | None = None
         """When the current job came, until work of it is taken."""
@@ -61,13 +89,13 @@ class Scheduler:
         """Whether no work is handed out."""
         return self._paused
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         """The next unit of the current job; see ``WorkSource``."""
         with self._lock:
             job = self._job
             if job is None or self._paused:
                 return None
-            unit = self._space.next_unit(self._clock(), version_bits)
+            unit = self._space.next_unit(self._clock(), rollable, at_once)
             if unit is None:
                 self._note_exhausted()
                 return None
@@ -93,8 +121,6 @@ class Scheduler:
                 or job.session != before.session
                 or job.previous_hash != before.previous_hash
             )
-            if job.session != self._session:
-                self._space, self._session = SearchSpace(), job.session
             self._space.set_job(job)
             self._job = job
             self._untouched_since = self._clock()

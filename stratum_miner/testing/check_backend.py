@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
+from itertools import product
 
 import trio
 
@@ -24,12 +25,15 @@ from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.versions import each_bit, lowest_bits
 
 NONCES = 512
 """Nonces of a bounded unit: enough for several slices and an uneven end, quick with hashlib."""
 MAX_TARGET = (1 << 256) - 1
 EASY = MAX_TARGET >> 5
 """One hash in 32 is a hit."""
+BIP_323_MASK = 0x1FFFFFE0
+"""More version bits than mining chips roll: a backend that is given others than it named cannot find its hits."""
 
 
 async def check_backend(
@@ -44,11 +48,23 @@ async def check_backend(
     checker = _Checker(factory, everything, patience)
     await checker.statistics_before_during_and_after()
     await checker.finds_what_is_there()
+    await checker.rolls_the_bits_it_named()
     await checker.holds_to_the_target()
     await checker.floods_without_loss()
     await checker.idles_and_wakes()
     await checker.drops_void_work()
     await checker.leaves_nothing_behind()
+
+
+class _RollingSource(ScriptedWorkSource):
+    """Lets the backend roll as many of its bits as a pool by BIP 323 grants, eight at most."""
+
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
+        unit = super().next_unit(rollable, at_once)
+        if unit is None:
+            return None
+        self.taken[-1] = replace(unit, version_mask=lowest_bits(BIP_323_MASK & rollable, min(at_once, 8)))
+        return self.taken[-1]
 
 
 class _Checker:
@@ -82,6 +98,15 @@ class _Checker:
             got = await self._receive(found, len(expected) if self._exhaustive else 1)
             if self._exhaustive:
                 await self._expect_no_more(found, source)
+        self._compare(got, expected)
+
+    async def rolls_the_bits_it_named(self) -> None:
+        source = _RollingSource([unit_of(11, nonce_count=64)])
+        async with self._running(self._factory(), source) as found:
+            [first] = await self._receive(found, 1)
+            [unit] = source.taken
+            expected = hits_of(unit)
+            got = [first, *await self._receive(found, len(expected) - 1 if self._exhaustive else 0)]
         self._compare(got, expected)
 
     async def holds_to_the_target(self) -> None:
@@ -212,8 +237,11 @@ def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, non
 
 def hits_of(unit: WorkUnit) -> set[tuple[int, int]]:
     """Every (version, nonce) of a bounded unit that meets its target, by hashlib."""
-    points = ((unit.version, (unit.first_nonce + offset) & 0xFFFFFFFF) for offset in range(unit.nonce_count))
-    return {point for point in points if _value(unit, *point) <= unit.target}
+    versions = [unit.version]
+    for bit in each_bit(unit.version_mask):
+        versions += [version | bit for version in versions]
+    nonces = [(unit.first_nonce + offset) & 0xFFFFFFFF for offset in range(unit.nonce_count)]
+    return {point for point in product(versions, nonces) if _value(unit, *point) <= unit.target}
 
 
 def _value(unit: WorkUnit, version: int, nonce: int) -> int:

@@ -86,9 +86,9 @@ class EndlessWork:
         )
         self._space.set_job(job)
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         """See ``WorkSource``."""
-        return self._space.next_unit(0.0, version_bits)
+        return self._space.next_unit(0.0, rollable, at_once)
 
     def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
         """Nothing ever changes."""

@@ -17,14 +17,14 @@ class ScriptedWorkSource:
         self._callbacks: list[ChangeCallback] = []
         self.taken: list[WorkUnit] = []
         self.asked = 0
-        self.version_bits: int | None = None
-        """What the backend last said it can roll."""
+        self.rolls: tuple[int, int] | None = None
+        """The version bits that the backend last said it can roll, and how many of them at once."""
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         """The next unit; see ``WorkSource``. The test sees to it that the mask suits the backend."""
         with self._lock:
             self.asked += 1
-            self.version_bits = version_bits
+            self.rolls = rollable, at_once
             if not self._units:
                 return None
             unit = self._units.popleft()

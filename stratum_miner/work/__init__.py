@@ -5,6 +5,7 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, Verdict, verify
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.visited import Visited
 
 __all__ = [
     "BelowTarget",
@@ -15,6 +16,7 @@ __all__ = [
     "SearchSpace",
     "Share",
     "Verdict",
+    "Visited",
     "WorkUnit",
     "verify",
 ]

@@ -11,6 +11,9 @@ from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits, target_from_difficulty
 
+MAX_EXTRANONCE2_SIZE = 32
+"""Bytes; as ``stratum.fields`` takes them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -44,8 +47,8 @@ class Job:
     def __post_init__(self) -> None:
         if len(self.previous_hash) != 32 or any(len(item) != 32 for item in self.merkle_branch):
             raise ValueError("job: expected 32-byte previous hash and merkle branch items")
-        if not 0 <= self.extranonce2_size <= 32:
-            raise ValueError(f"job: expected extranonce2_size 0 to 32, got {self.extranonce2_size}")
+        if not 0 <= self.extranonce2_size <= MAX_EXTRANONCE2_SIZE:
+            raise ValueError(f"job: expected extranonce2_size 0 to {MAX_EXTRANONCE2_SIZE}, got {self.extranonce2_size}")
         object.__setattr__(self, "share_target", target_from_difficulty(self.share_difficulty))
         object.__setattr__(self, "network_target", target_from_bits(self.nbits))
 

@@ -17,12 +17,12 @@ from trio.testing import MockClock
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.bitcoin.header import swap_words
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
-from stratum_miner.miner import Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
+from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.miner import MAX_SEEN
 from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import NonceFound, Share, WorkUnit, verify
+from stratum_miner.work import Job, NonceFound, Share, WorkUnit, verify
 
 
 class ScriptedBackend(Backend):
@@ -161,6 +161,53 @@ async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
         assert [event.device for event in it.events if isinstance(event, HardwareError)] == ["s0", "s0"]
         assert it.miner.snapshot().hardware_errors == 2
         assert it.miner.snapshot().found == 1
+
+
+async def test_a_device_is_not_blamed_for_a_point_that_it_was_given_twice(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench() as it:
+        unit = it.backend.unit()
+        [share] = await it.backend.report_where(unit, lambda share: share.meets_share_target)
+        await it.answer()
+        again = replace(unit)
+        await it.backend.report(again, share.nonce)
+        await it.settled()
+        snapshot = it.miner.snapshot()
+        assert (snapshot.hardware_errors, snapshot.withheld, snapshot.found) == (0, 1, 1)
+
+
+def job_of(session: int, extranonce2_size: int) -> Job:
+    return Job(
+        session=session, job_id="1", previous_hash=bytes(32), coinbase_prefix=b"p", coinbase_suffix=b"s",
+        merkle_branch=(), version=0x20000000, nbits=0x1D00FFFF, ntime=1, clean_jobs=True, extranonce1=b"1",
+        extranonce2_size=extranonce2_size, share_difficulty=1.0,
+    )  # fmt: skip
+
+
+def test_each_miner_counts_extranonce2_from_a_place_of_its_own() -> None:
+    """Some pools give the next session, that of the next process too, the extranonce1 of the last one."""
+    settings = PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker")
+    begins = set()
+    for _ in range(2):
+        scheduler = Miner(settings, [ScriptedBackend()]).scheduler
+        scheduler.set_job(job_of(1, 16))
+        unit = scheduler.next_unit()
+        assert unit is not None
+        begins.add(unit.extranonce2)
+    assert len(begins) == 2
+
+
+async def test_lanes_on_one_pool_that_gives_both_one_extranonce1_search_different_points() -> None:
+    first, second = (
+        PoolSettings(url=PoolUrl("pool.example", port), worker_name="worker", version_mask=0) for port in (3333, 3334)
+    )
+    miner = Miner([first], [ScriptedBackend(), Assignment(backend=ScriptedBackend(), pool=second)])
+    units = []
+    for session, lane in enumerate(miner._lanes):
+        lane.scheduler.set_job(job_of(session, 1))
+        units += [lane.scheduler.next_unit() for _ in range(128)]
+    assert len({unit.extranonce2 for unit in units if unit is not None}) == 256
 
 
 async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(
@@ -388,7 +435,7 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(
     path = tmp_path / "shares.jsonl"
     for run in (1, 2):
         journal = Journal(path)
-        async with bench(journal=journal) as it:
+        async with bench(journal=journal, first_extranonce2=0) as it:
             await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
             await it.settled()
             snapshot = it.miner.snapshot()
@@ -398,13 +445,13 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(
 
 def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
     miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
-    numbers = itertools.count()
+    numbers, unit = itertools.count(), object()
 
     def cost(count: int) -> float:
         shares = [SimpleNamespace(place=(1, next(numbers)), version=1) for _ in range(count)]
         began = time.thread_time()
         for share in shares:
-            miner._remember(share)  # type: ignore[arg-type]
+            miner._remember(share, unit)  # type: ignore[arg-type]
         return (time.thread_time() - began) / count
 
     remembering = cost(MAX_SEEN)

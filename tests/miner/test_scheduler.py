@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from stratum_miner.miner import Scheduler
+from stratum_miner.miner.scheduler import SharedVisited
 from stratum_miner.work import Job
 
 
@@ -61,19 +62,30 @@ def test_pause_holds_work_back() -> None:
     assert scheduler.next_unit() is not None
 
 
-def test_resumed_session_goes_on_and_a_new_one_starts_over() -> None:
-    scheduler = Scheduler()
-    scheduler.set_job(make_job())
-    first = scheduler.next_unit()
-    scheduler.clear()
-    scheduler.set_job(make_job())
-    second = scheduler.next_unit()
-    scheduler.set_job(make_job(session=2))
-    third = scheduler.next_unit()
-    assert first is not None
-    assert second is not None
-    assert third is not None
-    assert [unit.extranonce2[-1] for unit in (first, second, third)] == [0, 1, 0]
+def headers(scheduler: Scheduler, count: int) -> list[bytes]:
+    units = [scheduler.next_unit() for _ in range(count)]
+    return [unit.header for unit in units if unit is not None]
+
+
+def test_a_job_goes_on_where_it_stopped_whatever_came_between() -> None:
+    scheduler, taken = Scheduler(), list[bytes]()
+    pools = [make_job(session=number, extranonce1=b"%04d" % number) for number in range(3)]
+    for index in (0, 1, 0, 0, 2, 1, 0):
+        scheduler.set_job(pools[index])
+        taken += headers(scheduler, 3)
+        scheduler.clear()
+    scheduler.set_job(replace(pools[0], session=3))
+    taken += headers(scheduler, 3)
+    assert len(taken) == len(set(taken)) == 24
+
+
+def test_schedulers_that_share_what_was_visited_hand_out_no_point_twice() -> None:
+    visited = SharedVisited(start=0xFFFFFFFE)
+    one, other = Scheduler(visited=visited), Scheduler(visited=visited)
+    one.set_job(make_job(session=1))
+    other.set_job(make_job(session=2))
+    taken = headers(one, 2) + headers(other, 2) + headers(one, 2)
+    assert len(set(taken)) == 6
 
 
 def test_narrowing_is_for_one_previous_hash() -> None:
@@ -129,19 +141,22 @@ async def test_exhausted_space_wakes_the_backends_again(autojump_clock: MockCloc
         nursery.cancel_scope.cancel()
 
 
-def test_many_threads_never_get_the_same_unit() -> None:
-    scheduler, taken = Scheduler(), list[tuple[bytes, int]]()
-    scheduler.set_job(make_job(version_mask=0x1FFFE000))
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_many_threads_never_get_the_same_unit(lanes: int) -> None:
+    visited, taken = SharedVisited(), list[tuple[bytes, int]]()
+    schedulers = [Scheduler(visited=visited) for _ in range(lanes)]
+    for scheduler in schedulers:
+        scheduler.set_job(make_job(version_mask=0x1FFFE000))
     gate = threading.Barrier(8)
 
-    def work() -> None:
+    def work(scheduler: Scheduler) -> None:
         gate.wait()
         for _ in range(500):
             unit = scheduler.next_unit()
             assert unit is not None
             taken.append((unit.extranonce2, unit.version))
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(schedulers[index % lanes],)) for index in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

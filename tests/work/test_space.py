@@ -1,13 +1,18 @@
 """The search space: never a point twice, whatever the pool does; honest limits; nothing wasted when it need not be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.work import Job, SearchSpace, WorkUnit
-from stratum_miner.work.space import MAX_NTIME_ROLL, MAX_ROWS, MAX_TIPS
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.work import Job, SearchSpace, Visited, WorkUnit
+from stratum_miner.work import visited as visited_module
+from stratum_miner.work.space import MAX_NTIME_ROLL
+from stratum_miner.work.versions import ALL_BITS
+from stratum_miner.work.visited import MAX_ROWS
 
 
 def make_job(**changes: object) -> Job:
@@ -31,8 +36,8 @@ def make_job(**changes: object) -> Job:
     return Job(**{**values, **changes})  # type: ignore[arg-type]  # checked by the dataclass itself
 
 
-def take(space: SearchSpace, count: int, now: float = 100.0, version_bits: int = 0) -> list[WorkUnit]:
-    units = [space.next_unit(now, version_bits) for _ in range(count)]
+def take(space: SearchSpace, count: int, now: float = 100.0, rollable: int = 0, at_once: int = 32) -> list[WorkUnit]:
+    units = [space.next_unit(now, rollable, at_once) for _ in range(count)]
     return [unit for unit in units if unit is not None]
 
 
@@ -71,7 +76,7 @@ def test_version_bits_are_spent_before_extranonce2() -> None:
 def test_backend_that_rolls_itself_gets_the_low_bits() -> None:
     space = SearchSpace()
     space.set_job(make_job(version_mask=0x1FFFE000))
-    [unit] = take(space, 1, version_bits=4)
+    [unit] = take(space, 1, rollable=ALL_BITS, at_once=4)
     assert unit.version_mask == 0x0001E000
     assert unit.version & unit.version_mask == 0
     assert unit.hashes == 1 << 36
@@ -127,50 +132,145 @@ def test_time_does_not_leave_32_bits() -> None:
     assert len(take(space, 5, now=1000.0)) == 1
 
 
-def test_flood_of_jobs_is_remembered_in_bounded_memory() -> None:
+def test_flood_of_jobs_is_not_repeated() -> None:
+    space, seen = SearchSpace(), set[bytes]()
+    for number in (*range(MAX_ROWS + 10), 0, 1):
+        space.set_job(make_job(coinbase_prefix=b"%d" % number, previous_hash=bytes([number % 7] * 32)))
+        headers = {unit.header for unit in take(space, 2)}
+        assert len(headers) == 2
+        assert not headers & seen
+        seen |= headers
+
+
+def test_a_job_that_comes_back_goes_on_whatever_came_between() -> None:
     space = SearchSpace()
-    for tip in range(MAX_TIPS + 10):
-        space.set_job(make_job(previous_hash=tip.to_bytes(32, "big")))
-        take(space, 1)
-    for number in range(MAX_ROWS + 10):
-        space.set_job(make_job(coinbase_prefix=b"%d" % number))
-        take(space, 2)
-    assert len(space._tips) <= MAX_TIPS
-    assert all(len(tip.rows) <= MAX_ROWS for tip in space._tips.values())
-    space.set_job(make_job(coinbase_prefix=b"0"))
-    assert int.from_bytes(take(space, 1)[0].extranonce2, "big") >= 2, "what was forgotten is skipped, not repeated"
+    pools = [make_job(session=number, extranonce1=bytes([number] * 4)) for number in range(4)]
+    seen = set[bytes]()
+    for index in (0, 1, 0, 1, 2, 3, 0, 0, 3, 2, 1):
+        space.set_job(replace(pools[index], session=index))
+        headers = {unit.header for unit in take(space, 3)}
+        assert len(headers) == 3
+        assert not headers & seen
+        seen |= headers
+
+
+def test_a_new_session_with_the_same_extranonce1_goes_on() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(session=1))
+    take(space, 2)
+    space.set_job(make_job(session=2))
+    assert take(space, 1)[0].extranonce2 == b"\x00\x00\x00\x02"
+
+
+def test_two_spaces_that_share_what_was_visited_never_meet() -> None:
+    visited = Visited()
+    one, other = SearchSpace(visited), SearchSpace(visited)
+    job = make_job(extranonce2_size=1)
+    one.set_job(job)
+    other.set_job(replace(job, session=2))
+    units = [*take(one, 100), *take(other, 100), *take(one, 100)]
+    assert len({unit.header for unit in units}) == 256
+
+
+def test_without_extranonce2_there_is_work_for_hours_on_one_tip() -> None:
+    """A device that uses up one header a second, and a job every half minute."""
+    space = SearchSpace()
+    for second in range(7200):
+        if second % 30 == 0:
+            job = make_job(extranonce2_size=0, coinbase_prefix=b"%d" % second, ntime=second, received_at=float(second))
+            space.set_job(job)
+        assert space.next_unit(float(second)) is not None, f"at second {second}"
+
+
+def test_time_that_never_advances_leaves_work_too() -> None:
+    """The same with a pool that never changes ntime, and jobs of 256 headers that need several a second."""
+    space = SearchSpace()
+    for second in range(3600):
+        if second % 30 == 0:
+            space.set_job(make_job(extranonce2_size=1, coinbase_prefix=b"%d" % second, received_at=float(second)))
+        assert len(take(space, 8, now=float(second))) == 8, f"at second {second}"
+
+
+def test_time_goes_on_where_a_pool_repeats_its_job() -> None:
+    space, job = SearchSpace(), make_job(extranonce2_size=0)
+    space.set_job(job)
+    assert len(take(space, 40, now=130.0)) == 31
+    space.set_job(replace(job, job_id="2", received_at=130.0))
+    assert take(space, 1, now=130.0) == []
+    [unit] = take(space, 1, now=131.0)
+    assert unit.ntime == job.ntime + 31
+
+
+def test_a_job_that_is_returned_to_is_finished_before_its_time_is_rolled() -> None:
+    space = SearchSpace()
+    job, other = make_job(extranonce2_size=0, version_mask=0x6000), make_job(extranonce1=b"b")
+    versions = []
+    for _ in range(4):
+        space.set_job(job)
+        versions += [unit.version for unit in take(space, 1)]
+        space.set_job(other)
+    assert versions == [0x20000000, 0x20002000, 0x20004000, 0x20006000]
+
+
+def test_a_wider_mask_opens_points_of_the_same_second() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(extranonce2_size=0))
+    assert len(take(space, 2)) == 1
+    space.set_job(make_job(extranonce2_size=0, version_mask=0x6000))
+    assert [unit.version for unit in take(space, 5)] == [0x20002000, 0x20004000, 0x20006000]
+
+
+def test_the_mask_of_bip_323_for_a_chip_that_rolls_the_bits_of_bip_320() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(version_mask=0x1FFFFFE0))
+    units = take(space, 300, rollable=GENERAL_PURPOSE_MASK)
+    assert {unit.version_mask for unit in units} == {GENERAL_PURPOSE_MASK}
+    assert {unit.hashes for unit in units} == {1 << 48}
+    assert {unit.version for unit in units} == {0x20000000 | bits << 5 for bits in range(256)}
+    assert [unit.extranonce2[-1] for unit in (units[0], units[255], units[256])] == [0, 0, 1]
 
 
 jobs = st.builds(
     make_job,
+    session=st.sampled_from([1, 2]),
     job_id=st.sampled_from("12"),
     previous_hash=st.sampled_from([bytes(32), b"\x01" * 32]),
     coinbase_prefix=st.sampled_from([b"a", b"b"]),
-    version=st.sampled_from([0x20000000, 0x20002000, 0x20004000]),
-    version_mask=st.sampled_from([0, 0x2000, 0x6000, 0xE000, 0x4000]),
+    extranonce1=st.sampled_from([b"a", b"b"]),
+    version=st.sampled_from([0x20000000, 0x20002000, 0x20004000, 0x30000000]),
+    version_mask=st.sampled_from([0, 0x2000, 0x6000, 0xE000, 0x4000, 0x10002000]),
     extranonce2_size=st.sampled_from([0, 1, 4]),
     ntime=st.sampled_from([1_700_000_000, 1_700_000_001]),
     share_difficulty=st.sampled_from([1.0, 0.5]),
 )
+callers = st.tuples(st.sampled_from([0, 0x2000, 0xC000, 0x1000E000, ALL_BITS]), st.sampled_from([0, 1, 2, 32]))
 
 
 @settings(max_examples=150)
 @given(
-    st.lists(
-        st.tuples(jobs, st.lists(st.tuples(st.integers(0, 3), st.floats(0, 5)), max_size=12)), min_size=1, max_size=12
-    )
+    st.lists(st.tuples(jobs, st.lists(st.tuples(callers, st.floats(0, 5)), max_size=12)), min_size=1, max_size=12),
+    st.integers(0, 2**64),
+    st.sampled_from([1, 3, 512]),
 )
-def test_no_point_is_ever_visited_twice(script: list[tuple[Job, list[tuple[int, float]]]]) -> None:
-    space, seen = SearchSpace(), set[bytes]()
-    now = 100.0
+def test_no_point_is_ever_visited_twice(
+    script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], start: int, max_rows: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visited_module, "MAX_ROWS", max_rows)
+        play(script, Visited(start))
+
+
+def play(script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], visited: Visited) -> None:
+    space, seen, now = SearchSpace(visited), set[bytes](), 100.0
     for job, requests in script:
         space.set_job(job)
-        for version_bits, step in requests:
+        for (rollable, at_once), step in requests:
             now += step
-            unit = space.next_unit(now, version_bits)
+            unit = space.next_unit(now, rollable, at_once)
             if unit is None:
                 continue
-            assert unit.version_mask.bit_count() <= version_bits
+            assert unit.version_mask & ~rollable == 0
+            assert unit.version_mask.bit_count() <= at_once
             assert job.ntime <= unit.ntime <= job.ntime + min(now - job.received_at, MAX_NTIME_ROLL)
             assert (unit.version ^ job.version | unit.version_mask) & ~job.version_mask == 0
             assert len(unit.extranonce2) == job.extranonce2_size

@@ -54,8 +54,8 @@ class ChainSettings:
 class Chain(ABC):
     """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
 
-    version_bits: ClassVar[int] = 0
-    """How many version bits it rolls, by midstates or by itself."""
+    rolls: ClassVar[tuple[int, int]] = (0, 0)
+    """The version bits that it can roll, by midstates or by itself, and how many of them in one unit."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)
     """In the order they are used."""
     max_ticket_bits: ClassVar[int] = 0

@@ -90,7 +90,7 @@ class MiningStretch:
         chain, feed = self._chain, self._feed
         while True:
             woken = feed.woken
-            unit = feed.next_unit(chain.version_bits)
+            unit = feed.next_unit(*chain.rolls)
             if unit is None:
                 self.health.searching(self._clock(), False)
                 with trio.move_on_after(self._idle_off) as patience:

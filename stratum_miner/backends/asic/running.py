@@ -106,7 +106,7 @@ class RunningDevice:
         self._tally = Tally(clock)
         self._chain: Chain | None = None
         self._stretch: MiningStretch | None = None
-        self._version_bits = 0
+        self._rolls = (0, 0)
         self._seen_alive = False
         self._frequency = options.frequency or (board.frequency.default if board.frequency else None)
         self._voltage = options.voltage or (board.voltage.default if board.voltage else None)
@@ -204,7 +204,7 @@ class RunningDevice:
         found: trio.MemorySendChannel[NonceFound],
     ) -> None:
         chain = self._make_chain(opened.transports["data"], self._board, self._chain_settings())
-        self._chain, self._version_bits = chain, chain.version_bits
+        self._chain, self._rolls = chain, chain.rolls
         try:
             await opened.power.on(self._voltage)
             await self._bring_up(chain, opened.power)
@@ -281,7 +281,7 @@ class RunningDevice:
 
     async def _idle(self, feed: WorkFeed) -> None:
         self._enter(DeviceState.OFF, "no work from the pool")
-        await feed.wait_for_work(self._version_bits)
+        await feed.wait_for_work(*self._rolls)
 
     def _chain_settings(self) -> ChainSettings:
         return ChainSettings(

@@ -31,21 +31,21 @@ class WorkFeed:
             self._unregister()
             self._unregister = None
 
-    def next_unit(self, version_bits: int) -> WorkUnit | None:
+    def next_unit(self, rollable: int, at_once: int) -> WorkUnit | None:
         """The unit kept by ``wait_for_work``, or the source's next one."""
         unit, self._kept = self._kept, None
-        return unit if unit is not None else self._source.next_unit(version_bits)
+        return unit if unit is not None else self._source.next_unit(rollable, at_once)
 
     def wake(self) -> None:
         """Whoever waits shall look again."""
         self.woken.set()
         self.woken = trio.Event()
 
-    async def wait_for_work(self, version_bits: int) -> None:
+    async def wait_for_work(self, rollable: int, at_once: int) -> None:
         """Until there is a unit, which is kept for the next ``next_unit``."""
         while self._kept is None:
             woken = self.woken
-            self._kept = self._source.next_unit(version_bits)
+            self._kept = self._source.next_unit(rollable, at_once)
             if self._kept is None:
                 await woken.wait()
 

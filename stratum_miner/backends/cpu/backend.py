@@ -31,6 +31,7 @@ from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.versions import ALL_BITS
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +146,7 @@ class CpuBackend(Backend):
             version_bits = rolling.kernel.version_bits
             while not desk.closed:
                 expected = desk.stop_word.value
-                unit = desk.source.next_unit(version_bits)
+                unit = desk.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
                     desk.wait_for_change(expected)
                 else:

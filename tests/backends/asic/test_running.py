@@ -125,7 +125,7 @@ def units(count: int = 50) -> ScriptedWorkSource:
 class EndlessSource(ScriptedWorkSource):
     """A fresh unit for each question."""
 
-    def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
         self.asked += 1
         return unit_of(self.asked, target=MAX_TARGET)
 

@@ -14,6 +14,7 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing import ScriptedWorkSource
 from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.work import NonceFound, WorkUnit
+from stratum_miner.work.versions import ALL_BITS
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ async def test_versions_are_rolled_where_the_work_allows_it() -> None:
             found.add((hit.nonce, hit.version))
         nursery.cancel_scope.cancel()
     assert {version & ~(0x3F << 13) for _, version in found} == {0x20000000}
-    assert source.version_bits == kernels.kernel_named("scalar").version_bits
+    assert source.rolls == (ALL_BITS, kernels.kernel_named("scalar").version_bits)
 
 
 async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:
@@ -75,10 +76,10 @@ async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:
     places: list[tuple[int, set[int]]] = []
 
     class Source(ScriptedWorkSource):
-        def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
             thread = threading.get_native_id()
             places.append((os.getpriority(os.PRIO_PROCESS, thread), os.sched_getaffinity(thread)))
-            return super().next_unit(version_bits)
+            return super().next_unit(rollable, at_once)
 
     source = Source([unit_of(1, target=(1 << 256) - 1)])
     send, receive = trio.open_memory_channel[NonceFound](1000)
@@ -92,7 +93,7 @@ async def test_threads_run_at_low_priority_where_they_were_pinned() -> None:
 
 async def test_failure_inside_a_thread_ends_the_backend() -> None:
     class Source(ScriptedWorkSource):
-        def next_unit(self, version_bits: int = 0) -> WorkUnit | None:
+        def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
             raise MemoryError("no room")
 
     send, _receive = trio.open_memory_channel[NonceFound](1)

@@ -21,6 +21,7 @@ from stratum_miner.backends.asic.frames.replies import (
 )
 from stratum_miner.backends.asic.workbook import Claim, Work
 from stratum_miner.work.unit import WorkUnit
+from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
 BAUD = 0x1C
@@ -38,7 +39,7 @@ class Bm1387Chain(RegisterChain):
 
     dialect = BM1387
     chip_id = 0x1387
-    version_bits = 2
+    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has four at most
     # ids step by one and a reply carries id + midstate: four apart they cannot be confused (asic.md 2.5 steps by one)
     job_ids = tuple(range(0x10, 0x7D, 4))
 

@@ -11,6 +11,7 @@ from stratum_miner.backends.asic.frames.commands import PREAMBLE
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.workbook import Claim, Work
 from stratum_miner.work.unit import WorkUnit
+from stratum_miner.work.versions import ALL_BITS
 
 PLL0_DIVIDER = 0x70
 DIVIDER_BEFORE_CLOCK = 0x0F0F0F00
@@ -21,7 +22,7 @@ class Bm1397Chain(PreambleChain):
     """One chip of a Compac F."""
 
     chip_id = 0x1397
-    version_bits = 2
+    rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has four at most
     job_ids = tuple(range(0x10, 0x80, 4))
     """The low two bits of a reply's id are the midstate's number."""
     start_ticket_bits = 4

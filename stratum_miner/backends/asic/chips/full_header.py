@@ -54,7 +54,7 @@ class FullHeaderChip:
 class FullHeaderChain(PreambleChain):
     """A chain of one such family."""
 
-    version_bits = 16
+    rolls = (GENERAL_PURPOSE_MASK, 16)  # from bit 13 on, as the shift in vector A of asic.md proves
     chip: ClassVar[FullHeaderChip]
 
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
@@ -87,10 +87,9 @@ class FullHeaderChain(PreambleChain):
     async def prepare(self, unit: WorkUnit) -> None:
         """Also the version mask: pools may grant fewer bits than the chip can roll, and change their mind."""
         await super().prepare(unit)
-        mask = unit.version_mask & GENERAL_PURPOSE_MASK
-        if mask != self._version_mask:
-            await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | mask >> VERSION_SHIFT)
-            self._version_mask = mask
+        if unit.version_mask != self._version_mask:
+            await self.write(VERSION_ROLLING, self.chip.version_enable << 16 | unit.version_mask >> VERSION_SHIFT)
+            self._version_mask = unit.version_mask
 
     async def set_frequency(self, frequency: float) -> None:
         """Register 08."""
