@@ -5,7 +5,7 @@ import gc
 import re
 import resource
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -16,9 +16,11 @@ from cyclopts import Parameter
 from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.cli import capture_options, mining, node_options, options, signals
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
+from stratum_miner.client.causes import leading_cause
 from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.connections import ListenerError
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.snapshot import PoolSnapshot
@@ -167,13 +169,23 @@ async def running_pool(
     """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
     sockets = await capture_options.open_listeners(config.host, config.port)
     url = capture_options.listening(sockets)
-    if faults:
-        async with open_faulty_pool(node, config, faults, seed=seed, listeners=sockets, recorder=recorder) as pool:
+    with telling_of_listeners():
+        if faults:
+            async with open_faulty_pool(node, config, faults, seed=seed, listeners=sockets, recorder=recorder) as pool:
+                yield pool, url
+            return
+        listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
+        async with open_pool(node, config, listeners=listeners) as pool:
             yield pool, url
-        return
-    listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
-    async with open_pool(node, config, listeners=listeners) as pool:
-        yield pool, url
+
+
+@contextlib.contextmanager
+def telling_of_listeners() -> Iterator[None]:
+    """CommandFailed when nobody can connect any more."""
+    try:
+        yield
+    except* ListenerError as errors:
+        raise CommandFailed(str(leading_cause(errors, ListenerError))) from None
 
 
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:

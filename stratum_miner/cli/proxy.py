@@ -20,7 +20,7 @@ from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.mine_settings import find_file, telling
-from stratum_miner.cli.pool import parse_listen
+from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
@@ -73,7 +73,8 @@ def _proxy(settings: ProxySettings) -> int:
     async def serve(stop: signals.Stop) -> None:
         listeners = await capture_options.open_listeners(host, port)
         try:
-            await _serve(running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside)
+            with telling_of_listeners():
+                await _serve(running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside)
         finally:
             _print_end(running.snapshot(), time.monotonic() - started, as_json=chosen.json)
 

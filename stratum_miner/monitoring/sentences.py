@@ -104,7 +104,7 @@ SENTENCES: dict[str, str] = {
     "worker_authorized": "Worker {worker_name} joined[ ({user_agent})].",
     "share_answered_late": "The pool answered a share after its miner was told that it is lost: {fate}.",
     "not_loopback": "Listening at {listen}: {text}.",
-    "accept_failed": "A connection could not be taken: {error}; next try in {retry_in_s} s.",
+    "accept_failed": "Connections cannot be accepted for now: {error}. It is tried every {retry_in_s} s.",
     "block_submit_failed": "A block could not be handed to the node: {error}; next try in {retry_in_s} s.",
     "capture_cut": "{file}: {reason}.",
     "changed_over_http": "Changed over HTTP: {request}.",

@@ -7,11 +7,12 @@ a proxy serve their miners through this.
 """
 
 import errno
+import math
 import os
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -28,6 +29,27 @@ ACCEPTED_AT_ONCE = 64
 OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 ACCEPT_PAUSE = 0.1
 """Seconds until the next try when the system has no more to give; trio's value."""
+SHORTAGE_QUIET = 60.0
+"""Seconds without a shortage after which the next one is told again."""
+GONE_BEFORE_ACCEPTED = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ECONNABORTED",
+        "ECONNRESET",
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "ENONET",
+        "ENOPROTOOPT",
+        "EOPNOTSUPP",
+        "EPERM",
+        "EPROTO",
+        "ETIMEDOUT",
+    )
+    if hasattr(errno, name)
+)
+"""Errors of the connection that waited, which accept reports as its own (accept(2)): the next one may be sound."""
 SEND_BUFFER = 64 << 10
 """Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -39,6 +61,10 @@ FLUSH_SECONDS = 1.0
 
 Listener: TypeAlias = trio.abc.Listener[trio.abc.Stream]
 _log = structlog.get_logger(__name__)
+
+
+class ListenerError(Exception):
+    """Nobody can connect any more; the text says where and why."""
 
 
 class Limits(Protocol):
@@ -202,7 +228,10 @@ class Connections(Generic[S]):
         stopping: trio.Event,
         task_status: trio.TaskStatus[Sequence[Listener]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept and serve until ``stopping``, let the owner say goodbye, end all connections."""
+        """Accept and serve until ``stopping``, let the owner say goodbye, end all connections.
+
+        Raises ListenerError when a listener is broken.
+        """
         async with trio.open_nursery() as clients:
             async with trio.open_nursery() as accepting:
                 await accepting.start(_accept, self._serve_client, listeners, clients)
@@ -316,35 +345,66 @@ async def _accept(
     *,
     task_status: trio.TaskStatus[object],
 ) -> None:
-    """Accept on all listeners; plain sockets many at a time, for after a restart everybody comes at once."""
-    plain = [each for each in listeners if isinstance(each, trio.SocketListener)]
-    others = [each for each in listeners if not isinstance(each, trio.SocketListener)]
     async with trio.open_nursery() as nursery:
-        for listener in plain:
-            nursery.start_soon(_accept_many, handler, listener, clients)
-        if others:
-            await nursery.start(partial(trio.serve_listeners, handler, others, handler_nursery=clients))
+        for listener in listeners:
+            nursery.start_soon(_accept_on, listener, lambda stream: clients.start_soon(handler, stream))
         task_status.started()
 
 
-async def _accept_many(
-    handler: Callable[[trio.abc.Stream], Awaitable[None]], listener: trio.SocketListener, clients: trio.Nursery
-) -> None:
+async def _accept_on(listener: Listener, serve: Callable[[trio.abc.Stream], None]) -> None:
+    """Accept until cancelled. A shortage passes: it is told once, and again when there was none for a while."""
+    quiet_until = -math.inf
     async with listener:
-        with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-            acceptor.setblocking(False)  # it is closed first: while it is open nobody else can have the port
+        with _acceptor(listener) as accept:
             while True:
-                await trio.lowlevel.wait_readable(acceptor)
                 try:
-                    for _ in range(ACCEPTED_AT_ONCE):
-                        accepted, _ = acceptor.accept()
-                        accepted.setblocking(False)
-                        clients.start_soon(handler, trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
-                except OSError as error:
-                    if error.errno in OUT_OF_RESOURCES:
-                        _log.warning("accept_failed", error=os.strerror(error.errno), retry_in_s=ACCEPT_PAUSE)
-                        await trio.sleep(ACCEPT_PAUSE)
-                    # else nobody waits any more, or whoever waited is gone
+                    await accept(serve)
+                except (OSError, trio.ClosedResourceError, trio.BrokenResourceError) as error:
+                    if not (isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES):
+                        raise ListenerError(f"{_listens_at(listener)}: cannot accept connections: {error}") from error
+                    if trio.current_time() >= quiet_until:
+                        reason = os.strerror(error.errno)
+                        _log.warning("accept_failed", error=reason, retry_in_s=ACCEPT_PAUSE)
+                    quiet_until = trio.current_time() + SHORTAGE_QUIET
+                    await trio.sleep(ACCEPT_PAUSE)
+
+
+@contextmanager
+def _acceptor(listener: Listener) -> Iterator[Callable[[Callable[[trio.abc.Stream], None]], Awaitable[None]]]:
+    """What accepts on this listener: on a plain socket many at a time, for after a restart everybody comes at once."""
+    if not isinstance(listener, trio.SocketListener):
+        yield partial(_accept_one, listener)
+        return
+    with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
+        acceptor.setblocking(False)  # it is closed before the listener: while it is open nobody else can have the port
+        yield partial(_accept_many, acceptor)
+
+
+async def _accept_one(listener: Listener, serve: Callable[[trio.abc.Stream], None]) -> None:
+    serve(await listener.accept())
+
+
+async def _accept_many(acceptor: socket.socket, serve: Callable[[trio.abc.Stream], None]) -> None:
+    await trio.lowlevel.wait_readable(acceptor)
+    for _ in range(ACCEPTED_AT_ONCE):
+        try:
+            accepted, _ = acceptor.accept()
+        except BlockingIOError:  # nobody waits any more
+            return
+        except OSError as error:
+            if error.errno in GONE_BEFORE_ACCEPTED:
+                continue
+            raise
+        accepted.setblocking(False)
+        serve(trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
+
+
+def _listens_at(listener: Listener) -> str:
+    inner = _innermost(listener)
+    try:
+        return _address_text(inner.socket.getsockname()) if isinstance(inner, trio.SocketListener) else "in memory"
+    except OSError:
+        return "a listener that is closed"
 
 
 def _innermost(wrapped: object) -> object:

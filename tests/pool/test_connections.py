@@ -1,17 +1,20 @@
 """What is said to a client: at once while it keeps up, through the queue while it does not, in order either way."""
 
 import errno
+import os
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection, Connections
+from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection, Connections, ListenerError
 from stratum_miner.pool.events import ClientConnected
 from stratum_miner.pool.send_queue import SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
@@ -135,8 +138,25 @@ async def test_all_who_come_at_once_are_served() -> None:
             await served(pool, 3 * ACCEPTED_AT_ONCE)
 
 
-async def test_a_shortage_of_files_is_outlived(monkeypatch: pytest.MonkeyPatch) -> None:
-    failures = [errno.ENFILE, errno.ECONNABORTED]
+class Wrapped(trio.abc.Listener[trio.abc.Stream]):
+    """A listener that is not a plain socket's, as a recorder makes one."""
+
+    def __init__(self, listener: trio.SocketListener) -> None:
+        self.transport_listener = listener
+
+    async def accept(self) -> trio.abc.Stream:
+        return await self.transport_listener.accept()
+
+    async def aclose(self) -> None:
+        await self.transport_listener.aclose()
+
+
+KINDS = pytest.mark.parametrize("wrap", [lambda listener: listener, Wrapped], ids=["plain", "wrapped"])
+
+
+@pytest.mark.parametrize("wanting", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+async def test_a_shortage_is_outlived_and_told_once(monkeypatch: pytest.MonkeyPatch, wanting: int) -> None:
+    failures = [wanting, wanting, errno.ECONNABORTED, wanting]
 
     class ScarceSocket(socket.socket):
         def accept(self) -> Any:
@@ -145,10 +165,56 @@ async def test_a_shortage_of_files_is_outlived(monkeypatch: pytest.MonkeyPatch) 
             return super().accept()
 
     monkeypatch.setattr(socket, "socket", ScarceSocket)
-    async with open_pool(ScriptedNode(), CONFIG) as pool:
-        with socket.create_connection(("127.0.0.1", pool.port)):
-            await served(pool, 1)
+    with structlog.testing.capture_logs() as logs:
+        async with open_pool(ScriptedNode(), CONFIG) as pool:
+            with socket.create_connection(("127.0.0.1", pool.port)):
+                await served(pool, 1)
     assert not failures
+    assert [line["error"] for line in logs if line["event"] == "accept_failed"] == [os.strerror(wanting)]
+
+
+async def test_a_shortage_is_outlived_by_a_listener_that_is_no_plain_socket() -> None:
+    failures = [errno.EMFILE, errno.ENOMEM]
+
+    class Scarce(Wrapped):
+        async def accept(self) -> trio.abc.Stream:
+            if failures:
+                raise OSError(failures.pop(), "")
+            return await super().accept()
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    with structlog.testing.capture_logs() as logs:
+        async with open_pool(ScriptedNode(), CONFIG, listeners=[Scarce(listener)]) as pool:
+            with socket.create_connection(("127.0.0.1", pool.port)):
+                await served(pool, 1)
+    assert len([line for line in logs if line["event"] == "accept_failed"]) == 1
+
+
+@KINDS
+async def test_a_broken_listener_ends_the_pool_with_an_error(wrap: Callable[[trio.SocketListener], Any]) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    place = f"127.0.0.1:{listener.socket.getsockname()[1]}"
+    with (
+        trio.fail_after(30),
+        pytest.RaisesGroup(
+            pytest.RaisesExc(ListenerError, match=f"^{place}: cannot accept connections: .*Invalid argument"),
+            flatten_subgroups=True,
+        ),
+    ):
+        async with open_pool(ScriptedNode(), CONFIG, listeners=[wrap(listener)]) as pool:
+            with socket.create_connection(("127.0.0.1", pool.port)):
+                await served(pool, 1)
+                listener.socket.shutdown(socket.SHUT_RDWR)
+                await trio.sleep_forever()
+
+
+async def test_a_listener_that_is_closed_ends_the_pool_with_an_error() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    with trio.fail_after(30), pytest.RaisesGroup(ListenerError, flatten_subgroups=True):
+        async with open_pool(ScriptedNode(), CONFIG, listeners=[Wrapped(listener)]):
+            await trio.testing.wait_all_tasks_blocked()
+            await listener.aclose()
+            await trio.sleep_forever()
 
 
 class Silent:
