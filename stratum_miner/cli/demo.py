@@ -6,6 +6,7 @@ mining is seen to work.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -18,9 +19,11 @@ from stratum_miner.cli import mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
-from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome
-from stratum_miner.miner import Goals, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.cli.solo import follow_blocks
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.miner import Goals, Miner, MinerSnapshot
 from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -79,21 +82,22 @@ async def _demo(
             with _progress() as progress:
                 task = progress.add_task("mining regtest blocks", total=blocks)
 
-                def on_event(event: MinerEvent) -> None:
+                def on_block(block: BlockFound) -> None:
                     count = miner.snapshot().blocks_accepted
-                    if isinstance(event, ShareOutcome) and count > progress.tasks[0].completed:
+                    if block.accepted:
                         progress.update(task, completed=count)
                         if progress.disable:
-                            console.print(f"block {count} of {blocks}: {display_hash(event.share.digest)}")
+                            console.print(f"block {count} of {blocks}: {block.hash}")
 
                 miner = Miner(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
                     [options.backend("cpu", threads=threads, kernel=kernel, options=None)],
                     goals=Goals(blocks=blocks),
                     retry=False,
-                    on_event=on_event,
+                    node_judges=True,
                 )
-                await mining.mine_until_done(miner, stop, quiet=True)
+                follow = partial(follow_blocks, pool, miner, on_block)
+                await mining.mine_until_done(miner, stop, quiet=True, beside=[follow])
         return await _result(node, miner)
 
 

@@ -50,11 +50,15 @@ RARE_SHARE_S = 600.0
 
 
 class Reporter:
-    """Turns a miner's events into lines and remembers the blocks for the summary."""
+    """Turns a miner's events into lines and remembers the blocks for the summary.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``node_judges``: the pool is in this process and logs what the node says of each block, so a share is only a share.
+    """
+
+    def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:
         self.blocks: list[dict[str, Any]] = []
         self.quiet = quiet
+        self._node_judges = node_judges
         self._solved: set[bytes] = set()
         """Previous hashes on which a block was accepted: another one there is only a sibling."""
 
@@ -77,7 +81,8 @@ class Reporter:
     def _share(self, outcome: ShareOutcome) -> None:
         share = outcome.share
         accepted = outcome.fate is Fate.ACCEPTED
-        if accepted and share.is_block and share.job.previous_hash not in self._solved:
+        solves = share.is_block and not self._node_judges
+        if accepted and solves and share.job.previous_hash not in self._solved:
             self._solved.add(share.job.previous_hash)
             height = height_from_coinbase_prefix(share.job.coinbase_prefix)
             self.blocks.append({"height": height, "hash": display_hash(share.digest)})
@@ -86,7 +91,7 @@ class Reporter:
         fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
         if outcome.latency is not None:
             fields["latency_ms"] = round(outcome.latency * 1000, 1)
-        if share.is_block:
+        if solves:
             fields["block"] = display_hash(share.digest)
         if outcome.reason:
             fields["reason"] = outcome.reason
@@ -218,13 +223,22 @@ def _share_every(snapshot: MinerSnapshot) -> str:
     return "" if difficulty is None or rate <= 0 else span_text(seconds_per_share(difficulty, rate))
 
 
-def summary(snapshot: MinerSnapshot, blocks: list[dict[str, Any]], tariff: Tariff | None = None) -> dict[str, Any]:
-    """The object that --json prints and the API shows; hash_rate in H/s, elapsed_s in seconds."""
+def summary(
+    snapshot: MinerSnapshot,
+    blocks: list[dict[str, Any]],
+    tariff: Tariff | None = None,
+    refused: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The object that --json prints and the API shows; hash_rate in H/s, elapsed_s in seconds.
+
+    ``refused`` has the blocks that the node refused, where the miner hears the node.
+    """
     shares = snapshot.shares
     kernels = [backend.kernel or backend.detail for backend in snapshot.backends]
     return {
         "height": snapshot.height,
         "blocks": blocks,
+        **({} if refused is None else {"blocks_refused": refused}),
         "shares": {
             "accepted": shares.accepted,
             "rejected": shares.rejected,
@@ -304,17 +318,23 @@ def _worker_lines(pool: PoolStatus) -> list[str]:
 
 
 def print_summary(
-    snapshot: MinerSnapshot, blocks: list[dict[str, Any]], *, as_json: bool, tariff: Tariff | None = None
+    snapshot: MinerSnapshot,
+    blocks: list[dict[str, Any]],
+    *,
+    as_json: bool,
+    tariff: Tariff | None = None,
+    refused: list[dict[str, Any]] | None = None,
 ) -> None:
-    """The last word: one JSON object on stdout, or a few lines on stderr."""
+    """The last word: one JSON object on stdout, or a few lines on stderr. See ``summary``."""
     if as_json:
-        print_json(summary(snapshot, blocks, tariff))
+        print_json(summary(snapshot, blocks, tariff, refused))
         return
     shares = snapshot.shares
     lines = [
         f"{duration_text(snapshot.elapsed)} at {hash_rate_text(snapshot.hash_rate)} on {snapshot.client.url}",
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
-        f"; best {difficulty_text(snapshot.best_share)}; blocks {len(blocks)}",
+        f"; best {difficulty_text(snapshot.best_share)}; blocks {snapshot.blocks_accepted}"
+        + (f", and {len(refused)} that the node refused" if refused else ""),
     ]
     for pool in snapshot.pools:
         lines += [pool_line(pool)] if len(snapshot.pools) > 1 else []

@@ -29,7 +29,12 @@ UntilShares: TypeAlias = Annotated[
     int | None, Parameter(name="--until-shares", help="Stop after N accepted shares.", group="Goal")
 ]
 UntilBlocks: TypeAlias = Annotated[
-    int | None, Parameter(name="--until-blocks", help="Stop after N accepted blocks.", group="Goal")
+    int | None,
+    Parameter(
+        name="--until-blocks",
+        help="Stop after N blocks: shares that solve one and that the pool accepted; solo asks the node.",
+        group="Goal",
+    ),
 ]
 TimeLimit: TypeAlias = Annotated[
     float | None, Parameter(name="--time-limit", help="Stop after S seconds.", group="Goal")

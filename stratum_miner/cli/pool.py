@@ -189,13 +189,7 @@ def telling_of_listeners() -> Iterator[None]:
 
 
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
-    """The object that --json prints at the end; ``difficulty`` is the sum of what accepted shares were credited with.
-
-    ``blocks`` has those that the node took. ``blocks_refused`` has the others with the node's reason: they count for
-    nothing.
-    """
-    taken = [_block(block) for block in snapshot.blocks if block.accepted]
-    refused = [_block(block) | {"reason": block.result} for block in snapshot.blocks if not block.accepted]
+    """The object that --json prints at the end; ``difficulty`` is the sum that accepted shares were credited with."""
     return {
         "elapsed_s": round(time.time() - snapshot.started_at, 3),
         "listen": list(snapshot.addresses),
@@ -210,9 +204,17 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
             "best": snapshot.best_difficulty,
         },
         "connections": {"total": snapshot.connections_total, "refused": snapshot.connections_refused},
-        "blocks": taken,
-        "blocks_refused": refused,
+        **blocks(snapshot),
     }
+
+
+def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
+    """``blocks`` has those that the node took. ``blocks_refused`` has the others with the node's reason: they count for
+    nothing.
+    """
+    taken = [_block(block) for block in snapshot.blocks if block.accepted]
+    refused = [_block(block) | {"reason": block.result} for block in snapshot.blocks if not block.accepted]
+    return {"blocks": taken, "blocks_refused": refused}
 
 
 def _block(block: BlockFound) -> dict[str, Any]:

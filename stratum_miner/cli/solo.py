@@ -1,9 +1,17 @@
 """``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
 
+from collections.abc import Callable
+from functools import partial
+
 from stratum_miner.cli import mining, node_options, options, signals
-from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, pool_config, running_pool
+from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Miner
+from stratum_miner.pool import Pool
+from stratum_miner.pool.events import BlockFound
+
+MAX_POOL_EVENTS = 100_000
+"""That wait for us; the pool drops what is more, and a block would not count."""
 
 
 def solo(
@@ -39,13 +47,26 @@ def solo(
         ) as opened:
             config = pool_config(opened, address, difficulty=difficulty)
             async with running_pool(opened, config) as (pool, _):
-                reporter = mining.Reporter(quiet=quiet)
+                reporter = mining.Reporter(quiet=quiet, node_judges=True)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
-                miner = Miner(settings, [searcher], goals=goals, on_event=reporter)
+                miner = Miner(settings, [searcher], goals=goals, node_judges=True, on_event=reporter)
+                follow = partial(follow_blocks, pool, miner)
                 try:
-                    ending = await mining.mine_until_done(miner, stop, quiet=quiet)
+                    ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow])
                 finally:
-                    mining.print_summary(miner.snapshot(), reporter.blocks, as_json=json)
+                    judged = blocks(pool.snapshot())
+                    mining.print_summary(
+                        miner.snapshot(), judged["blocks"], refused=judged["blocks_refused"], as_json=json
+                    )
 
     signals.run(mine_and_tell)
     return mining.exit_code(ending, goals)
+
+
+async def follow_blocks(pool: Pool, miner: Miner, on_block: Callable[[BlockFound], None] = lambda block: None) -> None:
+    """Tell the miner what the node of its pool makes of each block, until cancelled."""
+    with pool.watch(MAX_POOL_EVENTS) as events:
+        async for event in events:
+            if isinstance(event, BlockFound):
+                miner.block_judged(event.hash, accepted=event.accepted)
+                on_block(event)

@@ -35,6 +35,7 @@ from stratum_miner.miner.events import (
     PoolMessage,
 )
 from stratum_miner.miner.journal import Journal
+from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
@@ -62,7 +63,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
-    """When to stop; None never. Counts are of accepted shares and of accepted blocks, time is in seconds."""
+    """When to stop; None never. Accepted shares, blocks as the miner counts them, and seconds."""
 
     shares: int | None = None
     blocks: int | None = None
@@ -80,6 +81,9 @@ class Miner:
 
     ``first_extranonce2``: where counting begins, cut to the size that a pool gives; drawn at random when None, because
     some pools give the next process the extranonce1 of the last one.
+
+    ``node_judges``: somebody tells by ``block_judged`` what the node made of each block, and only what the node took
+    counts as one. Otherwise an accepted share that solves a block does, because a pool tells no more.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Miner:
         goals: Goals = Goals(),
         retry: bool = True,
         weak_blocks: bool | None = None,
+        node_judges: bool = False,
         journal: Journal | None = None,
         strategy: Strategy = Strategy.FAILOVER,
         on_event: EventListener = lambda event: None,
@@ -132,6 +137,7 @@ class Miner:
         self._has_free = bool(free or not bound)
         self.client, self.scheduler = self._lanes[0].client, self._lanes[0].scheduler
         self.backends = tuple(item.backend for item in self._assignments)
+        self._blocks = JudgedBlocks() if node_judges else None
         self._journal = journal
         if journal is not None:
             self._hand_back(journal)
@@ -184,6 +190,13 @@ class Miner:
         self._goals_changed.set()
         self._check_goals()
 
+    def block_judged(self, block_hash: str, *, accepted: bool) -> None:
+        """The node has judged a block, its hash in display order. A later judgement overrules an earlier one."""
+        share = None if self._blocks is None else self._blocks.judged(block_hash, accepted=accepted)
+        if share is not None:
+            self._statistics.count_block(share)
+            self._check_goals()
+
     @property
     def goals(self) -> Goals:
         """When it stops."""
@@ -230,6 +243,8 @@ class Miner:
         with trio.move_on_after(self._farewell):
             for lane in self._lanes:
                 await lane.client.all_answered()
+            if self._blocks is not None:
+                await self._blocks.all_judged()
         everything.cancel()
 
     async def _sample(self) -> None:
@@ -303,6 +318,8 @@ class Miner:
             lane.scheduler.narrow(share.job.previous_hash)
         self._statistics.found += 1
         self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
+        if self._blocks is not None and share.is_block:
+            self._blocks.submitted(share)
         if self._journal is not None:
             self._journal.found(share, lane.client.origin(share))
         lane.client.submit(share)
@@ -334,12 +351,20 @@ class Miner:
     def share_settled(self, lane: Lane, outcome: ShareOutcome) -> None:
         """Count it, tell it, and see whether a goal is reached."""
         self._statistics.settle(outcome)
+        if outcome.share.is_block:
+            self._block_settled(outcome)
         if self._journal is not None:
             self._journal.settled(outcome)
-        if outcome.share.is_block and outcome.fate is Fate.LOST:
-            log.error("block_lost", header=outcome.share.header.hex(), reason=outcome.reason)
         self._on_event(outcome)
         self._check_goals()
+
+    def _block_settled(self, outcome: ShareOutcome) -> None:
+        if outcome.fate is Fate.LOST:
+            log.error("block_lost", header=outcome.share.header.hex(), reason=outcome.reason)
+        if self._blocks is not None:
+            self._blocks.settled(outcome)
+        elif outcome.fate is Fate.ACCEPTED:
+            self._statistics.count_block(outcome.share)
 
     def state_changed(self, lane: Lane, state: ConnectionState, detail: str) -> None:
         """Pass it on."""

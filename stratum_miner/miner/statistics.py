@@ -10,6 +10,7 @@ from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner.counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
 
 MAX_SOLVED = 1024
 """Previous hashes remembered to tell a block from its sibling."""
@@ -36,6 +37,8 @@ class MinerSnapshot:
     reasons: tuple[tuple[str, int], ...]
     """Why shares were not accepted, with counts."""
     blocks_accepted: int
+    """Blocks that the node took, where the miner hears the node; elsewhere shares that solve a block and that a pool
+    accepted, because pools do not tell what the node said."""
     best_share: float
     hardware_errors: int
     below_target: int
@@ -110,14 +113,13 @@ class Statistics:
         share = outcome.share
         if outcome.fate is Fate.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
-            self._count_block(outcome)
         else:
             self.reasons[f"{outcome.fate.value}: {_cause(outcome)}"] += 1
 
-    def _count_block(self, outcome: ShareOutcome) -> None:
-        """A second solution on the same previous block is a sibling at best, not another block."""
-        previous = outcome.share.job.previous_hash
-        if outcome.share.is_block and previous not in self._solved:
+    def count_block(self, share: Share) -> None:
+        """Count a block. A second solution on the same previous block is a sibling at best, not another block."""
+        previous = share.job.previous_hash
+        if previous not in self._solved:
             self._solved[previous] = None
             self.blocks_accepted += 1
             if len(self._solved) > MAX_SOLVED:

@@ -85,6 +85,7 @@ class Summary:
     all_runs: dict[str, int] | None
     """Shares by fate of all runs, as the journal has them."""
     blocks_accepted: int
+    """Shares that solve a block and that a pool accepted; pools do not tell whether the node took the block."""
     best_share: float
     difficulties: dict[str, float]
     """Sum of what shares were worth, by their fate."""
@@ -211,7 +212,7 @@ class ShareView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """A block that a pool accepted."""
+    """A block that an accepted share solves; the pool does not tell whether the node took it."""
 
     at: float
     height: int | None

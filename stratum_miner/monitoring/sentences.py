@@ -14,7 +14,7 @@ SENTENCES: dict[str, str] = {
     "waiting": "Waiting[: {detail}].",
     "new_block": "New block[ at height {height}]: job {job_id}, share difficulty {difficulty}.",
     "new_job": "New job {job_id}, share difficulty {difficulty}.",
-    "share_accepted": "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][: it is BLOCK {block}].",
+    "share_accepted": "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][: solves BLOCK {block}].",
     "share_rejected": "Share[ of {worker_name}] rejected: {reason}[ (difficulty {difficulty})].",
     "share_stale": "Share[ of {worker_name}] stale: {reason}.",
     "share_lost": "Share[ of {worker_name}] lost: {reason}.",

@@ -15,7 +15,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
-from stratum_miner.bitcoin.header import swap_words
+from stratum_miner.bitcoin.header import display_hash, swap_words
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
@@ -381,6 +381,48 @@ async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> 
     miner = Miner(PoolSettings(url=PoolUrl("h", 1), worker_name="w"), [Broken()], connect=connect)
     with pytest.raises(BackendError, match="no device"):
         await miner.run()
+
+
+# ---- with a node that judges ----------------------------------------------------------------------------------------
+
+
+async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(node_judges=True, goals=Goals(blocks=2)) as it:
+        shares = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block, count=4)
+        hashes = [display_hash(share.digest) for share in shares]
+        it.miner.block_judged(hashes[0], accepted=True)  # before the pool answered
+        for _ in shares:
+            await it.answer()
+        it.miner.block_judged(hashes[1], accepted=False)
+        it.miner.block_judged(hashes[2], accepted=False)
+        it.miner.block_judged(hashes[0], accepted=True)
+        it.miner.block_judged("00" * 32, accepted=True)
+        await it.settled()
+        snapshot = it.miner.snapshot()
+        assert (snapshot.shares.accepted, snapshot.blocks_accepted) == (4, 1)
+        assert not it.ended.is_set()
+        await it.pool.notify("2", previous="00" * 28 + "12345678")  # another parent
+        await it.settled()
+        [other] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        await it.answer()
+        it.miner.block_judged(display_hash(other.digest), accepted=False)  # it could not be reached
+        it.miner.block_judged(display_hash(other.digest), accepted=True)
+        await it.ended.wait()
+        assert it.ending is Ending.BLOCKS_REACHED
+
+
+async def test_the_end_waits_for_the_nodes_judgement(bench: BenchFactory, autojump_clock: MockClock) -> None:
+    async with bench(node_judges=True) as it:
+        [share] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        await it.answer()
+        it.miner.stop()
+        await it.settled()
+        assert not it.ended.is_set()
+        it.miner.block_judged(display_hash(share.digest), accepted=True)
+        await it.ended.wait()
+        assert it.miner.snapshot().blocks_accepted == 1
 
 
 # ---- with a journal -------------------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def _shares(summary: Summary, width: int) -> list[Text]:
     lines = [line]
     told = [f"best {_difficulty(summary.best_share)}"] if summary.best_share else []
     if summary.blocks_accepted:
-        told.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''}")
+        told.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''} solved")
     if summary.luck.ratio is not None:
         told.append(f"luck {summary.luck.ratio:.2f} ({summary.luck.low:.2f} to {summary.luck.high:.2f})")
     if told:

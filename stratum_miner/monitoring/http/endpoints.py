@@ -201,7 +201,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=("limit",), handle=lambda source, call: _newest(source.monitor.view().shares, call),
     ),
     Endpoint(
-        method="GET", path="/blocks", summary="Blocks found in this run", answer=tuple[BlockView, ...],
+        method="GET", path="/blocks", summary="Blocks that accepted shares solve", answer=tuple[BlockView, ...],
         query=("limit",), handle=lambda source, call: _newest(source.monitor.view().blocks, call),
     ),
     Endpoint(

@@ -64,7 +64,7 @@ def _summary(summary: Summary) -> Iterator[Metric]:
         shares.add_metric([fate], getattr(summary.shares, fate))
     yield shares
     yield _gauge("shares_open", "Shares not answered yet", summary.shares.open)
-    yield _counter("blocks_accepted", "Blocks that a pool accepted", summary.blocks_accepted)
+    yield _counter("blocks_accepted", "Shares that solve a block and that a pool accepted", summary.blocks_accepted)
     yield _counter("hardware_errors", "Claimed nonces that failed re-hashing", summary.hardware_errors)
     yield _gauge("best_share_difficulty", "Difficulty of the best share of this run", summary.best_share)
     yield _gauge("expected_shares", "Shares that the work done was expected to find", summary.luck.expected)
