@@ -10,7 +10,7 @@ from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
 
 Key = tuple[str, str]
-"""Backend and device, by name."""
+"""The label of the backend, which no other has, and the device's name, which no other of that backend has."""
 LONGEST_S = 60.0
 THIS_COMPUTER = Hardware(product="")
 
@@ -22,13 +22,13 @@ class DeviceMeters:
         self._meters: dict[Key, HashRateMeter] = {}
         self._nonces: dict[Key, tuple[int, float]] = {}
         """How many when last they grew, and when."""
-        self._accepted: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
-        self._difficulties: defaultdict[str, Difficulties] = defaultdict(Difficulties)
+        self._accepted: Counter[Key] = Counter()
+        self._refused: Counter[Key] = Counter()
+        self._difficulties: defaultdict[Key, Difficulties] = defaultdict(Difficulties)
 
     def sample(self, now: float, backends: Sequence[BackendStatistics]) -> None:
         """Note the counters of the moment."""
-        for key, device in _all(backends):
+        for key, _, device in _all(backends):
             meter = self._meters.get(key)
             if meter is None:
                 meter = self._meters[key] = HashRateMeter(now, LONGEST_S)
@@ -39,29 +39,30 @@ class DeviceMeters:
 
     def settled(self, outcome: ShareOutcome) -> None:
         """A share of a device met its fate."""
-        device = outcome.share.device
+        key = outcome.share.backend, outcome.share.device
         if outcome.fate is Fate.ACCEPTED:
-            self._accepted[device] += 1
+            self._accepted[key] += 1
         elif outcome.fate is not Fate.LOST:
-            self._refused[device] += 1
-        self._difficulties[device].add(outcome)
+            self._refused[key] += 1
+        self._difficulties[key].add(outcome)
 
     def views(self, now: float, backends: Sequence[BackendStatistics]) -> tuple[DeviceView, ...]:
         """Each device at this moment."""
-        details = {backend.backend: backend.kernel or backend.detail for backend in backends}
         return tuple(
-            self._view(index, key, device, details[key[0]], now) for index, (key, device) in enumerate(_all(backends))
+            self._view(index, key, backend, device, now) for index, (key, backend, device) in enumerate(_all(backends))
         )
 
-    def _view(self, index: int, key: Key, device: DeviceStatistics, detail: str, now: float) -> DeviceView:
+    def _view(
+        self, index: int, key: Key, backend: BackendStatistics, device: DeviceStatistics, now: float
+    ) -> DeviceView:
         meter, nonces = self._meters.get(key), self._nonces.get(key)
         hardware = device.hardware or THIS_COMPUTER
         rate = meter.rate(LONGEST_S) if meter else 0.0
         return DeviceView(
             index=index,
-            backend=key[0],
+            backend=backend.label or backend.backend,
             name=device.name,
-            detail=hardware.product or detail,
+            detail=hardware.product or backend.kernel or backend.detail,
             state=hardware.state,
             reason=hardware.reason,
             hash_rate=meter.rate(5.0) if meter else 0.0,
@@ -69,9 +70,9 @@ class DeviceMeters:
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,
-            accepted=self._accepted[device.name],
-            refused=self._refused[device.name],
-            difficulties=self._difficulties[device.name].by_fate(),
+            accepted=self._accepted[key],
+            refused=self._refused[key],
+            difficulties=self._difficulties[key].by_fate(),
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if nonces is None else now - nonces[1],
             product=hardware.product or None,
@@ -97,7 +98,7 @@ def hottest(backends: Sequence[BackendStatistics]) -> float | None:
     """Degrees Celsius; None where no device has a sensor."""
     known = [
         device.hardware.chip_temperature
-        for _, device in _all(backends)
+        for _, _, device in _all(backends)
         if device.hardware is not None and device.hardware.chip_temperature is not None
     ]
     return max(known, default=None)
@@ -105,10 +106,10 @@ def hottest(backends: Sequence[BackendStatistics]) -> float | None:
 
 def measured_power(backends: Sequence[BackendStatistics]) -> float | None:
     """Watts of all devices; None unless each of them measures its own."""
-    powers = [device.hardware.power if device.hardware else None for _, device in _all(backends)]
+    powers = [device.hardware.power if device.hardware else None for _, _, device in _all(backends)]
     known = [power for power in powers if power is not None]
     return sum(known) if known and len(known) == len(powers) else None
 
 
-def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, DeviceStatistics]]:
-    return [((backend.backend, device.name), device) for backend in backends for device in backend.devices]
+def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, BackendStatistics, DeviceStatistics]]:
+    return [((backend.label, device.name), backend, device) for backend in backends for device in backend.devices]

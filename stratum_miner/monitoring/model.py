@@ -157,6 +157,7 @@ class DeviceView:
 
     index: int
     backend: str
+    """The label of the backend, which no other has."""
     name: str
     detail: str
     state: str
@@ -198,6 +199,8 @@ class ShareView:
 
     at: float
     """Unix time of its fate."""
+    backend: str
+    """The label of the backend that found it, and the name of its device there."""
     device: str
     pool: str
     job_id: str

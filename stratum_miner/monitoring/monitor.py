@@ -111,6 +111,7 @@ class Monitor:
         self._shares.append(
             ShareView(
                 at=now,
+                backend=share.backend,
                 device=share.device,
                 pool=pool,
                 job_id=share.job.job_id,

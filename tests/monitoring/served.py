@@ -118,7 +118,8 @@ def full_view() -> View:
     )  # fmt: skip
     shares = tuple(
         ShareView(
-            at=now - 6 * (30 - index), device="cpu0", pool="stratum+tcp://pool0.example:3333", job_id="b9bbd6b0",
+            at=now - 6 * (30 - index), backend="cpu", device="cpu0",
+            pool="stratum+tcp://pool0.example:3333", job_id="b9bbd6b0",
             difficulty=0.3 + index, share_difficulty=0.25, fate="rejected" if index == 25 else "accepted",
             reason="low difficulty share" if index == 25 else "", latency_ms=21.0 + index, block=None,
         )

@@ -93,6 +93,33 @@ def test_the_summary_has_the_figures_of_the_snapshot() -> None:
     assert (summary.pool, summary.worker_name) == ("stratum+tcp://pool.example:3333", "worker")
 
 
+def test_two_backends_of_one_kind_are_two() -> None:
+    """Their devices have the same names; only the labels of the backends tell them apart."""
+    bench = Bench()
+
+    def hashed(first: int, second: int) -> None:
+        bench.set(
+            backends=tuple(
+                BackendStatistics("simulated", "", (DeviceStatistics("sim0", hashes, 0),), "avx512", label)
+                for label, hashes in (("simulated", first), ("simulated2", second))
+            )
+        )
+
+    hashed(0, 0)
+    bench.later(0)
+    hashed(4_000_000, 1_000_000)
+    bench.later(1)
+    one, other, third = (replace(share, device="sim0") for share in shares(3))
+    for share, label in ((one, "simulated"), (other, "simulated2"), (third, "simulated2")):
+        bench.monitor.note(ShareOutcome(replace(share, backend=label), Fate.ACCEPTED, latency=0.002))
+    view = bench.monitor.view()
+    assert [device.backend for device in view.devices] == ["simulated", "simulated2"]
+    assert [device.hash_rate for device in view.devices] == [4e6, 1e6]
+    assert [device.accepted for device in view.devices] == [1, 2]
+    assert [share.backend for share in view.shares] == ["simulated", "simulated2", "simulated2"]
+    assert sum(device.difficulties["accepted"] for device in view.devices) == view.summary.difficulties["accepted"]
+
+
 def test_the_state_says_what_it_does_and_why() -> None:
     bench = Bench()
     assert bench.monitor.summary().state == "waiting"

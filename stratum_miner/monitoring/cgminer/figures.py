@@ -62,7 +62,8 @@ def device(view: View, item: DeviceView) -> Fields:
     """One of ``devs``."""
     elapsed = max(view.summary.elapsed_s, 1e-9)
     found = item.accepted + item.refused
-    last = next((share for share in reversed(view.shares) if share.device == item.name), None)
+    key = item.backend, item.name
+    last = next((share for share in reversed(view.shares) if (share.backend, share.device) == key), None)
     active = next((pool.index for pool in view.pools if pool.active), -1)
     return {
         "ASC": item.index,
