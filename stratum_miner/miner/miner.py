@@ -17,7 +17,7 @@ from math import inf
 import structlog
 import trio
 
-from stratum_miner.backends.base import Backend, BackendError
+from stratum_miner.backends.base import Backend, BackendError, BackendStatistics
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
@@ -286,7 +286,7 @@ class Miner:
     def _judge(self, lane: Lane, assignment: Assignment, found: NonceFound) -> None:
         match verify(found):
             case Share() as share if self._reported(share, found.unit):
-                self._note_hardware_error(found.device, "the same point reported twice")
+                self._note_hardware_error(assignment, found.device, "the same point reported twice")
             case Share() as share if self._reported(share):
                 self._statistics.withheld += 1  # no fault of the device: it was given the point twice
                 log.debug("share_withheld", reason="its point was searched before", nonce=share.nonce)
@@ -307,7 +307,7 @@ class Miner:
             case BelowTarget():
                 self._statistics.below_target += 1
             case NotAHit() as reason:
-                self._note_hardware_error(found.device, reason.value)
+                self._note_hardware_error(assignment, found.device, reason.value)
 
     def _submit(self, lane: Lane, share: Share) -> None:
         current = lane.scheduler.job
@@ -334,8 +334,8 @@ class Miner:
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
 
-    def _note_hardware_error(self, device: str, reason: str) -> None:
-        self._statistics.hardware_errors += 1
+    def _note_hardware_error(self, assignment: Assignment, device: str, reason: str) -> None:
+        self._statistics.hardware_errors[assignment.label, device] += 1
         log.warning("hardware_error", device=device, reason=reason)
         self._on_event(HardwareError(device, reason))
 
@@ -386,6 +386,7 @@ class Miner:
         """A frozen view of everything; from the trio thread."""
         statistics, meter = self._statistics, self._statistics.meter
         job, now = self.scheduler.job, self._clock()
+        backends = tuple(lane.statistics(item) for lane in self._lanes for item in lane.assignments)
         return MinerSnapshot(
             elapsed=now - statistics.started,
             hash_rate_5s=meter.rate(5),
@@ -400,7 +401,8 @@ class Miner:
             reasons=tuple(statistics.reasons.most_common()),
             blocks_accepted=statistics.blocks_accepted,
             best_share=statistics.best_share,
-            hardware_errors=statistics.hardware_errors,
+            hardware_errors=statistics.hardware_errors.total()
+            + sum(device.hardware_errors for backend in backends for device in backend.devices),
             below_target=statistics.below_target,
             withheld=statistics.withheld,
             accepted_difficulty=statistics.accepted_difficulty,
@@ -413,7 +415,18 @@ class Miner:
             stopping=self.is_stopping,
             client=self.client.snapshot(),
             pools=self._pools(),
-            backends=tuple(lane.statistics(item) for lane in self._lanes for item in lane.assignments),
+            backends=tuple(map(self._with_errors, backends)),
+        )
+
+    def _with_errors(self, backend: BackendStatistics) -> BackendStatistics:
+        """A driver counts the errors that it sees; those that re-hashing finds are added to its device's."""
+        errors = self._statistics.hardware_errors
+        return replace(
+            backend,
+            devices=tuple(
+                replace(device, hardware_errors=device.hardware_errors + errors[backend.label, device.name])
+                for device in backend.devices
+            ),
         )
 
     def _pools(self) -> tuple[PoolStatus, ...]:

@@ -41,6 +41,7 @@ class MinerSnapshot:
     accepted, because pools do not tell what the node said."""
     best_share: float
     hardware_errors: int
+    """Of all devices: nonces that a device's own driver or the miner's re-hashing found to be wrong."""
     below_target: int
     withheld: int
     """Shares not submitted because the same nonce was, in another version, or the same share was by an earlier run."""
@@ -95,7 +96,8 @@ class Statistics:
     def __init__(self, started: float) -> None:
         self.started = started
         self.found = 0
-        self.hardware_errors = 0
+        self.hardware_errors: Counter[tuple[str, str]] = Counter()
+        """Claims that re-hashing showed to be wrong, by backend and device."""
         self.below_target = 0
         self.withheld = 0
         self.best_share = 0.0

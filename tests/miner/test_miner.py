@@ -37,6 +37,7 @@ class ScriptedBackend(Backend):
         self.changes: list[bool] = []
         self.running = trio.Event()
         self.hashes = 1000
+        self.own_errors = 0
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "ScriptedBackend":
@@ -52,7 +53,7 @@ class ScriptedBackend(Backend):
             unregister()
 
     def statistics(self) -> BackendStatistics:
-        return BackendStatistics(self.name, "scripted", (DeviceStatistics("s0", self.hashes, 0),))
+        return BackendStatistics(self.name, "scripted", (DeviceStatistics("s0", self.hashes, 0, self.own_errors),))
 
     def unit(self) -> WorkUnit:
         assert self.source is not None
@@ -161,6 +162,10 @@ async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
         assert [event.device for event in it.events if isinstance(event, HardwareError)] == ["s0", "s0"]
         assert it.miner.snapshot().hardware_errors == 2
         assert it.miner.snapshot().found == 1
+        it.backend.own_errors = 5  # that its driver saw, and did not report as nonces
+        snapshot = it.miner.snapshot()
+        assert snapshot.hardware_errors == 7
+        assert [device.hardware_errors for backend in snapshot.backends for device in backend.devices] == [7]
 
 
 async def test_a_device_is_not_blamed_for_a_point_that_it_was_given_twice(
