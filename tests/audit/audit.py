@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.audit.expect import Expectation
-from tests.audit.scene import MinerAtRest, PoolAtRest, Scene
+from tests.audit.scene import MinerAtRest, PoolAtRest, ProxyAtRest, Scene
 from tests.audit.surfaces import Reading
-from tests.audit.table import MINER, POOL, Exempt, Row, Surface
-from tests.audit.truth import MinerTruth, PoolTruth
+from tests.audit.table import MINER, POOL, PROXY, Exempt, Row, Surface
+from tests.audit.truth import MinerTruth, PoolTruth, ProxyTruth
 
 Path = tuple[Any, ...]
 
@@ -126,10 +126,19 @@ def pool_readings(pool: PoolAtRest) -> Iterator[tuple[Reading, Surface, PoolTrut
         yield reading, POOL[reading.surface], PoolTruth(pool, reading), reading.value
 
 
+def proxy_readings(proxy: ProxyAtRest) -> Iterator[tuple[Reading, Surface, ProxyTruth, Any]]:
+    """The same of a proxy."""
+    for reading in proxy.readings:
+        surface = PROXY[reading.surface]
+        yield reading, surface, ProxyTruth(proxy, reading, ended=surface.ended), reading.value
+
+
 def readings(scene: Scene) -> Iterator[tuple[str, Reading, Surface, Any, Any]]:
     """All readings of a scene: whose, what, its rows, its truth, its value."""
     for number, miner in enumerate(scene.miners):
         yield from ((f"mine{number}", *item) for item in miner_readings(miner))
+    for number, proxy in enumerate(scene.proxies):
+        yield from ((f"proxy{number}", *item) for item in proxy_readings(proxy))
     for number, pool in enumerate(scene.pools):
         yield from ((f"pool{number}", *item) for item in pool_readings(pool))
 

@@ -15,6 +15,7 @@ from tests.audit import surfaces
 from tests.audit.node import Node
 from tests.audit.program import Program, Programs, programs, until
 from tests.audit.relay import Relay
+from tests.audit.scripted_pool import ScriptedPool
 from tests.audit.surfaces import Reading
 from tests.audit.witness import Story, tell
 
@@ -78,6 +79,8 @@ class MinerAtRest:
     runs_before: Counter[str] = field(default_factory=Counter)
     """What the journal had before."""
     expected_exit: int = 0
+    problems: int = 0
+    """Lasting ones that it has at rest."""
     stories: list[Story] = field(default_factory=list)
     """Of its pools, in their order, told at rest."""
     final: list[Story] = field(default_factory=list)
@@ -93,10 +96,18 @@ class ProxyAtRest:
     port: int
     below: list[Relay]
     """Whoever connects to it comes through one of these."""
+    worker: str = ADDRESS
+    active: int | None = 0
+    conditions: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    cuts: bool = False
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
+    paused: float | None = None
+    devices: list[Device] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
+    final: list[Story] = field(default_factory=list)
     stories_below: list[Story] = field(default_factory=list)
+    final_below: list[Story] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -142,6 +153,11 @@ class Scene:
         relay = self.relay(below.program.name, below.port)
         below.below.append(relay)
         return relay
+
+    def scripted_pool(self, **options: Any) -> tuple[ScriptedPool, Relay]:
+        """A scripted pool behind a relay."""
+        pool = self._stack.enter_context(ScriptedPool(difficulty=DIFFICULTY, **options))
+        return pool, self.relay("scripted", pool.port)
 
     def pool(self, node: Node, *options: str, difficulty: float = DIFFICULTY, port: int = 0) -> PoolAtRest:
         """Our pool on a node, once it listens."""
@@ -241,9 +257,11 @@ class Scene:
             miner.exit_code = miner.program.interrupt()
             miner.final = [tell(pool.relay.wire) for pool in miner.pools]
             miner.readings += read_end(miner)
-        for proxy in self.proxies:
+        for proxy in reversed(self.proxies):
             if proxy.exit_code is None:
+                proxy.final_below = [tell(relay.wire) for relay in proxy.below]
                 proxy.exit_code = proxy.program.interrupt()
+                proxy.final = [tell(pool.relay.wire) for pool in proxy.pools]
                 proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
         for pool in self.pools:
             if pool.exit_code is None:
