@@ -16,19 +16,30 @@ HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:
-    """floor(difficulty-1 target / difficulty), at most 2^256-1. ValueError unless finite and above zero."""
+    """floor(difficulty-1 target / difficulty), from 1 to 2^256-1. ValueError unless finite and above zero."""
     try:
         exact = Fraction(difficulty)
     except (ValueError, OverflowError):
         raise ValueError(f"difficulty: expected a finite number above zero, got {difficulty}") from None
     if exact <= 0:
         raise ValueError(f"difficulty: expected a finite number above zero, got {difficulty}")
-    return min(DIFFICULTY_1_TARGET * exact.denominator // exact.numerator, MAX_TARGET)
+    return min(max(DIFFICULTY_1_TARGET * exact.denominator // exact.numerator, 1), MAX_TARGET)
 
 
 def difficulty_from_target(target: int) -> float:
-    """difficulty-1 target / target; infinite for target 0."""
+    """difficulty-1 target / target, rounded, for display; infinite for target 0."""
     return DIFFICULTY_1_TARGET / target if target else math.inf
+
+
+def difficulty_to_announce(target: int) -> float:
+    """The least difficulty that a double can say and whose target is not above this one.
+
+    A float says one of many targets. Rounded down it would let shares pass that miss the target.
+    """
+    difficulty = difficulty_from_target(target)
+    while target_from_difficulty(difficulty) > target:
+        difficulty = math.nextafter(difficulty, math.inf)
+    return difficulty
 
 
 def target_from_bits(nbits: int) -> int:

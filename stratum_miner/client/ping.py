@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.client import tls
 from stratum_miner.client.connect import PoolUnreachable, reason_of
 from stratum_miner.client.proxies import ProxyUnreachable
@@ -121,9 +122,9 @@ async def _handshake(stream: trio.abc.Stream, settings: PoolSettings, steps: _St
                 steps.done("subscribe")
             case events.WorkerAuthorized():
                 steps.done("authorize")
-            case events.JobAnnounced(difficulty=difficulty) if not has_job:
+            case events.JobAnnounced(share_target=target) if not has_job:
                 has_job = True
-                steps.note(difficulty=difficulty)
+                steps.note(difficulty=difficulty_from_target(target))
         if has_job and session.is_authorized:
             steps.done("first_job")
             scope.cancel()

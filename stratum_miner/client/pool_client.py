@@ -422,7 +422,7 @@ class PoolClient:
                 clean_jobs=notify.clean_jobs and not event.amended,
                 extranonce1=event.extranonce1,
                 extranonce2_size=event.extranonce2_size,
-                share_difficulty=event.difficulty,
+                share_target=event.share_target,
                 version_mask=event.version_mask,
                 version_rolling=event.version_rolling,
                 received_at=self._clock(),
@@ -432,7 +432,7 @@ class PoolClient:
             log.warning("bad_job", job_id=notify.job_id, reason=str(error))
             return
         self._jobs += 1
-        self._difficulty = event.difficulty
+        self._difficulty = job.share_difficulty
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
         self._unreached = 0

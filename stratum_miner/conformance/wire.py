@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.conformance.case import HungUp, Silent
 from stratum_miner.conformance.transcript import Transcript
 from stratum_miner.stratum import fields, pool_messages
@@ -381,7 +382,7 @@ class Wire:
             clean_jobs=notify.clean_jobs,
             extranonce1=self.extranonce1,
             extranonce2_size=self.extranonce2_size,
-            share_difficulty=self.difficulty or 1.0,
+            share_target=target_from_difficulty(self.difficulty or 1.0),
             version_mask=self.mask if self.rolling else 0,
             version_rolling=self.rolling,
             received_at=max(self._now(), self.jobs[-1].received_at + 1e-9 if self.jobs else 0.0),  # tells jobs apart

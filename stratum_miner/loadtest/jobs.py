@@ -73,7 +73,7 @@ class Assignment:
             clean_jobs=notify.clean_jobs,
             extranonce1=self.extranonce1,
             extranonce2_size=self.extranonce2_size,
-            share_difficulty=self.difficulty,
+            share_target=self.target,
             version_mask=self.version_mask,
             version_rolling=self.version_rolling,
         )

@@ -12,7 +12,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_from_target, target_from_difficulty
+from stratum_miner.bitcoin.target import (
+    HASHES_PER_DIFFICULTY,
+    difficulty_from_target,
+    difficulty_to_announce,
+    target_from_difficulty,
+)
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
@@ -271,7 +276,7 @@ class PoolSession:
                 self._suggest(difficulty, now)
             case requests.SuggestTarget(target):
                 self.connection.reply(request_id, True)
-                self._suggest(difficulty_from_target(target), now)
+                self._suggest(difficulty_to_announce(target), now)
             case requests.GetTransactions(job_id):
                 self._get_transactions(request_id, job_id)
             case requests.ClientPing():

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from stratum_miner.bitcoin.target import difficulty_to_announce
 from stratum_miner.pool.extranonces import ExtranonceRegistry
 from stratum_miner.pool.jobs import AnnouncedJob
 from stratum_miner.pool.share_memory import SeenShares, ShareMemory
@@ -73,6 +74,8 @@ class ProxyJob(AnnouncedJob):
     job: Job
     space: Space
     padding: bytes
+    difficulty: float
+    """What miners may be told at the least, so that their shares meet the pool's target."""
 
 
 _SpaceKey: TypeAlias = tuple[int, bytes, int]
@@ -164,6 +167,7 @@ class Board:
             job=job,
             space=space,
             padding=space.padding,
+            difficulty=difficulty_to_announce(job.share_target),
         )
 
     def _enter(self, job: Job) -> Space:
@@ -212,7 +216,7 @@ def _content(job: Job) -> object:
         job.version,
         job.nbits,
         job.ntime,
-        job.share_difficulty,
+        job.share_target,
     )
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import (
     HASHES_PER_DIFFICULTY,
-    difficulty_from_target,
+    difficulty_to_announce,
     hash_value,
     target_from_difficulty,
 )
@@ -221,7 +221,7 @@ class MinerSession:
                 self._suggest(difficulty, now)
             case requests.SuggestTarget(target):
                 self.connection.reply(request_id, True)
-                self._suggest(difficulty_from_target(target), now)
+                self._suggest(difficulty_to_announce(target), now)
             case requests.GetTransactions():
                 self.connection.refuse(request_id, ErrorReason.OTHER, "not known here: this is a proxy")
             case requests.ClientPing():
@@ -389,7 +389,7 @@ class MinerSession:
             self.connection.announce(SetVersionMask(mask))
 
     def _difficulty_for(self, job: ProxyJob, now: float) -> float:
-        theirs = job.job.share_difficulty
+        theirs = job.difficulty
         config = self._config.vardiff
         if config is None:
             return max(theirs, self._minimum)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
-from stratum_miner.bitcoin.target import difficulty_from_target
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum import events, pool_messages
 from stratum_miner.stratum.client_messages import (
     AnyClientMessage,
@@ -54,7 +54,7 @@ MAX_BAD_LINES = 10
 """This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
 MAX_OUTSTANDING = 4096
 """Requests waiting for a reply; beyond it a pool answers nothing and we would grow without bound."""
-DEFAULT_DIFFICULTY = 1.0
+DEFAULT_SHARE_TARGET = target_from_difficulty(1)
 """Until a pool says otherwise."""
 
 
@@ -114,8 +114,8 @@ class WorkerState(Enum):
 class _Settings:
     """What the pool set for jobs to come; ``extranonce1`` is None until subscribed."""
 
-    difficulty: float = DEFAULT_DIFFICULTY
-    difficulty_is_known: bool = False
+    share_target: int = DEFAULT_SHARE_TARGET
+    target_is_known: bool = False
     extranonce1: bytes | None = None
     extranonce2_size: int = 0
     pool_mask: int = 0
@@ -127,8 +127,8 @@ class _LastJob:
     """The newest notify with the settings that were in force when it came."""
 
     notify: pool_messages.Notify
-    difficulty: float
-    difficulty_is_known: bool
+    share_target: int
+    target_is_known: bool
     extranonce1: bytes | None
     extranonce2_size: int
 
@@ -275,16 +275,16 @@ class ClientConnection:
                 settings = self._settings
                 self._last_job = _LastJob(
                     notify,
-                    settings.difficulty,
-                    settings.difficulty_is_known,
+                    settings.share_target,
+                    settings.target_is_known,
                     settings.extranonce1,
                     settings.extranonce2_size,
                 )
                 self._announce(amended=False)
             case pool_messages.SetDifficulty(difficulty):
-                self._set_difficulty(difficulty)
+                self._set_share_target(target_from_difficulty(difficulty))
             case pool_messages.SetTarget(target):
-                self._set_difficulty(difficulty_from_target(target))
+                self._set_share_target(target)
             case pool_messages.SetExtranonce() as change:
                 self._set_extranonce(change)
             case pool_messages.SetVersionMask(mask):
@@ -303,12 +303,12 @@ class ClientConnection:
             case None:
                 self._refuse_unknown(call)
 
-    def _set_difficulty(self, difficulty: float) -> None:
-        self._settings.difficulty, self._settings.difficulty_is_known = difficulty, True
-        self._events.append(events.DifficultyChanged(difficulty))
+    def _set_share_target(self, target: int) -> None:
+        self._settings.share_target, self._settings.target_is_known = target, True
+        self._events.append(events.ShareTargetChanged(target))
         job = self._last_job
-        if job is not None and not job.difficulty_is_known:  # ckpool solo: a job before its difficulty (7, 32)
-            self._last_job = replace(job, difficulty=difficulty, difficulty_is_known=True)
+        if job is not None and not job.target_is_known:  # ckpool solo: a job before its difficulty (7, 32)
+            self._last_job = replace(job, share_target=target, target_is_known=True)
             self._announce(amended=True)
 
     def _set_extranonce(self, change: pool_messages.SetExtranonce) -> None:
@@ -344,7 +344,7 @@ class ClientConnection:
         self._events.append(
             events.JobAnnounced(
                 notify=job.notify,
-                difficulty=job.difficulty,
+                share_target=job.share_target,
                 extranonce1=job.extranonce1,
                 extranonce2_size=job.extranonce2_size,
                 version_rolling=self._settings.version_rolling,

@@ -90,7 +90,7 @@ class JobAnnounced:
     """
 
     notify: Notify
-    difficulty: float
+    share_target: int
     extranonce1: bytes
     extranonce2_size: int
     version_rolling: bool
@@ -99,10 +99,10 @@ class JobAnnounced:
 
 
 @dataclass(frozen=True, slots=True)
-class DifficultyChanged:
-    """The difficulty of the jobs to come."""
+class ShareTargetChanged:
+    """The share target of the jobs to come, by mining.set_difficulty or mining.set_target."""
 
-    difficulty: float
+    share_target: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ ClientEvent: TypeAlias = (
     | RequestAnswered
     | UnpairedReply
     | JobAnnounced
-    | DifficultyChanged
+    | ShareTargetChanged
     | ExtranonceChanged
     | VersionMaskChanged
     | ReconnectRequested

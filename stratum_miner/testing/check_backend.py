@@ -21,6 +21,7 @@ from itertools import product
 import trio
 
 from stratum_miner.backends.base import Backend
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
@@ -226,7 +227,7 @@ def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, non
         clean_jobs=True,
         extranonce1=b"",
         extranonce2_size=4,
-        share_difficulty=1e-9,
+        share_target=target_from_difficulty(1e-9),
     )
     space = SearchSpace()
     space.set_job(job)

@@ -19,6 +19,7 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.testing.emulated_bus import PluggedDevice
 from stratum_miner.testing.emulators import FAULTS, KINDS, Fault
 from stratum_miner.work.job import Job
@@ -80,7 +81,7 @@ class EndlessWork:
             clean_jobs=True,
             extranonce1=b"soak",
             extranonce2_size=8,
-            share_difficulty=difficulty,
+            share_target=target_from_difficulty(difficulty),
             version_mask=GENERAL_PURPOSE_MASK,
             version_rolling=True,
         )

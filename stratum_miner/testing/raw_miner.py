@@ -16,7 +16,7 @@ import trio
 from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.share_faults import FaultNotPossible, GoodShare
 from stratum_miner.capture.wire_faults import WireFault
@@ -194,7 +194,7 @@ class RawMiner:
             clean_jobs=notify.clean_jobs,
             extranonce1=self._extranonce1,
             extranonce2_size=self._extranonce2_size,
-            share_difficulty=self._difficulty,
+            share_target=target_from_difficulty(self._difficulty),
             version_mask=self._mask or 0,
             version_rolling=self._mask is not None,
             received_at=time.monotonic(),

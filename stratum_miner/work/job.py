@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits, target_from_difficulty
+from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, target_from_bits
 
 MAX_EXTRANONCE2_SIZE = 32
 """Bytes; as ``stratum.fields`` takes them."""
@@ -19,7 +19,7 @@ MAX_EXTRANONCE2_SIZE = 32
 class Job:
     """One announced job; every byte string in internal order, every integer a plain number.
 
-    Raises ValueError when nbits is no valid target, the difficulty is not a positive number or a size is off.
+    Raises ValueError when nbits or the share target is no valid target, or a size is off.
     """
 
     session: int
@@ -35,13 +35,13 @@ class Job:
     clean_jobs: bool
     extranonce1: bytes
     extranonce2_size: int
-    share_difficulty: float
+    share_target: int
+    """The largest hash that is a share, as exact as the pool said it."""
     version_mask: int = 0
     version_rolling: bool = False
     """True once the pool granted version rolling: submits then carry a sixth parameter, even under mask 0."""
     received_at: float = 0.0
     """Seconds of the caller's clock at arrival: the reference for ntime rolling."""
-    share_target: int = field(init=False)
     network_target: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +49,8 @@ class Job:
             raise ValueError("job: expected 32-byte previous hash and merkle branch items")
         if not 0 <= self.extranonce2_size <= MAX_EXTRANONCE2_SIZE:
             raise ValueError(f"job: expected extranonce2_size 0 to {MAX_EXTRANONCE2_SIZE}, got {self.extranonce2_size}")
-        object.__setattr__(self, "share_target", target_from_difficulty(self.share_difficulty))
+        if not 0 < self.share_target <= MAX_TARGET:
+            raise ValueError(f"job: expected share_target 1 to 2^256-1, got {self.share_target}")
         object.__setattr__(self, "network_target", target_from_bits(self.nbits))
 
     @property
@@ -58,8 +59,13 @@ class Job:
         return max(self.share_target, self.network_target)
 
     @property
+    def share_difficulty(self) -> float:
+        """Difficulty of the share target, for display."""
+        return difficulty_from_target(self.share_target)
+
+    @property
     def network_difficulty(self) -> float:
-        """Difficulty of the network target."""
+        """Difficulty of the network target, for display."""
         return difficulty_from_target(self.network_target)
 
     @property

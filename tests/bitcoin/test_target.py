@@ -12,6 +12,7 @@ from stratum_miner.bitcoin import (
     bits_from_target,
     difficulty_from_digest,
     difficulty_from_target,
+    difficulty_to_announce,
     expected_hashes,
     hash_value,
     target_from_bits,
@@ -42,7 +43,21 @@ def test_targets_are_exact(difficulty: float, target: str) -> None:
 def test_targets_are_clamped_to_256_bits() -> None:
     assert target_from_difficulty(2.3282709094e-10) == MAX_TARGET
     assert target_from_difficulty(1e-300) == MAX_TARGET
-    assert target_from_difficulty(1e300) == 0
+    assert target_from_difficulty(1e300) == 1
+
+
+@given(st.integers(1, MAX_TARGET))
+def test_the_difficulty_to_announce_never_lets_a_hash_pass_that_misses_the_target(target: int) -> None:
+    difficulty = difficulty_to_announce(target)
+    assert target_from_difficulty(difficulty) <= target
+    assert difficulty == pytest.approx(difficulty_from_target(target), rel=1e-15)
+
+
+@given(st.floats(2.4e-10, 1e40))
+def test_a_difficulty_survives_its_target(difficulty: float) -> None:
+    target = target_from_difficulty(difficulty)
+    assert difficulty_from_target(target) == difficulty
+    assert difficulty_to_announce(target) == difficulty
 
 
 def test_every_numeric_type_means_the_same() -> None:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.bitcoin.target import MAX_TARGET, hash_value, target_from_difficulty
 from stratum_miner.capture.share_faults import SHARE_FAULTS, FaultNotPossible, GoodShare, share_fault
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.work.job import Job
@@ -24,7 +24,7 @@ JOB = Job(
     clean_jobs=True,
     extranonce1=b"\x01\x02",
     extranonce2_size=4,
-    share_difficulty=1e-9,
+    share_target=target_from_difficulty(1e-9),
     version_mask=MASK,
     version_rolling=True,
 )
@@ -101,7 +101,11 @@ def test_ntime_is_beyond_what_a_block_may_have_and_before_its_job() -> None:
     [
         ("stale", replace(GOOD, outdated=None), "a share of an older block's job"),
         ("duplicate", replace(GOOD, taken=None), "a share that the pool accepted"),
-        ("below-target", replace(GOOD, job=replace(JOB, share_difficulty=1e-30)), "a target that some hashes miss"),
+        (
+            "below-target",
+            replace(GOOD, job=replace(JOB, share_target=MAX_TARGET)),
+            "a target that some hashes miss",
+        ),
         ("version-bits-outside-mask", replace(GOOD, submit=replace(SUBMIT, version_bits=None)), "version rolling"),
         ("version-bits-outside-mask", replace(GOOD, job=replace(JOB, version_mask=0xFFFFFFFF)), "leaves bits out"),
     ],

@@ -33,7 +33,7 @@ def meets_share_target(submit: list[str]) -> bool:
         clean_jobs=True,
         extranonce1=bytes.fromhex("a1b2c3d4"),
         extranonce2_size=4,
-        share_difficulty=DIFFICULTY,
+        share_target=target_from_difficulty(DIFFICULTY),
     )
     _, _, extranonce2, ntime, nonce, bits = submit
     header = job.header(bytes.fromhex(extranonce2), int(ntime, 16), int(nonce, 16), int(version, 16) | int(bits, 16))

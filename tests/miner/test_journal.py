@@ -15,6 +15,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import Origin
 from stratum_miner.miner import ShareCounts, journal
@@ -26,7 +27,8 @@ ORIGIN = Origin("stratum+tcp://pool.example:3333", "worker", "s1")
 JOB = Job(
     session=1, job_id="j1", previous_hash=bytes(range(32)), coinbase_prefix=b"\x01" * 40, coinbase_suffix=b"\x02" * 40,
     merkle_branch=(b"\x03" * 32, b"\x04" * 32), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
-    clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4, share_difficulty=1e-9, version_mask=0x1FFFE000,
+    clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4,
+    share_target=target_from_difficulty(1e-9), version_mask=0x1FFFE000,
     version_rolling=True,
 )  # fmt: skip
 WAIT_S = 30.0

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.bitcoin.header import display_hash, swap_words
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
@@ -186,7 +187,7 @@ def job_of(session: int, extranonce2_size: int) -> Job:
     return Job(
         session=session, job_id="1", previous_hash=bytes(32), coinbase_prefix=b"p", coinbase_suffix=b"s",
         merkle_branch=(), version=0x20000000, nbits=0x1D00FFFF, ntime=1, clean_jobs=True, extranonce1=b"1",
-        extranonce2_size=extranonce2_size, share_difficulty=1.0,
+        extranonce2_size=extranonce2_size, share_target=target_from_difficulty(1.0),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.miner import Scheduler
 from stratum_miner.miner.scheduler import SharedVisited
 from stratum_miner.work import Job
@@ -15,7 +16,7 @@ def make_job(**changes: Any) -> Job:
     values: dict[str, Any] = {
         "session": 1, "job_id": "1", "previous_hash": bytes(32), "coinbase_prefix": b"p", "coinbase_suffix": b"s",
         "merkle_branch": (), "version": 0x20000000, "nbits": 0x207FFFFF, "ntime": 1_700_000_000, "clean_jobs": False,
-        "extranonce1": b"1234", "extranonce2_size": 4, "share_difficulty": 1.0,
+        "extranonce1": b"1234", "extranonce2_size": 4, "share_target": target_from_difficulty(1.0),
     }  # fmt: skip
     return Job(**{**values, **changes})
 

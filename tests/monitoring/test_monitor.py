@@ -8,6 +8,7 @@ import pytest
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
 from stratum_miner.miner import Miner, MinerSnapshot, ShareCounts
 from stratum_miner.miner.statistics import JobSnapshot
@@ -19,7 +20,8 @@ from stratum_miner.work.space import SearchSpace
 JOB = Job(
     session=1, job_id="j1", previous_hash=bytes(range(32)), coinbase_prefix=b"\x01" * 40 + b"\x02\x2a\x01",
     coinbase_suffix=b"\x02" * 40, merkle_branch=(), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
-    clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4, share_difficulty=1e-9, version_mask=0x1FFFE000,
+    clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4,
+    share_target=target_from_difficulty(1e-9), version_mask=0x1FFFE000,
 )  # fmt: skip
 
 

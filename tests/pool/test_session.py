@@ -1,6 +1,7 @@
 """The session, sans-IO: a wire-level miner on one side, the board on the other."""
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.extranonces import ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard
@@ -347,6 +349,20 @@ def test_suggestions_are_taken_and_clamped(method: str, value: Any, expected: fl
     if expected != SHARE_DIFFICULTY:
         assert connection.miner.messages[-1]["method"] == "mining.notify"
         assert connection.miner.jobs[-1].job_id != connection.miner.jobs[-2].job_id
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_suggested_target_is_never_loosened(seed: int) -> None:
+    target = random.Random(seed).getrandbits(240) | 1 << 239 | 1
+    connection = Ground().miner()
+    connection.ask("mining.suggest_target", f"{target:064x}")
+    told = target_from_difficulty(connection.miner.difficulty)
+    assert told <= target
+    assert told == pytest.approx(target, rel=1e-15)
+    assert connection.session.lease is not None
+    job = connection.session.lease.jobs.get(connection.miner.jobs[-1].job_id)
+    assert job is not None
+    assert job.target == told, "judged by what was told"
 
 
 @pytest.mark.parametrize("value", [0, -1, "NaN", None, [], True, "1e999"])

@@ -1,6 +1,7 @@
 """A miner's session without I/O: whatever a miner says, it is answered or ended, and nothing else happens."""
 
 import json
+import random
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.proxy.board import Board
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
@@ -60,7 +62,12 @@ def upstream_job(**changes: Any) -> Job:
             "clean_jobs",
         )
     }
-    values |= {"session": 1, "extranonce1": b"\xa1\xb2", "extranonce2_size": 4, "share_difficulty": 1e-8}
+    values |= {
+        "session": 1,
+        "extranonce1": b"\xa1\xb2",
+        "extranonce2_size": 4,
+        "share_target": target_from_difficulty(1e-8),
+    }
     return Job(**values | changes)
 
 
@@ -78,6 +85,19 @@ def feed(session: MinerSession, board: Board, data: bytes) -> list[Any]:
             session.subscribe(event, board, 0.0)
         events.append(event)
     return events
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_miners_are_told_meets_the_pools_exact_target(seed: int) -> None:
+    target = random.Random(seed).getrandbits(224) | 1
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    board.take(upstream_job(share_target=target))
+    session, miner = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0), WireMiner()
+    feed(session, board, miner.login())
+    miner.receive(session.data_to_send())
+    told = target_from_difficulty(miner.difficulty)
+    assert told <= target
+    assert told == pytest.approx(target, rel=1e-15)
 
 
 @given(st.lists(st.tuples(st.sampled_from(METHODS), VALUES, VALUES), max_size=12))

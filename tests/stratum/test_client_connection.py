@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, target_from_difficulty
 from stratum_miner.stratum import client_messages as messages
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import (
@@ -61,6 +62,10 @@ def feed(connection: ClientConnection, *data: bytes) -> list[events.ClientEvent]
 
 def sent(connection: ClientConnection) -> list[Any]:
     return [json.loads(item) for item in connection.data_to_send().splitlines()]
+
+
+def difficulty_of(job: events.JobAnnounced) -> float:
+    return difficulty_from_target(job.share_target)
 
 
 def jobs(happened: list[events.ClientEvent]) -> list[events.JobAnnounced]:
@@ -310,8 +315,8 @@ def test_a_job_carries_what_was_in_force_when_it_came() -> None:
             notify("j2"),
         )
     )
-    assert (first.difficulty, first.extranonce1.hex(), first.extranonce2_size) == (2.0, "f1ad9a67", 4)
-    assert (second.difficulty, second.extranonce1.hex(), second.extranonce2_size) == (4.0, "aabbcc", 3)
+    assert (difficulty_of(first), first.extranonce1.hex(), first.extranonce2_size) == (2.0, "f1ad9a67", 4)
+    assert (difficulty_of(second), second.extranonce1.hex(), second.extranonce2_size) == (4.0, "aabbcc", 3)
     assert not first.amended
     assert not second.amended
 
@@ -328,10 +333,10 @@ def test_a_mask_change_amends_the_job_and_nothing_else() -> None:
     )
     [amended] = jobs(happened)
     assert amended.amended
-    assert (amended.version_mask, amended.difficulty) == (0x6000, 2.0)
+    assert (amended.version_mask, difficulty_of(amended)) == (0x6000, 2.0)
     assert (amended.extranonce1.hex(), amended.extranonce2_size) == ("f1ad9a67", 4)
     [after] = jobs(feed(connection, notify("j2")))
-    assert (after.version_mask, after.difficulty, after.extranonce1.hex()) == (0x6000, 1.0, "aabbcc")
+    assert (after.version_mask, difficulty_of(after), after.extranonce1.hex()) == (0x6000, 1.0, "aabbcc")
 
 
 def test_a_job_held_for_the_subscribe_reply_keeps_its_difficulty() -> None:
@@ -339,7 +344,7 @@ def test_a_job_held_for_the_subscribe_reply_keeps_its_difficulty() -> None:
     request_id = connection.subscribe()
     assert jobs(feed(connection, call("mining.set_difficulty", 2), notify(), call("mining.set_difficulty", 8))) == []
     [job] = jobs(feed(connection, subscribe_reply(request_id)))
-    assert (job.difficulty, job.amended) == (2.0, False)
+    assert (difficulty_of(job), job.amended) == (2.0, False)
 
 
 def test_a_held_job_takes_the_first_difficulty_that_comes_after_it() -> None:
@@ -347,7 +352,7 @@ def test_a_held_job_takes_the_first_difficulty_that_comes_after_it() -> None:
     request_id = connection.subscribe()
     assert jobs(feed(connection, notify(), call("mining.set_difficulty", 8))) == []
     [job] = jobs(feed(connection, subscribe_reply(request_id)))
-    assert (job.difficulty, job.amended) == (8.0, False)
+    assert (difficulty_of(job), job.amended) == (8.0, False)
 
 
 def test_set_extranonce_keeps_what_it_does_not_name() -> None:
@@ -470,8 +475,8 @@ def test_a_captured_job_becomes_the_captured_share(vector: dict[str, Any]) -> No
         session=1, job_id=note.job_id, previous_hash=note.previous_hash, coinbase_prefix=note.coinbase_prefix,
         coinbase_suffix=note.coinbase_suffix, merkle_branch=note.merkle_branch, version=note.version, nbits=note.nbits,
         ntime=note.ntime, clean_jobs=note.clean_jobs, extranonce1=announced.extranonce1,
-        extranonce2_size=announced.extranonce2_size, share_difficulty=1e-9, version_mask=announced.version_mask,
-        version_rolling=announced.version_rolling,
+        extranonce2_size=announced.extranonce2_size, share_target=target_from_difficulty(1e-9),
+        version_mask=announced.version_mask, version_rolling=announced.version_rolling,
     )  # fmt: skip
     ntime, nonce, bits = int(vector["ntime"], 16), int(vector["nonce"], 16), int(vector["version_bits"] or "0", 16)
     header = job.header(extranonce2, ntime, 0, job.version).to_bytes()
@@ -544,22 +549,22 @@ REAL_POOLS: dict[str, list[bytes]] = {
 }
 EXPECTED: dict[str, tuple[list[type[Any]], list[bool]]] = {
     "A-foundation-stratum": (
-        [events.Configured, events.Subscribed, events.DifficultyChanged, events.JobAnnounced, events.WorkerAuthorized,
+        [events.Configured, events.Subscribed, events.ShareTargetChanged, events.JobAnnounced, events.WorkerAuthorized,
          events.SubmitAnswered, events.SubmitAnswered, events.SubmitAnswered],
         [True, False, False],
     ),
     "B-ckpool": (
-        [events.Configured, events.Subscribed, events.DifficultyChanged, events.JobAnnounced, events.JobAnnounced,
+        [events.Configured, events.Subscribed, events.ShareTargetChanged, events.JobAnnounced, events.JobAnnounced,
          events.WorkerAuthorized, events.SubmitAnswered, events.SubmitAnswered, events.SubmitAnswered],
         [True, False, False],
     ),
     "C-nomp": (
-        [events.Subscribed, events.DifficultyChanged, events.JobAnnounced, events.WorkerAuthorized,
+        [events.Subscribed, events.ShareTargetChanged, events.JobAnnounced, events.WorkerAuthorized,
          events.SubmitAnswered, events.SubmitAnswered, events.UnpairedReply, events.SubmitAnswered],
         [True, False, False],
     ),
     "D-public-pool": (
-        [events.Configured, events.Subscribed, events.WorkerAuthorized, events.DifficultyChanged, events.JobAnnounced,
+        [events.Configured, events.Subscribed, events.WorkerAuthorized, events.ShareTargetChanged, events.JobAnnounced,
          events.SubmitAnswered, events.JobAnnounced, events.SubmitAnswered, events.SubmitAnswered],
         [False, True, False],
     ),
@@ -660,7 +665,7 @@ def test_quirk_01_jobs_between_subscribe_and_authorize_replies() -> None:
         connection, subscribe_reply(ids[0]), call("mining.set_difficulty", 4), notify(), line(id=ids[1], result=True)
     )
     assert [type(event) for event in happened] == [
-        events.Subscribed, events.DifficultyChanged, events.JobAnnounced, events.WorkerAuthorized,
+        events.Subscribed, events.ShareTargetChanged, events.JobAnnounced, events.WorkerAuthorized,
     ]  # fmt: skip
 
 
@@ -768,7 +773,7 @@ def test_quirk_13_same_job_id_with_a_new_extranonce_or_difficulty_is_announced_a
         call("mining.set_extranonce", "bb", 3), notify("7"),
         call("mining.set_difficulty", 2), notify("7"), notify("7"),
     )  # fmt: skip
-    assert [(job.notify.job_id, job.extranonce1.hex(), job.difficulty) for job in jobs(happened)] == [
+    assert [(job.notify.job_id, job.extranonce1.hex(), difficulty_of(job)) for job in jobs(happened)] == [
         ("7", "f1ad9a67", 1.0), ("7", "bb", 1.0), ("7", "bb", 2.0), ("7", "bb", 2.0),
     ]  # fmt: skip
 
@@ -792,7 +797,7 @@ def test_quirk_18_json_rpc_2_without_error_key_and_float_difficulty() -> None:
     connection = ClientConnection("test/1")
     reply = {"jsonrpc": "2.0", "id": connection.subscribe(), "result": [[], "aabb", 4]}
     happened = feed(connection, line(**reply), call("mining.set_difficulty", 1024.0, jsonrpc="2.0"))
-    assert [type(event) for event in happened] == [events.Subscribed, events.DifficultyChanged]
+    assert [type(event) for event in happened] == [events.Subscribed, events.ShareTargetChanged]
 
 
 def test_quirk_21_lines_beyond_ckpools_limit_are_never_sent() -> None:
@@ -861,7 +866,7 @@ def test_quirk_31_87_the_pools_ids_may_collide_with_ours(method: str, answer: st
 def test_quirk_32_first_job_before_its_difficulty(difficulty: float) -> None:
     connection = subscribed()
     happened = feed(connection, notify(), call("mining.set_difficulty", difficulty), call("mining.set_difficulty", 7))
-    assert [(job.difficulty, job.amended) for job in jobs(happened)] == [(1.0, False), (difficulty, True)]
+    assert [(difficulty_of(job), job.amended) for job in jobs(happened)] == [(1.0, False), (difficulty, True)]
 
 
 def test_quirk_36_the_password_is_always_sent() -> None:
@@ -915,7 +920,9 @@ def test_quirk_51_mask_under_the_wrong_name() -> None:
 
 @pytest.mark.parametrize("difficulty", [16383.75, 1e-9, 1e18, 0.1, 1.5])
 def test_quirk_53_63_fractional_difficulties(difficulty: float) -> None:
-    assert feed(subscribed(), call("mining.set_difficulty", difficulty)) == [events.DifficultyChanged(difficulty)]
+    assert feed(subscribed(), call("mining.set_difficulty", difficulty)) == [
+        events.ShareTargetChanged(target_from_difficulty(difficulty))
+    ]
 
 
 def test_quirk_54_segwit_coinbase_is_named() -> None:
@@ -945,8 +952,8 @@ def test_quirk_65_81_reconnect_in_every_form() -> None:
 def test_quirk_66_25_48_difficulty_belongs_to_the_job() -> None:
     connection = subscribed()
     happened = feed(connection, call("mining.set_difficulty", 8), notify("a"), call("mining.set_difficulty", 2))
-    assert [job.difficulty for job in jobs(happened)] == [8.0]
-    assert [job.difficulty for job in jobs(feed(connection, notify("b")))] == [2.0]
+    assert [difficulty_of(job) for job in jobs(happened)] == [8.0]
+    assert [difficulty_of(job) for job in jobs(feed(connection, notify("b")))] == [2.0]
 
 
 def test_quirk_79_unquoted_keys_lose_the_line_only() -> None:
@@ -968,8 +975,16 @@ def test_quirk_83_null_subscriptions_and_set_target() -> None:
     assert connection.session_id is None
     target = "00000000ffff" + "00" * 26
     [changed, job] = feed(connection, call("mining.set_target", target), notify())
-    assert changed == events.DifficultyChanged(1.0)
+    assert changed == events.ShareTargetChanged(int(target, 16))
     assert isinstance(job, events.JobAnnounced)
+    assert job.share_target == int(target, 16)
+
+
+@given(st.integers(1, MAX_TARGET))
+def test_a_target_reaches_the_job_as_the_pool_said_it(target: int) -> None:
+    [_, job] = feed(subscribed(), call("mining.set_target", f"{target:064x}"), notify())
+    assert isinstance(job, events.JobAnnounced)
+    assert job.share_target == target
 
 
 def test_quirk_84_code_24_for_a_duplicate_leaves_the_worker_logged_in() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.bitcoin import swap_words
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.work import BelowTarget, Job, NonceFound, NotAHit, Share, WorkUnit, verify
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
@@ -29,7 +30,7 @@ def job_of(vector: dict[str, Any], **changes: Any) -> Job:
         "clean_jobs": clean,
         "extranonce1": bytes.fromhex(vector["extranonce1"]),
         "extranonce2_size": len(vector["extranonce2"]) // 2,
-        "share_difficulty": vector["expect"]["share_difficulty"] / 2,
+        "share_target": target_from_difficulty(vector["expect"]["share_difficulty"] / 2),
         "version_mask": int(vector["version_mask"] or "0", 16),
         "version_rolling": vector["version_mask"] is not None,
     }
@@ -91,7 +92,7 @@ def test_rolled_bits_inside_the_unit_are_allowed(vector: dict[str, Any]) -> None
 
 def test_below_both_targets_is_no_share_and_no_error() -> None:
     vector = next(item for item in VECTORS if item["name"] == "V4-mainnet-share-bitaxe")
-    claim = claim_of(vector, job_of(vector, share_difficulty=30_000.0))
+    claim = claim_of(vector, job_of(vector, share_target=target_from_difficulty(30_000.0)))
     coarse = replace(claim.unit, target=(1 << 256) - 1)
     verdict = verify(replace(claim, unit=coarse))
     assert isinstance(verdict, BelowTarget)
@@ -118,7 +119,7 @@ def test_a_granted_mask_of_zero_still_has_a_sixth_parameter() -> None:
 def test_bits_of_the_job_inside_the_mask_are_submitted() -> None:
     """What pools that assign and pools that OR both understand (stratum.md 2.5)."""
     vector = next(item for item in VECTORS if item["name"] == "V10-regtest-141")
-    job = job_of(vector, version=0x20002000, share_difficulty=1e-10)
+    job = job_of(vector, version=0x20002000, share_target=target_from_difficulty(1e-10))
     claim = claim_of(vector, job)
     nonce = next(n for n in range(100) if isinstance(verify(replace(claim, nonce=n)), Share))
     share = verify(replace(claim, nonce=nonce))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.work import Job, SearchSpace, Visited, WorkUnit
 from stratum_miner.work import visited as visited_module
 from stratum_miner.work.space import MAX_NTIME_ROLL
@@ -29,7 +30,7 @@ def make_job(**changes: object) -> Job:
         "clean_jobs": True,
         "extranonce1": b"\x01\x02\x03\x04",
         "extranonce2_size": 4,
-        "share_difficulty": 1.0,
+        "share_target": target_from_difficulty(1.0),
         "version_mask": 0,
         "received_at": 100.0,
     }
@@ -92,7 +93,7 @@ def test_repeated_job_goes_on_where_it_stopped() -> None:
     space = SearchSpace()
     space.set_job(make_job(job_id="1"))
     first = take(space, 3)
-    space.set_job(make_job(job_id="2", share_difficulty=2.0))
+    space.set_job(make_job(job_id="2", share_target=target_from_difficulty(2.0)))
     assert [unit.extranonce2 for unit in take(space, 1)] == [b"\x00\x00\x00\x03"]
     assert first[-1].extranonce2 == b"\x00\x00\x00\x02"
 
@@ -241,7 +242,7 @@ jobs = st.builds(
     version_mask=st.sampled_from([0, 0x2000, 0x6000, 0xE000, 0x4000, 0x10002000]),
     extranonce2_size=st.sampled_from([0, 1, 4]),
     ntime=st.sampled_from([1_700_000_000, 1_700_000_001]),
-    share_difficulty=st.sampled_from([1.0, 0.5]),
+    share_target=st.sampled_from([target_from_difficulty(1), target_from_difficulty(0.5)]),
 )
 callers = st.tuples(st.sampled_from([0, 0x2000, 0xC000, 0x1000E000, ALL_BITS]), st.sampled_from([0, 1, 2, 32]))
 
@@ -285,7 +286,8 @@ def play(script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], visited:
         ({"previous_hash": b"short"}, "32-byte"),
         ({"merkle_branch": (b"short",)}, "32-byte"),
         ({"extranonce2_size": 33}, "0 to 32"),
-        ({"share_difficulty": 0.0}, "above zero"),
+        ({"share_target": 0}, "share_target"),
+        ({"share_target": 1 << 256}, "share_target"),
         ({"nbits": 0}, "nbits"),
     ],
 )
@@ -302,4 +304,4 @@ def test_extranonce2_of_a_wrong_size() -> None:
 def test_looser_of_both_targets_is_searched() -> None:
     easy: Callable[[Job], bool] = lambda job: job.search_target == job.network_target  # noqa: E731
     assert easy(make_job())
-    assert not easy(make_job(nbits=0x1D00FFFF, share_difficulty=0.5))
+    assert not easy(make_job(nbits=0x1D00FFFF, share_target=target_from_difficulty(0.5)))

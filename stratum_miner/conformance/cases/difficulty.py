@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import trio
 
-from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.conformance.case import (
     MUST,
     OBS,
@@ -168,7 +168,7 @@ async def takes_effect(probe: Probe) -> Outcome:
         return skipped("neither a suggestion nor shares changed the difficulty")
     told = wire.difficulties[-1][0].seconds
     jobs = len(wire.notifies)
-    if wire.job.share_difficulty == wire.difficulty:
+    if wire.difficulty is not None and wire.job.share_target == target_from_difficulty(wire.difficulty):
         return passed("the job came with it")
     await wire.until(lambda: len(wire.notifies) > jobs, RENEWAL)
     if len(wire.notifies) > jobs:
