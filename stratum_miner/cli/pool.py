@@ -43,7 +43,13 @@ Vardiff = Annotated[
     ),
 ]
 MinimumDifficulty = Annotated[
-    float | None, Parameter(name="--min-difficulty", help="Never set a lower one.", negative=())
+    float | None,
+    Parameter(
+        name="--min-difficulty",
+        help="Never set a lower one. Miners may ask for as little; without this option they may ask for no less than "
+        "--difficulty, or 1e-6 with --vardiff.",
+        negative=(),
+    ),
 ]
 MaximumDifficulty = Annotated[
     float | None, Parameter(name="--max-difficulty", help="Never set a higher one.", negative=())

@@ -22,6 +22,7 @@ from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import POOLS, TABLES
+from stratum_miner.pool.config import USUAL_MINIMUM
 from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.proxy import ProxyConfig, WorkerNames
 
@@ -105,7 +106,7 @@ def _proxy_config(chosen: ProxyOptions) -> ProxyConfig:
     if chosen.time_limit is not None and not chosen.time_limit > 0:
         raise UsageError(f"--time-limit: expected a number above zero, got {chosen.time_limit}")
     try:
-        vardiff = VardiffConfig(target_seconds=chosen.vardiff) if chosen.vardiff else None
+        vardiff = VardiffConfig(target_seconds=chosen.vardiff, minimum=USUAL_MINIMUM) if chosen.vardiff else None
     except ValueError:
         raise UsageError(f"--vardiff: expected seconds above zero, got {chosen.vardiff}") from None
     try:

@@ -13,6 +13,8 @@ from stratum_miner.pool.vardiff import VardiffConfig
 
 LOWEST_DIFFICULTY = 2.0**-32
 """Below this nearly every hash is a share (stratum.md 6.6)."""
+USUAL_MINIMUM = 1e-6
+"""The least that vardiff goes down to unless told otherwise: 4300 hashes a share."""
 MAX_NTIME_AHEAD = 7000
 """Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
 MAX_TAG = 50
@@ -31,7 +33,9 @@ class PoolConfig:
     difficulty: float = 1.0
     """Difficulty of a new session; without ``vardiff`` it stays unless the miner asks for another."""
     minimum_difficulty: float | None = None
-    """Never below; None: the lower of 1e-6 and ``difficulty``."""
+    """Never below, and miners may ask for as little; None: the lower of 1e-6 and ``difficulty``, and miners may not
+    ask for less than they could get without asking.
+    """
     maximum_difficulty: float = 1e15
     """Never above; ten times the main network's difficulty of 2025."""
     vardiff: VardiffConfig | None = None
@@ -83,7 +87,14 @@ class PoolConfig:
     @property
     def lowest_difficulty(self) -> float:
         """``minimum_difficulty`` with its default filled in."""
-        return min(1e-6, self.difficulty) if self.minimum_difficulty is None else self.minimum_difficulty
+        return min(USUAL_MINIMUM, self.difficulty) if self.minimum_difficulty is None else self.minimum_difficulty
+
+    @property
+    def lowest_request(self) -> float:
+        """The least that a miner may ask for: one share costs the pool the same, however little work it stands for."""
+        if self.minimum_difficulty is not None:
+            return self.minimum_difficulty
+        return self.difficulty if self.vardiff is None else max(self.vardiff.minimum, self.lowest_difficulty)
 
     def ceiling(self, network_difficulty: float | None) -> float:
         """The highest difficulty to ask for: the network's, unless the chain is easier than our minimum."""

@@ -176,6 +176,8 @@ class PoolSession:
         self._target = 0
         self._pending: float | None = None
         self._changed_at = now - MIN_CHANGE_INTERVAL
+        self._latest: PoolJob | None = None
+        """The job that the miner was given last."""
         self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
         self._vardiff: Vardiff | None = None
         self.difficulty = 0.0
@@ -305,7 +307,7 @@ class PoolSession:
         difficulty = password_difficulty(message.password)
         if difficulty is not None:
             self._fixed = True
-            self._want_difficulty(difficulty, now)
+            self._want_difficulty(self._allowed(difficulty), now)
         self._start_if_ready()
 
     def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
@@ -322,7 +324,7 @@ class PoolSession:
                 case SubscribeExtranonce():
                     granted[extension.name] = True
         self.connection.accept_configure(request_id, message, granted)
-        self._want_difficulty(self.difficulty if self._pending is None else self._pending, now)
+        self._want_difficulty(max(self.difficulty if self._pending is None else self._pending, self._minimum), now)
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
         """Fewer bits than the miner wants are granted too: BIP 310 leaves the choice to the miner."""
@@ -398,18 +400,18 @@ class PoolSession:
     # ---- difficulty and jobs --------------------------------------------------------------------------------------
 
     def _suggest(self, difficulty: float, now: float) -> None:
+        difficulty = self._allowed(difficulty)
         self._want_difficulty(difficulty, now)
         if self._vardiff is not None:
-            self._vardiff.set_difficulty(self._clamped(difficulty), now)
+            self._vardiff.set_difficulty(difficulty, now)
 
     def _retarget(self, difficulty: float | None, now: float) -> None:
         if difficulty is not None and self._vardiff is not None:
             self._vardiff.difficulty = self._clamped(difficulty)  # or it would have to come down from beyond our limits
-            self._want_difficulty(difficulty, now)
+            self._want_difficulty(self._vardiff.difficulty, now)
 
     def _want_difficulty(self, difficulty: float, now: float) -> None:
         """Announce a difficulty now, or a moment later when the last change was just before."""
-        difficulty = self._clamped(difficulty)
         self._pending = None
         if difficulty == self.difficulty:
             return
@@ -422,8 +424,7 @@ class PoolSession:
             self.connection.announce(SetDifficulty(difficulty))
             self._events.append(DifficultySet(difficulty))
             if self._board.current is not None:
-                pool_job = self._board.renew(now)
-                self._announce(pool_job, pool_job.line)
+                self._announce_next(self._board.current, now)
 
     def _set_difficulty(self, difficulty: float) -> None:
         self.difficulty = difficulty
@@ -432,6 +433,10 @@ class PoolSession:
     def _start_difficulty(self) -> float:
         start = self._config.difficulty
         return start if self._config.vardiff is None else self._clamped(start)
+
+    def _allowed(self, difficulty: float) -> float:
+        """What a miner gets that asks for this."""
+        return max(self._config.lowest_request, self._clamped(difficulty))
 
     def _clamped(self, difficulty: float) -> float:
         low = max(self._config.lowest_difficulty, self._minimum)
@@ -450,8 +455,16 @@ class PoolSession:
         if self._board.current is not None:
             self._announce(self._board.current, self._board.current.clean_line)
 
+    def _announce_next(self, current: PoolJob, now: float) -> None:
+        """A job that this miner does not know yet: one that was made for another's new difficulty will do, so that
+        they take some memory together and not each.
+        """
+        pool_job = self._board.renew(now) if current is self._latest else current
+        self._announce(pool_job, pool_job.line)
+
     def _announce(self, pool_job: PoolJob, line: bytes) -> None:
         assert self.lease is not None, "a started session has a lease"
+        self._latest = pool_job
         self.lease.jobs.add(
             SessionJob(
                 pool_job=pool_job,

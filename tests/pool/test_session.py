@@ -511,6 +511,56 @@ def test_password_sets_the_start_difficulty() -> None:
     assert connection.miner.notifications("mining.set_difficulty") == [[0.001]]
 
 
+ASKS: dict[str, Callable[["Connection", float], Any]] = {
+    "suggest_difficulty": lambda c, wanted: c.ask("mining.suggest_difficulty", wanted),
+    "suggest_target": lambda c, wanted: c.ask("mining.suggest_target", f"{target_from_difficulty(wanted):064x}"),
+    "password": lambda c, wanted: c.ask("mining.authorize", "bob", f"d={wanted!r}"),
+    "minimum-difficulty": lambda c, wanted: c.ask(
+        "mining.configure", ["minimum-difficulty"], {"minimum-difficulty.value": wanted}
+    ),
+}
+
+
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+@pytest.mark.parametrize(
+    ("settings", "floor"),
+    [
+        ({}, SHARE_DIFFICULTY),
+        ({"difficulty": 2.0}, 2.0),
+        ({"difficulty": 1e-3, "vardiff": VardiffConfig()}, 1e-6),
+        ({"difficulty": 1e-3, "vardiff": VardiffConfig(minimum=1e-4)}, 1e-4),
+        ({"difficulty": 1e-7, "vardiff": VardiffConfig()}, 1e-7),
+        ({"difficulty": 1e-3, "minimum_difficulty": 1e-5}, 1e-5),
+        ({"difficulty": 1e-3, "minimum_difficulty": 1e-5, "vardiff": VardiffConfig()}, 1e-5),
+    ],
+)
+def test_a_miner_may_not_ask_for_less_than_it_could_get_unasked_unless_the_minimum_is_set(
+    settings: dict[str, Any], floor: float, ask: Callable[["Connection", float], Any]
+) -> None:
+    ground = Ground(replace(CONFIG, **settings))
+    connection = ground.miner()
+    for wanted in (2.0**-32, 1e-9, floor / 2):
+        ground.now += 2
+        ask(connection, wanted)
+        assert connection.miner.difficulty >= floor * (1 - 1e-12)
+    ground.now += 2
+    ask(connection, 4 * floor)
+    assert connection.miner.difficulty >= floor * (1 - 1e-12), "nor through what the network limits"
+
+
+def test_many_new_difficulties_share_their_jobs() -> None:
+    ground = Ground()
+    connections = [ground.miner() for _ in range(20)]
+    for second in range(10):
+        ground.now += 1
+        for connection in connections:
+            connection.ask("mining.suggest_difficulty", SHARE_DIFFICULTY * (2 + second))
+    jobs = [[job.job_id for job in connection.miner.jobs] for connection in connections]
+    assert all(len(set(known)) == len(known) == 11 for known in jobs), "each is told of a job that it does not know"
+    assert len({job_id for known in jobs for job_id in known}) == 11
+    assert connections[3].submit(connections[3].miner.solve()) == 0
+
+
 def test_a_chain_easier_than_our_minimum_does_not_bound_the_difficulty() -> None:
     config = replace(CONFIG, difficulty=1e-5, minimum_difficulty=1e-6)
     connection = Ground(config, make_template(nbits=EASY_BITS)).miner()
