@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 
 from stratum_miner.bitcoin.target import target_from_bits
 from stratum_miner.pool.share_memory import SeenShares
-from stratum_miner.pool.template import BlockTemplate, coinbase_parts
+from stratum_miner.pool.template import MAX_TIME, BlockTemplate, coinbase_parts
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 
 MAX_JOBS = 32
-"""Jobs a session may still submit to: a quarter of an hour at one every 30 s; ckpool keeps 10 minutes."""
+"""Jobs a session may still submit to: a quarter of an hour at one every 30 s, four minutes where each look at the node
+brings other transactions."""
+LEAST_ROOM = 60
+"""Seconds: a job whose ntime may advance less than this is replaced at once when the node allows more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +37,8 @@ class AnnouncedJob:
     """The same with clean_jobs true, for a session's first job."""
     seen: SeenShares = field(default_factory=SeenShares)
     """The shares of this job that were good; jobs that differ in their ids only have it in common."""
+    maxtime: int | None = None
+    """Latest ntime for which a block of this job is valid, when it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,25 +123,46 @@ class JobBoard:
         self._extranonce_size = extranonce_size
         self._coinbase_tag = coinbase_tag
         self._next_id = first_id
+        self._template: BlockTemplate | None = None
         self._fetched_at = 0.0
 
+    def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
+        """Take note of a template, fetched just now. A job when miners must hear of it, else None.
+
+        Where only the time is another, ``renew`` will use it.
+        """
+        if self.current is None or self._is_news(template, self.current):
+            return self.publish(template, now)
+        self._template, self._fetched_at = template, now
+        return None
+
     def publish(self, template: BlockTemplate, now: float) -> PoolJob:
-        """Make a template, fetched just now, the current job; clean when it builds on another block."""
-        clean = self.current is None or template.previous_hash != self.current.template.previous_hash
-        self._fetched_at = now
-        self.current = self._job(template, template.curtime, clean=clean)
+        """Make a template, fetched just now, the current job; clean when the jobs before may make invalid blocks."""
+        before = self.current
+        clean = before is None or self._undoes(template, before)
+        self._template, self._fetched_at = template, now
+        self.current = self._job(template, template.time_at(0), clean=clean)
         return self.current
 
     def renew(self, now: float) -> PoolJob:
-        """The current template again, with a new id and the time that passed since it was fetched.
+        """The newest template again, with a new id and the time that passed since it was fetched.
 
         LocalProtocolError without a template.
         """
-        if self.current is None:
+        if self._template is None:
             raise LocalProtocolError("JobBoard.renew: expected a template to be published before")
-        template = self.current.template
-        self.current = self._job(template, template.curtime + int(now - self._fetched_at), clean=False)
+        self.current = self._job(self._template, self._template.time_at(now - self._fetched_at), clean=False)
         return self.current
+
+    def _is_news(self, template: BlockTemplate, current: PoolJob) -> bool:
+        before = current.template
+        if not template.same_block(before) or self._undoes(template, current):
+            return True
+        room = MAX_TIME if before.maxtime is None else before.maxtime - template.curtime
+        return template.maxtime != before.maxtime and room < LEAST_ROOM
+
+    def _undoes(self, template: BlockTemplate, current: PoolJob) -> bool:
+        return template.undoes(current.template) or template.mintime > current.notify.ntime
 
     def _job(self, template: BlockTemplate, ntime: int, *, clean: bool) -> PoolJob:
         job_id = f"{self._next_id & 0xFFFFFFFF:08x}"
@@ -165,4 +191,5 @@ class JobBoard:
             network_target=target_from_bits(template.nbits),
             line=line,
             clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
+            maxtime=template.maxtime,
         )

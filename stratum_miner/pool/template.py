@@ -2,10 +2,13 @@
 
 Sans-IO. Hashes are 32 bytes in internal order. A node is believed in what only it can know (which transactions, which
 height), not in what can be computed: transaction hashes are checked against the transactions (stratum.md 6.1, 6.2).
+
+A template is valid for a range of times. The node gives the lower end and may give the upper end. On chains where the
+bits depend on the time, the upper end follows from the time of the block before (``with_tip_time``).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from stratum_miner.bitcoin.block import serialize_block
@@ -19,8 +22,15 @@ KNOWN_RULES: Final = frozenset(["segwit", "signet", "csv", "taproot", "testdummy
 MAX_HEIGHT: Final = 1 << 31
 MAX_VALUE: Final = 21_000_000 * 100_000_000
 """Satoshis: more than a coinbase can ever be worth."""
+MAX_TIME: Final = (1 << 32) - 1
+"""The header has 32 bits for the time."""
+MAX_TIME_AHEAD: Final = 7200
+"""Seconds by which a block may be ahead of the node's clock (consensus)."""
 MAX_FLAGS: Final = 16
 """Bytes of coinbaseaux that fit beside height, extranonces and tag; Core sends none today."""
+MIN_DIFFICULTY_SECONDS: Final = 1200
+"""On testnet3 and testnet4 a block whose time is more than this after the block before has the lowest difficulty: twice
+the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
 OP_TRUE: Final = "51"
 """The challenge of a signet whose blocks anyone may make."""
 _WITNESS_MARKER: Final = b"\x00\x01"
@@ -28,6 +38,10 @@ _WITNESS_MARKER: Final = b"\x00\x01"
 
 class TemplateError(ValueError):
     """A template that cannot be mined on; the message says which field, what was expected and what came."""
+
+
+class UnsuitableTemplateError(TemplateError):
+    """A template of a kind that cannot be mined on here: the node's next one will be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +69,13 @@ class BlockTemplate:
     """Unsigned; the pool clears the bits that miners may roll."""
     nbits: int
     curtime: int
-    """Unix time for the header now; may advance with the clock."""
+    """The node's clock, unix time; ``time_at`` gives the time for the header."""
     mintime: int = 0
     """Earliest time for the header: median time past + 1."""
+    maxtime: int | None = None
+    """Latest time for the header with these bits; None when only the clock limits it."""
+    rules: frozenset[str] = frozenset()
+    """Consensus rules that the node names, without "!"."""
     coinbase_value: int = 0
     """Subsidy and fees, satoshis: what the coinbase may pay."""
     transactions: tuple[TemplateTransaction, ...] = ()
@@ -71,6 +89,73 @@ class BlockTemplate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "merkle_branch", merkle_branch([item.txid for item in self.transactions]))
+
+    def time_at(self, age: float) -> int:
+        """The time for a header ``age`` seconds after the node gave this template, within what the node allows.
+
+        A ``curtime`` that is not after ``mintime`` is no clock (Core raises it to ``mintime``), so it does not advance.
+        """
+        now = self.curtime + int(age) if self.curtime > self.mintime else self.mintime
+        return now if self.maxtime is None else min(now, self.maxtime)
+
+    def seconds_left(self) -> float | None:
+        """How long after its arrival the node's clock passes ``maxtime``; None when that is unknown or does not matter.
+
+        The node then has something new to say.
+        """
+        if self.maxtime is None or self.maxtime < self.curtime or self.curtime <= self.mintime:
+            return None
+        return self.maxtime + 1 - self.curtime
+
+    def same_block(self, other: "BlockTemplate") -> bool:
+        """Whether both ask for the same block, the time aside."""
+        return self._block() == other._block()
+
+    def undoes(self, other: "BlockTemplate") -> bool:
+        """Whether a block made of ``other`` may be invalid now that the node says this.
+
+        Other transactions and other version bits leave it valid, and so do bits that hold for other times.
+        """
+        if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
+            return True
+        if self.nbits != other.nbits:
+            return not (_ends_before(other, self) or _ends_before(self, other))
+        if self.transactions == other.transactions and self.coinbase_value < other.coinbase_value:
+            return True
+        return self.maxtime is not None and (other.maxtime is None or self.maxtime < other.maxtime)
+
+    def _block(self) -> tuple[object, ...]:
+        return (
+            self.previous_hash,
+            self.height,
+            self.version,
+            self.nbits,
+            self.rules,
+            self.coinbase_value,
+            self.transactions,
+            self.witness_commitment,
+            self.coinbase_flags,
+        )
+
+
+def _ends_before(one: BlockTemplate, other: BlockTemplate) -> bool:
+    return one.maxtime is not None and one.maxtime < other.time_at(0)
+
+
+def with_tip_time(template: BlockTemplate, tip_time: int | None) -> BlockTemplate:
+    """A template of testnet3 or testnet4, limited to the times for which its bits are the required ones.
+
+    ``tip_time`` is the time in the header of the block before; None when it is not known. The bits are then known to
+    hold for the template's own time, and up to MIN_DIFFICULTY_SECONDS after the median time past, because that is
+    never after the block before.
+    """
+    own = template.time_at(0)
+    last = (template.mintime - 1 if tip_time is None else tip_time) + MIN_DIFFICULTY_SECONDS
+    if own > last:
+        if tip_time is not None:
+            return template  # the easy bits hold for all later times
+        last = own
+    return replace(template, maxtime=last if template.maxtime is None else min(last, template.maxtime))
 
 
 def coinbase_parts(
@@ -102,36 +187,51 @@ def assemble_block(template: BlockTemplate, coinbase: bytes, header: bytes) -> b
 # ---- from JSON-RPC -----------------------------------------------------------------------------------------------
 
 
-def template_from_rpc(reply: object) -> BlockTemplate:
+def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> BlockTemplate:
     """Check the result of getblocktemplate. TemplateError names the first field that is missing or wrong.
 
-    Nodes other than Core leave fields out: mintime, coinbaseaux, longpollid, vbrequired and the witness commitment are
-    optional. The commitment is computed when it is absent though segwit is active.
+    Nodes other than Core leave fields out: mintime, maxtime, coinbaseaux, longpollid, vbrequired and the witness
+    commitment are optional. The commitment is computed when it is absent though segwit is active. Transactions that
+    were in the template ``before`` are taken from it: a full block has thousands, and most of them stay.
     """
     if not isinstance(reply, dict):
         raise TemplateError(f"getblocktemplate: expected an object, got {_shown(reply)}")
     rules = _check_rules(reply.get("rules"))
     if _integer(reply, "vbrequired", 0, (1 << 32) - 1, default=0):
-        raise TemplateError(f"getblocktemplate: vbrequired: expected 0, got {_shown(reply['vbrequired'])}")
+        raise UnsuitableTemplateError(f"getblocktemplate: vbrequired: expected 0, got {_shown(reply['vbrequired'])}")
     if "coinbasevalue" not in reply and "coinbasetxn" in reply:
-        raise TemplateError("getblocktemplate: expected coinbasevalue, got a finished coinbasetxn, which pays others")
-    if reply.get("signet_challenge") not in (None, OP_TRUE):
-        raise TemplateError("getblocktemplate: this signet wants its blocks signed, which is not done here")
-    curtime = _integer(reply, "curtime", 1, (1 << 32) - 1)
-    transactions = _transactions(reply.get("transactions"))
+        raise UnsuitableTemplateError(
+            "getblocktemplate: expected coinbasevalue, got a finished coinbasetxn, which pays others"
+        )
+    check_signet_challenge(reply.get("signet_challenge"))
+    curtime = _integer(reply, "curtime", 1, MAX_TIME)
+    mintime = _integer(reply, "mintime", 0, min(curtime + MAX_TIME_AHEAD, MAX_TIME), default=0)
+    known = {} if before is None else {item.wtxid: item for item in before.transactions}
+    transactions = _transactions(reply.get("transactions"), known)
     return BlockTemplate(
         height=_integer(reply, "height", 1, MAX_HEIGHT),
         previous_hash=_hash(reply, "previousblockhash", "getblocktemplate"),
         version=_integer(reply, "version", -(1 << 31), (1 << 32) - 1) & 0xFFFFFFFF,
         nbits=_nbits(reply),
         curtime=curtime,
-        mintime=_integer(reply, "mintime", 0, curtime, default=0),
+        mintime=mintime,
+        maxtime=None if reply.get("maxtime") is None else _integer(reply, "maxtime", mintime, MAX_TIME),
+        rules=rules or frozenset(),
         coinbase_value=_integer(reply, "coinbasevalue", 0, MAX_VALUE),
         transactions=transactions,
         witness_commitment=_commitment(reply, transactions, rules),
         coinbase_flags=_flags(reply.get("coinbaseaux")),
         longpoll_id=_longpoll_id(reply.get("longpollid")),
     )
+
+
+def check_signet_challenge(challenge: object) -> None:
+    """UnsuitableTemplateError when a signet has its blocks signed; ``challenge`` is what the node says, or None."""
+    if challenge not in (None, OP_TRUE):
+        raise UnsuitableTemplateError(
+            "only the holders of this signet's keys can make its blocks, because they must be signed: "
+            "mine on a signet of your own with -signetchallenge=51, on testnet4 or on regtest"
+        )
 
 
 def _check_rules(rules: object) -> frozenset[str] | None:
@@ -141,31 +241,34 @@ def _check_rules(rules: object) -> frozenset[str] | None:
         raise TemplateError(f"getblocktemplate: rules: expected a list of strings, got {_shown(rules)}")
     unknown = sorted(rule[1:] for rule in rules if rule.startswith("!") and rule[1:] not in KNOWN_RULES)
     if unknown:
-        raise TemplateError(f"getblocktemplate: rules: the node insists on {_shown(unknown)}, which is not known here")
+        raise UnsuitableTemplateError(
+            f"getblocktemplate: rules: the node insists on {_shown(unknown)}, which this version does not know"
+        )
     return frozenset(rule.removeprefix("!") for rule in rules)
 
 
-def _transactions(items: object) -> tuple[TemplateTransaction, ...]:
+def _transactions(items: object, known: Mapping[bytes, TemplateTransaction]) -> tuple[TemplateTransaction, ...]:
     if not isinstance(items, list):
         raise TemplateError(f"getblocktemplate: transactions: expected a list, got {_shown(items)}")
-    transactions = tuple(_transaction(index, item) for index, item in enumerate(items))
+    transactions = tuple(_transaction(index, item, known) for index, item in enumerate(items))
     if len({item.txid for item in transactions}) != len(transactions):
         raise TemplateError("getblocktemplate: transactions: expected each one once, got one twice")
     return transactions
 
 
-def _transaction(index: int, item: object) -> TemplateTransaction:
+def _transaction(index: int, item: object, known: Mapping[bytes, TemplateTransaction]) -> TemplateTransaction:
     where = f"getblocktemplate: transactions[{index}]"
     if not isinstance(item, dict):
         raise TemplateError(f"{where}: expected an object, got {_shown(item)}")
     data = _hex(item.get("data"), f"{where}.data")
+    txid = _hash(item, "txid", where)
+    fee = _integer(item, "fee", 0, MAX_VALUE, where, default=0)
+    if "hash" in item:
+        same = known.get(_hash(item, "hash", where))
+        if same is not None and (same.data, same.txid, same.fee) == (data, txid, fee):
+            return same
     wtxid = sha256d(data)
-    transaction = TemplateTransaction(
-        data=data,
-        txid=_hash(item, "txid", where),
-        wtxid=wtxid,
-        fee=_integer(item, "fee", 0, MAX_VALUE, where, default=0),
-    )
+    transaction = TemplateTransaction(data=data, txid=txid, wtxid=wtxid, fee=fee)
     if len(data) < 10:
         raise TemplateError(f"{where}.data: expected a transaction, got {len(data)} bytes")
     if "hash" in item and _hash(item, "hash", where) != wtxid:

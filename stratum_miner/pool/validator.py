@@ -104,6 +104,12 @@ class ShareValidator:
 
     def _misfit(self, submit: Submit, job: SessionJob, unix_time: float) -> str | None:
         first = job.pool_job.notify.ntime
+        latest = job.pool_job.maxtime
+        if latest is not None and submit.ntime > latest:
+            return (
+                f"ntime out of range: expected at most {latest:08x}, the last second for which the node's template is "
+                f"valid, got {submit.ntime:08x}"
+            )
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_BLOCK_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # the job's own ntime is never the miner's fault
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"

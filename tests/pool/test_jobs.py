@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from stratum_miner.pool.config import MAX_TAG
 from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
-from stratum_miner.pool.template import MAX_FLAGS
+from stratum_miner.pool.template import MAX_FLAGS, TemplateTransaction
 from stratum_miner.stratum.errors import LocalProtocolError
-from stratum_miner.testing.scripted_node import make_template
+from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
+
+START = 1_700_000_000
 
 
 def _board() -> JobBoard:
@@ -23,6 +26,62 @@ def test_clean_exactly_when_the_block_changes() -> None:
         for template in (make_template(1), make_template(1), make_template(2), make_template(2, fork=1))
     ]
     assert flags == [True, False, True, True]
+
+
+OTHER = TemplateTransaction(data=bytes(10), txid=bytes(32), wtxid=bytes(32))
+EASIER = {"nbits": EASY_BITS, "curtime": START + 1201}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "clean"),
+    [
+        ({}, {"curtime": START + 9}, None),
+        ({}, {"longpoll_id": "another"}, None),
+        ({}, {"mintime": START}, None),
+        ({}, {"maxtime": START + 9000}, True),  # what was allowed beyond it is allowed no longer
+        ({"maxtime": START + 9000}, {"maxtime": START + 9001}, None),
+        ({"maxtime": START + 9}, {"maxtime": START + 10}, False),
+        ({"maxtime": START + 9}, {"maxtime": None}, False),
+        ({"maxtime": START + 9}, {"maxtime": START + 8}, True),
+        ({}, {"mintime": START + 1}, True),
+        ({}, {"previous_hash": bytes(32)}, True),
+        ({}, {"height": 7}, True),
+        ({}, {"rules": frozenset(["taproot"])}, True),
+        ({}, {"version": 0x20000001}, False),
+        ({}, {"transactions": (OTHER,)}, False),
+        ({}, {"transactions": (OTHER,), "coinbase_value": 1}, False),
+        ({}, {"coinbase_value": 3}, False),
+        ({}, {"coinbase_value": 1}, True),  # the jobs before pay more than the node allows now
+        ({}, {"coinbase_flags": b"x"}, False),
+        ({}, EASIER, True),
+        ({"maxtime": START + 1200}, EASIER | {"maxtime": None}, False),  # the harder bits still hold until then
+        (EASIER, {"nbits": HARD_BITS, "curtime": START, "maxtime": START + 1200}, False),
+    ],
+)
+def test_whatever_changes_the_block_makes_a_job(
+    before: dict[str, Any], after: dict[str, Any], clean: bool | None
+) -> None:
+    board = _board()
+    template = replace(make_template(curtime=START), coinbase_value=2, **before)
+    board.publish(template, 0.0)
+    job = board.update(replace(template, **after), 1.0)
+    assert (None if job is None else job.notify.clean_jobs) == clean
+    assert job is None or job is board.current
+
+
+def test_a_renewed_job_takes_the_newest_template() -> None:
+    board = _board()
+    board.publish(make_template(curtime=START), 0.0)
+    assert board.update(make_template(curtime=START + 1), 10.0) is None
+    assert board.renew(15.5).notify.ntime == START + 6, "the node's clock, not ours"
+
+
+def test_no_job_is_beyond_the_latest_time() -> None:
+    board = _board()
+    jobs = [board.publish(replace(make_template(curtime=START), maxtime=START + 40), 0.0)]
+    jobs += [board.renew(now) for now in (30.0, 60.0, 1e6)]
+    assert [job.notify.ntime for job in jobs] == [START, START + 30, START + 40, START + 40]
+    assert all(job.maxtime == START + 40 for job in jobs)
 
 
 def test_both_encodings_differ_in_the_flag_only() -> None:

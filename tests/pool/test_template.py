@@ -1,6 +1,7 @@
 """Templates from captured nodes, from a hostile one, and the coinbases and blocks made from them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from stratum_miner.pool.template import (
     assemble_block,
     coinbase_parts,
     template_from_rpc,
+    with_tip_time,
 )
+from stratum_miner.testing.scripted_node import make_template
 
 VECTORS: list[dict[str, Any]] = [
     vector
@@ -87,6 +90,58 @@ def test_a_minimal_template_of_another_node() -> None:
     assert template.witness_commitment is None
 
 
+def test_the_range_of_times_is_read() -> None:
+    template = template_from_rpc(reply(curtime=1_000_000, mintime=999_000, maxtime=1_000_030))
+    assert (template.mintime, template.maxtime) == (999_000, 1_000_030)
+    assert [template.time_at(age) for age in (0.9, 1.0, 30.0, 31.0, 1e9)] == [
+        1_000_000,
+        1_000_001,
+        1_000_030,
+        1_000_030,
+        1_000_030,
+    ]
+    assert template.seconds_left() == 31
+
+
+@pytest.mark.parametrize(
+    ("curtime", "mintime", "maxtime", "time"),
+    [
+        (1_000_000, 1_000_000, None, 1_000_000),  # Core's way to say that the chain is ahead of its clock
+        (1_000_000, 1_000_500, None, 1_000_500),
+        (1_000_000, 999_000, 999_500, 999_500),  # a node that limits the time, but not what it calls its clock
+    ],
+)
+def test_a_time_that_is_no_clock_does_not_advance(curtime: int, mintime: int, maxtime: int | None, time: int) -> None:
+    template = replace(make_template(curtime=curtime), mintime=mintime, maxtime=maxtime)
+    assert template.time_at(0) == template.time_at(5000) == time
+    assert template.seconds_left() is None
+
+
+TIP_TIME = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("curtime", "mintime", "tip_time", "maxtime"),
+    [
+        (TIP_TIME + 100, 0, TIP_TIME, TIP_TIME + 1200),
+        (TIP_TIME + 1200, 0, TIP_TIME, TIP_TIME + 1200),
+        (TIP_TIME + 1201, 0, TIP_TIME, None),  # the easy bits hold for all later times
+        (TIP_TIME - 500, TIP_TIME - 600, TIP_TIME, TIP_TIME + 1200),  # the block before may be ahead of the clock
+        (TIP_TIME + 100, TIP_TIME - 99, None, TIP_TIME + 1100),  # never after 1200 s behind the block before
+        (TIP_TIME + 9000, TIP_TIME - 99, None, TIP_TIME + 9000),
+        (TIP_TIME + 9000, 0, None, TIP_TIME + 9000),
+    ],
+)
+def test_bits_that_depend_on_the_time(curtime: int, mintime: int, tip_time: int | None, maxtime: int | None) -> None:
+    template = replace(make_template(curtime=curtime), mintime=mintime)
+    assert with_tip_time(template, tip_time) == replace(template, maxtime=maxtime)
+
+
+def test_the_nodes_own_limit_is_not_widened() -> None:
+    template = replace(make_template(curtime=TIP_TIME), maxtime=TIP_TIME + 5)
+    assert with_tip_time(template, TIP_TIME).maxtime == TIP_TIME + 5
+
+
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
@@ -107,13 +162,14 @@ def test_a_minimal_template_of_another_node() -> None:
         (reply(bits="ff7fffff"), "bits: nbits: expected a target"),
         (reply(bits=545259519), "bits: expected hex digits, got 545259519"),
         (reply(curtime=-1), "curtime: expected an integer from 1"),
-        (reply(mintime=1 << 31), "mintime: expected an integer from 0 to 1795433692"),
+        (reply(mintime=1 << 31), "mintime: expected an integer from 0 to 1795440892"),
+        (reply(maxtime=1), "maxtime: expected an integer from 1795433"),
         (reply(coinbasevalue=21_000_000 * 10**8 + 1), "coinbasevalue: expected an integer"),
         (reply(coinbasevalue=None, coinbasetxn={}), "expected coinbasevalue, got a finished coinbasetxn"),
         (reply(rules="segwit"), "rules: expected a list of strings"),
         (reply(rules=["!segwit", "!newfork"]), "rules: the node insists on \\['newfork'\\]"),
         (reply(vbrequired=4), "vbrequired: expected 0, got 4"),
-        (reply(signet_challenge="5121"), "this signet wants its blocks signed"),
+        (reply(signet_challenge="5121"), "they must be signed"),
         (reply(longpollid=5), "longpollid: expected up to 1000 characters, got 5"),
         (reply(coinbaseaux=[]), "coinbaseaux: expected an object"),
         (reply(coinbaseaux={"flags": "0"}), "coinbaseaux.'flags': expected hex digits"),
@@ -149,7 +205,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(WITH_TRANSACTIONS["template"])), JSON)
+@given(st.sampled_from([*sorted(WITH_TRANSACTIONS["template"]), "maxtime", "vbrequired"]), JSON)
 def test_any_field_may_be_anything(field: str, value: object) -> None:
     try:
         template = template_from_rpc(WITH_TRANSACTIONS["template"] | {field: value})

@@ -107,6 +107,20 @@ def test_ntime_window(ntime: int, now: float, good: bool) -> None:
     assert isinstance(verdict, Accepted) == good
 
 
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_time_for_which_the_template_does_not_hold_is_refused(stale: bool) -> None:
+    easy = job_of(target=2**256 - 1, nbits=EASY_BITS)
+    job = replace(easy, pool_job=replace(easy.pool_job, maxtime=int(NOW) + 30))
+    tip = bytes(32) if stale else None
+    inside = judge(job, replace(SUBMIT, ntime=int(NOW) + 30), tip=tip)
+    beyond = judge(job, replace(SUBMIT, ntime=int(NOW) + 31), tip=tip)
+    assert isinstance(inside, Accepted) is not stale
+    assert isinstance(beyond, Refused)
+    assert beyond.candidate is None, "the node would refuse the block"
+    if not stale:
+        assert "expected at most 6553f11e, the last second for which the node's template is valid" in beyond.message
+
+
 def test_low_difficulty_comes_before_duplicate_and_leaves_no_trace() -> None:
     job = job_of(target=1)
     validator = ShareValidator()

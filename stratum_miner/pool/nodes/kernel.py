@@ -35,14 +35,12 @@ from stratum_miner.pool.nodes.base import (
     SubmitResult,
     Tip,
 )
-from stratum_miner.pool.template import BlockTemplate
+from stratum_miner.pool.template import MAX_TIME_AHEAD, BlockTemplate
 
 NBITS: Final = 0x207FFFFF
 """Regtest never retargets: every second hash is a block."""
 VERSION: Final = 0x20000000
 MEDIAN_BLOCKS: Final = 11
-MAX_TIME_AHEAD: Final = 7200
-"""Seconds by which a block may be ahead of the clock (consensus)."""
 SMALL_BLOCK: Final = 20_000
 """Bytes up to which a block is processed in place; larger ones take milliseconds and go to a thread."""
 LOG_LINES: Final = 50
