@@ -1,9 +1,10 @@
 """A Stratum pool on trio: accepts miners, gives them jobs from a node, and gives the node their blocks.
 
 What a miner says and hears is decided in ``session``, and ``connections`` moves the bytes; this module keeps time and
-talks to the node. Theory of operation: three services run beside the connections. One follows the node and publishes
-each template, one renews the job when nothing was published for a while, one lets time pass for all sessions; a few
-submitters hand blocks to the node.
+talks to the node. Theory of operation: three services run beside the connections. One follows the node
+(``node_follower``), and what miners must hear of becomes a job; one renews the job when nothing was published for a
+while; one lets time pass for all sessions. A few submitters hand blocks to the node. Blocks that it took are kept, and
+offered again before the next job when it has lost them.
 """
 
 import math
@@ -12,20 +13,24 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import structlog
 import trio
 
-from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
+from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.connections import Connection, Connections, Listener
 from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob
-from stratum_miner.pool.nodes.base import Node, NodeError, SubmitResult
+from stratum_miner.pool.kept_blocks import KeptBlock, KeptBlocks
+from stratum_miner.pool.node_follower import NodeFollower
+from stratum_miner.pool.nodes.base import ACCEPTED, UNREACHABLE, Node, NodeError, SubmitResult
+from stratum_miner.pool.nodes.patience import FIRST_PAUSE, LONGEST_PAUSE
 from stratum_miner.pool.session import (
     BlockCandidate,
     DifficultySet,
@@ -37,7 +42,7 @@ from stratum_miner.pool.session import (
     WorkerJoined,
 )
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
-from stratum_miner.pool.template import BlockTemplate
+from stratum_miner.pool.template import MAX_HEIGHT, BlockTemplate
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.stratum.errors import RemoteProtocolError
 
@@ -52,9 +57,10 @@ is a block (regtest) its next ones do not delay the job that would make them wor
 MAX_EXTENDED = 16
 """Previous hashes remembered; more than a chain can go back in one breath."""
 SUBMIT_PATIENCE = 60.0
-"""Seconds for which a block is offered again to a node that cannot be reached (stratum.md 6.5)."""
-FIRST_RETRY, LONGEST_RETRY = 0.5, 15.0
-"""Seconds between attempts to reach the node; doubled each time."""
+"""Seconds for which a submitter offers a block again to a node that cannot be reached. Then the block is kept until the
+node is back, and the submitter is free."""
+GIVE_BACK_PAUSE = 60.0
+"""Seconds before a block is offered again that the node took without building on it."""
 MAX_BLOCKS = 1000
 """Blocks kept for snapshots."""
 SIBLING = SubmitResult(False, "sibling", "the node took another block of ours there; this one was not given to it")
@@ -105,8 +111,14 @@ class Pool:
         self._published_at = -math.inf
         self._started_at = unix_time()
         self._node_error: str | None = None
-        self._refresh_wanted = False
-        self._waiting: trio.CancelScope | None = None
+        self._follower = NodeFollower(node, self)
+        self._first_job = trio.Event()
+        self._kept = KeptBlocks()
+        """Blocks that the node took."""
+        self._unsettled: list[KeptBlock] = []
+        """The newest of them, on which the node has not built yet."""
+        self._undelivered = KeptBlocks()
+        """Blocks that the node could not be given yet."""
         self._stopping = trio.Event()
         self._unanswered = 0
         self._all_answered = trio.Event()
@@ -129,7 +141,7 @@ class Pool:
         self._clients.listening(listeners)
         try:
             async with trio.open_nursery() as services:
-                services.start_soon(self._follow_node)
+                services.start_soon(self._follower.run)
                 services.start_soon(self._renew_jobs)
                 services.start_soon(self._tick)
                 for _ in range(SUBMITTERS):
@@ -142,6 +154,8 @@ class Pool:
         finally:
             for watcher in self._watchers:
                 watcher.close()
+            for kept in self._undelivered:
+                _log.error("block_lost", hash=kept.found.hash, reason=kept.found.explanation)
             _log.info("pool_stopped", sessions=self._clients.total, blocks=self._blocks_accepted)
 
     def stop(self) -> None:
@@ -159,6 +173,10 @@ class Pool:
     def addresses(self) -> tuple[str, ...]:
         """Where the pool listens, as host:port; empty before it does."""
         return self._clients.addresses
+
+    async def wait_job(self) -> None:
+        """Wait until the node has given the first job: from then on miners get work."""
+        await self._first_job.wait()
 
     def watch(self, buffer: int = 1000) -> trio.MemoryReceiveChannel[events.PoolEvent]:
         """A channel of everything that happens from now on; it ends when the pool stops. Close it when done.
@@ -197,54 +215,27 @@ class Pool:
 
     # ---- the node -------------------------------------------------------------------------------------------------
 
-    async def _follow_node(self) -> None:
-        template: BlockTemplate | None = None
-        delay = FIRST_RETRY
-        while True:
-            try:
-                template = await self._next_template(template)
-            except NodeError as error:
-                self._note_node_failure(str(error), delay)
-                template = None
-                await trio.sleep(delay)
-                delay = min(2 * delay, LONGEST_RETRY)
-                continue
-            delay = FIRST_RETRY
-            self._note_node_recovery()
-            if self._is_news(template):
-                self._publish(self._board.publish(template, trio.current_time()))
+    async def take_template(self, template: BlockTemplate) -> None:
+        """For the follower: the node says this now."""
+        if await self._give_back(template):
+            self._follower.refresh()
+            return
+        self._settle(template.height)
+        job = self._board.update(template, trio.current_time())
+        if job is not None:
+            self._publish(job)
 
-    async def _next_template(self, last: BlockTemplate | None) -> BlockTemplate:
-        if last is not None and not self._refresh_wanted:
-            with trio.CancelScope() as self._waiting:
-                return await self._node.wait_template(last)
-        self._waiting = None
-        self._refresh_wanted = False
-        return await self._node.get_template()
+    def node_failed(self, error: NodeError) -> None:
+        """For the follower: there are no new templates, for this reason."""
+        self._settle(MAX_HEIGHT)
+        _log.warning("node_failed", error=str(error), job_kept=self._board.current is not None)
+        self._emit(events.NodeFailed(str(error)))
+        self._node_error = str(error)
 
-    def _refresh(self) -> None:
-        """Ask the node for a template now instead of waiting for it to have one."""
-        self._refresh_wanted = True
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    def _is_news(self, template: BlockTemplate) -> bool:
-        current = self._board.current
-        return current is None or (template.previous_hash, template.transactions) != (
-            current.template.previous_hash,
-            current.template.transactions,
-        )
-
-    def _note_node_failure(self, error: str, delay: float) -> None:
-        _log.warning("node_failed", error=error, retry_in_s=delay, job_kept=self._board.current is not None)
-        if self._node_error is None:
-            self._emit(events.NodeFailed(error))
-        self._node_error = error
-
-    def _note_node_recovery(self) -> None:
-        if self._node_error is not None:
-            _log.info("node_recovered")
-            self._emit(events.NodeRecovered())
+    def node_recovered(self) -> None:
+        """For the follower: there are templates again."""
+        _log.info("node_recovered")
+        self._emit(events.NodeRecovered())
         self._node_error = None
 
     # ---- jobs -----------------------------------------------------------------------------------------------------
@@ -254,6 +245,7 @@ class Pool:
         self._validator.set_tip(job.notify.previous_hash)
         self._published_at = trio.current_time()
         self._jobs_published += 1
+        self._first_job.set()
         clients = [client for client in self._clients if client.session.started]
         for client in clients:
             client.session.announce(job)
@@ -294,26 +286,35 @@ class Pool:
                     self._all_answered.set()
 
     async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
-        solution = candidate.solution
-        previous_hash = solution.job.pool_job.notify.previous_hash
-        if previous_hash in self._extended:
+        if candidate.solution.job.pool_job.notify.previous_hash in self._extended:
             self._pass_over(client, candidate)
             return
-        result = await self._offer(candidate.block())
-        accepted = result.accepted
-        if accepted:
-            self._extended[previous_hash] = None
+        block = candidate.block()
+        result = await self._offer(block)
+        self._answer(client, candidate, accepted=result.accepted)
+        self._tell(self._found(candidate, result), result, block)
+
+    def _tell(self, found: events.BlockFound, result: SubmitResult, block: bytes) -> None:
+        """Count, keep and report what became of a block."""
+        if found.accepted:
+            self._blocks_accepted += 1
+            kept = KeptBlock(found, block)
+            self._kept.add(kept)
+            self._unsettled.append(kept)
+            self._extended[block[4:36]] = None
             if len(self._extended) > MAX_EXTENDED:
                 del self._extended[next(iter(self._extended))]
-            self._refresh()
-            self._blocks_accepted += 1
-        self._answer(client, candidate, accepted=accepted)
-        found = self._found(candidate, result)
+            self._follower.refresh()
+        elif result.undelivered and self._undelivered.on(block[4:36]) is None:
+            self._undelivered.add(KeptBlock(found, block))
         self._blocks.append(found)
         self._emit(found)
-        log = _log.info if accepted or candidate.stale else _log.warning if result.inconclusive else _log.error
+        if found.accepted or found.stale:
+            log = _log.info
+        else:
+            log = _log.warning if result.undelivered or result.inconclusive else _log.error
         log(
-            "block_accepted" if accepted else "block_refused",
+            "block_accepted" if found.accepted else "block_undelivered" if result.undelivered else "block_refused",
             height=found.height,
             hash=found.hash,
             worker_name=found.worker_name,
@@ -321,6 +322,60 @@ class Pool:
             explanation=found.explanation,
             stale=found.stale,
         )
+
+    async def _give_back(self, template: BlockTemplate) -> bool:
+        """Offer the node the blocks of ours that it does not have; whether it took any.
+
+        It builds where a block of ours does that it took before: it has lost that block and those after it, or has
+        found them to be off the best chain. Others it could not be given when they were found.
+        """
+        taken = await self._give_chain(template.previous_hash)
+        for kept in self._undelivered:
+            if kept.found.result == UNREACHABLE:
+                taken = await self._deliver(kept) or taken
+        return taken
+
+    async def _give_chain(self, previous_hash: bytes) -> bool:
+        given: list[KeptBlock] = []
+        while True:
+            new = self._undelivered.on(previous_hash)
+            if new is not None and await self._deliver(new):
+                given.append(new)
+            elif (lost := self._kept.on(previous_hash)) is not None and await self._give_again(lost):
+                given.append(lost)
+            else:
+                break
+            previous_hash = sha256d(given[-1].block[:HEADER_SIZE])
+        if given:
+            heights = [kept.found.height for kept in given]
+            _log.warning("blocks_given_back", blocks=len(given), first=heights[0], last=heights[-1])
+        return bool(given)
+
+    def _settle(self, height: int) -> None:
+        for kept in self._unsettled:
+            kept.settled = kept.found.height < height
+        self._unsettled = [kept for kept in self._unsettled if not kept.settled]
+
+    async def _give_again(self, lost: KeptBlock) -> bool:
+        now = trio.current_time()
+        if not lost.settled or (lost.given_again_at is not None and now < lost.given_again_at + GIVE_BACK_PAUSE):
+            return False
+        result = await self._node.submit_block(lost.block)
+        lost.given_again_at = now
+        if result.result != ACCEPTED:
+            self._kept.remove(lost)
+            _log.warning("block_not_taken_back", hash=lost.found.hash, reason=result.explanation)
+        return result.result == ACCEPTED
+
+    async def _deliver(self, kept: KeptBlock) -> bool:
+        result = await self._node.submit_block(kept.block)
+        if result.undelivered and kept.found.result == result.result:
+            return False
+        self._undelivered.remove(kept)
+        self._blocks = deque((found for found in self._blocks if found is not kept.found), MAX_BLOCKS)
+        found = replace(kept.found, accepted=result.accepted, result=result.result, explanation=result.explanation)
+        self._tell(found, result, kept.block)
+        return result.accepted
 
     def _pass_over(self, client: _Client, candidate: BlockCandidate) -> None:
         """A sibling of a block that the node took from us can win nothing, and checking it costs the node milliseconds:
@@ -348,18 +403,24 @@ class Pool:
         )
 
     async def _offer(self, block: bytes) -> SubmitResult:
-        """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success."""
+        """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success.
+
+        A node that does not know the block before has lost it, for it gave a template on it. The follower gives it
+        back, or the node fetches it from its peers.
+        """
         give_up_at = trio.current_time() + SUBMIT_PATIENCE
-        delay = FIRST_RETRY
+        delay = FIRST_PAUSE
         while True:
             try:
-                return await self._node.submit_block(block)
+                result = await self._node.submit_block(block)
             except NodeError as error:
-                if trio.current_time() + delay > give_up_at:
-                    return SubmitResult.unreachable(str(error))
-                _log.warning("block_submit_failed", error=str(error), retry_in_s=delay)
-                await trio.sleep(delay)
-                delay = min(2 * delay, LONGEST_RETRY)
+                result = SubmitResult.unreachable(str(error))
+            if not result.undelivered or trio.current_time() + delay > give_up_at:
+                return result
+            _log.warning("block_submit_failed", error=result.explanation, retry_in_s=delay)
+            self._follower.refresh()
+            await trio.sleep(delay)
+            delay = min(2 * delay, LONGEST_PAUSE)
 
     # ---- clients --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import trio
@@ -44,18 +44,19 @@ class ToyChain(Node):
         self._blocks = {self._best.hash: self._best}
         self._changed = trio.Event()
         self._template = self._make()
+        self._made_at: float | None = None
 
     async def get_template(self) -> BlockTemplate:
         """On the tip, without transactions."""
         await trio.lowlevel.checkpoint()
-        return self._template
+        return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
         """The next one."""
-        while self._template is after:
+        while self._template.same_block(after):
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
-        return self._template
+        return self._now()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
         """Take any block whose parent is known."""
@@ -79,9 +80,15 @@ class ToyChain(Node):
             return "inconclusive"
         self._best = self._blocks[digest]
         self._template = self._make()
+        self._made_at = trio.current_time()
         self._changed.set()
         self._changed = trio.Event()
         return ""
+
+    def _now(self) -> BlockTemplate:
+        if self._made_at is None:
+            self._made_at = trio.current_time()
+        return replace(self._template, curtime=self._template.curtime + int(trio.current_time() - self._made_at))
 
     def _make(self) -> BlockTemplate:
         return BlockTemplate(

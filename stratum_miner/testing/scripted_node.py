@@ -1,6 +1,7 @@
 """A node without a chain, for tests: it hands out the templates it is given and judges blocks as it is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import trio
 
@@ -28,10 +29,10 @@ def make_template(
 
 
 class ScriptedNode(Node):
-    """Gives ``template`` to everyone until another is pushed.
+    """Gives ``template`` to everyone until another is pushed; its ``curtime`` goes on with trio's clock.
 
     ``judge`` decides over submitted blocks; by default all are accepted. With ``grows`` an accepted block makes the
-    node offer a template of the next height.
+    node offer a template of the next height. A template put into ``template`` is seen by who asks, not by who waits.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class ScriptedNode(Node):
         self.submitted: list[bytes] = []
         self.requests = 0
         """Templates asked for."""
-        self.error: str | None = None
+        self.error: str | NodeError | None = None
+        self._pushed: tuple[BlockTemplate, float] | None = None
         self._judge = judge
         self._grows = grows
         self._changed = trio.Event()
@@ -55,7 +57,7 @@ class ScriptedNode(Node):
         self.template = template
         self._wake()
 
-    def fail(self, error: str = "connection refused") -> None:
+    def fail(self, error: str | NodeError = "connection refused") -> None:
         """Answer everything with NodeError from now on, also calls that wait."""
         self.error = error
         self._wake()
@@ -69,16 +71,16 @@ class ScriptedNode(Node):
         await trio.lowlevel.checkpoint()
         self.requests += 1
         self._check()
-        return self.template
+        return self._now()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
         """The current template once it is another than ``after``."""
         self._check()
-        while self.template is after:
+        while self.template.same_block(after):
             await self._changed.wait()
             self._check()
         await trio.lowlevel.checkpoint()
-        return self.template
+        return self._now()
 
     async def submit_block(self, block: bytes) -> SubmitResult:
         """Record and judge a block."""
@@ -90,9 +92,15 @@ class ScriptedNode(Node):
             self.push(make_template(self.template.height + 1, nbits=self.template.nbits))
         return result
 
+    def _now(self) -> BlockTemplate:
+        now = trio.current_time()
+        if self._pushed is None or self._pushed[0] is not self.template:
+            self._pushed = self.template, now
+        return replace(self.template, curtime=self.template.curtime + int(now - self._pushed[1]))
+
     def _check(self) -> None:
         if self.error is not None:
-            raise NodeError(self.error)
+            raise self.error if isinstance(self.error, NodeError) else NodeError(self.error)
 
     def _wake(self) -> None:
         self._changed.set()

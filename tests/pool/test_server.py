@@ -10,11 +10,12 @@ import trio.testing
 
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.nodes.base import SubmitResult
+from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.server import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.testing.meddled_pool import ToyChain
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
-from stratum_miner.testing.wire_client import MemoryListener
+from stratum_miner.testing.wire_client import MemoryListener, WireClient
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
 START = 1_700_000_000
@@ -107,6 +108,50 @@ async def test_a_new_block_goes_to_everyone_at_once(autojump_clock: Clock) -> No
         assert trio.current_time() == 0
         assert await clients[0].submit(clients[0].miner.solve(clients[0].miner.jobs[-2])) == 21
         assert await clients[0].submit(clients[0].miner.solve()) == 0
+
+
+async def test_bits_that_change_with_the_time_reach_the_miners(autojump_clock: Clock) -> None:
+    """As on testnet4: the bits change 1201 seconds after the last block, and nothing else does."""
+    node = ScriptedNode(replace(make_template(), maxtime=START + 1200))
+    async with pool_of(node) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        await trio.sleep(1201)
+        node.template = make_template(nbits=EASY_BITS, curtime=START + 1201)
+        await client.read_until(lambda: client.miner.jobs[-1].params[6] == f"{EASY_BITS:08x}")
+        assert trio.current_time() <= 1202
+        hard = [job for job in client.miner.jobs if job.params[6] != f"{EASY_BITS:08x}"]
+        assert max(job.ntime for job in hard) <= START + 1200
+        assert not client.miner.jobs[-1].clean, "a block of the harder bits still is one"
+        _, job, extranonce2, _, nonce = client.miner.solve(hard[-1])
+        late = [client.miner.worker_name, job, extranonce2, f"{START + 1201:08x}", nonce]
+        assert await client.submit(late) == 20
+
+
+async def test_no_job_is_beyond_what_the_node_vouched_for(autojump_clock: Clock) -> None:
+    """Not even when the node cannot be asked any more."""
+    node = ScriptedNode(replace(make_template(), maxtime=START + 1200))
+    async with pool_of(node) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        await trio.sleep(1000)
+        node.fail()
+        await trio.sleep(3000)
+        await client.read_jobs(100)
+        assert max(job.ntime for job in client.miner.jobs) == START + 1200
+
+
+async def test_a_node_that_never_can_be_mined_on_ends_the_pool(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+
+    async def serve() -> None:
+        async with pool_of(node):
+            node.fail(NodeUnsuitableError("another chain"))
+            await trio.sleep(60)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await serve()
+    assert caught.group_contains(NodeUnsuitableError, match="another chain")
 
 
 async def test_a_node_that_fails_leaves_the_miners_their_job(autojump_clock: Clock) -> None:
@@ -216,7 +261,14 @@ async def test_a_stale_block_is_offered_to_the_node(autojump_clock: Clock, verdi
 
 
 async def test_a_sibling_of_a_block_that_was_taken_is_not_submitted(autojump_clock: Clock) -> None:
-    node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
+    taken: set[bytes] = set()
+
+    def judge(block: bytes) -> SubmitResult:
+        known = block in taken
+        taken.add(block)
+        return SubmitResult.from_text("duplicate-invalid" if known else None)
+
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=judge, grows=True)
     async with pool_of(node) as (pool, listener):
         client = listener.connect()
         await client.login()
@@ -235,7 +287,8 @@ async def test_a_sibling_of_a_block_that_was_taken_is_not_submitted(autojump_clo
         await client.read_jobs(3)
         assert await client.submit(client.miner.solve()) == 0
         await trio.testing.wait_all_tasks_blocked()
-        assert len(node.submitted) == 2
+        assert len(node.submitted) == 3
+        assert node.submitted[0] == node.submitted[1], "offered again once; the node says that it is invalid now"
 
 
 async def test_a_block_is_offered_again_to_a_node_that_was_away_and_outlives_its_finder(autojump_clock: Clock) -> None:
@@ -283,6 +336,105 @@ async def test_a_node_that_stays_away_gets_no_block(autojump_clock: Clock) -> No
         assert not block.accepted
         assert block.result == "unreachable"
         assert "no route" in block.explanation
+        assert pool.snapshot().blocks_accepted == 0
+
+
+# ---- blocks that the node does not have -----------------------------------------------------------------------------
+
+
+class CrashingChain(ToyChain):
+    """A chain that loses its last blocks, as a node does that was killed."""
+
+    def crash(self, height: int) -> None:
+        self._blocks = {key: tip for key, tip in self._blocks.items() if tip.height <= height}
+        self._best = max(self._blocks.values(), key=lambda tip: tip.height)
+        self._template = self._make()
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+@asynccontextmanager
+async def mining_on(chain: CrashingChain) -> AsyncIterator[tuple[Pool, WireClient]]:
+    listener = MemoryListener()
+    async with open_pool(chain, CONFIG, listeners=[listener]) as pool:
+        client = listener.connect()
+        await client.login()
+        yield pool, client
+
+
+async def mine(client: WireClient, blocks: int) -> None:
+    for _ in range(blocks):
+        jobs = len(client.miner.jobs)
+        assert await client.submit(client.miner.solve()) == 0
+        await client.read_jobs(jobs + 1)
+
+
+async def test_blocks_that_the_node_lost_are_given_back_before_the_next_job(autojump_clock: Clock) -> None:
+    chain = CrashingChain()
+    async with mining_on(chain) as (pool, client):
+        watch = pool.watch()
+        await mine(client, 135)
+        best = await chain.tip()
+        chain.crash(200)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await chain.tip() == best
+        await mine(client, 1)
+        assert (await chain.tip()).height == 336
+        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        heights = [event.height for event in told if isinstance(event, events.JobPublished)]
+        assert heights == sorted(heights), "nobody mined on a block of before"
+        assert pool.snapshot().blocks_accepted == 136, "each counts once"
+
+
+async def test_blocks_after_one_of_somebody_else_are_given_back_when_that_is_known(autojump_clock: Clock) -> None:
+    chain = CrashingChain()
+    async with mining_on(chain) as (_, client):
+        await mine(client, 2)
+        foreign = bytes(4) + (await chain.tip()).hash + bytes(44)
+        jobs = len(client.miner.jobs)
+        assert await chain.submit(foreign) == ""
+        await client.read_jobs(jobs + 1)
+        await mine(client, 2)
+        chain.crash(201)
+        await trio.sleep(10)
+        assert (await chain.tip()).height == 202
+        assert await chain.submit(foreign) == ""
+        await trio.sleep(10)
+        assert (await chain.tip()).height == 205
+
+
+async def test_a_block_waits_for_a_node_that_stays_away_for_long(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS), grows=True)
+    async with pool_of(node) as (pool, listener):
+        watch = pool.watch()
+        client = listener.connect()
+        await client.login()
+        node.fail("no route")
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.sleep(3600)
+        assert [block.result for block in pool.snapshot().blocks] == ["unreachable"]
+        node.recover()
+        await trio.sleep(20)
+        assert len(node.submitted) == 1
+        snapshot = pool.snapshot()
+        assert [block.result for block in snapshot.blocks] == ["accepted"]
+        assert snapshot.blocks_accepted == 1
+        assert snapshot.height == 102
+        told = [watch.receive_nowait() for _ in range(watch.statistics().current_buffer_used)]
+        results = [event.result for event in told if isinstance(event, events.BlockFound)]
+        assert results == ["unreachable", "accepted"]
+
+
+async def test_a_block_on_one_that_the_node_lost_waits_for_it(autojump_clock: Clock) -> None:
+    chain = CrashingChain()
+    async with mining_on(chain) as (pool, client):
+        await mine(client, 3)
+        share = client.miner.solve()
+        chain.crash(200)  # and before the pool looks:
+        assert await client.submit(share) in (0, 21)
+        await trio.sleep(10)
+        assert (await chain.tip()).height == 204
+        assert [block.accepted for block in pool.snapshot().blocks] == [True] * 4
 
 
 # ---- hostile and slow clients ---------------------------------------------------------------------------------------

@@ -7,13 +7,17 @@ The rules:
    turns down is an answer, not a failure.
 3. Any method may be cancelled at any time and called by several tasks at once.
 4. ``submit_block`` may be repeated with the same bytes: a block the node knows already counts as accepted.
+5. A NodeError says whether it is permanent. Whoever mines waits while trouble passes (``patience``), and ends at once
+   when it cannot.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import ClassVar, Final, Self
+
+import trio
 
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.coinbase import block_subsidy
@@ -23,9 +27,24 @@ from stratum_miner.pool.template import BlockTemplate
 HALVING_INTERVAL: Final = 210_000
 REGTEST_HALVING_INTERVAL: Final = 150
 
+ACCEPTED: Final = "accepted"
+"""Stands for the silence with which a node takes a block."""
+UNREACHABLE: Final = "unreachable"
+"""Stands for the answer of a node that gives none."""
+PARENT_UNKNOWN: Final = "prev-blk-not-found"
+"""A node's answer to a block that builds on one it does not know."""
+
 
 class NodeError(Exception):
     """The node gave no answer that can be used; the message is one line."""
+
+    permanent: ClassVar[bool] = False
+    """Whether it stays so until somebody changes the node or our options."""
+
+    @property
+    def reason(self) -> str:
+        """The message without the figures that change all the time."""
+        return str(self)
 
 
 class NodeUnreachableError(NodeError):
@@ -33,11 +52,37 @@ class NodeUnreachableError(NodeError):
 
 
 class NodeUnauthorizedError(NodeError):
-    """The node does not accept our credentials, or there are none to be read."""
+    """The node does not accept our credentials, or what is there cannot be credentials."""
+
+    permanent = True
+
+
+class NodeUnsuitableError(NodeError):
+    """Nothing can be mined on this node: another chain, a signet with signed blocks, a method that it lacks."""
+
+    permanent = True
 
 
 class NodeNotReadyError(NodeError):
     """The node is starting, still downloading the chain or without peers: later it will answer."""
+
+
+class NodeDownloadingError(NodeNotReadyError):
+    """The node lacks blocks of a longer chain. ``missing`` is their number; ``proven``: it has their headers."""
+
+    def __init__(self, where: str, blocks: int, longest: int, *, proven: bool) -> None:
+        source = "the headers" if proven else "a peer's word"
+        super().__init__(
+            f"{where}: it is still downloading the chain: it has {blocks:,} blocks of {longest:,}, by {source}"
+        )
+        self.missing = longest - blocks
+        self.proven = proven
+        self._where = where
+
+    @property
+    def reason(self) -> str:
+        """Without the heights."""
+        return f"{self._where}: it is still downloading the chain"
 
 
 class NodeReplyError(NodeError):
@@ -45,7 +90,7 @@ class NodeReplyError(NodeError):
 
 
 class NodeRpcError(NodeError):
-    """The node answered with an error; ``code`` is Core's."""
+    """The node answered a method with an error; ``code`` is Core's."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -55,9 +100,13 @@ class NodeRpcError(NodeError):
 class NodeStorageError(NodeError):
     """The data directory cannot be used."""
 
+    permanent = True
+
 
 class MissingExtraError(NodeError):
     """An optional dependency is not installed; the message says how to get it."""
+
+    permanent = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +133,23 @@ class SubmitResult:
         """Whether the node neither took nor refused it: a valid sibling, or not looked at in full."""
         return self.result in ("inconclusive", "duplicate-inconclusive")
 
+    @property
+    def undelivered(self) -> bool:
+        """Whether the node has not judged it: it cannot be reached, or does not know the block before."""
+        return self.result in (UNREACHABLE, PARENT_UNKNOWN)
+
     @classmethod
     def from_text(cls, text: str | None, detail: str = "") -> "SubmitResult":
         """From what submitblock returns, None or a reason (stratum.md 6.5); ``detail`` adds the node's particulars."""
         if text is None:
-            return cls(True, "accepted", "the block is in the best chain")
+            return cls(True, ACCEPTED, "the block is in the best chain")
         meaning = explain(text)
         return cls(text == "duplicate", text, f"{meaning}: {detail}" if detail else meaning)
 
     @classmethod
     def unreachable(cls, error: str) -> "SubmitResult":
         """The block could not be given to the node."""
-        return cls(False, "unreachable", error)
+        return cls(False, UNREACHABLE, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +173,20 @@ class Node(ABC):
     network: Network
     """Known once the node is open."""
 
+    async def check_ready(self) -> None:
+        """Return when the node can be mined on. NodeError otherwise: permanent when it never can."""
+        await trio.lowlevel.checkpoint()
+
     @abstractmethod
     async def get_template(self) -> BlockTemplate:
         """What to mine on now."""
 
     @abstractmethod
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """A template that differs from ``after`` in the block it builds on or in its transactions; waits for one."""
+        """Another template than ``after`` as soon as the tip is another.
+
+        A node may also return when the template differs in something else. Only ``get_template`` tells it surely.
+        """
 
     @abstractmethod
     async def submit_block(self, block: bytes) -> SubmitResult:

@@ -3,11 +3,13 @@
 Believes nothing it did not check, waits for nothing without a limit, and puts no credentials into any message.
 Theory of operation: every call is one HTTP request, repeated once when the connection breaks, for a node closes idle
 connections when it likes and each call used here may be repeated. A long poll is the exception: it may last for hours,
-and a node may keep a thread busy for one that was given up. So it has no time limit of its own; meanwhile the tip is
-asked for at intervals, which shows that the node is alive and catches what the long poll misses (stratum.md 6.3).
+and a node keeps a thread busy for one that was given up. So it has no time limit of its own, and nobody should cancel
+it often. Core's returns for a new tip at once, for other transactions after a minute, and never for other bits: whoever
+mines asks for the template at intervals besides.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
@@ -22,16 +24,26 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool.nodes.base import (
     ChainState,
     Node,
+    NodeDownloadingError,
     NodeError,
     NodeNotReadyError,
     NodeReplyError,
     NodeRpcError,
     NodeUnauthorizedError,
     NodeUnreachableError,
+    NodeUnsuitableError,
     SubmitResult,
     Tip,
 )
-from stratum_miner.pool.template import BlockTemplate, TemplateError, template_from_rpc
+from stratum_miner.pool.template import (
+    BlockTemplate,
+    TemplateError,
+    UnsuitableTemplateError,
+    check_signet_challenge,
+    template_from_rpc,
+    with_tip_time,
+)
+from stratum_miner.stratum.text import SHOWN_CHARACTERS, sanitize
 
 CONNECT_SECONDS: Final = 5.0
 REPLY_SECONDS: Final = 60.0
@@ -41,29 +53,26 @@ MAX_REPLY: Final = 32 << 20
 MAX_COOKIE: Final = 4096
 KEEPALIVE_SECONDS: Final = 20.0
 """Core closes a connection after 30 idle seconds (rpcservertimeout)."""
-TIP_SECONDS: Final = 30.0
-"""Between two looks at the tip while a long poll lasts."""
-POLL_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 1.0
 """Between two looks at the tip of a node without long polls."""
-REFRESH_SECONDS: Final = 30.0
-"""Age at which such a node's template is asked for again, for its fees."""
+CLAIM_SECONDS: Final = 600.0
+"""How long a peer that says that its chain is longer is believed without its headers; a peer may say anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
 """Pause when a long poll brings the same template: a node that does not wait must not be asked in a circle."""
 FEE_BLOCKS: Final = 36
 """Whose fees are averaged: six hours, as fees change by the day; a full node takes about 20 ms for each."""
-MAX_SHOWN: Final = 200
-"""Characters of a node's own words in a message."""
-
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,
     "testnet": Network.TESTNET,
+    "testnet3": Network.TESTNET,
     "testnet4": Network.TESTNET,
     "signet": Network.SIGNET,
     "regtest": Network.REGTEST,
 }
-"""What nodes call their chain."""
+"""What nodes call their chain. On those of Network.TESTNET the bits depend on the time."""
 DECODE_FAILED: Final = -22
+NO_METHOD: Final = -32601
 NOT_READY: Final = {-28: "it is starting", -10: "it is still downloading the chain", -9: "it has no peers"}
 """Core's error codes that pass with time."""
 
@@ -110,6 +119,10 @@ class BitcoindNode(Node):
         self._reply_seconds = reply_seconds
         self._client: httpx.AsyncClient | None = None
         self._next_id = 0
+        self._chain: object = None
+        self._template: BlockTemplate | None = None
+        self._tip_time: tuple[bytes, int] | None = None
+        self._claimed_at: float | None = None
 
     def __repr__(self) -> str:
         return f"<BitcoindNode {self._url.scheme}://{self._url.netloc.decode('ascii')}>"
@@ -122,7 +135,7 @@ class BitcoindNode(Node):
             limits=httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
         )
         try:
-            self.network = await self._ask_network()
+            self.network = self._network_of(await self._chain_info())
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self.aclose()
@@ -142,36 +155,21 @@ class BitcoindNode(Node):
         return await self._get_template()
 
     async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """By long poll when the node offered one, else by asking at intervals."""
-        if after.longpoll_id is None:
-            return await self._poll(after)
-        return await _first(lambda: self._long_poll(after), lambda: self._watch_tip(after))
-
-    async def _long_poll(self, after: BlockTemplate) -> BlockTemplate:
-        longpoll_id = after.longpoll_id
+        """By long poll when the node offered one, else by looking at the tip at intervals."""
+        if after.longpoll_id is not None:
+            return await self._long_poll(after, after.longpoll_id)
         while True:
-            template = await self._get_template(longpoll_id)
-            if _differs(template, after):
-                return template
-            longpoll_id = template.longpoll_id or longpoll_id
-            await trio.sleep(SAME_AGAIN_SECONDS)
-
-    async def _watch_tip(self, after: BlockTemplate) -> BlockTemplate:
-        while True:
-            await trio.sleep(TIP_SECONDS)
+            await trio.sleep(POLL_SECONDS)
             if await self._best_hash() != after.previous_hash:
                 return await self._get_template()
 
-    async def _poll(self, after: BlockTemplate) -> BlockTemplate:
-        refresh_at = trio.current_time() + REFRESH_SECONDS
+    async def _long_poll(self, after: BlockTemplate, longpoll_id: str) -> BlockTemplate:
         while True:
-            await trio.sleep(POLL_SECONDS)
-            if trio.current_time() < refresh_at and await self._best_hash() == after.previous_hash:
-                continue
-            refresh_at = trio.current_time() + REFRESH_SECONDS
-            template = await self._get_template()
-            if _differs(template, after):
+            template = await self._get_template(longpoll_id)
+            if not template.same_block(after):
                 return template
+            longpoll_id = template.longpoll_id or longpoll_id
+            await trio.sleep(SAME_AGAIN_SECONDS)
 
     async def _get_template(self, longpoll_id: str | None = None) -> BlockTemplate:
         self._open_client()
@@ -181,9 +179,26 @@ class BitcoindNode(Node):
             request["longpollid"] = longpoll_id
         reply = await self._call("getblocktemplate", [request], waits=longpoll_id is not None)
         try:
-            return template_from_rpc(reply)
+            template = template_from_rpc(reply, self._template)
+        except UnsuitableTemplateError as error:
+            raise NodeUnsuitableError(f"{self._where}: {error}") from None
         except TemplateError as error:
             raise NodeReplyError(f"{self._where}: {error}") from None
+        self._template = template
+        if self.network is Network.TESTNET:
+            return with_tip_time(template, await self._time_of(template.previous_hash))
+        return template
+
+    async def _time_of(self, block: bytes) -> int | None:
+        """The time in a block's header; None when the node does not tell."""
+        if self._tip_time is not None and self._tip_time[0] == block:
+            return self._tip_time[1]
+        header = await self._asked("getblockheader", [display_hash(block)])
+        seconds = header.get("time") if isinstance(header, dict) else None
+        if not isinstance(seconds, int) or isinstance(seconds, bool):
+            return None
+        self._tip_time = block, seconds
+        return seconds
 
     # ---- blocks and the chain -------------------------------------------------------------------------------------
 
@@ -245,13 +260,61 @@ class BitcoindNode(Node):
     async def _best_hash(self) -> bytes:
         return self._hash(await self._call("getbestblockhash", []), "getbestblockhash")
 
-    async def _ask_network(self) -> Network:
-        name = (await self._chain_info()).get("chain")
+    async def check_ready(self) -> None:
+        """Judge by the chain's name, a signet's challenge, the headers, and what peers say of their chains.
+
+        That the node calls itself in "initial block download" means nothing: a private chain's does so until somebody
+        mines.
+        """
+        info = await self._chain_info()
+        self._network_of(info)
+        try:
+            check_signet_challenge(info.get("signet_challenge"))
+        except UnsuitableTemplateError as error:
+            raise NodeUnsuitableError(f"{self._where}: {error}") from None
+        blocks, headers = info.get("blocks"), info.get("headers")
+        if not isinstance(blocks, int):
+            return
+        if isinstance(headers, int) and headers > blocks:
+            raise NodeDownloadingError(self._where, blocks, headers, proven=True)
+        claimed = max(await self._claimed_heights(), default=0)
+        if claimed <= blocks:
+            self._claimed_at = None
+            return
+        now = trio.current_time()
+        self._claimed_at = self._claimed_at or now
+        if now < self._claimed_at + CLAIM_SECONDS:
+            raise NodeDownloadingError(self._where, blocks, claimed, proven=False)
+
+    async def _claimed_heights(self) -> list[int]:
+        peers = await self._asked("getpeerinfo", [])
+        told = (
+            peer.get(key)
+            for peer in (peers if isinstance(peers, list) else ())
+            if isinstance(peer, dict)
+            for key in ("startingheight", "synced_headers")
+        )
+        return [height for height in told if isinstance(height, int)]
+
+    async def _asked(self, method: str, params: Sequence[object]) -> object:
+        """The answer to something that a node need not tell; None when this one does not."""
+        try:
+            return await self._call(method, params)
+        except (NodeRpcError, NodeUnsuitableError, NodeUnauthorizedError):  # it lacks the method, or we may not call it
+            return None
+
+    def _network_of(self, info: dict[str, Any]) -> Network:
+        name = info.get("chain")
         network = NETWORKS.get(name) if isinstance(name, str) else None
         if network is None:
-            raise NodeReplyError(f"{self._where}: expected a chain of {', '.join(NETWORKS)}, got {_shown(name)}")
+            raise NodeUnsuitableError(f"{self._where}: expected a chain of {', '.join(NETWORKS)}, got {_shown(name)}")
         if self._expected_network not in (None, network):
-            raise NodeError(f"{self._where}: expected a {self._expected_network.value} node, got {network.value}")
+            raise NodeUnsuitableError(
+                f"{self._where}: expected a {self._expected_network.value} node, got {network.value}"
+            )
+        if self._chain not in (None, name):
+            raise NodeUnsuitableError(f"{self._where}: expected the chain {self._chain} as before, got {_shown(name)}")
+        self._chain = name
         return network
 
     async def _chain_info(self) -> dict[str, Any]:
@@ -290,7 +353,9 @@ class BitcoindNode(Node):
             source = f"cookie file {str(self._cookie_file)!r}" if self._cookie_file else "user and password"
             raise NodeUnauthorizedError(f"{self._where}: it does not accept our {source} (HTTP 401)")
         if status == 403:
-            raise NodeUnauthorizedError(f"{self._where}: it does not let this address in (HTTP 403, rpcallowip)")
+            raise NodeUnauthorizedError(
+                f"{self._where}: it does not allow us {method} (HTTP 403): see its rpcallowip and rpcwhitelist"
+            )
         return status, body
 
     async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> tuple[int, bytes]:
@@ -364,53 +429,37 @@ class BitcoindNode(Node):
         text = _shown(message)
         if code in NOT_READY:
             raise NodeNotReadyError(f"{self._where}: {NOT_READY[code]}: {text}")
+        if code == NO_METHOD:
+            raise NodeUnsuitableError(f"{self._where}: it does not know {method}: {text}")
         raise NodeRpcError(f"{self._where}: {method}: error {code}: {text}", code)
 
     async def _read_cookie(self) -> Credentials:
         assert self._cookie_file is not None, "there are either credentials or a cookie file"
         path = trio.Path(self._cookie_file)
         try:
+            if not stat.S_ISREG((await path.stat()).st_mode):
+                raise NodeUnauthorizedError(f"{self._where}: expected the cookie file {str(path)!r} to be a file")
             async with await path.open("rb") as file:
                 content = await file.read(MAX_COOKIE)
+        except FileNotFoundError:
+            raise NodeUnreachableError(
+                f"{self._where}: there is no cookie file {str(path)!r}: is the node running?"
+            ) from None
         except OSError as error:
             raise NodeUnauthorizedError(
-                f"{self._where}: cannot read the cookie file {str(path)!r}: {error.strerror}: is the node running?"
+                f"{self._where}: cannot read the cookie file {str(path)!r}: {error.strerror}"
             ) from None
+        if not content:
+            raise NodeUnreachableError(f"{self._where}: the cookie file {str(path)!r} is empty: is the node starting?")
         user, separator, password = content.decode("utf-8", "replace").strip().partition(":")
         if not separator or "\n" in password:
             raise NodeUnauthorizedError(f"{self._where}: expected user:password in the cookie file {str(path)!r}")
         return Credentials(user, password)
 
 
-def _differs(template: BlockTemplate, after: BlockTemplate) -> bool:
-    return (template.previous_hash, template.transactions) != (after.previous_hash, after.transactions)
-
-
-async def _first(*ways: Callable[[], Awaitable[BlockTemplate]]) -> BlockTemplate:
-    """What the first of them brings, be it a template or a NodeError; the others are cancelled."""
-    templates: list[BlockTemplate] = []
-    errors: list[NodeError] = []
-
-    async def run(way: Callable[[], Awaitable[BlockTemplate]]) -> None:
-        try:
-            templates.append(await way())
-        except NodeError as error:
-            errors.append(error)
-        nursery.cancel_scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        for way in ways:
-            nursery.start_soon(run, way)
-    if templates:
-        return templates[0]
-    raise errors[0]
-
-
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else ascii(value)
-    text = ascii(" ".join(text.split()))[1:-1]
-    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+    return sanitize(" ".join(value.split()) if isinstance(value, str) else ascii(value))
 
 
 def _shown_bytes(body: bytes) -> str:
-    return f"{_shown(body[:MAX_SHOWN].decode('utf-8', 'replace'))!r}" if body else "nothing"
+    return f"'{_shown(body[: 4 * SHOWN_CHARACTERS].decode('utf-8', 'replace'))}'" if body else "nothing"

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool.nodes import bitcoind, open_node
 from stratum_miner.pool.nodes.base import (
     Node,
+    NodeDownloadingError,
     NodeError,
     NodeNotReadyError,
     NodeReplyError,
     NodeRpcError,
     NodeUnauthorizedError,
     NodeUnreachableError,
+    NodeUnsuitableError,
 )
 from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials
 from stratum_miner.pool.template import BlockTemplate
@@ -201,7 +204,8 @@ async def test_networks(chain: str, network: Network) -> None:
     async with serving(getblockchaininfo=CHAIN | {"chain": chain}) as fake, node_at(fake) as node:
         assert node.network is network
         await node.get_template()
-        assert ("signet" in fake.requests[-1].params[0]["rules"]) == (network is Network.SIGNET)
+        request = next(each for each in fake.requests if each.method == "getblocktemplate")
+        assert ("signet" in request.params[0]["rules"]) == (network is Network.SIGNET)
 
 
 async def test_the_url_of_the_command_line() -> None:
@@ -222,18 +226,32 @@ async def test_another_network_than_expected() -> None:
 async def test_an_unknown_network(info: dict[str, object]) -> None:
     async with serving(getblockchaininfo=info) as fake:
         error = await failure(node_at(fake))
-        assert isinstance(error, NodeReplyError)
+        assert isinstance(error, NodeUnsuitableError)
         assert "expected a chain of main, test" in str(error)
 
 
 @pytest.mark.parametrize(
     ("method", "answer", "kind", "text"),
     [
-        ("getblocktemplate", RpcError(-28, "Loading block index…"), NodeNotReadyError, "it is starting: Loading"),
+        (
+            "getblocktemplate",
+            RpcError(-28, "Loading block index…"),
+            NodeNotReadyError,
+            "it is starting: Loading block index…",
+        ),
+        ("getblocktemplate", RpcError(-28, "\x1b[31m \u202eabc"), NodeNotReadyError, "starting: \ufffd[31m \ufffdabc"),
+        (
+            "getblocktemplate",
+            RpcError(-32601, "Method not found"),
+            NodeUnsuitableError,
+            "does not know getblocktemplate",
+        ),
+        ("getblocktemplate", template(signet_challenge="5121"), NodeUnsuitableError, "must be signed"),
+        ("getblocktemplate", template(rules=["!new"]), NodeUnsuitableError, "the node insists on ['new']"),
         ("getblocktemplate", RpcError(-10, "is in IBD"), NodeNotReadyError, "still downloading the chain: is in IBD"),
         ("getblocktemplate", RpcError(-9, "is not connected!"), NodeNotReadyError, "it has no peers"),
         ("getblocktemplate", RpcError(-8, "must\n support"), NodeRpcError, "getblocktemplate: error -8: must support"),
-        ("getblocktemplate", Raw(403), NodeUnauthorizedError, "HTTP 403, rpcallowip"),
+        ("getblocktemplate", Raw(403), NodeUnauthorizedError, "allow us getblocktemplate (HTTP 403)"),
         ("getblocktemplate", Raw(404), NodeReplyError, "got HTTP 404 with nothing"),
         ("getblocktemplate", Raw(503, b"Work queue depth exceeded"), NodeReplyError, "HTTP 503 with 'Work queue depth"),
         ("getblocktemplate", Raw(200, b"<html>\n hello"), NodeReplyError, "expected a JSON-RPC answer, got HTTP 200"),
@@ -331,21 +349,92 @@ async def test_a_cookie_is_read_again_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
+    ("content", "permanent", "text"),
     [
-        (None, "cannot read the cookie file '.*cookie': No such file or directory: is the node running?"),
-        ("", "expected user:password in the cookie file"),
-        ("no colon", "expected user:password"),
-        ("a:b\nc", "expected user:password"),
+        (None, False, "there is no cookie file '.*cookie': is the node running?"),
+        ("", False, "the cookie file '.*cookie' is empty: is the node starting?"),
+        ("no colon", True, "expected user:password"),
+        ("a:b\nc", True, "expected user:password"),
     ],
 )
-async def test_a_bad_cookie(tmp_path: Path, content: str | None, text: str) -> None:
+async def test_a_bad_cookie(tmp_path: Path, content: str | None, permanent: bool, text: str) -> None:
     cookie = tmp_path / ".cookie"
     if content is not None:
         cookie.write_text(content)
-    with pytest.raises(NodeUnauthorizedError, match=text):
+    with pytest.raises(NodeError, match=text) as caught:
         async with BitcoindNode("http://127.0.0.1:1/", cookie_file=cookie):
             pass
+    assert caught.value.permanent is permanent
+
+
+async def test_a_cookie_that_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".cookie")
+    with trio.fail_after(SECONDS), pytest.raises(NodeUnauthorizedError, match="to be a file"):
+        async with BitcoindNode("http://127.0.0.1:1/", cookie_file=tmp_path / ".cookie"):
+            pass
+
+
+# ---- readiness ---------------------------------------------------------------------------------------------------
+
+PEERS = [{"startingheight": 6, "synced_headers": -1}, {"startingheight": 9, "synced_headers": 7}]
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ({}, ""),
+        ({"getblockchaininfo": CHAIN | {"headers": 7, "initialblockdownload": True}}, ""),
+        ({"getblockchaininfo": CHAIN | {"headers": 8}}, "it has 7 blocks of 8, by the headers"),
+        ({"getpeerinfo": [PEERS]}, "it has 7 blocks of 9, by a peer's word"),
+        ({"getpeerinfo": [PEERS[:1]]}, ""),
+        ({"getpeerinfo": [[None, {}, {"startingheight": "9"}]]}, ""),
+        ({"getpeerinfo": Raw(403)}, ""),
+        ({"getblockchaininfo": CHAIN | {"chain": "signet", "signet_challenge": "51"}}, ""),
+        ({"getblockchaininfo": CHAIN | {"chain": "signet", "signet_challenge": "5121"}}, "must be signed"),
+    ],
+)
+async def test_whether_a_node_can_be_mined_on(answers: dict[str, object], text: str) -> None:
+    async with serving(**answers) as fake, node_at(fake) as node:
+        if not text:
+            await node.check_ready()
+            return
+        with pytest.raises(NodeError) as caught:
+            await node.check_ready()
+        assert text in str(caught.value)
+        assert caught.value.permanent is not isinstance(caught.value, NodeDownloadingError)
+        if isinstance(caught.value, NodeDownloadingError):
+            assert caught.value.reason.endswith("downloading the chain"), "it stays the same as blocks come"
+
+
+async def test_a_peer_without_headers_is_not_believed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(getpeerinfo=[PEERS]) as fake, node_at(fake) as node:
+        with pytest.raises(NodeDownloadingError):
+            await node.check_ready()
+        monkeypatch.setattr(bitcoind, "CLAIM_SECONDS", 0.0)
+        await node.check_ready()
+
+
+async def test_another_chain_than_before() -> None:
+    async with serving(getblockchaininfo=CHAIN | {"chain": "test"}) as fake, node_at(fake) as node:
+        fake.answers["getblockchaininfo"] = CHAIN | {"chain": "testnet4"}
+        with pytest.raises(NodeUnsuitableError, match="expected the chain test as before, got testnet4"):
+            await node.check_ready()
+
+
+@pytest.mark.parametrize("chain", ["test", "testnet4", "regtest"])
+@pytest.mark.parametrize(
+    ("header", "maxtime"), [({"time": 1_699_999_000}, 1_700_000_200), (RpcError(-5, "no"), 1_700_000_000)]
+)
+async def test_the_time_of_the_tip_limits_templates_where_bits_depend_on_it(
+    chain: str, header: object, maxtime: int
+) -> None:
+    info = CHAIN | {"chain": chain}
+    async with serving(getblockchaininfo=info, getblockheader=header) as fake, node_at(fake) as node:
+        limits = [(await node.get_template()).maxtime for _ in range(2)]
+        assert limits == [None if chain == "regtest" else maxtime] * 2
+        asked = [request.params for request in fake.requests if request.method == "getblockheader"]
+        once = chain != "regtest" and isinstance(header, dict)
+        assert asked == [["07" * 32]] * (1 if once else 0 if chain == "regtest" else 2)
 
 
 async def test_nothing_secret_is_shown_or_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -490,23 +579,6 @@ async def test_the_same_template_again_is_no_news(monkeypatch: pytest.MonkeyPatc
         ]
 
 
-async def test_the_tip_is_watched_beside_a_long_poll_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bitcoind, "TIP_SECONDS", 0.0)
-    poll = LongPoll()
-    async with serving(getblocktemplate=poll, getbestblockhash=["07" * 32, "09" * 32]) as fake, node_at(fake) as node:
-        after = await node.get_template()
-        got = await node.wait_template(after)
-        assert got.longpoll_id == after.longpoll_id, "a plain request"
-        assert fake.methods.count("getbestblockhash") == 2
-
-
-async def test_a_node_that_dies_during_a_long_poll_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bitcoind, "TIP_SECONDS", 0.0)
-    async with serving(getblocktemplate=LongPoll(), getbestblockhash=Raw(closes=True)) as fake, node_at(fake) as node:
-        with pytest.raises(NodeUnreachableError):
-            await node.wait_template(await node.get_template())
-
-
 async def test_without_long_polls_the_tip_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bitcoind, "POLL_SECONDS", 0.0)
     templates = [template(longpollid=None), template("08" * 32, longpollid=None)]
@@ -517,15 +589,15 @@ async def test_without_long_polls_the_tip_is_asked_for(monkeypatch: pytest.Monke
         assert fake.methods[-5:] == ["getbestblockhash"] * 4 + ["getblocktemplate"]
 
 
-async def test_without_long_polls_fees_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bitcoind, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(bitcoind, "REFRESH_SECONDS", 0.0)
-    bare = template(longpollid=None)
+async def test_transactions_of_the_template_before_are_kept() -> None:
     data = "01000000" + "00" * 10
-    one = {"data": data, "txid": sha256d(bytes.fromhex(data))[::-1].hex(), "fee": 1}
-    templates = [bare, bare, bare, template(longpollid=None, transactions=[one])]
+    identity = sha256d(bytes.fromhex(data))[::-1].hex()
+    one = {"data": data, "txid": identity, "hash": identity, "fee": 1}
+    templates = [template(transactions=[one]), template(transactions=[one]), template(transactions=[one | {"fee": 2}])]
     async with serving(getblocktemplate=templates) as fake, node_at(fake) as node:
-        assert len((await node.wait_template(await node.get_template())).transactions) == 1
+        first, second, third = [(await node.get_template()).transactions[0] for _ in range(3)]
+        assert first is second
+        assert third.fee == 2
 
 
 async def test_waiting_can_be_cancelled() -> None:
