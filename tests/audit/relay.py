@@ -5,6 +5,7 @@ that measures from submit to reply measures at least the difference of the two.
 """
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -51,6 +52,28 @@ class Wire:
     port: int
     lines: list[Line] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
+
+
+class LoseReply:
+    """A harm: the answer to one submit does not arrive, and the connection is over. The next ones are left alone."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+        self._identifier: object = None
+        self.done = False
+
+    def __call__(self, line: Line) -> str:
+        if self.done:
+            return ""
+        message = json.loads(line.data)
+        if line.up and message.get("method") == "mining.submit":
+            self._left -= 1
+            if self._left == 0:
+                self._identifier = message["id"]
+        elif not line.up and self._left <= 0 and message.get("id") == self._identifier:
+            self.done = True
+            return "cut"
+        return ""
 
 
 class Relay:

@@ -102,6 +102,7 @@ class ProxyAtRest:
     cuts: bool = False
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
+    killed: bool = False
     paused: float | None = None
     devices: list[Device] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
@@ -119,6 +120,7 @@ class PoolAtRest:
     below: list[Relay]
     node: Node
     ready: float = 0.0
+    killed: bool = False
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
     stories_below: list[Story] = field(default_factory=list)
@@ -215,6 +217,21 @@ class Scene:
         self.miners.append(miner)
         return miner
 
+    def kill(self, who: PoolAtRest | ProxyAtRest) -> None:
+        """SIGKILL; nobody can connect to it until ``bring_back``."""
+        for relay in who.below:
+            relay.stop()
+        who.killed = True
+        who.exit_code = -1
+        who.program.kill()
+
+    def bring_back(self, killed: PoolAtRest | ProxyAtRest, again: PoolAtRest | ProxyAtRest) -> None:
+        """Another run takes the place of one that was killed."""
+        for relay in killed.below:
+            relay.target = again.port
+            relay.restart()
+            again.below.append(relay)
+
     # ---- rest -----------------------------------------------------------------------------------------------------
 
     def wait_for(self, relay: Relay, *, blocks: int = 0, **counts: int) -> None:
@@ -248,8 +265,8 @@ class Scene:
             miner.stories = [tell(pool.relay.wire) for pool in miner.pools]
             miner.readings += read_miner(miner)
         for proxy in self.proxies:
-            proxy.stories = [tell(pool.relay.wire) for pool in proxy.pools]
-            proxy.stories_below = [tell(relay.wire) for relay in proxy.below]
+            proxy.stories = [tell(pool.relay.wire, proxy.program.started) for pool in proxy.pools]
+            proxy.stories_below = [tell(relay.wire, proxy.program.started) for relay in proxy.below]
             if proxy.program.process.poll() is None:
                 port = proxy.program.address("http", "address")
                 proxy.readings.append(surfaces.read("proxy.api", partial(surfaces.http_json, port, "/api/v1/summary")))
@@ -259,14 +276,16 @@ class Scene:
             miner.readings += read_end(miner)
         for proxy in reversed(self.proxies):
             if proxy.exit_code is None:
-                proxy.final_below = [tell(relay.wire) for relay in proxy.below]
+                proxy.final_below = [tell(relay.wire, proxy.program.started) for relay in proxy.below]
                 proxy.exit_code = proxy.program.interrupt()
-                proxy.final = [tell(pool.relay.wire) for pool in proxy.pools]
+                proxy.final = [tell(pool.relay.wire, proxy.program.started) for pool in proxy.pools]
                 proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
         for pool in self.pools:
             if pool.exit_code is None:
                 pool.exit_code = pool.program.interrupt()
-            pool.stories_below = [tell(relay.wire) for relay in pool.below]
+            pool.stories_below = [tell(relay.wire, pool.program.started, pool.program.ended) for relay in pool.below]
+            if pool.killed:
+                continue
             pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
 
 

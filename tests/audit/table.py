@@ -257,7 +257,7 @@ def share_rows(prefix: str) -> dict[str, Row]:
         p + "share_difficulty": _share_row(lambda m, s: Exactly(s.first.job and float(s.first.job.difficulty))),
         p + "fate": _share_row(lambda m, s: Exactly(s.fate)),
         p + "reason": Exempt("the pool's own words; the cause is in reasons"),
-        p + "latency_ms": _share_row(lambda m, s: spread(m.latency(s), 1000)),
+        p + "latency_ms": _share_row(lambda m, s: Exactly(None) if s.latency is None else spread(m.latency(s), 1000)),
         p + "block": _share_row(lambda m, s: Exactly(_hash(s) if s.first.is_block else None)),
     }
 

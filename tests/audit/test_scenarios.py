@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from tests.audit.audit import audit
+from tests.audit.program import until
+from tests.audit.relay import LoseReply
 from tests.audit.scene import PoolOf, Scene, scene
 
 
@@ -68,5 +70,55 @@ def test_nothing_is_accepted(tmp_path: Path) -> None:
         pool.orders.extend(("low", "wordless") * 1000)
         stage.miner([PoolOf(wire)])
         stage.wait_for(wire, rejected=5)
+        stage.rest()
+        check(stage)
+
+
+def test_a_lost_reply_in_a_session_that_resumes(tmp_path: Path) -> None:
+    """The pool had taken the share, and says so by calling it a duplicate: for the miner it is lost."""
+    with scene(tmp_path) as stage:
+        pool = stage.pool(stage.node())
+        wire = stage.relay_to(pool)
+        wire.harm = lost = LoseReply(5)
+        miner = stage.miner([PoolOf(wire)])
+        miner.cuts = True
+        until(lambda: lost.done, "a reply is lost", miner.program)
+        stage.wait_for(wire, accepted=20, lost=1)
+        stage.rest()
+        check(stage)
+
+
+def test_a_lost_reply_in_a_session_that_does_not_resume(tmp_path: Path) -> None:
+    with scene(tmp_path) as stage:
+        _, wire = stage.scripted_pool(resumes=False)
+        wire.harm = lost = LoseReply(5)
+        miner = stage.miner([PoolOf(wire)])
+        miner.cuts = True
+        until(lambda: lost.done, "a reply is lost", miner.program)
+        stage.wait_for(wire, accepted=20, lost=1)
+        stage.rest()
+        check(stage)
+
+
+def test_the_pool_is_killed_and_restarted(tmp_path: Path) -> None:
+    with scene(tmp_path) as stage:
+        node = stage.node()
+        pool = stage.pool(node)
+        wire = stage.relay_to(pool)
+        stage.miner([PoolOf(wire)]).cuts = True
+        stage.wait_for(wire, accepted=10)
+        stage.kill(pool)
+        stage.bring_back(pool, stage.pool(node))
+        stage.wait_for(wire, accepted=25, blocks=1)
+        stage.rest()
+        check(stage)
+
+
+def test_a_node_that_refuses_blocks(tmp_path: Path) -> None:
+    with scene(tmp_path) as stage:
+        pool = stage.pool(stage.node(refuse="bad-audit"))
+        wire = stage.relay_to(pool)
+        stage.miner([PoolOf(wire)])
+        until(lambda: len(pool.node.offers) > 1, "two blocks are refused", pool.program)
         stage.rest()
         check(stage)

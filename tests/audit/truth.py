@@ -579,14 +579,19 @@ class MinerTruth:
     def point_latency(self, place: int) -> Expectation:
         """Median of the newest replies of the pool mined on, in milliseconds."""
         point = self.points[place]
+        settled = [item for _, item in self.records.values() if item and item["latency"]]
+        pairs = sorted((item["time"], item["id"], item["latency"]) for item in settled)
         answered = point["accepted"] + point["rejected"] + point["stale"]
-        pairs = sorted((s["time"], s["id"], s["latency"]) for _, s in self.records.values() if s and s["latency"])
+        answered += sum(item["fate"] == "lost" and item["time"] <= point["at"] for item in settled)
         if not answered:
             return Exactly(None)
         if len(self.stories) > 1 or len(pairs) < answered:
             return Within(0.0, max([high for i in range(len(self.stories)) for _, high in self.latencies(i)]) * 1000)
-        value = quantile([latency for _, _, latency in pairs[:answered]], 0.5)
-        return rounded((value or 0.0) * 1000, 6)
+        value = quantile([latency for _, _, latency in pairs[:answered]], 0.5) or 0.0
+        at = point["at"] - self.offset
+        idle = at + LAG_S > self.work.at_most[-1][1] or length(self.work.surely, at - LAG_S, at + LAG_S) < 2 * LAG_S
+        half = 5e-7  # without a pool that is mined on there is none
+        return Within(value * 1000 - half, value * 1000 + half, or_none=idle)
 
     def at_point(self, place: int, fate: str) -> Expectation:
         """Shares that had this end by then."""

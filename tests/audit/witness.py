@@ -224,13 +224,15 @@ def word(answer: Answer) -> str:
     return WORDS.get(answer.code or 20, "other")
 
 
-def tell(wire: Wire) -> Story:
-    """Everything that the lines so far say."""
-    lines, connections = list(wire.lines), [replace(connection) for connection in wire.connections]
-    talks = [
-        _Reader(connection).read([line for line in lines if line.connection == connection.number])
-        for connection in connections
-    ]
+def tell(wire: Wire, since: float = 0.0, until: float | None = None) -> Story:
+    """Everything that the lines so far say, on connections that were opened in this time."""
+    lines = list(wire.lines)
+    opened = [item for item in wire.connections if since <= item.opened and (until is None or item.opened <= until)]
+    connections = [replace(connection) for connection in opened]
+    talks: list[Conversation] = []
+    for connection in connections:
+        mine = [line for line in lines if line.connection == connection.number]
+        talks.append(_Reader(connection, talks).read(mine))
     return Story(wire.name, wire.port, [item for item in connections if item.reached], talks, list(_shares(talks)))
 
 
@@ -238,8 +240,9 @@ def tell(wire: Wire) -> Story:
 
 
 class _Reader:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, before: list[Conversation]) -> None:
         self.talk = Conversation(connection)
+        self._before = before
         self._requests: dict[Any, tuple[str, Any]] = {}
         self._jobs: dict[str, Job] = {}
 
@@ -308,6 +311,9 @@ class _Reader:
             return
         elif method == "mining.subscribe" and isinstance(result, list):
             talk.extranonce1, talk.extranonce2_size = bytes.fromhex(result[1]), result[2]
+            for earlier in self._before:  # a session that goes on knows its jobs
+                if _continues(talk, earlier):
+                    self._jobs |= {job.identifier: job for job in earlier.jobs}
             talk.subscribed_at, talk.subscribed_unix = line.passed, line.passed_unix
             talk.session_id = next((pair[1] for pair in result[0] if pair[0] == "mining.notify"), None)
         elif method == "mining.configure" and isinstance(result, dict):
