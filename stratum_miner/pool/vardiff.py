@@ -5,6 +5,9 @@ when the count of shares since the last change could hardly come about by chance
 standard deviations) and the change is worth it (the dead band). Until then the count goes on, and its precision grows;
 this is what keeps a steady miner's difficulty still. The new value is computed from work done (difficulty times
 shares), so shares of older jobs and limits that the session applies do not mislead it. Silence counts as evidence too.
+
+The more often one looks, the more often chance alone looks like a change. So the first look comes as soon as it could
+find anything, after a few shares or after the time of a few, and each further one when half as much again has come.
 """
 
 import math
@@ -19,8 +22,12 @@ LONGEST_WINDOW: Final = 10
 """Retarget periods after which counting starts afresh, so that old history does not hide a change."""
 SHORTEST_WINDOW: Final = 1.0
 """Seconds: below this a burst after a stall looks like a hash rate."""
-QUICK_FACTOR: Final = 4
-"""Times the shares expected in a period that make the look due before the period is over."""
+FIRST_COUNT: Final = 16
+"""Shares that make the first look due, however soon they come."""
+FIRST_EXPECTED: Final = 12.0
+"""Shares expected by the time that makes the first look due: with nine the absence of all would prove nothing yet."""
+PROGRESS: Final = 1.5
+"""How much more than at the last look makes the next one due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +37,7 @@ class VardiffConfig:
     target_seconds: float = 10.0
     """Between two shares; public-pool's value."""
     retarget_seconds: float = 60.0
-    """Between two looks at a session."""
+    """The longest time between two looks at a session."""
     variance: float = 0.3
     """Dead band: differences below this fraction are left alone; NOMP's value."""
     minimum: float = 2.0**-32
@@ -53,15 +60,14 @@ class Vardiff:
         self.difficulty = difficulty
         """What was last decided; the session may have set its limits against it."""
         self._config = config
-        self._quick_count = max(16.0, QUICK_FACTOR * config.retarget_seconds / config.target_seconds)
         self._restart(now)
 
     def on_share(self, now: float, difficulty: float) -> float | None:
         """Count an accepted share of a job of this difficulty. Returns a new difficulty when it is time for one."""
         self._count += 1
         self._work += difficulty
-        quick = self._count >= self._quick_count and now - self._started >= SHORTEST_WINDOW
-        return self._look(now) if quick else self.on_tick(now)
+        due = self._count >= self._look_count and now - self._started >= SHORTEST_WINDOW
+        return self._look(now) if due else self.on_tick(now)
 
     def on_tick(self, now: float) -> float | None:
         """Let time pass; silence lowers difficulty. Returns a new difficulty when it is time for one."""
@@ -74,13 +80,15 @@ class Vardiff:
 
     def _restart(self, now: float) -> None:
         self._started = now
-        self._look_at = now + self._config.retarget_seconds
+        self._look_at = now + min(self._config.retarget_seconds, FIRST_EXPECTED * self._config.target_seconds)
+        self._look_count: float = FIRST_COUNT
         self._count = 0
         self._work = 0.0
 
     def _look(self, now: float) -> float | None:
         elapsed = max(now - self._started, SHORTEST_WINDOW)
-        self._look_at = now + self._config.retarget_seconds
+        self._look_at = now + min(self._config.retarget_seconds, (PROGRESS - 1) * elapsed)
+        self._look_count = PROGRESS * max(self._count, FIRST_COUNT)
         if self._is_chance(elapsed / self._config.target_seconds):
             if elapsed >= LONGEST_WINDOW * self._config.retarget_seconds:
                 self._restart(now)

@@ -469,7 +469,7 @@ def test_silence_lowers_the_difficulty_from_where_it_is_and_not_from_beyond_the_
     connection = ground.miner()
     _mine(ground, connection, 300, rate=2 * SHARE_DIFFICULTY)
     assert connection.miner.difficulty == 2e-8, "vardiff wants ten times as much"
-    _mine(ground, connection, 130, rate=0.0)
+    _mine(ground, connection, 300, rate=0.0)
     assert connection.miner.difficulty < 2e-8 / 5
 
 

@@ -75,13 +75,27 @@ def test_it_settles_near_the_target(seed: int, exponent: float) -> None:
     assert 10.0 / 6 < rig.seconds_per_share < 60.0
 
 
-def test_a_steady_miner_is_left_alone() -> None:
+@pytest.mark.parametrize("target", [1.0, 2.0, 10.0, 30.0])
+def test_a_steady_miner_is_left_alone(target: float) -> None:
     changes = 0
     for seed in range(50):
-        rig = Rig(rate=1.0, difficulty=10.0, seed=seed)
+        rig = Rig(rate=1.0, difficulty=target, seed=seed, config=VardiffConfig(target_seconds=target))
         rig.run(3600)
         changes += len(rig.changes)
     assert changes <= 25, "fifty hours of chance alone"
+
+
+@pytest.mark.parametrize("target", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize(("factor", "shares"), [(2.3, 40), (10.0, 4), (0.1, 30)])
+def test_the_first_change_comes_after_a_few_shares_and_not_after_a_minute(
+    target: float, factor: float, shares: int
+) -> None:
+    for seed in range(20):
+        rig = Rig(rate=1.0, difficulty=target / factor, seed=seed, config=VardiffConfig(target_seconds=target))
+        rig.run(3600)
+        first, difficulty = rig.changes[0]
+        assert first <= shares * target, f"{shares} of the shares that are wanted, by time"
+        assert 0.4 * target < difficulty < 2.5 * target
 
 
 def test_a_thousand_times_too_easy_is_met_in_seconds() -> None:
