@@ -120,20 +120,20 @@ def reason_of(error: BaseException) -> str:
 
 
 class Backoff:
-    """Pauses between tries: doubling up to a limit, with full jitter so that a restarted pool is not stormed."""
+    """Pauses between tries: doubling up to a limit, half of each by chance so that a restarted pool is not stormed."""
 
-    def __init__(self, rng: random.Random, first: float = 1.0, limit: float = 60.0) -> None:
+    def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0) -> None:
         self._rng = rng
         self._first = first
         self._limit = limit
         self._ceiling = first
 
     def reset(self) -> None:
-        """Start over: call it after accepted work, not after a mere connection (stratum.md 4.2)."""
+        """Start over: call it after accepted work, not after a mere connection."""
         self._ceiling = self._first
 
-    def next_pause(self, at_least: float = 0.0) -> float:
+    def next_pause(self) -> float:
         """Seconds to wait before the next try."""
-        pause = self._rng.uniform(self._first / 2, self._ceiling)
+        pause = self._rng.uniform(self._ceiling / 2, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)
-        return max(pause, at_least)
+        return pause

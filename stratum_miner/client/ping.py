@@ -7,8 +7,9 @@ import trio
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.client import tls
 from stratum_miner.client.connect import PoolUnreachable, reason_of
+from stratum_miner.client.pool_memory import Handshake
 from stratum_miner.client.proxies import ProxyUnreachable
-from stratum_miner.client.session import ConfigureNotTolerated, Session, SessionEnded, WorkerRefused
+from stratum_miner.client.session import HungUp, Session, SessionEnded, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
 
@@ -58,9 +59,11 @@ async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
         with trio.fail_after(seconds):
             try:
                 await _handshake(await _open(settings, steps), settings, steps)
-            except ConfigureNotTolerated:
+            except HungUp as end:
+                if not end.unheard:
+                    raise
                 steps = _Steps(str(settings.url))
-                await _handshake(await _open(settings, steps), settings, steps, configure=False)
+                await _handshake(await _open(settings, steps), settings, steps, Handshake.BARE)
     except trio.TooSlowError:
         steps.note(error=f"{_step_after(steps.result)}: nothing within {seconds:g} s")
     except (PoolUnreachable, SessionEnded, WorkerRefused) as error:
@@ -110,7 +113,9 @@ async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.Socke
     raise PoolUnreachable(f"{url}: {reason}")
 
 
-async def _handshake(stream: trio.abc.Stream, settings: PoolSettings, steps: _Steps, *, configure: bool = True) -> None:
+async def _handshake(
+    stream: trio.abc.Stream, settings: PoolSettings, steps: _Steps, handshake: Handshake = Handshake.FULL
+) -> None:
     has_job = False
 
     def on_event(event: events.ClientEvent) -> None:
@@ -129,7 +134,7 @@ async def _handshake(stream: trio.abc.Stream, settings: PoolSettings, steps: _St
             steps.done("first_job")
             scope.cancel()
 
-    session = Session(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, ask_configure=configure)
+    session = Session(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, handshake=handshake)
     with trio.CancelScope() as scope:
         await session.run()
 

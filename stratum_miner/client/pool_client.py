@@ -21,13 +21,16 @@ from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, Po
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import wanted_login
+from stratum_miner.client.passing import may_pass
+from stratum_miner.client.pool_memory import Handshake, Memories, PoolMemory
 from stratum_miner.client.session import (
-    ConfigureNotTolerated,
-    ExtranonceSubscribeNotTolerated,
+    HungUp,
     Redirect,
     Resumable,
     Session,
     SessionEnded,
+    SubscribeRefused,
+    TooSlow,
     Unanswered,
     WorkerRefused,
 )
@@ -46,6 +49,10 @@ SECONDS_PER_SHARE = 10.0
 """What ``auto`` asks for: a reply often enough to see that all is well, seldom enough for any pool."""
 STOPPED = "stopped"
 """Why work is lost when the client itself is cancelled."""
+MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
+"""Between two connections to a pool that are made because of what it said or did: at least so long by chance."""
+LONGEST_REFUSAL_S = 600.0
+"""Between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
 STABLE_S = 60.0
 """An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
 
@@ -142,12 +149,17 @@ class PoolClient:
         connect: Connector | None = None,
         wrap_connector: Callable[[Connector], Connector] | None = None,
         session_numbers: Iterator[int] | None = None,
+        memories: Memories | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listener
         self._retry = retry
         self._clock = clock
-        self._backoff = Backoff(rng or random.Random())
+        self._rng = rng or random.Random()
+        self._backoff = Backoff(self._rng)
+        self._refusals_backoff = Backoff(self._rng, first=4.0, limit=LONGEST_REFUSAL_S)
+        self._memory = ({} if memories is None else memories).setdefault(settings.url, PoolMemory())
+        self._has_tried = self._was_accepted = False
         self._connect = connect or Dialer(settings.tls, settings.proxy)
         if wrap_connector is not None:  # a recorder, say
             self._connect = wrap_connector(self._connect)
@@ -161,8 +173,8 @@ class PoolClient:
         self._resumable: Resumable | None = None
         self._carried: list[Unanswered] = []
         self._previous_hash: bytes | None = None
-        self._ask_configure = True
-        self._ask_extranonce = True
+        self._bare_next = False
+        """Without retries a pool that hangs up on mining.configure gets one try more, without it."""
         self._url = settings.url
         """The address in use, of several."""
         self._unreached = 0
@@ -172,6 +184,9 @@ class PoolClient:
         """By worker."""
         self._refusals: dict[str, str] = {}
         self._connected_at = 0.0
+        self._handshake = Handshake.FULL
+        """Of the present connection."""
+        self._left_because = ""
         self._state = ConnectionState.CONNECTING
         self._detail = ""
         self._difficulty: float | None = None
@@ -181,18 +196,27 @@ class PoolClient:
         self._jobs = self._connects = self._bad_lines = self._unpaired = 0
 
     async def run(self) -> None:
-        """Connect for ever. Raises WorkerRefused, and PoolUnreachable when told not to retry."""
+        """Connect for ever. Raises WorkerRefused, unless that may pass, and PoolUnreachable when told not to retry."""
         self._running = True
+        lost_because = "the miner stopped before the pool answered"
         try:
             while True:
+                await self._wait_for_turn()
                 pause = await self._one_connection()
                 if pause:
                     self._enter(ConnectionState.WAITING, f"next try in {pause:.0f} s: {self._detail}")
                     await trio.sleep(pause)
+        except (WorkerRefused, PoolUnreachable) as error:
+            lost_because = str(error)
+            raise
         finally:
             self._running = False
             self._enter(ConnectionState.STOPPED, "")
-            self._lose_carried("the miner stopped before the pool answered")
+            self._lose_carried(self._left_because or lost_because)
+
+    def leave(self, reason: str) -> None:
+        """Note why ``run`` is about to be cancelled, for the shares that are still open then; empty: it is not."""
+        self._left_because = reason
 
     def submit(self, share: Share) -> None:
         """Hand a share over; its fate comes through ``share_settled``, possibly before this returns."""
@@ -281,46 +305,79 @@ class PoolClient:
 
     # ---- one connection ---------------------------------------------------------------------------------------
 
+    async def _wait_for_turn(self) -> None:
+        """Nothing that a pool says or does makes us connect to it more than once a second, over all our clients there.
+
+        The first connection of each is what the configuration, or growth, asks for.
+        """
+        now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
+        if self._has_tried:
+            await trio.sleep_until(self._memory.next_turn(now, interval))
+        else:
+            self._memory.connecting(now, interval)
+        self._has_tried = True
+
     async def _one_connection(self) -> float:
         """Connect, mine, lose it; returns the pause before the next try."""
-        url, self._redirect = self._target(), (None, None)
-        jobs_before = self._jobs
+        url, is_redirected = self._target(), self._redirect != (None, None)
+        self._redirect = (None, None)
+        jobs_before, bytes_before = self._jobs, self._bytes_received
         self._enter(ConnectionState.CONNECTING, str(url))
         try:
             stream = await self._connect(url, self.settings.timeouts.connect)
         except PoolUnreachable as error:
-            self._detail = str(error)
-            if self._next_address():
-                log.warning("pool_unreachable", reason=str(error), next=str(self._url))
-                return 0.0
-            if not self._retry:
-                raise
-            pause = self._backoff.next_pause()
-            log.warning("pool_unreachable", reason=str(error), retry_in_s=round(pause, 1))
-            return pause
+            return self._try_again("pool_unreachable", error, next_address=not is_redirected)
+        handshake = Handshake.BARE if self._bare_next else self._memory.handshake(trio.current_time())
         try:
-            await self._run_session(stream)
+            await self._run_session(stream, handshake)
         except Redirect as redirect:
             self._redirect = (redirect.host, redirect.port)
             log.info("reconnect_followed", host=redirect.host, port=redirect.port, wait_s=redirect.wait)
-            return redirect.wait or self._backoff.next_pause() / 2
-        except ConfigureNotTolerated as reason:
-            self._ask_configure = False
-            log.warning("configure_not_tolerated", reason=str(reason))
-            return 0.0
-        except ExtranonceSubscribeNotTolerated as reason:
-            self._ask_extranonce = False
-            log.warning("extranonce_subscribe_not_tolerated", reason=str(reason))
-            return 0.0
-        except SessionEnded as reason:
-            self._detail = str(reason)
-            if self._jobs == jobs_before and self._next_address():
-                log.warning("connection_ended", reason=self._detail, next=str(self._url))
+            return max(redirect.wait * self._rng.uniform(1, 1.1), self._backoff.next_pause())
+        except WorkerRefused as refusal:
+            return self._try_refused_again(refusal, is_redirected)
+        except SessionEnded as end:
+            is_useless = self._jobs == jobs_before
+            self._learn_from(end, handshake, is_useless, self._bytes_received == bytes_before)
+            if isinstance(end, HungUp) and end.unheard and not (self._retry or self._bare_next):
+                self._bare_next = True
                 return 0.0
-            if not self._retry:
-                raise PoolUnreachable(f"{url}: {reason}") from None
+            lost = PoolUnreachable(f"{url}: {end}")
+            return self._try_again("connection_ended", lost, str(end), next_address=is_useless and not is_redirected)
+        raise AssertionError("a session ends by an exception")
+
+    def _learn_from(self, end: SessionEnded, handshake: Handshake, is_useless: bool, is_silent: bool) -> None:
+        now = trio.current_time()
+        if isinstance(end, SubscribeRefused):
+            self._resumable = None
+        if isinstance(end, TooSlow):
+            self._memory.too_slow(end.limit, now)
+        if is_useless and (isinstance(end, HungUp) or is_silent):
+            self._memory.hung_up()
+            following = self._memory.handshake(now)
+            if following not in (handshake, Handshake.FULL):
+                methods = ["mining.extranonce.subscribe", "mining.configure"][:following]
+                log.warning("handshake_shortened", without=" and ".join(methods))
+
+    def _try_again(self, event: str, error: PoolUnreachable, reason: str = "", *, next_address: bool) -> float:
+        """The next address comes next, and after the last one a pause. Raises the error when told not to retry."""
+        self._detail = reason or str(error)
+        if next_address and self._next_address():
+            log.warning(event, reason=self._detail, next=str(self._url))
+            return 0.0
+        if not self._retry:
+            raise error
         pause = self._backoff.next_pause()
-        log.warning("connection_ended", reason=self._detail, retry_in_s=round(pause, 1))
+        log.warning(event, reason=self._detail, retry_in_s=round(pause, 1))
+        return pause
+
+    def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
+        """Return to the configured address, or wait until the refusal passes. Raises it when it will not."""
+        if not self._retry or not (is_redirected or self._was_accepted or may_pass(str(refusal))):
+            raise refusal
+        pause = self._refusals_backoff.next_pause()
+        self._detail = str(refusal)
+        log.warning("worker_refused", pool=str(self._url), reason=self._detail, retry_in_s=round(pause, 1))
         return pause
 
     def _target(self) -> PoolUrl:
@@ -335,17 +392,18 @@ class PoolClient:
         self._url = addresses[(addresses.index(self._url) + 1) % len(addresses)]
         return self._unreached % len(addresses) != 0
 
-    async def _run_session(self, stream: trio.abc.Stream) -> None:
+    async def _run_session(self, stream: trio.abc.Stream, handshake: Handshake) -> None:
         self._connects += 1
         self._connected_at = trio.current_time()
         self._enter(ConnectionState.HANDSHAKE, str(self._url))
+        self._handshake = handshake
+        timeouts = self._memory.timeouts(self.settings.timeouts, trio.current_time())
         session = self._session = Session(
             stream,
-            replace(self.settings, url=self._url),
+            replace(self.settings, url=self._url, timeouts=timeouts),
             on_event=self._on_event,
             on_outcome=self._settle,
-            ask_configure=self._ask_configure,
-            ask_extranonce=self._ask_extranonce,
+            handshake=handshake,
             resume_id=self._resumable.session_id if self._resumable else None,
             suggestion=self._suggestion,
         )
@@ -357,7 +415,6 @@ class PoolClient:
             raise
         finally:
             self._resumable = session.resumable or self._resumable
-            self._ask_configure = self._ask_configure and not session.configure_unanswered
             self._carried += session.take_unanswered()
             self._bytes_received += session.bytes_received
             self._bytes_sent += session.bytes_sent
@@ -375,6 +432,7 @@ class PoolClient:
             case events.JobAnnounced():
                 self._on_job(event)
             case events.WorkerAuthorized() if self._state is not ConnectionState.MINING:
+                self._was_accepted = True
                 self._enter(ConnectionState.MINING, str(self._url))
             case events.Configured(version_mask=mask) | events.VersionMaskChanged(version_mask=mask):
                 self._version_mask = mask
@@ -436,6 +494,7 @@ class PoolClient:
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
         self._unreached = 0
+        self._memory.worked(self._handshake, trio.current_time())
         self._listener.job_arrived(job)
 
     def _settle(self, outcome: ShareOutcome) -> None:
@@ -443,6 +502,7 @@ class PoolClient:
             self._fates[outcome.worker_name, outcome.fate] += 1
         if outcome.fate is Fate.ACCEPTED and trio.current_time() - self._connected_at >= STABLE_S:
             self._backoff.reset()
+            self._refusals_backoff.reset()
         self._listener.share_settled(outcome)
 
     def _lose_carried(self, reason: str) -> None:

@@ -27,6 +27,7 @@ from stratum_miner.client.pool_client import (
     PoolClient,
 )
 from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
+from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.quota import Quotas
 from stratum_miner.client.session import Resumable, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -58,8 +59,11 @@ class _Member:
         self.switches = Latencies()
         self.scope: trio.CancelScope | None = None
         """Of the running client; None while it does not run."""
+        self.is_to_start = False
         self.leaving_since: float | None = None
         self.removed = False
+        self.refused = False
+        """Whether it wanted none of our workers when it was last asked."""
         self._group = group
 
     def job_arrived(self, job: Job) -> None:
@@ -102,6 +106,7 @@ class PoolGroup:
         connect: Connector | None = None,
         wrap_connector: Callable[[Connector], Connector] | None = None,
         session_numbers: Iterator[int] | None = None,
+        memories: Memories | None = None,
         may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.listener = listener
@@ -115,6 +120,7 @@ class PoolGroup:
             "connect": connect,
             "wrap_connector": wrap_connector,
             "session_numbers": numbers,
+            "memories": {} if memories is None else memories,
         }
         self._members = [_Member(self, item, self._options) for item in settings]
         self._removed: list[_Member] = []
@@ -125,22 +131,28 @@ class PoolGroup:
         self._quotas: Quotas[_Member] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
         self._active: _Member | None = None
         self._owners: dict[int, _Member] = {}
-        self._nursery: trio.Nursery | None = None
+        self._was_accepted = self._is_over = False
         self._changed = trio.Event()
 
     async def run(self) -> None:
         """Keep the pools that are wanted connected, for ever.
 
-        Raises WorkerRefused when all pools refuse the worker and ``may_give_up`` allows it, and PoolUnreachable when
-        told not to retry.
+        Raises WorkerRefused when all pools refuse the worker from the start and ``may_give_up`` allows it, and
+        PoolUnreachable when told not to retry.
         """
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            while True:
-                self._apply()
-                self._changed = trio.Event()
-                with trio.move_on_after(TICK_S):
-                    await self._changed.wait()
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    self._apply()
+                    self._changed = trio.Event()
+                    for member in self._members:
+                        if member.is_to_start:
+                            member.is_to_start = False
+                            nursery.start_soon(self._keep, member)
+                    with trio.move_on_after(TICK_S):
+                        await self._changed.wait()
+        finally:
+            self._is_over = True
 
     # ---- what the miner uses ------------------------------------------------------------------------------------
 
@@ -198,8 +210,10 @@ class PoolGroup:
 
     @property
     def all_refused(self) -> bool:
-        """Whether every pool that may be used wants none of our workers, or none of their shares."""
-        return all(self._has_refused(index) for index in range(len(self._members)))
+        """Whether every pool that may be used wanted none of our workers from the start."""
+        return not self._was_accepted and all(
+            member.refused or not self._failover.is_enabled(index) for index, member in enumerate(self._members)
+        )
 
     def snapshot(self) -> ClientSnapshot:
         """Of the active pool; of the best one while none is."""
@@ -379,6 +393,8 @@ class PoolGroup:
 
     def member_state(self, member: _Member, state: ConnectionState, detail: str) -> None:
         """A connection went on to another state."""
+        if state is ConnectionState.MINING:
+            member.refused, self._was_accepted = False, True
         if member.removed:
             return
         if state is ConnectionState.CONNECTING:
@@ -444,9 +460,12 @@ class PoolGroup:
         return f"{self._name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: _Member) -> None:
-        if member.scope is None and self._nursery is not None:
+        """``run`` starts it; nobody does any more when that is over."""
+        if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
-            self._nursery.start_soon(self._keep, member, member.scope)
+            member.client.leave("")
+            member.is_to_start = True
+            self._changed.set()
 
     def _leave(self, member: _Member) -> None:
         """End a client that is not wanted any more, its open shares answered or given up."""
@@ -456,24 +475,23 @@ class PoolGroup:
             member.leaving_since = now
         gone = now - member.leaving_since
         if gone >= DRAIN_S or (gone >= LINGER_S and member.client.snapshot().unanswered == 0):
+            member.client.leave(f"the miner left this pool, which did not answer within {DRAIN_S:g} s")
             member.scope.cancel()
 
-    async def _keep(self, member: _Member, scope: trio.CancelScope) -> None:
+    async def _keep(self, member: _Member) -> None:
+        assert member.scope is not None
         try:
-            with scope:
+            with member.scope:
                 await member.client.run()
         except WorkerRefused as error:
             if not member.removed:
+                member.refused = True
                 self._failover.refused(self._index(member), self._clock(), str(error))
                 log.warning("worker_refused", pool=self._name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
         member.scope = None  # not when everything ends by an error: nothing is to be started any more
         self._changed.set()
-
-    def _has_refused(self, index: int) -> bool:
-        health = self._failover.health(index)
-        return not self._failover.is_enabled(index) or health.condition is Condition.PENALIZED
 
     def _own(self, session: int, member: _Member) -> None:
         if self._owners.get(session) is not member:

@@ -8,7 +8,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
 
 import structlog
 import trio
@@ -17,10 +16,11 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.domains import same_domain
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import Logins, wanted_login
+from stratum_miner.client.pool_memory import Handshake, Limit
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
-from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, SuggestDifficulty
+from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, Subscribe, SuggestDifficulty
 from stratum_miner.stratum.errors import (
     SHARE_LOST_TEXT,
     ErrorReason,
@@ -29,6 +29,7 @@ from stratum_miner.stratum.errors import (
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import SubscribeExtranonce
+from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
 log = structlog.get_logger(__name__)
@@ -46,20 +47,34 @@ LAST_ANSWERS_S = 1.0
 """For answers that are on their way when we give a connection up."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
 """Of a share that was sent again and is called a duplicate: pools also remember shares that they refused."""
-XNSUB_SUSPECT_S = 5.0
-"""A pool that hangs up this soon after mining.extranonce.subscribe did so because of it (stratum.md 7, 15)."""
+PATIENCE_WITH_JOBS = 4
+"""How many times as long a worker may wait for its authorization while jobs come."""
 
 
 class SessionEnded(Exception):  # noqa: N818  an end, not always an error
     """The connection is over; the text says why. Try again."""
 
 
-class ConfigureNotTolerated(SessionEnded):
-    """The pool hung up on mining.configure: try again at once without it."""
+class HungUp(SessionEnded):
+    """The pool closed the connection. ``unheard``: mining.configure was asked and mining.subscribe not answered, as by
+    pools that hang up on the former.
+    """
+
+    def __init__(self, reason: str, *, unheard: bool) -> None:
+        super().__init__(reason)
+        self.unheard = unheard
 
 
-class ExtranonceSubscribeNotTolerated(SessionEnded):
-    """The pool hung up on mining.extranonce.subscribe: try again at once without it."""
+class TooSlow(SessionEnded):
+    """The pool did not answer within one of our limits."""
+
+    def __init__(self, limit: Limit, reason: str) -> None:
+        super().__init__(reason)
+        self.limit = limit
+
+
+class SubscribeRefused(SessionEnded):
+    """The pool answered mining.subscribe with an error: perhaps it does not know the session that we want resumed."""
 
 
 class WorkerRefused(Exception):  # noqa: N818  the field's word
@@ -101,6 +116,10 @@ class _OpenShare:
     number: int
     """How many left before it on this connection."""
     resubmitted: bool
+    differences: bool
+    """The form of its version bits; see ``Session._may_be_other_form``."""
+    was_tried_before: bool = False
+    """In the other form, which was refused."""
 
 
 class Session:
@@ -113,21 +132,19 @@ class Session:
         *,
         on_event: Callable[[events.ClientEvent], None],
         on_outcome: Callable[[ShareOutcome], None],
-        ask_configure: bool = True,
-        ask_extranonce: bool = True,
+        handshake: Handshake = Handshake.FULL,
         resume_id: str | None = None,
         suggestion: float | None = None,
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
         self.logins = Logins(settings)
-        self.configure_unanswered = False
         self.resumable: Resumable | None = None
         self._stream = stream
         self._on_event = on_event
         self._on_outcome = on_outcome
-        self._ask_configure = ask_configure and settings.version_mask != 0
-        self._ask_extranonce = ask_extranonce and settings.extranonce_subscribe
+        self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
+        self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
         self._resume_id = resume_id
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
@@ -137,15 +154,15 @@ class Session:
         self._refused_up_to = 0
         """Shares with a lower number left before the newest refusal that counts was known."""
         self._latest_job_id: str | None = None
+        self._differences = False
+        """Whether this pool takes version bits as their difference from the job's version, where that has any."""
         self._is_given_up = self._ended = False
-        self._configured = trio.Event()
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
         self._answered = trio.Event()
         self._to_flush = trio.Event()
         self._last_received = trio.current_time()
         self.bytes_received = self.bytes_sent = 0
-        self._xnsub_sent_at = -inf
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
 
@@ -181,22 +198,32 @@ class Session:
         if worker_name is None:
             self._held.append(Unanswered(share, resubmitted))
             return
+        now = trio.current_time()
+        self._send(_OpenShare(share, worker_name, now, self._submitted, resubmitted, self._differences))
+
+    def _send(self, item: _OpenShare) -> None:
+        share = item.share
+        bits = share.version & self._mask_of(share.job)
+        if item.differences:
+            bits ^= share.job.version & self._mask_of(share.job)
+        rolling = self.connection.version_rolling or share.job.version_rolling
         request = Submit(
-            worker_name,
-            share.job.job_id,
-            share.extranonce2,
-            share.ntime,
-            share.nonce,
-            share.version_bits,
+            item.worker_name, share.job.job_id, share.extranonce2, share.ntime, share.nonce, bits if rolling else None
         )
         try:
             request_id = self.connection.submit(request)
         except LocalProtocolError as error:
             self._on_outcome(ShareOutcome(share, Fate.LOST, str(error)))
             return
-        self._open[request_id] = _OpenShare(share, worker_name, trio.current_time(), self._submitted, resubmitted)
+        self._open[request_id] = item
         self._submitted += 1
         self._to_flush.set()
+
+    def _mask_of(self, job: Job) -> int:
+        """The version bits that the pool will put into the header for us: a mask that it widened counts at once, one
+        that it narrowed not for jobs of before.
+        """
+        return job.version_mask | self.connection.granted_mask
 
     def suggest_difficulty(self, difficulty: float) -> None:
         """Ask for a share difficulty, now or once the worker is authorized; the pool may do as it likes."""
@@ -234,24 +261,25 @@ class Session:
     # ---- handshake --------------------------------------------------------------------------------------------
 
     async def _shake_hands(self) -> None:
-        timeouts, settings = self.settings.timeouts, self.settings
+        """Ask everything at once, as firmware does: a pool that stays silent to one request holds up no other."""
+        timeouts = self.settings.timeouts
         if self._ask_configure:
-            request_id = self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
-            if not await self._wait(self._configured, timeouts.configure):
-                self.connection.abandon(request_id)
-                self.configure_unanswered = True
-                log.info("configure_unanswered", waited_s=timeouts.configure)
+            self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
         self.connection.subscribe(self._resume_id)
-        if not await self._wait(self._subscribed, timeouts.subscribe):
-            raise SessionEnded(f"no reply to mining.subscribe within {timeouts.subscribe:g} s")
-        for name in settings.worker_names:
+        for name in self.settings.worker_names:
             self._ask_for(name)
-        if not await self._wait(self._authorized, timeouts.authorize):
-            raise SessionEnded(f"no reply to mining.authorize within {timeouts.authorize:g} s")
+        if not await self._wait(self._subscribed, timeouts.subscribe):
+            raise TooSlow("subscribe", f"no reply to mining.subscribe within {timeouts.subscribe:g} s")
+        limit = timeouts.authorize
+        if not await self._wait(self._authorized, limit) and self._latest_job_id is not None:
+            limit *= PATIENCE_WITH_JOBS
+            await self._wait(self._authorized, limit - timeouts.authorize)
+        if not self.is_authorized:
+            raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
+        # pools that know these two want them after the authorization, and not all answer
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
-            self._xnsub_sent_at = trio.current_time()
-        if self._suggestion is not None:  # after authorize, once, as a number (stratum.md 1.5.6)
+        if self._suggestion is not None:
             self.connection.request(SuggestDifficulty(self._suggestion))
         self._to_flush.set()
 
@@ -280,8 +308,14 @@ class Session:
                 while (event := self.connection.next_event()) is not None:
                     self._handle(event)
             except RemoteProtocolError as error:
-                raise SessionEnded(self.settings.without_password(str(error))) from None
+                reason = self.settings.without_password(str(error))
+                raise (SubscribeRefused if self._was_refused else SessionEnded)(reason) from None
             self._to_flush.set()
+
+    @property
+    def _was_refused(self) -> bool:
+        waiting = any(isinstance(request, Subscribe) for request in self.connection.outstanding.values())
+        return not waiting and not self._subscribed.is_set()
 
     async def _hear_last_answers(self) -> None:
         """Before we give the connection up: what the pool has answered is heard, whatever else it said."""
@@ -309,13 +343,8 @@ class Session:
         self.connection.receive_data(bytes(data))
 
     def _hung_up(self, reason: str) -> None:
-        reason = self.settings.without_password(reason)
-        if self._ask_configure and not self._configured.is_set() and not self._subscribed.is_set():
-            raise ConfigureNotTolerated(f"{reason} on mining.configure")
-        recently = trio.current_time() - self._xnsub_sent_at < XNSUB_SUSPECT_S
-        if recently and any(isinstance(item, ExtranonceSubscribe) for item in self.connection.outstanding.values()):
-            raise ExtranonceSubscribeNotTolerated(f"{reason} on mining.extranonce.subscribe")
-        raise SessionEnded(reason)
+        unheard = self._ask_configure and not self._subscribed.is_set()
+        raise HungUp(self.settings.without_password(reason), unheard=unheard)
 
     async def _write(self) -> None:
         timeout = self.settings.timeouts.send
@@ -348,7 +377,7 @@ class Session:
                 raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = next(iter(self._open.values()), None)
             if oldest is not None and now - oldest.sent_at > timeouts.unanswered_submit:
-                raise SessionEnded(f"a share got no reply for {timeouts.unanswered_submit:g} s")
+                raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
 
     # ---- events -----------------------------------------------------------------------------------------------
 
@@ -356,8 +385,6 @@ class Session:
         if isinstance(event, events.WorkerRefused):
             event = replace(event, error=self._without_password(event.error))
         match event:
-            case events.Configured():
-                self._configured.set()
             case events.Subscribed(result=result):
                 self.resumable = Resumable(result.session_id, result.extranonce1, result.extranonce2_size)
                 self._subscribed.set()
@@ -414,6 +441,13 @@ class Session:
         """The pool's answer to a share."""
         item = self._open.pop(event.id)
         error = None if event.error is None else self._without_password(event.error)
+        if self._may_be_other_form(item, error):
+            again = replace(item, differences=not item.differences, was_tried_before=True)
+            self._send(replace(again, sent_at=trio.current_time(), number=self._submitted))
+            return
+        if error is None and item.was_tried_before and item.differences is not self._differences:
+            self._differences = item.differences
+            log.info("version_bits_form", form="their difference from" if item.differences else "they are, whatever")
         outcome = _outcome(item, error, trio.current_time() - item.sent_at)
         if outcome.fate is Fate.ACCEPTED:
             self._reject_streak = 0
@@ -425,6 +459,17 @@ class Session:
                 outcome = replace(outcome, same_event=True)
         self._on_outcome(outcome)
         self._on_answer()
+
+    def _may_be_other_form(self, item: _OpenShare, error: ErrorReply | None) -> bool:
+        """Whether a share was refused because the pool made another version of its bits than we did.
+
+        BIP 310 sends the bits as they stand in the header. public-pool and ESP-Miner take their difference (XOR) from
+        the job's version, which is the same unless that has bits of the mask set.
+        """
+        if error is None or error.reason is not ErrorReason.LOW_DIFFICULTY or item.was_tried_before or self._is_over:
+            return False
+        has_bits = self.connection.version_rolling and item.share.job.version & self._mask_of(item.share.job)
+        return bool(has_bits) and item.share.meets_share_target
 
     def _says_something(self, outcome: ShareOutcome) -> bool:
         """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, or

@@ -17,12 +17,12 @@ SHORTEST_SECRET = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds; the defaults are the policy of stratum.md 4.2 with its reasons."""
+    """Seconds. A pool that needs longer for its answers gets longer at the next try (``pool_memory``)."""
 
     connect: float = 10.0
-    configure: float = 5.0
     subscribe: float = 30.0
     authorize: float = 30.0
+    """Four times as long while jobs come: the search goes on meanwhile, and its shares wait."""
     send: float = 60.0
     silence: float = 180.0
     """Without a byte for this long the connection is given up: public-pool may be silent for 60 s on purpose."""

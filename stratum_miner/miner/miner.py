@@ -24,6 +24,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState, Origin
+from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pools import PoolControl, PoolGroup, PoolStatus, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -105,6 +106,7 @@ class Miner:
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
         numbers = itertools.count(1)
+        memories: Memories = {}
         if first_extranonce2 is None:
             first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
         visited = SharedVisited(first_extranonce2)
@@ -120,6 +122,7 @@ class Miner:
                     connect=connect,
                     wrap_connector=wrap_connector,
                     session_numbers=numbers,
+                    memories=memories,
                     may_give_up=lambda: all(item.client.all_refused for item in self._lanes),
                 )
 

@@ -27,7 +27,7 @@ SENTENCES: dict[str, str] = {
     "no_pool": "No pool is up[: {reason}].",
     "pool_unreachable": "The pool cannot be reached: {reason}[; next try in {retry_in_s} s].",
     "connection_ended": "The connection ended: {reason}[; next try in {retry_in_s} s].",
-    "worker_refused": "The pool {pool} refuses the worker[: {reason}].",
+    "worker_refused": "The pool {pool} refuses the worker[: {reason}][; next try in {retry_in_s} s].",
     "login_refused": "The pool refuses the worker {worker}: {reason}[; its shares go under {instead}].",
     "session_resumed": "The pool resumed our session[; {resubmitted} shares sent again].",
     "reconnect_followed": "The pool sends us[ to {host}][:{port}] and we follow.",
@@ -37,11 +37,8 @@ SENTENCES: dict[str, str] = {
     "bad_job": "The pool sent a job that makes no sense: {reason}.",
     "unpaired_reply": "The pool answered something that was not asked (id {id})[: {error}].",
     "difficulty_suggested": "Asked the pool for difficulty {difficulty}.",
-    "configure_unanswered": "The pool did not answer mining.configure in {waited_s} s; going on without.",
-    "configure_not_tolerated": "The pool does not tolerate mining.configure; going on without: {reason}.",
-    "extranonce_subscribe_not_tolerated": (
-        "The pool does not tolerate mining.extranonce.subscribe; going on without: {reason}."
-    ),
+    "version_bits_form": "The pool takes version bits as {form} the job's version.",
+    "handshake_shortened": "The pool hung up before its first job; the next try leaves out {without}.",
     "pool_enabled": "Pool {pool} switched on.",
     "pool_disabled": "Pool {pool} switched off.",
     "pool_added": "Pool {pool} added.",

@@ -18,6 +18,7 @@ import trio
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, FailoverPolicy
+from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -59,11 +60,15 @@ class Proxy:
     ) -> None:
         self.config = config
         self._unix_time = unix_time
+        memories: Memories = {}
         self._new_group = partial(
-            PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect
+            PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect, memories=memories
         )
         self._memory = ShareMemory()
-        self._first = Upstream(config, self._new_group, self._memory)
+        self._has_served = False
+        """Whether any miner was given a place: from then on a refusal of the pools is something that passes."""
+        first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
+        self._first = Upstream(config, first_group, self._memory)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._upstream_of: dict[int, Upstream] = {}
@@ -82,7 +87,7 @@ class Proxy:
     async def serve(
         self, listeners: Sequence[Listener], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Run until ``stop`` or cancellation; once. WorkerRefused when all pools refuse our worker."""
+        """Run until ``stop`` or cancellation; once. WorkerRefused when all pools refuse our worker from the start."""
         self._miners.listening(listeners)
         async with trio.open_nursery() as services:
             services.start_soon(self._first.run)
@@ -215,6 +220,7 @@ class Proxy:
         upstream = self._upstream_of[miner.number] = upstream or self._first
         upstream.miners[miner.number] = miner
         upstream.deserted_since = None
+        self._has_served = True
         miner.session.subscribe(held, upstream.board, trio.current_time())
 
     def _with_room(self, session_id: str | None) -> Upstream | None:

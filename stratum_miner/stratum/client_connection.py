@@ -204,6 +204,16 @@ class ClientConnection:
         """The id under which this session may be resumed, when the pool gave one."""
         return self._session_id
 
+    @property
+    def version_rolling(self) -> bool:
+        """Whether the pool granted version rolling: submits then have a sixth parameter, even under mask 0."""
+        return self._settings.version_rolling
+
+    @property
+    def granted_mask(self) -> int:
+        """The version bits that we may roll now: our own and the pool's."""
+        return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
+
     def data_to_send(self) -> bytes:
         """Everything waiting to go out, once."""
         data = b"".join(self._to_send)
@@ -330,12 +340,8 @@ class ClientConnection:
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return
         self._settings.pool_mask = mask
-        self._events.append(events.VersionMaskChanged(self._effective_mask))
+        self._events.append(events.VersionMaskChanged(self.granted_mask))
         self._announce(amended=True)
-
-    @property
-    def _effective_mask(self) -> int:
-        return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
 
     def _announce(self, *, amended: bool) -> None:
         job = self._last_job
@@ -348,7 +354,7 @@ class ClientConnection:
                 extranonce1=job.extranonce1,
                 extranonce2_size=job.extranonce2_size,
                 version_rolling=self._settings.version_rolling,
-                version_mask=self._effective_mask,
+                version_mask=self.granted_mask,
                 amended=amended,
             )
         )
@@ -420,13 +426,13 @@ class ClientConnection:
         except FieldError as field_error:
             self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
             return
-        before = (self._settings.version_rolling, self._effective_mask)
+        before = (self._settings.version_rolling, self.granted_mask)
         if any(isinstance(item, VersionRolling) for item in request.extensions):  # ckpool grants it unasked (7, 29)
             grant = result.version_rolling
             self._settings.version_rolling = grant is not None
             self._settings.pool_mask = 0 if grant is None else grant.mask
-        self._events.append(events.Configured(request_id, result, None, self._effective_mask))
-        if before != (self._settings.version_rolling, self._effective_mask):
+        self._events.append(events.Configured(request_id, result, None, self.granted_mask))
+        if before != (self._settings.version_rolling, self.granted_mask):
             self._announce(amended=True)
 
     # ---- plumbing ---------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
-"""Several addresses of one pool: the next is tried at once, and a round of them in vain takes a pause."""
+"""Several addresses of one pool: the next is tried after a second, and a round of them in vain takes a pause."""
 
+import itertools
 from typing import Any
 
 import trio
@@ -11,17 +12,14 @@ from stratum_miner.client import PoolUnreachable, PoolUrl
 FIRST, SECOND, THIRD = (PoolUrl(host, 3333) for host in ("a.example", "b.example", "c.example"))
 
 
-async def test_a_silent_address_is_passed_over_without_a_pause(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_silent_address_is_passed_over_without_a_long_pause(lab: Any, autojump_clock: MockClock) -> None:
     async with lab(url=FIRST, addresses=(SECOND, THIRD)) as it:
         pool = await it.connection()
-        await pool.stream.aclose()  # on mining.configure: once more without, at the same address
-        pool = await it.connection()
-        await pool.request("mining.subscribe")
         before = trio.current_time()
         await pool.stream.aclose()
-        pool = await it.connection()
-        assert trio.current_time() == before
-        assert it.urls == [FIRST, FIRST, SECOND]
+        await it.connection()
+        assert 1 <= trio.current_time() - before <= 1.5, "a pool causes one connection a second, wherever it goes"
+        assert it.urls == [FIRST, SECOND]
         assert it.client.snapshot().url == SECOND
 
 
@@ -46,7 +44,10 @@ async def test_a_round_in_vain_is_followed_by_a_pause(lab: Any, autojump_clock: 
             await pool.stream.aclose()
             await trio.testing.wait_all_tasks_blocked()
         assert it.urls[:4] == [FIRST, SECOND, FIRST, SECOND]
-        assert times[0] == times[1] < times[2] == times[3]
+        first, pause, second = (later - earlier for earlier, later in itertools.pairwise(times))
+        assert 1 <= first <= 1.5
+        assert 1 <= second <= 1.5
+        assert 1 <= pause <= 2
 
 
 async def test_without_retry_every_address_is_tried_once(lab: Any, autojump_clock: MockClock) -> None:

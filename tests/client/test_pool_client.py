@@ -51,43 +51,6 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(lab: Any, au
         assert it.recorder.fates == ["accepted"]
 
 
-async def test_unanswered_configure_is_abandoned_and_not_repeated(lab: Any, autojump_clock: MockClock) -> None:
-    async with lab() as it:
-        pool = await it.connection()
-        await pool.request("mining.configure")
-        started = trio.current_time()
-        await pool.request("mining.subscribe")
-        assert trio.current_time() - started == pytest.approx(5)
-        await pool.stream.aclose()
-        again = await it.connection()
-        await again.request("mining.subscribe")
-
-
-async def test_hang_up_on_configure_reconnects_at_once_without(lab: Any, autojump_clock: MockClock) -> None:
-    async with lab() as it:
-        pool = await it.connection()
-        await pool.request("mining.configure")
-        before = trio.current_time()
-        await pool.stream.aclose()
-        again = await it.connection()
-        await again.request("mining.subscribe")
-        assert trio.current_time() == before
-
-
-async def test_hang_up_on_extranonce_subscribe_reconnects_without(lab: Any, autojump_clock: MockClock) -> None:
-    async with lab() as it:
-        pool = await it.connection()
-        await pool.accept(xnsub=False)
-        await pool.request("mining.extranonce.subscribe")
-        await pool.stream.aclose()
-        again = await it.connection()
-        await again.accept(xnsub=False)
-        await again.notify()
-        await it.recorder.until(lambda: it.recorder.jobs)
-        it.client.submit(it.shares(it.recorder.jobs[-1], 1)[0])
-        await again.request("mining.submit")  # nothing asked in between
-
-
 @pytest.mark.parametrize(
     ("result", "error", "fate"),
     [
@@ -349,7 +312,7 @@ async def test_pauses_grow_while_the_pool_is_useless(lab: Any, autojump_clock: M
         pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert max(pauses) <= 60
         assert max(pauses[6:]) > max(pauses[:2])
-        assert min(pauses) >= 0.5
+        assert min(pauses) >= 1
 
 
 async def test_stopping_settles_what_is_open(lab: Any, autojump_clock: MockClock) -> None:

@@ -202,6 +202,20 @@ async def test_a_bound_pool_that_refuses_the_worker_does_not_end_the_others(
         [(_, main)] = await it.connections(1)
         await main.accept_subscribe(mask=None)
         await main.reply(await main.request("mining.authorize"), False)
+        [(host, main)] = await it.connections(1)
+        assert host == "main.example", "it accepted this worker before, and is tried again"
+        await it.up(main, "0000000b")
+        assert it.fast.unit
+
+
+async def test_workers_refused_everywhere_from_the_start_end_the_miner(
+    rig: RigFactory, autojump_clock: MockClock
+) -> None:
+    async with rig() as it:
+        for host, pool in await it.connections(2):
+            await pool.accept_subscribe(mask=None)
+            for _ in range(2 if host == "side.example" else 1):
+                await pool.reply(await pool.request("mining.authorize"), False)
         await it.ended.wait()
         assert isinstance(it.error, WorkerRefused), "nobody is left"
 

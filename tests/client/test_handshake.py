@@ -1,0 +1,213 @@
+"""What is asked at the beginning of a connection, and what is left out where a pool hangs up on it."""
+
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from stratum_miner.client import PoolUnreachable
+from stratum_miner.client.pool_memory import KEPT_S, Handshake, PoolMemory
+from stratum_miner.client.settings import Timeouts
+from stratum_miner.testing.played_pool import PlayedPool
+
+GRANT = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
+
+
+async def asked(pool: PlayedPool) -> tuple[bool, bool]:
+    """Play the handshake and announce a job; says whether configure and extranonce.subscribe were asked."""
+    requests = [await pool.request()]
+    configured = requests[0]["method"] == "mining.configure"
+    if configured:
+        await pool.reply(requests[0], GRANT)
+        requests.append(await pool.request())
+    await pool.reply(requests[-1], [[["mining.notify", "s1"]], "a1b2c3d4", 4])
+    await pool.reply(await pool.request("mining.authorize"), True)
+    await pool.say("mining.set_difficulty", 1e-9)
+    await pool.notify()
+    request = None
+    with trio.move_on_after(1):
+        request = await pool.request("mining.extranonce.subscribe")
+    return configured, request is not None
+
+
+async def hang_up(it: Any) -> list[str]:
+    """The next connection ends before its first job; returns what was asked on it."""
+    pool: PlayedPool = await it.connection()
+    methods: list[str] = []
+    while not methods or methods[-1] != "mining.authorize":
+        request = await pool.request()
+        methods.append(request["method"])
+        if methods[-1] == "mining.configure" and "subscribe-extranonce" in request["params"][0]:
+            methods.append("subscribe-extranonce")
+    await pool.stream.aclose()
+    return methods
+
+
+FULL = ["mining.configure", "subscribe-extranonce", "mining.subscribe", "mining.authorize"]
+WITHOUT_EXTRANONCE = ["mining.configure", "mining.subscribe", "mining.authorize"]
+BARE = ["mining.subscribe", "mining.authorize"]
+
+
+async def test_everything_is_asked_before_anything_is_answered(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        before = trio.current_time()
+        data = await pool.stream.receive_some(65536)
+        assert [line.split(b'"')[5] for line in bytes(data).splitlines()] == [
+            b"mining.configure",
+            b"mining.subscribe",
+            b"mining.authorize",
+        ], "in one piece, as firmware sends them"
+        assert trio.current_time() == before
+
+
+async def test_a_pool_that_is_silent_to_configure_costs_no_time(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        before = trio.current_time()
+        configure = await pool.request("mining.configure")
+        await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
+        await pool.reply(await pool.request("mining.authorize"), True)
+        await pool.say("mining.set_difficulty", 1e-9)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        assert trio.current_time() == before
+        assert it.recorder.jobs[0].version_mask == 0
+        await trio.sleep(20)
+        [early] = it.shares(it.recorder.jobs[0], 1)
+        await pool.reply(configure, GRANT)
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        assert it.recorder.jobs[1].version_mask == 0x1FFFE000, "the answer is used when it comes"
+        await pool.request("mining.extranonce.subscribe")
+        it.client.submit(early)
+        assert len((await pool.request("mining.submit"))["params"]) == 6, "as it is negotiated when the share leaves"
+
+
+async def test_two_hang_ups_shorten_the_handshake_step_by_step(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        forms = [await hang_up(it) for _ in range(7)]
+        assert forms == [FULL, FULL, WITHOUT_EXTRANONCE, BARE, FULL, WITHOUT_EXTRANONCE, BARE]
+
+
+async def test_one_hang_up_is_forgotten(lab: Any, autojump_clock: MockClock) -> None:
+    """A pool that restarts hangs up once: it was never asked for version rolling again."""
+    async with lab() as it:
+        for _ in range(4):
+            assert await hang_up(it) == FULL
+            pool = await it.connection()
+            assert await asked(pool) == (True, True)
+            await pool.stream.aclose()
+
+
+async def test_the_form_that_worked_is_kept_for_an_hour(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        assert [await hang_up(it) for _ in range(3)] == [FULL, FULL, WITHOUT_EXTRANONCE]
+        began = trio.current_time()
+        pool = await it.connection()
+        while trio.current_time() - began < KEPT_S - 200:
+            assert await asked(pool) == (False, False)
+            await trio.sleep(120)
+            await pool.stream.aclose()
+            pool = await it.connection()
+        assert await asked(pool) == (False, False)
+        await pool.notify("2")
+        await trio.sleep(150)
+        await pool.notify("3")
+        await trio.sleep(150)
+        await pool.stream.aclose()
+        assert await asked(await it.connection()) == (True, True), "then the full one is tried again"
+
+
+async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        for _ in range(5):
+            pool = await it.connection()
+            assert await asked(pool) == (True, True)
+            await pool.stream.aclose()
+
+
+async def test_a_pool_that_never_says_a_word_counts_as_one_that_hangs_up(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        first = await it.connection()
+        second = await it.connection()
+        third = await it.connection()
+        for pool, method in ((first, FULL[0]), (second, FULL[0]), (third, WITHOUT_EXTRANONCE[0])):
+            request = await pool.request(method)
+            assert ("subscribe-extranonce" in request["params"][0]) == (pool is not third)
+
+
+async def test_without_retry_a_pool_that_hangs_up_on_configure_gets_one_try_more(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab(retry=False) as it:
+        assert await hang_up(it) == FULL
+        assert await hang_up(it) == BARE
+        await it.ended.wait()
+        assert isinstance(it.error, PoolUnreachable)
+
+
+async def test_a_pool_that_refuses_to_resume_is_asked_for_a_new_session(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.request("mining.configure")
+        subscribe = await again.request("mining.subscribe")
+        assert subscribe["params"][1:] == ["s1"]
+        await again.reply(subscribe, None, [20, "unknown session", None])
+        third = await it.connection()
+        await third.request("mining.configure")
+        subscribe = await third.request("mining.subscribe")
+        assert subscribe["params"][1:] == []
+        await third.reply(subscribe, [[], "a1b2c3d4", 4])
+        await it.recorder.until(lambda: it.recorder.outcomes)
+        assert it.recorder.outcomes[0].reason == "the pool did not resume the session"
+
+
+def test_after_a_form_that_was_kept_the_others_are_tried_in_a_circle() -> None:
+    memory = PoolMemory()
+    memory.worked(Handshake.BARE, 0.0)
+    tried = []
+    for _ in range(6):
+        tried.append(memory.handshake(1.0))
+        memory.hung_up()
+    assert tried == [
+        Handshake.BARE,
+        Handshake.BARE,
+        Handshake.FULL,
+        Handshake.WITHOUT_EXTRANONCE,
+        Handshake.BARE,
+        Handshake.FULL,
+    ]
+
+
+def test_working_again_does_not_put_the_full_form_off() -> None:
+    memory = PoolMemory()
+    memory.worked(Handshake.BARE, 0.0)
+    memory.worked(Handshake.BARE, KEPT_S - 1)
+    assert memory.handshake(KEPT_S - 0.5) is Handshake.BARE
+    assert memory.handshake(KEPT_S) is Handshake.FULL
+
+
+def test_patience_doubles_for_each_limit_alone_and_is_bounded() -> None:
+    memory, timeouts = PoolMemory(), Timeouts()
+    for _ in range(20):
+        memory.too_slow("authorize", 0.0)
+    memory.too_slow("subscribe", 10.0)
+    longer = memory.timeouts(timeouts, 20.0)
+    assert (longer.authorize, longer.subscribe) == (480.0, 60.0)
+    assert longer.unanswered_submit == timeouts.unanswered_submit
+    assert memory.timeouts(timeouts, KEPT_S + 10.0) == timeouts, "after an hour the pool may be fast again"
+
+
+@pytest.mark.parametrize("now", [0.0, 100.0])
+def test_turns_are_in_a_row(now: float) -> None:
+    memory = PoolMemory()
+    memory.connecting(now, 1.0)
+    assert [memory.next_turn(now, 1.0) for _ in range(3)] == [now + 1.0, now + 2.0, now + 3.0]
+    memory.connecting(now, 1.0)
+    assert memory.next_turn(now, 1.0) == now + 4.0
+    assert memory.next_turn(now + 100.0, 1.0) == now + 100.0
