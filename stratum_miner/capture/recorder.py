@@ -3,6 +3,7 @@
 A full disk stops the recording and nothing else: ``error`` says so, and whoever is told decides what it means.
 """
 
+import errno
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -43,6 +44,10 @@ class Recording(Protocol):
         ...
 
 
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
+"""The last one, for opening only: without it a pipe holds us until somebody reads it."""
+
+
 class Recorder:
     """One file, any number of connections. ``clock`` counts seconds; ``wall`` is the time to print.
 
@@ -71,9 +76,11 @@ class Recorder:
         self._latest = 0.0
         self._connections = 0
         try:
-            self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            self._file: int | None = os.open(path, _FLAGS, 0o600)
         except OSError as error:
-            raise CaptureError(f"{self._name}: {error.strerror}") from None
+            reason = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+            raise CaptureError(f"{self._name}: {reason}") from None
+        os.set_blocking(self._file, True)
         header = Header(
             record.FORMAT,
             by=f"stratum_miner/{__version__}",

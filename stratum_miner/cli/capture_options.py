@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from stratum_miner.capture import CaptureError, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.capture.pool_faults import parse as parse_pool_fault
+from stratum_miner.cli import report_files
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
 from stratum_miner.cli.secrets import redact
 
@@ -37,6 +38,7 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
             raise UsageError("--record-secrets: expected --record FILE with it")
         yield None
         return
+    report_files.check_writable(path, "--record")
     try:
         recorder = Recorder(path, where=where, secrets=secrets, hide=_hidden)
     except CaptureError as error:

@@ -24,6 +24,8 @@ from stratum_miner.monitoring.sentences import sentence
 LogFormat = Literal["auto", "sentences", "plain", "json"]
 Level = Literal["debug", "info", "warning"]
 
+_log = structlog.get_logger("stratum_miner")
+
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where people look: progress and events; results go to stdout."""
 
@@ -50,6 +52,11 @@ def writing_to(path: Path | None) -> Iterator[None]:
         file.close()
         if file.failures:
             console.print(f"{path}: {file.failures} lines could not be written", markup=False)
+
+
+def problems() -> tuple[str, ...]:
+    """What is wrong with the log at the moment."""
+    return tuple(f"cannot write the log file {str(file.path)!r}: {file.problem}" for file in _files if file.problem)
 
 
 @contextmanager
@@ -121,8 +128,20 @@ _NOT_NEWS = ("status", "economics")
 
 def _write_to_file(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if _files:
-        _files[-1].write({"timestamp": datetime.now(UTC).isoformat(), **event})
+        file = _files[-1]
+        before = file.problem
+        file.write({"timestamp": datetime.now(UTC).isoformat(), **event})
+        if bool(file.problem) != bool(before):
+            _tell_log_file(file)
     return event
+
+
+def _tell_log_file(file: LogFile) -> None:
+    """Once when it cannot be written, and once when it can again; this line goes the way of all."""
+    if file.problem:
+        _log.error("log_file_failed", file=str(file.path), reason=file.problem, hint="everything else goes on")
+    else:
+        _log.info("log_file_recovered", file=str(file.path), missing=file.failures)
 
 
 def _is_journal() -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, earnings, logs, mining, options, settings_shown, signals
+from stratum_miner.cli import capture_options, earnings, logs, mining, options, report_files, settings_shown, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.exit_codes import UsageError
@@ -158,6 +158,7 @@ class MineRun:
 def _journal(chosen: MineOptions) -> Journal | None:
     if chosen.journal is None:
         return None
+    report_files.check_writable(chosen.journal, "--journal")
     journal = Journal(chosen.journal)
     if journal.unclean:
         log.warning("journal_unclean", file=str(chosen.journal))

@@ -1,25 +1,49 @@
-"""Files that a command writes at its end: looked at before it begins, so that no long run is in vain."""
+"""Files that a command writes: looked at before it begins, so that no long run is in vain and none waits for ever."""
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
 
+_NO_FILES = (
+    (stat.S_ISDIR, os.strerror(errno.EISDIR)),
+    (stat.S_ISSOCK, "expected a file, got a socket"),
+    (stat.S_ISBLK, "expected a file, got a disk"),
+)
+
+
+def obstacle(path: Path) -> str:
+    """Why no file can be written there; empty when one can. Nothing is made or changed.
+
+    A device such as /dev/null is as good as a file, and so is /dev/stdout. A pipe with a name is not: opening it waits
+    until somebody reads it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        parent = path.parent
+        if not parent.is_dir():
+            return os.strerror(errno.ENOTDIR if parent.exists() else errno.ENOENT)
+        return "" if os.access(parent, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:  # a null byte
+        return str(error)
+    if stat.S_ISFIFO(mode) and os.path.exists(os.path.realpath(path)):  # that of a pipe of our own does not exist
+        return "expected a file, got a pipe"
+    for is_kind, reason in _NO_FILES:
+        if is_kind(mode):
+            return reason
+    return "" if os.access(path, os.W_OK) else os.strerror(errno.EACCES)
+
 
 def check_writable(path: Path | None, option: str) -> None:
-    """UsageError that names the option, the file and the reason; nothing is made or changed."""
-    if path is None:
-        return
-    if path.is_dir():
-        reason = errno.EISDIR
-    elif not path.parent.is_dir():
-        reason = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        reason = errno.EACCES
-    else:
-        return
-    raise UsageError(f"{option}: cannot write {str(path)!r}: {os.strerror(reason)}")
+    """UsageError that names the option, the file and the reason."""
+    reason = "" if path is None else obstacle(path)
+    if reason:
+        raise UsageError(f"{option}: cannot write {str(path)!r}: {reason}")
 
 
 def write(path: Path, text: str, option: str) -> None:

@@ -81,6 +81,7 @@ def watch(
         power_w=power_w,
         economics=economics,
         origin=lambda share: miner.origin(share).pool,
+        problems=logs.problems,
     )
     steering = Steering(miner) if reload is None else Steering(miner, reload)
     parts = _Parts(monitor, steering, settings, configuration)

@@ -108,7 +108,7 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
         (["tap", "0", "127.0.0.1:1", "--rule", "dorp"], "did you mean 'drop'?"),
         (["tap", "0", "127.0.0.1:1", "--rules", "/nowhere.toml"], "rules '/nowhere.toml': No such file"),
-        (["tap", "0", "127.0.0.1:1", "--record", "/nowhere/x"], "capture '/nowhere/x': No such file"),
+        (["tap", "0", "127.0.0.1:1", "--record", "/nowhere/x"], "--record: cannot write '/nowhere/x': No such file"),
         (["tap", "0", "127.0.0.1:1", "--record-secrets"], "--record-secrets: expected --record"),
     ],
 )

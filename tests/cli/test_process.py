@@ -394,7 +394,10 @@ def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
         (["-o", "h:1", "-o", "h:2", "-u", "a", "--quota", "0", "--quota", "0"], "not all 0"),
         (["-o", "h:1", "-O", "a", "-u", "b"], "--userpass: expected it instead of --user and --pass"),
         (["-o", "h:1", "-O", "nocolon"], "--userpass: expected USER:PASS"),
-        (["-o", "h:1", "-u", "a", "--journal", "/nowhere/j"], "journal '/nowhere/j': No such file or directory"),
+        (
+            ["-o", "h:1", "-u", "a", "--journal", "/nowhere/j"],
+            "--journal: cannot write '/nowhere/j': No such file or directory",
+        ),
     ],
 )
 def test_several_pools_are_checked_first(arguments: list[str], needle: str) -> None:

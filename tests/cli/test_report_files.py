@@ -1,12 +1,15 @@
-"""Files that a command writes at its end."""
+"""Files that a command writes."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli import report_files
+from stratum_miner.cli import main, report_files
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
 def test_a_file_that_can_be_written_is_neither_made_nor_changed(tmp_path: Path) -> None:
@@ -42,3 +45,55 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_text() == "text"
     with pytest.raises(CommandFailed, match=r"^--html: cannot write '/dev/full': No space left on device$"):
         report_files.write(Path("/dev/full"), "text", "--html")
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    pipe, plug = tmp_path / "pipe", tmp_path / "socket"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(plug))
+        for path, reason in (
+            (pipe, "expected a file, got a pipe"),
+            (tmp_path / "link", "expected a file, got a pipe"),
+            (plug, "expected a file, got a socket"),
+            (Path("nul\0l"), "embedded null byte"),
+            (tmp_path / ("x" * 300), "File name too long"),
+        ):
+            assert report_files.obstacle(path) == reason
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert report_files.obstacle(pipe) == "expected a file, got a pipe"
+    os.close(reader)
+
+
+def test_devices_and_our_own_streams_are_as_good_as_files() -> None:
+    assert report_files.obstacle(Path("/dev/null")) == ""
+    reading, writing = os.pipe()
+    try:
+        assert report_files.obstacle(Path(f"/dev/fd/{writing}")) == ""
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+PIPED = [
+    ["mine", "-o", "127.0.0.1:1", "-u", "w", "--journal"],
+    ["mine", "-o", "127.0.0.1:1", "-u", "w", "--log-file"],
+    ["mine", "-o", "127.0.0.1:1", "-u", "w", "--record"],
+    ["pool", "--address", ADDRESS, "--node", "kernel", "--record"],
+    ["tap", "127.0.0.1:0", "127.0.0.1:1", "--record"],
+    ["conformance", "127.0.0.1:1", "--junit"],
+    ["conformance", "127.0.0.1:1", "--html"],
+    ["load", "127.0.0.1:1", "--html"],
+    ["profit", "--html"],
+]
+
+
+@pytest.mark.parametrize("arguments", PIPED, ids=lambda arguments: f"{arguments[0]} {arguments[-1]}")
+def test_every_command_refuses_a_pipe_at_once(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main.run([*arguments, str(pipe)]) == 2
+    assert f"{arguments[-1]}: cannot write '{pipe}': expected a file, got a pipe" in capsys.readouterr().err

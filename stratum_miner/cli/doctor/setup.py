@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 import trio
 
-from stratum_miner.cli import secrets
+from stratum_miner.cli import report_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import APPLICATION, directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
@@ -189,12 +189,14 @@ def _address_fix(address: str, why: str) -> str:
 
 
 def _file_finding(flag: str, path: Path) -> Finding:
-    if path.exists():
-        good = path.is_file() and os.access(path, os.W_OK)
-        text = f"{path} can be written to" if good else f"{path} is not a file that we may write to"
-        verdict = Verdict.GOOD if good else Verdict.PROBLEM
-        return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix="choose another place")
-    if not path.absolute().parent.is_dir():
-        text, fix = f"{path.absolute().parent} is not there", f"mkdir -p {path.absolute().parent}"
-        return Finding(topic="files", subject=flag, verdict=Verdict.PROBLEM, text=text, fix=fix)
+    reason = report_files.obstacle(path)
+    if path.exists() or reason:
+        text = f"{path} cannot be written: {reason}" if reason else f"{path} can be written to"
+        verdict = Verdict.PROBLEM if reason else Verdict.GOOD
+        return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix=_file_fix(path) if reason else "")
     return directory_finding(flag, path.absolute().parent, f"{path} cannot be written", needed=True)
+
+
+def _file_fix(path: Path) -> str:
+    parent = path.absolute().parent
+    return "choose another place" if parent.exists() else f"mkdir -p {parent}"

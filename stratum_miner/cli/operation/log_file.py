@@ -1,12 +1,16 @@
-"""``--log-file``: every event as a JSON line, in a file that is rotated. A full disk costs lines, not mining."""
+"""``--log-file``: every event as a JSON line, in a file that is rotated. A full disk costs lines and nothing else."""
 
-import logging
-from logging.handlers import RotatingFileHandler
+import os
+import stat
+import threading
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from stratum_miner.cli import report_files
 from stratum_miner.cli.exit_codes import UsageError
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -15,33 +19,62 @@ KEPT = 5
 
 
 class LogFile:
-    """Writes through the standard library's rotating handler."""
+    """From any thread. UsageError when the file cannot be opened; afterwards nothing here raises."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
+        self.path = path
+        self.failures = 0
+        """Lines that could not be written."""
+        self.problem = ""
+        """Why the last line could not be written; empty when it was."""
+        self._max_bytes, self._kept = max_bytes, kept
+        self._lock = threading.Lock()
+        report_files.check_writable(path, "--log-file")
         try:
-            self._handler = _Handler(path, maxBytes=max_bytes, backupCount=kept, encoding="utf-8")
+            self._open()
         except OSError as error:
             raise UsageError(f"--log-file: cannot write {str(path)!r}: {error.strerror}") from None
 
-    @property
-    def failures(self) -> int:
-        """Lines that could not be written."""
-        return self._handler.failures
-
     def write(self, event: dict[str, Any]) -> None:
-        """One line."""
-        line = msgspec.json.encode(event, enc_hook=str).decode()
-        self._handler.handle(logging.LogRecord("", logging.INFO, "", 0, line, None, None))
+        """Write one line."""
+        line = msgspec.json.encode(event, enc_hook=str) + b"\n"
+        with self._lock:
+            try:
+                if self._is_regular and self._size and self._size + len(line) > self._max_bytes:
+                    self._rotate()
+                self._append(line)
+            except OSError as error:
+                self.failures += 1
+                self.problem = error.strerror or str(error)
+            else:
+                self.problem = ""
 
     def close(self) -> None:
         """Nothing is written any more."""
-        self._handler.close()
+        with self._lock, suppress(OSError):  # some network file systems tell only now what they could not keep
+            os.close(self._file)
 
+    def _open(self) -> None:
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        status = os.fstat(self._file)
+        self._is_regular, self._size = stat.S_ISREG(status.st_mode), status.st_size
 
-class _Handler(RotatingFileHandler):
-    """Counts what it cannot write instead of printing tracebacks to a terminal that shows something else."""
+    def _append(self, line: bytes) -> None:
+        done = 0
+        try:
+            while done < len(line):
+                done += os.write(self._file, line[done:])
+        except OSError:
+            if done and self._is_regular:
+                os.ftruncate(self._file, self._size)  # no half lines
+            raise
+        self._size += done
 
-    failures = 0
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the library's name
-        self.failures += 1
+    def _rotate(self) -> None:
+        names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
+        for newer, older in reversed([*pairwise(names)]):
+            if newer.exists():
+                os.replace(newer, older)
+        before = self._file
+        self._open()
+        os.close(before)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 from rich.console import Console
 
-from stratum_miner.cli import mining, options
+from stratum_miner.cli import mining, options, report_files
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.profit import hardware, market, page, result, scenario, words
@@ -121,6 +121,7 @@ def profit(
         "horizon": horizon,
     }  # fmt: skip
     flags = scenario.from_flags(given, machine or [], known)
+    report_files.check_writable(html, "--html")
     _check_price_options(price, price_command, price_url, price_field)
     answers = [
         *([scenario.answered(market.miner_terms(api), "--api")] if api else []),
@@ -138,7 +139,7 @@ def profit(
         for doubt in item.doubts:
             words.say(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
     if html is not None:
-        page.write(html, complete)
+        report_files.write(html, page.page(complete), "--html")
     if json:
         found = [result.result(item) for item in complete]
         mining.print_json(found[0] if len(found) == 1 else {"scenarios": found})

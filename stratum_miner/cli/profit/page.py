@@ -4,10 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
-from pathlib import Path
 
 from stratum_miner import __version__
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
 from stratum_miner.cli.profit import words
 from stratum_miner.cli.profit.figures import figures
 from stratum_miner.cli.profit.quantities import amount, rounded
@@ -34,14 +32,6 @@ th:first-child, td:first-child { text-align: left; }
 .source td:last-child, .source th:last-child { text-align: left; white-space: normal; color: var(--soft); }
 th { color: var(--soft); font-weight: 600; }
 """
-
-
-def write(path: Path, scenarios: Sequence[Scenario]) -> None:
-    """Write the page. CommandFailed when the file cannot be written."""
-    try:
-        path.write_text(page(scenarios), encoding="utf-8")
-    except OSError as error:
-        raise CommandFailed(f"--html: cannot write {str(path)!r}: {error.strerror}", ExitCode.GOAL_MISSED) from None
 
 
 def page(scenarios: Sequence[Scenario]) -> str:

@@ -1,6 +1,7 @@
 """The log file: JSON lines, rotated; a disk that is full costs lines and nothing else."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,61 @@ def test_lines_are_json_and_files_rotate(tmp_path: Path) -> None:
     assert lines[-1] == {"event": "share_accepted", "number": 39, "path": str(path)}
 
 
-def test_a_full_disk_costs_lines_only(capsys: pytest.CaptureFixture[str]) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    file = LogFile(Path("/dev/full"))
+def test_a_full_disk_costs_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "miner.log", os.write
+    file = LogFile(path)
+    file.write({"event": "before"})
+
+    def full(descriptor: int, data: bytes) -> int:
+        if len(data) < 10:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[: len(data) // 2])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for _ in range(3):
+            file.write({"event": "during"})
+        assert (file.failures, file.problem) == (3, "No space left on device")
+        assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["before"]  # no half lines
+    file.write({"event": "after"})
+    file.close()
+    assert (file.failures, file.problem) == (3, "")
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["before", "after"]
+
+
+def test_a_rotation_that_fails_costs_lines_only(tmp_path: Path) -> None:
+    (tmp_path / "miner.log.2").mkdir()
+    (tmp_path / "miner.log.1").touch()
+    file = LogFile(tmp_path / "miner.log", max_bytes=30, kept=2)
     for _ in range(3):
-        file.write({"event": "x"})
-    assert file.failures == 3
-    assert capsys.readouterr().err == ""
+        file.write({"event": "something of a length"})
+    assert (file.failures, file.problem) == (2, "Is a directory")
+    file.close()
+
+
+def test_a_device_is_not_rotated() -> None:
+    file = LogFile(Path("/dev/null"), max_bytes=10)
+    for _ in range(3):
+        file.write({"event": "something of a length"})
+    file.close()
+    assert file.failures == 0
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has none")
+def test_a_log_that_cannot_be_written_is_told_once_and_lasts_as_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        logs.configure(level="info", log_format="plain")
+        with logs.writing_to(Path("/dev/full")):
+            for _ in range(3):
+                structlog.get_logger("x").info("pool_message", text="hello")
+            assert logs.problems() == ("cannot write the log file '/dev/full': No space left on device",)
+    finally:
+        structlog.reset_defaults()
+    err = capsys.readouterr().err
+    assert err.count("log_file_failed") == 1
+    assert err.endswith("/dev/full: 4 lines could not be written\n")
+    assert logs.problems() == ()
 
 
 def test_a_file_that_cannot_be_is_told_at_once(tmp_path: Path) -> None:

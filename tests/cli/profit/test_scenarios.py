@@ -249,7 +249,7 @@ def test_the_page_is_self_contained_and_escaped(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_page_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["profit", "--machine", "bitaxe-gamma", *ALONE, "--html", "/nowhere/page.html"]) == 1
+    assert run(["profit", "--machine", "bitaxe-gamma", *ALONE, "--html", "/nowhere/page.html"]) == 2
     assert capsys.readouterr().err == (
         "stratum-miner: --html: cannot write '/nowhere/page.html': No such file or directory\n"
     )
