@@ -37,6 +37,16 @@ class SharePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareRepeated:
+    """A share that went up before came again: its answer may still be on the way, else call ``refuse_repeated``."""
+
+    request_id: Id
+    worker_name: str
+    pool_session: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ShareRefused:
     """A share was refused here and answered; ``worker_name`` is empty when it could not be read."""
 
@@ -45,4 +55,4 @@ class ShareRefused:
     message: str
 
 
-SessionEvent: TypeAlias = SubscribeHeld | WorkerJoined | SharePassed | ShareRefused
+SessionEvent: TypeAlias = SubscribeHeld | WorkerJoined | SharePassed | ShareRepeated | ShareRefused

@@ -26,7 +26,14 @@ from stratum_miner.pool.connections import Connections, Listener
 from stratum_miner.pool.share_memory import ShareMemory
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
+from stratum_miner.proxy.events import (
+    SessionEvent,
+    SharePassed,
+    ShareRefused,
+    ShareRepeated,
+    SubscribeHeld,
+    WorkerJoined,
+)
 from stratum_miner.proxy.session import MinerSession
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.proxy.upstream import Miner, Upstream
@@ -196,6 +203,9 @@ class Proxy:
         match event:
             case SharePassed():
                 self._upstream_of[miner.number].submit(miner, event)
+            case ShareRepeated():
+                if not self._upstream_of[miner.number].take_over(miner, event):
+                    miner.session.refuse_repeated(event)
             case SubscribeHeld():
                 miner.flush()
                 await self._subscribe(miner, event)

@@ -20,12 +20,19 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
 from stratum_miner.pool.session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
-from stratum_miner.pool.validator import Accepted, Refused, Solution
+from stratum_miner.pool.validator import Accepted, Refused, Solution, solution_of
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.proxy.board import Board, ProxyJob
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
+from stratum_miner.proxy.events import (
+    SessionEvent,
+    SharePassed,
+    ShareRefused,
+    ShareRepeated,
+    SubscribeHeld,
+    WorkerJoined,
+)
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply, RemoteProtocolError
@@ -187,6 +194,15 @@ class MinerSession:
                 self._count("lost")
                 self.connection.refuse(passed.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
 
+    def refuse_repeated(self, repeated: ShareRepeated) -> None:
+        """Refuse a share that was answered, or whose answer this session waits for already."""
+        self._refuse(repeated.request_id, repeated.worker_name, ErrorReason.DUPLICATE, "duplicate share")
+
+    def hand_over(self) -> None:
+        """The miner came back and sent a share again whose answer we wait for: it is received there and not here."""
+        self.shares.received -= 1
+        self._total.received -= 1
+
     def data_to_send(self) -> bytes:
         """Everything waiting to go out, once."""
         return self.connection.data_to_send()
@@ -299,6 +315,9 @@ class MinerSession:
             ):  # stale, and a block: that is for the pool to say
                 self._weigh(work, now)
                 self._pass(request_id, submit, solution, made)
+            case Refused(ErrorReason.DUPLICATE):
+                digest = solution_of(submit, job).digest
+                self._events.append(ShareRepeated(request_id, submit.worker_name, made.job.session, digest))
             case Refused(reason, message, work=work):
                 self._weigh(work, now)
                 self._refuse(request_id, submit.worker_name, reason, message)

@@ -7,7 +7,7 @@ became of them, at the latest when it is clear that nothing will.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
@@ -20,7 +20,7 @@ from stratum_miner.pool.connections import Connection
 from stratum_miner.pool.share_memory import ShareMemory
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.events import SharePassed
+from stratum_miner.proxy.events import SharePassed, ShareRepeated
 from stratum_miner.proxy.session import MinerSession
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
@@ -86,6 +86,19 @@ class Upstream:
             self._first_share_at = trio.current_time()
         self._open[_key(passed.share)] = _Open(miner, passed, trio.current_time())
         self.group.submit(passed.share)
+
+    def take_over(self, miner: Miner, repeated: ShareRepeated) -> bool:
+        """A miner that came back sends a share again whose answer is still on the way: it gets that answer, whatever it
+        will be. False when none is, or when the connection that waits for it still stands.
+        """
+        key = (repeated.pool_session, repeated.digest)
+        item = self._open.get(key)
+        if item is None or item.miner.session.lease is not None:
+            return False
+        item.miner.session.hand_over()
+        passed = replace(item.passed, request_id=repeated.request_id, worker_name=repeated.worker_name)
+        self._open[key] = replace(item, miner=miner, passed=passed)
+        return True
 
     @property
     def open_shares(self) -> int:

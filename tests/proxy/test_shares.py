@@ -11,6 +11,7 @@ import trio.testing
 from stratum_miner.proxy import WorkerNames
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
+from stratum_miner.testing.wire_client import WireClient
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock
@@ -205,6 +206,67 @@ async def test_a_share_that_was_told_lost_goes_up_again_when_it_is_sent_again(
         shares = lab.proxy.snapshot().shares
         assert (shares.received, shares.accepted, shares.lost, shares.open) == (4, 1, 1, 0)
         assert shares.refused == {"duplicate share": 2}
+
+
+async def back_again(lab: ProxyLab, miner: WireClient) -> WireClient:
+    """The same miner on a new connection, its session resumed."""
+    await miner.stream.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    again = lab.connect()
+    await again.login("wire_miner/1", miner.miner.session_id)
+    assert again.miner.extranonce1 == miner.miner.extranonce1
+    return again
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "count"),
+    [
+        ((True,), 0, {"accepted": 1}),
+        ((None, [21, "Stale", None]), 21, {"stale": 1}),
+        ((None, [23, "high-hash", None]), 23, {"rejected": {"low difficulty share": 1}}),
+        (None, 20, {"lost": 1}),
+    ],
+    ids=["accepted", "stale", "rejected", "lost"],
+)
+async def test_a_miner_that_comes_back_gets_the_answer_that_was_on_the_way(
+    proxy_lab: LabFactory, autojump_clock: Clock, answer: Any, code: int, count: dict[str, Any]
+) -> None:
+    async with proxy_lab(answer_timeout=20) as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        await submit(miner, share)
+        request = await pool.request("mining.submit")
+        miner = await back_again(lab, miner)
+        sent = await submit(miner, share)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not miner.miner.replies(sent), "nobody knows yet"
+        assert await miner.submit(share) == 22, "this connection waits for it already"
+        if answer is not None:
+            await pool.reply(request, *answer)
+        assert await verdict(miner, sent) == code
+        for shares in (lab.proxy.snapshot().shares, lab.proxy.snapshot().miners[0].shares):
+            assert (shares.received, shares.open) == (2, 0)
+            assert {name: getattr(shares, name) for name in count} == count
+        assert lab.proxy.snapshot().left[0].shares.received == 0
+        assert lab.proxy.snapshot().answered_late == 0
+
+
+async def test_a_share_whose_answer_came_while_its_miner_was_away_is_a_duplicate(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        share = miner.miner.solve()
+        await submit(miner, share)
+        request = await pool.request("mining.submit")
+        again = await back_again(lab, miner)
+        await pool.reply(request, True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await again.submit(share) == 22
+        shares = lab.proxy.snapshot().shares
+        assert (shares.received, shares.accepted, shares.refused) == (2, 1, {"duplicate share": 1})
 
 
 @pytest.mark.parametrize("said", ["stale: job of an older block", "Invalid JobID", "job not found"])
