@@ -9,6 +9,7 @@ afresh with each job never repeats itself.
 """
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from stratum_miner.bitcoin.target import target_from_bits
@@ -98,10 +99,15 @@ class JobTable:
         """The job, or None when it was never announced here or is long gone."""
         return self._jobs.get(job_id)
 
-    def allow_versions(self, mask: int) -> None:
-        """Let these version bits be rolled on jobs that are out already; bits allowed before stay so."""
+    def allow_versions(self, mask: int, which: Callable[["SessionJob"], bool] = lambda job: True) -> None:
+        """Let these version bits be rolled on jobs that are out already; bits allowed before stay so.
+
+        Bits that are set in a job's own version stay as they are.
+        """
         for job_id, job in self._jobs.items():
-            self._jobs[job_id] = replace(job, version_mask=job.version_mask | mask)
+            if which(job):
+                more = mask & ~job.pool_job.notify.version
+                self._jobs[job_id] = replace(job, version_mask=job.version_mask | more)
 
 
 class JobBoard:

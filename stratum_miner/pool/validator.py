@@ -12,7 +12,7 @@ stale. Such a share is refused unless the node takes its block, so the verdict c
 
 from dataclasses import dataclass
 
-from stratum_miner.bitcoin.header import BlockHeader
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
@@ -113,7 +113,8 @@ class ShareValidator:
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_BLOCK_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # the job's own ntime is never the miner's fault
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        outside = (submit.version_bits or 0) & ~job.version_mask
+        own = job.pool_job.notify.version & GENERAL_PURPOSE_MASK  # may be named: the header is the same
+        outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
         return None

@@ -3,6 +3,11 @@
 A *space* is one session of a pool under one extranonce1. Its shares are judged by a validator of its own; they are
 remembered with what the pool sent for a job, its id apart, so none goes up twice. A job belongs to the space it came
 in, for ever.
+
+Many miners count their extranonce2 from the beginning at a clean job, some at every notify (ESP-Miner). So whatever is
+announced anew must be new work, also where a pool repeats a job, where another pool's turn is over, and where a miner
+returns to its prefix. Each announcement of the same work has bytes of its own in the part of the pool's extranonce2
+that no miner needs, its *padding*. Where there is none, and once all have been used, it has an ntime of its own.
 """
 
 from collections import OrderedDict
@@ -21,9 +26,12 @@ from stratum_miner.proxy.layout import Layout, lay_out
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 from stratum_miner.work.job import Job
+from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SPACES = 16
 """Remembered: with several pools in turns each comes back to its own."""
+MAX_BEGINNINGS = 1024
+"""Jobs of which it is remembered how they were announced: eight hours of one every half minute."""
 
 
 class Change(Enum):
@@ -48,17 +56,12 @@ class Space:
     layout: Layout
     validator: ShareValidator
     mask: int = 0
-    """All version bits that were ever granted: what a submitted version is cut to."""
-    entries: int = 0
-    """How often it became the current one."""
+    """All version bits that were ever granted in this session: what a submitted version is cut to."""
 
     @property
-    def padding(self) -> bytes:
-        """The bytes of the pool's extranonce2 that no miner needs; others after each return from another space, for
-        miners that begin to count again must not repeat themselves.
-        """
-        size = self.extranonce2_size - self.layout.size
-        return (self.entries % (1 << 8 * size)).to_bytes(size, "big")
+    def padding_size(self) -> int:
+        """How many bytes of the pool's extranonce2 no miner needs."""
+        return self.extranonce2_size - self.layout.size
 
     def as_granted(self, job: Job) -> Job:
         """A job of this space with every version bit that was granted since it came."""
@@ -81,9 +84,28 @@ class ProxyJob(AnnouncedJob):
 _SpaceKey: TypeAlias = tuple[int, bytes, int]
 
 
+@dataclass(slots=True)
+class _Beginnings:
+    """Where miners began on the same work: no two announcements of it have both padding and ntime in common."""
+
+    first_ntime: int
+    first_at: float
+    ntime: int
+    padding_size: int
+    padding: int = 0
+
+    def another(self, ntime: int, padding_size: int, now: float) -> None:
+        """Go on to the next; its ntime is not ahead of the time that passed, unless they follow within a second."""
+        passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
+        self.padding += 1
+        if padding_size != self.padding_size or self.padding >> 8 * padding_size:
+            self.padding, self.padding_size, self.ntime = 0, padding_size, self.ntime + 1
+        self.ntime = max(ntime, passed, self.ntime)
+
+
 class Board:
-    """The current job, the layout, and who has which prefix. ``first_id`` and ``first_prefix`` are where counting
-    starts: a random start keeps a restarted proxy from repeating what it said before.
+    """The current job, the layout, and who has which prefix. ``first_id``, ``first_prefix`` and
+    ``first_padding`` are where counting starts: a random start keeps a restarted proxy from repeating what it said.
     """
 
     def __init__(
@@ -95,6 +117,7 @@ class Board:
         token: Callable[[], str],
         first_id: int = 1,
         first_prefix: int = 0,
+        first_padding: int = 0,
         memory: ShareMemory | None = None,
     ) -> None:
         self.layout: Layout | None = None
@@ -109,19 +132,24 @@ class Board:
         self._token = token
         self._next_id = first_id
         self._first_prefix = first_prefix
+        self._first_padding = first_padding
+        self._beginnings: OrderedDict[bytes, _Beginnings] = OrderedDict()
+        """By the content of jobs, the latest last."""
+        self._holders: set[bytes] = set()
+        """The prefixes under which the current job was given out."""
         self._memory = memory or ShareMemory()
-        self._seen: WeakValueDictionary[object, SeenShares] = WeakValueDictionary()
-        """By the coinbase and the branch of the jobs that are still known."""
+        self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
+        """By the content of the jobs that are still known."""
         self._spaces: OrderedDict[_SpaceKey, Space] = OrderedDict()
         """The current one is the last."""
         self.extranonces = self._registry(0)
 
-    def take(self, job: Job) -> Change:
-        """Make a pool's job the current one."""
+    def take(self, job: Job, now: float = 0.0) -> Change:
+        """Make a pool's job the current one. ``now``: seconds of any clock that does not go back."""
         current, self.latest = self.current, job
         space = self._spaces.get(_space_key(job))
         if current is not None and current.space is space and _differ_in_mask_only(current.job, job):
-            space.mask |= job.version_mask
+            self._widen(job)
             self.current = replace(current, job=job)
             return Change.MASK
         relaid = self.layout is None or self.layout.size > job.extranonce2_size
@@ -130,50 +158,78 @@ class Board:
             space = None
         entered = space is None or next(reversed(self._spaces.values())) is not space
         space = self._enter(job) if entered or space is None else space
-        space.mask |= job.version_mask
+        self._widen(job)
         space.validator.set_tip(job.previous_hash)
-        repeated = current is not None and current.space is space and _content(current.job) == _content(job)
-        self.current = self._remake(job, space, clean=job.clean_jobs or entered, repeated=repeated)
+        self._announce(job, space, now, clean=job.clean_jobs or entered)
         return Change.LAYOUT if relaid else Change.JOB
+
+    def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
+        """The current job for a miner that begins under this prefix; made anew if the prefix had it before.
+
+        A miner that comes back may count from the beginning again, and so does another one that gets its prefix.
+        """
+        if self.current is not None and extranonce1 in self._holders:
+            self._announce(self.current.job, self.current.space, now, clean=False)
+        return self.current
+
+    def note_holder(self, extranonce1: bytes) -> None:
+        """The current job was given out under this prefix."""
+        self._holders.add(extranonce1)
 
     def lose(self) -> None:
         """No pool gives work any more; what miners have may still be worth something if the session is resumed."""
         self.current = None
 
-    def _remake(self, job: Job, space: Space, *, clean: bool, repeated: bool) -> ProxyJob:
-        if repeated and self.current is not None:
-            job_id = self.current.notify.job_id
-        else:
-            job_id = f"{self._next_id & 0xFFFFFFFF:x}"
-            self._next_id += 1
+    def _widen(self, job: Job) -> None:
+        """A mask counts for all jobs of its session, under whatever extranonce1 they came."""
+        for space in self._spaces.values():
+            if space.session == job.session:
+                space.mask |= job.version_mask
+
+    def _announce(self, job: Job, space: Space, now: float, *, clean: bool) -> None:
+        padding, ntime = self._begin(job, space, now)
         notify = Notify(
-            job_id=job_id,
+            job_id=f"{self._next_id & 0xFFFFFFFF:x}",
             previous_hash=job.previous_hash,
-            coinbase_prefix=job.coinbase_prefix + job.extranonce1 + space.padding,
+            coinbase_prefix=job.coinbase_prefix + job.extranonce1 + padding,
             coinbase_suffix=job.coinbase_suffix,
             merkle_branch=job.merkle_branch,
             version=job.version,
             nbits=job.nbits,
-            ntime=job.ntime,
+            ntime=ntime,
             clean_jobs=clean,
         )
+        self._next_id += 1
+        self._holders.clear()
         line = encode_announcement(notify)
-        return ProxyJob(
+        self.current = ProxyJob(
             notify=notify,
             network_target=job.network_target,
             line=line,
             clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
-            seen=self._seen.setdefault(_work(job), SeenShares()),
+            seen=self._seen.setdefault(job.content_hash(), SeenShares()),
             job=job,
             space=space,
-            padding=space.padding,
+            padding=padding,
             difficulty=difficulty_to_announce(job.share_target),
         )
+
+    def _begin(self, job: Job, space: Space, now: float) -> tuple[bytes, int]:
+        """Padding and ntime of an announcement of this job that makes it new work."""
+        key, size = job.content_hash(), space.padding_size
+        begun = self._beginnings.get(key)
+        if begun is None:
+            begun = self._beginnings[key] = _Beginnings(job.ntime, now, job.ntime, size)
+            if len(self._beginnings) > MAX_BEGINNINGS:
+                self._beginnings.popitem(last=False)
+        else:
+            self._beginnings.move_to_end(key)
+            begun.another(job.ntime, size, now)
+        return ((self._first_padding + begun.padding) % (1 << 8 * size)).to_bytes(size, "big"), begun.ntime
 
     def _enter(self, job: Job) -> Space:
         key = _space_key(job)
         space = self._spaces.pop(key, None) or self._new_space(job)
-        space.entries += 1
         self._spaces[key] = space
         if len(self._spaces) > MAX_SPACES:
             self._spaces.popitem(last=False)
@@ -184,7 +240,7 @@ class Board:
         validator = ShareValidator(
             extranonce2_size=self.layout.extranonce2_size, ntime_ahead=self._ntime_ahead, memory=self._memory
         )
-        return Space(job.session, job.extranonce1, job.extranonce2_size, self.layout, validator, entries=-1)
+        return Space(job.session, job.extranonce1, job.extranonce2_size, self.layout, validator)
 
     def _relay(self, job: Job) -> None:
         self.layout = lay_out(job.extranonce2_size, self._miners)
@@ -199,11 +255,6 @@ class Board:
 
 def _space_key(job: Job) -> _SpaceKey:
     return job.session, job.extranonce1, job.extranonce2_size
-
-
-def _work(job: Job) -> object:
-    """What two jobs have in common that can be solved by the same header."""
-    return job.previous_hash, job.coinbase_prefix, job.extranonce1, job.coinbase_suffix, job.merkle_branch
 
 
 def _content(job: Job) -> object:

@@ -49,6 +49,7 @@ from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.hash_rate import HashRateMeter
+from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
 
@@ -148,7 +149,6 @@ class MinerSession:
         """The current job may be rolled in other bits from now on; bits allowed before stay good."""
         if self.started and self.lease is not None:
             self._set_mask(job)
-            self.lease.jobs.allow_versions(self.version_mask)
 
     def move(self, now: float) -> bool:
         """Take a place in a new layout; False when the miner has to connect again for that, which it was asked to."""
@@ -283,8 +283,8 @@ class MinerSession:
         self._asked_mask = mask
         self.version_mask = mask & (GENERAL_PURPOSE_MASK if job is None else job.rollable_mask)
         self._rolls = self.version_mask != 0
-        if self.lease is not None:
-            self.lease.jobs.allow_versions(self.version_mask)
+        if job is not None:
+            self._allow_versions(job)
         return VersionRollingGrant(self.version_mask) if self._rolls else False
 
     def _suggest(self, difficulty: float, now: float) -> None:
@@ -378,7 +378,7 @@ class MinerSession:
         if self.started or self.lease is None or not self.workers:
             return
         self.started = True
-        job = self._board.current
+        job = self._board.job_for(self.lease.extranonce1, now)
         if job is not None:
             self._announce(job, job.clean_line, now)
 
@@ -398,14 +398,25 @@ class MinerSession:
                 version_mask=self.version_mask,
             )
         )
+        self._board.note_holder(self.lease.extranonce1)
         self.connection.announce_encoded(line)
 
     def _set_mask(self, job: ProxyJob) -> None:
-        """Bits that the job's own version uses are left alone, so that all ways to merge bits agree (stratum.md D1)."""
+        """Tell the miner which bits it may roll from now on, in the jobs that it has of this upstream session too.
+
+        Bits that a job's own version uses are left alone, so that all ways to merge bits agree.
+        """
         mask = self._asked_mask & job.job.rollable_mask
         if self._rolls and mask != self.version_mask:
             self.version_mask = mask
             self.connection.announce(SetVersionMask(mask))
+            self._allow_versions(job.job)
+
+    def _allow_versions(self, of: Job) -> None:
+        """What another pool granted says nothing of this one's jobs."""
+        if self.lease is not None:
+            session = of.session
+            self.lease.jobs.allow_versions(self.version_mask, lambda job: _made_here(job).job.session == session)
 
     def _difficulty_for(self, job: ProxyJob, now: float) -> float:
         theirs = job.difficulty

@@ -22,7 +22,7 @@ from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed, ShareRepeated
 from stratum_miner.proxy.session import MinerSession
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import Share
 
 SETTLED_SECONDS = 60.0
@@ -50,6 +50,7 @@ class Upstream:
             token=lambda: secrets.token_hex(8),
             first_id=secrets.randbits(32),
             first_prefix=secrets.randbits(32),
+            first_padding=secrets.randbits(8 * MAX_EXTRANONCE2_SIZE),
             memory=memory,
         )
         self.divisible = trio.Event()
@@ -116,7 +117,8 @@ class Upstream:
 
     def job_arrived(self, job: Job) -> None:
         """A job to work on: to all miners."""
-        change, now = self.board.take(job), trio.current_time()
+        now = trio.current_time()
+        change = self.board.take(job, now)
         current = self.board.current
         assert current is not None
         if change is Change.LAYOUT:

@@ -78,6 +78,21 @@ class Job:
         """Version bits we may set: granted, and not already used by the job's own version (2.5)."""
         return self.version_mask & ~self.version
 
+    def content_hash(self) -> bytes:
+        """A hash of everything that fixes a header but extranonce2, version, ntime and nonce.
+
+        Two jobs that have it in common can be solved by the same header.
+        """
+        parts = (
+            self.previous_hash,
+            self.coinbase_prefix + self.extranonce1,
+            bytes([self.extranonce2_size]),
+            self.coinbase_suffix,
+            self.nbits.to_bytes(4, "little"),
+            *self.merkle_branch,
+        )
+        return sha256d(b"".join(len(part).to_bytes(4, "little") + part for part in parts))
+
     def coinbase(self, extranonce2: bytes) -> bytes:
         """The coinbase transaction without witness; its sha256d is the txid. ValueError on a wrong size."""
         if len(extranonce2) != self.extranonce2_size:

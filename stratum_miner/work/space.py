@@ -31,7 +31,7 @@ class SearchSpace:
     def set_job(self, job: Job) -> None:
         """Search this job from now on."""
         self._job = job
-        self._content = _content(job)
+        self._content = job.content_hash()
         self._received_at = self._visited.known_since(self._row_name(job.ntime), job.extranonce2_size, job.received_at)
         self._ntime_offset = 0
 
@@ -68,16 +68,3 @@ def _unit(job: Job, extranonce2: bytes, ntime: int, versions: Versions) -> WorkU
         target=job.search_target,
         version_mask=versions.mask,
     )
-
-
-def _content(job: Job) -> bytes:
-    """Everything that fixes a header but extranonce2, version, ntime and nonce."""
-    parts = (
-        job.previous_hash,
-        job.coinbase_prefix + job.extranonce1,
-        bytes([job.extranonce2_size]),
-        job.coinbase_suffix,
-        job.nbits.to_bytes(4, "little"),
-        *job.merkle_branch,
-    )
-    return sha256d(b"".join(len(part).to_bytes(4, "little") + part for part in parts))

@@ -3,6 +3,7 @@
 import json
 import random
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.proxy.board import Board
+from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import SharePassed, SubscribeHeld
+from stratum_miner.proxy.events import SharePassed, ShareRefused, SubscribeHeld
 from stratum_miner.proxy.session import MinerSession
-from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.testing.proxy_lab import NOW, job
 from stratum_miner.testing.wire_miner import WireMiner
 from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
 
 METHODS = (
     "mining.subscribe",
@@ -155,16 +157,74 @@ def test_one_byte_at_a_time() -> None:
     assert len(passed.share.extranonce2) == 4
 
 
-def test_a_space_that_is_entered_again_is_padded_otherwise() -> None:
+def rebuilt(share: Share, announced: Job, mask: int) -> bytes:
+    """The header that a pool makes of a submit under the mask that is in force by then."""
+    version = announced.version & ~mask | (share.version_bits or 0)
+    return announced.header(share.extranonce2, share.ntime, share.nonce, version).to_bytes()
+
+
+@pytest.mark.parametrize("extranonce1", [b"\xa1\xb2", b"\xc3\xd4"])
+def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1: bytes) -> None:
     board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    coinbases = []
-    for session in (1, 2, 1, 1):  # two pools in turns
-        board.take(upstream_job(session=session, extranonce1=bytes([session]), extranonce2_size=8))
-        assert board.current is not None
-        coinbases.append(board.current.notify.coinbase_prefix)
-    assert len(set(coinbases)) == 3, "a miner that counts from the start again does not repeat itself"
+    first = upstream_job(version_mask=0xE000, version_rolling=True, clean_jobs=False)
+    board.take(first)
+    session, miner = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0), WireMiner()
+    feed(session, board, miner.configure() + miner.login())
+    miner.receive(session.data_to_send())
+    old = miner.jobs[-1]
+    second = replace(first, job_id="2", extranonce1=extranonce1, coinbase_prefix=first.coinbase_prefix[:-1] + b"\x07")
+    board.take(second)
     assert board.current is not None
-    assert board.current.space.validator is not None
+    session.announce(board.current, 1.0)
+    assert board.take(replace(second, version_mask=0x1FFFE000)) is Change.MASK
+    session.amend(board.current)
+    miner.receive(session.data_to_send())
+    data = miner.submit(miner.solve(old, version_bits=0x00400000))
+    (passed,) = [event for event in feed(session, board, data) if isinstance(event, SharePassed)]
+    assert passed.share.job.job_id == first.job_id
+    assert rebuilt(passed.share, first, 0x1FFFE000) == passed.share.header
+
+
+def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> None:
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    first = upstream_job(version_mask=0xE000, version_rolling=True, clean_jobs=False)
+    board.take(first)
+    session, miner = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0), WireMiner()
+    feed(session, board, miner.configure() + miner.login())
+    miner.receive(session.data_to_send())
+    old = miner.jobs[-1]
+    board.take(replace(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000))
+    assert board.current is not None
+    session.announce(board.current, 1.0)
+    miner.receive(session.data_to_send())
+    assert session.version_mask == 0x1FFFE000
+    assert feed(session, board, miner.submit(miner.solve(old, version_bits=0x00400000))) == [
+        ShareRefused("alice.rig", ErrorReason.OTHER, "version bits: expected only bits of 0000e000, got 00400000")
+    ]
+    passed = feed(session, board, miner.submit(miner.solve(miner.jobs[-1], version_bits=0x00400000)))
+    assert [type(event) for event in passed] == [SharePassed]
+
+
+@pytest.mark.parametrize("named", [0x00000000, 0x00800000])
+def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
+    """It is outside the miner's mask until a job without it comes; a mask counts for jobs that were sent before."""
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    first = upstream_job(version_mask=0x1FFFE000, version_rolling=True, clean_jobs=False, version=0x20800000)
+    board.take(first)
+    session, miner = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0), WireMiner()
+    feed(session, board, miner.configure() + miner.login())
+    miner.receive(session.data_to_send())
+    assert session.version_mask == 0x1F7FE000
+    old = miner.jobs[-1]
+    board.take(replace(first, job_id="2", version=0x20000000))
+    assert board.current is not None
+    session.announce(board.current, 1.0)
+    assert session.version_mask == 0x1FFFE000
+    miner.receive(session.data_to_send())
+    data = miner.submit(miner.solve(old, version_bits=0x2000 | named))
+    (passed,) = [event for event in feed(session, board, data) if isinstance(event, SharePassed)]
+    assert passed.share.version == 0x20802000
+    assert rebuilt(passed.share, first, 0x1FFFE000) == passed.share.header
 
 
 @pytest.mark.parametrize("looks", [False, True])

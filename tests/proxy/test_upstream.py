@@ -50,14 +50,36 @@ async def test_jobs_come_with_what_the_pool_said_of_them(proxy_lab: LabFactory, 
         await check_share(lab, pool, miner, job("3", previous=OTHER_PREVIOUS), "a1b2c3d4")
 
 
-async def test_a_job_that_is_repeated_keeps_its_id(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_job_that_is_repeated_comes_as_new_work(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+    """Some miners count from the beginning again at every notify."""
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
+        await trio.sleep(5)
         await pool.say("mining.notify", *job("1", clean=False))
         await miner.read_jobs(2)
         first, second = miner.miner.jobs
-        assert first.job_id == second.job_id, "a miner that knows it goes on where it was"
+        assert first.job_id != second.job_id
+        assert second.ntime == first.ntime + 5
+        assert not second.clean
+        await check_share(lab, pool, miner, job("1"), "a1b2c3d4")
+
+
+async def test_a_miner_that_comes_back_to_its_prefix_gets_new_work(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner, other = await lab.miner(), await lab.miner("other")
+        await miner.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        again = lab.connect()
+        await again.login("wire_miner/1", miner.miner.session_id)
+        assert again.miner.extranonce1 == miner.miner.extranonce1
+        assert again.miner.jobs[-1].ntime == miner.miner.jobs[-1].ntime + 1
+        assert len(other.miner.jobs) == 1, "what another miner has is as good as before"
+        await check_share(lab, pool, again, job(), "a1b2c3d4")
+        await check_share(lab, pool, other, job(), "a1b2c3d4")
 
 
 async def test_a_new_difficulty_counts_from_the_next_job_on(proxy_lab: LabFactory, autojump_clock: Clock) -> None:

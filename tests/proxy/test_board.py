@@ -1,0 +1,167 @@
+"""What miners are told of the pool's jobs: no work twice, whoever counts from the beginning again, and when."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.proxy import board as board_module
+from stratum_miner.proxy.board import Board, Change
+from stratum_miner.testing.proxy_lab import NOW
+from stratum_miner.work.job import Job
+
+
+def upstream_job(**changes: Any) -> Job:
+    values: dict[str, Any] = {
+        "session": 1, "job_id": "a", "previous_hash": bytes(32), "coinbase_prefix": b"\x01" * 50,
+        "coinbase_suffix": b"\x02" * 9, "merkle_branch": (), "version": 0x20000000, "nbits": 0x1D00FFFF, "ntime": NOW,
+        "clean_jobs": False, "extranonce1": b"\xa1\xb2", "extranonce2_size": 4,
+        "share_target": target_from_difficulty(1),
+    }  # fmt: skip
+    return Job(**values | changes)
+
+
+def new_board(**options: Any) -> Board:
+    return Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "token", **options)
+
+
+@dataclass
+class RestlessMiner:
+    """Searches the first points of whatever it is told, as if it had never heard of it; two bytes at a time."""
+
+    extranonce1: bytes
+    size: int
+    seen: set[tuple[bytes, ...]] = field(default_factory=set)
+
+    def search(self, board: Board) -> None:
+        assert board.current is not None
+        notify = board.current.notify
+        for value in range(3 if self.size else 1):
+            extranonce2 = value.to_bytes(self.size, "big")
+            coinbase = notify.coinbase_prefix + self.extranonce1 + extranonce2 + notify.coinbase_suffix
+            point = (coinbase, notify.ntime.to_bytes(4, "big"), notify.previous_hash, *notify.merkle_branch)
+            assert point not in self.seen
+            self.seen.add(point)
+
+
+def announcements(board: Board) -> tuple[bytes, int]:
+    assert board.current is not None
+    return board.current.notify.coinbase_prefix, board.current.notify.ntime
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 8])
+def test_pools_in_turns_never_bring_the_same_work_back(size: int) -> None:
+    board, miner = new_board(), None
+    jobs = [upstream_job(session=number, extranonce1=bytes([number] * 2), extranonce2_size=size) for number in range(3)]
+    for second, index in enumerate((0, 1, 0, 2, 1, 0, 0, 1) * 50):
+        board.take(jobs[index], second / 10)
+        if miner is None:
+            assert board.layout is not None
+            miner = RestlessMiner(bytes(board.layout.prefix_size), board.layout.extranonce2_size)
+        miner.search(board)
+
+
+def test_new_work_has_other_padding_and_the_time_of_now() -> None:
+    board, first, other = new_board(), upstream_job(extranonce2_size=5), upstream_job(session=2, extranonce1=b"other")
+    board.take(first, 100.0)
+    board.take(other, 130.0)
+    board.take(first, 160.7)
+    prefix = first.coinbase_prefix + first.extranonce1
+    assert announcements(board) == (prefix + b"\x01", NOW + 60)
+    board.take(other, 161.0)
+    board.take(first, 5000.0)
+    assert announcements(board) == (prefix + b"\x02", NOW + 600), "pools differ in how far it may be ahead of the job's"
+    board.take(replace(first, job_id="b", ntime=NOW + 4800), 5000.0)
+    assert announcements(board) == (prefix + b"\x03", NOW + 4800)
+
+
+def test_where_no_byte_is_left_to_pad_each_second_has_its_own_work() -> None:
+    board, job = new_board(), upstream_job()
+    for _ in range(3):
+        board.take(job, 7.0)
+    assert announcements(board) == (job.coinbase_prefix + job.extranonce1, NOW + 2)
+
+
+def test_a_restarted_proxy_pads_from_another_place() -> None:
+    board, job = new_board(first_padding=0x1234FE), upstream_job(extranonce2_size=5)
+    seen = []
+    for _ in range(257):
+        board.take(job)
+        seen.append(announcements(board))
+    assert seen[0] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW)
+    assert seen[2] == (job.coinbase_prefix + job.extranonce1 + b"\x00", NOW)
+    assert seen[256] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW + 1)
+    assert len(set(seen)) == 257
+
+
+def test_a_job_is_made_anew_for_a_prefix_that_had_it_and_only_then() -> None:
+    board = new_board()
+    assert board.job_for(b"\x01", 0.0) is None
+    board.take(upstream_job())
+    first = board.job_for(b"\x01", 0.0)
+    board.note_holder(b"\x01")
+    assert board.job_for(b"\x02", 0.0) is first
+    anew = board.job_for(b"\x01", 9.0)
+    assert anew is not None
+    assert first is not None
+    assert (anew.notify.ntime, anew.job) == (first.notify.ntime + 9, first.job)
+    assert anew.seen is first.seen
+    assert board.job_for(b"\x01", 10.0) is anew, "one new job does for all that come back"
+
+
+turns = st.tuples(
+    st.integers(1, 4),  # session
+    st.sampled_from([b"\xa1\xb2", b"\xc3\xd4"]),
+    st.sampled_from([0, 1, 2, 3, 4, 5, 8]),
+    st.sampled_from([b"\x01" * 50, b"\x03" * 50]),
+    st.sampled_from([0, 1, 30]),  # of ntime
+    st.sampled_from([0.0, 0.3, 1.0, 45.0]),  # that pass before
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(turns, min_size=1, max_size=40), st.integers(0, 2**64))
+def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
+    script: list[tuple[int, bytes, int, bytes, int, float]], first_padding: int
+) -> None:
+    board, now, miner = new_board(first_padding=first_padding), 0.0, None
+    seen: set[tuple[bytes, ...]] = set()
+    for session, extranonce1, size, prefix, ntime, pause in script:
+        now += pause
+        job = upstream_job(
+            session=session, extranonce1=extranonce1, extranonce2_size=size, coinbase_prefix=prefix, ntime=NOW + ntime
+        )
+        if board.take(job, now) is Change.LAYOUT or miner is None:
+            assert board.layout is not None
+            miner = RestlessMiner(bytes(board.layout.prefix_size), board.layout.extranonce2_size, seen)
+        miner.search(board)
+        assert board.current is not None
+        assert board.current.notify.ntime >= job.ntime
+
+
+def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_module, "MAX_BEGINNINGS", 10)
+    board = new_board()
+    for number in range(30):
+        board.take(upstream_job(coinbase_suffix=bytes([number])))
+    assert len(board._beginnings) == 10
+
+
+def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_for_no_other() -> None:
+    board = new_board()
+    jobs = [
+        upstream_job(session=1, extranonce1=b"a", version_mask=0xE000, version_rolling=True),
+        upstream_job(session=2, extranonce1=b"b", version_mask=0xE000, version_rolling=True),
+        upstream_job(session=1, extranonce1=b"c", version_mask=0xE000, version_rolling=True),
+    ]
+    spaces = []
+    for job in jobs:
+        board.take(job)
+        assert board.current is not None
+        spaces.append(board.current.space)
+    assert board.take(replace(jobs[2], version_mask=0x1FFFE000)) is Change.MASK
+    granted = [space.as_granted(job).version_mask for space, job in zip(spaces, jobs, strict=True)]
+    assert granted == [0x1FFFE000, 0xE000, 0x1FFFE000]
