@@ -217,8 +217,18 @@ static uint64_t collect(collection *into, const stretch *at, uint64_t candidates
     return step + at->per_step < to ? step + at->per_step : to;
 }
 
+uint32_t sha256d_stop_word_value(const sha256d_stop_word *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+uint32_t sha256d_stop_word_bump(sha256d_stop_word *word)
+{
+    return atomic_fetch_add_explicit(word, 1, memory_order_relaxed) + 1;
+}
+
 void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
-                    const volatile uint32_t *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
+                    const sha256d_stop_word *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
                     sha256d_progress *progress)
 {
     const uint64_t end = position + count;
@@ -228,7 +238,7 @@ void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uin
 
     progress->started_ns = monotonic_ns();
     prepare(&unit, work);
-    while (now < end && into.found < capacity && *stop_word == expected) {
+    while (now < end && into.found < capacity && !has_changed(stop_word, expected)) {
         const stretch at = prepare_stretch(&unit, kernels[kernel], work, now);
         const uint64_t to = at.end < end ? at.end : end;
         while (now < to && into.found < capacity) {
@@ -318,7 +328,7 @@ static void decrement(uint8_t number[32])
             return;
 }
 
-static const volatile uint32_t never_stop = 0;
+static const sha256d_stop_word never_stop = 0;
 
 /* With the hash itself as the target, the point is found; one below, it is not. */
 static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_work *work)

@@ -6,8 +6,13 @@
 #ifndef STRATUM_MINER_SHA256D_H
 #define STRATUM_MINER_SHA256D_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A number that ends searches when it changes, and that any thread may change while others search. Nothing else is
+ * published through it, so every access may be relaxed. */
+typedef _Atomic uint32_t sha256d_stop_word;
 
 typedef struct {
     uint8_t header[80];    /* the nonce field is ignored, and so are the bits of the version in the mask */
@@ -44,6 +49,10 @@ int sha256d_kernel_usable(int kernel);
 /* 1 when the kernel computes every known answer, 0 otherwise. */
 int sha256d_self_test(int kernel);
 
+uint32_t sha256d_stop_word_value(const sha256d_stop_word *word);
+/* Count up by one, past 2^32 - 1 to 0; returns the new value. */
+uint32_t sha256d_stop_word_bump(sha256d_stop_word *word);
+
 /* Try `count` points from `position` on. Work has nonce_count << bits(version_mask) points, each a nonce in a version.
  *
  * Their order is the kernel's own: with as many versions as it rolls or more, it goes through the nonces with one
@@ -55,7 +64,7 @@ int sha256d_self_test(int kernel);
  * again with position + done and count - done continues without loss. `capacity` must be at least 1.
  */
 void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
-                    const volatile uint32_t *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
+                    const sha256d_stop_word *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
                     sha256d_progress *progress);
 
 #endif

@@ -80,13 +80,13 @@ INLINE uint32_t second_hash(const states *digest, uint32_t top)
 
 /* Two nonces at a time. */
 TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, uint64_t steps,
-                                  const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                  const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     const uint32x4_t padding = WORDS(PAD, 0, 0, 0), length = WORDS(0, 0, 0, FIRST_LENGTH);
     const uint32x4_t mid_abcd = four_of(unit->midstate, 0, 0), mid_efgh = four_of(unit->midstate, 4, 0);
     *candidates = 0;
     for (uint64_t step = 0; step < steps; step++, nonce += STREAMS) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return step;
         uint32x4_t x0[STREAMS], x1[STREAMS], x2[STREAMS], x3[STREAMS];
         states x;
@@ -131,7 +131,7 @@ INLINE void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32x4_t kw
 
 /* Two versions at a time; all versions of a nonce share its schedule. */
 TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce, uint64_t nonces,
-                                    const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                    const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     uint32x4_t mid_abcd[VERSIONS], mid_efgh[VERSIONS], kw[16];
     for (int version = 0; version < VERSIONS; version++) {
@@ -140,7 +140,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
     }
     *candidates = 0;
     for (uint64_t done = 0; done < nonces; done++, nonce++) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return done;
         schedule(unit, nonce, kw);
         uint64_t hits = 0;

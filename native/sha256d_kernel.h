@@ -2,7 +2,10 @@
 #ifndef STRATUM_MINER_SHA256D_KERNEL_H
 #define STRATUM_MINER_SHA256D_KERNEL_H
 
+#include <stdatomic.h>
 #include <stdint.h>
+
+#include "sha256d.h"
 
 enum { SHA256D_MAX_VERSIONS = 32 };
 
@@ -29,12 +32,18 @@ static inline uint32_t word3(const sha256d_prepared *unit, uint32_t nonce)
     return unit->big_endian_nonces ? nonce : __builtin_bswap32(nonce);
 }
 
+/* One load, as a plain one would be: it costs a search nothing. */
+static inline int has_changed(const sha256d_stop_word *stop_word, uint32_t expected)
+{
+    return atomic_load_explicit(stop_word, memory_order_relaxed) != expected;
+}
+
 /* Try up to `steps` steps from `nonce` on: a step is `lanes` nonces of one version in a plain search, one nonce in
  * all `versions` versions in a rolling one. Returns the number of steps done; stops after the first step in which some
  * hash's top word is not above the target's, and then sets `*candidates` to a bitmask of those lanes or versions. Also
  * stops when *stop_word != expected. */
 typedef uint64_t sha256d_scan(const sha256d_prepared *unit, uint32_t nonce, uint64_t steps,
-                              const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates);
+                              const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates);
 
 typedef struct {
     const char *name;

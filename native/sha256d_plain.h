@@ -12,12 +12,12 @@
 #include "sha256d_second_hash.h"
 
 TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, uint64_t batches,
-                                  const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                  const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     const VEC target_top = SET1(unit->target_top);
     *candidates = 0;
     for (uint64_t batch = 0; batch < batches; batch++, nonce += LANES) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return batch;
         VEC a, b, c, d, e, f, g, h;
         uint32_t w[64][LANES] __attribute__((aligned(64)));

@@ -44,14 +44,14 @@ TARGET static void schedule(const sha256d_prepared *unit, uint32_t nonce, uint32
 #define SHARED(t) SET1(kw[t][i])
 
 TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce, uint64_t nonces,
-                                    const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                    const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     uint32_t kw[64][LANES] __attribute__((aligned(64)));
     const VEC target_top = SET1(unit->target_top);
     uint32_t i = LANES;
     *candidates = 0;
     for (uint64_t done = 0; done < nonces; done++, i++) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return done;
         if (i == LANES) {
             schedule(unit, nonce + (uint32_t)done, kw);

@@ -113,7 +113,7 @@ INLINE uint32_t second_hash(const states *digest, uint32_t top)
 
 /* Four nonces at a time. */
 TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, uint64_t steps,
-                                  const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                  const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     const __m128i padding = WORDS(PAD, 0, 0, 0), length = WORDS(0, 0, 0, FIRST_LENGTH);
     const __m128i mid_abef = abef_of(unit->midstate, 0), mid_cdgh = cdgh_of(unit->midstate, 0);
@@ -121,7 +121,7 @@ TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, 
     first_two_rounds(unit, 0, &start_abef, &start_cdgh);
     *candidates = 0;
     for (uint64_t step = 0; step < steps; step++, nonce += STREAMS) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return step;
         __m128i x0[STREAMS], x1[STREAMS], x2[STREAMS], x3[STREAMS];
         states x;
@@ -186,7 +186,7 @@ INLINE void schedule(__m128i x0, __m128i kw[16])
 
 /* Four versions at a time; all versions of a nonce share its schedule. */
 TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce, uint64_t nonces,
-                                    const volatile uint32_t *stop_word, uint32_t expected, uint64_t *candidates)
+                                    const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {
     __m128i mid_abef[VERSIONS], mid_cdgh[VERSIONS], start_abef[VERSIONS], start_cdgh[VERSIONS], kw[16];
     for (int version = 0; version < VERSIONS; version++) {
@@ -199,7 +199,7 @@ TARGET static uint64_t scan_rolling(const sha256d_prepared *unit, uint32_t nonce
     kw[3] = _mm_add_epi32(WORDS(0, 0, 0, FIRST_LENGTH), K4(12));
     *candidates = 0;
     for (uint64_t done = 0; done < nonces; done++, nonce++) {
-        if (*stop_word != expected)
+        if (has_changed(stop_word, expected))
             return done;
         const __m128i words = WORDS(unit->w[0], unit->w[1], unit->w[2], word3(unit, nonce));
         kw[0] = HIGH_HALF(_mm_add_epi32(words, K4(0)));

@@ -5,6 +5,8 @@
 
 #include "sha256d.h"
 
+static const sha256d_stop_word never = 0;
+
 static void fail(int kernel, const char *what)
 {
     fprintf(stderr, "%s: %s\n", sha256d_kernel_name(kernel), what);
@@ -14,7 +16,6 @@ static void fail(int kernel, const char *what)
 /* All kernels agree with the first on every start, count and capacity, through buffers of exactly that size. */
 static void compare_with_scalar(int kernel, sha256d_work *work)
 {
-    const volatile uint32_t never = 0;
     for (uint64_t count = 1; count < 70; count += 3)
         for (size_t capacity = 1; capacity < 40; capacity += 7) {
             sha256d_hit *expected = malloc(capacity * sizeof *expected), *got = malloc(capacity * sizeof *got);
@@ -36,7 +37,6 @@ static void compare_with_scalar(int kernel, sha256d_work *work)
 /* Rolling any mask, in stretches of any length, finds as many hits as version after version does. */
 static void compare_rolling(int kernel, sha256d_work *work)
 {
-    const volatile uint32_t never = 0;
     static const uint32_t masks[] = {0x1fffe000u & 0x3e000u, 0xc0000003u, 0x80000000u, 0xfe000u};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         for (uint64_t stretch = 1; stretch < 200; stretch = stretch * 5 + 1) {
@@ -80,7 +80,7 @@ int main(void)
             }
             work.big_endian_nonces = 0;
         }
-        const volatile uint32_t stopped = 1;
+        static const sha256d_stop_word stopped = 1;
         sha256d_hit hit;
         sha256d_progress progress;
         memset(work.target, 0, sizeof work.target);

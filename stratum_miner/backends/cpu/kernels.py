@@ -56,21 +56,21 @@ class SearchResult:
 class StopWord:
     """A number in memory that running searches look at: whoever changes it ends them within microseconds.
 
-    It only counts up, so a search that is about to start cannot miss a change: it is told which value to expect.
+    It only counts up, so a search that is about to start cannot miss a change: it is told which value to expect. It is
+    read and changed by C alone, since an atomic number is nothing that Python could read or write as one.
     """
 
     def __init__(self) -> None:
-        self.pointer = ffi.new("uint32_t *", 0)
+        self.pointer = ffi.new("sha256d_stop_word *")
 
     @property
     def value(self) -> int:
         """The current value."""
-        return int(self.pointer[0])
+        return int(lib.sha256d_stop_word_value(self.pointer))
 
     def bump(self) -> int:
-        """Change it; returns the new value. From one thread only."""
-        self.pointer[0] = (self.pointer[0] + 1) & 0xFFFFFFFF
-        return self.value
+        """Change it; returns the new value. From any thread."""
+        return int(lib.sha256d_stop_word_bump(self.pointer))
 
 
 class Search:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import kernels
+from stratum_miner.backends.cpu._native import ffi
 from stratum_miner.backends.cpu.kernels import Hit, Kernel, Search, StopWord, available_kernels
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "stratum.json").read_text())
@@ -185,6 +186,23 @@ def test_rare_hits_return_at_once(kernel: Kernel) -> None:
 def test_more_nonces_than_there_are(count: int) -> None:
     with pytest.raises(ValueError, match=f"nonce_count: expected 1 to 4294967296, got {count}"):
         Search(KERNELS[0]).load(bytes(80), 0, nonce_count=count)
+
+
+def test_the_stop_word_wraps() -> None:
+    stop_word = StopWord()
+    assert [stop_word.value, stop_word.bump(), stop_word.bump(), stop_word.value] == [0, 1, 2, 2]
+    ffi.memmove(stop_word.pointer, b"\xff" * 4, 4)
+    assert (stop_word.value, stop_word.bump(), stop_word.value) == (0xFFFFFFFF, 0, 0)
+
+
+def test_no_bump_of_the_stop_word_is_lost() -> None:
+    stop_word, count = StopWord(), 20_000
+    threads = [threading.Thread(target=lambda: [stop_word.bump() for _ in range(count)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stop_word.value == 4 * count
 
 
 def test_a_name_that_does_not_exist() -> None:
