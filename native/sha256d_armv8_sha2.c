@@ -17,6 +17,8 @@
 
 enum { STREAMS = 2, VERSIONS = 16 };
 
+SHA256D_CHECK_WIDTHS(STREAMS, VERSIONS);
+
 /* One statement for each stream `s`. */
 #define EACH(...)                                                              \
     do {                                                                       \

@@ -9,6 +9,14 @@
 
 enum { SHA256D_MAX_VERSIONS = 32 };
 
+/* What the driver and the arrays below rely on, for a kernel that goes through its versions `lanes` at a time. */
+#define SHA256D_CHECK_WIDTHS(lanes, versions)                                                             \
+    _Static_assert((int)(versions) >= 1, "a rolling search has a version");                               \
+    _Static_assert((int)(versions) <= SHA256D_MAX_VERSIONS, "the arrays have a place for each version");  \
+    _Static_assert(((versions) & ((versions) - 1)) == 0, "a mask gives a power of two of versions");      \
+    _Static_assert((versions) % (lanes) == 0, "the versions fill all lanes")
+_Static_assert(SHA256D_MAX_VERSIONS <= 64, "sha256d_scan returns a bit for each version in 64");
+
 /* Everything about a unit that does not depend on the nonce, computed once per search. Message words are called
  * W0..W63 as in FIPS 180-4; "second block" is header bytes 64 to 79 and padding. The arrays have one entry per
  * version; a plain search has one version, entry 0. */
@@ -48,7 +56,7 @@ typedef uint64_t sha256d_scan(const sha256d_prepared *unit, uint32_t nonce, uint
 typedef struct {
     const char *name;
     int lanes;
-    int versions;      /* a power of two, at most SHA256D_MAX_VERSIONS */
+    int versions;      /* see SHA256D_CHECK_WIDTHS */
     uint32_t features; /* CPU_* bits that must all be there */
     sha256d_scan *plain, *rolling;
 } sha256d_kernel;

@@ -11,6 +11,8 @@
 #define SECOND_HASH plain_second_hash
 #include "sha256d_second_hash.h"
 
+_Static_assert(LANES <= 32, "NOT_ABOVE returns a bit for each lane in 32");
+
 TARGET static uint64_t scan_plain(const sha256d_prepared *unit, uint32_t nonce, uint64_t batches,
                                   const sha256d_stop_word *stop_word, uint32_t expected, uint64_t *candidates)
 {

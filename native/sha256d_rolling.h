@@ -14,6 +14,8 @@
 #define SECOND_HASH rolling_second_hash
 #include "sha256d_second_hash.h"
 
+SHA256D_CHECK_WIDTHS(LANES, VERSIONS);
+
 #define GROUPS (VERSIONS / LANES)
 
 /* kw[t][i]: W3 of nonce + i, and W18 to W63 with their round constants. */

@@ -15,6 +15,8 @@
 
 enum { STREAMS = 4, VERSIONS = 32 };
 
+SHA256D_CHECK_WIDTHS(STREAMS, VERSIONS);
+
 /* One statement for each stream `s`. */
 #define EACH(...)                                                              \
     do {                                                                       \

@@ -59,6 +59,17 @@ def test_the_stop_word_is_changed_while_threads_search(tmp_path: Path) -> None:
     assert done.stdout.split()[0] == "scalar"
 
 
+@pytest.mark.parametrize("define", ["VERSIONS 64", "VERSIONS 0", "VERSIONS 12", "VERSIONS 4"])
+def test_widths_that_a_template_cannot_take_do_not_compile(tmp_path: Path, define: str) -> None:
+    source = (NATIVE / "sha256d_avx2.c").read_text()
+    assert "#define VERSIONS 16" in source
+    (tmp_path / "wrong.c").write_text(source.replace("#define VERSIONS 16", f"#define {define}"))
+    command = [own_compiler(), "-std=gnu11", f"-I{NATIVE}", "-c", str(tmp_path / "wrong.c"), "-o", os.devnull]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "static assertion failed" in done.stderr
+
+
 @pytest.mark.parametrize("disabled", ["", "armv8_sha2", "neon,armv8_sha2"])
 def test_arm_kernels_compute_the_same_under_emulation(tmp_path: Path, disabled: str) -> None:
     compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
