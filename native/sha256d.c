@@ -1,6 +1,10 @@
 /* The table of kernels, the driver round their inner loops, and the self-test. */
 #include "sha256d.h"
 
+/* Builds for release define it. A wrong size here would reach memory that is not ours, and the checks are made once a
+ * call, so they stay. */
+#undef NDEBUG
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,6 +28,12 @@ static const sha256d_kernel *const kernels[] = {
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
 static const uint32_t initial_value[8] = {IV0, IV1, IV2, IV3, IV4, IV5, IV6, IV7};
+
+static const sha256d_kernel *kernel_at(int kernel)
+{
+    assert(kernel >= 0 && kernel < KERNELS);
+    return kernels[kernel];
+}
 
 /* ---- plain SHA-256, for what is done once per unit or per candidate ---------------------------------------- */
 
@@ -174,7 +184,7 @@ typedef struct {
 static stretch prepare_stretch(sha256d_prepared *unit, const sha256d_kernel *kernel, const sha256d_work *work,
                                uint64_t position)
 {
-    const int rolls = kernel->versions <= 1 << __builtin_popcount(work->version_mask);
+    const int rolls = (uint64_t)kernel->versions <= UINT64_C(1) << __builtin_popcount(work->version_mask);
     const uint32_t per_nonce = rolls ? (uint32_t)kernel->versions : 1;
     const uint64_t points = work->nonce_count * per_nonce, index = position / points;
     const stretch found = {
@@ -227,19 +237,33 @@ uint32_t sha256d_stop_word_bump(sha256d_stop_word *word)
     return atomic_fetch_add_explicit(word, 1, memory_order_relaxed) + 1;
 }
 
+/* That a stretch lies within its work. */
+static void check_stretch(const sha256d_work *work, uint64_t position, uint64_t count)
+{
+    const int bits = __builtin_popcount(work->version_mask);
+    assert(work->nonce_count >= 1 && work->nonce_count <= UINT64_C(1) << 32);
+    assert(!work->midstate_given || !bits);
+    assert(work->nonce_count <= UINT64_MAX >> bits);
+    const uint64_t points = work->nonce_count << bits;
+    assert(position <= points && count <= points - position);
+}
+
 void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
                     const sha256d_stop_word *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,
                     sha256d_progress *progress)
 {
+    const sha256d_kernel *const chosen = kernel_at(kernel);
     const uint64_t end = position + count;
     collection into = {work, hits, 0, capacity};
     sha256d_prepared unit;
     uint64_t now = position;
 
     progress->started_ns = monotonic_ns();
+    assert(capacity >= 1);
+    check_stretch(work, position, count);
     prepare(&unit, work);
     while (now < end && into.found < capacity && !has_changed(stop_word, expected)) {
-        const stretch at = prepare_stretch(&unit, kernels[kernel], work, now);
+        const stretch at = prepare_stretch(&unit, chosen, work, now);
         const uint64_t to = at.end < end ? at.end : end;
         while (now < to && into.found < capacity) {
             /* a rolling step has all versions of its nonce, also those before `now` */
@@ -274,22 +298,23 @@ int sha256d_kernel_count(void)
 
 const char *sha256d_kernel_name(int kernel)
 {
-    return kernels[kernel]->name;
+    return kernel_at(kernel)->name;
 }
 
 int sha256d_kernel_lanes(int kernel)
 {
-    return kernels[kernel]->lanes;
+    return kernel_at(kernel)->lanes;
 }
 
 int sha256d_kernel_versions(int kernel)
 {
-    return kernels[kernel]->versions;
+    return kernel_at(kernel)->versions;
 }
 
 int sha256d_kernel_usable(int kernel)
 {
-    return (cpu_features() & kernels[kernel]->features) == kernels[kernel]->features;
+    const uint32_t features = kernel_at(kernel)->features;
+    return (cpu_features() & features) == features;
 }
 
 /* ---- self-test: known answers from the main chain ------------------------------------------------------------ */
@@ -350,7 +375,7 @@ static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_w
 /* Whatever lane the nonce falls into. */
 static int finds_in_every_lane(int kernel, const known_block *block)
 {
-    const uint32_t span = 3 * (uint32_t)kernels[kernel]->lanes + 1;
+    const uint32_t span = 3 * (uint32_t)kernel_at(kernel)->lanes + 1;
     sha256d_work work = {.nonce_count = span};
     from_hex(work.header, block->header);
     for (uint32_t before = 0; before < span; before++) {
@@ -364,7 +389,7 @@ static int finds_in_every_lane(int kernel, const known_block *block)
 /* Whatever lane the nonce falls into, counted as a chip does and from the midstate alone. */
 static int finds_by_midstate(int kernel, const known_block *block)
 {
-    const uint32_t span = 3 * (uint32_t)kernels[kernel]->lanes + 1;
+    const uint32_t span = 3 * (uint32_t)kernel_at(kernel)->lanes + 1;
     sha256d_work work = {.nonce_count = span, .big_endian_nonces = 1};
     from_hex(work.header, block->header);
     midstate_of(work.midstate, &work, load_le(work.header));
@@ -394,7 +419,7 @@ static uint32_t mask_that_selects(uint32_t version, uint32_t index, int bits)
 /* Whatever place the version and the nonce have among those that are tried together. */
 static int finds_every_version(int kernel, const known_block *block)
 {
-    const uint32_t versions = (uint32_t)kernels[kernel]->versions;
+    const uint32_t versions = (uint32_t)kernel_at(kernel)->versions;
     sha256d_work work = {0};
     from_hex(work.header, block->header);
     for (uint32_t index = 0; index < versions; index++) {
@@ -412,7 +437,7 @@ static int finds_every_version(int kernel, const known_block *block)
 static int floods_in_order(int kernel, int rolling)
 {
     enum { NONCES_TRIED = 71, CAPACITY = 7 };
-    const uint32_t versions = rolling ? (uint32_t)kernels[kernel]->versions : 1;
+    const uint32_t versions = rolling ? (uint32_t)kernel_at(kernel)->versions : 1;
     sha256d_work work = {.first_nonce = 0xffffffc0, .nonce_count = NONCES_TRIED, .version_mask = (versions - 1) << 13};
     const uint64_t points = work.nonce_count * versions;
     from_hex(work.header, known_blocks[0].header);

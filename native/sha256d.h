@@ -19,8 +19,8 @@ typedef struct {
     uint8_t target[32];    /* inclusive: a hash equal to it is a hit */
     uint32_t version_mask; /* the bits of the version to roll; 0 for none */
     uint32_t first_nonce;  /* the nonces run from here on, wrapping at 2^32 */
-    uint64_t nonce_count;  /* how many, up to 2^32 */
-    uint32_t midstate[8];  /* the state after header bytes 0-63, which are then ignored; for work without a mask */
+    uint64_t nonce_count;  /* how many, 1 to 2^32 */
+    uint32_t midstate[8];  /* the state after header bytes 0-63, which are then ignored; only with a mask of 0 */
     int midstate_given;    /* whether to use it */
     int big_endian_nonces; /* the nonces are numbers whose first byte in the header is the most significant, as in the
                             * counter of a mining chip, so that consecutive ones differ in the last byte there */
@@ -44,7 +44,7 @@ const char *sha256d_kernel_name(int kernel);
 int sha256d_kernel_lanes(int kernel);
 /* Versions it tries at a time when it rolls them: a power of two. */
 int sha256d_kernel_versions(int kernel);
-/* Whether this CPU can run it: its features are there and not switched off by STRATUM_MINER_CPU_DISABLE. */
+/* Whether this CPU can run it: its features are there and STRATUM_MINER_CPU_DISABLE does not switch them off. */
 int sha256d_kernel_usable(int kernel);
 /* 1 when the kernel computes every known answer, 0 otherwise. */
 int sha256d_self_test(int kernel);
@@ -61,7 +61,11 @@ uint32_t sha256d_stop_word_bump(sha256d_stop_word *word);
  *
  * Ends when all are tried, when `capacity` hits are written, or soon (well within a millisecond) after
  * `*stop_word != expected`. No hit among the first `done` points is missing and none is reported twice, so calling
- * again with position + done and count - done continues without loss. `capacity` must be at least 1.
+ * again with position + done and count - done continues without loss.
+ *
+ * The caller sees to it that the kernel is usable. Everything else is asserted, in every build: `kernel` is a place in
+ * the table, `nonce_count` is 1 to 2^32, a midstate comes without a mask, there are fewer than 2^64 points (a mask of 32
+ * bits leaves room for 2^32 - 1 nonces), position + count does not exceed them, and `capacity` is at least 1.
  */
 void sha256d_search(int kernel, const sha256d_work *work, uint64_t position, uint64_t count,
                     const sha256d_stop_word *stop_word, uint32_t expected, sha256d_hit *hits, size_t capacity,

@@ -1,4 +1,4 @@
-/* Every kernel under the sanitizers: the self-test, odd counts and starts, a buffer that fills, a stop word. */
+/* Every kernel under the sanitizers: the self-test, odd counts and starts, wide masks, a buffer that fills, a stop word. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +61,48 @@ static void compare_rolling(int kernel, sha256d_work *work)
         }
 }
 
+static uint32_t spread(uint64_t index, uint32_t mask)
+{
+    uint32_t bits = 0;
+    for (int position = 0; position < 32; position++)
+        if (mask >> position & 1) {
+            bits |= (uint32_t)(index & 1) << position;
+            index >>= 1;
+        }
+    return bits;
+}
+
+/* Where every hash is a hit, points come in the order of sha256d.h; also with nearly all bits of the version, at the
+ * first points, round the first group's end and at the last points. */
+static void check_order_of_wide_masks(int kernel, sha256d_work *work)
+{
+    static const uint32_t masks[] = {0x3fffffffu, 0x7fffffffu, 0xfffffffeu, 0xffffffffu};
+    const uint64_t versions = (uint64_t)sha256d_kernel_versions(kernel);
+    memset(work->target, 0xff, sizeof work->target);
+    work->first_nonce = 0xfffffffeu;
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        for (work->nonce_count = 3; work->nonce_count < UINT64_C(1) << 32; work->nonce_count += 0xfffffffc) {
+            const uint64_t group = work->nonce_count * versions;
+            const uint64_t points = work->nonce_count << __builtin_popcount(masks[i]);
+            const uint64_t starts[] = {0, group - 5, points - 9};
+            work->version_mask = masks[i];
+            for (size_t start = 0; start < 3; start++) {
+                sha256d_hit hits[9];
+                sha256d_progress progress;
+                sha256d_search(kernel, work, starts[start], 9, &never, 0, hits, 9, &progress);
+                if (progress.hits != 9 || progress.done != 9)
+                    fail(kernel, "misses points of a wide mask");
+                for (uint64_t j = 0; j < 9; j++) {
+                    const uint64_t point = starts[start] + j, offset = point % group;
+                    const uint64_t version = point / group * versions + offset % versions;
+                    if (hits[j].nonce != work->first_nonce + (uint32_t)(offset / versions) ||
+                        (hits[j].version & masks[i]) != spread(version, masks[i]))
+                        fail(kernel, "visits the points of a wide mask in another order");
+                }
+            }
+        }
+}
+
 int main(void)
 {
     sha256d_work work = {0};
@@ -80,6 +122,8 @@ int main(void)
             }
             work.big_endian_nonces = 0;
         }
+        check_order_of_wide_masks(kernel, &work);
+        work.version_mask = 0;
         static const sha256d_stop_word stopped = 1;
         sha256d_hit hit;
         sha256d_progress progress;

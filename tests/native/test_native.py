@@ -4,6 +4,7 @@ import itertools
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,14 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("native") / "refused"
+    # as a release is built: without assertions, but for those that stay
+    compile_program(own_compiler(), target, "-O2", "-DNDEBUG", program="refused.c")
+    return target
+
+
 @pytest.mark.parametrize("disabled", SUBSETS, ids=lambda subset: "+".join(subset) or "none")
 def test_sanitizers_find_nothing_with_any_features_off(sanitized: Path, disabled: tuple[str, ...]) -> None:
     environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
@@ -48,6 +57,33 @@ def test_sanitizers_find_nothing_with_any_features_off(sanitized: Path, disabled
     ran = done.stdout.split()
     assert ran[0] == "scalar"
     assert not set(ran) & set(disabled)
+
+
+@pytest.mark.parametrize(
+    ("rule", "assertion"),
+    [
+        ("kernel beyond the table", "kernel >= 0 && kernel < KERNELS"),
+        ("kernel below zero", "kernel >= 0 && kernel < KERNELS"),
+        ("name beyond the table", "kernel >= 0 && kernel < KERNELS"),
+        ("no nonces", "nonce_count >= 1"),
+        ("more nonces than there are", "nonce_count <= UINT64_C(1) << 32"),
+        ("2^64 points", "nonce_count <= UINT64_MAX >> bits"),
+        ("midstate with a mask", "!work->midstate_given || !bits"),
+        ("position beyond the end", "position <= points"),
+        ("count beyond the end", "count <= points - position"),
+        ("count that wraps", "count <= points - position"),
+        ("no capacity", "capacity >= 1"),
+    ],
+)
+def test_a_call_that_breaks_a_rule_does_not_come_back(refused: Path, rule: str, assertion: str) -> None:
+    done = subprocess.run([str(refused), rule], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGABRT, done.stdout
+    assert assertion in done.stderr
+
+
+def test_a_call_that_keeps_all_rules_does(refused: Path) -> None:
+    done = subprocess.run([str(refused)], capture_output=True, text=True, check=True)
+    assert done.stdout == "came back with 4 points done\n"
 
 
 def test_the_stop_word_is_changed_while_threads_search(tmp_path: Path) -> None:

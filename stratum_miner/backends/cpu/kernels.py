@@ -1,6 +1,8 @@
 """The C kernels, typed. The only module that touches the native one; everything untyped ends here.
 
-A search releases the GIL for its whole length, so it is the caller who bounds it, by the number of points.
+C trusts the sizes and indices that it is given (native/sha256d.h), so every one is checked here first: ValueError says
+what was expected and what came. A search releases the GIL for its whole length, so the caller bounds it, by the number
+of points.
 """
 
 from collections.abc import Mapping
@@ -10,12 +12,18 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from struct import unpack
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import _native
 from stratum_miner.backends.cpu._native import ffi, lib
 from stratum_miner.work.unit import NONCE_SPACE
+
+HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
+MAX_WORD = (1 << 32) - 1
+MAX_TARGET = (1 << 256) - 1
+MAX_POINTS = (1 << 64) - 1
+"""A position in a search is a 64-bit number in C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +85,31 @@ class Search:
     """A kernel with buffers of its own; one per thread. ``capacity`` hits fit into one run.
 
     ``load`` says what to search, ``run`` searches a stretch of it. A *point* is a nonce in a version. Their order is
-    the kernel's own (native/sha256d.h), so a position means nothing to another kernel.
+    the kernel's own (native/sha256d.h), so a position means nothing to another kernel. ValueError for a kernel that is
+    not one of ``available_kernels``.
     """
 
     def __init__(self, kernel: Kernel, stop_word: StopWord | None = None, capacity: int = 256) -> None:
-        self.kernel = kernel
+        _check_kernel(kernel)
+        if capacity < 1:
+            raise ValueError(f"capacity: expected room for 1 hit or more, got {capacity}")
+        self._kernel = kernel
         self.stop_word = stop_word or StopWord()
-        self.capacity = capacity
         self._work = ffi.new("sha256d_work *")
+        self._points = 0
+        """Of the loaded work; 0 while nothing is loaded."""
         self._hits = ffi.new("sha256d_hit[]", capacity)
         self._progress = ffi.new("sha256d_progress *")
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel that searches."""
+        return self._kernel
+
+    @property
+    def capacity(self) -> int:
+        """How many hits one run may return."""
+        return len(self._hits)
 
     def load(
         self,
@@ -102,26 +125,39 @@ class Search:
 
         ``header`` is the serialized header, 80 bytes, its nonce and the masked bits of its version ignored;
         ``target`` is inclusive; the nonces wrap at 2^32. With ``big_endian_nonces`` they are counted as the counter of
-        a mining chip does: the number's most significant byte is the first one in the header. ValueError for more
-        nonces than there are.
+        a mining chip does: the number's most significant byte is the first one in the header. ValueError for a
+        parameter that is out of its range, and for 2^64 points or more; what was loaded before then stays.
         """
-        if not 0 < nonce_count <= NONCE_SPACE:
-            raise ValueError(f"nonce_count: expected 1 to {NONCE_SPACE}, got {nonce_count}")
-        work = self._work
-        ffi.memmove(work.header, header, 80)
+        _check_length("header", header, HEADER_BYTES)
+        _check_range("target", target, 0, MAX_TARGET)
+        _check_range("first_nonce", first_nonce, 0, MAX_WORD)
+        _check_range("nonce_count", nonce_count, 1, NONCE_SPACE)
+        _check_range("version_mask", version_mask, 0, MAX_WORD)
+        points = nonce_count << version_mask.bit_count()
+        if points > MAX_POINTS:
+            raise ValueError(
+                f"version_mask: expected at most {MAX_POINTS} points, got {points}: "
+                f"{version_mask.bit_count()} bits with {nonce_count} nonces"
+            )
+        work, self._points = self._work, 0  # an argument of a wrong type leaves half of it behind
+        ffi.memmove(work.header, header, HEADER_BYTES)
         ffi.memmove(work.target, target.to_bytes(32, "little"), 32)
         work.version_mask = version_mask
-        work.first_nonce = first_nonce & 0xFFFFFFFF
+        work.first_nonce = first_nonce
         work.nonce_count = nonce_count
         work.midstate_given = 0
         work.big_endian_nonces = big_endian_nonces
-        return nonce_count << version_mask.bit_count()
+        self._points = points
+        return points
 
     def load_midstate(self, midstate: bytes, tail: bytes, target: int) -> int:
         """Take up work as mining chips get it: all 2^32 nonces, in big-endian order; returns their number.
 
-        ``midstate``: h0 to h7, each big-endian; ``tail``: header bytes 64 to 75; ``target`` is inclusive.
+        ``midstate``: h0 to h7, each big-endian, 32 bytes; ``tail``: header bytes 64 to 75; ``target`` is inclusive.
+        ValueError as of ``load``.
         """
+        _check_length("midstate", midstate, MIDSTATE_BYTES)
+        _check_length("tail", tail, TAIL_BYTES)
         points = self.load(bytes(64) + tail + bytes(4), target, big_endian_nonces=True)
         self._work.midstate = unpack(">8I", midstate)
         self._work.midstate_given = 1
@@ -130,12 +166,22 @@ class Search:
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points of the loaded work from ``position`` on, until ``at_most`` hits are found.
 
-        Ends early when ``stop_word`` differs from ``expected``, and when the buffer of hits is full.
+        Ends early when ``stop_word`` differs from ``expected``, and when the buffer of hits is full. ValueError for
+        points that the loaded work does not have, before ``load``, and for ``at_most`` below 1.
         """
+        if not self._points:
+            raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")
+        _check_range("position", position, 0, self._points)
+        _check_range(f"count from position {position} on", count, 0, self._points - position)
+        _check_range("expected", expected, 0, MAX_WORD)
+        capacity = self.capacity
+        if at_most is not None:
+            if at_most < 1:
+                raise ValueError(f"at_most: expected 1 hit or more, got {at_most}")
+            capacity = min(at_most, capacity)
         progress, hits = self._progress, self._hits
-        capacity = self.capacity if at_most is None else min(at_most, self.capacity)
         lib.sha256d_search(
-            self.kernel.index,
+            self._kernel.index,
             self._work,
             position,
             count,
@@ -151,25 +197,12 @@ class Search:
 
 def available_kernels() -> tuple[Kernel, ...]:
     """The kernels that this CPU can run, the plainest first."""
-    return tuple(
-        Kernel(
-            ffi.string(lib.sha256d_kernel_name(index)).decode(),
-            lib.sha256d_kernel_lanes(index),
-            lib.sha256d_kernel_versions(index),
-            index,
-        )
-        for index in range(lib.sha256d_kernel_count())
-        if lib.sha256d_kernel_usable(index)
-    )
+    return tuple(kernel for kernel in _compiled_kernels() if lib.sha256d_kernel_usable(kernel.index))
 
 
 def unusable_names() -> tuple[str, ...]:
     """The kernels that are compiled in and that this CPU cannot run, or may not by STRATUM_MINER_CPU_DISABLE."""
-    return tuple(
-        ffi.string(lib.sha256d_kernel_name(index)).decode()
-        for index in range(lib.sha256d_kernel_count())
-        if not lib.sha256d_kernel_usable(index)
-    )
+    return tuple(kernel.name for kernel in _compiled_kernels() if not lib.sha256d_kernel_usable(kernel.index))
 
 
 def kernel_named(name: str) -> Kernel:
@@ -183,7 +216,8 @@ def kernel_named(name: str) -> Kernel:
 
 
 def self_test(kernel: Kernel) -> bool:
-    """Whether the kernel computes every known answer."""
+    """Whether the kernel computes every known answer. ValueError for one that is not of ``available_kernels``."""
+    _check_kernel(kernel)
     return bool(lib.sha256d_self_test(kernel.index))
 
 
@@ -191,3 +225,37 @@ def self_test(kernel: Kernel) -> bool:
 def build_id() -> str:
     """Sixteen hex digits that differ between builds of the native module."""
     return sha256(Path(_native.__file__).read_bytes()).hexdigest()[:16]
+
+
+@cache
+def _compiled_kernels() -> tuple[Kernel, ...]:
+    return tuple(
+        Kernel(
+            _text(lib.sha256d_kernel_name(index)),
+            lib.sha256d_kernel_lanes(index),
+            lib.sha256d_kernel_versions(index),
+            index,
+        )
+        for index in range(lib.sha256d_kernel_count())
+    )
+
+
+def _check_kernel(kernel: Kernel) -> None:
+    if kernel not in _compiled_kernels() or not lib.sha256d_kernel_usable(kernel.index):
+        names = ", ".join(item.name for item in available_kernels())
+        raise ValueError(f"kernel: expected one that available_kernels returned ({names}), got {kernel}")
+
+
+def _check_length(name: str, value: bytes, length: int) -> None:
+    if len(value) != length:
+        raise ValueError(f"{name}: expected {length} bytes, got {len(value)}")
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected {low} to {high}, got {value}")
+
+
+def _text(characters: Any) -> str:
+    text: bytes = ffi.string(characters)
+    return text.decode()

@@ -3,8 +3,10 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -182,10 +184,127 @@ def test_rare_hits_return_at_once(kernel: Kernel) -> None:
     assert (result.hits, result.done) == ((Hit(5, 0),), 1)
 
 
-@pytest.mark.parametrize("count", [0, -1, (1 << 32) + 1])
-def test_more_nonces_than_there_are(count: int) -> None:
-    with pytest.raises(ValueError, match=f"nonce_count: expected 1 to 4294967296, got {count}"):
-        Search(KERNELS[0]).load(bytes(80), 0, nonce_count=count)
+HEADER = bytes(range(80))
+
+
+@each_kernel
+@pytest.mark.parametrize("bits", [30, 31, 32])
+def test_a_mask_of_nearly_all_bits_is_rolled_like_any_other(kernel: Kernel, bits: int) -> None:
+    """The order is native/sha256d.h's: each nonce in a whole group of versions."""
+    search, mask = Search(kernel), (1 << bits) - 1
+    points = search.load(HEADER, MAX_TARGET, first_nonce=7, nonce_count=3, version_mask=mask)
+    assert points == 3 << bits
+    group = 3 * kernel.versions
+    first = [Hit(7 + point // kernel.versions, point % kernel.versions) for point in range(group)]
+    base = version_of(HEADER) & ~mask
+    assert search.run(0, group).hits == tuple(Hit(nonce, base | version) for nonce, version in first)
+    last = search.run(points - 1, 1)
+    assert (last.hits, last.done) == ((Hit(9, base | mask),), 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"header": bytes(79)}, "header: expected 80 bytes, got 79"),
+        ({"header": bytes(10)}, "header: expected 80 bytes, got 10"),
+        ({"header": b""}, "header: expected 80 bytes, got 0"),
+        ({"header": bytes(200)}, "header: expected 80 bytes, got 200"),
+        ({"target": -1}, "target: expected 0 to 1157.*, got -1"),
+        ({"target": 1 << 256}, "target: expected 0 to 1157.*, got 1157"),
+        ({"first_nonce": -1}, "first_nonce: expected 0 to 4294967295, got -1"),
+        ({"first_nonce": 1 << 32}, "first_nonce: expected 0 to 4294967295, got 4294967296"),
+        ({"nonce_count": 0}, "nonce_count: expected 1 to 4294967296, got 0"),
+        ({"nonce_count": -1}, "nonce_count: expected 1 to 4294967296, got -1"),
+        ({"nonce_count": (1 << 32) + 1}, "nonce_count: expected 1 to 4294967296, got 4294967297"),
+        ({"version_mask": -1}, "version_mask: expected 0 to 4294967295, got -1"),
+        ({"version_mask": 1 << 32}, "version_mask: expected 0 to 4294967295, got 4294967296"),
+        ({"version_mask": (1 << 32) - 1}, "expected at most 18446744073709551615 points, got 18446744073709551616: 32"),
+    ],
+)
+def test_work_that_does_not_fit_leaves_what_was_loaded(arguments: dict[str, Any], complaint: str) -> None:
+    search = Search(KERNELS[0])
+    search.load(HEADER, MAX_TARGET, first_nonce=5, nonce_count=2)
+    with pytest.raises(ValueError, match=complaint):
+        search.load(**{"header": bytes(80), "target": 0, **arguments})
+    assert search.run(0, 2).hits == (Hit(5, version_of(HEADER)), Hit(6, version_of(HEADER)))
+
+
+def test_the_largest_work_of_all_can_be_searched() -> None:
+    search = Search(KERNELS[0])
+    points = search.load(HEADER, MAX_TARGET, nonce_count=(1 << 32) - 1, version_mask=(1 << 32) - 1)
+    assert points == (1 << 64) - (1 << 32)
+    assert search.run(points - 1, 1).hits == (Hit((1 << 32) - 2, (1 << 32) - 1),)
+
+
+@pytest.mark.parametrize(
+    ("midstate", "tail", "complaint"),
+    [
+        (31, 12, "midstate: expected 32 bytes, got 31"),
+        (33, 12, "midstate: expected 32 bytes, got 33"),
+        (32, 11, "tail: expected 12 bytes, got 11"),
+        (32, 13, "tail: expected 12 bytes, got 13"),
+        (32, 0, "tail: expected 12 bytes, got 0"),
+    ],
+)
+def test_a_midstate_and_its_tail_have_their_lengths(midstate: int, tail: int, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Search(KERNELS[0]).load_midstate(bytes(midstate), bytes(tail), 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"count": 6}, "count from position 0 on: expected 0 to 2, got 6"),
+        ({"position": 2, "count": 1}, "count from position 2 on: expected 0 to 0, got 1"),
+        ({"position": 3}, "position: expected 0 to 2, got 3"),
+        ({"position": -1}, "position: expected 0 to 2, got -1"),
+        ({"count": -1}, "count from position 0 on: expected 0 to 2, got -1"),
+        ({"at_most": 0}, "at_most: expected 1 hit or more, got 0"),
+        ({"at_most": -1}, "at_most: expected 1 hit or more, got -1"),
+        ({"expected": -1}, "expected: expected 0 to 4294967295, got -1"),
+        ({"expected": 1 << 32}, "expected: expected 0 to 4294967295, got 4294967296"),
+    ],
+)
+def test_a_stretch_lies_within_its_work(arguments: dict[str, int], complaint: str) -> None:
+    search = Search(KERNELS[0])
+    search.load(HEADER, MAX_TARGET, nonce_count=2)
+    with pytest.raises(ValueError, match=complaint):
+        search.run(**{"position": 0, "count": 2, **arguments})
+    assert search.run(2, 0).done == 0, "the stretch behind the last point has no points"
+
+
+def test_nothing_is_searched_before_it_is_loaded() -> None:
+    search = Search(KERNELS[0])
+    with pytest.raises(ValueError, match="expected work to be loaded before, got none"):
+        search.run(0, 10)
+    with pytest.raises(TypeError):
+        search.load(HEADER, 0, first_nonce=1.5)  # type: ignore[arg-type]  # what a caller without types may do
+    with pytest.raises(ValueError, match="expected work to be loaded before, got none"):
+        search.run(0, 10)
+
+
+@pytest.mark.parametrize("capacity", [0, -1])
+def test_a_search_has_room_for_a_hit(capacity: int) -> None:
+    with pytest.raises(ValueError, match=f"capacity: expected room for 1 hit or more, got {capacity}"):
+        Search(KERNELS[0], capacity=capacity)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [Kernel("x", 1, 1, 99), Kernel("x", 1, 1, -1), replace(KERNELS[0], versions=1024), replace(KERNELS[0], index=1)],
+)
+def test_a_kernel_that_somebody_made_up(kernel: Kernel) -> None:
+    with pytest.raises(ValueError, match=r"kernel: expected one that available_kernels returned \(scalar"):
+        Search(kernel)
+    with pytest.raises(ValueError, match="kernel: expected one that available_kernels returned"):
+        kernels.self_test(kernel)
+
+
+@pytest.mark.skipif(len(KERNELS) < 2, reason="this machine has the plainest kernel only")
+def test_a_kernel_that_was_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATUM_MINER_CPU_DISABLE", KERNELS[-1].name)
+    with pytest.raises(ValueError, match="kernel: expected one that available_kernels returned"):
+        Search(KERNELS[-1])
 
 
 def test_the_stop_word_wraps() -> None:
