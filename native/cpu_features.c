@@ -1,7 +1,9 @@
 #include "cpu_features.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -57,26 +59,53 @@ static uint32_t detect(void)
 }
 #endif
 
-static uint32_t disabled(void)
+static uint32_t feature_named(const char *name, size_t length)
 {
     static const struct {
         const char *name;
         uint32_t bit;
     } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}, {"shani", CPU_SHANI},
                  {"neon", CPU_NEON}, {"armv8_sha2", CPU_ARMV8_SHA2}};
-    const char *list = getenv("STRATUM_MINER_CPU_DISABLE");
-    uint32_t bits = 0;
-    while (list && *list) {
-        const size_t length = strcspn(list, ",");
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            if (length == strlen(names[i].name) && !strncmp(list, names[i].name, length))
-                bits |= names[i].bit;
-        list += length + (list[length] == ',');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (length == strlen(names[i].name) && !strncasecmp(name, names[i].name, length))
+            return names[i].bit;
+    return 0;
+}
+
+/* Sets `*bits` to what the environment takes away. Returns the first unknown name, of `*length` characters, or NULL. */
+static const char *read_disabled(uint32_t *bits, size_t *length)
+{
+    static const char between[] = ", \t\n";
+    const char *name = getenv("STRATUM_MINER_CPU_DISABLE");
+    *bits = 0;
+    if (!name)
+        return NULL;
+    for (name += strspn(name, between); *name; name += strspn(name, between)) {
+        *length = strcspn(name, between);
+        const uint32_t bit = feature_named(name, *length);
+        if (!bit)
+            return name;
+        *bits |= bit;
+        name += *length;
     }
-    return bits;
+    return NULL;
+}
+
+const char *cpu_features_unknown_name(size_t *length)
+{
+    uint32_t bits;
+    return read_disabled(&bits, length);
 }
 
 uint32_t cpu_features(void)
 {
-    return detect() & ~disabled();
+    uint32_t disabled;
+    size_t length;
+    const char *const unknown = read_disabled(&disabled, &length);
+    if (unknown) {
+        fprintf(stderr, "STRATUM_MINER_CPU_DISABLE: expected names out of %s, got %.*s\n", CPU_FEATURE_NAMES,
+                (int)length, unknown);
+        abort();
+    }
+    return detect() & ~disabled;
 }

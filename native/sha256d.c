@@ -317,6 +317,16 @@ int sha256d_kernel_usable(int kernel)
     return (cpu_features() & features) == features;
 }
 
+const char *sha256d_unknown_feature(size_t *length)
+{
+    return cpu_features_unknown_name(length);
+}
+
+const char *sha256d_feature_names(void)
+{
+    return CPU_FEATURE_NAMES;
+}
+
 /* ---- self-test: known answers from the main chain ------------------------------------------------------------ */
 
 typedef struct {

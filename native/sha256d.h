@@ -46,6 +46,11 @@ int sha256d_kernel_lanes(int kernel);
 int sha256d_kernel_versions(int kernel);
 /* Whether this CPU can run it: its features are there and STRATUM_MINER_CPU_DISABLE does not switch them off. */
 int sha256d_kernel_usable(int kernel);
+/* The first name in that variable that is not one of sha256d_feature_names, of `*length` characters; NULL when there is
+ * none. While there is one, no kernel may be asked for: sha256d_kernel_usable and sha256d_self_test abort. */
+const char *sha256d_unknown_feature(size_t *length);
+/* The names that the variable may hold, with commas between them. */
+const char *sha256d_feature_names(void);
 /* 1 when the kernel computes every known answer, 0 otherwise. */
 int sha256d_self_test(int kernel);
 

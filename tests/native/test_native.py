@@ -106,6 +106,14 @@ def test_widths_that_a_template_cannot_take_do_not_compile(tmp_path: Path, defin
     assert "static assertion failed" in done.stderr
 
 
+def test_an_unknown_feature_is_refused(sanitized: Path) -> None:
+    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": "SHANI, avx-512"}
+    done = subprocess.run([str(sanitized)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGABRT
+    known = "sse2, avx2, avx512, shani, neon, armv8_sha2"
+    assert done.stderr == f"STRATUM_MINER_CPU_DISABLE: expected names out of {known}, got avx-512\n"
+
+
 @pytest.mark.parametrize("disabled", ["", "armv8_sha2", "neon,armv8_sha2"])
 def test_arm_kernels_compute_the_same_under_emulation(tmp_path: Path, disabled: str) -> None:
     compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")

@@ -79,6 +79,7 @@ class CpuBackend(Backend):
             raise BackendOptionError(
                 f"affinity: expected processors out of {_listed(processors.usable())}, got {_listed(missing)}"
             )
+        kernels.check_disabled()
         if kernel is not None:
             kernels.kernel_named(kernel)
         self._forced = kernel

@@ -19,6 +19,8 @@ from stratum_miner.backends.cpu import _native
 from stratum_miner.backends.cpu._native import ffi, lib
 from stratum_miner.work.unit import NONCE_SPACE
 
+DISABLING = "STRATUM_MINER_CPU_DISABLE"
+"""The environment variable that switches features of the CPU off, and their kernels with them."""
 HEADER_BYTES, MIDSTATE_BYTES, TAIL_BYTES = 80, 32, 12
 MAX_WORD = (1 << 32) - 1
 MAX_TARGET = (1 << 256) - 1
@@ -196,13 +198,33 @@ class Search:
 
 
 def available_kernels() -> tuple[Kernel, ...]:
-    """The kernels that this CPU can run, the plainest first."""
+    """The kernels that this CPU can run, the plainest first.
+
+    BackendOptionError when STRATUM_MINER_CPU_DISABLE has a name that is no feature's.
+    """
+    check_disabled()
     return tuple(kernel for kernel in _compiled_kernels() if lib.sha256d_kernel_usable(kernel.index))
 
 
 def unusable_names() -> tuple[str, ...]:
-    """The kernels that are compiled in and that this CPU cannot run, or may not by STRATUM_MINER_CPU_DISABLE."""
+    """The kernels that are compiled in and that this CPU cannot run, or may not by STRATUM_MINER_CPU_DISABLE.
+
+    BackendOptionError as of ``available_kernels``.
+    """
+    check_disabled()
     return tuple(kernel.name for kernel in _compiled_kernels() if not lib.sha256d_kernel_usable(kernel.index))
+
+
+def check_disabled() -> None:
+    """BackendOptionError when STRATUM_MINER_CPU_DISABLE has a name that is no feature's."""
+    length = ffi.new("size_t *")
+    unknown = lib.sha256d_unknown_feature(length)
+    if unknown != ffi.NULL:
+        name = ffi.buffer(unknown, length[0])[:].decode(errors="replace")
+        known = _text(lib.sha256d_feature_names())
+        close = get_close_matches(name.lower(), known.split(", "), 1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        raise BackendOptionError(f"{DISABLING}: expected names out of {known}, got {name!r}{hint}")
 
 
 def kernel_named(name: str) -> Kernel:
@@ -241,6 +263,7 @@ def _compiled_kernels() -> tuple[Kernel, ...]:
 
 
 def _check_kernel(kernel: Kernel) -> None:
+    check_disabled()
     if kernel not in _compiled_kernels() or not lib.sha256d_kernel_usable(kernel.index):
         names = ", ".join(item.name for item in available_kernels())
         raise ValueError(f"kernel: expected one that available_kernels returned ({names}), got {kernel}")

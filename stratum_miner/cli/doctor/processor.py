@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from stratum_miner.backends.base import SelfTestError
+from stratum_miner.backends.base import BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import choice, kernels, processors
 from stratum_miner.cli.doctor.check import Finding, Verdict
 
 TOPIC = "cpu"
-DISABLING = "STRATUM_MINER_CPU_DISABLE"
 _FASTER_THAN_PLAIN = ("shani", "avx2", "avx512", "armv8_sha2")
 """Without any of these a processor mines several times slower."""
 
@@ -22,7 +21,11 @@ async def check_kernels() -> Sequence[Finding]:
 
 def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
     """The same, of this environment."""
-    available = kernels.available_kernels()
+    try:
+        available = kernels.available_kernels()
+    except BackendOptionError as error:
+        fix = f"correct {kernels.DISABLING}, or unset it"
+        return [Finding(topic=TOPIC, subject="kernels", verdict=Verdict.PROBLEM, text=str(error), fix=fix)]
     names = [kernel.name for kernel in available]
     findings = [
         Finding(
@@ -76,7 +79,8 @@ def thread_finding(usable: int, quota: int, installed: int) -> Finding:
 
 
 def _switched_off(unusable: Sequence[str], environment: Mapping[str, str]) -> list[Finding]:
-    disabled = [name for name in environment.get(DISABLING, "").split(",") if name in unusable]
+    asked_for = environment.get(kernels.DISABLING, "").lower().replace(",", " ").split()
+    disabled = [name for name in unusable if name in asked_for]
     if not disabled:
         return []
     return [
@@ -84,8 +88,8 @@ def _switched_off(unusable: Sequence[str], environment: Mapping[str, str]) -> li
             topic=TOPIC,
             subject="kernels",
             verdict=Verdict.NOTE,
-            text=f"{DISABLING} switches off {', '.join(disabled)}, which may be faster",
-            fix=f"unset {DISABLING}",
+            text=f"{kernels.DISABLING} switches off {', '.join(disabled)}, which may be faster",
+            fix=f"unset {kernels.DISABLING}",
         )
     ]
 

@@ -37,6 +37,12 @@ def test_options_that_do_not_work(options: dict[str, str], needle: str) -> None:
         CpuBackend.from_options(options)
 
 
+def test_a_feature_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.DISABLING, "avx-512")
+    with pytest.raises(BackendOptionError, match=r"CPU_DISABLE: expected names out of sse2, .* 'avx-512'"):
+        CpuBackend()
+
+
 def test_priority_that_does_not_exist() -> None:
     with pytest.raises(BackendOptionError, match="priority: expected low or normal, got 'lowest'"):
         CpuBackend(priority="lowest")

@@ -1,6 +1,8 @@
 """Every kernel this machine can run, against hashlib."""
 
 import json
+import platform
+import re
 import threading
 import time
 from dataclasses import replace
@@ -302,7 +304,7 @@ def test_a_kernel_that_somebody_made_up(kernel: Kernel) -> None:
 
 @pytest.mark.skipif(len(KERNELS) < 2, reason="this machine has the plainest kernel only")
 def test_a_kernel_that_was_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STRATUM_MINER_CPU_DISABLE", KERNELS[-1].name)
+    monkeypatch.setenv(kernels.DISABLING, KERNELS[-1].name)
     with pytest.raises(ValueError, match="kernel: expected one that available_kernels returned"):
         Search(KERNELS[-1])
 
@@ -322,6 +324,40 @@ def test_no_bump_of_the_stop_word_is_lost() -> None:
     for thread in threads:
         thread.join()
     assert stop_word.value == 4 * count
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sse2 is a feature of x86")
+@pytest.mark.parametrize("value", ["sse2", "SSE2", " sse2 ", "sse2,", ",, Sse2\t,sse2", "neon, sse2"])
+def test_features_are_switched_off_in_any_spelling(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(kernels.DISABLING, value)
+    assert "sse2" not in [kernel.name for kernel in available_kernels()]
+    assert "sse2" in kernels.unusable_names()
+
+
+@pytest.mark.parametrize("value", ["", " ", ",", " , "])
+def test_nothing_is_switched_off_by_an_empty_list(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(kernels.DISABLING, value)
+    assert available_kernels() == KERNELS
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "hint"),
+    [
+        ("avx-512", "avx-512", "did you mean 'avx512'"),
+        ("avx512,Shanii", "Shanii", "did you mean 'shani'"),
+        ("scalar", "scalar", ""),
+        ("avx512;shani", "avx512;shani", ""),
+        ("sse2 nonsense", "nonsense", ""),
+        ("\xff", "\xff", ""),
+    ],
+)
+def test_an_unknown_feature_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str, name: str, hint: str) -> None:
+    monkeypatch.setenv(kernels.DISABLING, value)
+    known = "sse2, avx2, avx512, shani, neon, armv8_sha2"
+    complaint = re.escape(f"{kernels.DISABLING}: expected names out of {known}, got {name!r}") + f".*{hint}"
+    for ask in (available_kernels, kernels.unusable_names, lambda: Search(KERNELS[0])):
+        with pytest.raises(BackendOptionError, match=complaint):
+            ask()
 
 
 def test_a_name_that_does_not_exist() -> None:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from stratum_miner.backends.cpu import kernels
@@ -31,10 +33,19 @@ def test_without_any_sound_kernel_there_is_no_choice(monkeypatch: pytest.MonkeyP
 
 def test_a_kernel_that_is_switched_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "unusable_names", lambda: ("avx512", "neon"))
-    findings = processor.kernel_findings({"STRATUM_MINER_CPU_DISABLE": "avx512,nonsense"})
+    findings = processor.kernel_findings({"STRATUM_MINER_CPU_DISABLE": "sse2, AVX512"})
     [off] = [item for item in findings if item.verdict is Verdict.NOTE and item.subject == "kernels"]
     assert "switches off avx512," in off.text
     assert off.fix == "unset STRATUM_MINER_CPU_DISABLE"
+
+
+def test_an_unknown_feature_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATUM_MINER_CPU_DISABLE", "avx-512")
+    [finding] = processor.kernel_findings(os.environ)
+    assert finding.verdict is Verdict.PROBLEM
+    assert "STRATUM_MINER_CPU_DISABLE: expected names out of sse2, avx2" in finding.text
+    assert "got 'avx-512': did you mean 'avx512'?" in finding.text
+    assert "unset it" in finding.fix
 
 
 def test_a_processor_with_nothing_fast_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
