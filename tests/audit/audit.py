@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.audit.expect import Expectation
+from tests.audit.proxy_table import PROXY
+from tests.audit.proxy_truth import ProxyTruth
 from tests.audit.scene import MinerAtRest, PoolAtRest, ProxyAtRest, Scene
 from tests.audit.surfaces import Reading
-from tests.audit.table import MINER, POOL, PROXY, Exempt, Row, Surface
-from tests.audit.truth import MinerTruth, PoolTruth, ProxyTruth
+from tests.audit.table import MINER, POOL, Exempt, Row, Surface
+from tests.audit.truth import MinerTruth, PoolTruth
 
 Path = tuple[Any, ...]
 

@@ -23,6 +23,7 @@ class Program:
     """A command that runs."""
 
     name: str
+    arguments: tuple[str, ...]
     process: subprocess.Popen[bytes]
     out_file: Path
     err_file: Path
@@ -121,7 +122,7 @@ class Programs:
                 cwd=self.directory,
                 env={**os.environ, "STRATUM_MINER_HTTP_TOKEN": TOKEN, "NO_COLOR": "1", "COLUMNS": "400"},
             )
-        program = Program(name, process, out_file, err_file, time.monotonic(), time.time())
+        program = Program(name, arguments, process, out_file, err_file, time.monotonic(), time.time())
         self._running.append(program)
         return program
 

@@ -42,6 +42,8 @@ class Connection:
     bytes_down: int = 0
     reached: bool = True
     """Whether the other side could be connected to."""
+    outward: int = 0
+    """The port from which the relay connected to the other side, which is what that side sees."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,8 @@ class Relay:
         self._lock = threading.Lock()
         self._open: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._stopped = False
-        self._last = time.monotonic()
+        self.last = time.monotonic()
+        """When it last passed a line, or a connection came or went."""
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     @property
@@ -98,7 +101,7 @@ class Relay:
     @property
     def quiet_for(self) -> float:
         """Seconds since the last line or connection."""
-        return time.monotonic() - self._last
+        return time.monotonic() - self.last
 
     def cut(self) -> None:
         """End all connections at once, without a farewell."""
@@ -139,7 +142,7 @@ class Relay:
         with self._lock:
             connection = Connection(len(self.wire.connections), time.monotonic())
             self.wire.connections.append(connection)
-            self._last = time.monotonic()
+            self.last = time.monotonic()
         try:
             server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
         except OSError:
@@ -148,6 +151,7 @@ class Relay:
             _shut(client)
             client.close()
             return
+        connection.outward = server.getsockname()[1]
         for end in (client, server):
             end.settimeout(None)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -159,7 +163,7 @@ class Relay:
         down.join()
         with self._lock:
             del self._open[connection.number]
-            self._last = connection.closed = time.monotonic()
+            self.last = connection.closed = time.monotonic()
         client.close()
         server.close()
 
@@ -188,7 +192,7 @@ class Relay:
         what = self.harm(line)
         with self._lock:
             self.wire.lines.append(line)
-            self._last = time.monotonic()
+            self.last = time.monotonic()
         if what:
             return what
         line.passed, line.passed_unix = time.monotonic(), time.time()

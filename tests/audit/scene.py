@@ -2,6 +2,7 @@
 
 import contextlib
 import json as json_module
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.audit.program import Program, Programs, programs, until
 from tests.audit.relay import Relay
 from tests.audit.scripted_pool import ScriptedPool
 from tests.audit.surfaces import Reading
-from tests.audit.witness import Story, tell
+from tests.audit.witness import Story, answers_on, tell
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 HASH_RATE = 500e3
@@ -26,6 +27,10 @@ DIFFICULTY = 1.2e-5
 """Ten shares a second at that rate."""
 REST_S = 0.7
 """Nothing on any wire for so long is rest; a reply on loopback takes a thousandth of that."""
+SEEN_S = 0.2
+"""After the end of a program the relays hear of it."""
+READ_TRIES = 4
+"""To read everything while nothing moves."""
 
 
 @dataclass(slots=True)
@@ -96,13 +101,14 @@ class ProxyAtRest:
     port: int
     below: list[Relay]
     """Whoever connects to it comes through one of these."""
+    ready: float = 0.0
     worker: str = ADDRESS
     active: int | None = 0
     conditions: dict[int, tuple[str, ...]] = field(default_factory=dict)
     cuts: bool = False
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
-    killed: bool = False
+    expected_exit: int = 0
     paused: float | None = None
     devices: list[Device] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
@@ -120,9 +126,9 @@ class PoolAtRest:
     below: list[Relay]
     node: Node
     ready: float = 0.0
-    killed: bool = False
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
+    expected_exit: int = 0
     stories_below: list[Story] = field(default_factory=list)
 
 
@@ -172,14 +178,14 @@ class Scene:
         self.pools.append(pool)
         return pool
 
-    def proxy(self, pools: list[PoolOf], *options: str, port: int = 0) -> ProxyAtRest:
+    def proxy(self, pools: list[PoolOf], *options: str, json: bool = True, port: int = 0) -> ProxyAtRest:
         """A proxy, once it listens."""
         program = self.programs.start(
             "proxy",
-            *("proxy", "--no-config", *_upstream(pools), "-u", ADDRESS, "-p", "x"),
-            *("--listen", f"127.0.0.1:{port}", "--http", "127.0.0.1:0", "--json", "--log-format", "json", *options),
+            *("proxy", "--no-config", *_upstream(pools), "-u", ADDRESS, "-p", "x", "--listen", f"127.0.0.1:{port}"),
+            *("--http", "127.0.0.1:0", "--log-format", "json", *(("--json",) if json else ()), *options),
         )
-        proxy = ProxyAtRest(program, pools, program.address("ready", "url"), [])
+        proxy = ProxyAtRest(program, pools, program.address("ready", "url"), [], ready=time.monotonic())
         self.proxies.append(proxy)
         return proxy
 
@@ -217,17 +223,18 @@ class Scene:
         self.miners.append(miner)
         return miner
 
-    def kill(self, who: PoolAtRest | ProxyAtRest) -> None:
-        """SIGKILL; nobody can connect to it until ``bring_back``."""
+    def end(self, who: PoolAtRest | ProxyAtRest, *, kill: bool = False) -> None:
+        """Ctrl-C, or SIGKILL, which leaves no last word; nobody can connect to it until ``bring_back``."""
+        if isinstance(who, ProxyAtRest):
+            self._end_proxy(who, kill=kill)
+        else:
+            self._end_pool(who, kill=kill)
         for relay in who.below:
             relay.stop()
-        who.killed = True
-        who.exit_code = -1
-        who.program.kill()
 
-    def bring_back(self, killed: PoolAtRest | ProxyAtRest, again: PoolAtRest | ProxyAtRest) -> None:
-        """Another run takes the place of one that was killed."""
-        for relay in killed.below:
+    def bring_back(self, ended: PoolAtRest | ProxyAtRest, again: PoolAtRest | ProxyAtRest) -> None:
+        """Another run takes the place of one that is over."""
+        for relay in ended.below:
             relay.target = again.port
             relay.restart()
             again.below.append(relay)
@@ -261,32 +268,65 @@ class Scene:
     def rest(self) -> None:
         """Pause, read what everybody says, end everybody from the miners upwards, and read what they leave."""
         self.pause()
-        for miner in self.miners:
-            miner.stories = [tell(pool.relay.wire) for pool in miner.pools]
-            miner.readings += read_miner(miner)
-        for proxy in self.proxies:
-            proxy.stories = [tell(pool.relay.wire, proxy.program.started) for pool in proxy.pools]
-            proxy.stories_below = [tell(relay.wire, proxy.program.started) for relay in proxy.below]
-            if proxy.program.process.poll() is None:
-                port = proxy.program.address("http", "address")
-                proxy.readings.append(surfaces.read("proxy.api", partial(surfaces.http_json, port, "/api/v1/summary")))
+        for _ in range(READ_TRIES):
+            begin = time.monotonic()
+            self._read()
+            if all(relay.last < begin for relay in self.relays):
+                break  # else a job came in between, and nobody can say who knew it
         for miner in self.miners:
             miner.exit_code = miner.program.interrupt()
             miner.final = [tell(pool.relay.wire) for pool in miner.pools]
             miner.readings += read_end(miner)
         for proxy in reversed(self.proxies):
             if proxy.exit_code is None:
-                proxy.final_below = [tell(relay.wire, proxy.program.started) for relay in proxy.below]
-                proxy.exit_code = proxy.program.interrupt()
-                proxy.final = [tell(pool.relay.wire, proxy.program.started) for pool in proxy.pools]
-                proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
+                self._end_proxy(proxy)
         for pool in self.pools:
             if pool.exit_code is None:
-                pool.exit_code = pool.program.interrupt()
-            pool.stories_below = [tell(relay.wire, pool.program.started, pool.program.ended) for relay in pool.below]
-            if pool.killed:
-                continue
+                self._end_pool(pool)
+
+    def _read(self) -> None:
+        for miner in self.miners:
+            miner.stories = [tell(pool.relay.wire) for pool in miner.pools]
+            miner.readings = read_miner(miner)
+        for proxy in self.proxies:
+            if proxy.exit_code is None:
+                port = proxy.program.address("http", "address")
+                proxy.stories, proxy.stories_below = self._told(proxy.program, proxy.pools, proxy.below)
+                proxy.readings = [surfaces.read("proxy.api", partial(surfaces.http_json, port, "/api/v1/summary"))]
+
+    def _end_proxy(self, proxy: ProxyAtRest, *, kill: bool = False) -> None:
+        proxy.exit_code = _end(proxy.program, kill=kill)
+        time.sleep(SEEN_S)  # until the relays have seen it
+        proxy.final, proxy.final_below = self._told(proxy.program, proxy.pools, proxy.below)
+        if kill:
+            return
+        if "--json" in proxy.program.arguments:
+            proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
+        else:
+            proxy.readings.append(surfaces.proxy_text(proxy.program.words))
+        proxy.readings.append(surfaces.read("proxy.wire", lambda: {"answers": answers_on(proxy.final_below)}))
+        proxy.readings.append(surfaces.proxy_log(proxy.program.events))
+        proxy.readings.append(surfaces.read("exit", lambda: {"code": proxy.exit_code}))
+
+    def _end_pool(self, pool: PoolAtRest, *, kill: bool = False) -> None:
+        pool.exit_code = _end(pool.program, kill=kill)
+        time.sleep(SEEN_S)
+        _, pool.stories_below = self._told(pool.program, [], pool.below)
+        if not kill:
             pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
+            pool.readings.append(surfaces.read("exit", lambda: {"code": pool.exit_code}))
+
+    def _told(self, program: Program, above: list[PoolOf], below: list[Relay]) -> tuple[list[Story], list[Story]]:
+        """What happened above and below during one run of a program that others may follow in its place."""
+        span = (program.started, math.inf if program.ended is None else program.ended)
+        return [tell(pool.relay.wire, *span) for pool in above], [tell(relay.wire, *span) for relay in below]
+
+
+def _end(program: Program, *, kill: bool) -> int:
+    if not kill:
+        return program.interrupt()
+    program.kill()
+    return -9
 
 
 def read_miner(miner: MinerAtRest) -> list[Reading]:
@@ -305,7 +345,7 @@ def read_miner(miner: MinerAtRest) -> list[Reading]:
 def read_end(miner: MinerAtRest) -> list[Reading]:
     """What a miner leaves."""
     readings = []
-    if "--json" in miner.program.process.args:  # type: ignore[operator]
+    if "--json" in miner.program.arguments:
         readings.append(surfaces.read("mine.json", partial(_object, miner.program)))
     else:
         readings.append(surfaces.mine_text(miner.program.words))

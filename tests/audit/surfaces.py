@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -186,3 +187,39 @@ def mine_text(words: list[str]) -> Reading:
         return told
 
     return read("mine.text", look)
+
+
+def proxy_text(words: list[str]) -> Reading:
+    """The summary that ``proxy`` prints for people."""
+
+    def look() -> dict[str, Any]:
+        told: dict[str, Any] = {"pools": [], "miners": []}
+        for line in words:
+            if match := re.fullmatch(r"(.+), (\d+) connections", line):
+                told |= {"elapsed": match[1], "connections": int(match[2])}
+            elif match := re.fullmatch(r"shares: (.*)", line):
+                told |= {name: int(text) for text, name in re.findall(r"(\d+) (\w+)", match[1])}
+            elif match := re.fullmatch(
+                r"  ([* ]) (\S+) (\w+)(?: \(.*\))?: (\d+) accepted, (\d+) rejected, (\d+) stale, (\d+) lost"
+                r"(?:, (\S+) ms)?",
+                line,
+            ):
+                names = ("accepted", "rejected", "stale", "lost")
+                pool = {"active": match[1] == "*", "name": match[2], "condition": match[3]}
+                pool |= {name: int(text) for name, text in zip(names, match.groups()[3:7], strict=True)}
+                told["pools"].append({**pool, "latency_ms": None if match[8] is None else float(match[8])})
+            elif line.strip() and not line.strip(" -+\u2500").startswith("worker"):
+                told["miners"].append(line)
+        return told
+
+    return read("proxy.text", look)
+
+
+def proxy_log(events: list[dict[str, Any]]) -> Reading:
+    """What a proxy logs of its miners and of shares that went up and were not accepted, counted."""
+    names = Counter(item.get("event") for item in events)
+    figures = ("session", "address", "accepted", "rejected", "refused", "stale", "lost")
+    left = [{name: item[name] for name in figures} for item in events if item.get("event") == "miner_left"]
+    counted = ("share_rejected", "share_stale", "share_lost", "share_answered_late")
+    told = {"connected": names["miner_connected"], "left": left, **{name: names[name] for name in counted}}
+    return read("proxy.log", lambda: told)

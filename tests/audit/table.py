@@ -12,7 +12,7 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
 from tests.audit.node import Offer
-from tests.audit.truth import FATES, LAG_S, MinerTruth, PoolTruth, ProxyTruth, garwood, quantile
+from tests.audit.truth import FATES, LAG_S, MinerTruth, PoolTruth, garwood, quantile
 from tests.audit.witness import Share, Story
 
 Check = Callable[..., Expectation]
@@ -86,7 +86,8 @@ def _work_share(m: M, index: int) -> Expectation:
     return Within(low / max(low + others_high, 1e-9) - 0.02, high / max(high + others_low, 1e-9) + 0.02)
 
 
-def _worker_counts(m: M, index: int, number: int, fate: str) -> Expectation:
+def worker_counts(m: M, index: int, number: int, fate: str) -> Expectation:
+    """Shares of one of a pool's workers."""
     names = m.worker_names()
     return Exactly(m.of_worker(names[number], index)[fate])
 
@@ -596,7 +597,7 @@ MINE_JSON: dict[str, Row] = {
     "pools / * / workers / * / name": lambda m, i, j: Exactly(m.worker_names()[j]),
     "pools / * / workers / * / refusal": lambda m, i, j: Exactly(""),
     **{
-        f"pools / * / workers / * / {fate}": (lambda m, i, j, fate=fate: _worker_counts(m, i, j, fate))
+        f"pools / * / workers / * / {fate}": (lambda m, i, j, fate=fate: worker_counts(m, i, j, fate))
         for fate in ("accepted", "rejected", "stale")
     },
 }
@@ -791,73 +792,7 @@ POOL_JSON: dict[str, Row] = {
     "blocks_refused / * / reason": _pool_block(lambda p, offer: offer.verdict, taken=False),
 }
 
-POOL: dict[str, Surface] = {"pool.json": Surface(POOL_JSON, ended=True)}
-
-
-# ---- the proxy -------------------------------------------------------------------------------------------------------
-
-X = ProxyTruth
-SHARE_ENDS = ("accepted", "stale", "lost", "kept", "open")
-
-
-def _shares_below(prefix: str) -> dict[str, Row]:
-    """Shares from below; of one miner where the pattern has a place."""
-    rows: dict[str, Row] = {
-        prefix + "received": lambda x, *place: Exactly(sum(x.ends(*place).values())),
-        prefix + "rejected": lambda x, *place: Exactly(x.why("rejected", *place)),
-        prefix + "refused": lambda x, *place: Exactly(x.why("refused", *place)),
-        prefix + "difficulty": lambda x, *place: Exactly(x.worth_below(*place)),
-        prefix + "best": lambda x, *place: Exactly(x.best_below(*place)),
-    }
-    for end in SHARE_ENDS:
-        rows[prefix + end] = lambda x, *place, end=end: Exactly(x.count(end, *place))
-    return rows
-
-
-PROXY_JSON: dict[str, Row] = {
-    "elapsed_s": lambda x: Within(*x.elapsed),
-    "listen / #": lambda x: Exactly(1),
-    "listen / *": lambda x, _: Exactly(f"127.0.0.1:{x.proxy.port}"),
-    "has_work": lambda x: OneOf((True, False)) if x.ended else Exactly(bool(x.jobs)),
-    "extranonce / prefix_bytes": lambda x: x.sizes()[0],
-    "extranonce / miner_bytes": lambda x: x.sizes()[1],
-    "extranonce / room": Exempt("256 to the power of the prefix, less what is set aside; tests/proxy hold it"),
-    "upstreams": Exempt("connections wanted; those that there were are in connects of each pool"),
-    "difficulty": lambda x: OneOf(tuple(float(job.difficulty) for story in x.stories for job in story.jobs[-1:])),
-    "hash_rate": lambda x: x.rate_below(),
-    **_shares_below("shares / "),
-    "shares / answered_late": lambda x: Exactly(x.late),
-    "connections / total": lambda x: Exactly(len(x.talks)),
-    "connections / refused": lambda x: Exactly(0),
-    "miners / #": lambda x: Exactly(len(x.talks)),
-    "miners / * / session": NOT_ON_THE_WIRE,
-    "miners / * / connected": lambda x, i: x.is_connected(i),
-    "miners / * / address": Exempt("of the relay's end of the connection"),
-    "miners / * / user_agent": lambda x, i: Exactly(x.talk(i).user_agent),
-    "miners / * / workers": lambda x, i: Exactly(list(x.talk(i).workers)),
-    "miners / * / version_mask": lambda x, i: Exactly(f"{x.talk(i).mask:08x}"),
-    "miners / * / extranonce1": lambda x, i: x.extranonce1(i),
-    "miners / * / difficulty": lambda x, i: Exactly(float(x.talk(i).difficulty)),
-    "miners / * / hash_rate": lambda x, i: x.rate_below(i),
-    **_shares_below("miners / * / shares / "),
-    "miners / * / last_share_age_s": lambda x, i: x.last_age(i),
-    "miners / * / connected_at": lambda x, i: Within(
-        x.talk(i).connection.opened + x.offset - 0.1, x.talk(i).connection.opened + x.offset + LAG_S
-    ),
-    "miners / * / bytes_received": lambda x, i: x.near(x.talk(i).connection.bytes_up),
-    "miners / * / bytes_sent": lambda x, i: x.near(x.talk(i).connection.bytes_down),
-    **pool_rows("pools", condition="condition"),
-    "pools / * / work_share": lambda x, i: Exactly(None),
-    "pools / * / job_switch_p50_ms": NOT_ON_THE_WIRE,
-    "pools / * / job_switch_p99_ms": NOT_ON_THE_WIRE,
-    "pools / * / bound / #": lambda x, i: Exactly(0),
-    "pools / * / workers / #": lambda x, i: Exactly(1),
-    "pools / * / workers / * / name": lambda x, i, j: Exactly(x.worker_names()[j]),
-    "pools / * / workers / * / refusal": lambda x, i, j: Exactly(""),
-    **{
-        f"pools / * / workers / * / {fate}": (lambda x, i, j, fate=fate: _worker_counts(x, i, j, fate))
-        for fate in ("accepted", "rejected", "stale")
-    },
+POOL: dict[str, Surface] = {
+    "pool.json": Surface(POOL_JSON, ended=True),
+    "exit": Surface({"code": lambda p: Exactly(p.pool.expected_exit)}, ended=True),
 }
-
-PROXY: dict[str, Surface] = {"proxy.api": Surface(PROXY_JSON), "proxy.json": Surface(PROXY_JSON, ended=True)}

@@ -17,7 +17,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A run with everything on it, which is over: its readings stay."""
     with scene(tmp_path_factory.mktemp("audit")) as stage:
         pool = stage.pool(stage.node())
-        wire = stage.relay_to(pool)
+        upper = stage.proxy([PoolOf(stage.relay_to(pool))])
+        lower = stage.proxy([PoolOf(stage.relay_to(upper))], json=False)
+        wire = stage.relay_to(lower)
         stage.miner([PoolOf(wire)])
         stage.wait_for(wire, accepted=25, blocks=2)
         stage.rest()

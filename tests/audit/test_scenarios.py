@@ -107,7 +107,7 @@ def test_the_pool_is_killed_and_restarted(tmp_path: Path) -> None:
         wire = stage.relay_to(pool)
         stage.miner([PoolOf(wire)]).cuts = True
         stage.wait_for(wire, accepted=10)
-        stage.kill(pool)
+        stage.end(pool, kill=True)
         stage.bring_back(pool, stage.pool(node))
         stage.wait_for(wire, accepted=25, blocks=1)
         stage.rest()

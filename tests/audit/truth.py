@@ -14,9 +14,9 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
 from tests.audit.node import Offer
-from tests.audit.scene import Device, MinerAtRest, PoolAtRest, ProxyAtRest
+from tests.audit.scene import Device, MinerAtRest, PoolAtRest
 from tests.audit.surfaces import Reading
-from tests.audit.witness import SHARE_LOST, Conversation, Job, Share, Story, Submit, word
+from tests.audit.witness import Job, Share, Story, Submit
 
 LAG_S = 1.0
 """Between the moment at which the relay passed a line on and the moment at which a program had dealt with it."""
@@ -680,141 +680,6 @@ class MinerTruth:
         return Exactly(known.get(key, told[key]))
 
 
-class ProxyTruth(MinerTruth):
-    """What one run of ``proxy`` must say: upwards it is a miner, downwards a pool."""
-
-    def __init__(self, proxy: ProxyAtRest, reading: Reading, *, ended: bool) -> None:
-        self.proxy = proxy
-        self.reading = reading
-        self.ended = ended
-        self.stories = proxy.final if ended else proxy.stories
-        self.below = proxy.final_below if ended else proxy.stories_below
-        self.told: Any = reading.value
-
-    @property
-    def miner(self) -> ProxyAtRest:  # type: ignore[override]
-        """Who mines on the pools."""
-        return self.proxy
-
-    @cached_property
-    def records(self) -> dict[str, Any]:
-        """It keeps no journal."""
-        return {}
-
-    # ---- below ----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def talks(self) -> list[tuple[Story, Conversation]]:
-        """Everybody who connected."""
-        return [(story, talk) for story in self.below for talk in story.conversations if talk.connection.reached]
-
-    @cached_property
-    def sent_up(self) -> dict[bytes, Share]:
-        """By header: a share goes up as the same header."""
-        return {share.first.header: share for share in self.shares if share.first.header is not None}
-
-    @cached_property
-    def taken_below(self) -> dict[bytes, Submit]:
-        """By header, the last submit of those below."""
-        submits = [item for _, talk in self.talks for item in talk.submits if item.header is not None]
-        return {item.header: item for item in submits if item.header is not None}
-
-    def latency(self, share: Share) -> tuple[float, float]:
-        """Between what the wire above saw and what the wire below saw."""
-        assert share.latency is not None
-        below = self.taken_below.get(share.first.header or b"")
-        answer = None if below is None else below.answer
-        if below is None or answer is None:
-            return share.latency, share.latency + LAG_S
-        return share.latency, answer.came - below.at + 0.01
-
-    def end_of(self, submit: Submit) -> tuple[str, str]:
-        """What became of a submit, in the words that the proxy counts by, and why."""
-        answer = submit.answer
-        went_up = submit.header in self.sent_up
-        if answer is None:
-            return "open", ""
-        if answer.accepted:
-            return ("accepted" if went_up else "kept"), ""
-        if answer.code == 20 and answer.text == SHARE_LOST:
-            return "lost", ""
-        if answer.code == 21:
-            return "stale", ""
-        return ("rejected" if went_up else "refused"), word(answer)
-
-    def ends(self, place: int | None = None) -> Counter[tuple[str, str]]:
-        """Of all shares that came, or of one miner's."""
-        talks = [talk for _, talk in self.talks] if place is None else [self.talk(place)]
-        return Counter(self.end_of(submit) for talk in talks for submit in talk.submits if submit.arrived)
-
-    def count(self, what: str, place: int | None = None) -> int:
-        """Shares that ended so."""
-        return sum(number for (end, _), number in self.ends(place).items() if end == what)
-
-    def why(self, what: str, place: int | None = None) -> dict[str, int]:
-        """The same by reason."""
-        return {reason: number for (end, reason), number in self.ends(place).items() if end == what}
-
-    def good(self, place: int | None = None) -> list[Submit]:
-        """Shares that the proxy found good: they went up, or were kept."""
-        talks = [talk for _, talk in self.talks] if place is None else [self.talk(place)]
-        submits = {item.header: item for talk in talks for item in talk.submits if item.header is not None}
-        return [item for item in submits.values() if item.header in self.sent_up or self.end_of(item)[0] == "kept"]
-
-    def worth_below(self, place: int | None = None) -> float:
-        """What good ones were asked for."""
-        return math.fsum(float(item.job.difficulty) for item in self.good(place) if item.job is not None)
-
-    def best_below(self, place: int | None = None) -> float:
-        """The best good one."""
-        return max((float(item.value) for item in self.good(place)), default=0.0)
-
-    @property
-    def late(self) -> int:
-        """Answered from above after the miner had been told that the share is lost."""
-        submits = [item for _, talk in self.talks for item in talk.submits if self.end_of(item)[0] == "lost"]
-        shares = [self.sent_up.get(item.header or b"") for item in submits]
-        return sum(share is not None and any(item.answer for item in share.submits) for share in shares)
-
-    def talk(self, place: int) -> Conversation:
-        """The conversation that a row of the miners is about: everybody has a row, and they came in this order."""
-        rows = sorted(range(len(self.told["miners"])), key=lambda i: float(self.told["miners"][i]["connected_at"]))
-        talks = sorted((talk for _, talk in self.talks), key=lambda talk: talk.connection.opened)
-        return talks[rows.index(place)]
-
-    def extranonce1(self, place: int) -> Expectation:
-        """None of a miner that left: its place may be another's."""
-        given = self.talk(place).extranonce1.hex()
-        return OneOf((given, None)) if self.ended else Exactly(given if given else None)
-
-    def is_connected(self, place: int) -> Expectation:
-        """Whether its connection is open."""
-        return OneOf((True, False)) if self.ended else Exactly(self.talk(place).connection.closed is None)
-
-    def rate_below(self, place: int | None = None) -> Expectation:
-        """H/s by the good shares of the last minutes: a sum over a time that the proxy samples by its clock."""
-        talks = [talk for _, talk in self.talks] if place is None else [self.talk(place)]
-        begin = min((talk.connection.opened for talk in talks), default=self.reading.asked)
-        hashes = self.worth_below(place) * (1 << 32)
-        span = self.reading.answered - begin
-        return Within(0.0, 3 * hashes / max(span - SAMPLING_S, 0.5) + 1)
-
-    def last_age(self, place: int) -> Expectation:
-        """Since the last good share of a miner."""
-        moments = [item.at for item in self.good(place)]
-        if not moments:
-            return Exactly(None)
-        return Within(self.reading.asked - max(moments) - LAG_S, self.reading.answered - max(moments) + 0.01)
-
-    def sizes(self) -> tuple[Expectation, Expectation]:
-        """Bytes that tell miners apart, and bytes left to each: what the newest miner was given."""
-        talks = [talk for _, talk in self.talks if talk.extranonce1]
-        if not talks:
-            return Within(0, 16, or_none=True), Within(0, 16, or_none=True)
-        newest = max(talks, key=lambda talk: talk.connection.opened)
-        return Exactly(len(newest.extranonce1)), Exactly(newest.extranonce2_size)
-
-
 class PoolTruth:
     """What one run of ``pool`` must say at its end."""
 
@@ -857,7 +722,7 @@ class PoolTruth:
     @property
     def connections(self) -> int:
         """That it accepted."""
-        return sum(len(story.connections) for story in self.stories)
+        return sum(item.reached for story in self.stories for item in story.connections)
 
     def offers(self, *, taken: bool) -> list[Offer]:
         """What the node heard, in its order; the node says null, or a reason."""

@@ -5,6 +5,7 @@ from arriving: what the pool *said*, and what the miner *heard*.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -174,6 +175,7 @@ class Story:
     name: str
     port: int
     connections: list[Connection]
+    """Also those behind which there was nobody: a miner counts them."""
     conversations: list[Conversation]
     shares: list[Share]
 
@@ -224,16 +226,38 @@ def word(answer: Answer) -> str:
     return WORDS.get(answer.code or 20, "other")
 
 
-def tell(wire: Wire, since: float = 0.0, until: float | None = None) -> Story:
+def answers_on(stories: list[Story]) -> Counter[str]:
+    """What was answered to shares on these wires, in words, whoever heard it."""
+    found: Counter[str] = Counter()
+    for story in stories:
+        for item in story.submits:
+            if item.arrived and item.answer is not None:
+                found[_said(item.answer)] += 1
+    return found
+
+
+def _said(answer: Answer) -> str:
+    if answer.accepted:
+        return "accepted"
+    if says_lost(answer):
+        return SHARE_LOST
+    return "stale" if answer.code == 21 else word(answer)
+
+
+def says_lost(answer: Answer | None) -> bool:
+    """Whether a proxy told its miner that the share is lost."""
+    return answer is not None and answer.code == 20 and answer.text == SHARE_LOST
+
+
+def tell(wire: Wire, since: float = -math.inf, until: float = math.inf) -> Story:
     """Everything that the lines so far say, on connections that were opened in this time."""
     lines = list(wire.lines)
-    opened = [item for item in wire.connections if since <= item.opened and (until is None or item.opened <= until)]
-    connections = [replace(connection) for connection in opened]
+    connections = [replace(connection) for connection in wire.connections if since <= connection.opened <= until]
     talks: list[Conversation] = []
     for connection in connections:
         mine = [line for line in lines if line.connection == connection.number]
         talks.append(_Reader(connection, talks).read(mine))
-    return Story(wire.name, wire.port, [item for item in connections if item.reached], talks, list(_shares(talks)))
+    return Story(wire.name, wire.port, connections, talks, list(_shares(talks)))
 
 
 # ---- one connection ------------------------------------------------------------------------------------------------
@@ -394,7 +418,7 @@ def _judged(share: Share, talks: list[Conversation]) -> Share:
         share.fate = "accepted"
     elif answer.code == 22 and asked_before:
         share.fate, share.reason = "lost", SEEN_BEFORE
-    elif answer.code == 20 and answer.text == SHARE_LOST:
+    elif says_lost(answer):
         share.fate, share.reason = "lost", SHARE_LOST
     elif answer.code == 21:
         share.fate, share.reason = "stale", word(answer)

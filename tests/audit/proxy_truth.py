@@ -1,0 +1,362 @@
+"""The figures that a run of ``proxy`` must have come to: upwards it is a miner, downwards a pool.
+
+What became of a share is known from the wire above: it goes up as the same 80 bytes that came from below. Of a share
+that never went up the arithmetic says what it is; where two answers would be true (too late, or lost, when the
+connection above broke), the one that was given below counts.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from tests.audit import bitcoin
+from tests.audit.expect import Exactly, Expectation, OneOf, Within, spread
+from tests.audit.scene import ProxyAtRest
+from tests.audit.surfaces import Reading
+from tests.audit.truth import LAG_S, MinerTruth, quantile
+from tests.audit.witness import SHARE_LOST, Conversation, Share, Submit, says_lost, word
+
+RATE_WINDOW_S = 300.0
+"""Over so long the proxy says a miner's hash rate, or since it connected."""
+REMEMBERED = ("accepted", "kept", "rejected", "open")
+"""Ends of shares that are duplicates if they come again."""
+UNFOUNDED = "unfounded"
+"""What the proxy said of a share, and what is not so."""
+WORDLESS = "refused without a reason"
+"""Of a pool; a proxy has to give some code."""
+Outcome = tuple[str, str]
+
+
+class ProxyTruth(MinerTruth):
+    """What one run of ``proxy`` must say at one reading."""
+
+    def __init__(self, proxy: ProxyAtRest, reading: Reading, *, ended: bool) -> None:
+        self.proxy = proxy
+        self.reading = reading
+        self.ended = ended
+        self.stories = proxy.final if ended else proxy.stories
+        self.below = proxy.final_below if ended else proxy.stories_below
+        self.told: Any = reading.value
+
+    @property
+    def miner(self) -> ProxyAtRest:  # type: ignore[override]
+        """Who mines on the pools."""
+        return self.proxy
+
+    @cached_property
+    def records(self) -> dict[str, Any]:
+        """It keeps no journal."""
+        return {}
+
+    @cached_property
+    def unsent(self) -> list[dict[str, Any]]:
+        """Good shares that never went up, which the pool that is mined on is short of."""
+        lost = [item for item in self.submits if self.end_of(item)[0] == "lost" and item.header not in self.sent_up]
+        pool = self.proxy.pools[self.proxy.active or 0].url
+        return [{"pool": pool, "difficulty": float(item.value)} for item in lost]
+
+    def ends_of_unsent(self, url: str | None = None) -> list[Outcome]:
+        """Fate and reason of those: the client says why it lost them, in words of its own."""
+        return [("lost", "its session is over") for row in self.unsent if url in (None, row["pool"])]
+
+    # ---- who came -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def talks(self) -> list[Conversation]:
+        """Everybody who connected, in the order of coming."""
+        talks = [talk for story in self.below for talk in story.conversations if talk.connection.reached]
+        return sorted(talks, key=lambda talk: talk.connection.opened)
+
+    @property
+    def shown(self) -> list[Conversation]:
+        """Those who have a row: who left without a worker has none."""
+        return [talk for talk in self.talks if self.is_connected(talk) or any(talk.workers.values())]
+
+    def is_connected(self, talk: Conversation) -> bool:
+        """Whether its connection is open; at the end there is none."""
+        return not self.ended and talk.connection.closed is None
+
+    def address(self, talk: Conversation) -> str:
+        """Where it comes from, for the proxy: the relay's end."""
+        return f"127.0.0.1:{talk.connection.outward}"
+
+    def talk(self, place: int) -> Conversation:
+        """The conversation that a row of the miners is about, by its address."""
+        told = self.told["miners"][place]["address"]
+        return next(talk for talk in self.talks if self.address(talk) == told)
+
+    def of(self, place: int, value: Callable[[Conversation], Any]) -> Expectation:
+        """A figure of a miner's."""
+        return Exactly(value(self.talk(place)))
+
+    def opened(self, place: int) -> Expectation:
+        """Unix time of its connection."""
+        moment = self.talk(place).connection.opened + self.offset
+        return Within(moment - 0.01, moment + LAG_S)
+
+    def bytes_of(self, place: int, *, up: bool) -> Expectation:
+        """Bytes; a connection that was cut had some on the way."""
+        connection = self.talk(place).connection
+        passed = connection.bytes_up if up else connection.bytes_down
+        cut = self.proxy.cuts and connection.closed is not None
+        return Within(passed - 4000, passed + 4000) if cut else Exactly(passed)
+
+    # ---- shares ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def submits(self) -> list[Submit]:
+        """From all miners, in the order of coming."""
+        found = [item for talk in self.talks for item in talk.submits if item.arrived]
+        return sorted(found, key=lambda item: item.at)
+
+    @cached_property
+    def sent_up(self) -> dict[bytes, Share]:
+        """By header."""
+        return {share.first.header: share for share in self.shares if share.first.header is not None}
+
+    @cached_property
+    def outcomes(self) -> dict[int, Outcome]:
+        """What became of each submit, in the words that the proxy counts by, and why; by the submit's identity."""
+        found: dict[int, Outcome] = {}
+        known: set[bytes] = set()
+        for item in self.submits:
+            found[id(item)] = outcome = self._judge(item, known)
+            if item.header is not None and (outcome[0] in REMEMBERED or item.header in self.sent_up):
+                known.add(item.header)
+            if outcome[0] == "lost" and item.header is not None:
+                known.discard(item.header)
+        return found
+
+    def end_of(self, submit: Submit) -> Outcome:
+        """What became of one."""
+        return self.outcomes[id(submit)]
+
+    def _judge(self, submit: Submit, known: set[bytes]) -> Outcome:
+        if submit.job is None:
+            return "stale", ""
+        if submit.header is None:
+            return "refused", "other"
+        if submit.header in known:
+            return "refused", "duplicate share"
+        if not submit.meets_share:
+            return "refused", "low difficulty share"
+        share = self.sent_up.get(submit.header)
+        if share is None:
+            return self._judge_unsent(submit)
+        answer = submit.answer
+        if answer is not None and says_lost(answer) and (share.settled is None or answer.came < share.settled):
+            return "lost", ""  # it waited as long as it would
+        if share.fate == "open":
+            return ("lost" if self.ended else "open"), ""
+        return share.fate, share.reason if share.fate == "rejected" else ""
+
+    def _judge_unsent(self, submit: Submit) -> Outcome:
+        """Good, and not on the wire above: too late, or without a connection, or not good enough for the pool."""
+        answer = submit.answer
+        if answer is None:
+            return ("lost" if self.ended or self._is_over(submit) else "open"), ""
+        if says_lost(answer):
+            return "lost", ""
+        if answer.code == 21:
+            return ("stale" if self._is_old(submit, answer.came) else UNFOUNDED), ""
+        if answer.accepted:
+            asked = [job.difficulty for job in self._jobs_above(submit)]
+            return ("kept" if asked and submit.value < max(asked) else UNFOUNDED), ""
+        return UNFOUNDED, word(answer)
+
+    def _is_old(self, submit: Submit, moment: float) -> bool:
+        """Whether a job on another block had come by then."""
+        assert submit.job is not None
+        jobs = [job for story in self.stories for job in story.jobs if submit.job.at - LAG_S < job.at <= moment]
+        return any(job.previous != submit.job.previous for job in jobs)
+
+    def _is_over(self, submit: Submit) -> bool:
+        """Whether another session above came after the one that its job belongs to."""
+        return any(
+            talk.subscribed_at is not None and talk.subscribed_at > submit.at
+            for story in self.stories
+            for talk in story.conversations
+        )
+
+    def _jobs_above(self, submit: Submit) -> list[Any]:
+        """Jobs of the pool that the submit's job was made of."""
+        assert submit.job is not None
+        prefix = submit.job.prefix
+        return [
+            job
+            for story in self.stories
+            for job in story.jobs
+            if job.previous == submit.job.previous and prefix.startswith(job.prefix + job.extranonce1)
+        ]
+
+    def of_miner(self, place: int | None) -> list[Submit]:
+        """Of one miner, or of all."""
+        return self.submits if place is None else [item for item in self.talk(place).submits if item.arrived]
+
+    def ends(self, place: int | None = None) -> Counter[Outcome]:
+        """What became of them."""
+        return Counter(map(self.end_of, self.of_miner(place)))
+
+    def count(self, what: str, place: int | None = None) -> int:
+        """Shares that ended so."""
+        return sum(number for (end, _), number in self.ends(place).items() if end == what)
+
+    def why(self, what: str, place: int | None = None) -> dict[str, int]:
+        """The same by reason."""
+        return {reason: number for (end, reason), number in self.ends(place).items() if end == what}
+
+    def good(self, place: int | None = None, *, surely: bool = False) -> list[Submit]:
+        """Those that the proxy found good. One that went up and was too late for the pool may have been too late for
+        the proxy too, which hands such a share up only where it is a block: ``surely`` leaves those out.
+        """
+        found = []
+        for item in self.of_miner(place):
+            end, _ = self.end_of(item)
+            went_up = item.header in self.sent_up
+            if end in ("accepted", "rejected", "kept", "lost", "open") or (end == "stale" and went_up):
+                unsure = end == "stale" and item.is_block
+                found += [] if unsure and surely else [item]
+        return found
+
+    def worth(self, place: int | None = None) -> tuple[float, float]:
+        """What the good ones were asked for, least and most."""
+        least, most = (
+            math.fsum(float(item.job.difficulty) for item in self.good(place, surely=surely) if item.job is not None)
+            for surely in (True, False)
+        )
+        return least, most
+
+    def worth_below(self, place: int | None = None) -> Expectation:
+        """The same as a figure."""
+        least, most = self.worth(place)
+        return Exactly(least) if least == most else Within(least * (1 - 1e-9), most * (1 + 1e-9))
+
+    def best_below(self, place: int | None = None) -> Expectation:
+        """The best good one."""
+        return OneOf(
+            tuple(
+                max((float(item.value) for item in self.good(place, surely=surely)), default=0.0)
+                for surely in (True, False)
+            )
+        )
+
+    @property
+    def late(self) -> int:
+        """Answered from above after the miner had been told that the share is lost."""
+        lost = [item for item in self.submits if self.end_of(item)[0] == "lost"]
+        shares = [self.sent_up.get(item.header or b"") for item in lost]
+        return sum(share is not None and share.latency is not None for share in shares)
+
+    def latency(self, share: Share) -> tuple[float, float]:
+        """Between what the wire above saw and what the wire below saw."""
+        assert share.latency is not None
+        below = [item for item in self.submits if item.header == share.first.header and item.answer is not None]
+        if not below or below[-1].answer is None:
+            return share.latency, share.latency + LAG_S
+        return share.latency, below[-1].answer.came - below[-1].at + 0.01
+
+    def last_age(self, place: int) -> Expectation:
+        """Since the last good share of a miner."""
+        moments = [item.at for item in self.good(place)]
+        if not moments:
+            return Exactly(None)
+        return Within(self.now[0] - max(moments) - LAG_S, self.now[1] - max(moments) + 0.01)
+
+    # ---- hash rates -----------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> tuple[float, float]:
+        """When the figures were taken, least and most."""
+        program = self.proxy.program
+        if not self.ended:
+            return self.reading.asked, self.reading.answered
+        assert program.ended is not None
+        return program.interrupted or program.ended, program.ended
+
+    def rate_below(self, place: int | None = None) -> Expectation:
+        """H/s by the good shares: of one miner since it connected; of all, the sum over those who are there."""
+        if place is not None:
+            return Within(*self._rate(place))
+        connected = [i for i in range(len(self.told["miners"])) if self.is_connected(self.talk(i))]
+        rates = [self._rate(i) for i in connected]
+        return Within(sum(low for low, _ in rates), sum(high for _, high in rates)) if rates else Exactly(0.0)
+
+    def _rate(self, place: int) -> tuple[float, float]:
+        opened = self.talk(place).connection.opened
+        if self.now[1] - opened > RATE_WINDOW_S:
+            raise ValueError("a run of less than five minutes, whose shares are all in the rate")
+        least, most = (worth * (1 << 256) / bitcoin.DIFFICULTY_1 for worth in self.worth(place))
+        return (
+            (least - 1) / (self.now[1] - opened) * (1 - 1e-4),
+            (most + 1) / max(self.now[0] - opened - LAG_S, 0.1) * (1 + 1e-4),
+        )
+
+    # ---- the connection above -------------------------------------------------------------------------------------
+
+    def sizes(self) -> tuple[int | None, int | None]:
+        """Bytes that tell miners apart, and bytes left to each: what the newest miner was given."""
+        given = [(len(talk.extranonce1), talk.extranonce2_size) for talk in self.talks if talk.subscribed_at]
+        return given[-1] if given else (None, None)
+
+    def room(self) -> int | None:
+        """Miners that so many bytes tell apart."""
+        size = self.sizes()[0]
+        return None if size is None else 1 << 8 * size
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a pool's connection with a job is open; at the end all are closed."""
+        return not self.ended and bool(self.jobs)
+
+    def connections_up(self) -> int:
+        """Open at a time to one pool: one, and more where miners found no room."""
+        end = self.now[0]
+        opened = [
+            sum(talk.connection.closed is None or talk.connection.closed >= end for talk in story.conversations)
+            for story in self.stories
+        ]
+        return max(1, *opened)
+
+    def asked(self) -> Expectation:
+        """The difficulty of the newest job of the pool mined on."""
+        jobs = [job for story in self.stories for job in story.jobs]
+        return Exactly(float(max(jobs, key=lambda job: job.at).difficulty) if jobs else None)
+
+    # ---- what it said on the wire and in its log ------------------------------------------------------------------
+
+    def answers(self) -> Counter[str]:
+        """What it must have answered, in words, to those who were there to hear it."""
+        found: Counter[str] = Counter()
+        for item in self.submits:
+            if item.answer is not None:
+                end, reason = self.end_of(item)
+                said = {"kept": "accepted", "lost": SHARE_LOST}.get(end, reason or end)
+                found["other" if said == WORDLESS else said] += 1
+        return found
+
+    def passed_up(self, fate: str) -> int:
+        """Shares that were handed to the client above, by what became of them: each has a line in the log."""
+        handed = [item for item in self.good() if self.end_of(item)[0] == fate]
+        return len(handed)
+
+    def left(self, place: int, fate: str) -> Expectation:
+        """Counts of a miner at the moment at which it left: what was settled by then."""
+        address = self.told["left"][place]["address"]
+        talk = next(item for item in self.talks if self.address(item) == address)
+        closed = talk.connection.closed or self.now[1]
+        ends = [item for item in talk.submits if item.arrived and self.end_of(item)[0] == fate]
+        known = [item.answer.came for item in ends if item.answer is not None]
+        return Within(sum(moment < closed - LAG_S for moment in known), len(ends))
+
+    def left_session(self, place: int) -> Expectation:
+        """The number of a miner that left."""
+        address = self.told["left"][place]["address"]
+        return Exactly(next(i for i, talk in enumerate(self.talks) if self.address(talk) == address) + 1)
+
+    def latency_shown(self, index: int) -> Expectation:
+        """The median, with one decimal."""
+        bounds = self.latencies(index)
+        low, high = (quantile([pair[side] for pair in bounds], 0.5) for side in (0, 1))
+        return Exactly(None) if low is None or high is None else spread((low, high), 1000, 1)
