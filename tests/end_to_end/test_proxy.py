@@ -74,6 +74,36 @@ async def test_sixteen_miners_on_our_own_pool() -> None:
         assert sum(pool.snapshot().rejected.values()) == proxy.snapshot().shares.stale == 0
 
 
+async def test_a_pool_that_comes_back_without_its_sessions_leaves_one_count_to_all() -> None:
+    """Ten and more shares are lost at once then; none may be told accepted that the pool never had."""
+    port, accepted = free_port(), list[int]()
+    config = PoolConfig(payout_script=b"\x51", port=port, difficulty=2e-6)
+    node = ScriptedNode(make_template(nbits=HARD_BITS))
+
+    async def serve(stop: trio.Event) -> None:
+        async with open_pool(node, config) as pool:
+            await stop.wait()
+        accepted.append(pool.snapshot().accepted)
+
+    async with trio.open_nursery() as pools:
+        first, second = trio.Event(), trio.Event()
+        pools.start_soon(serve, first)
+        async with proxy_with_miners(port, hash_rate=25_000) as (proxy, miners):
+            await wait_until(lambda: proxy.snapshot().shares.accepted >= 50)
+            first.set()
+            await wait_until(lambda: proxy.snapshot().shares.open >= 50)
+            pools.start_soon(serve, second)
+            await wait_until(lambda: proxy.snapshot().shares.lost >= 50)
+            before = proxy.snapshot().shares.accepted
+            await wait_until(lambda: proxy.snapshot().shares.accepted >= before + 50)
+        second.set()
+    check_every_share_has_a_fate(proxy, miners)
+    shares = proxy.snapshot().shares
+    assert sum(accepted) == shares.accepted
+    assert sum(miner.snapshot().shares.lost for miner in miners) >= shares.lost
+    assert shares.stale == 0
+
+
 async def keep_pool(
     real_pool: RealPoolFactory, stop: trio.Event, port: int, *, task_status: trio.TaskStatus[list[str]]
 ) -> None:
