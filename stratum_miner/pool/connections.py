@@ -20,7 +20,8 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import structlog
 import trio
 
-from stratum_miner.pool.send_queue import QueueFullError, SendQueue
+from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.pool.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 
 RECEIVE_SIZE = 16 << 10
 """Bytes handled for one client before the others get a turn: some 150 shares."""
@@ -208,6 +209,7 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._clients: dict[int, Connection[S]] = {}
         self._per_host: Counter[str] = Counter()
+        self._unsent = FairBound(MAX_UNSENT)
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._clients.values()))
@@ -282,7 +284,7 @@ class Connections(Generic[S]):
             address=address,
             stream=stream,
             session=self._owner.open_session(now),
-            queue=SendQueue(self._limits.max_queue),
+            queue=SendQueue(self._limits.max_queue, self._unsent),
             connected_at=self._unix_time(),
             connected_time=now,
             last_line_at=now,
@@ -293,6 +295,7 @@ class Connections(Generic[S]):
         return client
 
     def _forget(self, client: Connection[S]) -> None:
+        client.queue.discard()
         del self._clients[client.number]
         host = _host(client.address)
         self._per_host[host] -= 1

@@ -1,8 +1,13 @@
 """Bytes on their way to one client: bounded, so that a client that does not read costs a bounded amount of memory
-and nobody else's time (stratum.md 8.8, LD-05).
+and nobody else's time.
 """
 
 import trio
+
+from stratum_miner.pool.fair_bound import FairBound
+
+MAX_UNSENT = 256 << 20
+"""Bytes on their way to all clients of a pool or proxy; ten thousand that a job waits for have 25 MB."""
 
 
 class QueueFullError(Exception):
@@ -10,10 +15,13 @@ class QueueFullError(Exception):
 
 
 class SendQueue:
-    """One writer takes what any number of callers put; putting never waits."""
+    """One writer takes what any number of callers put; putting never waits. ``bound`` is for all queues together."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, bound: FairBound) -> None:
         self._max_bytes = max_bytes
+        self._bound = bound
+        self._taken = 0
+        """Bytes in the writer's hands."""
         self._waiting: list[bytes] = []
         self._size = 0
         self._closed = False
@@ -36,9 +44,19 @@ class SendQueue:
             return
         if self._size + len(data) > self._max_bytes:
             raise QueueFullError(f"expected at most {self._max_bytes} bytes to wait, got {self._size + len(data)}")
+        if not self._bound.has_room(self._taken + self._size, len(data)):
+            raise QueueFullError(f"expected at most {self._bound.limit} bytes to wait for all clients")
         self._waiting.append(data)
         self._size += len(data)
+        self._bound.used += len(data)
         self._wakeup.set()
+
+    def discard(self) -> None:
+        """Take no more and forget what waits: the client is gone."""
+        self.close()
+        self._bound.used -= self._taken + self._size
+        self._waiting.clear()
+        self._taken = self._size = 0
 
     def close(self) -> None:
         """Take no more; the writer ends once it has taken what waits."""
@@ -46,7 +64,9 @@ class SendQueue:
         self._wakeup.set()
 
     async def get(self) -> bytes | None:
-        """Everything that waits, as soon as there is something; None at the end."""
+        """Everything that waits, as soon as there is something; None at the end. What was taken before is sent."""
+        self._bound.used -= self._taken
+        self._taken = 0
         while not self._waiting:
             if self._closed:
                 return None
@@ -58,5 +78,5 @@ class SendQueue:
                 self._asleep = False
         data = b"".join(self._waiting)
         self._waiting.clear()
-        self._size = 0
+        self._taken, self._size = self._size, 0
         return data

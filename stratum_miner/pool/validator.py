@@ -16,8 +16,9 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
+from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.jobs import JobTable, SessionJob
-from stratum_miner.pool.share_memory import ShareMemory
+from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
@@ -72,10 +73,10 @@ Verdict = Accepted | Refused
 class ShareValidator:
     """Judges the shares of all sessions of a pool."""
 
-    def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, memory: ShareMemory | None = None) -> None:
+    def __init__(self, *, extranonce2_size: int = 8, ntime_ahead: int = 600, memory: FairBound | None = None) -> None:
         self._extranonce2_size = extranonce2_size
         self._ntime_ahead = ntime_ahead
-        self._memory = memory or ShareMemory()
+        self._memory = memory or FairBound(MAX_SHARES)
         self._tip: bytes | None = None
 
     def set_tip(self, previous_hash: bytes) -> None:

@@ -19,8 +19,9 @@ from weakref import WeakValueDictionary
 
 from stratum_miner.bitcoin.target import difficulty_to_announce
 from stratum_miner.pool.extranonces import ExtranonceRegistry
+from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.jobs import AnnouncedJob
-from stratum_miner.pool.share_memory import SeenShares, ShareMemory
+from stratum_miner.pool.share_memory import MAX_SHARES, SeenShares
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.proxy.layout import Layout, lay_out
 from stratum_miner.stratum.pool_messages import Notify
@@ -118,7 +119,7 @@ class Board:
         first_id: int = 1,
         first_prefix: int = 0,
         first_padding: int = 0,
-        memory: ShareMemory | None = None,
+        memory: FairBound | None = None,
     ) -> None:
         self.layout: Layout | None = None
         """None before the first job."""
@@ -137,7 +138,7 @@ class Board:
         """By the content of jobs, the latest last."""
         self._holders: set[bytes] = set()
         """The prefixes under which the current job was given out."""
-        self._memory = memory or ShareMemory()
+        self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
         """By the content of the jobs that are still known."""
         self._spaces: OrderedDict[_SpaceKey, Space] = OrderedDict()

@@ -23,7 +23,8 @@ from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.pool.connections import Connections, Listener
-from stratum_miner.pool.share_memory import ShareMemory
+from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import (
@@ -71,7 +72,7 @@ class Proxy:
         self._new_group = partial(
             PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect, memories=memories
         )
-        self._memory = ShareMemory()
+        self._memory = FairBound(MAX_SHARES)
         self._has_served = False
         """Whether any miner was given a place: from then on a refusal of the pools is something that passes."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)

@@ -17,7 +17,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup
 from stratum_miner.pool.connections import Connection
-from stratum_miner.pool.share_memory import ShareMemory
+from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed, ShareRepeated
@@ -42,7 +42,7 @@ class _Open:
 class Upstream:
     """Run ``run`` in a task. ``pools`` makes the group that it listens to."""
 
-    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup], memory: ShareMemory) -> None:
+    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup], memory: FairBound) -> None:
         self.board = Board(
             config.max_miners,
             ntime_ahead=config.ntime_ahead,

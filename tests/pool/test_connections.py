@@ -16,8 +16,10 @@ import trio.testing
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection, Connections, ListenerError
 from stratum_miner.pool.events import ClientConnected
-from stratum_miner.pool.send_queue import SendQueue
+from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.pool.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
+from stratum_miner.testing.wire_client import MemoryListener
 
 from .cost import bytecodes
 
@@ -36,7 +38,7 @@ class Talker:
 
 
 def connection(stream: trio.abc.Stream, max_bytes: int = 1 << 20) -> Connection[Talker]:
-    return Connection(1, "", stream, Talker(), SendQueue(max_bytes), 0.0, 0.0, 0.0)
+    return Connection(1, "", stream, Talker(), SendQueue(max_bytes, FairBound(MAX_UNSENT)), 0.0, 0.0, 0.0)
 
 
 def say(client: Connection[Talker], data: bytes) -> None:
@@ -256,3 +258,24 @@ async def test_who_left_makes_room_for_another_of_that_address() -> None:
                 while pool.snapshot().sessions:
                     await watched.receive()
         assert pool.snapshot().connections_refused == 3
+
+
+class Flooder(Silent):
+    """Answers each line with more than anybody reads."""
+
+    async def received(self, client: Connection[Talker], data: bytes) -> None:
+        say(client, b"x" * 1000)
+
+
+async def test_what_waited_for_a_client_that_is_gone_counts_no_more(nursery: trio.Nursery) -> None:
+    listener, stopping = MemoryListener(), trio.Event()
+    connections = Connections[Talker](replace(CONFIG, max_queue=5000), Flooder(), lambda: 0.0)
+    await nursery.start(connections.serve, [listener], stopping)
+    client = listener.connect(lockstep=True)  # whose other end waits until somebody reads
+    with suppress(trio.BrokenResourceError):
+        while True:
+            await client.stream.send_all(b"\n")
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(connections) == 0
+    assert connections._unsent.used == 0
+    stopping.set()

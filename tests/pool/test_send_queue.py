@@ -4,11 +4,12 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import QueueFullError, SendQueue
 
 
 async def test_the_writer_gets_everything_in_order_and_then_the_end() -> None:
-    queue = SendQueue(100)
+    queue = SendQueue(100, FairBound(1000))
     queue.put_nowait(b"a")
     queue.put_nowait(b"b")
     assert queue.size == 2
@@ -22,7 +23,7 @@ async def test_the_writer_gets_everything_in_order_and_then_the_end() -> None:
 
 
 async def test_the_limit_is_exact_and_what_was_taken_no_longer_counts() -> None:
-    queue = SendQueue(3)
+    queue = SendQueue(3, FairBound(1000))
     queue.put_nowait(b"abc")
     with pytest.raises(QueueFullError, match="expected at most 3 bytes to wait, got 4"):
         queue.put_nowait(b"d")
@@ -31,7 +32,7 @@ async def test_the_limit_is_exact_and_what_was_taken_no_longer_counts() -> None:
 
 
 async def test_a_waiting_writer_is_woken(nursery: trio.Nursery) -> None:
-    queue = SendQueue(100)
+    queue = SendQueue(100, FairBound(1000))
     taken: list[bytes | None] = []
 
     async def write() -> None:
@@ -51,7 +52,7 @@ async def test_a_waiting_writer_is_woken(nursery: trio.Nursery) -> None:
 
 
 async def test_it_is_idle_only_while_its_writer_waits_for_bytes(nursery: trio.Nursery) -> None:
-    queue = SendQueue(100)
+    queue = SendQueue(100, FairBound(1000))
     assert not queue.idle
     nursery.start_soon(queue.get)
     await trio.testing.wait_all_tasks_blocked()
@@ -64,3 +65,29 @@ async def test_it_is_idle_only_while_its_writer_waits_for_bytes(nursery: trio.Nu
     await trio.testing.wait_all_tasks_blocked()
     queue.close()
     assert not queue.idle
+
+
+async def test_what_waits_for_all_clients_is_bounded_and_no_client_can_use_it_up() -> None:
+    bound = FairBound(100)
+    greedy, late, modest = (SendQueue(1000, bound) for _ in range(3))
+    for _ in range(50):
+        greedy.put_nowait(b"x")
+    for queue in (greedy, greedy):
+        with pytest.raises(QueueFullError, match="expected at most 100 bytes to wait for all clients"):
+            queue.put_nowait(b"x")
+    late.put_nowait(b"x" * 25)
+    with pytest.raises(QueueFullError):
+        late.put_nowait(b"x")
+    modest.put_nowait(b"x" * 10)
+    assert bound.used == 85
+    assert await greedy.get() == b"x" * 50
+    assert bound.used == 85, "it is not sent yet"
+    greedy.close()
+    assert await greedy.get() is None
+    assert bound.used == 35
+    late.discard()
+    late.put_nowait(b"too late")
+    assert bound.used == 10
+    modest.discard()
+    modest.discard()
+    assert bound.used == 0

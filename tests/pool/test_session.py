@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -859,3 +860,40 @@ def test_the_hash_rate_does_not_depend_on_who_looked_before(look_every: int) -> 
             rates.append(session.hash_rate(ground.now + second))
     full = 4295032833.0
     assert rates == [pytest.approx(full), pytest.approx(full / 2, rel=0.05), 0.0]
+
+
+def test_the_worst_that_a_session_takes_is_bounded_also_once_it_ended() -> None:
+    ground, count = Ground(), 20
+
+    def hostile() -> Connection:
+        connection = ground.connect()
+        connection.say(connection.miner.login("x" * 512))
+        for number in range(70):  # four bytes a character, and more workers than one connection may have
+            name = f"{number:03}".ljust(512, "\U0001f600")
+            connection.say(json.dumps({"id": 1, "method": "mining.authorize", "params": [name, "x"]}).encode() + b"\n")
+        connection.session.receive_data(b"x" * 65_000)
+        connection.miner = WireMiner()
+        connection.events.clear()
+        return connection
+
+    tracemalloc.start()
+    try:
+        connections = [hostile() for _ in range(count)]
+        for _ in range(400):
+            ground.now += 1
+            ground.renew()
+            for connection in connections:
+                connection.session.tick(ground.now)
+                connection.miner = WireMiner()
+                connection.events.clear()
+        live, _ = tracemalloc.get_traced_memory()
+        for connection in connections:
+            connection.session.close(ground.now)
+        ground.connections.clear()
+        connections.clear()
+        del connection
+        ended, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert live / count < 300_000
+    assert ended / count < 16_000

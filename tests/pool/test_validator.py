@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
-from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares, ShareMemory
+from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
 from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution, solution_of
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
@@ -181,7 +182,7 @@ def test_a_stale_share_tells_how_much_work_it_took_unless_something_else_is_wron
 
 def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     job = job_of(target=2**256 - 1)
-    memory = ShareMemory(max_shares=100)
+    memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     validator.set_tip(job.pool_job.notify.previous_hash)
     flood, second = table(job), table(replace(job, extranonce1=b"\x05\x06\x07\x08"))
@@ -193,24 +194,24 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     for number in range(10):
         honest = table(replace(job, extranonce1=bytes([9, 9, 9, number])))
         assert accepted(validator, honest, range(2)) == 2
-    assert memory.remembered == 95
+    assert memory.used == 95
     assert accepted(validator, flood, range(200)) == 0, "none counts twice meanwhile"
 
 
 def test_a_flood_of_many_sessions_keeps_to_the_bound() -> None:
     job = job_of(target=2**256 - 1)
-    memory = ShareMemory(max_shares=100)
+    memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     validator.set_tip(job.pool_job.notify.previous_hash)
     tables = [table(replace(job, extranonce1=bytes([1, 1, 1, number]))) for number in range(200)]
     for jobs in tables:
         accepted(validator, jobs, range(3))
-    assert memory.remembered == 100
+    assert memory.used == 100
 
 
 def test_a_flood_over_several_jobs_is_one_flood() -> None:
     job = job_of(target=2**256 - 1)
-    validator = ShareValidator(memory=ShareMemory(max_shares=100))
+    validator = ShareValidator(memory=FairBound(100))
     validator.set_tip(job.pool_job.notify.previous_hash)
     jobs = table(job)
     total = 0
@@ -223,7 +224,7 @@ def test_a_flood_over_several_jobs_is_one_flood() -> None:
 
 
 def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -> None:
-    memory = ShareMemory(max_shares=100)
+    memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12)
     jobs = JobTable(max_jobs=2)
@@ -236,36 +237,36 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
             isinstance(validator.judge(replace(ntime, nonce=nonce), jobs, pool_job.notify.ntime), Accepted)
             for nonce in range(10)
         )
-        assert memory.remembered <= 20
-        assert jobs.shares == memory.remembered
+        assert memory.used <= 20
+        assert jobs.shares == memory.used
         del pool_job
     board.current = None
     del jobs
-    assert memory.remembered == 0
+    assert memory.used == 0
 
 
 def test_a_share_that_is_forgotten_may_come_again() -> None:
     job = job_of(target=2**256 - 1)
-    memory = ShareMemory()
+    memory = FairBound(MAX_SHARES)
     validator, jobs = ShareValidator(memory=memory), table(job)
     validator.set_tip(job.pool_job.notify.previous_hash)
     verdict = validator.judge(SUBMIT, jobs, NOW)
     assert isinstance(verdict, Accepted)
     for _ in range(2):
         job.pool_job.seen.forget(verdict.solution.digest)
-        assert memory.remembered == 0
+        assert memory.used == 0
     assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
 
 
 def test_a_remembered_share_takes_no_more_than_is_said() -> None:
-    memory, jobs = ShareMemory(), [SeenShares() for _ in range(3)]
+    memory, jobs = FairBound(MAX_SHARES), [SeenShares() for _ in range(3)]
     tracemalloc.start()
     for seen, count in zip(jobs, (10, 1000, 52_430), strict=True):  # the worst: the hash table has just grown
         for number in range(count):
             seen.add(number.to_bytes(32, "big"), memory)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert taken / memory.remembered < SHARE_BYTES
+    assert taken / memory.used < SHARE_BYTES
     assert MAX_SHARES * SHARE_BYTES <= MAX_BYTES
 
 
