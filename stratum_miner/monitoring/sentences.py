@@ -64,6 +64,10 @@ SENTENCES: dict[str, str] = {
         "The share journal {file} is written again[; {missing} records are missing, the totals count them]."
     ),
     "journal_incomplete": "The share journal {file} lacks the last {records} records: {reason}.",
+    "blocks_recovered": (
+        "The chain in {directory} was not written at the end of the last run; of its blocks it is made again up to "
+        "height {height}, from {before}."
+    ),
     "log_file_failed": "Cannot write the log file {file}: {reason}; {hint}.",
     "log_file_recovered": "The log file {file} is written again; {missing} lines are missing.",
     "no_device_found": "No mining device is recognised[; name one of {to_be_named} if it is one]: {hint}.",

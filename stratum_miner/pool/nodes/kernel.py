@@ -9,6 +9,7 @@ place; opening and closing take 10 to 20 ms and happen in a thread.
 """
 
 import fcntl
+import os
 import re
 import shutil
 import statistics
@@ -20,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
+import structlog
 import trio
 
 from stratum_miner.bitcoin.address import Network
@@ -35,7 +37,10 @@ from stratum_miner.pool.nodes.base import (
     SubmitResult,
     Tip,
 )
+from stratum_miner.pool.nodes.block_files import read_blocks
 from stratum_miner.pool.template import MAX_TIME_AHEAD, BlockTemplate
+
+_log = structlog.get_logger(__name__)
 
 NBITS: Final = 0x207FFFFF
 """Regtest never retargets: every second hash is a block."""
@@ -51,6 +56,12 @@ LOCK_FILE: Final = ".stratum_miner.lock"
 """In a data directory. The library's own lock belongs to the process: a second opening in the same process fails, as
 it should, but gives the first one's lock away, and another process then damages the chain. This one cannot be lost."""
 
+IS_OPEN: Final = b"open\n"
+"""In the lock file from the opening of a directory until its chain was written."""
+MIN_ROOM: Final = 80 << 20
+"""Bytes. The library writes nothing when less than 50 MiB would be left, and takes 16 MiB at a time for blocks."""
+
+_NOT_WRITTEN = re.compile(r"((?:Failed to (?:force )?flush|Disk space is too low|No space left|.*[Ww]rite.*failed).*)")
 _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)\s*$")
 _NOT_OPENED = re.compile(r"\[error\] (?:Failed to create chainstate manager: )?(.*\S)")
 _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{64} failed,) (.*\S)")
@@ -59,15 +70,18 @@ _NOT_CONNECTED = re.compile(r"(?:Block validation error:|ConnectBlock [0-9a-f]{6
 class KernelNode(Node):
     """Opened with ``async with``. Without ``data_dir`` the chain is temporary and gone afterwards.
 
-    ``unix_time`` gives the times of templates; the validation itself always looks at the system's clock. With a
-    ``data_dir`` the chain goes on where it ended; only one process can have it open. The library writes to it when
-    the node closes: of a process that was killed the blocks since it began are lost, but never the chain.
+    ``unix_time`` gives the times of templates; the validation itself always looks at the system's clock.
+
+    With a ``data_dir`` the chain goes on where it ended; only one process can have it open. The library writes the
+    blocks at once and everything that makes a chain of them when the node closes. Where it could not, because the
+    process was killed or the disk was full, the next opening makes the chain of the blocks again. A disk that is nearly
+    full ends the node with NodeStorageError while there is still room to write the chain.
     """
 
     network = Network.REGTEST
 
     def __init__(self, data_dir: Path | None = None, *, unix_time: Callable[[], float] = time.time) -> None:
-        self._data_dir = data_dir
+        self._data_dir = None if data_dir is None else data_dir.absolute()
         self._unix_time = unix_time
         self._temporary: Path | None = None
         self._lock: BinaryIO | None = None
@@ -96,8 +110,10 @@ class KernelNode(Node):
         """Write what is in memory and release the directory; a temporary one is removed."""
         with trio.CancelScope(shield=True):
             async with self._processing:  # a block in a thread is finished first
-                await trio.to_thread.run_sync(self._close)
-        self._wake()
+                try:
+                    await trio.to_thread.run_sync(self._close)
+                finally:
+                    self._wake()
 
     async def get_template(self) -> BlockTemplate:
         """An empty block on the tip. NodeError when the chain has run two hours ahead of the clock."""
@@ -141,6 +157,8 @@ class KernelNode(Node):
 
     def _open(self) -> None:
         directory = self._directory()
+        self._check_room()
+        blocks = self._unwritten(directory)
         kernel = self._kernel
         try:
             self._log = kernel.LoggingConnection(self._hear)
@@ -153,42 +171,80 @@ class KernelNode(Node):
                 options.update_chainstate_db_in_memory(True)
             self._manager = kernel.ChainstateManager(options)
         except RuntimeError:
-            raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {self._storage_reason()}") from None
+            reason = self._storage_reason(directory)
+            raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {reason}") from None
+        before = self._tip().height
+        for block in blocks:
+            self._process(block)
+        if self._tip().height > before:
+            _log.warning("blocks_recovered", directory=str(directory), height=self._tip().height, before=before)
+
+    def _unwritten(self, directory: Path) -> list[bytes]:
+        """The blocks of a directory whose last user could not write its chain; from now on it is one."""
+        if self._lock is None:
+            return []
+        try:
+            self._lock.seek(0)
+            blocks = [*read_blocks(directory / "blocks")] if self._lock.read() == IS_OPEN else []
+            self._lock.truncate(0)
+            self._lock.write(IS_OPEN)
+            self._lock.flush()
+        except OSError as error:
+            raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {error.strerror}") from None
+        return blocks
+
+    def _check_room(self) -> None:
+        """NodeStorageError while there is still room to write the chain, but hardly more."""
+        if self._data_dir is not None and (free := _free(self._data_dir)) < MIN_ROOM:
+            raise NodeStorageError(
+                f"embedded node: {str(self._data_dir)!r} is full: expected {MIN_ROOM / 1e6:.0f} MB of free space, "
+                f"got {free / 1e6:.0f} MB; make room or give another --data-dir"
+            )
 
     def _directory(self) -> Path:
         if self._data_dir is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="stratum_miner-"))
             return self._temporary
-        directory = self._data_dir.absolute()
+        directory = self._data_dir
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=directory):
                 pass
-            self._lock = (directory / LOCK_FILE).open("ab")
+            self._lock = (directory / LOCK_FILE).open("a+b")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NodeStorageError(f"embedded node: cannot open {str(directory)!r}: {IN_USE}") from None
         except OSError as error:
-            raise NodeStorageError(
-                f"embedded node: cannot write to {str(directory)!r}: {error.strerror or error}"
-            ) from None
+            reason = "expected a directory" if isinstance(error, FileExistsError) else error.strerror or error
+            raise NodeStorageError(f"embedded node: cannot write to {str(directory)!r}: {reason}") from None
         return directory
 
-    def _storage_reason(self) -> str:
+    def _storage_reason(self, directory: Path) -> str:
+        if _free(directory) < MIN_ROOM:
+            return f"expected {MIN_ROOM / 1e6:.0f} MB of free space, got {_free(directory) / 1e6:.0f} MB"
         failures = [match[1] for line in self._lines if (match := _NOT_OPENED.search(line))]
         if any(re.search(r"\block\b.*LOCK", failure) for failure in failures):
             return IN_USE
         return f"is it a regtest data directory? ({failures[-1][:300] if failures else 'no reason given'})"
 
     def _close(self) -> None:
-        self._manager = None  # the last reference: the library writes its state and releases the directory
+        self._lines.clear()
+        was_open, self._manager = self._manager is not None, None  # the library writes its state, now or never
         self._log = None
+        failures = [match[1] for line in self._lines if (match := _NOT_WRITTEN.search(line))]
         if self._lock is not None:
+            if was_open and not failures:
+                self._lock.truncate(0)
             self._lock.close()
             self._lock = None
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+        elif failures:
+            raise NodeStorageError(
+                f"embedded node: cannot write the chain to {str(self._data_dir)!r}: {failures[0][:300]}; "
+                "make room, and the next start makes the chain again of the blocks that are there"
+            )
 
     # ---- the library's callbacks: during a call, in the calling thread ----------------------------------------------
 
@@ -216,6 +272,7 @@ class KernelNode(Node):
         self._tip_changed = trio.Event()
 
     def _template(self) -> BlockTemplate:
+        self._check_room()
         tip = self._tip()
         height = tip.height + 1
         mintime = self._median_time_past(tip.height) + 1
@@ -260,6 +317,8 @@ class KernelNode(Node):
         valid, kind = self._checked.get(digest, (True, ""))
         if not valid:
             return self._refusal(kind)
+        if digest not in self._checked and (failed := [line for line in self._lines if _NOT_WRITTEN.search(line)]):
+            raise NodeStorageError(f"embedded node: cannot write a block to {str(self._data_dir)!r}: {failed[0]}")
         if self._entry(digest) in chain.block_tree_entries:
             return SubmitResult.from_text(None if is_new else "duplicate")
         return SubmitResult.from_text("inconclusive" if is_new else "duplicate-inconclusive")
@@ -278,6 +337,15 @@ class KernelNode(Node):
                 reason, _, detail = match[1].partition(", ")
                 return SubmitResult.from_text(reason, detail)
         return SubmitResult.from_text("rejected", kind.lower().replace("_", " "))
+
+
+def _free(directory: Path) -> int:
+    """Bytes; NodeStorageError when the directory is gone."""
+    try:
+        status = os.statvfs(directory)
+    except OSError as error:
+        raise NodeStorageError(f"embedded node: cannot write to {str(directory)!r}: {error.strerror}") from None
+    return status.f_bavail * status.f_frsize
 
 
 def _import_kernel() -> Any:

@@ -1,15 +1,19 @@
 """The embedded node on Bitcoin Core's own validation: chains that grow, blocks that are refused, directories."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -245,6 +249,90 @@ async def test_a_directory_keeps_its_chain(tmp_path: Path) -> None:
             hashes += await grow(node, 5)
 
 
+KILLED = """
+import os, signal, sys, trio
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from stratum_miner.pool.nodes.kernel import KernelNode
+from test_kernel import grow
+async def main():
+    async with KernelNode(Path(sys.argv[2])) as node:
+        await grow(node, 5)
+        os.kill(os.getpid(), signal.SIGKILL)
+trio.run(main)
+"""
+
+
+async def test_a_chain_whose_process_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with KernelNode(tmp_path) as node:
+        await grow(node, 3)
+    for _ in range(2):
+        killed = await trio.run_process(
+            [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)], check=False
+        )
+        assert killed.returncode == -9
+    with structlog.testing.capture_logs() as logged:
+        async with KernelNode(tmp_path) as node:
+            assert (await node.tip()).height == 13
+            await grow(node, 1)
+        async with KernelNode(tmp_path) as node:
+            assert (await node.tip()).height == 14
+    assert [event["event"] for event in logged] == ["blocks_recovered"]
+    assert (logged[0]["before"], logged[0]["height"]) == (3, 13)
+
+
+class CannotWrite:
+    """Takes the place of the library's chain when it closes on a full disk: it says so to its log only."""
+
+    def __init__(self, node: KernelNode) -> None:
+        self._node = node
+
+    def __del__(self) -> None:
+        self._node._hear("2026-01-01T00:00:00Z [warning] Failed to force flush state (Disk space is too low!)")
+
+
+async def test_a_chain_that_cannot_be_written_at_the_end_is_told_and_made_again(tmp_path: Path) -> None:
+    node = await KernelNode(tmp_path).__aenter__()
+    await grow(node, 3)
+    node._manager = CannotWrite(node)
+    with pytest.raises(NodeStorageError, match=r"cannot write the chain to '.*': Failed to force flush state \(Disk"):
+        await node.aclose()
+    with structlog.testing.capture_logs() as logged:
+        async with KernelNode(tmp_path) as node:
+            assert (await node.tip()).height == 3
+    assert logged == []  # in this test the real one could write, so nothing is missing
+
+
+async def test_a_disk_that_is_nearly_full_ends_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = r"'.*' is full: expected 84 MB of free space, got 5 MB; make room"
+    async with KernelNode(tmp_path) as node:
+        await grow(node, 3)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=5000, f_frsize=1000))
+            with pytest.raises(NodeStorageError, match=text):
+                await node.get_template()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=5000, f_frsize=1000))
+        with pytest.raises(NodeStorageError, match=text):
+            async with KernelNode(tmp_path):
+                pass
+        async with KernelNode() as node:  # a temporary chain is not to be kept
+            await grow(node, 1)
+    async with KernelNode(tmp_path) as node:
+        assert (await node.tip()).height == 3
+
+
+async def test_a_directory_that_is_removed_meanwhile_is_told(tmp_path: Path) -> None:
+    directory = tmp_path / "chain"
+    node = await KernelNode(directory).__aenter__()
+    await grow(node, 1)
+    shutil.rmtree(directory)
+    with pytest.raises(NodeStorageError, match=r"cannot write to '.*': No such file or directory"):
+        await node.get_template()
+    with suppress(NodeStorageError):
+        await node.aclose()
+
+
 async def test_closing_waits_for_a_block_in_a_thread(tmp_path: Path) -> None:
     results: list[SubmitResult] = []
 
@@ -319,7 +407,12 @@ def _below_a_file(path: Path) -> Path:
     return _a_file(path) / "chain"
 
 
-@pytest.mark.parametrize("make", [_a_file, _below_a_file])
+def _a_pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize("make", [_a_file, _below_a_file, _a_pipe])
 async def test_a_directory_that_cannot_be_used(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     with pytest.raises(NodeStorageError, match=r"embedded node: cannot write to .*chain"):
         async with KernelNode(make(tmp_path / "chain")):
