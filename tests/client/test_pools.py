@@ -455,3 +455,110 @@ async def test_without_retries_nothing_is_tried_again_while_it_ends(autojump_clo
     with pytest.RaisesGroup(PoolUnreachable):
         await group.run()
     assert len(tried) == 1
+
+
+async def test_changes_after_the_end_change_the_list_and_start_nothing(autojump_clock: MockClock) -> None:
+    """An API may still be served while the miner says goodbye."""
+    it, tried = Farm(), []
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        tried.append(url)
+        await trio.lowlevel.checkpoint()
+        raise PoolUnreachable(f"{url}: Connection refused")
+
+    settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
+    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=connect)
+    with trio.move_on_after(3):
+        await group.run()
+    before = len(tried)
+    group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"))
+    group.enable(0, True)
+    group.switch(1)
+    group.remove(1)
+    await trio.sleep(100)
+    assert [str(pool.client.url) for pool in group.pools()] == [f"stratum+tcp://{HOSTS[1]}:3333"]
+    assert len(tried) == before
+
+
+async def test_changes_before_the_start_are_what_is_started_with(autojump_clock: MockClock) -> None:
+    it, tried = Farm(), []
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        tried.append(url.host)
+        await trio.sleep_forever()
+        raise AssertionError
+
+    settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
+    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=connect)
+    group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
+    with trio.move_on_after(3):
+        await group.run()
+    assert tried == [HOSTS[1]]
+
+
+async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        await it.up(0)
+        it.group.submit(it.share(it.jobs[-1]))
+        it.group.enable(0, False)
+        second = await it.up(1)
+        await it.renew(second, 60)
+        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [
+            ("lost", "the miner left this pool, which did not answer within 30 s")
+        ]
+        it.group.enable(0, True)
+        it.group.enable(1, False)
+        await it.up(0)
+        it.group.submit(it.share(it.jobs[-1]))
+    assert it.outcomes[-1].reason == "the miner stopped before the pool answered"
+
+
+async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        first = await it.up(0)
+        await it.renew(first, 30)
+        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="typo"))
+        it.group.enable(1, False)
+        pool = await it.connection(0)
+        await pool.accept_subscribe()
+        await pool.reply(await pool.request("mining.authorize"), False)
+        await trio.sleep(5)
+        assert it.conditions[0] is Condition.PENALIZED
+        assert it.error is None
+        await it.up(0)
+        assert it.active == [True, False]
+
+
+async def test_a_pool_that_refuses_every_share_does_not_make_a_refusal_elsewhere_final(
+    farm: FarmFactory, autojump_clock: MockClock
+) -> None:
+    async with farm() as it:
+        first = await it.connection(0)
+        await first.accept_subscribe()
+        await first.reply(await first.request("mining.authorize"), False)
+        second = await it.up(1)
+        for _ in range(25):
+            it.group.submit(it.share(it.jobs[-1]))
+            await second.reply(await second.request("mining.submit"), None, [23, "low difficulty share", None])
+            await trio.testing.wait_all_tasks_blocked()
+            if it.conditions[1] is not Condition.UP:
+                break
+        await trio.sleep(10)
+        assert it.error is None
+
+
+async def test_a_burst_of_refusals_does_not_penalize_a_pool(farm: FarmFactory, autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        pool = await it.up(0)
+        share = it.share(it.jobs[-1])
+        for _ in range(50):
+            it.group.submit(share)
+        for request in [await pool.request("mining.submit") for _ in range(50)]:
+            await pool.reply(request, None, [22, "duplicate share", None])
+        await it.until(lambda: len(it.outcomes) == 50)
+        assert it.conditions[0] is Condition.UP
+        assert it.active == [True, False]

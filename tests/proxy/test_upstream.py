@@ -471,3 +471,21 @@ async def test_a_worker_that_the_pool_refuses_ends_the_proxy(proxy_lab: LabFacto
             await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
             await pool.reply(await pool.request("mining.authorize"), False, [24, "unauthorized", None])
             await trio.sleep(10)
+
+
+async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(
+    proxy_lab: LabFactory, autojump_clock: Clock
+) -> None:
+    """Also when the pool gave jobs, and so the miner a place, before it said anything of the worker."""
+    async with proxy_lab() as lab:
+        pool = await lab.connection()
+        await pool.accept_subscribe(extranonce2_size=8)
+        authorize = await pool.request("mining.authorize")
+        await pool.say("mining.notify", *job("1"))
+        await trio.testing.wait_all_tasks_blocked()
+        await lab.miner()
+        await pool.reply(authorize, False, [24, "unauthorized", None])
+        await trio.sleep(10)
+        again = await lab.connection()
+        await again.accept_subscribe(extranonce2_size=8)
+        await again.reply(await again.request("mining.authorize"), True)
