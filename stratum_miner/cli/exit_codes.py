@@ -1,4 +1,4 @@
-"""What the exit code of a command means; part of the interface, also listed in the README."""
+"""What the exit code of a command means; part of the interface. docs/operation.md has the table for users."""
 
 from enum import IntEnum
 
@@ -7,15 +7,15 @@ class ExitCode(IntEnum):
     """Documented exit codes."""
 
     OK = 0
-    """The goal was reached, or the user stopped it."""
+    """The command did what was asked, or the user ended it."""
     GOAL_MISSED = 1
-    """The goal was not reached in time, or something failed on the way."""
+    """A goal was not reached in time, no device mined, a check failed, or something failed on the way."""
     USAGE = 2
     """The command line, the environment or a file named there is wrong."""
     WORKER_REFUSED = 3
-    """The pool refused the worker."""
+    """Every pool refused the worker from the start, and there is nothing else to mine on."""
     POOL_UNREACHABLE = 4
-    """No pool could be reached and --no-retry was given."""
+    """The time limit was reached without a job, or no pool could be reached where one try was all there was."""
     SELF_TEST_FAILED = 5
     """A kernel computed a known answer wrongly."""
     SHOULD_FAILED = 6

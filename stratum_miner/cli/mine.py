@@ -118,7 +118,7 @@ class MineRun:
                 )
 
         signals.run(mine_and_tell)
-        return mining.exit_code(ending, self.miner.goals)
+        return mining.exit_code(ending, self.miner)
 
     def take(self, settings: MineSettings) -> None:
         """Go on with other settings (``Reloadable``): the level of the log, the tariff."""

@@ -31,7 +31,6 @@ from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
     ConnectionChanged,
     Ending,
-    Goals,
     JobStarted,
     Miner,
     MinerEvent,
@@ -359,7 +358,12 @@ def print_json(value: Any) -> None:
     print(msgspec.json.encode(value).decode(), flush=True)
 
 
-def exit_code(ending: Ending, goals: Goals) -> ExitCode:
-    """A time limit is a failure only when something else was the goal."""
-    missed = ending is Ending.TIME_LIMIT and (goals.shares is not None or goals.blocks is not None)
+def exit_code(ending: Ending, miner: Miner) -> ExitCode:
+    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
+    if ending is not Ending.TIME_LIMIT:
+        return ExitCode.OK
+    if not miner.has_had_work:
+        return ExitCode.POOL_UNREACHABLE
+    goals, hashes = miner.goals, sum(backend.hashes for backend in miner.snapshot().backends)
+    missed = goals.shares is not None or goals.blocks is not None or not hashes
     return ExitCode.GOAL_MISSED if missed else ExitCode.OK

@@ -70,16 +70,23 @@ def _proxy(settings: ProxySettings) -> int:
     if chosen.http is not None:
         beside = figures.api(chosen.http, lambda: summary(running.snapshot(), time.monotonic() - started))
 
+    code = ExitCode.OK
+
     async def serve(stop: signals.Stop) -> None:
+        nonlocal code
         listeners = await capture_options.open_listeners(host, port)
         try:
             with telling_of_listeners():
-                await _serve(running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside)
+                out_of_time = await _serve(
+                    running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside
+                )
+            if out_of_time and not any(pool.client.jobs for pool in running.snapshot().pools):
+                code = ExitCode.POOL_UNREACHABLE
         finally:
             _print_end(running.snapshot(), time.monotonic() - started, as_json=chosen.json)
 
     signals.run(serve)
-    return ExitCode.OK
+    return code
 
 
 def _warn_of_strangers(host: str) -> None:
@@ -100,7 +107,10 @@ async def _serve(
     time_limit: float | None,
     quiet: bool,
     beside: Callable[[], Awaitable[None]] | None,
-) -> None:
+) -> bool:
+    """Returns whether it ended by its time limit."""
+    out_of_time = False
+
     def stop_gracefully() -> None:
         log.info("stopping", hint="waiting briefly for open replies; once more ends at once")
         running.stop()
@@ -114,7 +124,9 @@ async def _serve(
                 nursery.start_soon(beside)
             if time_limit is not None:
                 await trio.sleep(time_limit)
+                out_of_time = True
                 running.stop()
+    return out_of_time
 
 
 async def _run(

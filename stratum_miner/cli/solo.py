@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 from stratum_miner.cli import mining, node_options, options, signals
+from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Ending, Miner
+from stratum_miner.miner import Miner
 from stratum_miner.pool import Pool
 from stratum_miner.pool.events import BlockFound
 
@@ -38,10 +39,10 @@ def solo(
     options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     goals = options.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
     searcher = options.backend(backend, threads=threads, kernel=kernel, options=backend_option)
-    ending = Ending.STOPPED
+    code = ExitCode.OK
 
     async def mine_and_tell(stop: signals.Stop) -> None:
-        nonlocal ending
+        nonlocal code
         async with node_options.opened(
             node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
@@ -53,6 +54,7 @@ def solo(
                 follow = partial(follow_blocks, pool, miner)
                 try:
                     ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow])
+                    code = mining.exit_code(ending, miner)
                 finally:
                     judged = blocks(pool.snapshot())
                     mining.print_summary(
@@ -60,7 +62,7 @@ def solo(
                     )
 
     signals.run(mine_and_tell)
-    return mining.exit_code(ending, goals)
+    return code
 
 
 async def follow_blocks(pool: Pool, miner: Miner, on_block: Callable[[BlockFound], None] = lambda block: None) -> None:

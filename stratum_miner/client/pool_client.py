@@ -206,8 +206,11 @@ class PoolClient:
                 if pause:
                     self._enter(ConnectionState.WAITING, f"next try in {pause:.0f} s: {self._detail}")
                     await trio.sleep(pause)
-        except (WorkerRefused, PoolUnreachable) as error:
-            lost_because = str(error)
+        except WorkerRefused:
+            lost_because = "the pool refused the worker"
+            raise
+        except PoolUnreachable:
+            lost_because = "the pool could not be reached again"
             raise
         finally:
             self._running = False

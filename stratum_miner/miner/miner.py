@@ -154,6 +154,7 @@ class Miner:
         self._network_difficulty: float | None = None
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, WorkUnit]] = OrderedDict()
         self._stopping = trio.Event()
+        self._has_had_work = False
         self._ending = Ending.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -228,6 +229,11 @@ class Miner:
         """Whose job a share solves."""
         lane = next((lane for lane in self._lanes if lane.client.knows(share)), self._lanes[0])
         return lane.client.origin(share)
+
+    @property
+    def has_had_work(self) -> bool:
+        """Whether any pool ever gave a job."""
+        return self._has_had_work
 
     @property
     def is_stopping(self) -> bool:
@@ -346,6 +352,7 @@ class Miner:
 
     def job_started(self, lane: Lane, job: Job, new_block: bool) -> None:
         """Tell it, if it is what most of the miner works on."""
+        self._has_had_work = True
         if lane is self._lanes[0]:
             self._height = height_from_coinbase_prefix(job.coinbase_prefix)
             self._network_difficulty = job.network_difficulty

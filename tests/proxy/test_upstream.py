@@ -473,9 +473,7 @@ async def test_a_worker_that_the_pool_refuses_ends_the_proxy(proxy_lab: LabFacto
             await trio.sleep(10)
 
 
-async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
     """Also when the pool gave jobs, and so the miner a place, before it said anything of the worker."""
     async with proxy_lab() as lab:
         pool = await lab.connection()

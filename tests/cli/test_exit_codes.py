@@ -1,0 +1,126 @@
+"""What the commands end with, and the one table that says so."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.cli.signals import INTERRUPTED
+from stratum_miner.testing.played_pool import REGTEST_JOB
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+COMMAND = [sys.executable, "-m", "stratum_miner"]
+QUICK = ["--backend", "simulated", "--backend-option", "hash_rate=100kH", "--no-config"]
+
+
+def exit_codes(text: str) -> list[int]:
+    """Of the tables of exit codes in a document."""
+    rows = []
+    for table in re.findall(r"^\| exit code \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M):
+        rows += [int(code) for code in re.findall(r"^\| ([0-9]+) \|", table, re.M)]
+    return rows
+
+
+def test_one_table_of_the_documentation_has_them_all() -> None:
+    found = {path.name: exit_codes(path.read_text()) for path in (*DOCS.glob("*.md"), DOCS.parent / "README.md")}
+    assert {name: codes for name, codes in found.items() if codes} == {
+        "operation.md": [*(code.value for code in ExitCode), INTERRUPTED]
+    }
+
+
+@contextmanager
+def pool(*, jobs: bool) -> Iterator[str]:
+    """One that answers the handshake, and perhaps gives a job that is too hard for a share."""
+
+    def serve(connection: socket.socket) -> None:
+        answers = {"mining.configure": {}, "mining.subscribe": [[], "a1b2c3d4", 4]}
+        with suppress(OSError), connection, connection.makefile("rwb") as lines:
+            for line in lines:
+                request = json.loads(line)
+                lines.write(json.dumps({"id": request["id"], "result": answers.get(request["method"], True)}).encode())
+                lines.write(b"\n")
+                if request["method"] == "mining.authorize" and jobs:
+                    for method, params in (("mining.set_difficulty", [1e9]), ("mining.notify", list(REGTEST_JOB))):
+                        lines.write(json.dumps({"id": None, "method": method, "params": params}).encode() + b"\n")
+                lines.flush()
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def run(*commands: list[str]) -> list[int]:
+    """Run commands beside each other; returns their exit codes."""
+    processes = [subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, text=True) for command in commands]
+    for process in processes:
+        assert "Traceback" not in process.communicate(timeout=120)[1]
+    return [process.returncode for process in processes]
+
+
+def mine(address: str, *more: str) -> list[str]:
+    return ["mine", "-o", address, "-u", "w", *QUICK, *more]
+
+
+def proxy(address: str, *more: str) -> list[str]:
+    return ["proxy", "-o", address, "-u", "w", "--listen", "127.0.0.1:0", "--no-config", *more]
+
+
+def test_a_time_limit_without_a_job_is_4() -> None:
+    with pool(jobs=False) as silent:
+        codes = run(
+            mine("127.0.0.1:1", "--time-limit", "2"),
+            mine("127.0.0.1:1", "--time-limit", "2", "--until-shares", "1"),
+            mine(silent, "--time-limit", "2"),
+            proxy("127.0.0.1:1", "--time-limit", "2"),
+        )
+    assert codes == [ExitCode.POOL_UNREACHABLE] * 4
+
+
+def test_a_time_limit_with_a_job_is_0_unless_something_else_was_the_goal() -> None:
+    with pool(jobs=True) as address:
+        codes = run(
+            mine(address, "--time-limit", "8"),
+            mine(address, "--time-limit", "8", "--until-shares", "1"),
+            proxy(address, "--time-limit", "4"),
+        )
+    assert codes == [ExitCode.OK, ExitCode.GOAL_MISSED, ExitCode.OK]
+
+
+def test_a_time_limit_without_a_device_is_1(tmp_path: Path) -> None:
+    with pool(jobs=True) as address:
+        absent = ["mine", "-o", address, "-u", "w", "--device", f"erupter:{tmp_path}/tty", "--no-config"]
+        assert run([*absent, "--time-limit", "4"]) == [ExitCode.GOAL_MISSED]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_0(number: signal.Signals) -> None:
+    with pool(jobs=True) as good, pool(jobs=False) as silent:
+        commands = [mine(good), mine(silent), mine("127.0.0.1:1"), proxy(good), proxy("127.0.0.1:1")]
+        processes = [subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, text=True) for command in commands]
+        for process in processes:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if any(word in line for word in ("handshake", "unreachable", "ready")):
+                    break
+            process.send_signal(number)
+        for process in processes:
+            process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [ExitCode.OK] * len(commands)
