@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-.PHONY: demo test lint format bench dist clean
+.PHONY: demo test test-all lint format bench dist clean
 
 demo: $(STAMP)
 	@$(BIN)/stratum-miner demo
 
 test: $(STAMP)
 	@$(BIN)/pytest
+
+test-all: $(STAMP)
+	@$(BIN)/pytest -m ''
 
 lint: $(STAMP)
 	@$(BIN)/ruff check

@@ -151,3 +151,9 @@ def audit(scene: Scene) -> list[Finding]:
     for who, reading, surface, truth, value in readings(scene):
         found += judge(who, surface, reading.surface, truth, value)
     return found
+
+
+def check(scene: Scene) -> None:
+    """Nothing is wrong."""
+    found = audit(scene)
+    assert not found, f"{len(found)} figures are wrong:\n" + "\n".join(map(str, found[:40]))

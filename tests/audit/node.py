@@ -37,6 +37,8 @@ class Node:
     bits: int = BITS
     refuse: str | None = None
     """While set, every block is refused with this reason."""
+    refuse_first: int | None = None
+    """Only so many, the first ones; None: all."""
     height: int = 200
     """Of the tip at the start: a height that takes two bytes, as on a real chain."""
     offers: list[Offer] = field(default_factory=list)
@@ -211,7 +213,7 @@ class Node:
             return "bad-txnmrklroot"
         if any(digest == known for _, known in self.chain):
             return "duplicate"
-        if self.refuse is not None:
+        if self.refuse is not None and (self.refuse_first is None or len(self.offers) < self.refuse_first):
             return self.refuse
         if header[4:36] != self.tip[1]:
             known = [GENESIS, *(item for _, item in self.chain)]

@@ -16,7 +16,7 @@ from tests.audit.expect import Exactly, Expectation, OneOf, Within, spread
 from tests.audit.scene import ProxyAtRest
 from tests.audit.surfaces import Reading
 from tests.audit.truth import LAG_S, MinerTruth, quantile
-from tests.audit.witness import SHARE_LOST, Conversation, Share, Submit, says_lost, word
+from tests.audit.witness import NOT_RESUMED, SHARE_LOST, Conversation, Share, Story, Submit, says_lost, word
 
 RATE_WINDOW_S = 300.0
 """Over so long the proxy says a miner's hash rate, or since it connected."""
@@ -50,16 +50,18 @@ class ProxyTruth(MinerTruth):
         """It keeps no journal."""
         return {}
 
-    @cached_property
-    def unsent(self) -> list[dict[str, Any]]:
+    def unsent(self, url: str, story: Story) -> list[Share]:
         """Good shares that never went up, which the pool that is mined on is short of."""
+        if url != self.proxy.pools[self.proxy.active or 0].url:
+            return []
         lost = [item for item in self.submits if self.end_of(item)[0] == "lost" and item.header not in self.sent_up]
-        pool = self.proxy.pools[self.proxy.active or 0].url
-        return [{"pool": pool, "difficulty": float(item.value)} for item in lost]
+        return [Share([item], "lost", "its session is over" if self._came_late(item) else NOT_RESUMED) for item in lost]
 
-    def ends_of_unsent(self, url: str | None = None) -> list[Outcome]:
-        """Fate and reason of those: the client says why it lost them, in words of its own."""
-        return [("lost", "its session is over") for row in self.unsent if url in (None, row["pool"])]
+    def _came_late(self, submit: Submit) -> bool:
+        """Whether another session above had begun before it came."""
+        assert submit.job is not None
+        begun = [talk.subscribed_at for story in self.stories for talk in story.conversations if talk.subscribed_at]
+        return any(submit.job.at < moment < submit.at for moment in begun)
 
     # ---- who came -------------------------------------------------------------------------------------------------
 
@@ -114,7 +116,8 @@ class ProxyTruth(MinerTruth):
     @cached_property
     def sent_up(self) -> dict[bytes, Share]:
         """By header."""
-        return {share.first.header: share for share in self.shares if share.first.header is not None}
+        shares = [share for story in self.stories for share in story.shares]
+        return {share.first.header: share for share in shares if share.first.header is not None}
 
     @cached_property
     def outcomes(self) -> dict[int, Outcome]:

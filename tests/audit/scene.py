@@ -178,6 +178,20 @@ class Scene:
         self.pools.append(pool)
         return pool
 
+    def solo(self, node: Node, *options: str) -> PoolAtRest:
+        """``solo`` on a node, until it ends by itself."""
+        program = self.programs.start(
+            "solo",
+            *("solo", "--node", node.url, "--address", ADDRESS, "--difficulty", f"{DIFFICULTY!r}", "--json"),
+            *("--backend", "simulated", "--backend-option", f"hash_rate={HASH_RATE:.0f}H", "--log-format", "json"),
+            *options,
+        )
+        solo = PoolAtRest(program, 0, [], node)
+        solo.exit_code = program.wait()
+        solo.readings.append(surfaces.read("solo.json", partial(_object, program)))
+        self.pools.append(solo)
+        return solo
+
     def proxy(self, pools: list[PoolOf], *options: str, json: bool = True, port: int = 0) -> ProxyAtRest:
         """A proxy, once it listens."""
         program = self.programs.start(
@@ -277,12 +291,21 @@ class Scene:
             miner.exit_code = miner.program.interrupt()
             miner.final = [tell(pool.relay.wire) for pool in miner.pools]
             miner.readings += read_end(miner)
-        for proxy in reversed(self.proxies):
-            if proxy.exit_code is None:
-                self._end_proxy(proxy)
+        for proxy in self._from_below():
+            self._end_proxy(proxy)
         for pool in self.pools:
             if pool.exit_code is None:
                 self._end_pool(pool)
+
+    def _from_below(self) -> list[ProxyAtRest]:
+        """The proxies, those that stand on others before these."""
+        left = [proxy for proxy in self.proxies if proxy.exit_code is None]
+        ordered: list[ProxyAtRest] = []
+        while left:
+            used = {pool.relay.target for proxy in left for pool in proxy.pools}
+            ordered += [proxy for proxy in left if proxy.port not in used]
+            left = [proxy for proxy in left if proxy.port in used]
+        return ordered
 
     def _read(self) -> None:
         for miner in self.miners:

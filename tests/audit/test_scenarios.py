@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from tests.audit.audit import audit
+from tests.audit.audit import check
 from tests.audit.program import until
 from tests.audit.relay import LoseReply
-from tests.audit.scene import PoolOf, Scene, scene
+from tests.audit.scene import PoolOf, scene
 
-
-def check(stage: Scene) -> None:
-    """Nothing is wrong."""
-    found = audit(stage)
-    assert not found, f"{len(found)} figures are wrong:\n" + "\n".join(map(str, found[:40]))
+EASY = 0x1E7FFF80
+"""Difficulty 0.00003: two shares of five are blocks."""
 
 
 def test_one_pool(tmp_path: Path) -> None:
@@ -121,4 +118,34 @@ def test_a_node_that_refuses_blocks(tmp_path: Path) -> None:
         stage.miner([PoolOf(wire)])
         until(lambda: len(pool.node.offers) > 1, "two blocks are refused", pool.program)
         stage.rest()
+        check(stage)
+
+
+def test_a_journal_on_a_full_disk(tmp_path: Path) -> None:
+    """Mining goes on, and every figure but the journal's own stays true."""
+    with scene(tmp_path) as stage:
+        pool = stage.pool(stage.node())
+        wire = stage.relay_to(pool)
+        miner = stage.miner([PoolOf(wire)], journal=Path("/dev/full"))
+        miner.problems = 1
+        stage.wait_for(wire, accepted=25, blocks=1)
+        stage.rest()
+        check(stage)
+
+
+def test_solo_counts_what_the_node_took(tmp_path: Path) -> None:
+    with scene(tmp_path) as stage:
+        node = stage.node(refuse="bad-audit", refuse_first=2, bits=EASY)
+        solo = stage.solo(node, "--until-blocks", "2", "--time-limit", "60")
+        assert solo.exit_code == 0
+        assert [offer.verdict for offer in node.offers][:4] == ["bad-audit", "bad-audit", None, None]
+        check(stage)
+
+
+def test_solo_reaches_no_goal_with_blocks_that_the_node_refuses(tmp_path: Path) -> None:
+    with scene(tmp_path) as stage:
+        node = stage.node(refuse="bad-audit", bits=EASY)
+        solo = stage.solo(node, "--until-blocks", "1", "--time-limit", "4")
+        assert solo.exit_code == 1
+        assert node.offers
         check(stage)

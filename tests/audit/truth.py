@@ -83,9 +83,17 @@ class MinerTruth:
     # ---- shares ---------------------------------------------------------------------------------------------------
 
     @cached_property
+    def by_pool(self) -> list[list[Share]]:
+        """Shares of each pool: those on its wire, and those that were found for it and never left."""
+        return [
+            [*story.shares, *self.unsent(pool.url, story)]
+            for story, pool in zip(self.stories, self.miner.pools, strict=True)
+        ]
+
+    @cached_property
     def shares(self) -> list[Share]:
-        """Of all pools, as the wires have them."""
-        return [share for story in self.stories for share in story.shares]
+        """Of all pools."""
+        return [share for shares in self.by_pool for share in shares]
 
     @cached_property
     def records(self) -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -95,37 +103,47 @@ class MinerTruth:
         settled = {row["id"]: row for row in mine if row["event"] == "settled"}
         return {row["header"]: (row, settled.get(row["id"])) for row in mine if row["event"] == "found"}
 
-    @cached_property
-    def unsent(self) -> list[dict[str, Any]]:
-        """Shares that were found and are on no wire; each is hashed here again."""
-        sent = {share.first.header.hex() for share in self.shares if share.first.header is not None}
-        found = [record for header, (record, _) in self.records.items() if header not in sent]
-        for record in found:
-            digest = bitcoin.sha256d(bytes.fromhex(record["header"]))
-            assert bitcoin.shown(digest) == record["hash"], "the journal has a hash that is none of its header"
+    def unsent(self, url: str, story: Story) -> list[Share]:
+        """Shares that the journal has and no wire. Each is hashed here again; its fate is lost, or stale where a new
+        block came before it could leave.
+        """
+        sent = {share.first.header for other in self.stories for share in other.shares}
+        jobs = {job.identifier: job for job in story.jobs}
+        found = []
+        for record, settled in self.records.values():
+            header = bytes.fromhex(record["header"])
+            if record["pool"] != url or header in sent:
+                continue
+            submit = Submit(
+                connection=-1,
+                at=record["time"] - self.offset,
+                at_unix=record["time"],
+                arrived=False,
+                worker=record["worker"],
+                job=jobs.get(record["job"]),
+                header=header,
+                extranonce2=bytes.fromhex(record["extranonce2"]),
+                nonce=int.from_bytes(header[76:80], "little"),
+            )
+            share = Share([submit])
+            if settled is not None:
+                share.fate = "stale" if settled["fate"] == "stale" else "lost"
+                share.reason = settled["reason"]
+                share.settled, share.settled_unix = settled["time"] - self.offset, settled["time"]
+            found.append(share)
         return found
-
-    def ends_of_unsent(self, url: str | None = None) -> list[tuple[str, str]]:
-        """Fate and reason of those: a share that never left is lost, or was stale before it could leave."""
-        rows = [row for row in self.unsent if url in (None, row["pool"])]
-        settled = [self.records[row["header"]][1] or {} for row in rows]
-        return [("stale" if item.get("fate") == "stale" else "lost", item.get("reason", "")) for item in settled]
 
     def of_pool(self, index: int) -> Counter[str]:
         """Fates of one pool's shares."""
-        url = self.miner.pools[index].url
-        counts = self.stories[index].fates() + Counter(fate for fate, _ in self.ends_of_unsent(url))
+        counts = Counter(share.fate for share in self.by_pool[index])
         if self.ended:  # at its end a miner waits for answers for two seconds, then it gives them up
             counts["lost"] += counts.pop("open", 0)
         return counts
 
     def of_worker(self, name: str, index: int | None = None) -> Counter[str]:
-        """Fates of one worker's shares that were sent."""
-        stories = self.stories if index is None else [self.stories[index]]
-        total: Counter[str] = Counter()
-        for story in stories:
-            total += story.fates(name)
-        return total
+        """Fates of one worker's shares that left: it is the pool that knows a worker."""
+        shares = self.shares if index is None else self.by_pool[index]
+        return Counter(item.fate for item in shares if item.first.worker == name and item.first.connection >= 0)
 
     @cached_property
     def fates(self) -> Counter[str]:
@@ -143,7 +161,7 @@ class MinerTruth:
     @property
     def found(self) -> int:
         """All shares."""
-        return len(self.shares) + len(self.unsent)
+        return len(self.shares)
 
     def difficulties(self, shares: list[Share]) -> dict[str, float]:
         """What shares were worth, by fate."""
@@ -152,20 +170,18 @@ class MinerTruth:
     @property
     def best(self) -> float:
         """The best hash that was found."""
-        sent = [float(share.first.value) for share in self.shares]
-        return max([*sent, *(row["difficulty"] for row in self.unsent)], default=0.0)
+        return max((float(share.first.value) for share in self.shares), default=0.0)
 
     def reasons(self, index: int | None = None, *, fate_too: bool = False) -> dict[str, int]:
         """Why shares were not accepted."""
-        shares = self.shares if index is None else self.stories[index].shares
+        shares = self.shares if index is None else self.by_pool[index]
         ends = [(share.fate, share.reason) for share in shares if share.fate in ("rejected", "stale", "lost")]
-        ends += self.ends_of_unsent(None if index is None else self.miner.pools[index].url)
         return dict(Counter(f"{fate}: {reason}" if fate_too else reason for fate, reason in ends))
 
     @cached_property
     def settled(self) -> list[Share]:
         """In the order of their ends."""
-        return sorted((item for item in self.shares if item.settled is not None), key=lambda item: item.settled or 0.0)
+        return in_order(self.shares)
 
     @property
     def accepted(self) -> list[Share]:
@@ -266,11 +282,11 @@ class MinerTruth:
 
     def latencies(self, index: int) -> list[tuple[float, float]]:
         """Of a pool's answered shares."""
-        return [self.latency(share) for share in self.stories[index].shares if share.latency is not None]
+        return [self.latency(share) for share in self.by_pool[index] if share.latency is not None]
 
     def told_latencies(self, index: int) -> list[float]:
         """As the journal has them: each is held against the wire in its own row."""
-        headers = [s.first.header.hex() for s in self.stories[index].shares if s.latency and s.first.header]
+        headers = [s.first.header.hex() for s in self.by_pool[index] if s.latency and s.first.header]
         pairs = [self.records[header] for header in headers if header in self.records]
         return [settled["latency"] for _, settled in pairs if settled is not None and settled["latency"] is not None]
 
@@ -356,6 +372,12 @@ class MinerTruth:
         value = float(number) * {"H/s": 1, "kH/s": 1e3, "MH/s": 1e6, "GH/s": 1e9}[unit]
         low, high = self.average()
         return Exactly(self.told["hash_rate"] if low * 0.99 <= value <= high * 1.01 else f"{low:g} to {high:g} H/s")
+
+    def words_of_health(self, told: str) -> Expectation:
+        """The state, and a line for each problem that lasts."""
+        state, *problems = told.split("\n")
+        good = state == "paused" and len(problems) == self.miner.problems and all(problems)
+        return Exactly(told if good else f"paused, and {self.miner.problems} lines of problems")
 
     # ---- pools
 
@@ -443,7 +465,7 @@ class MinerTruth:
 
     def pool_of(self, share: Share) -> str:
         """Its pool's URL."""
-        index = next(i for i, story in enumerate(self.stories) if share in story.shares)
+        index = next(i for i, shares in enumerate(self.by_pool) if share in shares)
         return self.miner.pools[index].url
 
     def stat(self, place: int) -> int:
@@ -503,9 +525,8 @@ class MinerTruth:
         return Within(int(low) >> 32, int(high) >> 32)
 
     def nonces(self, index: int) -> Expectation:
-        """Each nonce of a simulated device is a share; one that was never sent has no device."""
-        sent = len(self.shares_of(self.device(index)))
-        return Within(sent, sent + len(self.unsent)) if self.unsent else Exactly(sent)
+        """Each nonce of a simulated device is a share."""
+        return Exactly(len(self.shares_of(self.device(index))))
 
     def hardware_errors(self, index: int | None = None) -> Expectation:
         """Nonces that are none: a simulated device has none, a stick those that its emulator spoilt."""
@@ -551,7 +572,7 @@ class MinerTruth:
     @property
     def shown_shares(self) -> int:
         """The API keeps the newest 200."""
-        return min(200, len(self.settled) + len(self.unsent))
+        return min(200, len(self.settled))
 
     def share_told(self, place: int) -> Share | None:
         """The share on the wire that a row of the API speaks of: no two have the same hash."""
@@ -597,8 +618,7 @@ class MinerTruth:
         """Shares that had this end by then."""
         at = self.points[place]["at"]
         moments = [share.settled_unix or 0.0 for share in self.settled if share.fate == fate]
-        unsent = len(self.unsent) if fate == "lost" else 0
-        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + 0.02 for m in moments) + unsent)
+        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + 0.02 for m in moments))
 
     # ---- the journal
 
@@ -619,15 +639,10 @@ class MinerTruth:
         told = self.told["found"][place]
         share = self.by_header.get(told["header"])
         if share is None or share.first.job is None:
-            return self._journal_unsent(told, key)
+            return Exactly(f"something of a job that was on the wire, got {told['job']}")
         first, job = share.first, share.first.job
         header = first.header or b""
-        talk = next(
-            item
-            for story in self.stories
-            for item in story.conversations
-            if item.connection.number == first.connection and first in item.submits
-        )
+        talks = [item for story in self.stories for item in story.conversations if job in item.jobs]
         fate = "lost" if share.fate == "open" else share.fate
         match key:
             case "id":
@@ -641,7 +656,7 @@ class MinerTruth:
             case "worker":
                 return OneOf((first.worker, self.miner.worker))
             case "session_id":
-                return Exactly(talk.session_id)
+                return OneOf(tuple(talk.session_id for talk in talks))
             case "settled":
                 settled = told["settled"] or {}
                 wrong = []
@@ -668,16 +683,10 @@ class MinerTruth:
             }.get(key, f"a field that the audit knows, got {key}")
         )
 
-    def _journal_unsent(self, told: dict[str, Any], key: str) -> Expectation:
-        header = bytes.fromhex(told["header"])
-        value = bitcoin.difficulty_of(bitcoin.hash_number(bitcoin.sha256d(header)))
-        known: dict[str, Any] = {
-            "ntime": int.from_bytes(header[68:72], "little"),
-            "nonce": int.from_bytes(header[76:80], "little"),
-            "version": int.from_bytes(header[:4], "little"),
-            "difficulty": float(value),
-        }
-        return Exactly(known.get(key, told[key]))
+
+def in_order(shares: list[Share]) -> list[Share]:
+    """Those that have an end, in the order of their ends."""
+    return sorted((share for share in shares if share.settled is not None), key=lambda share: share.settled or 0.0)
 
 
 class PoolTruth:
