@@ -5,8 +5,9 @@ a ``NonceFound`` on a bounded trio channel. Nothing else crosses the border. The
 ``stratum_miner.testing.check_backend`` turns into tests:
 
 1. ``run`` works until cancelled and leaves nothing running behind: no thread, no process, no open device.
-2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no valid work: go idle, and
-   wake when the change callback fires.
+2. ``WorkSource.next_unit`` may be called from any thread. ``None`` means that there is no work now: go idle, and ask
+   again when the change callback fires, or after ``ASK_AGAIN_SECONDS``: where extranonce2 is small, all that a job has
+   may be handed out until the next second brings another ntime.
 3. When the change callback fires with ``void=True``, units handed out before are worthless: abandon them within a
    millisecond if the hardware can, and report nothing from them that is found later. With ``void=False`` a newer
    job exists: finish or switch, as is cheaper.
@@ -26,6 +27,8 @@ import trio
 
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
+ASK_AGAIN_SECONDS = 1.0
+"""How long a backend without work waits for a change before it asks again."""
 ChangeCallback = Callable[[bool], None]
 """Called as ``callback(void)``, synchronously, in the trio thread; must not block or raise."""
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
@@ -50,7 +50,8 @@ class ReferenceBackend(Backend):
                 changes.pending = False
                 unit = source.next_unit(ALL_BITS, BITS_AT_ONCE)
                 if unit is None:
-                    await changes.wait()
+                    with trio.move_on_after(ASK_AGAIN_SECONDS):
+                        await changes.wait()
                 else:
                     await self._search(unit, found, changes)
         finally:

@@ -19,6 +19,7 @@ import trio
 
 from stratum_miner.backends import options as option
 from stratum_miner.backends.base import (
+    ASK_AGAIN_SECONDS,
     Backend,
     BackendOptionError,
     BackendStatistics,
@@ -115,7 +116,8 @@ class _Device:
                     changed = self._changed
                     unit = source.next_unit()
                     if unit is None:
-                        await changed.wait()
+                        with trio.move_on_after(ASK_AGAIN_SECONDS):
+                            await changed.wait()
                         continue
                     with trio.CancelScope() as self._current:
                         await self._search(unit, choice, found)

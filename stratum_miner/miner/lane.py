@@ -1,7 +1,8 @@
-"""A lane: pools on one side, backends on the other, and a search space between them that nobody else has.
+"""A lane: pools on one side, backends on the other, and the job that they search between them.
 
 A miner has one for the backends that mine wherever its strategy says, and one more for each pool that backends are
-bound to. Each lane has connections of its own, so no two search the same points, whatever pools they share.
+bound to. Each lane has connections of its own. What was searched is known to all of them together, so no two search the
+same points, even where a pool gives both connections the same extranonce1.
 """
 
 from collections import Counter
@@ -101,7 +102,6 @@ class Lane:
     async def search(self, judge: Judge) -> None:
         """Search until cancelled; each claim goes to ``judge``."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.scheduler.watch_exhaustion)
             for assignment in self.assignments:
                 send, receive = trio.open_memory_channel[NonceFound](FOUND_BUFFER)
                 nursery.start_soon(self._run, assignment.backend, send)

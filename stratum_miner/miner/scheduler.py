@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-import trio
-
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
@@ -74,10 +72,7 @@ class Scheduler:
         """When the current job came, until work of it is taken."""
         self._switches: deque[tuple[int, float]] = deque(maxlen=MAX_SWITCHES)
         self._narrowed_for: deque[bytes] = deque(maxlen=MAX_NARROWED)
-        self._exhausted = False
-        self._exhausted_event = trio.Event()
         self._paused = False
-        self._token: trio.lowlevel.TrioToken | None = None
 
     @property
     def job(self) -> Job | None:
@@ -97,7 +92,6 @@ class Scheduler:
                 return None
             unit = self._space.next_unit(self._clock(), rollable, at_once)
             if unit is None:
-                self._note_exhausted()
                 return None
             if self._untouched_since is not None:
                 self._switches.append((job.session, self._clock() - self._untouched_since))
@@ -156,29 +150,10 @@ class Scheduler:
         if matters:
             self._announce(False)
 
-    async def watch_exhaustion(self) -> None:
-        """Wake idle backends once a second while the search space is used up: each second frees one more ntime."""
-        self._token = trio.lowlevel.current_trio_token()
-        try:
-            while True:
-                await self._exhausted_event.wait()
-                await trio.sleep(1)
-                with self._lock:
-                    self._exhausted, self._exhausted_event = False, trio.Event()
-                self._announce(False)
-        finally:
-            self._token = None
-
     def wants_weak_block(self, job: Job) -> bool:
         """Whether a block below the share target is still worth something on top of this job's previous hash."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
         return wanted and job.previous_hash not in self._narrowed_for
-
-    def _note_exhausted(self) -> None:
-        if self._exhausted or self._token is None:
-            return
-        self._exhausted = True
-        self._token.run_sync_soon(self._exhausted_event.set, idempotent=True)
 
     def _announce(self, void: bool) -> None:
         for callback in tuple(self._callbacks):

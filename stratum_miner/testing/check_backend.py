@@ -20,7 +20,7 @@ from itertools import product
 
 import trio
 
-from stratum_miner.backends.base import Backend
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.job import Job
@@ -55,6 +55,7 @@ async def check_backend(
     await checker.idles_and_wakes()
     await checker.drops_void_work()
     await checker.leaves_nothing_behind()
+    await checker.asks_again_by_itself()
 
 
 class _RollingSource(ScriptedWorkSource):
@@ -167,6 +168,15 @@ class _Checker:
         _require(not left, f"rule 1: threads left running: {', '.join(thread.name for thread in left)}")
         _require(source.listeners == 0, "rule 1: the change callback is still registered")
 
+    async def asks_again_by_itself(self) -> None:
+        source = ScriptedWorkSource()
+        async with self._running(self._factory(), source) as found:
+            await self._until(lambda: source.asked > 0, "rule 2: asks for work")
+            source.refill([unit_of(12, target=MAX_TARGET)])
+            again = "rule 2: asks again after a second without work"
+            await self._until(lambda: bool(source.taken), again, ASK_AGAIN_SECONDS)
+            await self._receive(found, 1)
+
     # ---- how they do it ---------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -194,8 +204,8 @@ class _Checker:
         [hit] = await self._receive(found, 1)
         _require(hit.unit is marker, "rule 4: a hit was reported twice or outside the unit")
 
-    async def _until(self, condition: Callable[[], bool], rule: str) -> None:
-        with trio.move_on_after(self._patience):
+    async def _until(self, condition: Callable[[], bool], rule: str, longer: float = 0.0) -> None:
+        with trio.move_on_after(self._patience + longer):
             while not condition():  # noqa: ASYNC110  a stranger's threads set no event of ours
                 await trio.sleep(0.001)
             return

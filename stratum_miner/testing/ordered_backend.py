@@ -13,7 +13,7 @@ from typing import ClassVar
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendStatistics, DeviceStatistics, WorkSource
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
@@ -70,8 +70,12 @@ class OrderedBackend(Backend):
             async with found:
                 while True:
                     changed = self._changed
-                    if not self._orders or not self._take_unit(source):
+                    if not self._orders:
                         await changed.wait()
+                        continue
+                    if not self._take_unit(source):
+                        with trio.move_on_after(ASK_AGAIN_SECONDS):
+                            await changed.wait()
                         continue
                     hit = await self._search(choice, self._orders[0])
                     if hit is not None:

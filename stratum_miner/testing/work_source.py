@@ -43,7 +43,11 @@ class ScriptedWorkSource:
 
     def give(self, units: Iterable[WorkUnit], *, void: bool) -> None:
         """Replace what is left by these units and announce the change."""
-        with self._lock:
-            self._units = deque(units)
+        self.refill(units)
         for callback in tuple(self._callbacks):
             callback(void)
+
+    def refill(self, units: Iterable[WorkUnit]) -> None:
+        """Replace what is left by these units, as time does, without a word."""
+        with self._lock:
+            self._units = deque(units)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from stratum_miner.backends.base import Backend, WorkSource
+from stratum_miner.backends.base import Backend, ChangeCallback, WorkSource
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.kernels import available_kernels
 from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.testing import check_backend
-from stratum_miner.work import NonceFound
+from stratum_miner.work import NonceFound, WorkUnit
 
 
 @pytest.mark.parametrize("kernel", [kernel.name for kernel in available_kernels()])
@@ -90,6 +90,28 @@ class NeverWakes(ReferenceBackend):
             unregister()
 
 
+class AsksOnlyAfterChanges(ReferenceBackend):
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        is_dry = False
+
+        class Source:
+            def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
+                nonlocal is_dry
+                unit = None if is_dry else source.next_unit(rollable, at_once)
+                is_dry = unit is None
+                return unit
+
+            def on_change(self, callback: ChangeCallback) -> Callable[[], None]:
+                def note(void: bool) -> None:
+                    nonlocal is_dry
+                    is_dry = False
+                    callback(void)
+
+                return source.on_change(note)
+
+        await super().run(Source(), found)
+
+
 @pytest.mark.parametrize(
     ("broken", "rule"),
     [
@@ -99,6 +121,7 @@ class NeverWakes(ReferenceBackend):
         (LeaksAThread, "rule 1: threads"),
         (KeepsListening, "rule 1: the change callback"),
         (NeverWakes, "rule"),
+        (AsksOnlyAfterChanges, "rule 2: asks again"),
     ],
 )
 async def test_each_defect_is_caught(broken: Callable[[], Backend], rule: str) -> None:

@@ -94,7 +94,7 @@ class MiningStretch:
             if unit is None:
                 self.health.searching(self._clock(), False)
                 with trio.move_on_after(self._idle_off) as patience:
-                    await woken.wait()
+                    await feed.wait_for_work(*chain.rolls)
                 if patience.cancelled_caught:
                     raise NoWork
                 continue

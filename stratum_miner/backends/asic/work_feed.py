@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from stratum_miner.backends.asic.workbook import WorkBook
-from stratum_miner.backends.base import WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, WorkSource
 from stratum_miner.work.unit import WorkUnit
 
 
@@ -47,7 +47,8 @@ class WorkFeed:
             woken = self.woken
             self._kept = self._source.next_unit(rollable, at_once)
             if self._kept is None:
-                await woken.wait()
+                with trio.move_on_after(ASK_AGAIN_SECONDS):
+                    await woken.wait()
 
     def _note(self, void: bool) -> None:
         if void:

@@ -20,6 +20,7 @@ import trio
 
 from stratum_miner.backends import options as option
 from stratum_miner.backends.base import (
+    ASK_AGAIN_SECONDS,
     Backend,
     BackendError,
     BackendOptionError,
@@ -149,7 +150,7 @@ class CpuBackend(Backend):
                 expected = desk.stop_word.value
                 unit = desk.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
-                    desk.wait_for_change(expected)
+                    desk.wait_for_change(expected, ASK_AGAIN_SECONDS)
                 else:
                     rolls = unit.version_mask.bit_count() >= version_bits
                     self._search(unit, expected, modes[rolls], searcher, desk)
@@ -272,7 +273,7 @@ class _Desk:
         self._hits.append((generation, hit))
         self._wake()
 
-    def wait_for_change(self, expected: int, seconds: float | None = None) -> None:
+    def wait_for_change(self, expected: int, seconds: float) -> None:
         """Sleep until the stop word differs from ``expected``, at most ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
