@@ -342,6 +342,7 @@ def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
 
 
 _JOB_TYPES = get_type_hints(Job)
+_UNSIGNED = ("version", "ntime", "version_mask")
 _BYTES = ("previous_hash", "coinbase_prefix", "coinbase_suffix", "extranonce1")
 
 
@@ -357,17 +358,12 @@ def _job_fields(job: Job) -> dict[str, Any]:
 def _rebuilt(record: Found) -> Recovered | None:
     """The share as it was; None when the record does not make a block.
 
-    The header decides: it has nonce, time and version once more, and its hash proves it.
+    The header decides: it has most of the job once more, and its hash proves it.
     """
     try:
-        values = dict(record.job_fields or {})
-        for name in _BYTES:
-            values[name] = bytes.fromhex(values[name])
-        values["merkle_branch"] = tuple(bytes.fromhex(item) for item in values["merkle_branch"])
-        values["session"] = 0  # the number of a client's first session, which it is to resume
-        job = Job(**{name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()})
         data = bytes.fromhex(record.header)
         header = BlockHeader.from_bytes(data)
+        job = _job(record.job_fields or {}, header)
         share = Share(
             job=job,
             extranonce2=bytes.fromhex(record.extranonce2),
@@ -381,6 +377,20 @@ def _rebuilt(record: Found) -> Recovered | None:
         whole = job.header(share.extranonce2, share.ntime, share.nonce, share.version).to_bytes() == data
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
-    if not (whole and share.is_block and 0 <= job.version_mask < 1 << 32):
+    if not (whole and share.is_block):
         return None
     return Recovered(record.id, record.pool, Resumable(record.session_id, job.extranonce1, job.extranonce2_size), share)
+
+
+def _job(recorded: dict[str, Any], header: BlockHeader) -> Job:
+    values = dict(recorded)
+    values["previous_hash"] = header.previous_hash.hex()
+    for name in _BYTES:
+        values[name] = bytes.fromhex(values[name])
+    values["merkle_branch"] = tuple(bytes.fromhex(item) for item in values["merkle_branch"])
+    for name in _UNSIGNED:
+        if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
+            values[name] = getattr(header, name, 0)
+    values["nbits"] = header.nbits
+    values["session"] = 0  # the number of a client's first session, which it is to resume
+    return Job(**{name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()})

@@ -23,13 +23,15 @@ MAX_LINE = 1 << 20
 """Bytes that are looked at as one line. Our longest records, blocks of large coinbases, stay far below."""
 MAX_HEADERS = 1 << 16
 """Headers remembered of shares found earlier; more than a fast miner finds in ten minutes."""
+MAX_JUMP = 1 << 40
+"""A number so far above the last one is none that we gave."""
 MAX_OLDER_FILES = 5
 BEGINNINGS = (b'{"event":"opened",', b'{"event":"found","id":1,', b'{"event":"totals",')
 """What the first line of a journal begins with."""
 
 Identifier: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-"""Every JSON reader keeps integers up to 2**53 exact."""
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 52)]
+"""Every JSON reader keeps integers up to 2**53 exact; totals leave room above them."""
 
 
 class JournalError(Exception):
@@ -94,7 +96,7 @@ class Totals(msgspec.Struct, tag="totals", tag_field="event", kw_only=True, froz
     stale: Count
     lost: Count
     blocks: Count
-    next_id: Identifier
+    next_id: Count
 
 
 Record: TypeAlias = Opened | Closed | Found | Settled | Totals
@@ -120,29 +122,22 @@ class Account:
     open: dict[int, Found] = field(default_factory=dict)
     """Shares without a fate."""
     next_id: int = 1
-    _repeats: bool = False
-    """Whether the open shares of an older file may follow."""
 
     def take(self, record: Record) -> bool:
         """Add one more record; False, and no change, when it does not fit those before it."""
         match record:
             case Totals():
                 self.counts = ShareCounts(record.accepted, record.rejected, record.stale, record.lost)
-                self.blocks, self.next_id, self.open, self._repeats = record.blocks, record.next_id, {}, True
-            case Found() if record.id >= self.next_id:
-                self.open[record.id] = record
-                self.next_id, self._repeats = record.id + 1, False
-            case Found() if record.id in self.open:
-                pass
-            case Found() if self._repeats:
-                self.open[record.id] = record
+                self.blocks, self.next_id, self.open = record.blocks, record.next_id, {}
+            case Found() if record.id < self.next_id + MAX_JUMP:
+                self.open.setdefault(record.id, record)
+                self.next_id = max(self.next_id, record.id + 1)
             case Settled() if record.id in self.open:
                 found = self.open.pop(record.id)
-                self._repeats = False
                 self.blocks += found.block and record.fate == Fate.ACCEPTED.value
                 self.counts = _plus_one(self.counts, record.fate)
             case Opened() | Closed():
-                self._repeats = False
+                pass
             case _:
                 return False
         return True
@@ -163,7 +158,7 @@ class Account:
 
     def copy(self) -> "Account":
         """Another one that can go its own way."""
-        return Account(self.counts, self.blocks, dict(self.open), self.next_id, self._repeats)
+        return Account(self.counts, self.blocks, dict(self.open), self.next_id)
 
 
 @dataclass(slots=True)
@@ -224,19 +219,25 @@ def read(path: Path) -> Reading:
 def _read(path: Path, number: int) -> Reading:
     file = older_file(path, number) if number else path
     older = older_file(path, number + 1)
-    result, offset = Reading(), 0
+    result, offset, settled = Reading(), 0, set[int]()
     for line, length, whole in _lines(file):
         record = _decoded(line)
         if not result.records and not result.damaged and record is None and _is_file(older, number):
             _continue(result, _read(path, number + 1))
         result.closed = isinstance(record, Closed)
         result.unended = record is not None and not whole
-        if record is None or not result.account.take(record):
+        repeated = isinstance(record, Found) and record.id in settled  # a share has one fate
+        if record is None or repeated or not result.account.take(record):
             result.damaged += 1
         else:
             result.records += 1
-            if isinstance(record, Found):
-                result.headers.append((record.time, record.header))
+            match record:
+                case Found():
+                    result.headers.append((record.time, record.header))
+                case Settled():
+                    settled.add(record.id)
+                case Totals():
+                    settled.clear()
         offset += length
         if whole or result.unended:
             result.whole_bytes = offset

@@ -569,6 +569,7 @@ def test_a_block_of_a_damaged_job_is_never_handed_back_changed(
         b'{"event":"totals","time":1,"accepted":-5,"rejected":0,"stale":0,"lost":0,"blocks":0,"next_id":9}\n',
         b'{"event":"totals","time":1,"accepted":9223372036854775807,"rejected":0,"stale":0,"lost":0,"blocks":0,'
         b'"next_id":9}\n',
+        b'{"event":"found","id":9007199254740992,"time":1}\n',
         b'{"event":"found","id":0,"time":1}\n', b'{"event":"found","job_fields":' + b"[" * 100_000 + b"\n",
         b"\0" * 4096 + b"\n", b"x" * (5 << 20) + b"\n", b"\xef\xbb\xbf\n", b"\n",
     ],
@@ -581,6 +582,19 @@ def test_a_line_that_is_no_record_costs_nothing_else(tmp_path: Path, opened: Ope
     again = opened(path)
     assert (again.counts, again.damaged, len(again.recovered)) == (ShareCounts(accepted=1), 1, 1)
     assert again.recovered[0].id == 2
+
+
+def test_a_number_that_was_changed_costs_no_other_share(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    for share in shares(9):
+        it.found(share, ORIGIN)
+        it.settled(outcome(share))
+    content = as_after_a_crash(it).read_bytes()
+    path = tmp_path / "damaged.jsonl"
+    path.write_bytes(content.replace(b'"found","id":2,', b'"found","id":800,'))
+    again = opened(path)
+    assert (again.counts, again.damaged) == (ShareCounts(accepted=8), 1)
+    assert [record.share.header for record in again.recovered] == [shares(2)[1].header]
 
 
 def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Path, opened: Opener) -> None:
