@@ -185,7 +185,8 @@ class PoolClient:
         self._refusals: dict[str, str] = {}
         self._connected_at = 0.0
         self._handshake = Handshake.FULL
-        """Of the present connection."""
+        self._has_job = False
+        """Of the present connection, as is the handshake."""
         self._left_because = ""
         self._state = ConnectionState.CONNECTING
         self._detail = ""
@@ -355,7 +356,7 @@ class PoolClient:
             self._resumable = None
         if isinstance(end, TooSlow):
             self._memory.too_slow(end.limit, now)
-        if is_useless and (isinstance(end, HungUp) or is_silent):
+        if is_useless and ((isinstance(end, HungUp) and end.unanswered) or is_silent):
             self._memory.hung_up()
             following = self._memory.handshake(now)
             if following not in (handshake, Handshake.FULL):
@@ -399,7 +400,7 @@ class PoolClient:
         self._connects += 1
         self._connected_at = trio.current_time()
         self._enter(ConnectionState.HANDSHAKE, str(self._url))
-        self._handshake = handshake
+        self._handshake, self._has_job = handshake, False
         timeouts = self._memory.timeouts(self.settings.timeouts, trio.current_time())
         session = self._session = Session(
             stream,
@@ -497,8 +498,15 @@ class PoolClient:
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
         self._unreached = 0
-        self._memory.worked(self._handshake, trio.current_time())
+        if not self._has_job:
+            self._has_job = True
+            self._note_that_it_works()
         self._listener.job_arrived(job)
+
+    def _note_that_it_works(self) -> None:
+        self._memory.worked(self._handshake, trio.current_time())
+        if self._handshake is not Handshake.FULL and self._session is not None:
+            self._session.ask_the_rest_at(self._memory.kept_until)
 
     def _settle(self, outcome: ShareOutcome) -> None:
         if outcome.worker_name:

@@ -37,7 +37,8 @@ class PoolMemory:
     def __init__(self) -> None:
         self._free_at = 0.0
         self._kept = Handshake.FULL
-        self._kept_until = 0.0
+        self.kept_until = 0.0
+        """When the full form is tried again, where another one worked."""
         self._hang_ups = 0
         self._patience: dict[Limit, float] = {}
         self._patient_until = 0.0
@@ -58,7 +59,7 @@ class PoolMemory:
 
     def handshake(self, now: float) -> Handshake:
         """What to try next: the form that worked, or after hang-ups the next one, in a circle."""
-        if now >= self._kept_until:
+        if now >= self.kept_until:
             self._kept = Handshake.FULL
         return Handshake((self._kept + max(0, self._hang_ups - TRIES + 1)) % len(Handshake))
 
@@ -70,7 +71,7 @@ class PoolMemory:
         """The pool sent a job."""
         self._hang_ups = 0
         if handshake is not self._kept:
-            self._kept, self._kept_until = handshake, now + KEPT_S
+            self._kept, self.kept_until = handshake, now + KEPT_S
 
     # ---- how long to wait ---------------------------------------------------------------------------------------
 

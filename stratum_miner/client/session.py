@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 import structlog
 import trio
@@ -56,12 +57,13 @@ class SessionEnded(Exception):  # noqa: N818  an end, not always an error
 
 
 class HungUp(SessionEnded):
-    """The pool closed the connection. ``unheard``: mining.configure was asked and mining.subscribe not answered, as by
-    pools that hang up on the former.
+    """The pool closed the connection. ``unanswered``: not everything that the handshake asked was answered, so it may
+    have asked too much. ``unheard``: that goes for mining.configure and mining.subscribe.
     """
 
-    def __init__(self, reason: str, *, unheard: bool) -> None:
+    def __init__(self, reason: str, *, unanswered: bool, unheard: bool) -> None:
         super().__init__(reason)
+        self.unanswered = unanswered
         self.unheard = unheard
 
 
@@ -157,6 +159,7 @@ class Session:
         self._differences = False
         """Whether this pool takes version bits as their difference from the job's version, where that has any."""
         self._is_given_up = self._ended = False
+        self._ask_the_rest_at = inf
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
         self._answered = trio.Event()
@@ -231,6 +234,10 @@ class Session:
         if self.is_authorized and not self._is_over:
             self.connection.request(SuggestDifficulty(difficulty))
             self._to_flush.set()
+
+    def ask_the_rest_at(self, time: float) -> None:
+        """When to ask what this connection's handshake left out: the pool may have changed."""
+        self._ask_the_rest_at = time
 
     def take_unanswered(self) -> list[Unanswered]:
         """The shares without a fate, oldest first; they are the caller's from here on."""
@@ -343,8 +350,9 @@ class Session:
         self.connection.receive_data(bytes(data))
 
     def _hung_up(self, reason: str) -> None:
+        unanswered = not all(isinstance(request, Submit) for request in self.connection.outstanding.values())
         unheard = self._ask_configure and not self._subscribed.is_set()
-        raise HungUp(self.settings.without_password(reason), unheard=unheard)
+        raise HungUp(self.settings.without_password(reason), unanswered=unanswered, unheard=unheard)
 
     async def _write(self) -> None:
         timeout = self.settings.timeouts.send
@@ -370,6 +378,8 @@ class Session:
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_S)
             now = trio.current_time()
+            if now >= self._ask_the_rest_at:
+                self._ask_the_rest()
             if self._authorized.is_set():  # a pool that answers for nobody is silent, which is the handshake's affair
                 for name in self.logins.overdue(now - timeouts.authorize):
                     self._on_login(name, f"no reply within {timeouts.authorize:g} s")
@@ -378,6 +388,14 @@ class Session:
             oldest = next(iter(self._open.values()), None)
             if oldest is not None and now - oldest.sent_at > timeouts.unanswered_submit:
                 raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
+
+    def _ask_the_rest(self) -> None:
+        self._ask_the_rest_at = inf
+        if self.settings.version_mask and not self._ask_configure:
+            self.connection.configure()
+        if self.settings.extranonce_subscribe and not self._ask_extranonce:
+            self.connection.request(ExtranonceSubscribe())
+        self._to_flush.set()
 
     # ---- events -----------------------------------------------------------------------------------------------
 

@@ -120,6 +120,51 @@ async def test_the_form_that_worked_is_kept_for_an_hour(lab: Any, autojump_clock
         assert await asked(await it.connection()) == (True, True), "then the full one is tried again"
 
 
+async def test_after_an_hour_a_connection_that_lasts_asks_for_the_rest(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        assert [await hang_up(it) for _ in range(3)] == [FULL, FULL, WITHOUT_EXTRANONCE]
+        pool = await it.connection()
+        assert await asked(pool) == (False, False)
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+
+            async def renew() -> None:
+                while True:
+                    await trio.sleep(60)
+                    await pool.notify()
+
+            nursery.start_soon(renew)
+            configure = await pool.request("mining.configure")
+            assert KEPT_S - 5 < trio.current_time() - began < KEPT_S + 5
+            await pool.request("mining.extranonce.subscribe")
+            await pool.reply(configure, GRANT)
+            await it.recorder.until(lambda: it.recorder.jobs[-1].version_mask == 0x1FFFE000)
+            with trio.move_on_after(600) as nothing_came:
+                await pool.request()
+            assert nothing_came.cancelled_caught, "once is enough"
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_pool_that_answered_everything_tolerates_it(lab: Any, autojump_clock: MockClock) -> None:
+    """It hangs up before its first job, but not because of what it was asked."""
+    async with lab() as it:
+        assert await hang_up(it) == FULL
+        for _ in range(6):
+            pool = await it.connection()
+            await pool.accept()  # which insists on both requests
+            await pool.stream.aclose()
+
+
+async def test_a_pool_that_hangs_up_on_extranonce_subscribe_is_spared_it(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        for _ in range(2):
+            pool = await it.connection()
+            await pool.accept(xnsub=False)
+            await pool.request("mining.extranonce.subscribe")
+            await pool.stream.aclose()
+        assert await asked(await it.connection()) == (True, False)
+
+
 async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
         for _ in range(5):
