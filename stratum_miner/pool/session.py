@@ -294,7 +294,7 @@ class PoolSession:
             request_id,
             SubscribeResult(self.lease.extranonce1, self._config.extranonce2_size, self.lease.session_id),
         )
-        self._start_if_ready()
+        self._start_if_ready(now)
 
     def _authorize(self, request_id: Id, message: requests.Authorize, now: float) -> None:
         if not message.worker_name.strip():
@@ -308,7 +308,7 @@ class PoolSession:
         if difficulty is not None:
             self._fixed = True
             self._want_difficulty(self._allowed(difficulty), now)
-        self._start_if_ready()
+        self._start_if_ready(now)
 
     def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
         granted: dict[str, bool | str | VersionRollingGrant] = {}
@@ -446,14 +446,17 @@ class PoolSession:
         current = self._board.current
         return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
 
-    def _start_if_ready(self) -> None:
+    def _start_if_ready(self, now: float) -> None:
         if self.started or self.lease is None or not self.workers:
             return
         self.started = True
         self.connection.announce(SetDifficulty(self.difficulty))
         self._events.append(DifficultySet(self.difficulty))
-        if self._board.current is not None:
-            self._announce(self._board.current, self._board.current.clean_line)
+        current = self._board.current
+        if current is not None and self.lease.jobs.get(current.notify.job_id) is not None:
+            current = self._board.renew(now)  # it had this job before it came back, and may begin again with it
+        if current is not None:
+            self._announce(current, current.clean_line)
 
     def _announce_next(self, current: PoolJob, now: float) -> None:
         """A job that this miner does not know yet: one that was made for another's new difficulty will do, so that

@@ -241,6 +241,22 @@ def test_resume_keeps_extranonce_and_jobs() -> None:
     assert second.submit(pending) == 22
 
 
+def test_a_miner_that_comes_back_gets_new_work() -> None:
+    """Many count from the beginning again when they connect."""
+    ground = Ground()
+    first, other = ground.miner(), ground.miner()
+    for connection in (first, other):
+        connection.session.close(ground.now)
+        ground.connections.remove(connection)
+    again = [ground.connect(), ground.connect()]
+    for connection, before in zip(again, (first, other), strict=True):
+        connection.say(connection.miner.login("ua", before.miner.session_id))
+        assert connection.miner.extranonce1 == before.miner.extranonce1
+        assert connection.miner.jobs[-1].job_id != before.miner.jobs[-1].job_id
+        assert connection.miner.jobs[-1].params[2:4] != before.miner.jobs[-1].params[2:4], "another coinbase"
+    assert again[0].miner.jobs[-1].job_id == again[1].miner.jobs[-1].job_id, "one new job for all of them"
+
+
 def test_a_share_whose_answer_was_lost_is_no_stale_one_after_the_resume() -> None:
     ground = Ground()
     first = ground.miner()
