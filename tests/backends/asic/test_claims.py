@@ -12,7 +12,7 @@ from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.workbook import Proven
 from stratum_miner.bitcoin import display_hash, target_from_difficulty
 from stratum_miner.testing.check_backend import MAX_TARGET, unit_of
-from stratum_miner.work import WorkUnit
+from stratum_miner.work import SearchSpace, WorkUnit
 from tests.backends.asic.memory_port import MemoryPort
 from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 
@@ -156,6 +156,32 @@ def test_versions_of_midstates_are_all_combinations_of_the_granted_bits() -> Non
     assert midstate_versions(unit) == (0x20000000, 0x20002000, 0x20004000, 0x20006000)
     assert midstate_versions(replace(unit, version_mask=0x1000_0000)) == (0x20000000, 0x30000000)
     assert midstate_versions(replace(unit, version_mask=0)) == (0x20000000,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rolled", "granted"),
+    [
+        ("bitaxe-gamma", 0x1FFFE000, 0x1FFFFFE0),
+        ("bitaxe-gamma", 0x1FFFE000, 0x1FFFE000),
+        ("bitaxe-gamma", 0x00006000, 0x00007FE0),
+        ("bitaxe-gamma", 0, 0x00001FE0),
+        ("compac-a1", 0x1FFFE000, 0x1FFFFFE0),
+        ("compac-f", 0x00000060, 0x1FFFFFE0),
+        ("newpac", 0x00000020, 0x00000020),
+        ("compac", 0, 0x1FFFFFE0),
+    ],
+)
+def test_a_chip_gets_bits_that_it_can_roll_and_units_that_it_can_search(kind: str, rolled: int, granted: int) -> None:
+    chain, space, base = chain_of(kind), SearchSpace(), unit_of(1).job
+    space.set_job(replace(base, version_mask=granted, version_rolling=True))
+    seen = set()
+    for _ in range(9):
+        unit = space.next_unit(0.0, *chain.rolls)
+        assert unit is not None
+        assert (unit.version_mask, unit.hashes) == (rolled, 1 << 32 + rolled.bit_count())
+        assert len(chain.versions(unit)) in (1, 1 << rolled.bit_count())
+        seen.add((unit.extranonce2, unit.version))
+    assert len(seen) == 9
 
 
 async def test_a_smaller_version_mask_is_told_to_the_chips(autojump_clock: object) -> None:
