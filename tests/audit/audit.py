@@ -87,20 +87,22 @@ def _keys(parts: Path, path: Path) -> tuple[Any, ...] | None:
     return tuple(keys)
 
 
-def judge(
-    who: str, surface: Surface, name: str, truth: Any, value: Any, *, only: Path | None = None
-) -> Iterator[Finding]:
-    """What is wrong with one reading, or with one field of it."""
+def judge(who: str, surface: Surface, name: str, truth: Any, value: Any) -> Iterator[Finding]:
+    """What is wrong with one reading."""
     for figure in figures(surface, value):
-        if only not in (None, figure.path):
-            continue
-        shown = " / ".join(str(part) for part in figure.path)
-        if figure.row is None:
-            yield Finding(who, name, shown, figure.told, "that the table has a row for it")
-        elif not isinstance(figure.row, Exempt):
-            expected = expectation(figure, truth)
-            if isinstance(expected, str) or not expected.holds(figure.told):
-                yield Finding(who, name, shown, figure.told, str(expected))
+        expected = wrong(figure, truth)
+        if expected is not None:
+            yield Finding(who, name, " / ".join(str(part) for part in figure.path), figure.told, expected)
+
+
+def wrong(figure: Figure, truth: Any) -> str | None:
+    """What a figure must be, where it is not so."""
+    if figure.row is None:
+        return "that the table has a row for it"
+    if isinstance(figure.row, Exempt):
+        return None
+    expected = expectation(figure, truth)
+    return None if not isinstance(expected, str) and expected.holds(figure.told) else str(expected)
 
 
 def expectation(figure: Figure, truth: Any) -> Expectation | str:

@@ -84,8 +84,8 @@ class MinerAtRest:
     runs_before: Counter[str] = field(default_factory=Counter)
     """What the journal had before."""
     expected_exit: int = 0
-    problems: int = 0
-    """Lasting ones that it has at rest."""
+    problems: tuple[str, ...] = ()
+    """Lasting ones that it has at rest, in its words."""
     stories: list[Story] = field(default_factory=list)
     """Of its pools, in their order, told at rest."""
     final: list[Story] = field(default_factory=list)
@@ -274,10 +274,14 @@ class Scene:
     def pause(self) -> None:
         """No miner searches any more, and no wire has moved for a while."""
         for miner in self.miners:
-            if miner.paused is None and miner.program.process.poll() is None:
-                surfaces.http_post(miner.ports["http"], "/api/v1/pause")
-                miner.paused = time.monotonic()
+            self.pause_one(miner)
         until(lambda: all(relay.quiet_for > REST_S for relay in self.relays), "the wires are quiet")
+
+    def pause_one(self, miner: MinerAtRest) -> None:
+        """It searches no more."""
+        if miner.paused is None and miner.program.process.poll() is None:
+            surfaces.http_post(miner.ports["http"], "/api/v1/pause")
+            miner.paused = time.monotonic()
 
     def rest(self) -> None:
         """Pause, read what everybody says, end everybody from the miners upwards, and read what they leave."""

@@ -154,8 +154,8 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "luck / ratio": lambda m: m.luck(m.found),
         p + "luck / low": lambda m: m.luck(garwood(m.found)[0]),
         p + "luck / high": lambda m: m.luck(garwood(m.found)[1]),
-        p + "problems / #": lambda m: Exactly(m.miner.problems),
-        p + "problems / *": TEXT,
+        p + "problems / #": lambda m: Exactly(len(m.miner.problems)),
+        p + "problems / *": lambda m, i: Exactly(m.miner.problems[i]),
         p + "hardware_errors": lambda m: m.hardware_errors(),
         p + "below_target": lambda m: Exactly(0),
         p + "withheld": lambda m: Exactly(0),
@@ -380,11 +380,11 @@ PROBES: dict[str, Row] = {
     "health / status": lambda m: Exactly(200),
     "health / word": lambda m: Exactly("ok"),
     "ready / status": lambda m: Exactly(200),
-    "ready / word": lambda m: m.words_of_health(m.told["ready"]["word"]),
+    "ready / word": lambda m: m.words_of_health(),
 }
 HEALTH: dict[str, Row] = {
     **{f"{name} / exit_code": (lambda m: Exactly(0)) for name in ("plain", "ready")},
-    **{f"{name} / word": (lambda m, name=name: m.words_of_health(m.told[name]["word"])) for name in ("plain", "ready")},
+    **{f"{name} / word": (lambda m: m.words_of_health()) for name in ("plain", "ready")},
 }
 
 CG_SUMMARY: dict[str, Row] = {
@@ -610,7 +610,7 @@ MINE_TEXT: dict[str, Row] = {
     "blocks": lambda m: Exactly(float(len(m.blocks))),
     "journal": lambda m: Exactly([m.all_runs[fate] for fate in FATES]),
     "hardware_errors": lambda m: m.hardware_errors(),
-    "reasons": lambda m: Exactly(m.reasons(fate_too=True)),
+    "reasons": lambda m: m.commonest_reasons(),
     "workers": lambda m: Exactly({name: [m.of_worker(name)[fate] for fate in FATES[:3]] for name in m.worker_names()}),
     "other": Exempt("lines of several pools, for people: the same figures as in --json"),
 }

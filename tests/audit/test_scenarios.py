@@ -127,7 +127,7 @@ def test_a_journal_on_a_full_disk(tmp_path: Path) -> None:
         pool = stage.pool(stage.node())
         wire = stage.relay_to(pool)
         miner = stage.miner([PoolOf(wire)], journal=Path("/dev/full"))
-        miner.problems = 1
+        miner.problems = ("cannot write the share journal '/dev/full': No space left on device",)
         stage.wait_for(wire, accepted=25, blocks=1)
         stage.rest()
         check(stage)

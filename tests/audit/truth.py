@@ -22,6 +22,7 @@ LAG_S = 1.0
 """Between the moment at which the relay passed a line on and the moment at which a program had dealt with it."""
 SAMPLING_S = 1.5
 """Between two samples of a hash rate there is half a second; a busy machine takes its samples late."""
+GIVEN_UP = "the miner stopped before the pool answered"
 Spans = list[tuple[float, float]]
 FATES = ("accepted", "rejected", "stale", "lost")
 
@@ -85,10 +86,14 @@ class MinerTruth:
     @cached_property
     def by_pool(self) -> list[list[Share]]:
         """Shares of each pool: those on its wire, and those that were found for it and never left."""
-        return [
+        found = [
             [*story.shares, *self.unsent(pool.url, story)]
             for story, pool in zip(self.stories, self.miner.pools, strict=True)
         ]
+        if self.ended:  # at its end a miner waits for answers for two seconds, then it gives them up
+            for share in (item for shares in found for item in shares if item.fate == "open"):
+                share.fate, share.reason = "lost", GIVEN_UP
+        return found
 
     @cached_property
     def shares(self) -> list[Share]:
@@ -135,10 +140,7 @@ class MinerTruth:
 
     def of_pool(self, index: int) -> Counter[str]:
         """Fates of one pool's shares."""
-        counts = Counter(share.fate for share in self.by_pool[index])
-        if self.ended:  # at its end a miner waits for answers for two seconds, then it gives them up
-            counts["lost"] += counts.pop("open", 0)
-        return counts
+        return Counter(share.fate for share in self.by_pool[index])
 
     def of_worker(self, name: str, index: int | None = None) -> Counter[str]:
         """Fates of one worker's shares that left: it is the pool that knows a worker."""
@@ -177,6 +179,14 @@ class MinerTruth:
         shares = self.shares if index is None else self.by_pool[index]
         ends = [(share.fate, share.reason) for share in shares if share.fate in ("rejected", "stale", "lost")]
         return dict(Counter(f"{fate}: {reason}" if fate_too else reason for fate, reason in ends))
+
+    def commonest_reasons(self) -> Expectation:
+        """The five commonest, which is what people are shown; of equally common ones any."""
+        reasons = self.reasons(fate_too=True)
+        told = {reason: count for reason, count in self.told.get("reasons", {}).items() if reasons.get(reason) == count}
+        left = [count for reason, count in reasons.items() if reason not in told]
+        good = len(told) == min(5, len(reasons)) and all(count <= min(told.values()) for count in left)
+        return Exactly(told if good else reasons)
 
     @cached_property
     def settled(self) -> list[Share]:
@@ -373,11 +383,9 @@ class MinerTruth:
         low, high = self.average()
         return Exactly(self.told["hash_rate"] if low * 0.99 <= value <= high * 1.01 else f"{low:g} to {high:g} H/s")
 
-    def words_of_health(self, told: str) -> Expectation:
+    def words_of_health(self) -> Expectation:
         """The state, and a line for each problem that lasts."""
-        state, *problems = told.split("\n")
-        good = state == "paused" and len(problems) == self.miner.problems and all(problems)
-        return Exactly(told if good else f"paused, and {self.miner.problems} lines of problems")
+        return Exactly("\n".join(("paused", *self.miner.problems)))
 
     # ---- pools
 
@@ -643,7 +651,7 @@ class MinerTruth:
         first, job = share.first, share.first.job
         header = first.header or b""
         talks = [item for story in self.stories for item in story.conversations if job in item.jobs]
-        fate = "lost" if share.fate == "open" else share.fate
+        fate = share.fate
         match key:
             case "id":
                 return Exactly(self.told["found"][0]["id"] + place)
