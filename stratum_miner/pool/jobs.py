@@ -26,6 +26,12 @@ LEAST_ROOM = 60
 """Seconds: a job whose ntime may advance less than this is replaced at once when the node allows more."""
 
 
+MAX_OLD_JOBS = 256
+"""Jobs of a session that are remembered beyond those, for their shares only; more than any but a toy chain makes."""
+OLD_JOB_SECONDS = 600
+"""For so long; a session can be resumed as long."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnnouncedJob:
     """What a share of a job is judged by, whoever made the job."""
@@ -71,13 +77,18 @@ class SessionJob:
 
 
 class JobTable:
-    """The jobs of one session, by id; the oldest go when there are too many."""
+    """The jobs of one session, by id; the oldest go when there are too many.
+
+    Those that have good shares of this session stay to be recognized for a while: a miner that lost the answer to one,
+    because its connection broke, sends it again when it is back.
+    """
 
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
-        """Good shares of this session on the jobs in the table."""
+        """Good shares of this session on the jobs that are known."""
         self._max_jobs = max_jobs
         self._jobs: OrderedDict[str, SessionJob] = OrderedDict()
+        self._old: OrderedDict[str, SessionJob] = OrderedDict()
         self._shares: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -87,8 +98,12 @@ class JobTable:
         """Remember a job that was announced."""
         self._jobs[job.job_id] = job
         if len(self._jobs) > self._max_jobs:
-            oldest, _ = self._jobs.popitem(last=False)
-            self.shares -= self._shares.pop(oldest, 0)
+            oldest, old = self._jobs.popitem(last=False)
+            if oldest in self._shares:
+                self._old[oldest] = old
+        while self._old and (len(self._old) > MAX_OLD_JOBS or _seconds_between(self._first_old, job) > OLD_JOB_SECONDS):
+            forgotten, _ = self._old.popitem(last=False)
+            self.shares -= self._shares.pop(forgotten)
 
     def count_share(self, job_id: str) -> None:
         """Note a good share of a job in the table."""
@@ -99,6 +114,14 @@ class JobTable:
         """The job, or None when it was never announced here or is long gone."""
         return self._jobs.get(job_id)
 
+    def get_old(self, job_id: str) -> SessionJob | None:
+        """A job that is too old to submit to, if it has good shares of this session."""
+        return self._old.get(job_id)
+
+    @property
+    def _first_old(self) -> SessionJob:
+        return next(iter(self._old.values()))
+
     def allow_versions(self, mask: int, which: Callable[["SessionJob"], bool] = lambda job: True) -> None:
         """Let these version bits be rolled on jobs that are out already; bits allowed before stay so.
 
@@ -108,6 +131,11 @@ class JobTable:
             if which(job):
                 more = mask & ~job.pool_job.notify.version
                 self._jobs[job_id] = replace(job, version_mask=job.version_mask | more)
+
+
+def _seconds_between(one: SessionJob, other: SessionJob) -> int:
+    """By the times in their headers: nothing else of a job tells its age."""
+    return other.pool_job.notify.ntime - one.pool_job.notify.ntime
 
 
 class JobBoard:

@@ -1,6 +1,6 @@
 """Judges shares, sans-IO: bytes and exact integers in, a verdict out; time is an argument.
 
-Order of checks: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
+Order of checks: form, duplicate, job, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
 miner who lost the answer to a share and sends it again, on a job that is stale by now, is not told that the share came
 too late. Nothing is changed while a share is checked; only one that is accepted, or given to the node as a block, is
 remembered (``share_memory``). Duplicates are told by the hash of the header, whatever spelling they came in: a job that
@@ -64,7 +64,7 @@ class Refused:
     message: str
     candidate: Solution | None = None
     work: float = 0.0
-    """The difficulty of its job, if nothing is wrong with the share but that it came too late; else 0."""
+    """The difficulty of its job, if the share is good work that came too late or finds no room; else 0."""
 
 
 Verdict = Accepted | Refused
@@ -91,11 +91,14 @@ class ShareValidator:
                 f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}",
             )
         job = jobs.get(submit.job_id)
+        known = job or jobs.get_old(submit.job_id)
+        if known is None:
+            return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
+        solution = solution_of(submit, known)
+        if solution.digest in known.pool_job.seen:
+            return _refused(ErrorReason.DUPLICATE, "duplicate share")
         if job is None:
             return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
-        solution = solution_of(submit, job)
-        if solution.digest in job.pool_job.seen:
-            return _refused(ErrorReason.DUPLICATE, "duplicate share")
         misfit = self._misfit(submit, job, unix_time)
         if job.pool_job.notify.previous_hash != self._tip:
             return self._judge_stale(solution, jobs, fits=not misfit)
@@ -127,7 +130,7 @@ class ShareValidator:
             return Refused(ErrorReason.LOW_DIFFICULTY, message, self._candidate(solution, jobs))
         if not self._remember(solution, jobs):
             message = f"more than {jobs.shares} shares on jobs that are still good: ask for a higher difficulty"
-            return Refused(ErrorReason.OTHER, message, self._candidate(solution, jobs))
+            return Refused(ErrorReason.OTHER, message, self._candidate(solution, jobs), job.difficulty)
         return Accepted(solution, job.difficulty, solution.is_block)
 
     def _judge_stale(self, solution: Solution, jobs: JobTable, *, fits: bool) -> Refused:

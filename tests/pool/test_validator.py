@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.pool.fair_bound import FairBound
-from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
+from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, JobBoard, JobTable, SessionJob
 from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
 from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution, solution_of
 from stratum_miner.stratum.client_messages import Submit
@@ -190,6 +190,7 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     refusal = validator.judge(replace(SUBMIT, nonce=200), flood, NOW)
     assert isinstance(refusal, Refused)
     assert refusal.message == "more than 50 shares on jobs that are still good: ask for a higher difficulty"
+    assert refusal.work == 0.5, "or vardiff would take it for silence and ask for still easier shares"
     assert accepted(validator, second, range(200)) == 25, "two floods leave room for a third session"
     for number in range(10):
         honest = table(replace(job, extranonce1=bytes([9, 9, 9, number])))
@@ -228,8 +229,8 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
     validator = ShareValidator(memory=memory)
     board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12)
     jobs = JobTable(max_jobs=2)
-    for number in range(50):
-        pool_job = board.publish(make_template(number), 0.0) if number else board.publish(make_template(), 0.0)
+    for number in range(1, 50):
+        pool_job = board.publish(make_template(number, curtime=int(NOW) + 700 * number), 0.0)
         validator.set_tip(pool_job.notify.previous_hash)
         jobs.add(replace(job_of(target=2**256 - 1), pool_job=pool_job))
         ntime = replace(SUBMIT, ntime=pool_job.notify.ntime, job_id=pool_job.notify.job_id)
@@ -243,6 +244,45 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
     board.current = None
     del jobs
     assert memory.used == 0
+
+
+def test_a_share_is_recognized_for_ten_minutes_however_many_jobs_came_since() -> None:
+    memory = FairBound(MAX_SHARES)
+    validator = ShareValidator(memory=memory)
+    job = job_of(target=2**256 - 1)
+    jobs = table(job)
+    validator.set_tip(job.pool_job.notify.previous_hash)
+    assert accepted(validator, jobs, range(1)) == 1
+
+    def later(number: int, seconds: int) -> SessionJob:
+        notify = replace(job.pool_job.notify, job_id=str(number), ntime=int(NOW) + seconds)
+        return replace(job, pool_job=replace(job.pool_job, notify=notify, seen=SeenShares()))
+
+    for number in range(100):
+        jobs.add(later(number, 600))
+    verdicts = [validator.judge(replace(SUBMIT, nonce=nonce), jobs, NOW) for nonce in (0, 1)]
+    assert [verdict.reason for verdict in verdicts if isinstance(verdict, Refused)] == [
+        ErrorReason.DUPLICATE,
+        ErrorReason.JOB_NOT_FOUND,
+    ]
+    assert jobs.shares == 1
+    jobs.add(later(100, 601))
+    assert jobs.shares == 0
+    late = validator.judge(replace(SUBMIT, nonce=0), jobs, NOW)
+    assert isinstance(late, Refused)
+    assert late.message == "job not found"
+
+
+def test_old_jobs_are_bounded_in_number() -> None:
+    memory = FairBound(MAX_SHARES)
+    validator, jobs = ShareValidator(memory=memory), JobTable()
+    job = job_of(target=2**256 - 1)
+    validator.set_tip(job.pool_job.notify.previous_hash)
+    for number in range(MAX_JOBS + 2 * MAX_OLD_JOBS):
+        notify = replace(job.pool_job.notify, job_id=str(number))
+        jobs.add(replace(job, pool_job=replace(job.pool_job, notify=notify, seen=SeenShares())))
+        assert accepted(validator, jobs, range(2), str(number)) == 2
+    assert memory.used == jobs.shares == 2 * (MAX_JOBS + MAX_OLD_JOBS)
 
 
 def test_a_share_that_is_forgotten_may_come_again() -> None:
