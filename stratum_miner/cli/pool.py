@@ -91,9 +91,13 @@ def pool(
     faults = capture_options.pool_faults(fault or [])
 
     async def serve(stop: signals.Stop) -> None:
-        async with node_options.opened(
-            node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
+        for listener in await capture_options.open_listeners(host, port):
+            await listener.aclose()  # taken by somebody else is said now; miners are let in when there is work
+        async with node_options.ready(
+            node, stop, address=address, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
+            if opened is None:
+                return
             config = pool_config(
                 opened,
                 address,
@@ -232,9 +236,14 @@ async def _until_stopped(pool: Pool, stop: signals.Stop, url: str) -> None:
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_log_status, pool)
-            log.info("ready", url=url)
+            nursery.start_soon(_tell_ready, pool, url)
             await stopped.wait()
             nursery.cancel_scope.cancel()
+
+
+async def _tell_ready(pool: Pool, url: str) -> None:
+    await pool.wait_job()
+    log.info("ready", url=url)
 
 
 async def _log_status(pool: Pool) -> None:
@@ -248,4 +257,5 @@ async def _log_status(pool: Pool) -> None:
             rate=hash_rate_text(snapshot.hash_rate),
             accepted=snapshot.accepted,
             blocks=snapshot.blocks_accepted,
+            **({} if snapshot.node_error is None else {"waiting_for": snapshot.node_error}),
         )

@@ -1,7 +1,10 @@
 """``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+
+import trio
 
 from stratum_miner.cli import mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode
@@ -43,14 +46,25 @@ def solo(
 
     async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal code
-        async with node_options.opened(
-            node, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
+        started = trio.current_time()
+        async with node_options.ready(
+            node,
+            stop,
+            address=address,
+            data_dir=data_dir,
+            cookie=node_cookie,
+            password_file=node_password_file,
+            time_limit=time_limit,
         ) as opened:
+            if opened is None:
+                return
+            left = time_limit and max(time_limit - (trio.current_time() - started), 0.001)
             config = pool_config(opened, address, difficulty=difficulty)
             async with running_pool(opened, config) as (pool, _):
                 reporter = mining.Reporter(quiet=quiet, node_judges=True)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
-                miner = Miner(settings, [searcher], goals=goals, node_judges=True, on_event=reporter)
+                remaining = replace(goals, time_limit=left)
+                miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=reporter)
                 follow = partial(follow_blocks, pool, miner)
                 try:
                     ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow])

@@ -75,8 +75,9 @@ def test_unreachable_pool_without_retry(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_unreachable_node(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(capsys, "solo", "--node", "http://user:hunter22@127.0.0.1:1", "--address", ADDRESS)
-    assert code == 1
+    given = ("solo", "--node", "http://user:hunter22@127.0.0.1:1", "--address", ADDRESS, "--time-limit", "1")
+    code, _, err = run(capsys, *given)
+    assert code == 4
     assert "cannot connect" in err
     assert "hunter22" not in err
 

@@ -25,6 +25,7 @@ from stratum_miner.cli import main, secrets, signals
 from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
+from .rpc_node import RpcNode, serving
 from .test_process import ADDRESS, COMMAND, started
 
 PASSWORD = 'hünter"2\\swordfish'
@@ -163,8 +164,19 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
         (("ping", "{pool}", "-u", "u", "-p", PASSWORD), PASSWORD),
         (("ping", "{pool}", "-u", "u", "--proxy", PROXY, "--timeout", "5"), PROXY_PASSWORD),
         (("mine", "-o", "{pool}", "-u", "u", "--proxy", PROXY, "--no-retry"), PROXY_PASSWORD),
-        (("pool", "--node", f"http://rpc:{NODE_PASSWORD}@127.0.0.1:{{dead}}", "--address", ADDRESS), NODE_PASSWORD),
-        (("solo", "--node", f"http://rpc:{NODE_PASSWORD}@127.0.0.1:{{dead}}", "--address", ADDRESS), NODE_PASSWORD),
+        (("pool", "--node", f"http://rpc:{NODE_PASSWORD}@127.0.0.1:{{node}}", "--address", ADDRESS), NODE_PASSWORD),
+        (
+            (
+                "solo",
+                "--node",
+                f"http://rpc:{NODE_PASSWORD}@127.0.0.1:{{dead}}",
+                "--address",
+                ADDRESS,
+                "--time-limit",
+                "1",
+            ),
+            NODE_PASSWORD,
+        ),
         (("profit", "--hash-rate", "1TH", "--price-command", f"false {PROXY_PASSWORD}"), PROXY_PASSWORD),
         (("profit", "--hash-rate", "1TH", "--price-url", f"http://127.0.0.1:{{dead}}/?{QUERY}"), QUERY),
         (("mine", "-o", "{pool}", "-u", "u", "--on-event", f"nothing=http://h/{HOOK_TOKEN}"), HOOK_TOKEN),
@@ -179,8 +191,10 @@ def test_no_other_command_shows_one(
     titles: list[str] = []
     monkeypatch.setattr("setproctitle.setproctitle", titles.append)
     monkeypatch.setattr(secrets, "_spellings", ())
-    with echoing_pool() as pool:
-        words = {"{pool}": pool, "{dead}": str(dead_port())}
+    node = RpcNode()
+    node.status = 401
+    with echoing_pool() as pool, serving(node) as port:
+        words = {"{pool}": pool, "{dead}": str(dead_port()), "{node}": str(port)}
         given = [_filled(word, words) for word in arguments]
         monkeypatch.setattr("sys.argv", ["stratum-miner", *given])
         monkeypatch.setattr(signals, "enter", lambda phase: None)

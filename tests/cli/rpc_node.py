@@ -1,0 +1,80 @@
+"""A node's JSON-RPC in a thread, for tests of commands as processes: it says what the test wants it to say."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+TIP = "07" * 32
+
+
+class RpcError(Exception):
+    """The answer is an error."""
+
+
+class RpcNode:
+    """``answers`` maps methods to results, to functions of the parameters, or to (code, message) errors."""
+
+    def __init__(self, chain: str = "regtest") -> None:
+        self.chain = {"chain": chain, "blocks": 7, "headers": 7, "bestblockhash": TIP, "initialblockdownload": True}
+        self.template: dict[str, Any] = {
+            "version": 0x20000000,
+            "previousblockhash": TIP,
+            "transactions": [],
+            "coinbasevalue": 5_000_000_000,
+            "bits": "1d00ffff",
+            "height": 8,
+            "mintime": 1_600_000_000,
+        }
+        self.answers: dict[str, Any] = {
+            "getblockchaininfo": lambda params: self.chain,
+            "getblocktemplate": lambda params: {"curtime": int(time.time())} | self.template,
+            "getbestblockhash": lambda params: self.template["previousblockhash"],
+            "getpeerinfo": [],
+        }
+        self.status = 200
+        self.trouble: tuple[int, str] | None = None
+        """What every method is answered with, as by a node that starts."""
+        self.asked: list[str] = []
+
+    def reply(self, request: dict[str, Any]) -> dict[str, Any]:
+        method = request["method"]
+        self.asked.append(method)
+        answer = self.trouble or self.answers.get(method, (-32601, "Method not found"))
+        if isinstance(answer, tuple):
+            return {"result": None, "error": {"code": answer[0], "message": answer[1]}, "id": request["id"]}
+        result = answer(request["params"]) if isinstance(answer, Callable) else answer  # type: ignore[arg-type]
+        return {"result": result, "error": None, "id": request["id"]}
+
+
+@contextmanager
+def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
+    """The node's port while the block runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.dumps(node.reply(request)).encode() if node.status == 200 else b""
+            self.send_response(node.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
