@@ -7,8 +7,10 @@ blocks with a reason, lose its newest blocks, and stop. What was offered is writ
 import json
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from tests.audit import bitcoin
@@ -17,6 +19,7 @@ USER, PASSWORD = "audit", "audit-password"
 BITS = 0x1E0FFFF0
 """Difficulty 0.00024: blocks are a small part of the shares that the scenarios use."""
 GENESIS = bytes.fromhex("0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206")[::-1]
+REGTEST = bytes.fromhex("fabfb5da")
 LONG_POLL_S = 60.0
 
 
@@ -219,6 +222,53 @@ class Node:
             known = [GENESIS, *(item for _, item in self.chain)]
             return "inconclusive" if header[4:36] in known else "prev-blk-not-found"
         return None if height == self.tip[0] + 1 else "bad-cb-height"
+
+
+@dataclass(slots=True)
+class ChainOnDisk:
+    """A chain that a node with Bitcoin Core's validation keeps in its files: what is in them, the node took."""
+
+    directory: Path
+    bits: int = 0x207FFFFF
+
+    @property
+    def offers(self) -> list[Offer]:
+        """The blocks, in the order of the chain, as if each had been offered just now."""
+        now = time.monotonic()
+        return [Offer(now, height, bitcoin.shown(digest), None) for height, digest in self.chain]
+
+    @property
+    def chain(self) -> list[tuple[int, bytes]]:
+        """Height and hash of each block after the first, by who follows whom."""
+        following = {block[4:36]: block for block in self._blocks()}
+        found: list[tuple[int, bytes]] = []
+        block = following.get(GENESIS)
+        while block is not None:
+            digest = bitcoin.sha256d(block[:80])
+            _, at = bitcoin.read_size(block, 80)
+            found.append((bitcoin.height_of_coinbase(block[at:]), digest))
+            block = following.get(digest)
+        return found
+
+    @property
+    def tip(self) -> tuple[int, bytes]:
+        """Height and hash of the best block."""
+        return self.chain[-1] if self.chain else (0, GENESIS)
+
+    def _blocks(self) -> Iterator[bytes]:
+        """From blocks/blk*.dat: the network's magic, the size, the block; hidden under a repeated key (Core 28)."""
+        key = (self.directory / "blocks" / "xor.dat").read_bytes()
+        for file in sorted((self.directory / "blocks").glob("blk*.dat")):
+            raw = file.read_bytes()
+            mask = key * (len(raw) // len(key) + 1)
+            data = (int.from_bytes(raw, "little") ^ int.from_bytes(mask[: len(raw)], "little")).to_bytes(
+                len(raw), "little"
+            )
+            at = 0
+            while data[at : at + 4] == REGTEST:
+                size = int.from_bytes(data[at + 4 : at + 8], "little")
+                yield data[at + 8 : at + 8 + size]
+                at += 8 + size
 
 
 class _RpcError(Exception):

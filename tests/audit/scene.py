@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.audit import surfaces
-from tests.audit.node import Node
+from tests.audit.node import ChainOnDisk, Node
 from tests.audit.program import Program, Programs, programs, until
 from tests.audit.relay import Relay
 from tests.audit.scripted_pool import ScriptedPool
@@ -124,7 +124,7 @@ class PoolAtRest:
     program: Program
     port: int
     below: list[Relay]
-    node: Node
+    node: Node | ChainOnDisk
     ready: float = 0.0
     readings: list[Reading] = field(default_factory=list)
     exit_code: int | None = None
@@ -167,12 +167,13 @@ class Scene:
         pool = self._stack.enter_context(ScriptedPool(difficulty=DIFFICULTY, **options))
         return pool, self.relay("scripted", pool.port)
 
-    def pool(self, node: Node, *options: str, difficulty: float = DIFFICULTY, port: int = 0) -> PoolAtRest:
-        """Our pool on a node, once it listens."""
+    def pool(self, node: Node | ChainOnDisk, *options: str) -> PoolAtRest:
+        """Our pool on a node, or with the embedded one, once it listens."""
+        where = ("kernel", "--data-dir", str(node.directory)) if isinstance(node, ChainOnDisk) else (node.url,)
         program = self.programs.start(
             "pool",
-            *("pool", "--node", node.url, "--address", ADDRESS, "--listen", f"127.0.0.1:{port}"),
-            *("--difficulty", f"{difficulty!r}", "--json", "--log-format", "json", "--debug", *options),
+            *("pool", "--node", *where, "--address", ADDRESS, "--listen", "127.0.0.1:0"),
+            *("--difficulty", f"{DIFFICULTY!r}", "--json", "--log-format", "json", "--debug", *options),
         )
         pool = PoolAtRest(program, program.address("ready", "url"), [], node, ready=time.monotonic())
         self.pools.append(pool)

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.audit.audit import check
+from tests.audit.node import ChainOnDisk
 from tests.audit.program import until
 from tests.audit.relay import LoseReply
 from tests.audit.scene import PoolOf, scene
@@ -35,6 +38,19 @@ def test_proxy_before_proxy_before_pool(tmp_path: Path) -> None:
             stage.wait_for(wire, accepted=20)
         stage.wait_for(top, blocks=2)
         stage.rest()
+        check(stage)
+
+
+def test_the_embedded_node(tmp_path: Path) -> None:
+    """Bitcoin Core's validation decides: its chain is read from its files. On plain regtest each share is a block."""
+    pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[regtest]'")
+    with scene(tmp_path) as stage:
+        chain = ChainOnDisk(tmp_path / "chain")
+        wire = stage.relay_to(stage.pool(chain))
+        stage.miner([PoolOf(wire)])
+        stage.wait_for(wire, accepted=20, blocks=18)
+        stage.rest()
+        assert len(chain.chain) >= 18
         check(stage)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
-from tests.audit.node import Offer
+from tests.audit.node import ChainOnDisk, Offer
 from tests.audit.scene import Device, MinerAtRest, PoolAtRest
 from tests.audit.surfaces import Reading
 from tests.audit.witness import Job, Share, Story, Submit
@@ -741,11 +741,16 @@ class PoolTruth:
         """That it accepted."""
         return sum(item.reached for story in self.stories for item in story.connections)
 
-    def offers(self, *, taken: bool) -> list[Offer]:
-        """What the node heard, in its order; the node says null, or a reason."""
+    @cached_property
+    def heard(self) -> list[Offer]:
+        """What the node heard from this run, in its order."""
         start, end = self.pool.program.started, self.pool.program.ended or math.inf
-        mine = [offer for offer in self.pool.node.offers if start <= offer.at <= end]
-        return [offer for offer in mine if (offer.verdict is None) is taken]
+        node = self.pool.node
+        return [offer for offer in node.offers if isinstance(node, ChainOnDisk) or start <= offer.at <= end]
+
+    def offers(self, *, taken: bool) -> list[Offer]:
+        """Blocks that it took, or did not: it says null, or a reason."""
+        return [offer for offer in self.heard if (offer.verdict is None) is taken]
 
     def height(self) -> Expectation:
         """Of the block that follows the node's tip."""
