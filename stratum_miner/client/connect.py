@@ -120,12 +120,16 @@ def reason_of(error: BaseException) -> str:
 
 
 class Backoff:
-    """Pauses between tries: doubling up to a limit, half of each by chance so that a restarted pool is not stormed."""
+    """Pauses between tries: doubling up to a limit, and partly random so that a restarted pool is not stormed.
 
-    def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0) -> None:
+    ``chance`` is the random part of a pause, from 0 to 1. None is shorter than half the first limit.
+    """
+
+    def __init__(self, rng: random.Random, first: float = 2.0, limit: float = 60.0, chance: float = 1.0) -> None:
         self._rng = rng
         self._first = first
         self._limit = limit
+        self._chance = chance
         self._ceiling = first
 
     def reset(self) -> None:
@@ -134,6 +138,7 @@ class Backoff:
 
     def next_pause(self) -> float:
         """Seconds to wait before the next try."""
-        pause = self._rng.uniform(self._ceiling / 2, self._ceiling)
+        least = max(self._first / 2, self._ceiling * (1 - self._chance))
+        pause = self._rng.uniform(least, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._limit)
         return pause

@@ -157,7 +157,7 @@ class PoolClient:
         self._clock = clock
         self._rng = rng or random.Random()
         self._backoff = Backoff(self._rng)
-        self._refusals_backoff = Backoff(self._rng, first=4.0, limit=LONGEST_REFUSAL_S)
+        self._refusals_backoff = Backoff(self._rng, first=4.0, limit=LONGEST_REFUSAL_S, chance=0.5)
         self._memory = ({} if memories is None else memories).setdefault(settings.url, PoolMemory())
         self._has_tried = self._was_accepted = False
         self._connect = connect or Dialer(settings.tls, settings.proxy)
@@ -330,12 +330,13 @@ class PoolClient:
         try:
             stream = await self._connect(url, self.settings.timeouts.connect)
         except PoolUnreachable as error:
-            return self._try_again("pool_unreachable", error, next_address=not is_redirected)
+            detail = str(error).removeprefix(f"{url}: ")
+            return self._try_again("pool_unreachable", error, str(error), detail, next_address=not is_redirected)
         handshake = Handshake.BARE if self._bare_next else self._memory.handshake(trio.current_time())
         try:
             await self._run_session(stream, handshake)
         except Redirect as redirect:
-            self._redirect = (redirect.host, redirect.port)
+            self._redirect, self._detail = (redirect.host, redirect.port), str(redirect)
             log.info("reconnect_followed", host=redirect.host, port=redirect.port, wait_s=redirect.wait)
             return max(redirect.wait * self._rng.uniform(1, 1.1), self._backoff.next_pause())
         except WorkerRefused as refusal:
@@ -347,7 +348,8 @@ class PoolClient:
                 self._bare_next = True
                 return 0.0
             lost = PoolUnreachable(f"{url}: {end}")
-            return self._try_again("connection_ended", lost, str(end), next_address=is_useless and not is_redirected)
+            next_address = is_useless and not is_redirected
+            return self._try_again("connection_ended", lost, str(end), str(end), next_address=next_address)
         raise AssertionError("a session ends by an exception")
 
     def _learn_from(self, end: SessionEnded, handshake: Handshake, is_useless: bool, is_silent: bool) -> None:
@@ -363,16 +365,16 @@ class PoolClient:
                 methods = ["mining.extranonce.subscribe", "mining.configure"][:following]
                 log.warning("handshake_shortened", without=" and ".join(methods))
 
-    def _try_again(self, event: str, error: PoolUnreachable, reason: str = "", *, next_address: bool) -> float:
+    def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
         """The next address comes next, and after the last one a pause. Raises the error when told not to retry."""
-        self._detail = reason or str(error)
+        self._detail = detail
         if next_address and self._next_address():
-            log.warning(event, reason=self._detail, next=str(self._url))
+            log.warning(event, reason=reason, next=str(self._url))
             return 0.0
         if not self._retry:
             raise error
         pause = self._backoff.next_pause()
-        log.warning(event, reason=self._detail, retry_in_s=round(pause, 1))
+        log.warning(event, reason=reason, retry_in_s=round(pause, 1))
         return pause
 
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:

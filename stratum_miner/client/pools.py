@@ -331,7 +331,9 @@ class PoolGroup:
         if self._quotas is not None:
             self._quotas.forget(member)
         member.removed = True
-        if member.scope is not None:
+        if member.is_to_start:
+            member.is_to_start, member.scope = False, None
+        elif member.scope is not None:
             self._removed.append(member)
 
     def switch(self, index: int) -> None:
