@@ -57,6 +57,7 @@ PROXY_JSON: dict[str, Row] = {
     "miners / * / bytes_received": lambda x, i: x.bytes_of(i, up=True),
     "miners / * / bytes_sent": lambda x, i: x.bytes_of(i, up=False),
     **pool_rows("pools", condition="condition"),
+    "pools / * / reasons": lambda x, i: x.reasons_above(i),
     "pools / * / work_share": NOBODY_SEARCHES,
     "pools / * / job_switch_p50_ms": NOBODY_SEARCHES,
     "pools / * / job_switch_p99_ms": NOBODY_SEARCHES,

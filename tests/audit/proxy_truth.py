@@ -26,7 +26,13 @@ UNFOUNDED = "unfounded"
 """What the proxy said of a share, and what is not so."""
 WORDLESS = "refused without a reason"
 """Of a pool; a proxy has to give some code."""
+SESSION_OVER = "its session is over"
+"""Why the client above does not even wait with a share."""
 Outcome = tuple[str, str]
+
+
+def _job_at(submit: Submit) -> float:
+    return submit.job.at if submit.job is not None else math.inf
 
 
 class ProxyTruth(MinerTruth):
@@ -54,14 +60,27 @@ class ProxyTruth(MinerTruth):
         """Good shares that never went up, which the pool that is mined on is short of."""
         if url != self.proxy.pools[self.proxy.active or 0].url:
             return []
-        lost = [item for item in self.submits if self.end_of(item)[0] == "lost" and item.header not in self.sent_up]
-        return [Share([item], "lost", "its session is over" if self._came_late(item) else NOT_RESUMED) for item in lost]
+        return [Share([item], "lost", NOT_RESUMED) for item in self.waited]
 
-    def _came_late(self, submit: Submit) -> bool:
-        """Whether another session above had begun before it came."""
-        assert submit.job is not None
-        begun = [talk.subscribed_at for story in self.stories for talk in story.conversations if talk.subscribed_at]
-        return any(submit.job.at < moment < submit.at for moment in begun)
+    @property
+    def waited(self) -> list[Submit]:
+        """Good shares that waited for a pool in vain."""
+        return [item for item in self.submits if self.end_of(item)[0] == "lost" and item.header not in self.sent_up]
+
+    def reasons_above(self, index: int) -> Expectation:
+        """Why shares of a pool were not accepted. A share that came when the next session was there had no session any
+        more, one that came before waited for it; which of the two, of those that came at that moment, no wire says.
+        """
+        reasons = Counter(self.reasons(index))
+        opened = [item.subscribed_at for item in self.stories[index].conversations if item.subscribed_at is not None]
+        after = [item.at - min((at for at in opened if at > _job_at(item)), default=math.inf) for item in self.waited]
+        over, unsure = sum(lag > LAG_S for lag in after), sum(-LAG_S <= lag <= LAG_S for lag in after)
+        return OneOf(
+            tuple(
+                dict(+(reasons - Counter({NOT_RESUMED: count}) + Counter({SESSION_OVER: count})))
+                for count in range(over, over + unsure + 1)
+            )
+        )
 
     # ---- who came -------------------------------------------------------------------------------------------------
 

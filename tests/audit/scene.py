@@ -303,7 +303,7 @@ class Scene:
                 self._end_pool(pool)
 
     def _from_below(self) -> list[ProxyAtRest]:
-        """The proxies, those that stand on others before these."""
+        """The proxies that run, those that stand on others before these."""
         left = [proxy for proxy in self.proxies if proxy.exit_code is None]
         ordered: list[ProxyAtRest] = []
         while left:
