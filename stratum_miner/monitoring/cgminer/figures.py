@@ -19,6 +19,7 @@ def summary(view: View) -> Fields:
     told, shares = view.summary, view.summary.shares
     worth = told.difficulties
     answered = worth["accepted"] + worth["rejected"] + worth["stale"]
+    nonces = sum(item.nonces_found for item in view.devices)
     return {
         "Elapsed": int(told.elapsed_s),
         **_rates(told),
@@ -40,7 +41,7 @@ def summary(view: View) -> Fields:
         "Difficulty Rejected": round(worth["rejected"], 8),
         "Difficulty Stale": round(worth["stale"], 8),
         "Best Share": int(told.best_share),
-        "Device Hardware%": _percent(told.hardware_errors, told.hardware_errors + shares.found),
+        "Device Hardware%": _percent(told.hardware_errors, told.hardware_errors + nonces),
         "Device Rejected%": _percent(shares.rejected, shares.found),
         "Pool Rejected%": _percent(worth["rejected"], answered),
         "Pool Stale%": _percent(worth["stale"], answered),

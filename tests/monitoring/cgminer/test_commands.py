@@ -96,6 +96,15 @@ def test_machines_show_their_sensors() -> None:
     assert ask("asc", "1").rows[0]["ASC"] == 1
 
 
+def test_hardware_errors_are_a_part_of_all_nonces_not_of_shares() -> None:
+    """A stick reports nonces of difficulty 1 and above, of which few are shares."""
+    base = view()
+    sick = device(0, nonces_found=990, hardware_errors=10)
+    it = replace(base, devices=(sick,), summary=replace(base.summary, hardware_errors=10))
+    assert ask("summary", it=it).rows[0]["Device Hardware%"] == 1.0
+    assert ask("devs", it=it).rows[0]["Device Hardware%"] == 1.0
+
+
 @pytest.mark.parametrize("name", sorted(READING))
 def test_everything_that_tells_tells_something(name: str) -> None:
     reply = ask(name, "0" if name == "asc" else "summary", group="R")
