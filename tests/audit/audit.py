@@ -8,6 +8,7 @@ from tests.audit.expect import Expectation
 from tests.audit.proxy_table import PROXY
 from tests.audit.proxy_truth import ProxyTruth
 from tests.audit.scene import MinerAtRest, PoolAtRest, ProxyAtRest, Scene
+from tests.audit.stick_truth import StickTruth
 from tests.audit.surfaces import Reading
 from tests.audit.table import MINER, POOL, Exempt, Row, Surface
 from tests.audit.truth import MinerTruth, PoolTruth
@@ -119,7 +120,8 @@ def miner_readings(miner: MinerAtRest) -> Iterator[tuple[Reading, Surface, Miner
     """Each reading with its rows, the truth for it, and the value that the rows speak of."""
     for reading in miner.readings:
         surface = MINER[reading.surface]
-        truth = MinerTruth(miner, reading, ended=surface.ended)
+        kind = MinerTruth if miner.stick is None else StickTruth
+        truth = kind(miner, reading, ended=surface.ended)
         truth.told = value = surface.fold(reading.value)
         yield reading, surface, truth, value
 

@@ -17,6 +17,49 @@ def sha256d(data: bytes) -> bytes:
     return hashlib.sha256(hashlib.sha256(data).digest()).digest()
 
 
+def sha256d_from(state: bytes, rest: bytes) -> bytes:
+    """The same of a header of which the state after its first 64 bytes is known, and the 16 bytes that follow."""
+    block = rest + b"\x80" + bytes(45) + (640).to_bytes(2, "big")
+    return hashlib.sha256(compress(state, block)).digest()
+
+
+def compress(state: bytes, block: bytes) -> bytes:
+    """One round of SHA-256 (FIPS 180-4, 6.2.2)."""
+    words = [int.from_bytes(block[at : at + 4], "big") for at in range(0, 64, 4)]
+    for i in range(16, 64):
+        low, high = words[i - 15], words[i - 2]
+        mixed = (_turn(low, 7) ^ _turn(low, 18) ^ low >> 3) + (_turn(high, 17) ^ _turn(high, 19) ^ high >> 10)
+        words.append((mixed + words[i - 16] + words[i - 7]) & 0xFFFFFFFF)
+    start = [int.from_bytes(state[at : at + 4], "big") for at in range(0, 32, 4)]
+    a, b, c, d, e, f, g, h = start
+    for constant, word in zip(ROUND_CONSTANTS, words, strict=True):
+        one = h + (_turn(e, 6) ^ _turn(e, 11) ^ _turn(e, 25)) + (e & f ^ ~e & g) + constant + word
+        two = (_turn(a, 2) ^ _turn(a, 13) ^ _turn(a, 22)) + (a & b ^ a & c ^ b & c)
+        a, b, c, d, e, f, g, h = (one + two) & 0xFFFFFFFF, a, b, c, (d + one) & 0xFFFFFFFF, e, f, g
+    ends = zip(start, (a, b, c, d, e, f, g, h), strict=True)
+    return b"".join((before + after & 0xFFFFFFFF).to_bytes(4, "big") for before, after in ends)
+
+
+def _turn(word: int, bits: int) -> int:
+    return (word >> bits | word << (32 - bits)) & 0xFFFFFFFF
+
+
+def _round_constants() -> list[int]:
+    """The first 32 bits of the fractional parts of the cube roots of the first 64 primes."""
+    primes = [n for n in range(2, 312) if all(n % d for d in range(2, n))]
+    found = []
+    for prime in primes:
+        root, cube = 0, prime << 96
+        for bit in reversed(range(36)):
+            if (root | 1 << bit) ** 3 <= cube:
+                root |= 1 << bit
+        found.append(root & 0xFFFFFFFF)
+    return found
+
+
+ROUND_CONSTANTS: Final = _round_constants()
+
+
 def shown(digest: bytes) -> str:
     """A hash as explorers and nodes write it."""
     return digest[::-1].hex()

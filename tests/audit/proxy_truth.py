@@ -221,6 +221,11 @@ class ProxyTruth(MinerTruth):
         """What became of them."""
         return Counter(map(self.end_of, self.of_miner(place)))
 
+    def counts_of(self, talk: Conversation) -> list[int]:
+        """Of one miner: accepted by the pool, and all that was good for nothing."""
+        ends = Counter(self.end_of(item)[0] for item in talk.submits if item.arrived)
+        return [ends["accepted"], sum(ends[end] for end in ("rejected", "refused", "stale", "lost"))]
+
     def count(self, what: str, place: int | None = None) -> int:
         """Shares that ended so."""
         return sum(number for (end, _), number in self.ends(place).items() if end == what)

@@ -17,6 +17,7 @@ from tests.audit.node import ChainOnDisk, Node
 from tests.audit.program import Program, Programs, programs, until
 from tests.audit.relay import Relay
 from tests.audit.scripted_pool import ScriptedPool
+from tests.audit.stick import Tap
 from tests.audit.surfaces import Reading
 from tests.audit.witness import Story, answers_on, tell
 
@@ -72,6 +73,8 @@ class MinerAtRest:
     devices: list[Device]
     journal: Path | None
     ports: dict[str, int]
+    stick: Tap | None = None
+    """Its only device, where it has one."""
     readings: list[Reading] = field(default_factory=list)
     paused: float | None = None
     exit_code: int | None = None
@@ -212,12 +215,17 @@ class Scene:
         seed: int = 1,
         journal: Path | None = None,
         json: bool = True,
+        stick: Tap | None = None,
     ) -> MinerAtRest:
-        """A miner with simulated devices, each under a worker name of its own where there are several."""
+        """A miner with a stick, or with simulated devices: of several each has a worker name of its own."""
         number = len(self.miners)
         user = f"{ADDRESS}.rig{number}"
         devices, arguments = [], []
-        for index, rate in enumerate(rates):
+        if stick is not None:
+            devices.append(Device("device", user, HASH_RATE, f"erupter-{stick.link.name}"))
+            settings = f"nonce-difficulty={DIFFICULTY!r},hash-rate={HASH_RATE:.0f}H,idle-off=never"
+            arguments += ["--device", f"erupter:{stick.link},{settings}"]
+        for index, rate in enumerate(() if stick is not None else rates):
             name = "simulated" if index == 0 else f"simulated{index + 1}"
             several = len(rates) > 1
             devices.append(Device(name, f"{user}{index}" if several else user, rate))
@@ -234,7 +242,7 @@ class Scene:
             *("--journal", str(journal), "--log-format", "json", *(("--json",) if json else ()), *options),
         )
         ports = {name: program.address(name, "address") for name in ("http", "cgminer_api", "axeos_api")}
-        miner = MinerAtRest(program, pools, user, devices, journal, ports)
+        miner = MinerAtRest(program, pools, user, devices, journal, ports, stick=stick)
         self.miners.append(miner)
         return miner
 
@@ -253,6 +261,17 @@ class Scene:
             relay.target = again.port
             relay.restart()
             again.below.append(relay)
+
+    def stick(self, *faults: str) -> Tap:
+        """An emulated Block Erupter behind a tap; every nonce that it reports is a share."""
+        program = self.programs.start(
+            "stick",
+            *("emulate", "erupter", "--link", str(self.directory / "emulated"), "--hash-rate", f"{HASH_RATE:.0f}H/s"),
+            *("--nonce-difficulty", f"{DIFFICULTY!r}", "--seed", "7", "--json"),
+            *(text for fault in faults for text in ("--fault", fault)),
+        )
+        until(lambda: '"ready"' in program.out, "the stick is there", program)
+        return self._stack.enter_context(Tap(str(self.directory / "emulated"), self.directory / "stick", DIFFICULTY))
 
     # ---- rest -----------------------------------------------------------------------------------------------------
 
@@ -274,6 +293,8 @@ class Scene:
 
     def pause(self) -> None:
         """No miner searches any more, and no wire has moved for a while."""
+        for tap in [miner.stick for miner in self.miners if miner.stick is not None]:
+            tap.muted = True  # a stick goes on with its last work, which nobody wants any more
         for miner in self.miners:
             self.pause_one(miner)
         until(lambda: all(relay.quiet_for > REST_S for relay in self.relays), "the wires are quiet")

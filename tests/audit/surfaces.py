@@ -208,8 +208,9 @@ def proxy_text(words: list[str]) -> Reading:
                 pool = {"active": match[1] == "*", "name": match[2], "condition": match[3]}
                 pool |= {name: int(text) for name, text in zip(names, match.groups()[3:7], strict=True)}
                 told["pools"].append({**pool, "latency_ms": None if match[8] is None else float(match[8])})
-            elif line.strip() and not line.strip(" -+\u2500").startswith("worker"):
-                told["miners"].append(line)
+            elif (cells := re.split(r"  +", line.strip()))[0] != "worker" and len(cells) > 4:
+                told["miners"].append([int(cells[-4]), int(cells[-3])])
+        told["miners"].sort()
         return told
 
     return read("proxy.text", look)

@@ -217,7 +217,7 @@ def device_rows(prefix: str) -> dict[str, Row]:
         p + "hardware_errors": lambda m, i: m.hardware_errors(i),
         p + "last_nonce_age_s": lambda m, i: m.nonce_age(i),
         p + "joules_per_terahash": Exempt("of the power, which the audit cannot measure"),
-        p + "duplicate_nonces": lambda m, i: Exactly(0),
+        p + "duplicate_nonces": lambda m, i: m.duplicate_nonces(i),
         p + "stale_nonces": lambda m, i: m.stale_nonces(i),
         p + "crc_errors": lambda m, i: Exactly(0),
         p + "restarts": lambda m, i: Exactly(0),

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.audit.audit import expectation, figures, judge, readings, wrong
+from tests.audit.audit import check, expectation, figures, judge, readings, wrong
 from tests.audit.expect import Within, falsified
 from tests.audit.program import until
+from tests.audit.proxy_table import PROXY
 from tests.audit.scene import PoolOf, Scene, scene
 from tests.audit.table import MINER, POOL, Exempt
 
@@ -20,10 +21,11 @@ NOT_HERE = {
     ),
     "cgminer.stats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
     "cgminer.estats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
-    "mine.text": ("hardware_errors",),
     "mine.json": ("quota",),
+    "proxy.api": ("quota",),
+    "proxy.json": ("quota",),
 }  # fmt: skip
-"""Rows that a run without a mining device and without quotas does not show."""
+"""Rows that runs without a sensor and without quotas do not show."""
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,29 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield stage
 
 
-def test_each_field_that_is_told_falsely_is_named(run: Scene) -> None:
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A stick that makes mistakes, on a proxy in front of a proxy in front of a pool; over, too."""
+    with scene(tmp_path_factory.mktemp("chain")) as stage:
+        upper = stage.proxy([PoolOf(stage.relay_to(stage.pool(stage.node())))])
+        lower = stage.proxy([PoolOf(stage.relay_to(upper))], json=False)
+        wire, stick = stage.relay_to(lower), stage.stick("wrong-nonces=0.1", "duplicate-nonces=0.1")
+        stage.miner([PoolOf(wire)], stick=stick, json=False)
+        stage.wait_for(wire, accepted=50, blocks=1)
+        stage.rest()
+        assert stick.errors
+        assert stick.repeated
+        yield stage
+
+
+def test_a_stick_with_hardware_errors_behind_two_proxies(chain: Scene) -> None:
+    check(chain)
+
+
+def test_each_field_that_is_told_falsely_is_named(run: Scene, chain: Scene) -> None:
     unnoticed = []
     done = 0
-    for who, reading, surface, truth, value in readings(run):
+    for who, reading, surface, truth, value in (*readings(run), *readings(chain)):
         # of a list the last element: the first point of a history is before any work
         last = {figure.pattern: figure for figure in figures(surface, value)}
         for figure in last.values():
@@ -62,7 +83,7 @@ def test_each_field_that_is_told_falsely_is_named(run: Scene) -> None:
                 unnoticed.append(f"{who}: {reading.surface}: {figure.path}: {figure.told!r}")
             truth.told = value
             done += 1
-    assert done > 1000
+    assert done > 1500
     assert not unnoticed, "\n".join(unnoticed)
 
 
@@ -83,16 +104,17 @@ def _with(value: Any, path: tuple[Any, ...], told: Any) -> Any:
     return changed
 
 
-def test_each_row_of_the_table_is_on_a_surface(run: Scene) -> None:
+def test_each_row_of_the_table_is_on_a_surface(run: Scene, chain: Scene) -> None:
     """A row that nothing matches speaks of a field that is no more."""
     told = {
-        (reading.surface, figure.pattern)
-        for _, reading, surface, _, value in readings(run)
+        (who.rstrip("0123456789"), reading.surface, figure.pattern)
+        for who, reading, surface, _, value in (*readings(run), *readings(chain))
         for figure in figures(surface, value)
     }
     rows = {
-        (name, pattern)
-        for name, surface in (MINER | POOL).items()
+        (who, name, pattern)
+        for who, table in (("mine", MINER), ("pool", POOL), ("proxy", PROXY))
+        for name, surface in table.items()
         for pattern in surface.rows
         if not any(word in pattern for word in NOT_HERE.get(name, ()))
     }

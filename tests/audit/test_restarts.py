@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.audit import audit
-from tests.audit.scene import PoolOf, Scene, scene
+from tests.audit.audit import check
+from tests.audit.scene import PoolOf, scene
 
-
-def check(stage: Scene) -> None:
-    """Nothing is wrong."""
-    found = audit(stage)
-    assert not found, f"{len(found)} figures are wrong:\n" + "\n".join(map(str, found[:40]))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "interrupted"])

@@ -544,6 +544,10 @@ class MinerTruth:
         """Of all nonces."""
         return self.percent(0, 1)
 
+    def duplicate_nonces(self, index: int) -> Expectation:
+        """Nonces that had come before."""
+        return Exactly(0)
+
     def stale_nonces(self, index: int) -> Expectation:
         """A device of its own counts them."""
         return Exactly(0)
