@@ -4,16 +4,17 @@ The counterpart of ``client_connection``: typed requests come out, replies and a
 needs no knowledge of jobs: framing, types, the order of the session, who may submit. It never answers a reply, and
 never sends a reply that nobody asked for: pooler's and JayDDee's miners take any stray one for the fate of a share.
 
-Each request that comes out is answered once, in any order; LocalProtocolError for an answer that no request waits for.
+Each request that comes out is answered once, in any order; LocalProtocolError for an answer that no request waits for,
+or that belongs to another kind of request.
 A request without an id, or with null for one, is answered like any other, and its answer goes nowhere.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from enum import Enum, auto
 from typing import Any
 
 from stratum_miner.stratum import client_messages, events
-from stratum_miner.stratum.client_messages import AnyClientMessage, Configure, Submit
+from stratum_miner.stratum.client_messages import AnyClientMessage, Authorize, Configure, Submit, Subscribe
 from stratum_miner.stratum.envelope import (
     Call,
     Id,
@@ -94,8 +95,8 @@ class ServerConnection:
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
         self._events: list[events.ServerEvent] = []  # one at most, and a deque is 760 bytes for each
-        self._unanswered: Counter[bytes] = Counter()
-        """Requests that came out, by id: pooler's miner gives all its shares the same one."""
+        self._unanswered: dict[bytes, list[type[AnyClientMessage]]] = {}
+        """Requests that came out, by id, the oldest first: pooler's miner gives all its shares the same id."""
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
@@ -163,7 +164,7 @@ class ServerConnection:
             self._refuse_call(call, *misplaced)
             return
         self._refused_in_a_row = 0
-        self._unanswered[key] += 1
+        self._unanswered.setdefault(key, []).append(type(parsed))
         self._events.append(events.RequestReceived(call.id, parsed))
 
     def _misplaced(self, message: AnyClientMessage) -> tuple[ErrorReason, str] | None:
@@ -200,13 +201,13 @@ class ServerConnection:
 
     def accept_subscribe(self, request_id: Id, result: SubscribeResult) -> None:
         """Answer mining.subscribe."""
-        self.reply(request_id, result.to_result())
+        self._answer(request_id, encode_reply(request_id, result.to_result()), Subscribe)
         self._fire(_Trigger.SUBSCRIBE_ACCEPTED)
         self._subscribed = True
 
     def accept_authorize(self, request_id: Id, worker_name: str) -> None:
         """Answer mining.authorize with true; from now on the worker may submit and lines may be longer."""
-        self.reply(request_id, True)
+        self._answer(request_id, encode_reply(request_id, True), Authorize)
         self.workers.add(worker_name)
         self._decoder.max_line = self._max_line_authorized
 
@@ -219,7 +220,7 @@ class ServerConnection:
         for extension in request.extensions:
             verdict = granted.get(extension.name, False)
             result |= verdict.to_result() if isinstance(verdict, VersionRollingGrant) else {extension.name: verdict}
-        self.reply(request_id, result)
+        self._answer(request_id, encode_reply(request_id, result), Configure)
 
     def reply(self, request_id: Id, result: Any) -> None:
         """Answer a request, once; the id goes back as it came. LocalProtocolError when none with this id waits."""
@@ -231,12 +232,15 @@ class ServerConnection:
         self._answer(request_id, _encode_refusal(request_id, reply))
         return reply
 
-    def _answer(self, request_id: Id, line: bytes) -> None:
+    def _answer(self, request_id: Id, line: bytes, kind: type[AnyClientMessage] | None = None) -> None:
         key = encode_id(request_id)
-        if key not in self._unanswered:
-            raise LocalProtocolError(f"expected the id of a request that waits for its answer, got {sanitize(key, 60)}")
-        self._unanswered[key] -= 1
-        if not self._unanswered[key]:
+        waiting = self._unanswered.get(key, [])
+        answered = next((each for each in waiting if kind in (None, each)), None)
+        if answered is None:
+            what = "request" if kind is None else kind.method
+            raise LocalProtocolError(f"expected the id of a {what} that waits for its answer, got {sanitize(key, 60)}")
+        waiting.remove(answered)
+        if not waiting:
             del self._unanswered[key]
         if request_id is not None:
             self._send(line)

@@ -396,17 +396,33 @@ def test_an_answer_that_nobody_waits_for_is_our_own_mistake(answer: str) -> None
         "accept_authorize": ("user.w2",),
         "accept_configure": (messages.Configure(()), {}),
     }
+    asked = {
+        "accept_authorize": request(7, "mining.authorize", "user.w2", ""),
+        "accept_configure": request(7, "mining.configure", [], {}),
+    }
     connection = ServerConnection()
-    feed(connection, request(7, "mining.subscribe"))
-    for identifier in (8, "7", 7.0, True, None, [7]):
-        with pytest.raises(LocalProtocolError, match="expected the id of a request that waits for its answer, got"):
+    feed(connection, request(6, "mining.ping"), asked.get(answer, request(7, "mining.subscribe")))
+    for identifier in (8, "7", 7.0, True, None, [7], *([] if answer in ("reply", "refuse") else [6])):
+        with pytest.raises(LocalProtocolError, match=r"expected the id of a [a-z.]+ that waits for its answer, got"):
             getattr(connection, answer)(identifier, *arguments[answer])
+    assert not connection.workers
+    assert connection.state is ServerState.NEW
     getattr(connection, answer)(7, *arguments[answer])
     workers, state = set(connection.workers), connection.state
     with pytest.raises(LocalProtocolError, match="got 7"):
         getattr(connection, answer)(7, *arguments[answer])
     assert len(sent(connection)) == 1
     assert (connection.workers, connection.state) == (workers, state)
+
+
+def test_requests_of_two_kinds_may_have_one_id() -> None:
+    connection = ServerConnection()
+    feed(connection, request(1, "mining.subscribe"), request(1, "mining.authorize", "user.w1", ""))
+    connection.accept_authorize(1, "user.w1")
+    connection.accept_subscribe(1, SESSION)
+    with pytest.raises(LocalProtocolError):
+        connection.reply(1, True)
+    assert [reply["result"] for reply in sent(connection)] == [True, SESSION.to_result()]
 
 
 def test_as_many_answers_go_out_as_requests_had_the_id() -> None:
