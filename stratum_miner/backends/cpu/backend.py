@@ -6,13 +6,20 @@ changes, the trio thread changes the stop word; every slice in C ends within mic
 next unit. A search is told which value of the stop word to expect, read before its unit was taken, so a change
 cannot fall between the two. Hits go over a bounded queue to a trio task, which forwards them; on a void change, what
 is still in the queue from before is dropped.
+
+A search thread gives way to everything else, so it may stand still for long while it holds something. It therefore
+shares no lock with trio: a byte in a socket tells of new hits, for ``TrioToken.run_sync_soon`` takes a lock that trio's
+own thread and its signal handlers need. For the same reason a thread of its own starts the search threads: each start
+waits until the new thread had its first turn.
 """
 
 import os
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 import structlog
@@ -121,20 +128,32 @@ class CpuBackend(Backend):
         self._choice = await trio.to_thread.run_sync(choose, self._forced)
         log.info("kernel_chosen", reason=self._choice.reason, threads=self._threads)
         desk = _Desk(source)
+        starter = threading.Thread(target=self._start, args=(desk,), name="cpu-start", daemon=True)
+        starter.start()
         unregister = source.on_change(desk.note_change)
-        threads = [
-            threading.Thread(target=self._thread, args=(index, item, desk), name=item.name, daemon=True)
-            for index, item in enumerate(self._searchers)
-        ]
         try:
-            for thread in threads:
-                thread.start()
             await desk.forward(found)
         finally:
             unregister()
             desk.close()
             with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(_join, [thread for thread in threads if thread.ident is not None])
+                await trio.to_thread.run_sync(starter.join)
+            desk.hang_up()
+
+    def _start(self, desk: "_Desk") -> None:
+        """Start the search threads, and wait until all have ended."""
+        threads: list[threading.Thread] = []
+        try:
+            for index, item in enumerate(self._searchers):
+                if desk.closed:
+                    break
+                thread = threading.Thread(target=self._thread, args=(index, item, desk), name=item.name, daemon=True)
+                thread.start()
+                threads.append(thread)
+        except RuntimeError as error:  # the system allows no more threads
+            desk.fail(error)
+        for thread in threads:
+            thread.join()
 
     def _thread(self, index: int, searcher: "_Searcher", desk: "_Desk") -> None:
         assert self._choice is not None
@@ -225,11 +244,12 @@ class _Desk:
         self.source = source
         self.stop_word = kernels.StopWord()
         self.closed = False
-        self._token = trio.lowlevel.current_trio_token()
+        self._waker, self._sleeper = socket.socketpair()
+        self._waker.setblocking(False)
+        self._sleeper.setblocking(False)
         self._changed = threading.Condition()
         self._room = threading.Semaphore(QUEUE_SIZE)
         self._hits: deque[tuple[int, NonceFound]] = deque()
-        self._arrived = trio.Event()
         self._void_before = 0
         self._failure: BaseException | None = None
 
@@ -246,8 +266,9 @@ class _Desk:
     async def forward(self, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Pass hits on until cancelled. BackendError when a thread failed."""
         while True:
-            await self._arrived.wait()
-            self._arrived = trio.Event()
+            await trio.lowlevel.wait_readable(self._sleeper)
+            with suppress(BlockingIOError):
+                self._sleeper.recv(QUEUE_SIZE)
             while self._hits:
                 generation, hit = self._hits.popleft()
                 self._room.release()
@@ -261,6 +282,11 @@ class _Desk:
         self.closed = True
         self.note_change(True)
         self._room.release(QUEUE_SIZE)
+
+    def hang_up(self) -> None:
+        """All threads have ended."""
+        self._waker.close()
+        self._sleeper.close()
 
     # ---- the threads' side ------------------------------------------------------------------------------------
 
@@ -284,23 +310,13 @@ class _Desk:
         self._wake()
 
     def _wake(self) -> None:
-        try:
-            self._token.run_sync_soon(self._set_arrived, idempotent=True)
-        except trio.RunFinishedError:
-            self.closed = True
-
-    def _set_arrived(self) -> None:
-        self._arrived.set()
+        with suppress(BlockingIOError):  # full of bytes that wake as well
+            self._waker.send(b"!")
 
 
 def _is_before(generation: int, limit: int) -> bool:
     """Whether one value of the stop word is older than another, also across the wrap at 2^32."""
     return (generation - limit) & 0xFFFFFFFF >= 1 << 31
-
-
-def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        thread.join()
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -2,7 +2,9 @@
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -60,6 +62,97 @@ def test_options_that_do() -> None:
 
 def test_affinity_may_be_left_to_the_machine() -> None:
     assert CpuBackend.from_options({"affinity": "auto"}).threads == processors.default_threads()
+
+
+class _Threads:
+    """Stands in for the ``threading`` of the backend; `start` is called in place of each thread's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, start: Callable[[threading.Thread], None]) -> None:
+        class Thread(threading.Thread):
+            def start(self) -> None:
+                start(self)
+                super().start()
+
+        monkeypatch.setattr(backend_module, "threading", self)
+        self.Thread = Thread
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(threading, name)
+
+
+async def test_search_threads_are_started_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[str, bool]] = []
+    trios_own = threading.get_ident()
+    _Threads(monkeypatch, lambda thread: begun.append((thread.name, threading.get_ident() == trios_own)))
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        source = ScriptedWorkSource([unit_of(1, target=(1 << 256) - 1)])
+        nursery.start_soon(CpuBackend(threads=3, kernel="scalar").run, source, send)
+        await receive.receive()
+        nursery.cancel_scope.cancel()
+    assert begun[:2] == [("cpu-start", True), ("cpu0", False)]
+    assert not any(in_loop for _, in_loop in begun[1:])
+
+
+async def test_cancelled_while_threads_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second start takes until the backend is told to end; the third is spared."""
+    closed, begun = threading.Event(), list[str]()
+    second, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def start(thread: threading.Thread) -> None:
+        begun.append(thread.name)
+        if thread.name == "cpu1":
+            token.run_sync_soon(second.set)
+            assert closed.wait(60)
+
+    class Desk(backend_module._Desk):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    _Threads(monkeypatch, start)
+    monkeypatch.setattr(backend_module, "_Desk", Desk)
+    send, _receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(CpuBackend(threads=3, kernel="scalar").run, ScriptedWorkSource(), send)
+        await second.wait()
+        nursery.cancel_scope.cancel()
+    assert begun == ["cpu-start", "cpu0", "cpu1"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cpu")]
+
+
+async def test_a_system_that_allows_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "cpu1":
+            raise RuntimeError("can't start new thread")
+
+    _Threads(monkeypatch, start)
+    send, _receive = trio.open_memory_channel[NonceFound](0)
+    with pytest.raises(BackendError, match="can't start new thread"):
+        await CpuBackend(threads=3, kernel="scalar").run(ScriptedWorkSource(), send)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cpu")]
+
+
+async def test_search_threads_take_no_lock_of_trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that gives way to all others may stand still while it holds one; then trio would wait for it."""
+    callers = set[str]()
+    run_sync_soon = trio.lowlevel.TrioToken.run_sync_soon
+
+    def noted(token: trio.lowlevel.TrioToken, *arguments: Any, **options: Any) -> None:
+        callers.add(threading.current_thread().name)
+        run_sync_soon(token, *arguments, **options)
+
+    monkeypatch.setattr(trio.lowlevel.TrioToken, "run_sync_soon", noted)
+    hits = 2 * backend_module.QUEUE_SIZE
+    send, receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        source = ScriptedWorkSource([unit_of(1, target=(1 << 256) - 1, nonce_count=hits)])
+        nursery.start_soon(CpuBackend(threads=2, kernel="scalar").run, source, send)
+        for _ in range(hits):
+            await receive.receive()
+        nursery.cancel_scope.cancel()
+    assert callers
+    assert not [name for name in callers if name.startswith("cpu")]
 
 
 async def test_versions_are_rolled_where_the_work_allows_it() -> None:
