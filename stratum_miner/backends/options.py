@@ -20,8 +20,8 @@ def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) 
             raise BackendOptionError(f"backend {backend}: unknown option {name!r}{hint}")
 
 
-def integer(options: Mapping[str, str], name: str, low: int, high: int) -> int | None:
-    """A whole number between bounds; None when the option is absent."""
+def integer(options: Mapping[str, str], name: str, low: int, high: int | None) -> int | None:
+    """A whole number between bounds, ``high`` None for no upper one; None when the option is absent."""
     text = options.get(name)
     if text is None:
         return None
@@ -29,8 +29,9 @@ def integer(options: Mapping[str, str], name: str, low: int, high: int) -> int |
         value = int(text)
     except ValueError:
         value = low - 1
-    if not low <= value <= high:
-        raise BackendOptionError(f"{name}: expected a whole number from {low} to {high}, got {text!r}")
+    if value < low or (high is not None and value > high):
+        bounds = f"from {low} on" if high is None else f"from {low} to {high}"
+        raise BackendOptionError(f"{name}: expected a whole number {bounds}, got {text!r}")
     return value
 
 

@@ -3,7 +3,7 @@
 A backend more, from an option of its own, is one more ``BackendPlan`` in ``plan``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stratum_miner.backends.base import Backend, BackendError
@@ -56,12 +56,28 @@ def plan(resolved: Resolved[MineOptions], document: Document | None, problems: l
         if not (found or options.device):
             problems.append(Problem(profiles[0].where, "expected a backend to be enabled, none is"))
     found = _with_options(resolved, found, problems)
+    made: list[tuple[BackendPlan, Backend]] = []
     for item in found:
         try:
-            item.create()
+            made.append((item, item.create()))
         except BackendError as error:
             problems.append(Problem(item.where, str(error)))
+    _check_all_threads(made, problems)
     return _routed(resolved, found + devices, problems)
+
+
+def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: list[Problem]) -> None:
+    """Each has no more than it may; now all together."""
+    if [item.kind for item, _ in made].count(THREADED) < 2:
+        return
+    from stratum_miner.backends.cpu.backend import CpuBackend, check_threads  # noqa: PLC0415  who has one loaded it
+
+    threads = [(item, backend.threads) for item, backend in made if isinstance(backend, CpuBackend)]
+    try:
+        check_threads(sum(number for _, number in threads))
+    except BackendError as error:
+        each = " and ".join(f"{number} of {item.name}" for item, number in threads)
+        problems.append(Problem(threads[-1][0].where, f"{error}: {each}"))
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:

@@ -13,7 +13,12 @@ from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.miner import Goals
 
 Threads: TypeAlias = Annotated[
-    int | None, Parameter(name=("--threads", "-t"), help="Search threads; default one per core.", group="Backend")
+    int | None,
+    Parameter(
+        name=("--threads", "-t"),
+        help="Search threads, at most 8 for each usable processor; default one for each.",
+        group="Backend",
+    ),
 ]
 BackendName: TypeAlias = Annotated[
     str, Parameter(name="--backend", help="cpu, simulated, reference, or an installed one.", group="Backend")

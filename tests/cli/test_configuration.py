@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.backends.cpu import processors
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import main, secrets
 from stratum_miner.cli.mine_options import MineOptions
@@ -207,6 +208,9 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of "),
         ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of "),
         ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected a whole number from 1"),
+        ("threads = 9999", {}, "--backend: threads: expected at most "),
+        ("[backends.cpu]\nthreads = 9999", {}, "F:3: backends.cpu: threads: expected at most "),
+        ("[backends.cpu]\noptions = {threads = 9999}", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
         ("[backends.cpu]\noptions = {a = []}", {}, "F:4: backends.cpu.options: expected text or a number"),
         ("backend = 'cpu'\n[backends.cpu]", {}, "F:3: backend: expected it or [backends.NAME], got both"),
@@ -219,6 +223,32 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
 def test_mistakes_with_backends(tmp_path: Path, text: str, given: dict[str, Any], said: str) -> None:
     found = problems(tmp_path, POOL + text, **given)
     assert found[0].startswith(said), found
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        (
+            "[backends.one]\nbackend = 'cpu'\nthreads = 9\n[backends.two]\nbackend = 'cpu'\nthreads = 8\n",
+            {},
+            "F:6: backends.two: threads: expected at most 16, 8 for each processor that this process may use (2), "
+            "got 17: 9 of one and 8 of two",
+        ),
+        (
+            "",
+            {"backend": ["cpu", "cpu"], "threads": 9},
+            "--backend: threads: expected at most 16, 8 for each processor that this process may use (2), "
+            "got 18: 9 of cpu and 9 of cpu2",
+        ),
+    ],
+)
+def test_threads_of_all_backends_are_counted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, given: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(processors, "usable", lambda: (0, 1))
+    monkeypatch.setattr(processors, "quota", lambda *_: 65536)
+    assert problems(tmp_path, POOL + text, **given) == [said]
+    settings(tmp_path, POOL + text.replace("= 9", "= 7"), **{**given, **({"threads": 8} if given else {})})
 
 
 ROUTED = """\

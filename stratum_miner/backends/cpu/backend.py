@@ -18,8 +18,8 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import ClassVar, Literal
 
 import structlog
@@ -49,7 +49,6 @@ QUEUE_SIZE = 1024
 """Hits between threads and trio before threads wait."""
 NICE = 19
 PRIORITIES = ("low", "normal")
-MAX_THREADS = 1024
 
 
 class CpuBackend(Backend):
@@ -74,8 +73,9 @@ class CpuBackend(Backend):
         on_search: Callable[[int, int], None] | None = None,
     ) -> None:
         self._threads = processors.default_threads() if threads is None else threads
-        if not 1 <= self._threads <= MAX_THREADS:
-            raise BackendOptionError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
+        if self._threads < 1:
+            raise BackendOptionError(f"threads: expected 1 or more, got {threads}")
+        check_threads(self._threads)
         if not 1 <= duty_cycle <= 100:
             raise BackendOptionError(f"duty_cycle: expected 1 to 100 per cent, got {duty_cycle}")
         if priority not in PRIORITIES:
@@ -109,7 +109,7 @@ class CpuBackend(Backend):
         """``threads``, ``kernel``, ``duty_cycle``, ``priority``, ``affinity`` ("0,2-3" or "auto")."""
         option.check_known(cls.name, options, ("threads", "kernel", "duty_cycle", "priority", "affinity"))
         return cls(
-            threads=option.integer(options, "threads", 1, MAX_THREADS),
+            threads=option.integer(options, "threads", 1, None),
             kernel=options.get("kernel"),
             duty_cycle=option.integer(options, "duty_cycle", 1, 100) or 100,
             priority=option.one_of(options, "priority", PRIORITIES) or "low",
@@ -124,7 +124,15 @@ class CpuBackend(Backend):
         return BackendStatistics(self.name, detail, devices, kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Search until cancelled; SelfTestError when no kernel can be trusted."""
+        """Search until cancelled.
+
+        SelfTestError when no kernel can be trusted; BackendOptionError when this and the other CPU backends of this
+        process have too many threads together.
+        """
+        with _counted(self._threads):
+            await self._run(source, found)
+
+    async def _run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         self._choice = await trio.to_thread.run_sync(choose, self._forced)
         log.info("kernel_chosen", reason=self._choice.reason, threads=self._threads)
         desk = _Desk(source)
@@ -212,6 +220,32 @@ class CpuBackend(Backend):
                 desk.put(expected, NonceFound(unit, hit.nonce, hit.version, searcher.name))
             if self._duty_cycle < 100:
                 desk.wait_for_change(expected, elapsed * (100 - self._duty_cycle) / self._duty_cycle)
+
+
+def check_threads(count: int) -> None:
+    """BackendOptionError for more search threads than this process may have."""
+    most = processors.most_threads()
+    if count > most:
+        raise BackendOptionError(
+            f"threads: expected at most {most}, {processors.THREADS_PER_PROCESSOR} for each processor that this "
+            f"process may use ({processors.default_threads()}), got {count}"
+        )
+
+
+_threads_in_use = 0
+"""Of all CPU backends that run in this process; changed in trio's thread."""
+
+
+@contextmanager
+def _counted(threads: int) -> Iterator[None]:
+    """Use so many threads beside those that other backends use. BackendOptionError when that is too many."""
+    global _threads_in_use  # noqa: PLW0603  processors are shared by the whole process
+    check_threads(_threads_in_use + threads)
+    _threads_in_use += threads
+    try:
+        yield
+    finally:
+        _threads_in_use -= threads
 
 
 class _Searcher:

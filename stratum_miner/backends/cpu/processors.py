@@ -10,6 +10,9 @@ OWN_CGROUP = Path("/proc/self/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 TOPOLOGY = Path("/sys/devices/system/cpu")
 UNLIMITED = 1 << 16
+THREADS_PER_PROCESSOR = 8
+"""The most search threads that may share a processor. More than one hash no faster, and a thousand on two processors
+kept the thread that reads the pool and answers Ctrl-C from its turn; eight leave room to try."""
 
 
 def usable() -> tuple[int, ...]:
@@ -22,6 +25,11 @@ def usable() -> tuple[int, ...]:
 def default_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
     """One thread per usable processor, fewer when a container's quota allows less."""
     return max(1, min(len(usable()), quota(root, own)))
+
+
+def most_threads(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:
+    """How many search threads this process may have at the same time."""
+    return THREADS_PER_PROCESSOR * default_threads(root, own)
 
 
 def quota(root: Path = CGROUP_ROOT, own: Path = OWN_CGROUP) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import backend as backend_module
@@ -62,6 +63,43 @@ def test_options_that_do() -> None:
 
 def test_affinity_may_be_left_to_the_machine() -> None:
     assert CpuBackend.from_options({"affinity": "auto"}).threads == processors.default_threads()
+
+
+@pytest.fixture
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "usable", lambda: (0, 1))
+    monkeypatch.setattr(processors, "quota", lambda *_: 65536)
+
+
+TOO_MANY = r"threads: expected at most 16, 8 for each processor that this process may use \(2\), got "
+
+
+@pytest.mark.parametrize("threads", [17, 1000, 10**30])
+def test_more_than_eight_threads_for_each_processor(two_processors: None, threads: int) -> None:
+    with pytest.raises(BackendOptionError, match=f"{TOO_MANY}{threads}$"):
+        CpuBackend(threads=threads)
+    with pytest.raises(BackendOptionError, match=f"{TOO_MANY}{threads}$"):
+        CpuBackend.from_options({"threads": str(threads)})
+    assert CpuBackend(threads=16).threads == 16
+
+
+def test_a_quota_limits_the_threads_too(two_processors: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "quota", lambda *_: 1)
+    with pytest.raises(BackendOptionError, match=r"at most 8, 8 for each processor .* \(1\), got 9"):
+        CpuBackend(threads=9)
+
+
+async def test_the_threads_of_all_backends_count_together(two_processors: None) -> None:
+    send, _receive = trio.open_memory_channel[NonceFound](1)
+    source = ScriptedWorkSource()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(CpuBackend(threads=15, kernel="scalar").run, source, send)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(BackendOptionError, match=f"{TOO_MANY}17$"):
+            await CpuBackend(threads=2, kernel="scalar").run(source, send)
+        nursery.cancel_scope.cancel()
+    with trio.move_on_after(0):
+        await CpuBackend(threads=2, kernel="scalar").run(source, send)  # the others are gone
 
 
 class _Threads:

@@ -22,6 +22,7 @@ def test_container_quota(tmp_path: Path, text: str, threads: int) -> None:
     absent = tmp_path / "absent"
     assert processors.quota(tmp_path, absent) == threads
     assert processors.default_threads(tmp_path, absent) == min(threads, len(processors.usable()))
+    assert processors.most_threads(tmp_path, absent) == 8 * processors.default_threads(tmp_path, absent)
     assert processors.quota(absent, absent) == UNLIMITED
 
 
