@@ -6,9 +6,13 @@ pool's configured workers that it did not refuse: a share is worth more under an
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.share import Share
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
+"""Before a refused worker is asked for again on the same connection, doubled each time."""
 
 
 @dataclass(slots=True)
@@ -16,6 +20,9 @@ class _Login:
     asked_at: float
     answered: bool = False
     refusal: str = ""
+    pause: float = FIRST_PAUSE_S
+    """Before it is asked for again, if its refusal may pass."""
+    again_at: float = inf
 
 
 class Logins:
@@ -32,10 +39,20 @@ class Logins:
         """A worker was sent to the pool."""
         self._logins[name] = _Login(now)
 
-    def answered(self, name: str, refusal: str) -> None:
-        """The pool took a worker, or refused it and said why."""
-        if name in self._logins:
-            self._logins[name].answered, self._logins[name].refusal = True, refusal
+    def answered(self, name: str, refusal: str, *, again_from: float = inf) -> None:
+        """The pool took a worker, or refused it and said why; ``again_from`` is now, if that may pass."""
+        login = self._logins.get(name)
+        if login is not None:
+            login.answered, login.refusal = True, refusal
+            login.again_at = again_from + login.pause if refusal else inf
+            login.pause = min(2 * login.pause, LONGEST_PAUSE_S)
+
+    def to_ask_again(self, now: float) -> list[str]:
+        """Workers whose refusals may have passed, each once. Others stand in for them until the pool answers."""
+        due = [name for name, login in self._logins.items() if login.again_at <= now]
+        for name in due:
+            self._logins[name].again_at = inf
+        return due
 
     def stand_in(self, name: str) -> str | None:
         """Who submits for a worker: itself, or who stands in when it was refused; None while the pool has not said."""

@@ -159,7 +159,9 @@ class PoolClient:
         self._backoff = Backoff(self._rng)
         self._refusals_backoff = Backoff(self._rng, first=4.0, limit=LONGEST_REFUSAL_S, chance=0.5)
         self._memory = ({} if memories is None else memories).setdefault(settings.url, PoolMemory())
-        self._has_tried = self._was_accepted = False
+        self._has_tried = False
+        self._accepted: set[str] = set()
+        """Workers that the pool authorized on any connection."""
         self._connect = connect or Dialer(settings.tls, settings.proxy)
         if wrap_connector is not None:  # a recorder, say
             self._connect = wrap_connector(self._connect)
@@ -329,6 +331,7 @@ class PoolClient:
         self._enter(ConnectionState.CONNECTING, str(url))
         try:
             stream = await self._connect(url, self.settings.timeouts.connect)
+            self._memory.connecting(trio.current_time(), MIN_INTERVAL_S)
         except PoolUnreachable as error:
             detail = str(error).removeprefix(f"{url}: ")
             return self._try_again("pool_unreachable", error, str(error), detail, next_address=not is_redirected)
@@ -379,7 +382,8 @@ class PoolClient:
 
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
         """Return to the configured address, or wait until the refusal passes. Raises it when it will not."""
-        if not self._retry or not (is_redirected or self._was_accepted or may_pass(str(refusal))):
+        was_accepted = not self._accepted.isdisjoint(self.settings.worker_names)
+        if not self._retry or not (is_redirected or was_accepted or may_pass(str(refusal))):
             raise refusal
         pause = self._refusals_backoff.next_pause()
         self._detail = str(refusal)
@@ -410,6 +414,7 @@ class PoolClient:
             on_event=self._on_event,
             on_outcome=self._settle,
             handshake=handshake,
+            accepted=self._accepted,
             resume_id=self._resumable.session_id if self._resumable else None,
             suggestion=self._suggestion,
         )
@@ -438,7 +443,6 @@ class PoolClient:
             case events.JobAnnounced():
                 self._on_job(event)
             case events.WorkerAuthorized() if self._state is not ConnectionState.MINING:
-                self._was_accepted = True
                 self._enter(ConnectionState.MINING, str(self._url))
             case events.Configured(version_mask=mask) | events.VersionMaskChanged(version_mask=mask):
                 self._version_mask = mask

@@ -52,7 +52,7 @@ class PoolMemory:
         return turn
 
     def connecting(self, now: float, interval: float) -> None:
-        """A client connects because the configuration asks for it: it waits for nobody, others for it."""
+        """A client connects, or has just connected: others wait from then on, if it did not wait for them."""
         self._free_at = max(self._free_at, now + interval)
 
     # ---- the handshake ------------------------------------------------------------------------------------------

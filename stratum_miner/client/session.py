@@ -17,6 +17,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.domains import same_domain
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import Logins, wanted_login
+from stratum_miner.client.passing import may_pass
 from stratum_miner.client.pool_memory import Handshake, Limit
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
@@ -48,6 +49,8 @@ LAST_ANSWERS_S = 1.0
 """For answers that are on their way when we give a connection up."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
 """Of a share that was sent again and is called a duplicate: pools also remember shares that they refused."""
+MAX_ACCEPTED = 1000
+"""Workers remembered as accepted: behind a proxy their names are its miners'."""
 PATIENCE_WITH_JOBS = 4
 """How many times as long a worker may wait for its authorization while jobs come."""
 
@@ -135,12 +138,15 @@ class Session:
         on_event: Callable[[events.ClientEvent], None],
         on_outcome: Callable[[ShareOutcome], None],
         handshake: Handshake = Handshake.FULL,
+        accepted: set[str] | None = None,
         resume_id: str | None = None,
         suggestion: float | None = None,
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
         self.logins = Logins(settings)
+        self._accepted = set() if accepted is None else accepted
+        """Workers that the pool accepted, on this connection or an earlier one."""
         self.resumable: Resumable | None = None
         self._stream = stream
         self._on_event = on_event
@@ -380,6 +386,8 @@ class Session:
             now = trio.current_time()
             if now >= self._ask_the_rest_at:
                 self._ask_the_rest()
+            for name in self.logins.to_ask_again(now):
+                self._authorize(name)
             if self._authorized.is_set():  # a pool that answers for nobody is silent, which is the handshake's affair
                 for name in self.logins.overdue(now - timeouts.authorize):
                     self._on_login(name, f"no reply within {timeouts.authorize:g} s")
@@ -436,6 +444,9 @@ class Session:
         if self._is_over:
             return  # the reader is about to tell why; it says nothing against the worker
         self.logins.asked(name, trio.current_time())
+        self._authorize(name)
+
+    def _authorize(self, name: str) -> None:
         try:
             self.connection.authorize(name, self.settings.password)
         except LocalProtocolError as error:
@@ -444,13 +455,16 @@ class Session:
 
     def _on_login(self, name: str, refusal: str) -> None:
         """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
-        self.logins.answered(name, refusal)
+        passes = name in self._accepted or may_pass(refusal)
+        self.logins.answered(name, refusal, again_from=trio.current_time() if passes else inf)
         if self.logins.all_refused:
             raise WorkerRefused(self.logins.refusal_text)
         if refusal:
             log.warning("login_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
         else:
             self._authorized.set()
+            if len(self._accepted) < MAX_ACCEPTED:
+                self._accepted.add(name)
         held, self._held = self._held, []
         for item in held:
             self.submit(item.share, resubmitted=item.sent)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client.logins import login_of
@@ -103,3 +105,47 @@ async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_wo
         await again.reply(submit, True)
         await it.recorder.until(lambda: it.recorder.outcomes)
         assert it.recorder.fates == ["accepted"]
+
+
+async def test_a_refusal_of_one_worker_that_was_accepted_before_is_not_for_good(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], ".stick"))
+        await pool.reply(await pool.request("mining.authorize"), True)
+        await pool.reply(await pool.request("mining.submit"), True)
+        await pool.stream.aclose()
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        again: PlayedPool = await it.connection()
+        await again.accept(mask=None, xnsub=False)
+        await again.notify("2")
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        it.client.submit(own(shares[1], ".stick"))
+        await again.reply(await again.request("mining.authorize"), False)
+        before = trio.current_time()
+        submit = await again.request("mining.submit")
+        assert submit["params"][0] == "worker", "nothing is lost meanwhile"
+        await again.reply(submit, True)
+        for pause in (5, 10, 20):
+            authorize = await again.request("mining.authorize")
+            assert authorize["params"][0] == "worker.stick"
+            assert pause <= trio.current_time() - before <= pause + 2
+            before = trio.current_time()
+            it.client.submit(own(shares[2], ".stick"))
+            await again.reply(await again.request("mining.submit"), True)  # under the other name, at once
+            await again.reply(authorize, pause == 20)
+        await trio.testing.wait_all_tasks_blocked()
+        it.client.submit(own(shares[3], ".stick"))
+        assert (await again.request("mining.submit"))["params"][0] == "worker.stick"
+
+
+async def test_a_worker_refused_for_good_is_asked_for_once(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        it.client.submit(own(shares[0], "other"))
+        await pool.reply(await pool.request("mining.authorize"), None, [24, "unauthorized worker", None])
+        await pool.reply(await pool.request("mining.submit"), True)
+        with trio.move_on_after(150) as nothing_came:
+            await pool.request()
+        assert nothing_came.cancelled_caught
