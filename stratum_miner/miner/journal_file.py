@@ -66,6 +66,8 @@ class JournalFile:
 
     def append(self, records: Sequence[Record], now: float) -> None:
         """Write all of these, or none and raise JournalError. ``now`` is Unix time."""
+        if self._is_regular and not _is_still_at(self.path, os.fstat(self._file)):
+            self._begin_again()
         if self._torn:
             self._cut_off()
         written = [*self.account.totals(now), *records] if self._continues else records
@@ -135,6 +137,18 @@ class JournalFile:
             os.close(descriptor)
         self._old = []
 
+    def _begin_again(self) -> None:
+        """Somebody removed or renamed the file: go on in a new one, as if it were full."""
+        file, is_regular = _opened(self.path, is_ours=True)
+        if not is_regular or os.fstat(file).st_size:
+            os.close(file)
+            raise JournalError(self.path, "another file took its place")
+        with self._lock:
+            self._old.append(self._file)
+            self._file = file
+        self._size, self._torn, self._unended, self._continues = 0, False, False, True
+        self._sync_directory()
+
     def _cut_off(self) -> None:
         self._guard(os.ftruncate, self._file, self._size)
         self._torn = False
@@ -165,8 +179,11 @@ class JournalFile:
             raise JournalError(self.path, error.strerror) from None
 
 
-def _opened(path: Path) -> tuple[int, bool]:
-    """A descriptor, and whether it is a regular file, which is locked then. JournalError."""
+def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
+    """A descriptor, and whether it is a regular file, which is locked then. JournalError.
+
+    ``is_ours``: we have the lock of the file that was there before.
+    """
     while True:
         try:
             file = os.open(path, _FLAGS | os.O_NONBLOCK, 0o600)  # without it a pipe holds us until somebody reads it
@@ -180,7 +197,7 @@ def _opened(path: Path) -> tuple[int, bool]:
             if not stat.S_ISREG(status.st_mode):
                 raise JournalError(path, "expected a file, got a pipe or a socket")
             _lock(file, path)
-            if not status.st_size:
+            if not status.st_size and not is_ours:
                 _check_rotation(path)
             if _is_still_at(path, status):
                 return file, True

@@ -189,5 +189,23 @@ def test_the_directory_is_synced_when_a_file_is_new_there(tmp_path: Path, monkey
     file.close()
 
 
+def test_a_file_that_somebody_removes_begins_again_with_the_totals(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    file = JournalFile(path)
+    file.append([found(1), accepted(1), found(2)], 1.0)
+    path.rename(tmp_path / "shares.jsonl.1")
+    file.append([accepted(2)], 1.0)
+    assert (read(path).counts.accepted, read(path).open) == (2, {})
+    path.unlink()
+    path.write_text("notes of mine")
+    with pytest.raises(JournalError, match="another file took its place"):
+        file.append([found(3)], 1.0)
+    assert path.read_text() == "notes of mine"
+    path.unlink()
+    file.append([found(3)], 1.0)
+    assert (read(path).counts.accepted, [*read(path).open]) == (2, [3])
+    file.close()
+
+
 if __name__ == "__main__":
     kill_at_each_call(Path(sys.argv[1]))
