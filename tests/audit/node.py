@@ -16,8 +16,8 @@ from typing import Any
 from tests.audit import bitcoin
 
 USER, PASSWORD = "audit", "audit-password"
-BITS = 0x1E0FFFF0
-"""Difficulty 0.00024: blocks are a small part of the shares that the scenarios use."""
+BITS = 0x1E1FFFE0
+"""Difficulty 0.00012: one of twenty shares of the scenarios is a block."""
 GENESIS = bytes.fromhex("0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206")[::-1]
 REGTEST = bytes.fromhex("fabfb5da")
 LONG_POLL_S = 60.0

@@ -24,8 +24,8 @@ from tests.audit.witness import Story, answers_on, tell
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 HASH_RATE = 500e3
 """H/s of one simulated device: little work for this machine, and half of the slowest kernel."""
-DIFFICULTY = 1.2e-5
-"""Ten shares a second at that rate."""
+DIFFICULTY = 6e-6
+"""Twenty shares a second at that rate."""
 REST_S = 0.7
 """Nothing on any wire for so long is rest; a reply on loopback takes a thousandth of that."""
 SEEN_S = 0.2

@@ -19,7 +19,7 @@ REFUSALS: dict[str, Any] = {
     "malformed": [20, "expected 8 hex digits for ntime", None],
     "wordless": None,
 }
-BITS = 0x1E0FFFF0
+BITS = 0x1E1FFFE0
 
 
 class ScriptedPool:

@@ -761,9 +761,12 @@ class PoolTruth:
         return Exactly(self.pool.node.tip[0] + 1)
 
     def jobs(self) -> Expectation:
-        """Jobs that were published: at least what a miner got; one that nobody was there for is on no wire."""
-        seen = max((len({job.identifier for job in story.jobs}) for story in self.stories), default=0)
-        return Within(seen, seen + 2)
+        """Jobs that were published to all: one for each block at least. A miner that comes may get one of its own,
+        and one that nobody was there for is on no wire.
+        """
+        blocks = {job.previous for story in self.stories for job in story.jobs}
+        seen = {job.identifier for story in self.stories for job in story.jobs}
+        return Within(len(blocks), len(seen) + 2)
 
     def finder(self, block: str) -> str:
         """Whose share the block was."""
