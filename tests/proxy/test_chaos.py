@@ -133,7 +133,9 @@ class WorstPool:
 
 
 class WorstMiner:
-    """Connects, submits good, old, repeated and senseless shares, leaves without a word, and comes back."""
+    """Connects, submits good, old, repeated and senseless shares, leaves without a word, and comes back, sometimes to
+    its session, and says its last shares again.
+    """
 
     def __init__(self, lab: ProxyLab, name: str, rng: random.Random) -> None:
         self._lab = lab
@@ -141,6 +143,8 @@ class WorstMiner:
         self._rng = rng
         self.sent = 0
         self.clients: list[WireClient] = []
+        self.resumed = 0
+        self._last: list[list[Any]] = []
 
     async def run(self) -> None:
         while True:
@@ -154,7 +158,17 @@ class WorstMiner:
     async def _stay(self, client: WireClient) -> None:
         rng, miner = self._rng, client.miner
         rolls = rng.random() < 0.6
-        await client.stream.send_all((miner.configure() if rolls else b"") + miner.login(f"rig/{rng.random()}"))
+        before = self.clients[-2].miner if len(self.clients) > 1 and rng.random() < 0.6 else None
+        agent = (f"rig/{rng.random()}", *([] if before is None else [before.session_id]))
+        await client.stream.send_all((miner.configure() if rolls else b"") + miner.login(*agent))
+        if before is not None and before.session_id:
+            while not (miner.jobs or client.closed):
+                await client.read()
+            if miner.extranonce1 == before.extranonce1:
+                self.resumed += 1
+                await client.stream.send_all(b"".join(miner.submit(share) for share in self._last))
+                self.sent += len(self._last)
+        self._last.clear()
         if rng.random() < 0.5:
             await client.stream.send_all(miner.request("mining.extranonce.subscribe"))
         for _ in range(rng.randrange(1, 15)):
@@ -176,6 +190,7 @@ class WorstMiner:
             if rng.random() < 0.1:
                 share[4] = "ffffffff"
             lines += [miner.submit(share)] * rng.choice((1, 1, 1, 2))
+            self._last = [*self._last[-4:], share]
         self.sent += len(lines)
         return lines
 
@@ -201,6 +216,7 @@ async def test_pools_and_miners_at_their_worst(
     assert pool.problems == []
     assert shares.open == 0
     assert shares.received > 100
+    assert sum(miner.resumed for miner in miners) > 10
     assert shares.accepted > 10
     assert shares.lost > 0
     assert shares.received <= sum(miner.sent for miner in miners)
