@@ -6,8 +6,9 @@ few hundredths of a second of work at test difficulties, in place of the whole s
 time before it, depend on seed, device and unit only, never on how the machine was loaded.
 
 What it costs is what its hits cost: one takes 2^256 / (T + 1) hashes of the kernel however slowly they are reported.
-So the rate must stay below what the kernel does; a rate above half of it is refused. The search runs in the trio task
-itself, a millisecond at a time: no thread, so that a mock clock stands still meanwhile.
+So the rate must stay below what the kernel does; a rate above half of it is refused. A thread chooses the kernel, as
+that takes a while. The search runs in the trio task itself, a millisecond at a time: no thread, so that a mock clock
+stands still meanwhile.
 """
 
 import random
@@ -72,7 +73,7 @@ class SimulatedBackend(Backend):
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Find shares at the stated rate until cancelled. BackendOptionError when the machine is too slow for it."""
-        choice = choose()
+        choice = await trio.to_thread.run_sync(choose)  # measures, and tests kernels
         if self.hash_rate > choice.hash_rate * MOST_OF_KERNEL:
             raise BackendOptionError(
                 f"hash_rate: expected at most {choice.hash_rate * MOST_OF_KERNEL / 1e6:.1f} MH/s on this machine, "

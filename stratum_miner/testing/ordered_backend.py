@@ -63,7 +63,7 @@ class OrderedBackend(Backend):
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Carry out orders until cancelled; one that has no work, or whose work is replaced, waits for the next."""
-        choice = choose()
+        choice = await trio.to_thread.run_sync(choose)  # measures, and tests kernels
         self._kernel = choice.kernel.name
         unregister = source.on_change(self._note_change)
         try:

@@ -1,31 +1,48 @@
 """The simulated backend on a mock clock: the rate it states, the same shares for the same seed, nothing invented."""
 
 import itertools
+import threading
+from collections.abc import Iterable
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from stratum_miner.backends import simulated
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.backends.cpu import choice
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import expected_hashes
 from stratum_miner.testing import ScriptedWorkSource
 from stratum_miner.testing.check_backend import unit_of
-from stratum_miner.work import NonceFound
+from stratum_miner.work import NonceFound, WorkUnit
 
 TARGET = (1 << 256) >> 12
 """One hash in 4096."""
 
 
+class Source(ScriptedWorkSource):
+    """Tells when the first unit is asked for: a mock clock runs on while a thread chooses the kernel."""
+
+    def __init__(self, units: Iterable[WorkUnit] = ()) -> None:
+        super().__init__(units)
+        self.begun = trio.Event()
+
+    def next_unit(self, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
+        self.begun.set()
+        return super().next_unit(rollable, at_once)
+
+
 async def simulate(backend: SimulatedBackend, seconds: float) -> list[tuple[float, NonceFound]]:
-    source = ScriptedWorkSource([unit_of(number, target=TARGET, nonce_count=1 << 32) for number in range(8)])
+    source = Source([unit_of(number, target=TARGET, nonce_count=1 << 32) for number in range(8)])
     send, receive = trio.open_memory_channel[NonceFound](1000)
     found: list[tuple[float, NonceFound]] = []
-    with trio.move_on_after(seconds):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(backend.run, source, send)
-            async for hit in receive:
-                found += [(trio.current_time(), hit)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(backend.run, source, send)
+        await source.begun.wait()
+        nursery.cancel_scope.deadline = trio.current_time() + seconds
+        async for hit in receive:
+            found += [(trio.current_time(), hit)]
     return found
 
 
@@ -57,6 +74,24 @@ async def test_the_same_seed_finds_the_same_shares(autojump_clock: MockClock) ->
     assert points(first) == points(again)
     assert gaps(first) == pytest.approx(gaps(again))
     assert gaps(first)[:10] != pytest.approx(gaps(other)[:10])
+
+
+async def test_the_kernel_is_chosen_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen_in: list[int] = []
+
+    def choose() -> choice.Choice:
+        chosen_in.append(threading.get_ident())
+        return choice.choose()
+
+    monkeypatch.setattr(simulated, "choose", choose)
+    send, _receive = trio.open_memory_channel[NonceFound](1)
+    source = Source()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(SimulatedBackend(hash_rate=1e5).run, source, send)
+        await source.begun.wait()
+        nursery.cancel_scope.cancel()
+    assert chosen_in
+    assert threading.get_ident() not in chosen_in
 
 
 async def test_devices_share_the_rate(autojump_clock: MockClock) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.backends.cpu import processors
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
@@ -114,6 +115,18 @@ def test_interrupt_once_prints_the_summary_and_exits_0() -> None:
         out, _ = miner.communicate()
         assert miner.returncode == 0
         assert json.loads(out)["shares"]["accepted"] >= 1
+
+
+@pytest.mark.parametrize("seen", ["kernel_chosen", "share_accepted"])
+def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
+    """Also while they are being started, which follows the choice of the kernel."""
+    threads = str(processors.most_threads())
+    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "-t", threads) as miner:
+        until_line(miner, seen)
+        miner.send_signal(signal.SIGINT)
+        _, err = miner.communicate(timeout=120)
+        assert miner.returncode == 0, err
+        assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
