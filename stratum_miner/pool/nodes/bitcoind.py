@@ -59,6 +59,8 @@ CLAIM_SECONDS: Final = 600.0
 """How long a peer that says that its chain is longer is believed without its headers; a peer may say anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
 """Pause when a long poll brings the same template: a node that does not wait must not be asked in a circle."""
+MANY_TRANSACTIONS: Final = 100
+"""From which on a template is read in a thread; 0.5 to 2 ms of work, as long as a change of threads may take."""
 FEE_BLOCKS: Final = 36
 """Whose fees are averaged: six hours, as fees change by the day; a full node takes about 20 ms for each."""
 NETWORKS: Final = {
@@ -179,7 +181,7 @@ class BitcoindNode(Node):
             request["longpollid"] = longpoll_id
         reply = await self._call("getblocktemplate", [request], waits=longpoll_id is not None)
         try:
-            template = template_from_rpc(reply, self._template)
+            template = await _read(reply, self._template)
         except UnsuitableTemplateError as error:
             raise NodeUnsuitableError(f"{self._where}: {error}") from None
         except TemplateError as error:
@@ -455,6 +457,14 @@ class BitcoindNode(Node):
         if not separator or "\n" in password:
             raise NodeUnauthorizedError(f"{self._where}: expected user:password in the cookie file {str(path)!r}")
         return Credentials(user, password)
+
+
+async def _read(reply: object, before: BlockTemplate | None) -> BlockTemplate:
+    """Check a template; a large one in a thread, for it takes 50 ms when the block is full."""
+    transactions = reply.get("transactions") if isinstance(reply, dict) else None
+    if isinstance(transactions, list) and len(transactions) > MANY_TRANSACTIONS:
+        return await trio.to_thread.run_sync(template_from_rpc, reply, before, abandon_on_cancel=True)
+    return template_from_rpc(reply, before)
 
 
 def _shown(value: object) -> str:

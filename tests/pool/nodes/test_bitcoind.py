@@ -589,7 +589,9 @@ async def test_without_long_polls_the_tip_is_asked_for(monkeypatch: pytest.Monke
         assert fake.methods[-5:] == ["getbestblockhash"] * 4 + ["getblocktemplate"]
 
 
-async def test_transactions_of_the_template_before_are_kept() -> None:
+@pytest.mark.parametrize("many", [0, 100])
+async def test_transactions_of_the_template_before_are_kept(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitcoind, "MANY_TRANSACTIONS", many)  # beyond it, in a thread
     data = "01000000" + "00" * 10
     identity = sha256d(bytes.fromhex(data))[::-1].hex()
     one = {"data": data, "txid": identity, "hash": identity, "fee": 1}
