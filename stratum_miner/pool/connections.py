@@ -232,15 +232,21 @@ class Connections(Generic[S]):
     ) -> None:
         """Accept and serve until ``stopping``, let the owner say goodbye, end all connections.
 
-        Raises ListenerError when a listener is broken.
+        Raises ListenerError when a listener is broken, after the same end: those who are connected lose nothing.
         """
+        broken: BaseExceptionGroup[ListenerError] | None = None
         async with trio.open_nursery() as clients:
-            async with trio.open_nursery() as accepting:
-                await accepting.start(_accept, self._serve_client, listeners, clients)
-                task_status.started(listeners)
-                await stopping.wait()
-                accepting.cancel_scope.cancel()
+            try:
+                async with trio.open_nursery() as accepting:
+                    await accepting.start(_accept, self._serve_client, listeners, clients)
+                    task_status.started(listeners)
+                    await stopping.wait()
+                    accepting.cancel_scope.cancel()
+            except* ListenerError as errors:
+                broken = errors
             await self._owner.say_goodbye()
+        if broken is not None:
+            raise broken
 
     async def _serve_client(self, stream: trio.abc.Stream) -> None:
         address = _address_of(stream)

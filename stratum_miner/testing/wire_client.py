@@ -72,6 +72,10 @@ class MemoryListener(trio.abc.Listener[trio.abc.Stream]):
         """The next of them."""
         return await self._receive.receive()
 
+    def fail(self) -> None:
+        """Accept nobody any more, as a socket does that is broken."""
+        self._receive.close()
+
     async def aclose(self) -> None:
         """Accept no more."""
         self._receive.close()

@@ -10,6 +10,7 @@ import trio.testing
 
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.connections import ListenerError
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.server import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
@@ -611,6 +612,27 @@ async def test_stopping_answers_a_late_block_first(autojump_clock: Clock) -> Non
         pool.stop()
         await trio.sleep(1)
         node.recover()
+    await client.read_to_end()
+    assert client.miner.verdict() == 0
+    assert len(node.submitted) == 1
+
+
+async def test_a_broken_listener_answers_a_late_block_first(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    with pytest.RaisesGroup(ListenerError, flatten_subgroups=True):
+        async with pool_of(node) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            share = client.miner.solve()
+            node.push(make_template(102, nbits=EASY_BITS))
+            await client.read_jobs(2)
+            node.fail()
+            await client.stream.send_all(client.miner.submit(share))
+            await trio.testing.wait_all_tasks_blocked()
+            listener.fail()
+            await trio.sleep(1)
+            node.recover()
+            await trio.sleep_forever()
     await client.read_to_end()
     assert client.miner.verdict() == 0
     assert len(node.submitted) == 1
