@@ -18,7 +18,9 @@ where no forgotten row had got to, so points are skipped and none is repeated. O
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
 
@@ -71,25 +73,32 @@ class _Row:
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
         best: _Choice | None = None
-        for position, entry in enumerate(self.entries):
-            for index, left in enumerate(entry.left):
-                common = left.common(wanted)
-                if common is None:
-                    continue
-                inner = lowest_bits(common.mask & rollable, at_once)
-                unit = Versions(common.bits, inner)
-                choice = _Choice(position, index, unit, (common.mask & ~inner).bit_count())
-                if choice.is_better_than(best):
-                    best = choice
+        most = min((wanted.mask & rollable).bit_count(), at_once)
+        for choice in self._choices(wanted, rollable, at_once):
+            if choice.is_better_than(best):
+                best = choice
+                if not best.left_out and best.unit.mask.bit_count() == most:
+                    break
         if best is None:
             return None
         value = self.entries[best.entry].first
         self._remove(best, wanted.mask)
         return value, best.unit
 
+    def _choices(self, wanted: Versions, rollable: int, at_once: int) -> Iterator[_Choice]:
+        for position, entry in enumerate(self.entries):
+            for index, left in enumerate(entry.left):
+                if (left[0] ^ wanted[0]) & ~left[1] & ~wanted[1]:  # as in ``common``, without the call: most end here
+                    continue
+                common = left.common(wanted)
+                assert common is not None
+                inner = lowest_bits(common.mask & rollable, at_once)
+                unit = Versions(common.bits, inner)
+                yield _Choice(position, index, unit, (common.mask & ~inner).bit_count())
+
     def _remove(self, choice: _Choice, first: int) -> None:
         entry, position = self.entries[choice.entry], choice.entry
-        rest = tuple(entry.left[choice.index].without(choice.unit, first))
+        rest = _rest(entry.left[choice.index], choice.unit, first)
         left = entry.left[: choice.index] + rest + entry.left[choice.index + 1 :]
         opened = [_Entry(entry.first, 1, left)] if left else []
         others = [_Entry(entry.first + 1, entry.count - 1, entry.left)] if entry.count > 1 else []
@@ -164,3 +173,9 @@ class Visited:
         if len(newer) >= MAX_FORGOTTEN:
             self._forgotten = set(), newer
         self._forgotten[0].add(name[:8])
+
+
+@lru_cache(maxsize=4096)
+def _rest(whole: Versions, part: Versions, first: int) -> tuple[Versions, ...]:
+    """One value of extranonce2 is taken apart like the next."""
+    return tuple(whole.without(part, first))
