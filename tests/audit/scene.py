@@ -363,6 +363,7 @@ class Scene:
         _, pool.stories_below = self._told(pool.program, [], pool.below)
         if not kill:
             pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
+            pool.readings.append(surfaces.pool_log(pool.program.events))
             pool.readings.append(surfaces.read("exit", lambda: {"code": pool.exit_code}))
 
     def _told(self, program: Program, above: list[PoolOf], below: list[Relay]) -> tuple[list[Story], list[Story]]:
@@ -383,6 +384,7 @@ def read_miner(miner: MinerAtRest) -> list[Reading]:
     http, cgminer, axeos = (miner.ports[name] for name in ("http", "cgminer_api", "axeos_api"))
     return [
         *surfaces.api(http),
+        surfaces.stream(http),
         surfaces.metrics(http),
         surfaces.ready(http),
         surfaces.health(http),
@@ -398,6 +400,7 @@ def read_end(miner: MinerAtRest) -> list[Reading]:
         readings.append(surfaces.read("mine.json", partial(_object, miner.program)))
     else:
         readings.append(surfaces.mine_text(miner.program.words))
+    readings.append(surfaces.mine_log(miner.program.events))
     if miner.journal is not None and miner.journal.is_file():
         readings.append(surfaces.journal(miner.journal))
     readings.append(surfaces.read("exit", lambda: {"code": miner.exit_code}))

@@ -75,8 +75,25 @@ def http_post(port: int, path: str) -> None:
 
 def api(port: int) -> list[Reading]:
     """The miner's HTTP API."""
-    paths = ("view", "summary", "pools", "devices", "shares", "blocks", "events?limit=500", "history")
+    paths = ("view", "summary", "pools", "devices", "shares", "blocks", "events?limit=500", "history", "config")
     return [read("api." + path.partition("?")[0], partial(http_json, port, f"/api/v1/{path}")) for path in paths]
+
+
+def stream(port: int) -> Reading:
+    """The first view of the stream: what comes after it is the same again."""
+
+    def look() -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", "/api/v1/stream")
+            answer = connection.getresponse()
+            while not (line := answer.readline()).startswith(b"data: "):
+                assert line, "the stream ended without a view"
+            return json.loads(line.removeprefix(b"data: "))
+        finally:
+            connection.close()
+
+    return read("api.stream", look)
 
 
 def metrics(port: int) -> Reading:
@@ -187,6 +204,28 @@ def mine_text(words: list[str]) -> Reading:
         return told
 
     return read("mine.text", look)
+
+
+def mine_log(events: list[dict[str, Any]]) -> Reading:
+    """What ``mine`` logs: its share events counted, and the lines that state figures every half minute."""
+    names = Counter(str(item.get("event")) for item in events)
+    told: dict[str, Any] = {fate: names["share_" + fate] for fate in ("accepted", "rejected", "stale", "lost")}
+    told["blocks"] = [item["block"] for item in events if item.get("event") == "share_accepted" and "block" in item]
+    told["status"] = [item for item in events if item.get("event") == "status"]
+    return read("mine.log", lambda: told)
+
+
+def pool_log(events: list[dict[str, Any]]) -> Reading:
+    """The same of ``pool``: who came and left with which counts, what became of blocks."""
+    names = Counter(str(item.get("event")) for item in events)
+    left = [item for item in events if item.get("event") == "client_left"]
+    told: dict[str, Any] = {name: names[name] for name in ("client_connected", "block_accepted", "block_refused")}
+    told["left"] = {
+        "accepted": sum(item["accepted"] for item in left),
+        "rejected": sum(item["rejected"] for item in left),
+    }
+    told["status"] = [item for item in events if item.get("event") == "status"]
+    return read("pool.log", lambda: told)
 
 
 def proxy_text(words: list[str]) -> Reading:

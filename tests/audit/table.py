@@ -616,6 +616,9 @@ MINE_TEXT: dict[str, Row] = {
 }
 
 
+_RATES = ("rate_5s", "rate_1m", "rate_15m")
+
+
 def _fold_journal(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The records by their kind; what they sum up to; each found share with its fate."""
     settled = {row["id"]: row for row in rows if row["event"] == "settled"}
@@ -641,6 +644,21 @@ JOURNAL: dict[str, Row] = {
     "found / * / header": lambda m, i: m.header_told(i),
     "found / * / job_fields": Exempt("of a block, the job's fields that its header is made of, which is audited"),
     **{f"found / * / {key}": (lambda m, i, key=key: m.journal_field(i, key)) for key in JOURNAL_FIELDS},
+}
+
+STATUS = "status / * / "
+MINE_LOG: dict[str, Row] = {
+    **FATE_ROWS,
+    "blocks": lambda m: Exactly([_hash(share) for share in m.accepted if share.first.is_block]),
+    "status / #": lambda m: Within(int(m.elapsed[0] / 30), int(m.elapsed[1] / 30)),
+    **{STATUS + fate: (lambda m, i, fate=fate: m.at_status(i, fate)) for fate in FATES},
+    STATUS + "difficulty": lambda m, i: OneOf(
+        tuple(f"{float(job.difficulty):.4g}" for story in m.stories for job in story.jobs)
+    ),
+    STATUS + "best": lambda m, i: m.best_at_status(i),
+    **{STATUS + name: Exempt("the rate as text; the same figure as in the API") for name in _RATES},
+    STATUS + "share_every": Exempt("a time as text, of the rate; the same figure as in the API"),
+    **{STATUS + name: TEXT for name in ("event", "level", "timestamp")},
 }
 
 EXIT: dict[str, Row] = {"code": lambda m: Exactly(m.miner.expected_exit)}
@@ -683,6 +701,8 @@ MINER: dict[str, Surface] = {
     "api.devices": Surface({p.removeprefix("devices / "): row for p, row in device_rows("devices").items()}),
     "api.shares": Surface({p.removeprefix("shares / "): row for p, row in share_rows("shares").items()}),
     "api.blocks": Surface({p.removeprefix("blocks / "): row for p, row in block_rows("blocks").items()}),
+    "api.stream": Surface(VIEW),
+    "api.config": Surface({"*": SETTING}),
     "api.events": Surface(FATE_ROWS, fold=_fold_events),
     "api.history": Surface({p.removeprefix("history / "): row for p, row in history_rows("history").items()}),
     "metrics": Surface(METRICS),
@@ -752,6 +772,7 @@ MINER: dict[str, Surface] = {
     "axeos.swarm": Surface({"#": lambda m: Exactly(0)}),
     "mine.json": Surface(MINE_JSON, ended=True),
     "mine.text": Surface(MINE_TEXT, ended=True),
+    "mine.log": Surface(MINE_LOG, ended=True),
     "journal": Surface(JOURNAL, ended=True, fold=_fold_journal),
     "exit": Surface(EXIT, ended=True),
 }
@@ -791,6 +812,22 @@ POOL_JSON: dict[str, Row] = {
     "blocks_refused / * / reason": _pool_block(lambda p, offer: offer.verdict, taken=False),
 }
 
+POOL_LOG: dict[str, Row] = {
+    "client_connected": lambda p: Exactly(p.connections),
+    "block_accepted": lambda p: Exactly(len(p.offers(taken=True))),
+    "block_refused": lambda p: Exactly(len(p.offers(taken=False))),
+    "left / accepted": lambda p: Exactly(p.said["accepted"]),
+    "left / rejected": lambda p: Exactly(sum(p.said.values()) - p.said["accepted"]),
+    "status / #": lambda p: Within(int(p.elapsed[0] / 30), int(p.elapsed[1] / 30)),
+    STATUS + "accepted": lambda p, i: p.at_status(i),
+    STATUS + "blocks": lambda p, i: p.blocks_at_status(i),
+    STATUS + "height": lambda p, i: p.height_at_status(i),
+    STATUS + "miners": lambda p, i: p.miners_at_status(i),
+    STATUS + "rate": Exempt("the rate of the shares of some minutes, as text"),
+    STATUS + "waiting_for": TEXT,
+    **{STATUS + name: TEXT for name in ("event", "level", "timestamp")},
+}
+
 # ---- solo: a pool and a miner in one process, with no wire between them that could be read --------------------------
 
 SOLO_JSON: dict[str, Row] = {
@@ -809,5 +846,6 @@ for pattern in ("blocks / * / worker", "blocks_refused / * / worker"):
 POOL: dict[str, Surface] = {
     "solo.json": Surface(SOLO_JSON, ended=True),
     "pool.json": Surface(POOL_JSON, ended=True),
+    "pool.log": Surface(POOL_LOG, ended=True),
     "exit": Surface({"code": lambda p: Exactly(p.pool.expected_exit)}, ended=True),
 }

@@ -24,8 +24,10 @@ NOT_HERE = {
     "mine.json": ("quota",),
     "proxy.api": ("quota",),
     "proxy.json": ("quota",),
+    "mine.log": ("status / *",),
+    "pool.log": ("status / *",),
 }  # fmt: skip
-"""Rows that runs without a sensor and without quotas do not show."""
+"""Rows that runs of less than half a minute, without a sensor and without quotas do not show."""
 
 
 @pytest.fixture(scope="module")

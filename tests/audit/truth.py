@@ -8,6 +8,7 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -632,6 +633,25 @@ class MinerTruth:
         moments = [share.settled_unix or 0.0 for share in self.settled if share.fate == fate]
         return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + 0.02 for m in moments))
 
+    # ---- the log
+
+    def status_at(self, place: int) -> float:
+        """When a status line was logged, monotonic."""
+        return logged_at(self.told["status"][place]) - self.offset
+
+    def at_status(self, place: int, fate: str) -> Expectation:
+        """Shares that had this end by then."""
+        at = self.status_at(place)
+        moments = [share.settled or 0.0 for share in self.settled if share.fate == fate]
+        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + 0.02 for m in moments))
+
+    def best_at_status(self, place: int) -> Expectation:
+        """The best hash that had been found by then, with four digits."""
+        at = self.status_at(place)
+        values = sorted((share.first.at, float(share.first.value)) for share in self.shares)
+        least = max((value for moment, value in values if moment <= at - LAG_S), default=0.0)
+        return OneOf(tuple(f"{v:.4g}" for m, v in values if m <= at + 0.02 and v >= least) or ("0",))
+
     # ---- the journal
 
     @cached_property
@@ -756,6 +776,45 @@ class PoolTruth:
         """Blocks that it took, or did not: it says null, or a reason."""
         return [offer for offer in self.heard if (offer.verdict is None) is taken]
 
+    def status_at(self, place: int) -> float:
+        """When a status line was logged, monotonic."""
+        return logged_at(self.reading.value["status"][place]) - (self.reading.asked_unix - self.reading.asked)
+
+    def at_status(self, place: int) -> Expectation:
+        """Shares that it had accepted by then."""
+        at = self.status_at(place)
+        moments = [item.answer.came for item in self.accepted if item.answer is not None]
+        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + LAG_S for m in moments))
+
+    def blocks_at_status(self, place: int) -> Expectation:
+        """Blocks that the node had taken by then."""
+        at = self.status_at(place)
+        moments = [offer.at for offer in self.offers(taken=True)]
+        return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + LAG_S for m in moments))
+
+    def height_at_status(self, place: int) -> Expectation:
+        """Of the block after the newest that the node had taken by then."""
+        at = self.status_at(place)
+        taken = self.offers(taken=True)
+        first = taken[0].height if taken else self.pool.node.tip[0] + 1
+        heights = [first, *(offer.height + 1 for offer in taken)]
+        known = sum(offer.at <= at - LAG_S for offer in taken), sum(offer.at <= at + LAG_S for offer in taken)
+        return Within(heights[known[0]], heights[known[1]])
+
+    def miners_at_status(self, place: int) -> Expectation:
+        """Connections that were open then."""
+        at = self.status_at(place)
+        spans = [
+            (item.opened, item.closed or math.inf)
+            for story in self.stories
+            for item in story.connections
+            if item.reached
+        ]
+        return Within(
+            sum(start <= at - LAG_S and end >= at + LAG_S for start, end in spans),
+            sum(start <= at + LAG_S and end >= at - LAG_S for start, end in spans),
+        )
+
     def height(self) -> Expectation:
         """Of the block that follows the node's tip."""
         return Exactly(self.pool.node.tip[0] + 1)
@@ -772,6 +831,11 @@ class PoolTruth:
         """Whose share the block was."""
         submits = [item for story in self.stories for item in story.submits if item.digest is not None]
         return next(item.worker for item in submits if bitcoin.shown(item.digest or b"") == block)
+
+
+def logged_at(event: dict[str, Any]) -> float:
+    """Unix time of a line of the log."""
+    return datetime.fromisoformat(event["timestamp"]).timestamp()
 
 
 def quantile(values: list[float], part: float) -> float | None:
