@@ -5,6 +5,8 @@ makes settings of them, and this makes a miner of those.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -46,9 +48,10 @@ def mine(
         telling(settings.resolved),
         logs.writing_to(chosen.log_file),
         capture_options.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
+        _journal(chosen) as journal,
     ):
         _tell_sources(sources)
-        return MineRun(sources, settings, recorder).run()
+        return MineRun(sources, settings, recorder, journal).run()
 
 
 def _tell_sources(sources: Sources) -> None:
@@ -63,14 +66,16 @@ def _tell_sources(sources: Sources) -> None:
 class MineRun:
     """A miner and what shows it, with the settings that it has at the time."""
 
-    def __init__(self, sources: Sources, settings: MineSettings, recorder: Recorder | None) -> None:
+    def __init__(
+        self, sources: Sources, settings: MineSettings, recorder: Recorder | None, journal: Journal | None
+    ) -> None:
         self._sources = sources
         self._settings = settings
         self._log_format = settings.options.log_format
         chosen = settings.options
         self.reporter = mining.Reporter(quiet=chosen.quiet)
         self._listeners: list[EventListener] = [self.reporter]
-        self.journal = _journal(chosen)
+        self.journal = journal
         self.miner = Miner(
             settings.pools,
             [
@@ -155,16 +160,22 @@ class MineRun:
         return (*map(str, result.applied), *(f"{item} (at a restart)" for item in result.restart))
 
 
-def _journal(chosen: MineOptions) -> Journal | None:
+@contextmanager
+def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
+    """The share journal while the block runs, which may also end before mining begins."""
     if chosen.journal is None:
-        return None
+        yield None
+        return
     report_files.check_writable(chosen.journal, "--journal")
     journal = Journal(chosen.journal)
     if journal.unclean:
         log.warning("journal_unclean", file=str(chosen.journal))
     if journal.damaged:
         log.warning("journal_damaged", file=str(chosen.journal), lines=journal.damaged)
-    return journal
+    try:
+        yield journal
+    finally:
+        journal.close()
 
 
 def _set_up_logging(chosen: MineOptions, *, log_format: logs.LogFormat) -> None:

@@ -166,7 +166,12 @@ class Journal:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
     def close(self) -> None:
-        """Write and sync the rest, for ``CLOSE_SECONDS`` at most, and give the file back. What is missing is told."""
+        """Write and sync the rest, for ``CLOSE_SECONDS`` at most, and give the file back. What is missing is told.
+
+        May be called twice.
+        """
+        if self._closing:
+            return
         self._add(Closed(time=self._wall_clock()))
         with self._changed:
             self._closing = True

@@ -307,6 +307,8 @@ class Miner:
                 log.debug("share_withheld", reason="its nonce was submitted in another version", nonce=share.nonce)
             case Share() as share if self._journal is not None and share.header in self._journal.submitted_earlier:
                 self._statistics.withheld += 1
+                self._statistics.lucky += share.meets_share_target
+                self._remember(share, found.unit)
                 log.debug("share_withheld", reason="an earlier run submitted it", nonce=share.nonce)
             case Share() as share:
                 self._statistics.lucky += share.meets_share_target

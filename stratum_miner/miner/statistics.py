@@ -1,6 +1,6 @@
 """What a miner counts, and the frozen snapshots that displays and summaries read."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from stratum_miner.backends.base import BackendStatistics
@@ -106,7 +106,7 @@ class Statistics:
         self.lucky = 0
         self.reasons: Counter[str] = Counter()
         self._fates: Counter[Fate] = Counter()
-        self._solved: dict[bytes, None] = {}
+        self._solved: OrderedDict[bytes, None] = OrderedDict()
         self.meter = HashRateMeter(started)
 
     def settle(self, outcome: ShareOutcome) -> None:
@@ -125,7 +125,7 @@ class Statistics:
             self._solved[previous] = None
             self.blocks_accepted += 1
             if len(self._solved) > MAX_SOLVED:
-                del self._solved[next(iter(self._solved))]
+                self._solved.popitem(last=False)
 
     @property
     def shares(self) -> ShareCounts:

@@ -1,5 +1,6 @@
 """Files that a command writes."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -97,3 +98,11 @@ def test_every_command_refuses_a_pipe_at_once(
     os.mkfifo(pipe)
     assert main.run([*arguments, str(pipe)]) == 2
     assert f"{arguments[-1]}: cannot write '{pipe}': expected a file, got a pipe" in capsys.readouterr().err
+
+
+def test_a_journal_ends_well_where_mining_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "shares.jsonl"
+    for _ in range(2):
+        assert main.run(["mine", "-o", "127.0.0.1:1", "-u", "w", "--journal", str(path), "--watch-config"]) == 2
+        assert "journal_unclean" not in capsys.readouterr().err
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["opened", "closed"] * 2
