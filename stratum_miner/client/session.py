@@ -427,7 +427,8 @@ class Session:
             case events.SubmitAnswered():
                 self._settle(event)
                 if self._reject_streak >= REJECT_STREAK:
-                    raise SessionEnded(f"{REJECT_STREAK} shares refused in a row, the last one: {event.error}")
+                    reason = f"{REJECT_STREAK} shares refused in a row, the last one: {event.error}"
+                    raise SessionEnded(self.settings.without_password(reason))
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
 
