@@ -244,7 +244,7 @@ class BitcoindNode(Node):
         heights = range(max(1, state.height - FEE_BLOCKS), state.height)
         try:
             fees = [await self._block_fees(height) for height in heights]
-        except NodeRpcError:  # bcoin does not know the call, a pruned node not the blocks
+        except (NodeRpcError, NodeUnsuitableError):  # a pruned node does not know the blocks, bcoin not the call
             return state
         return replace(state, average_fees=sum(fees) // len(fees), blocks=len(fees)) if fees else state
 
