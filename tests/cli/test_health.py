@@ -83,9 +83,8 @@ def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
             "mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0", "--journal", "/dev/full"
         ) as mining,
     ):
-        url = _url(until_line(mining, "http://"))
-        until_line(mining, "journal_failed")
-        until_line(mining, "share_accepted")
+        lines = _until_all(mining, "http://", "journal_failed", "share_accepted")
+        url = _url(lines["http://"])
         code, out, _ = ask("--api", url, "--ready")
         assert (code, out.splitlines()) == (
             0, ["mining", "cannot write the share journal '/dev/full': No space left on device"]
@@ -93,5 +92,18 @@ def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
         mining.send_signal(signal.SIGINT)
         _, err = mining.communicate(timeout=60)
         assert mining.returncode == 0
-        assert err.count("journal_failed") == 0  # told once, above
+        assert err.count("journal_failed") == 0  # it was told once, above
         assert "journal_incomplete" in err
+
+
+def _until_all(process: subprocess.Popen[str], *needles: str) -> dict[str, str]:
+    """The first line of stderr with each needle, in whatever order they come."""
+    assert process.stderr is not None
+    found: dict[str, str] = {}
+    for line in process.stderr:
+        for needle in needles:
+            if needle in line:
+                found.setdefault(needle, line)
+        if len(found) == len(needles):
+            return found
+    raise AssertionError(f"the process ended after {sorted(found)}, expected {needles}")
