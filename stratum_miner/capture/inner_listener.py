@@ -13,8 +13,14 @@ class InnerListener(trio.abc.Listener[trio.abc.Stream]):
         self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](inf)
 
     async def connect(self) -> trio.abc.Stream:
-        """The other end of a new connection; a socket pair, so that who does not read is felt. ClosedResourceError."""
-        ours, theirs = (_stapled(each) for each in socket.socketpair())
+        """The other end of a new connection; a socket pair, so that who does not read is felt.
+
+        ClosedResourceError once closed, BrokenResourceError when the system has no sockets to give.
+        """
+        try:
+            ours, theirs = (_stapled(each) for each in socket.socketpair())
+        except OSError as error:
+            raise trio.BrokenResourceError(error.strerror) from None
         await self._send.send(theirs)
         return ours
 

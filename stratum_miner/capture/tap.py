@@ -27,7 +27,7 @@ class Tap:
         connect: Callable[[], Awaitable[trio.abc.Stream]],
         make_filter: Callable[[int], Filter],
         *,
-        unreachable: type[Exception],
+        unreachable: type[Exception] | tuple[type[Exception], ...],
         recorder: Recording | None = None,
     ) -> None:
         self.connections = 0

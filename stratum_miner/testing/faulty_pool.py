@@ -35,7 +35,7 @@ async def open_faulty_pool(
         tap = Tap(
             inner.connect,
             lambda number: filter_of(chosen, f"{seed}/{number}"),
-            unreachable=trio.ClosedResourceError,
+            unreachable=(trio.ClosedResourceError, trio.BrokenResourceError),
             recorder=recorder,
         )
         await nursery.start(tap.serve, listeners)

@@ -1,8 +1,12 @@
 """Our miner outlives every fault of a pool: it goes on where it can, waits where it must, and leaves when told to."""
 
+import errno
+import os
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -16,6 +20,7 @@ from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
+from stratum_miner.testing.wire_client import MemoryListener
 
 MINES = "finds a share that is accepted"
 REFUSED = "has shares refused and goes on"
@@ -112,3 +117,19 @@ async def test_faults_add_up(autojump_clock: trio.testing.MockClock) -> None:
             while not watch.saw(MINES):
                 await watch.changed.wait()
         miner.stop()
+
+
+async def test_a_shortage_of_files_costs_one_connection_and_not_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = MemoryListener()
+    make = socket.socketpair
+
+    def scarce(*arguments: Any) -> Any:
+        monkeypatch.setattr(socket, "socketpair", make)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    config = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
+    async with open_faulty_pool(ScriptedNode(), config, ["slow-replies=0.001"], listeners=[listener]):
+        monkeypatch.setattr(socket, "socketpair", scarce)
+        with trio.fail_after(60):
+            await listener.connect().read_to_end()
+            await listener.connect().login()
