@@ -102,7 +102,24 @@ PROXY_LOG: dict[str, Row] = {
     "share_answered_late": lambda x: Exactly(x.late),
 }
 
+# rates and ages of a status line are rounded for people; JSON has the same figures
+PROXY_STATUS: dict[str, Row] = {
+    "miners": lambda x: Exactly(sum(bool(talk.jobs) for talk in x.talks if x.is_connected(talk))),
+    "kept": lambda x: Exactly(x.count("kept") or ""),
+    **{end: (lambda x, end=end: Exactly(x.count(end))) for end in ("accepted", "stale", "lost")},
+    **{end: (lambda x, end=end: Exactly(sum(x.why(end).values()))) for end in ("rejected", "refused")},
+    "difficulty": lambda x: Exactly(f"{x.asked().value:.4g}"),
+    "pool": lambda x: Exactly(x.proxy.pools[x.proxy.active].title),
+    "lines / #": lambda x: Exactly(sum(map(x.is_connected, x.talks))),
+    "lines / * / session": lambda x, i: Exactly(x.talks.index(x.talk(i)) + 1),
+    "lines / * / address": lambda x, i: OneOf(tuple(map(x.address, x.talks))),
+    "lines / * / worker_name": lambda x, i: x.of(i, lambda talk: ",".join(talk.workers)),
+    "lines / * / accepted": lambda x, i: x.of(i, lambda talk: x.counts_of(talk)[0]),
+    "lines / * / bad": lambda x, i: x.of(i, lambda talk: x.counts_of(talk)[1]),
+}
+
 PROXY: dict[str, Surface] = {
+    "proxy.status": Surface(PROXY_STATUS),
     "proxy.api": Surface(PROXY_JSON),
     "proxy.json": Surface(PROXY_JSON, ended=True),
     "proxy.text": Surface(PROXY_TEXT, ended=True),

@@ -105,7 +105,8 @@ class ProxyTruth(MinerTruth):
 
     def talk(self, place: int) -> Conversation:
         """The conversation that a row of the miners is about, by its address."""
-        told = self.told["miners"][place]["address"]
+        rows = self.told["lines"] if "lines" in self.told else self.told["miners"]
+        told = rows[place]["address"]
         return next(talk for talk in self.talks if self.address(talk) == told)
 
     def of(self, place: int, value: Callable[[Conversation], Any]) -> Expectation:
@@ -346,7 +347,7 @@ class ProxyTruth(MinerTruth):
         ]
         return max(1, *opened)
 
-    def asked(self) -> Expectation:
+    def asked(self) -> Exactly:
         """The difficulty of the newest job of the pool mined on."""
         jobs = [job for story in self.stories for job in story.jobs]
         return Exactly(float(max(jobs, key=lambda job: job.at).difficulty) if jobs else None)

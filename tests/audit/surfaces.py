@@ -263,3 +263,12 @@ def proxy_log(events: list[dict[str, Any]]) -> Reading:
     counted = ("share_rejected", "share_stale", "share_lost", "share_answered_late")
     told = {"connected": names["miner_connected"], "left": left, **{name: names[name] for name in counted}}
     return read("proxy.log", lambda: told)
+
+
+def proxy_status(events: list[dict[str, Any]]) -> Reading:
+    """The newest status line of a proxy, and the lines of its miners that follow it."""
+    place = max(number for number, item in enumerate(events) if item.get("event") == "status")
+    figures = ("session", "address", "worker_name", "accepted", "bad")
+    miners = [{name: item[name] for name in figures} for item in events[place:] if item.get("event") == "miner"]
+    names = ("miners", "accepted", "kept", "rejected", "refused", "stale", "lost", "difficulty", "pool")
+    return read("proxy.status", lambda: {**{name: events[place][name] for name in names}, "lines": miners})
