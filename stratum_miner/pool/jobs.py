@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from stratum_miner.bitcoin.target import target_from_bits
 from stratum_miner.pool.share_memory import SeenShares
-from stratum_miner.pool.template import MAX_TIME, BlockTemplate, coinbase_parts
+from stratum_miner.pool.template import BlockTemplate, coinbase_parts
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
@@ -22,8 +22,6 @@ from stratum_miner.stratum.server_connection import encode_announcement
 MAX_JOBS = 32
 """Jobs a session may still submit to: a quarter of an hour at one every 30 s, four minutes where each look at the node
 brings other transactions."""
-LEAST_ROOM = 60
-"""Seconds: a job whose ntime may advance less than this is replaced at once when the node allows more."""
 
 
 MAX_OLD_JOBS = 256
@@ -165,7 +163,8 @@ class JobBoard:
 
         Where only the time is another, ``renew`` will use it.
         """
-        if self.current is None or self._is_news(template, self.current):
+        current = self.current
+        if current is None or not template.same_block(current.template) or self._undoes(template, current):
             return self.publish(template, now)
         self._template, self._fetched_at = template, now
         return None
@@ -187,13 +186,6 @@ class JobBoard:
             raise LocalProtocolError("JobBoard.renew: expected a template to be published before")
         self.current = self._job(self._template, self._template.time_at(now - self._fetched_at), clean=False)
         return self.current
-
-    def _is_news(self, template: BlockTemplate, current: PoolJob) -> bool:
-        before = current.template
-        if not template.same_block(before) or self._undoes(template, current):
-            return True
-        room = MAX_TIME if before.maxtime is None else before.maxtime - template.curtime
-        return template.maxtime != before.maxtime and room < LEAST_ROOM
 
     def _undoes(self, template: BlockTemplate, current: PoolJob) -> bool:
         return template.undoes(current.template) or template.mintime > current.notify.ntime
