@@ -6,8 +6,10 @@ bytes: the oldest are forgotten.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+import trio
 
 from stratum_miner.pool.events import BlockFound
 
@@ -20,11 +22,14 @@ class KeptBlock:
     """A block and what was told of it."""
 
     found: BlockFound
+    """What was told of it last."""
     block: bytes
+    judged: trio.Event = field(default_factory=trio.Event)
+    """Of one that could not be given to the node when it was found: it has been now."""
+    waits_for_parent: bool = False
+    """Whether the node answers, but does not know the block before."""
     settled: bool = False
-    """Whether the node has built on it, or had trouble since; only then can it have lost the block."""
-    given_again_at: float | None = None
-    """When the node that had lost it was given it again, on trio's clock."""
+    """Whether the node has built on it, or had trouble, since it was given it; only then can it have lost the block."""
 
 
 class KeptBlocks:
@@ -42,23 +47,24 @@ class KeptBlocks:
         """The oldest first; the blocks may be removed meanwhile."""
         return iter(list(self._blocks.values()))
 
-    def add(self, kept: KeptBlock) -> None:
-        """Keep a block, in place of another one on the same block, and forget the oldest beyond the limit."""
-        self.remove(kept)
-        self._blocks[_previous_hash(kept)] = kept
-        self._size += len(kept.block)
-        while self._size > self._max_bytes:
-            self.remove(next(iter(self._blocks.values())))
+    def keep(self, kept: KeptBlock) -> KeptBlock:
+        """The block that is kept on the same block: this one, if there was none. The oldest beyond the limit go."""
+        before = self._blocks.setdefault(_previous_hash(kept), kept)
+        if before is kept:
+            self._size += len(kept.block)
+            while self._size > self._max_bytes:
+                self.remove(next(iter(self._blocks.values())))
+        return before
 
     def on(self, previous_hash: bytes) -> KeptBlock | None:
         """The block that builds on this one."""
         return self._blocks.get(previous_hash)
 
     def remove(self, kept: KeptBlock) -> None:
-        """Forget the block that builds where this one does, if there is one."""
-        before = self._blocks.pop(_previous_hash(kept), None)
-        if before is not None:
-            self._size -= len(before.block)
+        """Forget a block."""
+        if self._blocks.get(_previous_hash(kept)) is kept:
+            del self._blocks[_previous_hash(kept)]
+            self._size -= len(kept.block)
 
 
 def _previous_hash(kept: KeptBlock) -> bytes:

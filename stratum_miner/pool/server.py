@@ -29,8 +29,7 @@ from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob
 from stratum_miner.pool.kept_blocks import KeptBlock, KeptBlocks
 from stratum_miner.pool.node_follower import NodeFollower
-from stratum_miner.pool.nodes.base import ACCEPTED, UNREACHABLE, Node, NodeError, SubmitResult
-from stratum_miner.pool.nodes.patience import FIRST_PAUSE, LONGEST_PAUSE
+from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeError, SubmitResult
 from stratum_miner.pool.session import (
     BlockCandidate,
     DifficultySet,
@@ -57,10 +56,10 @@ is a block (regtest) its next ones do not delay the job that would make them wor
 MAX_EXTENDED = 16
 """Previous hashes remembered; more than a chain can go back in one breath."""
 SUBMIT_PATIENCE = 60.0
-"""Seconds for which a submitter offers a block again to a node that cannot be reached. Then the block is kept until the
-node is back, and the submitter is free."""
-GIVE_BACK_PAUSE = 60.0
-"""Seconds before a block is offered again that the node took without building on it."""
+"""Seconds for which the finder of a block may have to wait for the node's word. A block that the node cannot be given
+is kept beyond that, and is reported again when the node has judged it."""
+GIVE_BACK_SECONDS = 10.0
+"""For the node's answer to a block that it gets later: the next job waits for it."""
 MAX_BLOCKS = 1000
 """Blocks kept for snapshots."""
 SIBLING = SubmitResult(False, "sibling", "the node took another block of ours there; this one was not given to it")
@@ -286,27 +285,53 @@ class Pool:
                     self._all_answered.set()
 
     async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
-        if candidate.solution.job.pool_job.notify.previous_hash in self._extended:
-            self._pass_over(client, candidate)
-            return
         block = candidate.block()
-        result = await self._offer(block)
-        self._answer(client, candidate, accepted=result.accepted)
-        self._tell(self._found(candidate, result), result, block)
+        give_up_at = trio.current_time() + SUBMIT_PATIENCE
+        while True:
+            if candidate.pool_job.template.previous_hash in self._extended:
+                self._pass_over(client, candidate)
+                return
+            result = await self._offer(block)
+            found = self._found(candidate, result)
+            if not result.undelivered:
+                self._answer(client, candidate, accepted=found.accepted)
+                self._tell(found, result, block)
+                return
+            if trio.current_time() >= give_up_at:  # another block there waits already
+                self._answer(client, candidate, accepted=False)
+                self._tell(found, result, block)
+                return
+            _log.warning("block_submit_failed", error=result.explanation)
+            kept = self._undelivered.keep(KeptBlock(found, block))
+            self._follower.refresh()
+            with trio.move_on_at(give_up_at):
+                await kept.judged.wait()
+            if kept.block == block:
+                self._answer(client, candidate, accepted=kept.found.accepted)
+                if not kept.judged.is_set():
+                    self._tell(found, result, block)
+                return
+
+    async def _offer(self, block: bytes, seconds: float = math.inf) -> SubmitResult:
+        try:
+            with trio.move_on_after(seconds):
+                return await self._node.submit_block(block)
+        except NodeError as error:
+            return SubmitResult.unreachable(str(error))
+        return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
     def _tell(self, found: events.BlockFound, result: SubmitResult, block: bytes) -> None:
         """Count, keep and report what became of a block."""
         if found.accepted:
             self._blocks_accepted += 1
-            kept = KeptBlock(found, block)
-            self._kept.add(kept)
-            self._unsettled.append(kept)
+            before, kept = self._kept.on(block[4:36]), KeptBlock(found, block)
+            if before is not None:
+                self._kept.remove(before)
+            self._unsettled.append(self._kept.keep(kept))
             self._extended[block[4:36]] = None
             if len(self._extended) > MAX_EXTENDED:
                 del self._extended[next(iter(self._extended))]
             self._follower.refresh()
-        elif result.undelivered and self._undelivered.on(block[4:36]) is None:
-            self._undelivered.add(KeptBlock(found, block))
         self._blocks.append(found)
         self._emit(found)
         if found.accepted or found.stale:
@@ -331,7 +356,7 @@ class Pool:
         """
         taken = await self._give_chain(template.previous_hash)
         for kept in self._undelivered:
-            if kept.found.result == UNREACHABLE:
+            if not kept.waits_for_parent:
                 taken = await self._deliver(kept) or taken
         return taken
 
@@ -341,7 +366,7 @@ class Pool:
             new = self._undelivered.on(previous_hash)
             if new is not None and await self._deliver(new):
                 given.append(new)
-            elif (lost := self._kept.on(previous_hash)) is not None and await self._give_again(lost):
+            elif (lost := self._kept.on(previous_hash)) is not None and await self._give_again(lost, after=given):
                 given.append(lost)
             else:
                 break
@@ -356,25 +381,29 @@ class Pool:
             kept.settled = kept.found.height < height
         self._unsettled = [kept for kept in self._unsettled if not kept.settled]
 
-    async def _give_again(self, lost: KeptBlock) -> bool:
-        now = trio.current_time()
-        if not lost.settled or (lost.given_again_at is not None and now < lost.given_again_at + GIVE_BACK_PAUSE):
+    async def _give_again(self, lost: KeptBlock, after: list[KeptBlock]) -> bool:
+        if not lost.settled and not after:  # the node has not come to it yet; one after a lost block is lost as well
             return False
-        result = await self._node.submit_block(lost.block)
-        lost.given_again_at = now
-        if result.result != ACCEPTED:
+        result = await self._offer(lost.block, GIVE_BACK_SECONDS)
+        if result.result == ACCEPTED:
+            lost.settled = False
+            self._unsettled.append(lost)
+        elif not result.undelivered:
             self._kept.remove(lost)
             _log.warning("block_not_taken_back", hash=lost.found.hash, reason=result.explanation)
         return result.result == ACCEPTED
 
     async def _deliver(self, kept: KeptBlock) -> bool:
-        result = await self._node.submit_block(kept.block)
-        if result.undelivered and kept.found.result == result.result:
+        result = await self._offer(kept.block, GIVE_BACK_SECONDS)
+        if result.undelivered:
+            kept.waits_for_parent = result.result == PARENT_UNKNOWN
             return False
         self._undelivered.remove(kept)
-        self._blocks = deque((found for found in self._blocks if found is not kept.found), MAX_BLOCKS)
-        found = replace(kept.found, accepted=result.accepted, result=result.result, explanation=result.explanation)
-        self._tell(found, result, kept.block)
+        if kept.found in self._blocks:
+            self._blocks.remove(kept.found)
+        kept.found = replace(kept.found, accepted=result.accepted, result=result.result, explanation=result.explanation)
+        kept.judged.set()
+        self._tell(kept.found, result, kept.block)
         return result.accepted
 
     def _pass_over(self, client: _Client, candidate: BlockCandidate) -> None:
@@ -401,26 +430,6 @@ class Pool:
             stale=candidate.stale,
             found_at=self._unix_time(),
         )
-
-    async def _offer(self, block: bytes) -> SubmitResult:
-        """Submit, again while the node cannot be reached: its answer to a repeated block is "duplicate", a success.
-
-        A node that does not know the block before has lost it, for it gave a template on it. The follower gives it
-        back, or the node fetches it from its peers.
-        """
-        give_up_at = trio.current_time() + SUBMIT_PATIENCE
-        delay = FIRST_PAUSE
-        while True:
-            try:
-                result = await self._node.submit_block(block)
-            except NodeError as error:
-                result = SubmitResult.unreachable(str(error))
-            if not result.undelivered or trio.current_time() + delay > give_up_at:
-                return result
-            _log.warning("block_submit_failed", error=result.explanation, retry_in_s=delay)
-            self._follower.refresh()
-            await trio.sleep(delay)
-            delay = min(2 * delay, LONGEST_PAUSE)
 
     # ---- clients --------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """A node's JSON-RPC in a thread, for tests of commands as processes: it says what the test wants it to say."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -52,10 +53,15 @@ class RpcNode:
 
 @contextmanager
 def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
-    """The node's port while the block runs."""
+    """The node's port while the block runs; at its end the node is killed."""
+    connections: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            connections.append(self.request)
+            super().setup()
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -77,4 +83,7 @@ def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
