@@ -24,7 +24,7 @@ from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, Subscribe, SuggestDifficulty
 from stratum_miner.stratum.errors import (
-    SHARE_LOST_TEXT,
+    SHARE_LOST_REASON,
     ErrorReason,
     ErrorReply,
     LocalProtocolError,
@@ -534,7 +534,7 @@ def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> Shar
     if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
         return ShareOutcome(item.share, Fate.LOST, ANSWER_WAS_LOST, None, latency, item.worker_name)
     if error.tells_of_a_lost_share:
-        return ShareOutcome(item.share, Fate.LOST, SHARE_LOST_TEXT, None, latency, item.worker_name)
+        return ShareOutcome(item.share, Fate.LOST, SHARE_LOST_REASON, None, latency, item.worker_name)
     fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
     return ShareOutcome(item.share, fate, str(error), error, latency, item.worker_name)
 

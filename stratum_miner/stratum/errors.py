@@ -54,7 +54,8 @@ CODE_OF_REASON: Mapping[ErrorReason, int] = {
 }
 """The classic code for each reason, as our own pool sends it."""
 
-SHARE_LOST_TEXT = "share lost: the upstream pool's answer did not arrive"
+SHARE_LOST_REASON = "the upstream pool's answer did not arrive"
+SHARE_LOST_TEXT = f"share lost: {SHARE_LOST_REASON}"
 """What our proxy says, with code 20, of a share whose fate it will never know; our client knows the text exactly."""
 
 _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {

@@ -419,7 +419,7 @@ def _judged(share: Share, talks: list[Conversation]) -> Share:
     elif answer.code == 22 and asked_before:
         share.fate, share.reason = "lost", SEEN_BEFORE
     elif says_lost(answer):
-        share.fate, share.reason = "lost", SHARE_LOST
+        share.fate, share.reason = "lost", SHARE_LOST.removeprefix("share lost: ")
     elif answer.code == 21:
         share.fate, share.reason = "stale", word(answer)
     else:

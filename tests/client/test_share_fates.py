@@ -79,6 +79,8 @@ async def test_a_proxy_tells_of_a_lost_share_by_code_and_text(
         await pool.reply(await pool.request("mining.submit"), None, error)
         await it.recorder.until(lambda: it.recorder.outcomes)
         assert it.recorder.fates == [fate]
+        if fate == "lost":
+            assert it.recorder.outcomes[0].reason == "the upstream pool's answer did not arrive", "lost is said once"
 
 
 @pytest.mark.parametrize("error", [LOST, DUPLICATE, [21, "job not found"], [23, "low difficulty share"]], ids=str)
