@@ -274,8 +274,8 @@ class ProxyTruth(MinerTruth):
     def late(self) -> int:
         """Answered from above after the miner had been told that the share is lost."""
         lost = [item for item in self.submits if self.end_of(item)[0] == "lost"]
-        shares = [self.sent_up.get(item.header or b"") for item in lost]
-        return sum(share is not None and share.latency is not None for share in shares)
+        shares = [(self.sent_up.get(item.header or b""), item.answer.came) for item in lost if item.answer is not None]
+        return sum(share is not None and share.settled is not None and told < share.settled for share, told in shares)
 
     def latency(self, share: Share) -> tuple[float, float]:
         """Between what the wire above saw and what the wire below saw."""
