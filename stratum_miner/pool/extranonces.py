@@ -51,20 +51,19 @@ class ExtranonceRegistry:
         self._next = first
         self._resume_seconds = resume_seconds
         self._token = token
-        self._live: dict[bytes, Lease] = {}
-        self._retired: OrderedDict[bytes, tuple[Lease, float]] = OrderedDict()
-        """The oldest first, each with the time until which it may come back."""
-        self._by_session: dict[str, bytes] = {}
-        """The extranonce1 of each retired lease."""
+        self._taken: set[bytes] = set()
+        """Those that live or may come back."""
+        self._retired: OrderedDict[str, tuple[Lease, float]] = OrderedDict()
+        """Leases that may come back, by session id, the oldest first, each with the time until which it may."""
 
     @property
     def live(self) -> int:
         """Leases in use."""
-        return len(self._live)
+        return len(self._taken) - len(self._retired)
 
     def remembers(self, resume: str) -> bool:
         """Whether ``resume`` names a session that ended and may still come back."""
-        return resume in self._by_session
+        return resume in self._retired
 
     def lease(self, now: float, resume: str | None = None) -> Lease:
         """A lease: the retired one of the session id ``resume``, else a new one.
@@ -73,37 +72,36 @@ class ExtranonceRegistry:
         from a counter, so anybody can guess his neighbour's. ExtranoncesExhausted when all are in use.
         """
         self._forget(now)
-        old = None if resume is None or resume not in self._by_session else self._drop(self._by_session[resume])
-        lease = Lease(self._fresh(), self._token()) if old is None else Lease(old.extranonce1, self._token(), old.jobs)
-        self._live[lease.extranonce1] = lease
-        return lease
+        retired = None if resume is None else self._retired.pop(resume, None)
+        if retired is None:
+            return Lease(self._fresh(), self._token())
+        old, _ = retired
+        return Lease(old.extranonce1, self._token(), old.jobs)
 
     def release(self, lease: Lease, now: float) -> None:
         """The session is gone; it may come back for a while."""
-        del self._live[lease.extranonce1]
-        self._retired[lease.extranonce1] = (lease, now + self._resume_seconds)
-        self._by_session[lease.session_id] = lease.extranonce1
+        self._retired[lease.session_id] = (lease, now + self._resume_seconds)
         self._forget(now)
 
-    def _drop(self, extranonce1: bytes) -> Lease:
-        lease, _ = self._retired.pop(extranonce1)
-        self._by_session.pop(lease.session_id, None)
-        return lease
-
     def _fresh(self) -> bytes:
-        if len(self._live) >= self._values:
+        if self.live >= self._values:
             raise ExtranoncesExhausted(f"all {self._values} are in use")
-        if len(self._live) + len(self._retired) >= self._values:
-            self._drop(next(iter(self._retired)))
+        if len(self._taken) >= self._values:
+            self._drop_oldest()
         while True:
             extranonce1 = (self._next % self._values).to_bytes(self._size, "big")
             self._next += 1
-            if extranonce1 not in self._live and extranonce1 not in self._retired:
+            if extranonce1 not in self._taken:
+                self._taken.add(extranonce1)
                 return extranonce1
 
     def _forget(self, now: float) -> None:
         while self._retired:
-            extranonce1, (_, until) = next(iter(self._retired.items()))
+            _, until = next(iter(self._retired.values()))
             if until > now and len(self._retired) <= MAX_RETIRED:
                 return
-            self._drop(extranonce1)
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, (lease, _) = self._retired.popitem(last=False)
+        self._taken.discard(lease.extranonce1)

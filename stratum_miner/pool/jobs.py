@@ -8,7 +8,6 @@ Every job has a coinbase of its own (its id is in the coinbase's tag), so a mine
 afresh with each job never repeats itself.
 """
 
-from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -81,13 +80,15 @@ class JobTable:
     because its connection broke, sends it again when it is back.
     """
 
+    __slots__ = ("_jobs", "_max_jobs", "_old", "_shares", "shares")  # there is one for each of many thousand sessions
+
     def __init__(self, max_jobs: int = MAX_JOBS) -> None:
         self.shares = 0
         """Good shares of this session on the jobs that are known."""
         self._max_jobs = max_jobs
-        self._jobs: OrderedDict[str, SessionJob] = OrderedDict()
-        self._old: OrderedDict[str, SessionJob] = OrderedDict()
-        self._shares: Counter[str] = Counter()
+        self._jobs: dict[str, SessionJob] = {}
+        self._old: dict[str, SessionJob] = {}
+        self._shares: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -96,17 +97,19 @@ class JobTable:
         """Remember a job that was announced."""
         self._jobs[job.job_id] = job
         if len(self._jobs) > self._max_jobs:
-            oldest, old = self._jobs.popitem(last=False)
+            oldest = next(iter(self._jobs))
+            old = self._jobs.pop(oldest)
             if oldest in self._shares:
                 self._old[oldest] = old
-        while self._old and (len(self._old) > MAX_OLD_JOBS or _seconds_between(self._first_old, job) > OLD_JOB_SECONDS):
-            forgotten, _ = self._old.popitem(last=False)
+        while self._old and self._forgets(job):
+            forgotten = next(iter(self._old))
+            del self._old[forgotten]
             self.shares -= self._shares.pop(forgotten)
 
     def count_share(self, job_id: str) -> None:
         """Note a good share of a job in the table."""
         self.shares += 1
-        self._shares[job_id] += 1
+        self._shares[job_id] = self._shares.get(job_id, 0) + 1
 
     def get(self, job_id: str) -> SessionJob | None:
         """The job, or None when it was never announced here or is long gone."""
@@ -116,9 +119,11 @@ class JobTable:
         """A job that is too old to submit to, if it has good shares of this session."""
         return self._old.get(job_id)
 
-    @property
-    def _first_old(self) -> SessionJob:
-        return next(iter(self._old.values()))
+    def _forgets(self, newest: SessionJob) -> bool:
+        """Whether the oldest of the old jobs goes; nothing but the times in their headers tells the age of jobs."""
+        oldest = next(iter(self._old.values()))
+        age = newest.pool_job.notify.ntime - oldest.pool_job.notify.ntime
+        return len(self._old) > MAX_OLD_JOBS or age > OLD_JOB_SECONDS
 
     def allow_versions(self, mask: int, which: Callable[["SessionJob"], bool] = lambda job: True) -> None:
         """Let these version bits be rolled on jobs that are out already; bits allowed before stay so.
@@ -129,11 +134,6 @@ class JobTable:
             if which(job):
                 more = mask & ~job.pool_job.notify.version
                 self._jobs[job_id] = replace(job, version_mask=job.version_mask | more)
-
-
-def _seconds_between(one: SessionJob, other: SessionJob) -> int:
-    """By the times in their headers: nothing else of a job tells its age."""
-    return other.pool_job.notify.ntime - one.pool_job.notify.ntime
 
 
 class JobBoard:

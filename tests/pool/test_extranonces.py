@@ -18,8 +18,8 @@ def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:
     last, zero = registry.lease(0.0), registry.lease(0.0)
     assert (last.extranonce1, zero.extranonce1) == (b"\xff" * 4, bytes(4))
     again = ExtranonceRegistry(first=0xFFFFFFFF)
-    again._live = {last.extranonce1: last}
-    again.release(last, 0.0)
+    again.release(again.lease(0.0), 0.0)
+    again._next -= 1
     assert again.lease(1.0).extranonce1 == bytes(4)
 
 
@@ -62,7 +62,7 @@ def test_retired_leases_are_bounded() -> None:
     for lease in [registry.lease(0.0) for _ in range(extranonces.MAX_RETIRED + 5)]:
         registry.release(lease, 0.0)
     assert registry.live == 0
-    assert len(registry._retired) == len(registry._by_session) == extranonces.MAX_RETIRED
+    assert len(registry._retired) == len(registry._taken) == extranonces.MAX_RETIRED
 
 
 def retired(count: int) -> tuple[ExtranonceRegistry, list[str]]:
