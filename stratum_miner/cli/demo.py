@@ -21,7 +21,7 @@ from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Goals, Miner, MinerSnapshot
+from stratum_miner.miner import Ending, Goals, Miner, MinerSnapshot
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
@@ -36,6 +36,7 @@ DIFFICULTY = 0.002
 class _Result:
     snapshot: MinerSnapshot
     height: int
+    ending: Ending
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -62,15 +63,16 @@ def demo(
         results.append(await _demo(stop, blocks, difficulty, threads=threads, kernel=kernel))
 
     signals.run(mine_and_ask)
-    if not results:  # ended at once, before the node could be asked
-        return ExitCode.GOAL_MISSED
+    if not results:  # the user ended it at once, before the node could be asked
+        return ExitCode.OK
     [result] = results
     if json:
         value = mining.summary(result.snapshot, result.blocks) | {"height": result.height}
         mining.print_json(value)
     else:
         _print_table(result, blocks)
-    return ExitCode.OK if result.height >= blocks else ExitCode.GOAL_MISSED
+    ended_by_user = result.ending is Ending.STOPPED
+    return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.GOAL_MISSED
 
 
 async def _demo(
@@ -97,15 +99,15 @@ async def _demo(
                     node_judges=True,
                 )
                 follow = partial(follow_blocks, pool, miner, on_block)
-                await mining.mine_until_done(miner, stop, quiet=True, beside=[follow])
-        return await _result(node, miner)
+                ending = await mining.mine_until_done(miner, stop, quiet=True, beside=[follow])
+        return await _result(node, miner, ending)
 
 
-async def _result(node: Node, miner: Miner) -> _Result:
+async def _result(node: Node, miner: Miner, ending: Ending) -> _Result:
     """What the node says of its chain, not what the miner believes."""
     height = (await node.tip()).height
     chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]
-    return _Result(miner.snapshot(), height, chain)
+    return _Result(miner.snapshot(), height, ending, chain)
 
 
 def _progress() -> Progress:

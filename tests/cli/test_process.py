@@ -117,6 +117,16 @@ def test_interrupt_once_prints_the_summary_and_exits_0() -> None:
         assert json.loads(out)["shares"]["accepted"] >= 1
 
 
+def test_a_demo_that_is_interrupted_tells_what_it_mined_and_exits_0() -> None:
+    pytest.importorskip("pbk")
+    with started("demo", "--blocks", "100000", "--difficulty", "1e-4", "-t", "1") as demo:
+        until_line(demo, "block 1 of 100000")
+        demo.send_signal(signal.SIGINT)
+        out, err = demo.communicate(timeout=120)
+        assert demo.returncode == 0, err
+        assert "of 100000 blocks in the node's chain" in out
+
+
 @pytest.mark.parametrize("seen", ["kernel_chosen", "share_accepted"])
 def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
     """Also while they are being started, which follows the choice of the kernel."""
