@@ -3,33 +3,32 @@
 What a miner says and hears is decided in ``session``, and ``connections`` moves the bytes; this module keeps time and
 talks to the node. Theory of operation: three services run beside the connections. One follows the node
 (``node_follower``), and what miners must hear of becomes a job; one renews the job when nothing was published for a
-while; one lets time pass for all sessions. A few submitters hand blocks to the node. Blocks that it took are kept, and
-offered again before the next job when it has lost them.
+while; one lets time pass for all sessions. A few submitters hand blocks to the node (``block_delivery``), which gets
+those it has lost again before the next job.
 """
 
 import math
 import secrets
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import structlog
 import trio
 
-from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
-from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.pool import events
+from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.connections import Connection, Connections, Listener
 from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob
-from stratum_miner.pool.kept_blocks import KeptBlock, KeptBlocks
 from stratum_miner.pool.node_follower import NodeFollower
-from stratum_miner.pool.nodes.base import ACCEPTED, PARENT_UNKNOWN, Node, NodeError, SubmitResult
+from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.pool.session import (
     BlockCandidate,
     DifficultySet,
@@ -41,7 +40,7 @@ from stratum_miner.pool.session import (
     WorkerJoined,
 )
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
-from stratum_miner.pool.template import MAX_HEIGHT, BlockTemplate
+from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.stratum.errors import RemoteProtocolError
 
@@ -53,16 +52,6 @@ MAX_WAITING_BLOCKS = 64
 BLOCK_PAUSE = 1.0
 """Seconds at most in which the finder of a block waits to be heard again, so that on a chain where every second hash
 is a block (regtest) its next ones do not delay the job that would make them worth something."""
-MAX_EXTENDED = 16
-"""Previous hashes remembered; more than a chain can go back in one breath."""
-SUBMIT_PATIENCE = 60.0
-"""Seconds for which the finder of a block may have to wait for the node's word. A block that the node cannot be given
-is kept beyond that, and is reported again when the node has judged it."""
-GIVE_BACK_SECONDS = 10.0
-"""For the node's answer to a block that it gets later: the next job waits for it."""
-MAX_BLOCKS = 1000
-"""Blocks kept for snapshots."""
-SIBLING = SubmitResult(False, "sibling", "the node took another block of ours there; this one was not given to it")
 
 _Client: TypeAlias = Connection[PoolSession]
 _log = structlog.get_logger(__name__)
@@ -100,10 +89,6 @@ class Pool:
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
         self._shares = ShareCount()
-        self._blocks: deque[events.BlockFound] = deque(maxlen=MAX_BLOCKS)
-        self._blocks_accepted = 0
-        self._extended: dict[bytes, None] = {}
-        """Previous hashes, the newest few, on which the node took a block of ours: another one there is its sibling."""
         self._share_log = _log.bind()
         """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
         self._jobs_published = 0
@@ -112,12 +97,7 @@ class Pool:
         self._node_error: str | None = None
         self._follower = NodeFollower(node, self)
         self._first_job = trio.Event()
-        self._kept = KeptBlocks()
-        """Blocks that the node took."""
-        self._unsettled: list[KeptBlock] = []
-        """The newest of them, on which the node has not built yet."""
-        self._undelivered = KeptBlocks()
-        """Blocks that the node could not be given yet."""
+        self._delivery = BlockDelivery(node, on_found=self._emit, refresh=self._follower.refresh)
         self._stopping = trio.Event()
         self._unanswered = 0
         self._all_answered = trio.Event()
@@ -153,9 +133,8 @@ class Pool:
         finally:
             for watcher in self._watchers:
                 watcher.close()
-            for kept in self._undelivered:
-                _log.error("block_lost", hash=kept.found.hash, reason=kept.found.explanation)
-            _log.info("pool_stopped", sessions=self._clients.total, blocks=self._blocks_accepted)
+            self._delivery.tell_lost()
+            _log.info("pool_stopped", sessions=self._clients.total, blocks=self._delivery.accepted)
 
     def stop(self) -> None:
         """Stop accepting, answer what was asked, close; ``serve`` returns within the configured grace."""
@@ -207,8 +186,8 @@ class Pool:
             connections_total=self._clients.total,
             connections_refused=self._clients.refused,
             sessions=tuple(_session_snapshot(client, now) for client in self._clients),
-            blocks_accepted=self._blocks_accepted,
-            blocks=tuple(self._blocks),
+            blocks_accepted=self._delivery.accepted,
+            blocks=tuple(self._delivery.found),
             events_lost=self._events_lost,
         )
 
@@ -216,17 +195,16 @@ class Pool:
 
     async def take_template(self, template: BlockTemplate) -> None:
         """For the follower: the node says this now."""
-        if await self._give_back(template):
+        if await self._delivery.give_back(template):
             self._follower.refresh()
             return
-        self._settle(template.height)
         job = self._board.update(template, trio.current_time())
         if job is not None:
             self._publish(job)
 
     def node_failed(self, error: NodeError) -> None:
         """For the follower: there are no new templates, for this reason."""
-        self._settle(MAX_HEIGHT)
+        self._delivery.node_failed()
         _log.warning("node_failed", error=str(error), job_kept=self._board.current is not None)
         self._emit(events.NodeFailed(str(error)))
         self._node_error = str(error)
@@ -240,7 +218,6 @@ class Pool:
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
     def _publish(self, job: PoolJob) -> None:
-        self._extended.pop(job.template.previous_hash, None)  # the node has gone back: our block there is undone
         self._validator.set_tip(job.notify.previous_hash)
         self._published_at = trio.current_time()
         self._jobs_published += 1
@@ -285,148 +262,20 @@ class Pool:
                     self._all_answered.set()
 
     async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
-        block = candidate.block()
-        give_up_at = trio.current_time() + SUBMIT_PATIENCE
-        while True:
-            if candidate.pool_job.template.previous_hash in self._extended:
-                self._pass_over(client, candidate)
-                return
-            result = await self._offer(block)
-            found = self._found(candidate, result)
-            if not result.undelivered:
-                self._answer(client, candidate, accepted=found.accepted)
-                self._tell(found, result, block)
-                return
-            if trio.current_time() >= give_up_at:  # another block there waits already
-                self._answer(client, candidate, accepted=False)
-                self._tell(found, result, block)
-                return
-            _log.warning("block_submit_failed", error=result.explanation)
-            kept = self._undelivered.keep(KeptBlock(found, block))
-            self._follower.refresh()
-            with trio.move_on_at(give_up_at):
-                await kept.judged.wait()
-            if kept.block == block:
-                self._answer(client, candidate, accepted=kept.found.accepted)
-                if not kept.judged.is_set():
-                    self._tell(found, result, block)
-                return
-
-    async def _offer(self, block: bytes, seconds: float = math.inf) -> SubmitResult:
-        try:
-            with trio.move_on_after(seconds):
-                return await self._node.submit_block(block)
-        except NodeError as error:
-            return SubmitResult.unreachable(str(error))
-        return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
-
-    def _tell(self, found: events.BlockFound, result: SubmitResult, block: bytes) -> None:
-        """Count, keep and report what became of a block."""
-        if found.accepted:
-            self._blocks_accepted += 1
-            before, kept = self._kept.on(block[4:36]), KeptBlock(found, block)
-            if before is not None:
-                self._kept.remove(before)
-            self._unsettled.append(self._kept.keep(kept))
-            self._extended[block[4:36]] = None
-            if len(self._extended) > MAX_EXTENDED:
-                del self._extended[next(iter(self._extended))]
-            self._follower.refresh()
-        self._blocks.append(found)
-        self._emit(found)
-        if found.accepted or found.stale:
-            log = _log.info
-        else:
-            log = _log.warning if result.undelivered or result.inconclusive else _log.error
-        log(
-            "block_accepted" if found.accepted else "block_undelivered" if result.undelivered else "block_refused",
-            height=found.height,
-            hash=found.hash,
-            worker_name=found.worker_name,
-            result=found.result,
-            explanation=found.explanation,
-            stale=found.stale,
-        )
-
-    async def _give_back(self, template: BlockTemplate) -> bool:
-        """Offer the node the blocks of ours that it does not have; whether it took any.
-
-        It builds where a block of ours does that it took before: it has lost that block and those after it, or has
-        found them to be off the best chain. Others it could not be given when they were found.
-        """
-        taken = await self._give_chain(template.previous_hash)
-        for kept in self._undelivered:
-            if not kept.waits_for_parent:
-                taken = await self._deliver(kept) or taken
-        return taken
-
-    async def _give_chain(self, previous_hash: bytes) -> bool:
-        given: list[KeptBlock] = []
-        while True:
-            new = self._undelivered.on(previous_hash)
-            if new is not None and await self._deliver(new):
-                given.append(new)
-            elif (lost := self._kept.on(previous_hash)) is not None and await self._give_again(lost, after=given):
-                given.append(lost)
-            else:
-                break
-            previous_hash = sha256d(given[-1].block[:HEADER_SIZE])
-        if given:
-            heights = [kept.found.height for kept in given]
-            _log.warning("blocks_given_back", blocks=len(given), first=heights[0], last=heights[-1])
-        return bool(given)
-
-    def _settle(self, height: int) -> None:
-        for kept in self._unsettled:
-            kept.settled = kept.found.height < height
-        self._unsettled = [kept for kept in self._unsettled if not kept.settled]
-
-    async def _give_again(self, lost: KeptBlock, after: list[KeptBlock]) -> bool:
-        if not lost.settled and not after:  # the node has not come to it yet; one after a lost block is lost as well
-            return False
-        result = await self._offer(lost.block, GIVE_BACK_SECONDS)
-        if result.result == ACCEPTED:
-            lost.settled = False
-            self._unsettled.append(lost)
-        elif not result.undelivered:
-            self._kept.remove(lost)
-            _log.warning("block_not_taken_back", hash=lost.found.hash, reason=result.explanation)
-        return result.result == ACCEPTED
-
-    async def _deliver(self, kept: KeptBlock) -> bool:
-        result = await self._offer(kept.block, GIVE_BACK_SECONDS)
-        if result.undelivered:
-            kept.waits_for_parent = result.result == PARENT_UNKNOWN
-            return False
-        self._undelivered.remove(kept)
-        if kept.found in self._blocks:
-            self._blocks.remove(kept.found)
-        kept.found = replace(kept.found, accepted=result.accepted, result=result.result, explanation=result.explanation)
-        kept.judged.set()
-        self._tell(kept.found, result, kept.block)
-        return result.accepted
-
-    def _pass_over(self, client: _Client, candidate: BlockCandidate) -> None:
-        """A sibling of a block that the node took from us can win nothing, and checking it costs the node milliseconds:
-        on a chain where every share is a block, more than there are.
-        """
-        self._answer(client, candidate, accepted=False)
-        self._emit(self._found(candidate, SIBLING))
-        _log.debug("sibling_not_submitted", hash=display_hash(candidate.solution.digest))
-
-    def _answer(self, client: _Client, candidate: BlockCandidate, *, accepted: bool) -> None:
-        client.session.answer_candidate(candidate, accepted=accepted)
+        found = await self._delivery.deliver(candidate.block(), self._found(candidate))
+        client.session.answer_candidate(candidate, accepted=found.accepted)
         client.flush()
         self._collect_events(client)
 
-    def _found(self, candidate: BlockCandidate, result: SubmitResult) -> events.BlockFound:
+    def _found(self, candidate: BlockCandidate) -> events.BlockFound:
+        """What is known before the node has said anything."""
         return events.BlockFound(
             height=candidate.pool_job.template.height,
             hash=display_hash(candidate.solution.digest),
             worker_name=candidate.worker_name,
-            accepted=result.accepted,
-            result=result.result,
-            explanation=result.explanation,
+            accepted=False,
+            result="",
+            explanation="",
             stale=candidate.stale,
             found_at=self._unix_time(),
         )
