@@ -267,10 +267,10 @@ class Journal:
             return batch, source, self._closing
 
     def _settle_batch(self, batch: list[Record], source: deque[Record], *, failed: bool) -> None:
-        """Put records that could not be written back to where they came from, unless that was given up meanwhile."""
+        """Put records that could not be written back to where they came from; that may be given up meanwhile."""
         with self._changed:
             self._writing = 0
-            if failed and source is self._waiting:
+            if failed:
                 source.extendleft(reversed(batch))
             self._changed.notify_all()
 

@@ -90,23 +90,19 @@ class JournalFile:
         return self._is_regular and self._size > self._max_bytes
 
     def rotate(self, now: float) -> None:
-        """Continue in a new file. After a JournalError the present one is still good for ``append``."""
+        """Continue in a new file. After a JournalError ``append`` goes on, in the present file or in a new one."""
         data = b"".join(map(_line, self.account.totals(now)))
         new = self.path.with_name(f"{self.path.name}.new")
         descriptor: int = self._guard(os.open, new, _FLAGS | os.O_TRUNC, 0o600)
-        renamed: list[tuple[Path, Path]] = []
         try:
             _lock(descriptor, self.path)
             self._write(descriptor, data)
             for newer, older in self._renames():
                 self._guard(os.replace, newer, older)
-                renamed.append((newer, older))
             self._guard(os.replace, new, self.path)
         except JournalError:
             os.close(descriptor)
             with suppress(OSError):
-                for newer, older in reversed(renamed):
-                    os.replace(older, newer)
                 os.unlink(new)
             raise
         with self._lock:
@@ -138,7 +134,7 @@ class JournalFile:
         self._old = []
 
     def _begin_again(self) -> None:
-        """Somebody removed or renamed the file: go on in a new one, as if it were full."""
+        """The file was removed, or has another name by now: go on in a new one, as if it were full."""
         file, is_regular = _opened(self.path, is_ours=True)
         if not is_regular or os.fstat(file).st_size:
             os.close(file)

@@ -177,6 +177,7 @@ def test_a_block_is_synced_at_once_and_nothing_is_without_records(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(journal, "SYNC_SECONDS", 10 * WAIT_S)
     idle = opened(path)
     idle.close()
     assert synced == []
@@ -251,6 +252,7 @@ class FullDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = True
         self.tried = threading.Event()
+        self.refusals = 0
         self._write = os.write
         self._last = b""
         monkeypatch.setattr(os, "write", self)
@@ -262,6 +264,7 @@ class FullDisk:
             self._last = data[30:]
             return self._write(descriptor, data[:30])
         self._last = b""
+        self.refusals += 1
         self.tried.set()
         raise OSError(28, "No space left on device")
 
@@ -322,9 +325,11 @@ def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(
 ) -> None:
     it = opened(tmp_path / "shares.jsonl")
     assert it.flush()
-    FullDisk(monkeypatch)
+    disk = FullDisk(monkeypatch)
     it.found(shares(1)[0], ORIGIN)
+    assert disk.tried.wait(WAIT_S)
     it.close()
+    assert disk.refusals == 2  # once, and once more at the end: no busy loop in between
     assert [event["event"] for event in logged] == ["journal_failed", "journal_incomplete"]
     assert (logged[1]["records"], logged[1]["reason"]) == (2, "No space left on device")
 
@@ -615,7 +620,12 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
         again.close()
         assert read(path).counts.accepted == expected
     path.unlink()
-    assert opened(path).counts.accepted == before
+    again = opened(path)
+    assert again.counts.accepted == before
+    for share in shares(3):
+        again.found(share, ORIGIN)
+        assert again.flush()
+    assert events(path) == ["totals", "opened", *["found"] * 3]
 
 
 @settings(max_examples=40)

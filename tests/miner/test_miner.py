@@ -419,6 +419,18 @@ async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(
         assert it.ending is Ending.BLOCKS_REACHED
 
 
+async def test_the_end_waits_for_no_judgement_of_a_share_that_was_refused(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(node_judges=True) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        await it.answer(None, [21, "stale", None])
+        before = trio.current_time()
+        it.miner.stop()
+        await it.ended.wait()
+        assert trio.current_time() == before
+
+
 async def test_the_end_waits_for_the_nodes_judgement(bench: BenchFactory, autojump_clock: MockClock) -> None:
     async with bench(node_judges=True) as it:
         [share] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)

@@ -23,7 +23,7 @@ from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value, target_from_bits
 from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError, NodeStorageError, SubmitResult
-from stratum_miner.pool.nodes.kernel import NBITS, KernelNode
+from stratum_miner.pool.nodes.kernel import IS_OPEN, LOCK_FILE, NBITS, KernelNode
 from stratum_miner.pool.template import BlockTemplate, assemble_block, coinbase_parts
 
 pytest.importorskip("pbk")
@@ -297,9 +297,11 @@ async def test_a_chain_that_cannot_be_written_at_the_end_is_told_and_made_again(
     node._manager = CannotWrite(node)
     with pytest.raises(NodeStorageError, match=r"cannot write the chain to '.*': Failed to force flush state \(Disk"):
         await node.aclose()
+    assert (tmp_path / LOCK_FILE).read_bytes() == IS_OPEN
     with structlog.testing.capture_logs() as logged:
         async with KernelNode(tmp_path) as node:
             assert (await node.tip()).height == 3
+    assert (tmp_path / LOCK_FILE).read_bytes() == b""
     assert logged == []  # in this test the real one could write, so nothing is missing
 
 
