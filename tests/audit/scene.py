@@ -165,9 +165,9 @@ class Scene:
         below.below.append(relay)
         return relay
 
-    def scripted_pool(self, **options: Any) -> tuple[ScriptedPool, Relay]:
+    def scripted_pool(self, *, difficulty: float = DIFFICULTY, **options: Any) -> tuple[ScriptedPool, Relay]:
         """A scripted pool behind a relay."""
-        pool = self._stack.enter_context(ScriptedPool(difficulty=DIFFICULTY, **options))
+        pool = self._stack.enter_context(ScriptedPool(difficulty=difficulty, **options))
         return pool, self.relay("scripted", pool.port)
 
     def pool(self, node: Node | ChainOnDisk, *options: str) -> PoolAtRest:

@@ -75,7 +75,7 @@ def _answered(counts: Counter[str]) -> int:
 def _work_share(m: M, index: int) -> Expectation:
     """Of all hashes. Where several pools are mined on, by the time between the shares that went to each."""
     if len(m.stories) == 1:
-        return Exactly(1.0)
+        return Exactly(1.0) if m.hashes()[0] else OneOf((0.0, 1.0))
     spans = m.turns()
     total = sum(high for _, high in spans)
     lows = sum(low for low, _ in spans)

@@ -8,7 +8,7 @@ from tests.audit.audit import check
 from tests.audit.node import ChainOnDisk
 from tests.audit.program import until
 from tests.audit.relay import LoseReply
-from tests.audit.scene import PoolOf, scene
+from tests.audit.scene import DIFFICULTY, PoolOf, scene
 
 EASY = 0x1E7FFF80
 """Difficulty 0.00003: two shares of five are blocks."""
@@ -20,23 +20,6 @@ def test_one_pool(tmp_path: Path) -> None:
         wire = stage.relay_to(pool)
         stage.miner([PoolOf(wire)])
         stage.wait_for(wire, accepted=25, blocks=2)
-        stage.rest()
-        check(stage)
-
-
-def test_proxy_before_proxy_before_pool(tmp_path: Path) -> None:
-    with scene(tmp_path) as stage:
-        pool = stage.pool(stage.node())
-        top = stage.relay_to(pool)
-        upper = stage.proxy([PoolOf(top)])
-        middle = stage.relay_to(upper)
-        lower = stage.proxy([PoolOf(middle)])
-        wires = [stage.relay_to(lower) for _ in range(2)]
-        for seed, wire in enumerate(wires):
-            stage.miner([PoolOf(wire)], seed=seed)
-        for wire in wires:
-            stage.wait_for(wire, accepted=20)
-        stage.wait_for(top, blocks=2)
         stage.rest()
         check(stage)
 
@@ -74,6 +57,23 @@ def test_each_kind_of_refusal(tmp_path: Path) -> None:
         stage.miner([PoolOf(wire)], json=False)
         stage.wait_for(wire, accepted=16, rejected=12, stale=3)
         stage.rest()
+        check(stage)
+
+
+def test_each_kind_of_refusal_through_a_proxy(tmp_path: Path) -> None:
+    """The miner asks for easier shares than the pool: those that are good for it alone stay at the proxy."""
+    with scene(tmp_path) as stage:
+        pool, top = stage.scripted_pool(difficulty=2 * DIFFICULTY)
+        pool.orders.extend(REFUSALS * 2)
+        proxy = stage.proxy([PoolOf(top)], "--vardiff", "0.1")
+        wire = stage.relay_to(proxy)
+        stage.miner([PoolOf(wire)], "--suggest-difficulty", f"{DIFFICULTY!r}")
+        stage.wait_for(wire, accepted=3)
+        pool.new_block()  # with it the difficulty that was asked for
+        stage.wait_for(top, accepted=12, rejected=8, stale=2)
+        stage.rest()
+        summary = next(item.value for item in proxy.readings if item.surface == "proxy.api")
+        assert summary["shares"]["kept"] > 0
         check(stage)
 
 

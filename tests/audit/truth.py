@@ -361,7 +361,7 @@ class MinerTruth:
         each = [bitcoin.hashes_for(job.difficulty) for job in self.jobs]
         if not each or not high:
             return Exactly(None)
-        return Within(min(each) / high * 0.999, max(each) / low * 1.001 if low else math.inf)
+        return Within(min(each) / high * 0.999, max(each) / low * 1.001 if low else math.inf, or_none=not low)
 
     def job_age(self) -> Expectation:
         """Since the newest job of the pool mined on."""
