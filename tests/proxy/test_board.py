@@ -142,6 +142,26 @@ def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
         assert board.current.notify.ntime >= job.ntime
 
 
+def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
+    """With four bytes of padding, then with five: where one ends the other's prefix begins."""
+    board, job, seen = new_board(), upstream_job(extranonce2_size=8), set[tuple[bytes, ...]]()
+    board.take(job)
+    RestlessMiner(b"\x01", 3, seen).search(board)
+    assert board.take(upstream_job(session=2, extranonce2_size=3)) is Change.LAYOUT
+    board.take(job)
+    RestlessMiner(b"\x00", 2, seen).search(board)
+    assert len(seen) == 6
+
+
+def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_module, "MAX_BEGINNINGS", 2)
+    board, miner = new_board(), RestlessMiner(b"\x01", 3)
+    for number in range(6):
+        board.take(upstream_job())
+        miner.search(board)
+        board.take(upstream_job(coinbase_suffix=bytes([number])))
+
+
 def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board_module, "MAX_BEGINNINGS", 10)
     board = new_board()

@@ -98,11 +98,23 @@ def test_repeated_job_goes_on_where_it_stopped() -> None:
     assert first[-1].extranonce2 == b"\x00\x00\x00\x02"
 
 
-def test_new_coinbase_starts_over() -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coinbase_prefix": b"another"},
+        {"coinbase_suffix": b"another"},
+        {"extranonce1": b"another"},
+        {"merkle_branch": (bytes(32),)},
+        {"previous_hash": b"\x01" * 32},
+        {"nbits": 0x1D00FFFF},
+        {"ntime": 1_700_000_001},
+    ],
+)
+def test_another_header_starts_over(changes: dict[str, object]) -> None:
     space = SearchSpace()
     space.set_job(make_job())
     take(space, 3)
-    space.set_job(make_job(coinbase_prefix=b"another"))
+    space.set_job(make_job(**changes))
     assert take(space, 1)[0].extranonce2 == bytes(4)
 
 

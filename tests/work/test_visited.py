@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.work import visited as visited_module
-from stratum_miner.work.versions import Versions
+from stratum_miner.work.versions import ALL_BITS, Versions
 from stratum_miner.work.visited import MAX_ROWS, MAX_SETS, Visited
 
 ROW = b"\x01" * 32
@@ -135,7 +135,32 @@ def test_a_row_that_was_only_looked_at_is_new_when_it_is_forgotten() -> None:
     visited = Visited()
     for number in range(2 * MAX_ROWS):
         visited.known_since(name(number), 0, 1.0)
+        visited.take(name(1_000_000 + number), 0, Versions(0, 0))
     assert visited.take(name(0), 0, Versions(0, 0)) is not None
+
+
+def test_a_row_in_use_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visited_module, "MAX_ROWS", 4)
+    visited = Visited()
+    seen = {visited.take(ROW, 1, Versions(0, 0x2000 * number)) for number in range(3)}
+    for number in range(9):
+        for _ in range(20):
+            visited.take(name(number), 1, Versions(0, 0))
+        seen.add(visited.take(ROW, 1, Versions(0x20000000, 0)))
+    assert len(seen) == 12
+    assert {taken[0] for taken in seen if taken is not None} == {bytes([value]) for value in range(9)}, (
+        "none is skipped"
+    )
+
+
+def test_what_was_used_up_between_two_equal_neighbours_stays_so() -> None:
+    visited, one, every = Visited(), Versions(0, 0), Versions(0, ALL_BITS)
+    assert visited.take(ROW, 1, one) == (b"\x00", one)
+    assert visited.take(ROW, 1, every, ALL_BITS) == (b"\x01", every)
+    assert visited.take(ROW, 1, one) == (b"\x02", one)
+    rest = list(iter(lambda: visited.take(ROW, 1, every, ALL_BITS), None))
+    assert b"\x01" not in {taken[0] for taken in rest if taken is not None}
+    assert len(rest) == 253 + 2 * 32
 
 
 def test_names_of_forgotten_rows_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
