@@ -22,7 +22,7 @@ from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import wanted_login
 from stratum_miner.client.passing import may_pass
-from stratum_miner.client.pool_memory import Handshake, Memories, PoolMemory
+from stratum_miner.client.pool_memory import KEPT_S, Handshake, Memories, PoolMemory
 from stratum_miner.client.session import (
     HungUp,
     Redirect,
@@ -187,8 +187,8 @@ class PoolClient:
         self._refusals: dict[str, str] = {}
         self._connected_at = 0.0
         self._handshake = Handshake.FULL
-        self._has_job = False
-        """Of the present connection, as is the handshake."""
+        self._first_job_at: float | None = None
+        """On the present connection, as is the handshake."""
         self._left_because = ""
         self._state = ConnectionState.CONNECTING
         self._detail = ""
@@ -361,12 +361,14 @@ class PoolClient:
             self._resumable = None
         if isinstance(end, TooSlow):
             self._memory.too_slow(end.limit, now)
-        if is_useless and ((isinstance(end, HungUp) and end.unanswered) or is_silent):
+        if (isinstance(end, HungUp) and end.unanswered) or (is_useless and is_silent):
             self._memory.hung_up()
             following = self._memory.handshake(now)
             if following not in (handshake, Handshake.FULL):
                 methods = ["mining.extranonce.subscribe", "mining.configure"][:following]
                 log.warning("handshake_shortened", without=" and ".join(methods))
+        elif not is_useless:
+            self._note_that_it_works()
 
     def _try_again(self, event: str, error: PoolUnreachable, reason: str, detail: str, *, next_address: bool) -> float:
         """The next address comes next, and after the last one a pause. Raises the error when told not to retry."""
@@ -406,7 +408,7 @@ class PoolClient:
         self._connects += 1
         self._connected_at = trio.current_time()
         self._enter(ConnectionState.HANDSHAKE, str(self._url))
-        self._handshake, self._has_job = handshake, False
+        self._handshake, self._first_job_at = handshake, None
         timeouts = self._memory.timeouts(self.settings.timeouts, trio.current_time())
         session = self._session = Session(
             stream,
@@ -504,22 +506,24 @@ class PoolClient:
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
         self._unreached = 0
-        if not self._has_job:
-            self._has_job = True
-            self._note_that_it_works()
+        if self._first_job_at is None:
+            self._first_job_at = trio.current_time()
+            if self._handshake is not Handshake.FULL and self._session is not None:
+                self._session.ask_the_rest_at(self._first_job_at + KEPT_S)
         self._listener.job_arrived(job)
 
     def _note_that_it_works(self) -> None:
-        self._memory.worked(self._handshake, trio.current_time())
-        if self._handshake is not Handshake.FULL and self._session is not None:
-            self._session.ask_the_rest_at(self._memory.kept_until)
+        if self._first_job_at is not None:
+            self._memory.worked(self._handshake, self._first_job_at)
 
     def _settle(self, outcome: ShareOutcome) -> None:
         if outcome.worker_name:
             self._fates[outcome.worker_name, outcome.fate] += 1
-        if outcome.fate is Fate.ACCEPTED and trio.current_time() - self._connected_at >= STABLE_S:
-            self._backoff.reset()
-            self._refusals_backoff.reset()
+        if outcome.fate is Fate.ACCEPTED:
+            self._note_that_it_works()
+            if trio.current_time() - self._connected_at >= STABLE_S:
+                self._backoff.reset()
+                self._refusals_backoff.reset()
         self._listener.share_settled(outcome)
 
     def _lose_carried(self, reason: str) -> None:

@@ -37,8 +37,7 @@ class PoolMemory:
     def __init__(self) -> None:
         self._free_at = 0.0
         self._kept = Handshake.FULL
-        self.kept_until = 0.0
-        """When the full form is tried again, where another one worked."""
+        self._kept_until = 0.0
         self._hang_ups = 0
         self._patience: dict[Limit, float] = {}
         self._patient_until = 0.0
@@ -59,19 +58,19 @@ class PoolMemory:
 
     def handshake(self, now: float) -> Handshake:
         """What to try next: the form that worked, or after hang-ups the next one, in a circle."""
-        if now >= self.kept_until:
+        if now >= self._kept_until:
             self._kept = Handshake.FULL
         return Handshake((self._kept + max(0, self._hang_ups - TRIES + 1)) % len(Handshake))
 
     def hung_up(self) -> None:
-        """The pool hung up before its first job, or never said a word."""
+        """The pool hung up on a handshake, or never said a word."""
         self._hang_ups += 1
 
-    def worked(self, handshake: Handshake, now: float) -> None:
-        """The pool sent a job."""
+    def worked(self, handshake: Handshake, since: float) -> None:
+        """The pool gave jobs after this handshake, the first at that time, and did not hang up on it."""
         self._hang_ups = 0
         if handshake is not self._kept:
-            self._kept, self.kept_until = handshake, now + KEPT_S
+            self._kept, self._kept_until = handshake, since + KEPT_S
 
     # ---- how long to wait ---------------------------------------------------------------------------------------
 

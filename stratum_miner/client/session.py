@@ -51,6 +51,8 @@ ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
 """Of a share that was sent again and is called a duplicate: pools also remember shares that they refused."""
 MAX_ACCEPTED = 1000
 """Workers remembered as accepted: behind a proxy their names are its miners'."""
+SUSPICIOUS_S = 5.0
+"""A pool that hangs up this soon after a request that it did not answer may have done so because of it."""
 PATIENCE_WITH_JOBS = 4
 """How many times as long a worker may wait for its authorization while jobs come."""
 
@@ -60,8 +62,9 @@ class SessionEnded(Exception):  # noqa: N818  an end, not always an error
 
 
 class HungUp(SessionEnded):
-    """The pool closed the connection. ``unanswered``: not everything that the handshake asked was answered, so it may
-    have asked too much. ``unheard``: that goes for mining.configure and mining.subscribe.
+    """The pool closed the connection. ``unanswered``: it did so before its first job, or soon after a request of the
+    handshake, and left one unanswered, so we may have asked too much. ``unheard``: it has not answered mining.subscribe
+    and was asked mining.configure.
     """
 
     def __init__(self, reason: str, *, unanswered: bool, unheard: bool) -> None:
@@ -170,7 +173,7 @@ class Session:
         self._authorized = trio.Event()
         self._answered = trio.Event()
         self._to_flush = trio.Event()
-        self._last_received = trio.current_time()
+        self._last_received = self._asked_at = trio.current_time()
         self.bytes_received = self.bytes_sent = 0
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
@@ -290,6 +293,7 @@ class Session:
         if not self.is_authorized:
             raise TooSlow("authorize", f"no reply to mining.authorize within {limit:g} s")
         # pools that know these two want them after the authorization, and not all answer
+        self._asked_at = trio.current_time()
         if self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
         if self._suggestion is not None:
@@ -356,7 +360,9 @@ class Session:
         self.connection.receive_data(bytes(data))
 
     def _hung_up(self, reason: str) -> None:
-        unanswered = not all(isinstance(request, Submit) for request in self.connection.outstanding.values())
+        waiting = not all(isinstance(request, Submit) for request in self.connection.outstanding.values())
+        recently = trio.current_time() - self._asked_at < SUSPICIOUS_S
+        unanswered = waiting and (recently or self._latest_job_id is None)
         unheard = self._ask_configure and not self._subscribed.is_set()
         raise HungUp(self.settings.without_password(reason), unanswered=unanswered, unheard=unheard)
 
@@ -398,7 +404,7 @@ class Session:
                 raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
 
     def _ask_the_rest(self) -> None:
-        self._ask_the_rest_at = inf
+        self._ask_the_rest_at, self._asked_at = inf, trio.current_time()
         if self.settings.version_mask and not self._ask_configure:
             self.connection.configure()
         if self.settings.extranonce_subscribe and not self._ask_extranonce:
