@@ -83,9 +83,10 @@ class BlockDelivery:
         It builds where a block of ours does that it took before: it has lost that block and those after it, or has
         found them to be off the best chain. Others it could not be given when they were found.
         """
-        taken = await self._give_chain(template.previous_hash)
+        end = await self._give_chain(template.previous_hash)
+        taken = end != template.previous_hash
         for kept in self._undelivered:
-            if not kept.waits_for_parent:
+            if not kept.waits_for_parent and _previous_hash(kept.block) != end:  # that one was offered just now
                 taken = await self._deliver_late(kept) or taken
         if not taken:
             self._extended.pop(template.previous_hash, None)  # the node has gone back: our block there is undone
@@ -111,7 +112,8 @@ class BlockDelivery:
             return SubmitResult.unreachable(str(error))
         return SubmitResult.unreachable(f"the node did not answer within {seconds:g} s")
 
-    async def _give_chain(self, previous_hash: bytes) -> bool:
+    async def _give_chain(self, previous_hash: bytes) -> bytes:
+        """Offer the blocks that follow on this one; returns the last one the node has then."""
         given: list[KeptBlock] = []
         while True:
             new, lost = self._undelivered.on(previous_hash), self._kept.on(previous_hash)
@@ -125,7 +127,7 @@ class BlockDelivery:
         if given:
             heights = [kept.found.height for kept in given]
             _log.warning("blocks_given_back", blocks=len(given), first=heights[0], last=heights[-1])
-        return bool(given)
+        return previous_hash
 
     async def _give_again(self, lost: KeptBlock) -> bool:
         result = await self._offer(lost.block, GIVE_BACK_SECONDS)
