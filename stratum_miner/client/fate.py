@@ -34,5 +34,6 @@ class ShareOutcome:
 
     @property
     def refused_as_weak(self) -> bool:
-        """Whether the pool refused it for its difficulty."""
-        return self.error is not None and self.error.reason is ErrorReason.LOW_DIFFICULTY
+        """Whether it is a block below the share difficulty, and the pool refused it for that, as it may."""
+        refused = self.error is not None and self.error.reason is ErrorReason.LOW_DIFFICULTY
+        return refused and not self.share.meets_share_target

@@ -385,6 +385,7 @@ class PoolGroup:
     def member_outcome(self, member: _Member, outcome: ShareOutcome) -> None:
         """A share met its fate."""
         judged = outcome.fate in (Fate.ACCEPTED, Fate.REJECTED) and not outcome.same_event and not member.removed
+        judged = judged and not outcome.refused_as_weak
         if judged:
             self._failover.share(
                 self._index(member), self._clock(), accepted=outcome.fate is Fate.ACCEPTED, reason=outcome.reason

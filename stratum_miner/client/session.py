@@ -511,12 +511,12 @@ class Session:
         return bool(has_bits) and item.share.meets_share_target
 
     def _says_something(self, outcome: ShareOutcome) -> bool:
-        """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, or
-        whose answer a proxy missed, do not.
+        """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
+        answer a proxy missed, or below the share difficulty as we know it do not.
         """
         if outcome.fate is Fate.STALE:
             return outcome.share.job.job_id == self._latest_job_id
-        return outcome.fate is Fate.REJECTED
+        return outcome.fate is Fate.REJECTED and not outcome.refused_as_weak
 
     def _without_password(self, error: ErrorReply) -> ErrorReply:
         message = self.settings.without_password(error.message)

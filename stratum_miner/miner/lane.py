@@ -138,7 +138,8 @@ class Lane:
 
     def share_settled(self, outcome: ShareOutcome) -> None:
         """Pass it on; and learn from it."""
-        self._weak_blocks.note_outcome(outcome)
+        if self._weak_blocks.note_outcome(outcome):
+            self.scheduler.widen(outcome.share.job.previous_hash)
         self._owner.share_settled(self, outcome)
 
     def state_changed(self, state: ConnectionState, detail: str) -> None:

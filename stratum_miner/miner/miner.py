@@ -77,8 +77,8 @@ class Miner:
     A backend whose ``Assignment`` names a pool mines there alone, whatever becomes of the others.
 
     ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
-    decides by the chain (see ``Scheduler``). One goes out for each previous hash; a pool that refuses them and makes no
-    blocks of them gets no more (see ``weak_blocks``).
+    decides by the chain (see ``Scheduler``). One after the other goes out until the pool accepts one for a previous
+    hash; a pool that refuses them and makes no blocks of them gets no more (see ``weak_blocks``).
 
     ``first_extranonce2``: where counting begins, cut to the size that a pool gives; drawn at random when None, because
     some pools give the next process the extranonce1 of the last one.

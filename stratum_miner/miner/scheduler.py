@@ -51,7 +51,7 @@ class Scheduler:
 
     ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
     on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
-    second hash is one. ``narrow`` stops looking for them on top of one previous hash.
+    second hash is one. ``narrow`` stops looking for them on top of one previous hash, until ``widen``.
     ``visited``: what was handed out, by this scheduler and by others that share it.
     """
 
@@ -147,6 +147,16 @@ class Scheduler:
             matters = job is not None and job.previous_hash == previous_hash and self.wants_weak_block(job)
             if previous_hash not in self._narrowed_for:
                 self._narrowed_for.append(previous_hash)
+        if matters:
+            self._announce(False)
+
+    def widen(self, previous_hash: bytes) -> None:
+        """Look for weak blocks on top of this previous hash again."""
+        with self._lock:
+            if previous_hash in self._narrowed_for:
+                self._narrowed_for.remove(previous_hash)
+            job = self._job
+            matters = job is not None and job.previous_hash == previous_hash and self.wants_weak_block(job)
         if matters:
             self._announce(False)
 

@@ -2,7 +2,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -259,46 +259,67 @@ async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactor
         assert it.backend.unit().target == unit.job.network_target
 
 
+async def _refuse_weak_blocks(it: Bench, count: int) -> list[Share]:
+    """On one tip, each answered before the next one is found."""
+    shares: list[Share] = []
+    nonce = 0
+    while len(shares) < count:
+        unit = it.backend.unit()
+        assert unit.target == unit.job.network_target
+        nonce, share = next_weak(unit, nonce)
+        shares.append(share)
+        await it.backend.report(unit, share.nonce)
+        await it.answer(None, [23, "high-hash", None])
+    return shares
+
+
+def next_weak(unit: WorkUnit, first: int) -> tuple[int, Share]:
+    for nonce in itertools.count(first):
+        verdict = verify(NonceFound(unit, nonce, unit.version, "s0"))
+        if isinstance(verdict, Share) and not verdict.meets_share_target:
+            return nonce + 1, verdict
+    raise AssertionError
+
+
 async def test_weak_blocks_are_searched_on_after_a_refusal(bench: BenchFactory, autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
-        await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
-        await it.answer(None, [23, "high-hash", None])
+        await _refuse_weak_blocks(it, 1)
         unit = it.backend.unit()
-        assert unit.target == unit.job.share_target  # one for each previous hash
+        assert unit.target == unit.job.network_target
         await it.pool.notify("2", previous="00" * 28 + "12345678")
         await it.settled()
         unit = it.backend.unit()
         assert unit.target == unit.job.network_target
 
 
-async def _refuse_a_weak_block_on_each_tip(it: Bench, tips: Sequence[str | None]) -> None:
-    """Refuse one, then send a job that builds on the given block; on the refused one for None."""
-    for number, tip in enumerate(tips):
-        [share] = await it.backend.report_where(it.backend.unit(), lambda share: not share.meets_share_target)
-        await it.answer(None, [23, "high-hash", None])
-        await it.pool.notify(str(number), previous=tip or swap_words(share.digest).hex())
-        await it.settled()
-
-
 async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(
     bench: BenchFactory, autojump_clock: MockClock
 ) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
-        await _refuse_a_weak_block_on_each_tip(it, [f"{number:064x}" for number in range(1, IN_VAIN + 1)])
+        await _refuse_weak_blocks(it, IN_VAIN - 1)
+        await it.pool.notify("2", previous="00" * 28 + "12345678")
+        await it.settled()
+        [share] = await _refuse_weak_blocks(it, 1)
         unit = it.backend.unit()
         assert unit.target == unit.job.share_target
-        await it.pool.notify("9", previous="00" * 28 + "12345678")
+        await it.pool.notify("3", previous="00" * 28 + "87654321")
         await it.settled()
         unit = it.backend.unit()
         assert unit.target == unit.job.share_target
+        await it.pool.notify("4", previous=swap_words(share.digest).hex())  # its node was slow
+        await it.settled()
+        unit = it.backend.unit()
+        assert unit.target == unit.job.network_target
 
 
-async def test_a_pool_whose_next_job_builds_on_the_refused_hash_gets_more(
+async def test_a_pool_whose_next_job_builds_on_a_refused_hash_gets_more(
     bench: BenchFactory, autojump_clock: MockClock
 ) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
-        strangers = [f"{number:064x}" for number in range(1, 2 * IN_VAIN)]
-        await _refuse_a_weak_block_on_each_tip(it, [*strangers[: IN_VAIN - 1], None, *strangers[IN_VAIN:]])
+        for _ in range(12):  # twenty-four refusals in a row end no session and leave no pool
+            first, *_ = await _refuse_weak_blocks(it, IN_VAIN - 1)
+            await it.pool.notify("2", previous=swap_words(first.digest).hex())
+            await it.settled()
         unit = it.backend.unit()
         assert unit.target == unit.job.network_target
 

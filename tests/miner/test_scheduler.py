@@ -111,6 +111,11 @@ def test_narrowing_is_for_one_previous_hash() -> None:
     assert changes == [True, False, True, False]
     scheduler.set_job(job)
     assert target() == job.share_target
+    scheduler.widen(b"\x01" * 32)
+    assert target() == job.share_target
+    scheduler.widen(job.previous_hash)
+    assert target() == job.network_target
+    assert changes == [True, False, True, False, True, False]
 
 
 def test_weak_blocks_are_looked_for_where_a_block_takes_work() -> None:
