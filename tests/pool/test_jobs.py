@@ -1,13 +1,14 @@
 """Jobs of the board and of a session."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from stratum_miner.pool.config import MAX_TAG
-from stratum_miner.pool.jobs import JobBoard, JobTable, SessionJob
+from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, JobBoard, JobTable, SessionJob
 from stratum_miner.pool.template import MAX_FLAGS, TemplateTransaction
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -133,3 +134,23 @@ def test_the_largest_coinbase_script_fits() -> None:
     template = replace(make_template(height=2**31 - 1), coinbase_flags=bytes(MAX_FLAGS))
     board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=4 + 16, coinbase_tag=bytes(MAX_TAG))
     assert board.publish(template, 0.0).notify.coinbase_prefix
+
+
+def test_the_worst_that_a_table_takes_is_bounded() -> None:
+    board = _board()
+    board.publish(make_template(), 0.0)
+    jobs = [board.renew(0.0) for _ in range(2 * (MAX_JOBS + MAX_OLD_JOBS))]
+    tracemalloc.start()
+    try:
+        tables = [JobTable() for _ in range(10)]
+        for table in tables:
+            for job in jobs:
+                table.add(
+                    SessionJob(pool_job=job, extranonce1=b"\x01", difficulty=1.0, target=1 << 200, version_mask=0)
+                )
+                table.count_share(job.notify.job_id)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / len(tables) < 125_000
+    assert {table.shares for table in tables} == {MAX_JOBS + MAX_OLD_JOBS}
