@@ -12,7 +12,7 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
 from tests.audit.node import Offer
-from tests.audit.truth import FATES, LAG_S, MinerTruth, PoolTruth, garwood, in_order, quantile
+from tests.audit.truth import FATES, KEPT, LAG_S, MinerTruth, PoolTruth, garwood, in_order, quantile
 from tests.audit.witness import Share
 
 Check = Callable[..., Expectation]
@@ -56,7 +56,7 @@ def _moment(m: M, moment_unix: float | None) -> Expectation:
 def _latency(m: M, index: int, part: float, unit: float = 1000.0) -> Expectation:
     told = m.told_latencies(index)
     bounds = m.latencies(index)
-    if len(told) == len(bounds) and told:
+    if len(told) == min(KEPT, len(bounds)) and told:
         value = quantile(told, part)
         assert value is not None
         return rounded(value * unit, 3)

@@ -115,7 +115,7 @@ def answer(connection: int, identifier: int, error: object = None, result: objec
         ([22, "duplicate", None], None, ("rejected", "duplicate share")),
         ([21, "stale", None], None, ("stale", "job not found")),
         ([20, "something", None], None, ("rejected", "other")),
-        ([20, SHARE_LOST, None], None, ("lost", SHARE_LOST)),
+        ([20, SHARE_LOST, None], None, ("lost", SHARE_LOST.removeprefix("share lost: "))),
     ],
 )
 def test_only_true_is_accepted(error: object, result: object, fate: tuple[str, str]) -> None:

@@ -23,6 +23,10 @@ LAG_S = 1.0
 """Between the moment at which the relay passed a line on and the moment at which a program had dealt with it."""
 SAMPLING_S = 1.5
 """Between two samples of a hash rate there is half a second; a busy machine takes its samples late."""
+KEPT = 1000
+"""Newest latencies that quantiles are of."""
+REFRESHED_S = 10.0
+"""Intervals of a thousand shares and more may be this old."""
 GIVEN_UP = "the miner stopped before the pool answered"
 Spans = list[tuple[float, float]]
 FATES = ("accepted", "rejected", "stale", "lost")
@@ -296,10 +300,11 @@ class MinerTruth:
         return [self.latency(share) for share in self.by_pool[index] if share.latency is not None]
 
     def told_latencies(self, index: int) -> list[float]:
-        """As the journal has them: each is held against the wire in its own row."""
-        headers = [s.first.header.hex() for s in self.by_pool[index] if s.latency and s.first.header]
-        pairs = [self.records[header] for header in headers if header in self.records]
-        return [settled["latency"] for _, settled in pairs if settled is not None and settled["latency"] is not None]
+        """As the journal has them, the newest: each is held against the wire in its own row."""
+        headers = [share.first.header.hex() for share in self.by_pool[index] if share.latency and share.first.header]
+        settled = [item for header in headers for _, item in [self.records.get(header, (None, None))] if item]
+        ordered = sorted((item["time"], item["id"], item["latency"]) for item in settled)
+        return [latency for _, _, latency in ordered if latency is not None][-KEPT:]
 
     # ---- one row's figures ----------------------------------------------------------------------------------------
 
@@ -345,6 +350,8 @@ class MinerTruth:
         if count is not None:
             worth *= count / max(1, len(self.accepted))
         least, most = self.elapsed
+        if self.found >= KEPT:
+            return worth * (1 - REFRESHED_S / most) / most, worth / (least - REFRESHED_S)
         return worth / most * (1 - 1e-6), worth / max(least, 0.1) * (1 + 1e-6)
 
     def luck(self, found: float, told_by: str | None = None) -> Expectation:
@@ -613,15 +620,15 @@ class MinerTruth:
     def point_latency(self, place: int) -> Expectation:
         """Median of the newest replies of the pool mined on, in milliseconds."""
         point = self.points[place]
-        settled = [item for _, item in self.records.values() if item and item["latency"]]
-        pairs = sorted((item["time"], item["id"], item["latency"]) for item in settled)
-        answered = point["accepted"] + point["rejected"] + point["stale"]
-        answered += sum(item["fate"] == "lost" and item["time"] <= point["at"] for item in settled)
-        if not answered:
+        pairs = sorted((item["time"], item["id"], item["latency"]) for _, item in self.records.values() if item)
+        settled = sum(point[fate] for fate in FATES)
+        known = [latency for _, _, latency in pairs[:settled] if latency is not None]
+        if len(self.stories) > 1 or len(pairs) < settled:
+            most = max((high for i in range(len(self.stories)) for _, high in self.latencies(i)), default=0.0)
+            return Within(0.0, most * 1000, or_none=True)
+        if not known:
             return Exactly(None)
-        if len(self.stories) > 1 or len(pairs) < answered:
-            return Within(0.0, max([high for i in range(len(self.stories)) for _, high in self.latencies(i)]) * 1000)
-        value = quantile([latency for _, _, latency in pairs[:answered]], 0.5) or 0.0
+        value = quantile(known[-KEPT:], 0.5) or 0.0
         at = point["at"] - self.offset
         idle = at + LAG_S > self.work.at_most[-1][1] or length(self.work.surely, at - LAG_S, at + LAG_S) < 2 * LAG_S
         half = 5e-7  # without a pool that is mined on there is none
