@@ -138,10 +138,11 @@ def test_a_node_that_refuses_blocks(tmp_path: Path) -> None:
 
 
 def test_a_journal_on_a_full_disk(tmp_path: Path) -> None:
-    """Mining goes on, and every figure but the journal's own stays true."""
+    """Mining goes on, and every figure but the journal's own stays true. Jobs do not change here: a share that is too
+    late before it leaves would be on no wire, and the journal cannot tell of it.
+    """
     with scene(tmp_path) as stage:
-        pool = stage.pool(stage.node())
-        wire = stage.relay_to(pool)
+        _, wire = stage.scripted_pool()
         miner = stage.miner([PoolOf(wire)], journal=Path("/dev/full"))
         miner.problems = ("cannot write the share journal '/dev/full': No space left on device",)
         stage.wait_for(wire, accepted=25, blocks=1)
