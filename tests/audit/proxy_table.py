@@ -2,12 +2,12 @@
 
 from tests.audit.expect import Exactly, OneOf, Within
 from tests.audit.proxy_truth import ProxyTruth
-from tests.audit.table import EXIT, TEXT, Exempt, Row, Surface, pool_rows, worker_counts
+from tests.audit.table import EXIT, Row, Surface, pool_rows, worker_counts
 from tests.audit.truth import FATES
 
 X = ProxyTruth
 ENDS = ("accepted", "stale", "lost", "kept", "open")
-NOBODY_SEARCHES = Exempt("a proxy does not search: it is always nothing")
+SWITCHES = ("job_switch_p50_ms", "job_switch_p99_ms")
 
 
 def _shares(prefix: str) -> dict[str, Row]:
@@ -58,9 +58,8 @@ PROXY_JSON: dict[str, Row] = {
     "miners / * / bytes_sent": lambda x, i: x.bytes_of(i, up=False),
     **pool_rows("pools", condition="condition"),
     "pools / * / reasons": lambda x, i: x.reasons_above(i),
-    "pools / * / work_share": NOBODY_SEARCHES,
-    "pools / * / job_switch_p50_ms": NOBODY_SEARCHES,
-    "pools / * / job_switch_p99_ms": NOBODY_SEARCHES,
+    # a proxy does not search
+    **{f"pools / * / {name}": (lambda x, i: Exactly(None)) for name in ("work_share", *SWITCHES)},
     "pools / * / bound / #": lambda x, i: Exactly(0),
     "pools / * / workers / #": lambda x, i: Exactly(1),
     "pools / * / workers / * / name": lambda x, i, j: Exactly(x.worker_names()[j]),
@@ -72,7 +71,7 @@ PROXY_JSON: dict[str, Row] = {
 }
 
 PROXY_TEXT: dict[str, Row] = {
-    "elapsed": TEXT,
+    "elapsed": lambda x: x.elapsed_text(),
     "connections": lambda x: Exactly(len(x.talks)),
     "received": lambda x: Exactly(sum(x.ends().values())),
     **{end: (lambda x, end=end: Exactly(x.count(end))) for end in ("accepted", "stale", "lost", "kept")},

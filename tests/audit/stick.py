@@ -21,6 +21,8 @@ from tests.audit import bitcoin
 WORK_SIZE, NONCE_SIZE = 64, 4
 REMEMBERED = 5
 """Works that an answer may still be to: the driver's way of telling a late nonce from a wrong one."""
+PAUSE_S = 3.0
+"""After which a driver must have looked, on a busy machine too: it waits for a tenth of a second."""
 GOLDEN_WORK = bytes.fromhex(
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a"
     "0000000000000000000000000000000000000000"
@@ -66,6 +68,7 @@ class Tap:
         """A hash above it the stick does not report."""
         self.works: list[Work] = []
         self.nonces: list[Nonce] = []
+        self._held_until: float | None = None
         self.muted = False
         """While it is, the stick says nothing to the driver."""
         self._stick = os.open(stick, os.O_RDWR | os.O_NOCTTY)
@@ -104,7 +107,7 @@ class Tap:
     def _run(self) -> None:
         down, up = b"", b""
         while True:
-            ready, _, _ = select.select([self._stick, self._master, self._wake], [], [])
+            ready, _, _ = select.select([self._stick, self._master, self._wake], [], [], self._patience())
             if self._wake in ready:
                 return
             with contextlib.suppress(OSError):  # a stick that was pulled out says nothing more
@@ -113,10 +116,11 @@ class Tap:
                     down = self._note_work(down + data)
                     os.write(self._stick, data)
                 if self._stick in ready:
-                    data = os.read(self._stick, 4096)
-                    if not self.muted:
-                        up = self._note_nonces(up + data)
-                        os.write(self._master, data)
+                    up += os.read(self._stick, 4096)
+                up = self._pass_nonces(up)
+
+    def _patience(self) -> float | None:
+        return None if self._held_until is None else max(0.0, self._held_until - time.monotonic())
 
     def _note_work(self, data: bytes) -> bytes:
         while len(data) >= WORK_SIZE:
@@ -126,16 +130,41 @@ class Tap:
             self.works.append(Work(time.monotonic(), state, tail, frame == GOLDEN_WORK))
         return data
 
-    def _note_nonces(self, data: bytes) -> bytes:
+    def _pass_nonces(self, data: bytes) -> bytes:
+        """Nonces one by one. A driver that gets a wrong one and the next together may take four bytes across the two
+        for a reply, where those happen to solve something: then there is a pause between the two.
+        """
         while len(data) >= NONCE_SIZE:
-            nonce, data = data[:NONCE_SIZE], data[NONCE_SIZE:]
-            if not self.works or self.works[-1].golden:
+            nonce, rest = data[:NONCE_SIZE], data[NONCE_SIZE:]
+            if self.muted:
+                data = rest
                 continue
-            given = [work for work in reversed(self.works[-REMEMBERED:]) if not work.golden]
-            work = next((work for work in given if bitcoin.hash_number(work.digest(nonce)) <= self.target), None)
+            if self._held_until is None and self._is_doubtful(nonce):
+                self._held_until = time.monotonic() + PAUSE_S
+            if self._held_until is not None and time.monotonic() < self._held_until:
+                return data
+            self._held_until = None
+            self._note_nonce(nonce)
+            os.write(self._master, nonce)
+            data = rest
+        return data
+
+    def _note_nonce(self, nonce: bytes) -> None:
+        if self.works and not self.works[-1].golden:
+            work = self._solved(nonce)
             repeated = work is not None and any((item.work, item.data) == (work, nonce) for item in self.nonces)
             self.nonces.append(Nonce(time.monotonic(), time.time(), nonce, work, repeated))
-        return data
+
+    def _solved(self, nonce: bytes) -> Work | None:
+        """The newest work that a nonce solves."""
+        given = [work for work in reversed(self.works[-REMEMBERED:]) if not work.golden]
+        return next((work for work in given if bitcoin.hash_number(work.digest(nonce)) <= self.target), None)
+
+    def _is_doubtful(self, nonce: bytes) -> bool:
+        if not self.nonces or self.nonces[-1].work is not None:
+            return False
+        both = self.nonces[-1].data + nonce
+        return any(self._solved(both[start : start + NONCE_SIZE]) is not None for start in range(1, NONCE_SIZE))
 
 
 def _raw(terminal: int) -> None:

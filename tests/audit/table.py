@@ -602,7 +602,7 @@ MINE_JSON: dict[str, Row] = {
 }
 
 MINE_TEXT: dict[str, Row] = {
-    "elapsed": TEXT,
+    "elapsed": lambda m: m.elapsed_text(),
     "hash_rate": lambda m: m.rate_text(),
     "pool": lambda m: m.mined_on(),
     **{fate: (lambda m, fate=fate: Exactly(float(m.fates[fate]))) for fate in FATES},

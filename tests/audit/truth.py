@@ -6,6 +6,7 @@ knows the shares that were found and never left, and the times in it, between wh
 
 import itertools
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,7 @@ KEPT = 1000
 """Newest latencies that quantiles are of."""
 REFRESHED_S = 10.0
 """Intervals of a thousand shares and more may be this old."""
+UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 GIVEN_UP = "the miner stopped before the pool answered"
 Spans = list[tuple[float, float]]
 FATES = ("accepted", "rejected", "stale", "lost")
@@ -383,6 +385,16 @@ class MinerTruth:
     def hashes_by_rate(self) -> tuple[float, float]:
         """The average rate times the time: what cgminer's API gives for the hashes."""
         return self.hashes()[0], self.average()[1] * self.elapsed[1]
+
+    def elapsed_text(self) -> Expectation:
+        """The time as people read it, such as 4.2s or 3m07s: what it stands for, between the bounds."""
+        parts = re.findall(r"([\d.]+)([dhms])", self.told["elapsed"])
+        value = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+        step = UNITS_S[parts[-1][1]] if len(parts) > 1 else 0.05
+        low, high = self.elapsed
+        whole = "".join(number + unit for number, unit in parts) == self.told["elapsed"]
+        good = whole and low - step <= value <= high + 0.05
+        return Exactly(self.told["elapsed"] if good else f"{low:g} to {high:g} s")
 
     def rate_text(self) -> Expectation:
         """A rate as people read it: the figure of it, between the bounds."""
