@@ -41,6 +41,13 @@ class AnnouncedJob:
     """The same with clean_jobs true, for a session's first job."""
     seen: SeenShares = field(default_factory=SeenShares)
     """The shares of this job that were good; jobs that differ in their ids only have it in common."""
+
+    def to_recognize(self) -> "AnnouncedJob":
+        """What is needed to recognize one of its shares: without the megabytes of transactions that a block needs."""
+        return AnnouncedJob(
+            notify=self.notify, network_target=self.network_target, line=b"", clean_line=b"", seen=self.seen
+        )
+
     maxtime: int | None = None
     """Latest ntime for which a block of this job is valid, when it is known."""
 
@@ -100,7 +107,7 @@ class JobTable:
             oldest = next(iter(self._jobs))
             old = self._jobs.pop(oldest)
             if oldest in self._shares:
-                self._old[oldest] = old
+                self._old[oldest] = replace(old, pool_job=old.pool_job.to_recognize())
         while self._old and self._forgets(job):
             forgotten = next(iter(self._old))
             del self._old[forgotten]

@@ -91,14 +91,11 @@ class ShareValidator:
                 f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}",
             )
         job = jobs.get(submit.job_id)
-        known = job or jobs.get_old(submit.job_id)
-        if known is None:
-            return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
-        solution = solution_of(submit, known)
-        if solution.digest in known.pool_job.seen:
-            return _refused(ErrorReason.DUPLICATE, "duplicate share")
         if job is None:
-            return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
+            return unknown_job(submit, jobs)
+        solution = solution_of(submit, job)
+        if solution.digest in job.pool_job.seen:
+            return _refused(ErrorReason.DUPLICATE, "duplicate share")
         misfit = self._misfit(submit, job, unix_time)
         if job.pool_job.notify.previous_hash != self._tip:
             return self._judge_stale(solution, jobs, fits=not misfit)
@@ -158,6 +155,14 @@ class ShareValidator:
 
 def _meets_target(solution: Solution) -> bool:
     return hash_value(solution.digest) <= solution.job.target
+
+
+def unknown_job(submit: Submit, jobs: JobTable) -> Refused:
+    """The verdict over a share of a job that is not in the table: it may have been counted while the job was."""
+    old = jobs.get_old(submit.job_id)
+    if old is not None and solution_of(submit, old).digest in old.pool_job.seen:
+        return _refused(ErrorReason.DUPLICATE, "duplicate share")
+    return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
 
 
 def solution_of(submit: Submit, job: SessionJob) -> Solution:

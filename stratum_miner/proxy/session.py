@@ -20,7 +20,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
 from stratum_miner.pool.session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
-from stratum_miner.pool.validator import Accepted, Refused, Solution, solution_of
+from stratum_miner.pool.validator import Accepted, Refused, Solution, solution_of, unknown_job
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.proxy.board import Board, ProxyJob
 from stratum_miner.proxy.config import ProxyConfig
@@ -296,9 +296,13 @@ class MinerSession:
 
     def _submit(self, request_id: Id, submit: requests.Submit, now: float, unix_time: float) -> None:
         self._receive_share()
-        job = None if self.lease is None else self.lease.jobs.get(submit.job_id)
-        if self.lease is None or job is None:
+        if self.lease is None:
             self._refuse(request_id, submit.worker_name, ErrorReason.JOB_NOT_FOUND, "job not found")
+            return
+        job = self.lease.jobs.get(submit.job_id)
+        if job is None:
+            verdict = unknown_job(submit, self.lease.jobs)
+            self._refuse(request_id, submit.worker_name, verdict.reason, verdict.message)
             return
         made = _made_here(job)
         match made.space.validator.judge(submit, self.lease.jobs, unix_time):

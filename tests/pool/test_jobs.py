@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.pool.config import MAX_TAG
-from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, JobBoard, JobTable, SessionJob
+from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, AnnouncedJob, JobBoard, JobTable, SessionJob
 from stratum_miner.pool.template import MAX_FLAGS, TemplateTransaction
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -152,5 +152,8 @@ def test_the_worst_that_a_table_takes_is_bounded() -> None:
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert taken / len(tables) < 125_000
+    assert taken / len(tables) < 170_000
     assert {table.shares for table in tables} == {MAX_JOBS + MAX_OLD_JOBS}
+    old = tables[0].get_old(jobs[-MAX_JOBS - 1].notify.job_id)
+    assert old is not None
+    assert type(old.pool_job) is AnnouncedJob, "the template that it was made of would be megabytes"
