@@ -42,7 +42,7 @@ SLICE_SECONDS = 0.001
 
 
 class SimulatedBackend(Backend):
-    """``hash_rate`` in H/s is the sum over ``devices``; equal seeds find equal shares."""
+    """``hash_rate`` in H/s is the sum over ``devices``; equal seeds find equal shares in equal units."""
 
     name: ClassVar[str] = "simulated"
     exhaustive: ClassVar[bool] = False

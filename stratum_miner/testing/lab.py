@@ -99,6 +99,7 @@ class LabMiner:
             weak_blocks=False,
             on_event=self._note,
             wrap_connector=partial(record_connections, recorder=self.transcript),
+            first_extranonce2=_random(seed, 0).getrandbits(64),
         )
 
     async def run(self) -> None:
