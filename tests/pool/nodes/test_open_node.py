@@ -15,7 +15,7 @@ from stratum_miner.pool.nodes.kernel import KernelNode
 
 def test_the_embedded_node() -> None:
     assert isinstance(open_node("kernel"), KernelNode)
-    assert repr(open_node("kernel", data_dir=Path("chain"))) == "<KernelNode chain>"
+    assert repr(open_node("kernel", data_dir=Path("chain"))) == f"<KernelNode {Path('chain').absolute()}>"
 
 
 @pytest.mark.parametrize(
