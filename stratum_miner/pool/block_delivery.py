@@ -89,7 +89,9 @@ class BlockDelivery:
             if not kept.waits_for_parent and _previous_hash(kept.block) != end:  # that one was offered just now
                 taken = await self._deliver_late(kept) or taken
         if not taken:
-            self._extended.pop(template.previous_hash, None)  # the node has gone back: our block there is undone
+            ours = self._kept.on(template.previous_hash)
+            if ours is None or ours.settled:  # the node has gone back: our block there is undone
+                self._extended.pop(template.previous_hash, None)
             self._settle(template.height)
         return taken
 

@@ -27,7 +27,7 @@ LATE_SECONDS = 5.0
 """How long the wait for another tip may go on after the other way brought one; then it is begun anew."""
 
 
-class Audience(Protocol):
+class TemplateReceiver(Protocol):
     """Who hears what a node says: a pool."""
 
     async def take_template(self, template: BlockTemplate) -> None:
@@ -43,7 +43,7 @@ class Audience(Protocol):
 class NodeFollower:
     """Follows one node for one pool."""
 
-    def __init__(self, node: Node, pool: Audience) -> None:
+    def __init__(self, node: Node, pool: TemplateReceiver) -> None:
         self._node = node
         self._pool = pool
         self._patience = Patience(pool.node_failed)

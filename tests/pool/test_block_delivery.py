@@ -17,7 +17,7 @@ Clock = trio.testing.MockClock
 GENESIS = bytes(32)
 
 
-class Desk:
+class Setting:
     """A delivery, and a chain of blocks that are nothing but headers."""
 
     def __init__(self) -> None:
@@ -65,76 +65,78 @@ def template_on(block: bytes | None, height: int) -> BlockTemplate:
 
 
 async def test_lost_blocks_are_given_back_in_order_also_one_that_the_node_had_not_built_on() -> None:
-    desk = Desk()
-    blocks = await desk.chain(3)
+    setting = Setting()
+    blocks = await setting.chain(3)
     last = bytes(4) + sha256d(blocks[-1]) + bytes(44)
-    await desk.deliver(last, 4)
-    del desk.node.submitted[:]
-    assert await desk.delivery.give_back(template_on(blocks[0], 2))
-    assert desk.node.submitted == [*blocks[1:], last]
-    assert desk.told == ["accepted"] * 4, "each is told once"
-    assert desk.delivery.accepted == 4
+    await setting.deliver(last, 4)
+    del setting.node.submitted[:]
+    assert await setting.delivery.give_back(template_on(blocks[0], 2))
+    assert setting.node.submitted == [*blocks[1:], last]
+    assert setting.told == ["accepted"] * 4, "each is told once"
+    assert setting.delivery.accepted == 4
 
 
 async def test_a_node_that_has_not_come_to_a_block_gets_it_once() -> None:
-    desk = Desk()
-    await desk.chain(1, settled=False)
+    setting = Setting()
+    await setting.chain(1, settled=False)
     for _ in range(5):
-        assert not await desk.delivery.give_back(template_on(None, 1))
-    assert len(desk.node.submitted) == 1
+        assert not await setting.delivery.give_back(template_on(None, 1))
+    sibling = await setting.deliver(bytes(4) + GENESIS + bytes(43) + b"\x01", 1)
+    assert sibling.result == "sibling"
+    assert len(setting.node.submitted) == 1
 
 
 async def test_a_node_that_takes_a_block_again_and_does_not_build_on_it_is_left_alone() -> None:
-    desk = Desk()
-    await desk.chain(1)
-    taken = [await desk.delivery.give_back(template_on(None, 1)) for _ in range(5)]
+    setting = Setting()
+    await setting.chain(1)
+    taken = [await setting.delivery.give_back(template_on(None, 1)) for _ in range(5)]
     assert taken == [True, False, False, False, False]
-    desk.delivery.node_failed()
-    assert await desk.delivery.give_back(template_on(None, 1)), "it may have lost the block again"
+    setting.delivery.node_failed()
+    assert await setting.delivery.give_back(template_on(None, 1)), "it may have lost the block again"
 
 
 @pytest.mark.parametrize("verdict", ["duplicate", "duplicate-invalid", "inconclusive", "bad-txns-nonfinal"])
 async def test_a_block_that_the_node_does_not_take_back_is_not_offered_again(verdict: str) -> None:
-    desk = Desk()
-    await desk.chain(1)
-    desk.verdict = verdict
+    setting = Setting()
+    await setting.chain(1)
+    setting.verdict = verdict
     for _ in range(5):
-        desk.delivery.node_failed()
-        assert not await desk.delivery.give_back(template_on(None, 1))
-    assert len(desk.node.submitted) == 2
+        setting.delivery.node_failed()
+        assert not await setting.delivery.give_back(template_on(None, 1))
+    assert len(setting.node.submitted) == 2
 
 
 async def test_an_answer_that_is_about_the_block_alone_holds_up_no_job(autojump_clock: Clock) -> None:
     """A node may fail on one block for ever, or hang over it, and give templates all the while."""
-    desk = Desk()
-    desk.node.fail(NodeRpcError("submitblock: error -1", -1))
+    setting = Setting()
+    setting.node.fail(NodeRpcError("submitblock: error -1", -1))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.deliver, make_chain(1)[0], 1)
+        nursery.start_soon(setting.deliver, make_chain(1)[0], 1)
         await trio.testing.wait_all_tasks_blocked()
-        assert not await desk.delivery.give_back(template_on(None, 1))
+        assert not await setting.delivery.give_back(template_on(None, 1))
         assert trio.current_time() == 0
 
         async def hang(block: bytes) -> SubmitResult:
             await trio.sleep_forever()
             raise AssertionError
 
-        desk.node.submit_block = hang  # type: ignore[method-assign]
-        assert not await desk.delivery.give_back(template_on(None, 1))
+        setting.node.submit_block = hang  # type: ignore[method-assign]
+        assert not await setting.delivery.give_back(template_on(None, 1))
         assert trio.current_time() == GIVE_BACK_SECONDS
     assert trio.current_time() == PATIENCE
-    assert desk.told == ["unreachable"]
+    assert setting.told == ["unreachable"]
 
 
 async def test_a_second_block_in_the_same_place_waits_for_the_first(autojump_clock: Clock) -> None:
-    desk = Desk()
-    desk.node.fail("no route")
+    setting = Setting()
+    setting.node.fail("no route")
     first, second = make_chain(1)[0], bytes(4) + GENESIS + bytes(43) + b"\x01"
     async with trio.open_nursery() as nursery:
         for block in (first, second):
-            nursery.start_soon(desk.deliver, block, 1)
+            nursery.start_soon(setting.deliver, block, 1)
             await trio.testing.wait_all_tasks_blocked()
-        desk.node.recover()
-        assert await desk.delivery.give_back(template_on(None, 1))
-    assert desk.node.submitted == [first]
-    assert sorted(desk.told) == ["accepted", "sibling"]
+        setting.node.recover()
+        assert await setting.delivery.give_back(template_on(None, 1))
+    assert setting.node.submitted == [first]
+    assert sorted(setting.told) == ["accepted", "sibling"]
     assert trio.current_time() == 0
