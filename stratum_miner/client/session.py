@@ -404,6 +404,8 @@ class Session:
                 raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
 
     def _ask_the_rest(self) -> None:
+        if self._is_over:
+            return
         self._ask_the_rest_at, self._asked_at = inf, trio.current_time()
         if self.settings.version_mask and not self._ask_configure:
             self.connection.configure()
