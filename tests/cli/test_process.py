@@ -36,6 +36,10 @@ def started(*arguments: str, environment: dict[str, str] | None = None) -> Itera
         process.communicate()
 
 
+EAGER = ("--threads", "1", "--backend-option", "priority=normal")
+"""A search that is not starved by the tests beside it: its default priority is the lowest."""
+
+
 def until_line(process: subprocess.Popen[str], needle: str) -> str:
     """Read stderr up to a line; the test's own time limit is the deadline."""
     assert process.stderr is not None
@@ -46,9 +50,9 @@ def until_line(process: subprocess.Popen[str], needle: str) -> str:
 
 
 @contextmanager
-def running_pool(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_pool(*options: str, difficulty: str = "1e-3") -> Iterator[tuple[subprocess.Popen[str], str]]:
     pytest.importorskip("pbk")
-    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-3", *options) as pool:
+    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", difficulty, *options) as pool:
         line = until_line(pool, "ready")
         yield pool, line.rsplit("://", 1)[1].strip()
 
@@ -357,12 +361,12 @@ def test_how_to_reach_a_pool_is_checked_first(arguments: list[str], needle: str)
 
 def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> None:
     journal = tmp_path / "shares.jsonl"
-    options = ["-u", ADDRESS, "--journal", str(journal), "--threads", "1", "-q"]
-    with running_pool("--node", "kernel") as (_, address):
+    options = ["-u", ADDRESS, "--journal", str(journal), *EAGER, "-q"]
+    with running_pool("--node", "kernel", difficulty="1e-4") as (_, address):
         with started("mine", "-o", address, *options) as first:
             while not journal.exists() or journal.read_bytes().count(b'"settled"') < 20:
                 assert first.poll() is None
-                time.sleep(0.05)  # the search has the lowest priority, so looking without a pause would starve it
+                time.sleep(0.05)  # looking without a pause would take a processor from the search
             first.kill()
             first.wait()
         second = subprocess.run(
@@ -382,10 +386,10 @@ def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> Non
 
 
 def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
-    with running_pool("--node", "kernel") as (_, second):
-        with running_pool("--node", "kernel") as (primary, first):
+    with running_pool("--node", "kernel", difficulty="1e-4") as (_, second):
+        with running_pool("--node", "kernel", difficulty="1e-4") as (primary, first):
             miner = subprocess.Popen(
-                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, "--threads", "1", "--until-shares", "200",
+                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, *EAGER, "--until-shares", "200",
                  "--time-limit", "90", "--json"],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
