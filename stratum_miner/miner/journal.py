@@ -194,7 +194,7 @@ class Journal:
 
     @property
     def counts(self) -> ShareCounts:
-        """Settled shares of all runs."""
+        """Settled shares of all runs, this one's included, written yet or not."""
         return self._account.counts
 
     @property

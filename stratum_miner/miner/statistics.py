@@ -29,7 +29,7 @@ class MinerSnapshot:
     """Since the start of the search."""
     shares: ShareCounts
     journalled: ShareCounts | None
-    """Of all runs, as the journal has them; None without one."""
+    """Of all runs: what the journal had when it was opened, and this run's, written yet or not; None without one."""
     journal_problem: str
     """Why the journal cannot be written at the moment; empty while all is well."""
     found: int

@@ -83,7 +83,7 @@ class Summary:
     reasons: dict[str, int]
     """Why shares were not accepted."""
     all_runs: dict[str, int] | None
-    """Shares by fate of all runs, as the journal has them."""
+    """Shares by fate of all runs: what the journal had when it was opened, and this run's, written yet or not."""
     blocks_accepted: int
     """Shares that solve a block and that a pool accepted; pools do not tell whether the node took the block."""
     best_share: float
