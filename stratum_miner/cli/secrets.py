@@ -39,11 +39,14 @@ def register(secret: str) -> str:
 
 
 def redact(value: Any) -> Any:
-    """The same value without any registered secret, for whatever is about to be shown."""
+    """The same value without any registered secret, for whatever is about to be shown.
+
+    Bytes of a command line or of a file's name that are no text are spelt out, because JSON cannot carry them.
+    """
     if isinstance(value, str):
         for spelling in _spellings:
             value = value.replace(spelling, HIDDEN)
-        return value
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {redact(key): redact(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
