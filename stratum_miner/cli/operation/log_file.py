@@ -19,7 +19,7 @@ KEPT = 5
 
 
 class LogFile:
-    """From any thread. UsageError when the file cannot be opened; afterwards nothing here raises."""
+    """From any thread. UsageError when the file cannot be opened; afterwards nothing that the disk does raises."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
         self.path = path
@@ -29,6 +29,7 @@ class LogFile:
         """Why the last line could not be written; empty when it was."""
         self._max_bytes, self._kept = max_bytes, kept
         self._lock = threading.Lock()
+        self._file = -1
         report_files.check_writable(path, "--log-file")
         try:
             self._open()
@@ -53,6 +54,7 @@ class LogFile:
         """Nothing is written any more."""
         with self._lock, suppress(OSError):  # some network file systems tell only now what they could not keep
             os.close(self._file)
+        self._file = -1  # a thread that still logs must not write to whoever gets the number next
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -72,9 +74,10 @@ class LogFile:
 
     def _rotate(self) -> None:
         names = [self.path, *(self.path.with_name(f"{self.path.name}.{number + 1}") for number in range(self._kept))]
-        for newer, older in reversed([*pairwise(names)]):
-            if newer.exists():
-                os.replace(newer, older)
+        if self.path.exists():  # else the last try renamed it, and could not open the next one
+            for newer, older in reversed([*pairwise(names)]):
+                if newer.exists():
+                    os.replace(newer, older)
         before = self._file
         self._open()
         os.close(before)

@@ -56,6 +56,48 @@ def test_a_rotation_that_fails_costs_lines_only(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_rotation_that_cannot_open_the_next_file_moves_the_old_ones_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "miner.log"
+    file = LogFile(path, max_bytes=30, kept=3)
+    file.write({"event": "before", "number": 1000})
+
+    def no_descriptors(*arguments: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_descriptors)
+        for _ in range(5):
+            file.write({"event": "during", "number": 1000})
+    assert [item.name for item in tmp_path.iterdir()] == ["miner.log.1"]
+    file.write({"event": "after"})
+    file.close()
+    assert "before" in (tmp_path / "miner.log.1").read_text()
+    assert "after" in path.read_text()
+
+
+def test_a_line_after_the_end_goes_nowhere(tmp_path: Path) -> None:
+    file = LogFile(tmp_path / "miner.log")
+    file.close()
+    reused = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+    file.write({"event": "late"})
+    os.close(reused)
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "miner.log").read_bytes() == b""
+
+
+def test_a_file_name_that_is_no_text_can_be_logged(tmp_path: Path) -> None:
+    path = tmp_path / "miner.log"
+    try:
+        logs.configure(level="info", log_format="json")
+        with logs.writing_to(path):
+            structlog.get_logger("x").warning("journal_damaged", file=os.fsdecode(b"shares\xff"), lines=1)
+    finally:
+        structlog.reset_defaults()
+    [line] = path.read_text().splitlines()
+    assert json.loads(line)["file"] == "shares\\udcff"
+
+
 def test_a_device_is_not_rotated() -> None:
     file = LogFile(Path("/dev/null"), max_bytes=10)
     for _ in range(3):
