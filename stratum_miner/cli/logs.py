@@ -24,6 +24,8 @@ from stratum_miner.monitoring.sentences import sentence
 LogFormat = Literal["auto", "sentences", "plain", "json"]
 Level = Literal["debug", "info", "warning"]
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 _log = structlog.get_logger("stratum_miner")
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -70,13 +72,17 @@ def silenced() -> Iterator[None]:
 
 
 class _ConsoleLogger:
-    """Writes through rich, so that a live display stays in one piece."""
+    """Writes through rich, so that a live display stays in one piece.
+
+    What a pool or a miner said stands in many fields; none of it may steer the terminal.
+    """
 
     silent: ClassVar[bool] = False
 
     def msg(self, message: str) -> None:
         if self.silent:
             return
+        message = "\n".join(map(_printable, message.split("\n")))
         if console.is_terminal:
             console.print(message, markup=False, emoji=False)
         else:
@@ -84,6 +90,10 @@ class _ConsoleLogger:
             sys.stderr.flush()
 
     log = debug = info = warning = error = critical = exception = msg
+
+
+def _printable(line: str) -> str:
+    return line if line.isprintable() else "".join(each if each.isprintable() else REPLACEMENT for each in line)
 
 
 def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:

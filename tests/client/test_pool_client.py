@@ -269,11 +269,14 @@ async def test_reconnect_to_the_same_host_is_followed_once(lab: Any, autojump_cl
         await again.accept()
 
 
-async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(lab: Any, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("host", ["evil.example", "\x1b[2J.pool.example", "a\nb.pool.example"])
+async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(
+    host: str, lab: Any, autojump_clock: MockClock
+) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
-        await pool.say("client.reconnect", "evil.example", 4444, 0)
+        await pool.say("client.reconnect", host, 4444, 0)
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         assert it.client.snapshot().connects == 1

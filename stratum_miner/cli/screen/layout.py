@@ -14,6 +14,7 @@ from rich.text import Text
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
 from stratum_miner.monitoring.model import DeviceView, EventView, PoolView, Summary, View
+from stratum_miner.stratum.text import sanitize
 
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
@@ -254,7 +255,8 @@ def _events(events: Sequence[EventView], room: int) -> list[Text]:
 
 
 def _field(name: str, text: str, style: str = "") -> Text:
-    return Text.assemble((f"{name:<12}", "dim"), (text, style))
+    """A pool's words may be in it, and must not steer the terminal."""
+    return Text.assemble((f"{name:<12}", "dim"), (sanitize(text, len(text)), style))
 
 
 def _state(state: str) -> Text:
