@@ -489,7 +489,7 @@ class Session:
             return
         if error is None and item.was_tried_before and item.differences is not self._differences:
             self._differences = item.differences
-            log.info("version_bits_form", form="their difference from" if item.differences else "they are, whatever")
+            log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
         outcome = _outcome(item, error, trio.current_time() - item.sent_at)
         if outcome.fate is Fate.ACCEPTED:
             self._reject_streak = 0

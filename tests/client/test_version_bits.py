@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.bitcoin.sha256d import sha256d
@@ -77,8 +78,12 @@ async def test_a_pool_that_takes_differences_gets_them_after_one_refusal(lab: An
         assert not await judge.judge(first)
         assert not it.recorder.outcomes, "the share has one fate, and not yet"
         assert it.client.snapshot().unanswered == 1
-        assert await judge.judge(first)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        with capture_logs() as lines:
+            assert await judge.judge(first)
+            await it.recorder.until(lambda: it.recorder.outcomes)
+        assert [line["form"] for line in lines if line["event"] == "version_bits_form"] == [
+            "XOR with the job's version"
+        ]
         it.client.submit(second)
         assert await judge.judge(second)
         await it.recorder.until(lambda: len(it.recorder.outcomes) == 2)
