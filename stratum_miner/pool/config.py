@@ -94,7 +94,9 @@ class PoolConfig:
         """The least that a miner may ask for: one share costs the pool the same, however little work it stands for."""
         if self.minimum_difficulty is not None:
             return self.minimum_difficulty
-        return self.difficulty if self.vardiff is None else max(self.vardiff.minimum, self.lowest_difficulty)
+        if self.vardiff is None:
+            return self.difficulty
+        return min(self.difficulty, max(self.vardiff.minimum, self.lowest_difficulty))
 
     def ceiling(self, network_difficulty: float | None) -> float:
         """The highest difficulty to ask for: the network's, unless the chain is easier than our minimum."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.vardiff import VardiffConfig
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,8 @@ def test_ceiling(network: float | None, ceiling: float) -> None:
     config = PoolConfig(payout_script=b"\x51", difficulty=1e-3, maximum_difficulty=1e6)
     assert config.lowest_difficulty == 1e-6
     assert config.ceiling(network) == ceiling
+
+
+def test_a_miner_may_ask_for_what_it_starts_with() -> None:
+    config = PoolConfig(payout_script=b"\x51", difficulty=1.0, vardiff=VardiffConfig(minimum=4.0))
+    assert config.lowest_request == 1.0

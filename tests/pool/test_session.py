@@ -547,6 +547,7 @@ ASKS: dict[str, Callable[["Connection", float], Any]] = {
         ({"difficulty": 1e-3, "vardiff": VardiffConfig()}, 1e-6),
         ({"difficulty": 1e-3, "vardiff": VardiffConfig(minimum=1e-4)}, 1e-4),
         ({"difficulty": 1e-7, "vardiff": VardiffConfig()}, 1e-7),
+        ({"difficulty": 1e-3, "vardiff": VardiffConfig(minimum=1e-2)}, 1e-3),
         ({"difficulty": 1e-3, "minimum_difficulty": 1e-5}, 1e-5),
         ({"difficulty": 1e-3, "minimum_difficulty": 1e-5, "vardiff": VardiffConfig()}, 1e-5),
     ],
