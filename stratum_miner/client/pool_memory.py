@@ -15,7 +15,7 @@ KEPT_S = 3600.0
 TRIES = 2
 """Hang-ups before its first job that a form of the handshake gets; one may be a restart of the pool."""
 MOST_PATIENCE = 16.0
-"""How many times a limit may grow: the longest wait for an authorization is then eight minutes."""
+"""How many times a limit may grow: the longest wait for an authorization is then eight minutes, before jobs come."""
 
 Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
 """Those of the ``Timeouts`` that a slow pool needs longer; they run while it is connected and may be busy."""
@@ -32,7 +32,7 @@ class Handshake(IntEnum):
 
 
 class PoolMemory:
-    """Of one pool."""
+    """What is known of one pool."""
 
     def __init__(self) -> None:
         self._free_at = 0.0

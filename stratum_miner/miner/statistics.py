@@ -44,7 +44,8 @@ class MinerSnapshot:
     """Of all devices: nonces that a device's own driver or the miner's re-hashing found to be wrong."""
     below_target: int
     withheld: int
-    """Shares not submitted because the same nonce was, in another version, or the same share was by an earlier run."""
+    """Shares not submitted because the same nonce was, in another version, or because this run or an earlier one had
+    found the same share."""
     accepted_difficulty: float
     lucky: int
     """Distinct hashes found that meet the share target of their job, whatever became of them."""

@@ -21,8 +21,6 @@ from stratum_miner.stratum.server_connection import encode_announcement
 MAX_JOBS = 32
 """Jobs a session may still submit to: a quarter of an hour at one every 30 s, four minutes where each look at the node
 brings other transactions."""
-
-
 MAX_OLD_JOBS = 512
 """Jobs of a session that are remembered beyond those, for their shares only; more than any but a toy chain makes."""
 OLD_JOB_SECONDS = 600
@@ -41,15 +39,14 @@ class AnnouncedJob:
     """The same with clean_jobs true, for a session's first job."""
     seen: SeenShares = field(default_factory=SeenShares)
     """The shares of this job that were good; jobs that differ in their ids only have it in common."""
+    maxtime: int | None = None
+    """Latest ntime for which a block of this job is valid, when it is known."""
 
     def to_recognize(self) -> "AnnouncedJob":
         """What is needed to recognize one of its shares: without the megabytes of transactions that a block needs."""
         return AnnouncedJob(
             notify=self.notify, network_target=self.network_target, line=b"", clean_line=b"", seen=self.seen
         )
-
-    maxtime: int | None = None
-    """Latest ntime for which a block of this job is valid, when it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,11 +19,9 @@ from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.jobs import JobTable, SessionJob
 from stratum_miner.pool.share_memory import MAX_SHARES
+from stratum_miner.pool.template import MAX_TIME_AHEAD
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
-
-MAX_BLOCK_TIME_AHEAD = 7200
-"""Seconds by which a block may be ahead of the clock (consensus)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ class ShareValidator:
                 f"ntime out of range: expected at most {latest:08x}, the last second for which the node's template is "
                 f"valid, got {submit.ntime:08x}"
             )
-        last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_BLOCK_TIME_AHEAD)
+        last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # the job's own ntime is never the miner's fault
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
         own = job.pool_job.notify.version & GENERAL_PURPOSE_MASK  # may be named: the header is the same

@@ -314,9 +314,8 @@ class MinerSession:
                 else:
                     self._count("kept")
                     self.connection.reply(request_id, True)
-            case Refused(
-                candidate=Solution() as solution, work=work
-            ):  # stale, and a block: that is for the pool to say
+            case Refused(candidate=Solution() as solution, work=work):
+                # stale or weak, but a block: the pool decides over it
                 self._weigh(work, now)
                 self._pass(request_id, submit, solution, made)
             case Refused(ErrorReason.DUPLICATE):
