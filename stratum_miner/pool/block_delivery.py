@@ -30,6 +30,8 @@ PATIENCE: Final = 60.0
 is kept beyond that, and is reported again when the node has judged it."""
 GIVE_BACK_SECONDS: Final = 10.0
 """For the node's answer to a block that it gets later: the next job waits for it."""
+SETTLE_SECONDS: Final = 10.0
+"""A node that took a block and still builds where the block does after this long does not have it any more."""
 SIBLING: Final = SubmitResult(
     False, "sibling", "the node took another block of ours there; this one was not given to it"
 )
@@ -135,6 +137,7 @@ class BlockDelivery:
         result = await self._offer(lost.block, GIVE_BACK_SECONDS)
         if result.result == ACCEPTED:
             lost.settled = False
+            lost.taken_at = trio.current_time()
             self._unsettled.append(lost)
         elif not result.undelivered:
             self._kept.remove(lost)
@@ -157,8 +160,9 @@ class BlockDelivery:
     # ---- books ----------------------------------------------------------------------------------------------------
 
     def _settle(self, height: float) -> None:
+        taken_before = trio.current_time() - SETTLE_SECONDS
         for kept in self._unsettled:
-            kept.settled = kept.found.height < height
+            kept.settled = kept.found.height < height or kept.taken_at <= taken_before
         self._unsettled = [kept for kept in self._unsettled if not kept.settled]
 
     def _pass_over(self, found: BlockFound) -> BlockFound:
@@ -173,7 +177,7 @@ class BlockDelivery:
     def _tell(self, found: BlockFound, result: SubmitResult, block: bytes) -> None:
         """Count, keep and report what became of a block."""
         if found.accepted:
-            self._take(KeptBlock(found, block), _previous_hash(block))
+            self._take(KeptBlock(found, block, taken_at=trio.current_time()), _previous_hash(block))
         self.found.append(found)
         self._on_found(found)
         if found.accepted or found.stale:

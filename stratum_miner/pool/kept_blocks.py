@@ -4,6 +4,7 @@ A node that was killed comes back without its last blocks, and nobody else has t
 bytes: the oldest are forgotten.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +30,10 @@ class KeptBlock:
     waits_for_parent: bool = False
     """Whether the node answers, but does not know the block before."""
     settled: bool = False
-    """Whether the node has built on it, or had trouble, since it was given it; only then can it have lost the block."""
+    """Whether the node has built on it, had trouble, or had long enough to build on it, since it took it; only then can
+    it have lost the block."""
+    taken_at: float = -math.inf
+    """When the node took it last, on the clock of trio."""
 
 
 class KeptBlocks:

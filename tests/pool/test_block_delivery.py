@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.pool.block_delivery import GIVE_BACK_SECONDS, PATIENCE, BlockDelivery
+from stratum_miner.pool.block_delivery import GIVE_BACK_SECONDS, PATIENCE, SETTLE_SECONDS, BlockDelivery
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import NodeRpcError, SubmitResult
 from stratum_miner.pool.template import BlockTemplate
@@ -84,6 +84,22 @@ async def test_a_node_that_has_not_come_to_a_block_gets_it_once() -> None:
     sibling = await setting.deliver(bytes(4) + GENESIS + bytes(43) + b"\x01", 1)
     assert sibling.result == "sibling"
     assert len(setting.node.submitted) == 1
+
+
+async def test_a_node_that_undid_a_block_before_it_was_asked_gets_another_one_there(autojump_clock: Clock) -> None:
+    setting = Setting()
+    await setting.chain(1, settled=False)
+    await trio.sleep(SETTLE_SECONDS)
+    assert not await setting.delivery.give_back(template_on(None, 1))
+    assert await setting.delivery.give_back(template_on(None, 1)), "it may have lost the block"
+    assert not await setting.delivery.give_back(template_on(None, 1)), "it has time again to build on it"
+    await trio.sleep(SETTLE_SECONDS)
+    setting.verdict = "duplicate"
+    for _ in range(2):
+        assert not await setting.delivery.give_back(template_on(None, 1))
+    setting.verdict = None
+    sibling = await setting.deliver(bytes(4) + GENESIS + bytes(43) + b"\x01", 1)
+    assert sibling.accepted
 
 
 async def test_a_node_that_takes_a_block_again_and_does_not_build_on_it_is_left_alone() -> None:
