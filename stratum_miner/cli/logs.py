@@ -72,17 +72,13 @@ def silenced() -> Iterator[None]:
 
 
 class _ConsoleLogger:
-    """Writes through rich, so that a live display stays in one piece.
-
-    What a pool or a miner said stands in many fields; none of it may steer the terminal.
-    """
+    """Writes through rich, so that a live display stays in one piece."""
 
     silent: ClassVar[bool] = False
 
     def msg(self, message: str) -> None:
         if self.silent:
             return
-        message = "\n".join(map(_printable, message.split("\n")))
         if console.is_terminal:
             console.print(message, markup=False, emoji=False)
         else:
@@ -90,10 +86,6 @@ class _ConsoleLogger:
             sys.stderr.flush()
 
     log = debug = info = warning = error = critical = exception = msg
-
-
-def _printable(line: str) -> str:
-    return line if line.isprintable() else "".join(each if each.isprintable() else REPLACEMENT for each in line)
 
 
 def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
@@ -116,6 +108,7 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
             _keep,
             _write_to_file,
             _dropping_below(getattr(logging, level.upper())),
+            *([] if shown == "json" else [_make_printable]),
             structlog.processors.TimeStamper(fmt="iso" if shown == "json" else "%H:%M:%S", utc=shown == "json"),
             renderer[shown],
         ],
@@ -174,6 +167,19 @@ def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     priority = _PRIORITIES.get(event["level"], 6)
     lines = _worded(values).splitlines()
     return "\n".join(f"<{priority}>{line}" for line in lines)
+
+
+def _make_printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Pools and miners chose the words in many fields: they must not steer the terminal, nor begin another line."""
+    return {key: value if key == "exception" else _printable(value) for key, value in event.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(letter if letter.isprintable() else REPLACEMENT for letter in value)
 
 
 def _dropping_below(level: int) -> structlog.typing.Processor:

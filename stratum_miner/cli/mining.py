@@ -36,7 +36,6 @@ from stratum_miner.miner import (
     MinerEvent,
     MinerSnapshot,
 )
-from stratum_miner.stratum.text import sanitize
 
 log = structlog.get_logger("stratum_miner")
 
@@ -70,7 +69,7 @@ class Reporter:
             case JobStarted(job, height, new_block) if not self.quiet:
                 log.info(
                     "new_block" if new_block else "new_job",
-                    job_id=sanitize(job.job_id),
+                    job_id=job.job_id,
                     height=height,
                     difficulty=difficulty_text(job.share_difficulty),
                     clean=job.clean_jobs,
@@ -88,7 +87,7 @@ class Reporter:
             self.blocks.append({"height": height, "hash": display_hash(share.digest)})
         if accepted and self.quiet:
             return
-        fields: dict[str, Any] = {"job_id": sanitize(share.job.job_id), "difficulty": difficulty_text(share.difficulty)}
+        fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
         if outcome.latency is not None:
             fields["latency_ms"] = round(outcome.latency * 1000, 1)
         if solves:

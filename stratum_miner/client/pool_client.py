@@ -36,7 +36,6 @@ from stratum_miner.client.session import (
 )
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
-from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
@@ -500,7 +499,7 @@ class PoolClient:
             )
         except ValueError as error:
             self._bad_lines += 1
-            log.warning("bad_job", job_id=sanitize(notify.job_id), reason=str(error))
+            log.warning("bad_job", job_id=notify.job_id, reason=str(error))
             return
         self._jobs += 1
         self._difficulty = job.share_difficulty

@@ -31,7 +31,6 @@ from stratum_miner.stratum.errors import (
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import SubscribeExtranonce
-from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 
@@ -528,7 +527,7 @@ class Session:
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
         if host is not None and not (host.isprintable() and same_domain(host, self.settings.url.host)):
             reason = "not the configured host or its domain"
-            log.warning("reconnect_refused", host=sanitize(host), port=port, reason=reason)
+            log.warning("reconnect_refused", host=host, port=port, reason=reason)
             return
         raise Redirect(host, port, wait)
 
