@@ -87,7 +87,11 @@ _SpaceKey: TypeAlias = tuple[int, bytes, int]
 
 @dataclass(slots=True)
 class _Beginnings:
-    """Where miners began on the same work: no two announcements of it have both padding and ntime in common."""
+    """Where miners began on the same work: no two announcements of it have both padding and ntime in common.
+
+    But for a flood of them: a miner that connects again and again must not drive the time of all to where the pool
+    refuses it, so the time goes no further than ``MAX_NTIME_ROLL`` ahead, and the rest of the flood repeats itself.
+    """
 
     first_ntime: int
     first_at: float
@@ -98,10 +102,12 @@ class _Beginnings:
     def another(self, ntime: int, padding_size: int, now: float) -> None:
         """Go on to the next; its ntime is not ahead of the time that passed, unless they follow within a second."""
         passed = self.first_ntime + min(int(now - self.first_at), MAX_NTIME_ROLL)
+        least = max(ntime, passed)
         self.padding += 1
         if padding_size != self.padding_size or self.padding >> 8 * padding_size:
-            self.padding, self.padding_size, self.ntime = 0, padding_size, self.ntime + 1
-        self.ntime = max(ntime, passed, self.ntime)
+            self.padding, self.padding_size = 0, padding_size
+            self.ntime = min(self.ntime + 1, least + MAX_NTIME_ROLL)
+        self.ntime = max(least, self.ntime)
 
 
 class Board:

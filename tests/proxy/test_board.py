@@ -12,6 +12,7 @@ from stratum_miner.proxy import board as board_module
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.testing.proxy_lab import NOW
 from stratum_miner.work.job import Job
+from stratum_miner.work.space import MAX_NTIME_ROLL
 
 
 def upstream_job(**changes: Any) -> Job:
@@ -110,6 +111,15 @@ def test_a_job_is_made_anew_for_a_prefix_that_had_it_and_only_then() -> None:
     assert (anew.notify.ntime, anew.job) == (first.notify.ntime + 9, first.job)
     assert anew.seen is first.seen
     assert board.job_for(b"\x01", 10.0) is anew, "one new job does for all that come back"
+
+
+def test_a_miner_that_comes_back_without_end_does_not_drive_the_time_of_all_away() -> None:
+    board = new_board()
+    board.take(upstream_job(), 0.0)
+    for _ in range(3000):
+        board.note_holder(b"\x01")
+        board.job_for(b"\x01", 5.0)
+    assert announcements(board)[1] == NOW + 5 + MAX_NTIME_ROLL
 
 
 turns = st.tuples(
