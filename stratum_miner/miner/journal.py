@@ -181,7 +181,7 @@ class Journal:
         with self._changed:
             missing = len(self._waiting) + self._writing
         if missing:
-            reason = "; ".join(self._problems.values()) or "the disk does not answer"
+            reason = "; ".join(self._problems.copy().values()) or "the disk does not answer"
             log.error("journal_incomplete", file=str(self.path), records=missing, reason=reason)
         if self._syncer.close(max(0.0, until - time.monotonic())) and not self._writer.is_alive():
             self._file.close()
