@@ -46,10 +46,10 @@ class Share:
 
     @property
     def version_bits(self) -> int | None:
-        """The sixth submit parameter, or None when version rolling was not granted.
+        """The bits inside the mask that the job came with, as they stand in the header; None without version rolling.
 
-        Bits of the job's own version that lie inside the mask are included: that satisfies both readings that
-        assign and those that OR (stratum.md 2.5, D1).
+        This is BIP 310's sixth parameter of a submit while the mask is the same. What a pool gets for a mask that it
+        widened, or that takes another form, is the session's to say.
         """
         return self.version & self.job.version_mask if self.job.version_rolling else None
 
