@@ -14,7 +14,6 @@ from rich.text import Text
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
 from stratum_miner.monitoring.model import DeviceView, EventView, PoolView, Summary, View
-from stratum_miner.stratum.text import sanitize
 
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
@@ -61,6 +60,8 @@ def draw(view: View, face: Face) -> list[Text]:
 
 def _cut(line: Text, face: Face) -> Text:
     shown = line.copy()
+    if not shown.plain.isprintable():  # a pool's words may be in it, and must not steer the terminal
+        shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
     if face.ascii_only:
         shown.plain = shown.plain.translate(_ASCII)
     shown.truncate(face.width, overflow="crop" if face.ascii_only else "ellipsis")
@@ -255,8 +256,7 @@ def _events(events: Sequence[EventView], room: int) -> list[Text]:
 
 
 def _field(name: str, text: str, style: str = "") -> Text:
-    """A pool's words may be in it, and must not steer the terminal."""
-    return Text.assemble((f"{name:<12}", "dim"), (sanitize(text, len(text)), style))
+    return Text.assemble((f"{name:<12}", "dim"), (text, style))
 
 
 def _state(state: str) -> Text:

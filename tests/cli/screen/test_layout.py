@@ -158,3 +158,13 @@ def test_the_sparkline_goes_from_zero_to_the_highest(ascii_only: bool) -> None:
     line = next(line for line in shown(view(), 80, 24, ascii_only=ascii_only) if line.startswith("10 minutes"))
     assert set(line[12:].strip()) <= set("_.-=+*#@" if ascii_only else "▁▂▃▄▅▆▇█")
     assert len(line) > 60
+
+
+def test_no_word_of_a_pool_steers_the_terminal() -> None:
+    words = "a\x1b[2J\nb"
+    it = view(pools=3, devices=1, events=0)
+    event = EventView(number=1, at=1.7e9, level="info", name="pool_message", text=words, fields={})
+    assert it.summary.job is not None
+    summary = replace(it.summary, pool=words, detail=words, job=replace(it.summary.job, job_id=words))
+    it = replace(it, summary=summary, pools=(pool(0, reason=words), pool(1, name=words)), events=(event,))
+    assert all(line.plain.isprintable() for line in draw(it, Face(width=100, height=40)))
