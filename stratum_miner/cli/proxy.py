@@ -24,6 +24,7 @@ from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
+from stratum_miner.stratum.text import sanitize
 
 log = structlog.get_logger("stratum_miner")
 
@@ -211,7 +212,7 @@ def _miners_table(miners: tuple[MinerStatus, ...]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for miner in _busiest(miners):
         table.add_row(
-            Text(",".join(miner.workers) or miner.address),
+            Text(sanitize(",".join(miner.workers)) or miner.address),
             Text(miner.user_agent),
             hash_rate_text(miner.hash_rate),
             str(miner.shares.accepted),

@@ -118,20 +118,28 @@ def test_its_variables_are_known_and_others_are_told() -> None:
     assert known <= OTHER_VARIABLES | {key.variable for key in keys_of(MineOptions).values()}, "mine knows them too"
 
 
-def test_long_names_leave_the_figures_whole() -> None:
+def shown_table(worker: str) -> str:
     shares = SharesSnapshot(
         received=130_000, accepted=123_456, kept=0, rejected={"stale": 999}, refused={}, stale=0, lost=0, open=0,
         difficulty=1.0, best=1.0,
     )  # fmt: skip
     miner = MinerStatus(
-        session=1, address="[2001:db8::1]:49152", user_agent="bfgminer/5.10.0 and more", workers=("a" * 60,),
+        session=1, address="[2001:db8::1]:49152", user_agent="bfgminer/5.10.0 and more", workers=(worker,),
         started=True, extranonce1=b"", version_mask=0, difficulty=123_456.0, hash_rate=123e12, shares=shares,
         last_share_age=4.5, connected_at=0.0, bytes_received=0, bytes_sent=0,
     )  # fmt: skip
     console = Console(width=80, file=io.StringIO())
     with console.capture() as captured:
         console.print(_miners_table((miner,)))
-    shown = captured.get()
+    return captured.get()
+
+
+def test_a_worker_that_a_miner_made_up_does_not_steer_the_terminal() -> None:
+    assert "\x1b" not in shown_table("rig\x1b[2J")
+
+
+def test_long_names_leave_the_figures_whole() -> None:
+    shown = shown_table("a" * 60)
     assert "…" in shown
     assert max(map(len, shown.splitlines())) <= 80
     for whole in ("rate", "difficulty", "last", "123 TH/s", "123456", "999", "1.235e+05", "4.5s"):
