@@ -173,8 +173,10 @@ class CpuBackend(Backend):
                 False: _Mode(kernels.Search(plain.kernel, desk.stop_word), plain.hash_rate),
             }
             version_bits = rolling.kernel.version_bits
-            while not desk.closed:
+            while True:
                 expected = desk.stop_word.value
+                if desk.closed:  # looked at after the stop word, which changes after it: else an end could be missed
+                    return
                 unit = desk.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
                     desk.wait_for_change(expected, ASK_AGAIN_SECONDS)

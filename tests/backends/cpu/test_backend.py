@@ -258,3 +258,35 @@ async def test_threads_with_more_hits_than_the_queue_holds_still_end(monkeypatch
         await receive.receive()  # each slice of a flood brings many more
         nursery.cancel_scope.cancel()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("cpu")]
+
+
+@pytest.mark.timeout(30)
+async def test_a_thread_that_looks_at_the_stop_word_just_as_all_end_begins_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A unit may take an hour, and its search ends early only if the stop word changes after it began."""
+    looks, changed = threading.Event(), threading.Event()
+
+    class LateStopWord(kernels.StopWord):
+        @property
+        def value(self) -> int:
+            if threading.current_thread().name == "cpu0" and not looks.is_set():
+                looks.set()
+                changed.wait(20)
+            return super().value
+
+        def bump(self) -> int:
+            value = super().bump()
+            changed.set()
+            return value
+
+    monkeypatch.setattr(kernels, "StopWord", LateStopWord)
+    backend, source = CpuBackend(threads=1, kernel="scalar"), ScriptedWorkSource([unit_of(1)])
+    send, _receive = trio.open_memory_channel[NonceFound](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(backend.run, source, send)
+        await trio.to_thread.run_sync(looks.wait, 20)
+        nursery.cancel_scope.cancel()
+    assert changed.is_set()
+    assert source.asked == 0
+    assert sum(device.hashes for device in backend.statistics().devices) == 0
