@@ -33,7 +33,11 @@ def started(*arguments: str, environment: dict[str, str] | None = None) -> Itera
         yield process
     finally:
         process.terminate()  # not killed: it has a temporary chain to remove
-        process.communicate()
+        try:
+            process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 EAGER = ("--threads", "1", "--backend-option", "priority=normal")
