@@ -196,6 +196,8 @@ class PoolClient:
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._version_mask = 0
         self._bytes_received = self._bytes_sent = 0
+        self._next_id = 1
+        """Of the next request; it goes on over connections."""
         self._jobs = self._connects = self._bad_lines = self._unpaired = 0
 
     async def run(self) -> None:
@@ -419,6 +421,7 @@ class PoolClient:
             accepted=self._accepted,
             resume_id=self._resumable.session_id if self._resumable else None,
             suggestion=self._suggestion,
+            first_id=self._next_id,
         )
         reason = STOPPED
         try:
@@ -432,6 +435,7 @@ class PoolClient:
             self._bytes_received += session.bytes_received
             self._bytes_sent += session.bytes_sent
             self._refusals = session.logins.refusals
+            self._next_id = session.connection.next_id
             self._session, self._subscribed = None, False
             self._previous_hash = None
             self._listener.work_lost(reason)

@@ -144,9 +144,10 @@ class Session:
         accepted: set[str] | None = None,
         resume_id: str | None = None,
         suggestion: float | None = None,
+        first_id: int = 1,
     ) -> None:
         self.settings = settings
-        self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask)
+        self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask, first_id=first_id)
         self.logins = Logins(settings)
         self._accepted = set() if accepted is None else accepted
         """Workers that the pool accepted, on this connection or an earlier one."""

@@ -137,9 +137,11 @@ class ClientConnection:
     """One connection from the client's side; not reusable after it closed.
 
     ``version_mask`` is what we are able to roll: requested in ``configure``, and the limit of every grant.
+    ``first_id`` is the id of the first request. Whoever connects to a pool again gives the ``next_id`` of the last
+    connection. A late answer to a request of that one is then not taken for the answer to another request.
     """
 
-    def __init__(self, user_agent: str, *, version_mask: int = 0, max_line: int = MAX_LINE) -> None:
+    def __init__(self, user_agent: str, *, version_mask: int = 0, max_line: int = MAX_LINE, first_id: int = 1) -> None:
         self.user_agent = user_agent
         self.version_mask = version_mask
         self.state = ClientState.NEW
@@ -148,7 +150,7 @@ class ClientConnection:
         self._to_send: list[bytes] = []
         self._events: deque[events.ClientEvent] = deque()
         self._outstanding: dict[int, AnyClientMessage] = {}
-        self._next_id = 1
+        self.next_id = first_id
         self._settings = _Settings()
         self._requested_rolling = False
         self._last_job: _LastJob | None = None
@@ -442,14 +444,14 @@ class ClientConnection:
             raise LocalProtocolError(f"{message.method} is not permitted in state {self.state.name}")
         if len(self._outstanding) >= MAX_OUTSTANDING:
             raise LocalProtocolError(f"{message.method}: {MAX_OUTSTANDING} requests are already without a reply")
-        line = encode_request(self._next_id, message.method, message.to_params())
+        line = encode_request(self.next_id, message.method, message.to_params())
         if len(line) > MAX_SENT_LINE:
             raise LocalProtocolError(
                 f"{message.method}: expected a line of at most {MAX_SENT_LINE} bytes (a limit of ckpool), "
                 f"got {len(line)}: shorten the worker name, password or user agent"
             )
-        request_id = self._next_id
-        self._next_id = request_id + 1 if request_id < 2**31 - 1 else 1
+        request_id = self.next_id
+        self.next_id = request_id + 1 if request_id < 2**31 - 1 else 1
         self._outstanding[request_id] = message
         self._send(line)
         return request_id

@@ -43,6 +43,23 @@ async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(lab: Any
         ]
 
 
+async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab(extranonce_subscribe=False) as it:
+        pool = await mining(it)
+        for share in it.shares(it.recorder.jobs[0], 3):
+            it.client.submit(share)
+        late = [await pool.request("mining.submit") for _ in range(3)]
+        await pool.stream.aclose()
+        again = await it.connection()
+        await again.accept(xnsub=False)
+        for request in late:
+            await again.reply(request, True)
+        for _ in late:
+            await again.reply(await again.request("mining.submit"), None, DUPLICATE)
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        assert it.recorder.fates == ["lost", "lost", "lost"]
+
+
 async def test_what_was_sent_twice_stays_so_over_further_connections(lab: Any, autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
