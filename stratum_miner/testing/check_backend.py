@@ -33,6 +33,9 @@ NONCES = 512
 MAX_TARGET = (1 << 256) - 1
 EASY = MAX_TARGET >> 5
 """One hash in 32 is a hit."""
+COPIES = 64
+"""Of a unit: one for each thread of a large machine, of which any may take its unit in the moment of a change, and then
+end its search with the work before."""
 BIP_323_MASK = 0x1FFFFFE0
 """More version bits than mining chips roll: a backend that is given others than it named cannot find its hits."""
 
@@ -140,16 +143,16 @@ class _Checker:
         source = ScriptedWorkSource()
         async with self._running(self._factory(), source) as found:
             await self._until(lambda: source.asked > 0 and source.listeners > 0, "rule 2: asks for work")
-            source.give([unit_of(6, target=MAX_TARGET)], void=True)
+            source.give([unit_of(6, target=MAX_TARGET)] * COPIES, void=True)
             await self._receive(found, 1)
 
     async def drops_void_work(self) -> None:
         old = unit_of(7, target=MAX_TARGET, nonce_count=1 << 32)
         new = unit_of(8, target=MAX_TARGET)
-        source = ScriptedWorkSource([old] * 64)  # one for each thread of a large machine
+        source = ScriptedWorkSource([old] * COPIES)
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
-            source.give([new], void=True)
+            source.give([new] * COPIES, void=True)
             # hits that were already on their way may still come: at most the one a blocked send holds per device
             late = 0
             while True:
@@ -157,11 +160,11 @@ class _Checker:
                 if hit.unit is new:
                     break
                 late += 1
-                _require(late <= 64, "rule 3: hits of void units keep coming")
+                _require(late <= COPIES, "rule 3: hits of void units keep coming")
 
     async def leaves_nothing_behind(self) -> None:
         before = _own_threads()
-        source = ScriptedWorkSource([unit_of(9, target=1, nonce_count=1 << 32)] * 64)
+        source = ScriptedWorkSource([unit_of(9, target=1, nonce_count=1 << 32)] * COPIES)
         async with self._running(self._factory(), source):
             await self._until(lambda: source.asked > 0, "rule 2: asks for work")
         left = _own_threads() - before
@@ -200,7 +203,7 @@ class _Checker:
     async def _expect_no_more(self, found: trio.MemoryReceiveChannel[NonceFound], source: ScriptedWorkSource) -> None:
         """A following unit's hit must be the next thing that comes."""
         marker = unit_of(10, target=MAX_TARGET, nonce_count=1)
-        source.give([marker], void=False)
+        source.give([marker] * COPIES, void=False)
         [hit] = await self._receive(found, 1)
         _require(hit.unit is marker, "rule 4: a hit was reported twice or outside the unit")
 
