@@ -70,7 +70,7 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
     """Each has no more than it may; now all together."""
     if [item.kind for item, _ in made].count(THREADED) < 2:
         return
-    from stratum_miner.backends.cpu.backend import CpuBackend, check_threads  # noqa: PLC0415  who has one loaded it
+    from stratum_miner.backends.cpu.backend import CpuBackend, check_threads  # noqa: PLC0415  only with CPU backends
 
     threads = [(item, backend.threads) for item, backend in made if isinstance(backend, CpuBackend)]
     try:

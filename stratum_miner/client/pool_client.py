@@ -197,7 +197,7 @@ class PoolClient:
         self._version_mask = 0
         self._bytes_received = self._bytes_sent = 0
         self._next_id = 1
-        """Of the next request; it goes on over connections."""
+        """The id of the next request. Each connection counts on from the one before."""
         self._jobs = self._connects = self._bad_lines = self._unpaired = 0
 
     async def run(self) -> None:

@@ -48,7 +48,8 @@ after the refusal before it was known, for a change of the tip or a proxy's lost
 LAST_ANSWERS_S = 1.0
 """For answers that are on their way when we give a connection up."""
 ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
-"""Of a share that was sent again and is called a duplicate: pools also remember shares that they refused."""
+"""Why a share is lost that we sent again and that the pool then calls a duplicate. That does not mean that the pool
+accepted it before: pools also remember shares that they refused."""
 MAX_ACCEPTED = 1000
 """Workers remembered as accepted: behind a proxy their names are its miners'."""
 SUSPICIOUS_S = 5.0

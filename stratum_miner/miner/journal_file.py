@@ -59,7 +59,7 @@ class JournalFile:
         self._unended = self.before.unended
         self._continues = self.before.continued
         self._lock = threading.Lock()
-        """Of ``_old``, and of ``_file`` where it changes: ``sync`` runs in another thread."""
+        """Guards ``_old``, and each change of ``_file``, because ``sync`` runs in another thread."""
         self._old: list[int] = []
         """Descriptors to be synced and closed."""
         self._sync_directory()

@@ -74,7 +74,7 @@ class Found(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen
     block: bool = False
     header: str = ""
     job_fields: dict[str, Any] | None = None
-    """Of a block: everything to hand it back with, or to rebuild its coinbase from."""
+    """The whole job of a share that is a block: what is needed to submit it again or to rebuild its coinbase."""
 
 
 class Settled(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):

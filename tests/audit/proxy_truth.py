@@ -47,7 +47,7 @@ class ProxyTruth(MinerTruth):
         self.told: Any = reading.value
 
     @property
-    def miner(self) -> ProxyAtRest:  # type: ignore[override]
+    def miner(self) -> ProxyAtRest:  # type: ignore[override]  # a proxy mines on its pools like a miner
         """Who mines on the pools."""
         return self.proxy
 

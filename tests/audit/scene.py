@@ -359,7 +359,7 @@ class Scene:
 
     def _end_pool(self, pool: PoolAtRest, *, kill: bool = False) -> None:
         pool.exit_code = _end(pool.program, kill=kill)
-        time.sleep(SEEN_S)
+        time.sleep(SEEN_S)  # until the relays have seen it
         _, pool.stories_below = self._told(pool.program, [], pool.below)
         if not kill:
             pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))

@@ -94,7 +94,7 @@ def test_a_disk_that_stays_full(tmp_path: Path, disk: Path) -> None:
         sent = {item.header.hex(): item for item in story.submits if item.header is not None}
         for record in records:
             if record["event"] == "found" and record["header"] in sent:
-                assert record["hash"] == sent[str(record["header"])].digest[::-1].hex()  # type: ignore[index]
+                assert record["hash"] == sent[str(record["header"])].digest[::-1].hex()  # type: ignore[index]  # a share with a header has a digest
         assert whole_lines(disk / "log")
 
 

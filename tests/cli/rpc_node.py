@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -47,7 +47,7 @@ class RpcNode:
         answer = self.trouble or self.answers.get(method, (-32601, "Method not found"))
         if isinstance(answer, tuple):
             return {"result": None, "error": {"code": answer[0], "message": answer[1]}, "id": request["id"]}
-        result = answer(request["params"]) if isinstance(answer, Callable) else answer  # type: ignore[arg-type]
+        result = answer(request["params"]) if callable(answer) else answer
         return {"result": result, "error": None, "id": request["id"]}
 
 

@@ -56,7 +56,7 @@ def test_a_look_costs_a_few_rules_and_not_the_whole_list(monkeypatch: pytest.Mon
     class Counting(PublicSuffixList):
         def _parse(self, source: list[str], *options: bool, **more: bool) -> None:
             parsed.append(len(source))
-            super()._parse(source, *options, **more)  # type: ignore[no-untyped-call]
+            super()._parse(source, *options, **more)  # type: ignore[no-untyped-call]  # the library has no types
 
     monkeypatch.setattr(domains, "PublicSuffixList", Counting)
     assert same_domain("eu.example.com", "us.example.com")

@@ -532,7 +532,7 @@ def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> Non
         shares = [SimpleNamespace(place=(1, next(numbers)), version=1) for _ in range(count)]
         began = time.thread_time()
         for share in shares:
-            miner._remember(share, unit)  # type: ignore[arg-type]
+            miner._remember(share, unit)  # type: ignore[arg-type]  # stand-ins
         return (time.thread_time() - began) / count
 
     remembering = cost(MAX_SEEN)

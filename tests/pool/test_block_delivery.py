@@ -136,7 +136,7 @@ async def test_an_answer_that_is_about_the_block_alone_holds_up_no_job(autojump_
             await trio.sleep_forever()
             raise AssertionError
 
-        setting.node.submit_block = hang  # type: ignore[method-assign]
+        setting.node.submit_block = hang  # type: ignore[method-assign]  # this node never answers
         assert not await setting.delivery.give_back(template_on(None, 1))
         assert trio.current_time() == GIVE_BACK_SECONDS
     assert trio.current_time() == PATIENCE

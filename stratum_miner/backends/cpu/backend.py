@@ -235,7 +235,7 @@ def check_threads(count: int) -> None:
 
 
 _threads_in_use = 0
-"""Of all CPU backends that run in this process; changed in trio's thread."""
+"""How many search threads all running CPU backends of this process have. Only the trio thread changes it."""
 
 
 @contextmanager

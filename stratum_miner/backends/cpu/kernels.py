@@ -99,7 +99,7 @@ class Search:
         self.stop_word = stop_word or StopWord()
         self._work = ffi.new("sha256d_work *")
         self._points = 0
-        """Of the loaded work; 0 while nothing is loaded."""
+        """How many points the loaded work has; 0 while no work is loaded."""
         self._hits = ffi.new("sha256d_hit[]", capacity)
         self._progress = ffi.new("sha256d_progress *")
 
