@@ -59,6 +59,8 @@ class DeviceStatistics:
     hardware_errors: int = 0
     hardware: "Hardware | None" = None
     """What a machine of its own tells; None for a part of this computer."""
+    id: int = -1
+    """Counted from 0 in the order in which devices came in this run; the miner fills it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

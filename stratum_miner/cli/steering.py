@@ -12,7 +12,7 @@ from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.miner import Miner
-from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool
+from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange
 
 log = structlog.get_logger("stratum_miner")
 
@@ -56,12 +56,13 @@ class Steering:
 
     # ---- pools ------------------------------------------------------------------------------------------------
 
-    def switch_pool(self, index: int) -> None:
+    def switch_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            self._miner.pool_control.switch(index)
+            control, place = self._miner.pool_place(pool_id)
+            control.switch(place)
 
-    def add_pool(self, pool: NewPool) -> None:
+    def add_pool(self, pool: NewPool) -> int:
         """See ``Control``."""
         secrets.register(pool.password)
         with _refusing():
@@ -71,27 +72,33 @@ class Steering:
             known = {(other.url, other.worker_name) for other in self._miner.pool_control.settings()}
             if (settings.url, settings.worker_name) in known:
                 raise ControlRefused(f"pool: expected each once for a worker, {settings.url} is there already")
-            self._miner.pool_control.add(settings, pool.index)
+            return self._miner.pool_control.add(settings, pool.priority)
 
-    def remove_pool(self, index: int) -> None:
+    def remove_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            self._miner.pool_control.remove(index)
+            control, place = self._miner.pool_place(pool_id)
+            control.remove(place)
 
-    def move_pool(self, index: int, to: int) -> None:
+    def change_pool(self, pool_id: int, change: PoolChange) -> None:
         """See ``Control``."""
         with _refusing():
-            self._miner.pool_control.move(index, to)
-
-    def enable_pool(self, index: int, enabled: bool) -> None:
-        """See ``Control``."""
-        with _refusing():
-            self._miner.pool_control.enable(index, enabled)
-
-    def set_quota(self, index: int, quota: int) -> None:
-        """See ``Control``."""
-        with _refusing():
-            self._miner.pool_control.set_quota(index, quota)
+            control, place = self._miner.pool_place(pool_id)
+            pools = control.pools()
+            if change.quota is not None and pools[place].quota is None:
+                raise ControlRefused(
+                    "quota: expected pools that are mined on in turns, and these are used one at a time"
+                )
+            if change.quota is not None and change.quota < 0:
+                raise ControlRefused(f"quota: expected a number from 0, got {change.quota}")
+            if change.priority is not None and not 0 <= change.priority < len(pools):
+                raise ControlRefused(f"priority: expected a place from 0 to {len(pools) - 1}, got {change.priority}")
+            if change.quota is not None:
+                control.set_quota(place, change.quota)
+            if change.enabled is not None:
+                control.enable(place, change.enabled)
+            if change.priority is not None:
+                control.move(place, change.priority)
 
     # ---- devices ----------------------------------------------------------------------------------------------
 
@@ -104,25 +111,21 @@ class Steering:
                 return
         raise ControlRefused("device: expected a miner that was started with --device, to which others can be added")
 
-    def restart_device(self, index: int) -> None:
+    def restart_device(self, device_id: int) -> None:
         """See ``Control``."""
-        backend, name = self._device(index)
+        backend, name = self._device(device_id)
         with _refusing():
             backend.restart(name)
 
-    def remove_device(self, index: int) -> None:
+    def remove_device(self, device_id: int) -> None:
         """See ``Control``."""
-        backend, name = self._device(index)
+        backend, name = self._device(device_id)
         with _refusing():
             backend.remove(name)
 
-    def _device(self, index: int) -> tuple[AsicBackend, str]:
-        devices = [
-            (backend, device.name) for backend in self._miner.backends for device in backend.statistics().devices
-        ]
-        if not 0 <= index < len(devices):
-            raise ControlRefused(f"device: expected a number from 0 to {len(devices) - 1}, got {index}")
-        backend, name = devices[index]
+    def _device(self, device_id: int) -> tuple[AsicBackend, str]:
+        with _refusing():
+            backend, name = self._miner.device(device_id)
         if not isinstance(backend, AsicBackend):
             raise ControlRefused(f"device: expected a machine of its own, {name} is a part of this computer")
         return backend, name

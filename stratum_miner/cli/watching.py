@@ -80,7 +80,7 @@ def watch(
         logs.events,
         power_w=power_w,
         economics=economics,
-        origin=lambda share: miner.origin(share).pool,
+        source=miner.source,
         problems=logs.problems,
     )
     steering = Steering(miner) if reload is None else Steering(miner, reload)

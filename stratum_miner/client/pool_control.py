@@ -23,7 +23,10 @@ class Strategy(Enum):
 class PoolStatus:
     """One pool as displays show it. Latencies are from submit to reply, in seconds."""
 
+    id: int
+    """Counted from 0 in the order in which pools came in this run; it never moves, and no other pool gets it."""
     name: str
+    """The label: what the user calls the pool, else its URL; no other pool of the run has the same."""
     active: bool
     enabled: bool
     condition: Condition
@@ -71,8 +74,8 @@ class PoolControl(Protocol):
         """All pools, the best first."""
         ...
 
-    def add(self, settings: PoolSettings, index: int | None = None) -> None:
-        """A pool more, the worst unless a place is given."""
+    def add(self, settings: PoolSettings, index: int | None = None) -> int:
+        """A pool more, the worst unless a place is given; its id."""
         ...
 
     def remove(self, index: int) -> None:

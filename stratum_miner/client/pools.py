@@ -27,6 +27,7 @@ from stratum_miner.client.pool_client import (
     PoolClient,
 )
 from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
+from stratum_miner.client.pool_identity import PoolIdentities
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.quota import Quotas
 from stratum_miner.client.session import Resumable, WorkerRefused
@@ -50,7 +51,11 @@ MAX_SESSIONS = 4096
 class _Member:
     """One pool's client and what is known of it; listens to the client for the group."""
 
-    def __init__(self, group: "PoolGroup", settings: PoolSettings, client_options: dict[str, object]) -> None:
+    def __init__(
+        self, group: "PoolGroup", settings: PoolSettings, pool_id: int, client_options: dict[str, object]
+    ) -> None:
+        self.id = pool_id
+        """See ``PoolIdentities``."""
         self.client = PoolClient(settings, self, **client_options)  # type: ignore[arg-type]
         self.job: Job | None = None
         self.fates: Counter[Fate] = Counter()
@@ -107,6 +112,7 @@ class PoolGroup:
         wrap_connector: Callable[[Connector], Connector] | None = None,
         session_numbers: Iterator[int] | None = None,
         memories: Memories | None = None,
+        identities: PoolIdentities | None = None,
         may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.listener = listener
@@ -122,7 +128,8 @@ class PoolGroup:
             "session_numbers": numbers,
             "memories": {} if memories is None else memories,
         }
-        self._members = [_Member(self, item, self._options) for item in settings]
+        self._identities = PoolIdentities() if identities is None else identities
+        self._members = [self._member(item) for item in settings]
         self._removed: list[_Member] = []
         """Until their shares are answered."""
         self._failover = Failover(len(self._members), clock(), policy)
@@ -202,11 +209,15 @@ class PoolGroup:
         if self._active is not None:
             await self._active.client.wait_for_room()
 
+    def source(self, share: Share) -> tuple[int, str] | None:
+        """Id and label of the pool whose job a share solves; None for a session that nobody remembers."""
+        owner = self._owners.get(share.job.session)
+        return None if owner is None else (owner.id, self._name(owner))
+
     @property
-    def mined_on(self) -> tuple[str, str] | None:
-        """Name and worker of the pool mined on; None while none is."""
-        active = self._active
-        return None if active is None else (self._name(active), active.client.settings.worker_name)
+    def mined_on(self) -> int | None:
+        """The id of the pool mined on; None while none is."""
+        return None if self._active is None else self._active.id
 
     @property
     def all_refused(self) -> bool:
@@ -232,24 +243,26 @@ class PoolGroup:
         log.info("pool_enabled" if enabled else "pool_disabled", pool=self._name(self._members[index]))
         self._act()
 
-    def add(self, settings: PoolSettings, index: int | None = None) -> None:
-        """A pool more, the worst unless a place is given. ValueError for one that is there already."""
+    def add(self, settings: PoolSettings, index: int | None = None) -> int:
+        """A pool more, the worst unless a place is given; its id. ValueError for one that is there already."""
         place = len(self._members) if index is None else index
         if not 0 <= place <= len(self._members):
             raise ValueError(f"pool: expected a place from 0 to {len(self._members)}, got {place}")
         if any(_is_twin(settings, item) for item in self.settings()):
             raise ValueError(f"pool: {settings.url} is there already for worker {settings.worker_name!r}")
-        self._members.insert(place, _Member(self, settings, self._options))
+        self._members.insert(place, self._member(settings))
         self._failover.insert(place, self._clock())
         self._failover.enable(place, settings.enabled)
         log.info("pool_added", pool=self._name(self._members[place]), place=place)
         self._act()
+        return self._members[place].id
 
     def remove(self, index: int) -> None:
         """A pool less; its open shares are still answered. ValueError for the last one."""
         self._check(index)
         self._failover.remove(index)
         member = self._members.pop(index)
+        self._identities.leave(member.id)
         self._retire(member)
         log.info("pool_removed", pool=self._name(member))
         self._act()
@@ -288,19 +301,23 @@ class PoolGroup:
         settings say else. What is left still answers its open shares. ValueError for none, or for the same pool and
         worker twice.
         """
-        left, members, places = list(self._members), list[_Member](), list[int | None]()
+        left, members, places = list(self._members), list[_Member | None](), list[int | None]()
         for index, item in enumerate(settings):
             if any(_is_twin(item, other) for other in settings[:index]):
                 raise ValueError(f"pool: {item.url} is there already for worker {item.worker_name!r}")
             kept = next((member for member in left if _same_connection(member.client.settings, item)), None)
-            members.append(kept or _Member(self, item, self._options))
             places.append(None if kept is None else self._members.index(kept))
             if kept is not None:
                 left.remove(kept)
+            members.append(kept)
         enabled = [self._shall_be_used(item) for item in settings]
         self._failover.arrange(places, self._clock())
-        self._members = members
-        for member, item in zip(members, settings, strict=True):
+        for member in left:
+            self._identities.leave(member.id)
+        self._members = [
+            self._member(item) if member is None else member for member, item in zip(members, settings, strict=True)
+        ]
+        for member, item in zip(self._members, settings, strict=True):
             member.client.settings = item
         for index, wanted in enumerate(enabled):
             if wanted != self._failover.is_enabled(index):
@@ -505,6 +522,7 @@ class PoolGroup:
     def _status(self, member: _Member) -> PoolStatus:
         health = self._failover.health(self._index(member))
         return PoolStatus(
+            id=member.id,
             name=self._name(member),
             active=member is self._active,
             enabled=self._failover.is_enabled(self._index(member)),
@@ -532,7 +550,10 @@ class PoolGroup:
         return self._members.index(member)
 
     def _name(self, member: _Member) -> str:
-        return member.client.settings.name or str(member.client.settings.url)
+        return self._identities.label(member.id, member.client.settings)
+
+    def _member(self, settings: PoolSettings) -> _Member:
+        return _Member(self, settings, self._identities.take(settings), self._options)
 
 
 def _content(job: Job) -> object:

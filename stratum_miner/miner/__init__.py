@@ -17,7 +17,7 @@ from stratum_miner.miner.miner import (
     Miner,
 )
 from stratum_miner.miner.scheduler import Scheduler
-from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 
 __all__ = [
     "Assignment",
@@ -35,4 +35,5 @@ __all__ = [
     "PoolMessage",
     "Scheduler",
     "ShareCounts",
+    "ShareSource",
 ]

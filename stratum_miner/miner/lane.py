@@ -91,8 +91,9 @@ class Lane:
         self._counted = 0
         self._chance: float | None = None
         """Of a hash to be a share, since the newest job; None before the first one."""
-        self._mined_on: tuple[str, str] | None = None
-        self._hashes: Counter[tuple[str, str] | None] = Counter()
+        self._mined_on: int | None = None
+        self._hashes: Counter[int | None] = Counter()
+        """By the id of the pool mined on."""
 
     @property
     def bound(self) -> tuple[str, ...]:
@@ -171,18 +172,17 @@ class Lane:
             replace(
                 status,
                 bound=self.bound,
-                work_share=self._hashes[status.name, status.client.worker_name] / total if total else 0.0,
+                work_share=self._hashes[status.id] / total if total else 0.0,
             )
             for status in self.client.pools()
         )
 
     def statistics(self, assignment: Assignment) -> BackendStatistics:
         """Of one of its backends, under its own name."""
-        pool = assignment.pool
         return replace(
             assignment.backend.statistics(),
             label=assignment.label,
-            bound_to="" if pool is None else pool.name or str(pool.url),
+            bound_to="" if assignment.pool is None else self.client.pools()[0].name,
         )
 
     def _count(self) -> None:

@@ -24,6 +24,7 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState, Origin
+from stratum_miner.client.pool_identity import PoolIdentities
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pools import PoolControl, PoolGroup, PoolStatus, Strategy
 from stratum_miner.client.session import WorkerRefused
@@ -39,7 +40,7 @@ from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
-from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, Statistics
+from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource, Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -107,6 +108,7 @@ class Miner:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
         numbers = itertools.count(1)
         memories: Memories = {}
+        identities = PoolIdentities()
         if first_extranonce2 is None:
             first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
         visited = SharedVisited(first_extranonce2)
@@ -123,6 +125,7 @@ class Miner:
                     wrap_connector=wrap_connector,
                     session_numbers=numbers,
                     memories=memories,
+                    identities=identities,
                     may_give_up=lambda: all(item.client.all_refused for item in self._lanes),
                 )
 
@@ -155,6 +158,8 @@ class Miner:
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, WorkUnit]] = OrderedDict()
         self._stopping = trio.Event()
         self._has_had_work = False
+        self._device_ids: dict[tuple[str, str], int] = {}
+        """By backend and name; a device that comes back gets the id that it had."""
         self._ending = Ending.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -216,6 +221,16 @@ class Miner:
         """To change pools while mining; where every backend is bound to a pool, the first of these."""
         return self.client
 
+    def pool_place(self, pool_id: int) -> tuple[PoolControl, int]:
+        """What changes the pool with this id, and its place there. ValueError when there is none."""
+        known: list[int] = []
+        for lane in self._lanes:
+            ids = [status.id for status in lane.client.pools()]
+            if pool_id in ids:
+                return lane.client, ids.index(pool_id)
+            known += ids
+        raise ValueError(f"pool: expected one of the ids {', '.join(map(str, sorted(known)))}, got {pool_id}")
+
     def bound_control(self, backend: str) -> PoolControl | None:
         """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
         return next((lane.client for lane in self._lanes if backend in lane.bound), None)
@@ -229,6 +244,24 @@ class Miner:
         """Whose job a share solves."""
         lane = next((lane for lane in self._lanes if lane.client.knows(share)), self._lanes[0])
         return lane.client.origin(share)
+
+    def source(self, share: Share) -> ShareSource:
+        """Where a share comes from, for displays."""
+        pools = (lane.client.source(share) for lane in self._lanes)
+        pool_id, pool = next((found for found in pools if found is not None), (None, ""))
+        return ShareSource(pool_id=pool_id, pool=pool, device_id=self._device_id(share.backend, share.device))
+
+    def device(self, device_id: int) -> tuple[Backend, str]:
+        """The backend of the device with this id, and the device's name there. ValueError when there is none."""
+        self.snapshot()  # a device that has just come has no id before somebody looks
+        for (label, name), known in self._device_ids.items():
+            if known == device_id:
+                return next(item.backend for item in self._assignments if item.label == label), name
+        ids = ", ".join(map(str, sorted(self._device_ids.values())))
+        raise ValueError(f"device: expected one of the ids {ids or '(there is no device)'}, got {device_id}")
+
+    def _device_id(self, backend: str, device: str) -> int:
+        return self._device_ids.setdefault((backend, device), len(self._device_ids))
 
     @property
     def has_had_work(self) -> bool:
@@ -427,16 +460,20 @@ class Miner:
             stopping=self.is_stopping,
             client=self.client.snapshot(),
             pools=self._pools(),
-            backends=tuple(map(self._with_errors, backends)),
+            backends=tuple(map(self._completed, backends)),
         )
 
-    def _with_errors(self, backend: BackendStatistics) -> BackendStatistics:
-        """A driver counts the errors that it sees; those that re-hashing finds are added to its device's."""
+    def _completed(self, backend: BackendStatistics) -> BackendStatistics:
+        """Its devices with their ids, and with the errors that re-hashing found added to those that a driver sees."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,
             devices=tuple(
-                replace(device, hardware_errors=device.hardware_errors + errors[backend.label, device.name])
+                replace(
+                    device,
+                    id=self._device_id(backend.label, device.name),
+                    hardware_errors=device.hardware_errors + errors[backend.label, device.name],
+                )
                 for device in backend.devices
             ),
         )

@@ -91,6 +91,17 @@ class JobSnapshot:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareSource:
+    """Which pool's job a share solves, and which device found it."""
+
+    pool_id: int | None
+    """None for a session that nobody remembers."""
+    pool: str
+    """The label of the pool; empty when it is not known."""
+    device_id: int
+
+
 class Statistics:
     """The counters behind a snapshot. Times are the caller's, in seconds."""
 

@@ -75,7 +75,7 @@ def information(view: View) -> dict[str, Any]:
         "fallbackStratumURL": "",
         "fallbackStratumPort": 0,
         "fallbackStratumUser": "",
-        "isUsingFallbackStratum": int(active is not None and active.index > 0),
+        "isUsingFallbackStratum": int(active is not None and active.priority > 0),
         "miningPaused": told.state == "paused",
         "overheat_mode": 0,
     }

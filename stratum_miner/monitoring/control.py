@@ -22,12 +22,23 @@ class NewPool:
     user: str
     password: str = "x"
     name: str = ""
-    index: int | None = None
+    priority: int | None = None
     """Its place, 0 the best; None the worst."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolChange:
+    """What to change of a pool; what is None stays."""
+
+    enabled: bool | None = None
+    quota: int | None = None
+    """Its part of the time, where pools are mined on in turns."""
+    priority: int | None = None
+    """Its new place, 0 the best."""
+
+
 class Control(Protocol):
-    """Pools and devices are addressed by their index in the view."""
+    """Pools and devices are addressed by their id in the view."""
 
     def pause(self, by: str, reason: str = "") -> None:
         """Stop searching; connections stay. ``by`` is who wants it: a person (BY_HAND), a schedule, heat."""
@@ -41,39 +52,31 @@ class Control(Protocol):
         """End gracefully."""
         ...
 
-    def switch_pool(self, index: int) -> None:
+    def switch_pool(self, pool_id: int) -> None:
         """Mine on this pool: it becomes the first, and is switched on."""
         ...
 
-    def add_pool(self, pool: NewPool) -> None:
-        """A pool more."""
+    def add_pool(self, pool: NewPool) -> int:
+        """A pool more; its id."""
         ...
 
-    def remove_pool(self, index: int) -> None:
+    def remove_pool(self, pool_id: int) -> None:
         """A pool less; never the last."""
         ...
 
-    def move_pool(self, index: int, to: int) -> None:
-        """Give a pool another priority."""
-        ...
-
-    def enable_pool(self, index: int, enabled: bool) -> None:
-        """Use or leave a pool."""
-        ...
-
-    def set_quota(self, index: int, quota: int) -> None:
-        """Of the time, where pools are mined on in turns."""
+    def change_pool(self, pool_id: int, change: PoolChange) -> None:
+        """Change a pool; all of it is checked before any of it is done."""
         ...
 
     def add_device(self, spec: str) -> None:
         """Mine with another machine, named as for ``--device``."""
         ...
 
-    def restart_device(self, index: int) -> None:
+    def restart_device(self, device_id: int) -> None:
         """Power a machine down and up again, whatever it was switched off for."""
         ...
 
-    def remove_device(self, index: int) -> None:
+    def remove_device(self, device_id: int) -> None:
         """Power a machine down and leave it alone; its totals stay."""
         ...
 

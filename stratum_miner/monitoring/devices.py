@@ -48,18 +48,15 @@ class DeviceMeters:
 
     def views(self, now: float, backends: Sequence[BackendStatistics]) -> tuple[DeviceView, ...]:
         """Each device at this moment."""
-        return tuple(
-            self._view(index, key, backend, device, now) for index, (key, backend, device) in enumerate(_all(backends))
-        )
+        views = [self._view(key, backend, device, now) for key, backend, device in _all(backends)]
+        return tuple(sorted(views, key=lambda view: view.id))
 
-    def _view(
-        self, index: int, key: Key, backend: BackendStatistics, device: DeviceStatistics, now: float
-    ) -> DeviceView:
+    def _view(self, key: Key, backend: BackendStatistics, device: DeviceStatistics, now: float) -> DeviceView:
         meter, nonces = self._meters.get(key), self._nonces.get(key)
         hardware = device.hardware or THIS_COMPUTER
         rate = meter.rate(LONGEST_S) if meter else 0.0
         return DeviceView(
-            index=index,
+            id=device.id,
             backend=backend.label or backend.backend,
             name=device.name,
             detail=hardware.product or backend.kernel or backend.detail,

@@ -115,9 +115,12 @@ class Summary:
 class PoolView:
     """One pool; latencies are from submit to reply."""
 
-    index: int
-    """Its place, the best first; what changes are addressed by."""
+    id: int
+    """Counted from 0 in the order in which pools came in this run; it never moves. Changes are addressed by it."""
+    priority: int
+    """Its place, 0 the best."""
     name: str
+    """The user's name of the pool, else its URL; no other pool of the run has the same."""
     url: str
     worker_name: str
     active: bool
@@ -155,7 +158,8 @@ class PoolView:
 class DeviceView:
     """One device or search thread. Fields of hardware are None for a part of this computer."""
 
-    index: int
+    id: int
+    """Counted from 0 in the order in which devices came in this run; it never moves. Changes are addressed by it."""
     backend: str
     """The label of the backend, which no other has."""
     name: str
@@ -202,7 +206,10 @@ class ShareView:
     backend: str
     """The label of the backend that found it, and the name of its device there."""
     device: str
+    device_id: int
     pool: str
+    """The label of the pool; empty, and ``pool_id`` None, for a session that nobody remembers."""
+    pool_id: int | None
     job_id: str
     difficulty: float
     share_difficulty: float
@@ -221,6 +228,7 @@ class BlockView:
     height: int | None
     hash: str
     pool: str
+    pool_id: int | None
     difficulty: float
 
 

@@ -17,7 +17,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.miner.events import MinerEvent
-from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.events import EventLog
@@ -54,7 +54,7 @@ class Monitor:
         *,
         power_w: Callable[[], float | None] = lambda: None,
         economics: Callable[[MinerSnapshot], dict[str, Any] | None] = lambda snapshot: None,
-        origin: Callable[[Share], str] = lambda share: "",
+        source: Callable[[Share], ShareSource] = lambda share: ShareSource(pool_id=None, pool="", device_id=-1),
         problems: Callable[[], Sequence[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -63,7 +63,7 @@ class Monitor:
         self._snapshot = snapshot
         self._power_w = power_w
         self._economics = economics
-        self._origin = origin
+        self._source = source
         self._problems = problems
         self._clock = clock
         self._wall_clock = wall_clock
@@ -74,8 +74,8 @@ class Monitor:
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
         self._difficulties = Difficulties()
-        self._pools: defaultdict[str, Difficulties] = defaultdict(Difficulties)
-        """By where shares came from."""
+        self._pools: defaultdict[int | None, Difficulties] = defaultdict(Difficulties)
+        """By the id of the pool whose job they solve."""
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Previous hashes on which a block was accepted: a second one there is a sibling."""
         self._last_accepted: float | None = None
@@ -106,14 +106,16 @@ class Monitor:
     def _note_share(self, outcome: ShareOutcome) -> None:
         share, now = outcome.share, self._wall_clock()
         accepted = outcome.fate is Fate.ACCEPTED
-        pool = self._origin(share)
+        source = self._source(share)
         block = display_hash(share.digest) if share.is_block else None
         self._shares.append(
             ShareView(
                 at=now,
                 backend=share.backend,
                 device=share.device,
-                pool=pool,
+                device_id=source.device_id,
+                pool=source.pool,
+                pool_id=source.pool_id,
                 job_id=share.job.job_id,
                 difficulty=share.difficulty,
                 share_difficulty=share.job.share_difficulty,
@@ -125,13 +127,22 @@ class Monitor:
         )
         self._devices.settled(outcome)
         self._difficulties.add(outcome)
-        self._pools[pool].add(outcome)
+        self._pools[source.pool_id].add(outcome)
         if accepted:
             self._last_accepted = self._clock()
         if accepted and block is not None and share.job.previous_hash not in self._solved:
             self._solved.append(share.job.previous_hash)
             height = height_from_coinbase_prefix(share.job.coinbase_prefix)
-            self._blocks.append(BlockView(at=now, height=height, hash=block, pool=pool, difficulty=share.difficulty))
+            self._blocks.append(
+                BlockView(
+                    at=now,
+                    height=height,
+                    hash=block,
+                    pool=source.pool,
+                    pool_id=source.pool_id,
+                    difficulty=share.difficulty,
+                )
+            )
 
     # ---- what it tells --------------------------------------------------------------------------------------------
 
@@ -203,9 +214,7 @@ class Monitor:
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
         snapshot = snapshot or self._snapshot()
-        return tuple(
-            _pool(index, status, self._pools[str(status.client.url)]) for index, status in enumerate(snapshot.pools)
-        )
+        return tuple(_pool(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools))
 
     def _power(self, snapshot: MinerSnapshot) -> float | None:
         configured = self._power_w()
@@ -303,9 +312,10 @@ def _efficiency(power_w: float | None, hash_rate: float) -> float | None:
     return power_w / hash_rate * 1e12 if power_w is not None and hash_rate > 0 else None
 
 
-def _pool(index: int, pool: PoolStatus, difficulties: Difficulties) -> PoolView:
+def _pool(priority: int, pool: PoolStatus, difficulties: Difficulties) -> PoolView:
     return PoolView(
-        index=index,
+        id=pool.id,
+        priority=priority,
         name=pool.name,
         url=str(pool.client.url),
         worker_name=pool.client.worker_name,

@@ -185,7 +185,8 @@ def pool_view_rows(prefix: str) -> dict[str, Row]:
     p = prefix + " / * / "
     rows = pool_rows(prefix, condition="state")
     rows |= {
-        p + "index": lambda m, i: Exactly(i),
+        p + "id": lambda m, i: Exactly(i),
+        p + "priority": lambda m, i: Exactly(i),
         p + "worker_name": lambda m, i: Exactly(m.miner.worker),
         p + "connection": TEXT,
         p + "version_mask": lambda m, i: Exactly(m.mask(i)),
@@ -201,7 +202,7 @@ def device_rows(prefix: str) -> dict[str, Row]:
     hardware = Exempt("a sensor or a setting of a machine, which the audit cannot read by itself")
     rows: dict[str, Row] = {
         prefix + " / #": lambda m: Exactly(len(m.miner.devices)),
-        p + "index": lambda m, i: Exactly(i),
+        p + "id": lambda m, i: Exactly(i),
         p + "backend": lambda m, i: Exactly(m.device(i).backend),
         p + "name": lambda m, i: m.device_name(i),
         p + "detail": TEXT,
@@ -252,7 +253,9 @@ def share_rows(prefix: str) -> dict[str, Row]:
         p + "at": _share_row(lambda m, s: Within(s.settled_unix or 0.0, (s.settled_unix or 0.0) + LAG_S)),
         p + "device": _share_row(lambda m, s: m.name_of_device(s)),
         p + "backend": _share_row(lambda m, s: m.backend_of(s)),
-        p + "pool": _share_row(lambda m, s: Exactly(m.pool_of(s))),
+        p + "device_id": _share_row(lambda m, s: m.id_of_device(s)),
+        p + "pool": _share_row(lambda m, s: Exactly(m.miner.pools[m.pool_of(s)].title)),
+        p + "pool_id": _share_row(lambda m, s: Exactly(m.pool_of(s))),
         p + "job_id": _share_row(lambda m, s: Exactly(s.first.job and s.first.job.identifier)),
         p + "difficulty": _share_row(lambda m, s: Exactly(float(s.first.value))),
         p + "share_difficulty": _share_row(lambda m, s: Exactly(s.first.job and float(s.first.job.difficulty))),
@@ -279,7 +282,8 @@ def block_rows(prefix: str) -> dict[str, Row]:
         p + "at": _block_row(lambda m, s: Within(s.settled_unix or 0.0, (s.settled_unix or 0.0) + LAG_S)),
         p + "height": _block_row(lambda m, s: Exactly(s.first.job and s.first.job.height)),
         p + "hash": _block_row(lambda m, s: Exactly(_hash(s))),
-        p + "pool": _block_row(lambda m, s: Exactly(m.pool_of(s))),
+        p + "pool": _block_row(lambda m, s: Exactly(m.miner.pools[m.pool_of(s)].title)),
+        p + "pool_id": _block_row(lambda m, s: Exactly(m.pool_of(s))),
         p + "difficulty": _block_row(lambda m, s: Exactly(float(s.first.value))),
     }
 

@@ -483,7 +483,7 @@ class MinerTruth:
         return list(dict.fromkeys([self.miner.worker, *(device.worker for device in self.miner.devices)]))
 
     def pool_named(self, label: str) -> int:
-        """Its place; metrics add the place to a name that two have."""
+        """Its place."""
         titles = [pool.title for pool in self.miner.pools]
         return titles.index(label)
 
@@ -491,10 +491,9 @@ class MinerTruth:
         """One of several labels."""
         return dict(part.split("=", 1) for part in labels.split(","))[name]
 
-    def pool_of(self, share: Share) -> str:
-        """Its pool's URL."""
-        index = next(i for i, shares in enumerate(self.by_pool) if share in shares)
-        return self.miner.pools[index].url
+    def pool_of(self, share: Share) -> int:
+        """Its pool's place in the order in which pools came."""
+        return next(i for i, shares in enumerate(self.by_pool) if share in shares)
 
     def stat(self, place: int) -> int:
         """Which pool a row of stats is about."""
@@ -525,6 +524,10 @@ class MinerTruth:
     def name_of_device(self, share: Share) -> Expectation:
         """Whose share it is."""
         return Exactly(next(item.name for item in self.miner.devices if item.worker == share.first.worker))
+
+    def id_of_device(self, share: Share) -> Expectation:
+        """The place of that device in the order in which devices came."""
+        return Exactly(next(i for i, item in enumerate(self.miner.devices) if item.worker == share.first.worker))
 
     def backend_of(self, share: Share) -> Expectation:
         """Which backend has that device."""
@@ -703,7 +706,7 @@ class MinerTruth:
             case "time":
                 return Within(self.miner.program.started_unix, first.at_unix + 0.01)
             case "pool":
-                return Exactly(self.pool_of(share))
+                return Exactly(self.miner.pools[self.pool_of(share)].url)
             case "worker":
                 return OneOf((first.worker, self.miner.worker))
             case "session_id":

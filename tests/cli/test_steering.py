@@ -1,4 +1,4 @@
-"""Steering a miner: pauses that several may want, pools and devices by their index, and refusals in one line."""
+"""Steering a miner: pauses that several may want, pools and devices by their id, and refusals in one line."""
 
 import pytest
 import structlog.testing
@@ -10,8 +10,8 @@ from stratum_miner.cli.secrets import redact
 from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.pools import Strategy
-from stratum_miner.miner import Miner
-from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool
+from stratum_miner.miner import Assignment, Miner
+from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange
 
 
 def miner(*hosts: str, strategy: Strategy = Strategy.FAILOVER) -> Miner:
@@ -43,25 +43,67 @@ def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
     assert [entry["event"] for entry in logged] == ["paused", "paused", "resumed", "paused", "resumed"]
 
 
-def test_pools_are_changed_by_their_index() -> None:
+def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     it = miner()
     steering = Steering(it)
-    steering.switch_pool(2)
-    assert hosts(it) == ["c", "a", "b"]
-    steering.move_pool(0, 2)
+    for _ in range(2):  # said twice, it is the same pool
+        steering.switch_pool(2)
+        assert hosts(it) == ["c", "a", "b"]
+    steering.change_pool(2, PoolChange(priority=2))
     assert hosts(it) == ["a", "b", "c"]
-    steering.add_pool(NewPool(url="stratum+tcp://d:1", user="w", password="a long secret", index=1))
+    new = NewPool(url="stratum+tcp://d:1", user="w", password="a long secret", priority=1)
+    assert steering.add_pool(new) == 3
     assert hosts(it) == ["a", "d", "b", "c"]
     assert redact("a long secret") == "***"
     with pytest.raises(ControlRefused, match="expected each once for a worker, stratum\\+tcp://d:1 is there already"):
         steering.add_pool(NewPool(url="d:1", user="w"))
-    steering.enable_pool(1, False)
+    steering.change_pool(3, PoolChange(enabled=False))
     assert [pool.enabled for pool in it.client.pools()] == [True, False, True, True]
-    steering.switch_pool(1)
+    steering.switch_pool(3)
     assert hosts(it)[0] == "d"
     assert it.client.pools()[0].enabled
-    steering.remove_pool(3)
+    steering.remove_pool(2)
     assert hosts(it) == ["d", "a", "b"]
+    with pytest.raises(ControlRefused, match="pool: expected one of the ids 0, 1, 3, got 2"):
+        steering.change_pool(2, PoolChange(enabled=False))
+    assert steering.add_pool(NewPool(url="e:1", user="w")) == 4
+    assert steering.add_pool(NewPool(url="c:1", user="w")) == 2  # the same pool again
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize(
+    ("change", "needle"),
+    [
+        (PoolChange(enabled=False, quota=3, priority=50), "priority: expected a place from 0 to 2, got 50"),
+        (PoolChange(enabled=False, quota=-1), "quota: expected a number from 0, got -1"),
+        (PoolChange(enabled=False, priority=-1), "priority: expected a place from 0 to 2, got -1"),
+    ],
+)
+def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, needle: str) -> None:
+    it = miner(strategy=strategy)
+    before = it.client.pools()
+    if strategy is Strategy.FAILOVER and change.quota is not None:
+        needle = "quota: expected pools that are mined on in turns, and these are used one at a time"
+    with pytest.raises(ControlRefused) as refused:
+        Steering(it).change_pool(1, change)
+    assert str(refused.value) == needle
+    after = it.client.pools()
+    assert [(pool.id, pool.enabled, pool.quota) for pool in after] == [
+        (pool.id, pool.enabled, pool.quota) for pool in before
+    ]
+
+
+def test_a_pool_of_one_backend_alone_is_addressed_like_the_others() -> None:
+    pools = [PoolSettings(url=PoolUrl.parse(f"{host}:1"), worker_name="w") for host in "ab"]
+    own = PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w")
+    it = Miner(pools, [SimulatedBackend(), Assignment(backend=SimulatedBackend(), name="slow", pool=own)])
+    assert [(pool.id, pool.name) for pool in it.snapshot().pools] == [
+        (0, "stratum+tcp://a:1"), (1, "stratum+tcp://b:1"), (2, "stratum+tcp://a:1 as w"),
+    ]  # fmt: skip
+    Steering(it).change_pool(2, PoolChange(enabled=False))
+    assert [pool.enabled for pool in it.snapshot().pools] == [True, True, False]
+    with pytest.raises(ControlRefused, match="priority: expected a place from 0 to 0, got 1"):
+        Steering(it).change_pool(2, PoolChange(priority=1))
 
 
 def test_what_makes_no_sense_is_refused() -> None:
@@ -69,12 +111,12 @@ def test_what_makes_no_sense_is_refused() -> None:
     quotas = Steering(miner("a", "b", strategy=Strategy.QUOTA))
     alone = Steering(Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [SimulatedBackend()]))
     for ask, needle in (
-        (lambda: steering.switch_pool(3), "pool: expected a place from 0 to 2, got 3"),
+        (lambda: steering.switch_pool(3), "pool: expected one of the ids 0, 1, 2, got 3"),
         (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
         (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "there already"),
         (lambda: alone.remove_pool(0), "at least one pool"),
         (lambda: quotas.switch_pool(1), "in turns"),
-        (lambda: steering.restart_device(9), "device: expected a number from 0 to"),
+        (lambda: steering.restart_device(9), "device: expected one of the ids 0, got 9"),
         (lambda: steering.restart_device(0), "a part of this computer"),
         (lambda: steering.add_device("eruptr:/dev/ttyUSB0"), "erupter"),
         (lambda: alone.add_device("erupter:/dev/ttyUSB0"), "started with --device"),

@@ -342,7 +342,7 @@ async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojum
     async with farm() as it:
         known = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")
         other = PoolSettings(url=PoolUrl("third.example", 3333), worker_name="w")
-        changes: tuple[tuple[Callable[[], None], str], ...] = (
+        changes: tuple[tuple[Callable[[], object], str], ...] = (
             (lambda: it.group.add(known), "is there already for worker 'worker'"),
             (lambda: it.group.add(other, 7), "expected a place from 0 to 2"),
             (lambda: it.group.move(0, 2), "expected a place from 0 to 1, got 2"),

@@ -118,8 +118,8 @@ def full_view() -> View:
     )  # fmt: skip
     shares = tuple(
         ShareView(
-            at=now - 6 * (30 - index), backend="cpu", device="cpu0",
-            pool="stratum+tcp://pool0.example:3333", job_id="b9bbd6b0",
+            at=now - 6 * (30 - index), backend="cpu", device="cpu0", device_id=0,
+            pool="stratum+tcp://pool0.example:3333", pool_id=0, job_id="b9bbd6b0",
             difficulty=0.3 + index, share_difficulty=0.25, fate="rejected" if index == 25 else "accepted",
             reason="low difficulty share" if index == 25 else "", latency_ms=21.0 + index, block=None,
         )
@@ -136,7 +136,9 @@ def full_view() -> View:
             device(3, name="bitaxe-2", **{**asic, "state": "throttled", "reason": "72 C", "hardware_errors": 12}),
         ),
         shares=shares,
-        blocks=(BlockView(at=now - 300, height=929_998, hash="00" * 28 + "1a2b3c4d", pool="p", difficulty=2e14),),
+        blocks=(
+            BlockView(at=now - 300, height=929_998, hash="00" * 28 + "1a2b3c4d", pool="p", pool_id=0, difficulty=2e14),
+        ),
         history=points,
     )
 

@@ -10,7 +10,7 @@ from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Har
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
-from stratum_miner.miner import Miner, MinerSnapshot, ShareCounts
+from stratum_miner.miner import Miner, MinerSnapshot, ShareCounts, ShareSource
 from stratum_miner.miner.statistics import JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
@@ -37,7 +37,7 @@ class Bench:
             EventLog(),
             clock=lambda: self.now,
             wall_clock=lambda: 1_700_000_000 + self.now,
-            origin=lambda share: "pool.example",
+            source=lambda share: ShareSource(pool_id=0, pool="pool.example", device_id=0),
             **options,
         )
 

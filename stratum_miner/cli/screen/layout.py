@@ -236,7 +236,7 @@ def _pools(pools: Sequence[PoolView], width: int) -> list[Text]:
     for name, pool in zip(names, pools, strict=True):
         mark = ">" if pool.active else " " if pool.enabled else "x"
         shown = name if len(name) <= room else name[: room - 1] + "…"
-        line = Text(f"{mark}{pool.index} {shown:<{room}}", "bold" if pool.active else "")
+        line = Text(f"{mark}{pool.id} {shown:<{room}}", "bold" if pool.active else "")
         line.append(f"{_count(pool.accepted):>9}{_count(pool.rejected):>9}")
         line.append(f"{_count(pool.stale):>7}{_count(pool.lost):>7}  ")
         line.append_text(_state(pool.state if pool.enabled else "off"))

@@ -84,12 +84,12 @@ class Screen:
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:
             return "there is one pool only"
-        usable_ = [pool.index for pool in view.pools if pool.enabled and not pool.active]
-        index = int(key) if key.isdecimal() else next(iter(usable_), None)
-        if index is None:
+        others = [pool.id for pool in view.pools if pool.enabled and not pool.active]
+        pool_id = int(key) if key.isdecimal() else next(iter(others), None)
+        if pool_id is None:
             return "no other pool is switched on"
-        name = view.pools[index].name if index < len(view.pools) else ""
-        control.switch_pool(index)
+        name = next((pool.name for pool in view.pools if pool.id == pool_id), "")
+        control.switch_pool(pool_id)
         return f"mining on {name} as soon as it is up"
 
     def _drawn(self) -> list[Text]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import figures
 from stratum_miner.monitoring.cgminer.dialect import INVALID_COMMAND, Reply, Status
-from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused, NewPool
-from stratum_miner.monitoring.model import PoolView, View
+from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused, NewPool, PoolChange
+from stratum_miner.monitoring.model import DeviceView, PoolView, View
 
 API_VERSION = "3.7"
 DESCRIPTION = f"stratum_miner {__version__}"
@@ -82,9 +82,8 @@ def _devices(asked: Asked) -> Reply:
 
 
 def _device(asked: Asked) -> Reply:
-    index = _device_index(asked)
-    row = figures.device(asked.view, asked.view.devices[index])
-    return Reply(Status("S", 106, f"ASC{index}"), "ASC", [row], is_table=True)
+    item = _device_view(asked)
+    return Reply(Status("S", 106, f"ASC{item.id}"), "ASC", [figures.device(asked.view, item)], is_table=True)
 
 
 def _details(asked: Asked) -> Reply:
@@ -141,36 +140,36 @@ def _privileged(asked: Asked) -> Reply:
 
 def _switch_pool(asked: Asked) -> Reply:
     pool = _pool(asked, asked.parameter)
-    asked.control.switch_pool(pool.index)
-    return Reply(Status("S", 27, f"Switching to pool {pool.index}:'{pool.url}'"))
+    asked.control.switch_pool(pool.id)
+    return Reply(Status("S", 27, f"Switching to pool {pool.id}:'{pool.url}'"))
 
 
 def _enable_pool(asked: Asked) -> Reply:
     pool = _pool(asked, asked.parameter)
     if pool.enabled:
-        raise _Wrong(49, f"Pool {pool.index}:'{pool.url}' already enabled", "I")
-    asked.control.enable_pool(pool.index, True)
-    return Reply(Status("S", 47, f"Enabling pool {pool.index}:'{pool.url}'"))
+        raise _Wrong(49, f"Pool {pool.id}:'{pool.url}' already enabled", "I")
+    asked.control.change_pool(pool.id, PoolChange(enabled=True))
+    return Reply(Status("S", 47, f"Enabling pool {pool.id}:'{pool.url}'"))
 
 
 def _disable_pool(asked: Asked) -> Reply:
     pool = _pool(asked, asked.parameter)
     if not pool.enabled:
-        raise _Wrong(50, f"Pool {pool.index}:'{pool.url}' already disabled", "I")
+        raise _Wrong(50, f"Pool {pool.id}:'{pool.url}' already disabled", "I")
     if sum(other.enabled for other in asked.view.pools) == 1:
-        raise _Wrong(51, f"Cannot disable last active pool {pool.index}:'{pool.url}'")
-    asked.control.enable_pool(pool.index, False)
-    return Reply(Status("S", 48, f"Disabling pool {pool.index}:'{pool.url}'"))
+        raise _Wrong(51, f"Cannot disable last active pool {pool.id}:'{pool.url}'")
+    asked.control.change_pool(pool.id, PoolChange(enabled=False))
+    return Reply(Status("S", 48, f"Disabling pool {pool.id}:'{pool.url}'"))
 
 
 def _remove_pool(asked: Asked) -> Reply:
     pool = _pool(asked, asked.parameter)
     if len(asked.view.pools) == 1:
-        raise _Wrong(66, f"Cannot remove last pool {pool.index}:'{pool.url}'")
+        raise _Wrong(66, f"Cannot remove last pool {pool.id}:'{pool.url}'")
     if pool.active:
-        raise _Wrong(67, f"Cannot remove active pool {pool.index}:'{pool.url}'")
-    asked.control.remove_pool(pool.index)
-    return Reply(Status("S", 68, f"Removed pool {pool.index}:'{pool.url}'"))
+        raise _Wrong(67, f"Cannot remove active pool {pool.id}:'{pool.url}'")
+    asked.control.remove_pool(pool.id)
+    return Reply(Status("S", 68, f"Removed pool {pool.id}:'{pool.url}'"))
 
 
 def _add_pool(asked: Asked) -> Reply:
@@ -180,22 +179,19 @@ def _add_pool(asked: Asked) -> Reply:
     if len(parts) != 3 or not all(parts[:2]):
         raise _Wrong(53, "Invalid addpool details: expected URL,USER,PASS")
     url, user, password = parts
-    asked.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
-    return Reply(Status("S", 55, f"Added pool {len(asked.view.pools)}: '{url}'"))
+    pool_id = asked.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
+    return Reply(Status("S", 55, f"Added pool {pool_id}: '{url}'"))
 
 
 def _pool_priority(asked: Asked) -> Reply:
     if not asked.parameter:
         raise _Wrong(25, "Missing pool id parameter")
-    order = [_pool(asked, part).index for part in asked.parameter.split(",")]
-    for index in order:
-        if order.count(index) > 1:
-            raise _Wrong(74, f"Duplicate pool specified {index}")
-    places = [pool.index for pool in asked.view.pools]
-    for place, index in enumerate(order):
-        now = places.index(index)
-        asked.control.move_pool(now, place)
-        places.insert(place, places.pop(now))
+    order = [_pool(asked, part).id for part in asked.parameter.split(",")]
+    for pool_id in order:
+        if order.count(pool_id) > 1:
+            raise _Wrong(74, f"Duplicate pool specified {pool_id}")
+    for place, pool_id in enumerate(order):
+        asked.control.change_pool(pool_id, PoolChange(priority=place))
     return Reply(Status("S", 73, "Changed pool priorities"))
 
 
@@ -208,29 +204,29 @@ def _pool_quota(asked: Asked) -> Reply:
         raise _Wrong(86, f"Missing config value N for '{number},N'")
     if not quota.isdecimal() or len(quota) > 6:
         raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for 'quota'")
-    asked.control.set_quota(pool.index, int(quota))
+    asked.control.change_pool(pool.id, PoolChange(quota=int(quota)))
     return Reply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
 
 
 def _enable_device(asked: Asked) -> Reply:
-    index = _device_index(asked)
+    index = _device_view(asked).id
     asked.control.restart_device(index)
     return Reply(Status("I", 110, f"ASC {index} sent enable message"))
 
 
 def _disable_device(asked: Asked) -> Reply:
-    index = _device_index(asked)
+    index = _device_view(asked).id
     asked.control.remove_device(index)
     return Reply(Status("I", 111, f"ASC {index} set disable flag"))
 
 
 def _set_device(asked: Asked) -> Reply:
-    index = _device_index(asked)
+    index = _device_view(asked).id
     raise _Wrong(117, f"ASC {index} does not support ascset", "W")
 
 
 def _identify_device(asked: Asked) -> Reply:
-    index = _device_index(asked)
+    index = _device_view(asked).id
     raise _Wrong(114, f"ASC{index} does not support identify", "W")
 
 
@@ -263,22 +259,22 @@ def _resume(asked: Asked) -> Reply:
 def _pool(asked: Asked, text: str) -> PoolView:
     if not text:
         raise _Wrong(25, "Missing pool id parameter")
-    pools = asked.view.pools
-    if not text.isdecimal() or len(text) > 6 or int(text) >= len(pools):
-        raise _Wrong(26, f"Invalid pool id {_number(text)} - range is 0 - {len(pools) - 1}")
+    pools = {pool.id: pool for pool in asked.view.pools}
+    if not text.isdecimal() or len(text) > 6 or int(text) not in pools:
+        raise _Wrong(26, f"Invalid pool id {_number(text)} - range is 0 - {max(pools)}")
     return pools[int(text)]
 
 
-def _device_index(asked: Asked) -> int:
+def _device_view(asked: Asked) -> DeviceView:
     text = asked.parameter.partition(",")[0]
     if not text:
         raise _Wrong(15, "Missing device id parameter")
-    count = len(asked.view.devices)
-    if not count:
+    devices = {device.id: device for device in asked.view.devices}
+    if not devices:
         raise _Wrong(105, "No ASCs")
-    if not text.isdecimal() or len(text) > 6 or int(text) >= count:
-        raise _Wrong(107, f"Invalid ASC id {_number(text)} - range is 0 - {count - 1}")
-    return int(text)
+    if not text.isdecimal() or len(text) > 6 or int(text) not in devices:
+        raise _Wrong(107, f"Invalid ASC id {_number(text)} - range is 0 - {max(devices)}")
+    return devices[int(text)]
 
 
 def _number(text: str) -> str:

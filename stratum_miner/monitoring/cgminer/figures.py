@@ -65,11 +65,11 @@ def device(view: View, item: DeviceView) -> Fields:
     found = item.accepted + item.refused
     key = item.backend, item.name
     last = next((share for share in reversed(view.shares) if (share.backend, share.device) == key), None)
-    active = next((pool.index for pool in view.pools if pool.active), -1)
+    active = next((pool.id for pool in view.pools if pool.active), -1)
     return {
-        "ASC": item.index,
+        "ASC": item.id,
         "Name": item.backend,
-        "ID": item.index,
+        "ID": item.id,
         "Enabled": "N" if item.state == "off" else "Y",
         "Status": {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}.get(
             item.state, "Alive"
@@ -104,9 +104,9 @@ def details(view: View) -> list[Fields]:
     """``devdetails``."""
     return [
         {
-            "DEVDETAILS": item.index,
+            "DEVDETAILS": item.id,
             "Name": item.backend,
-            "ID": item.index,
+            "ID": item.id,
             "Driver": item.backend,
             "Kernel": "" if item.product else item.detail,
             "Model": item.product or "",
@@ -121,11 +121,11 @@ def statistics(view: View) -> list[Fields]:
     elapsed = int(view.summary.elapsed_s)
     waits = {"Calls": 0, "Wait": 0.0, "Max": 0.0, "Min": 0.0}
     machines = [
-        {"ID": f"{item.backend}{item.index}", "Elapsed": elapsed, **waits, **_sensors(item)} for item in view.devices
+        {"ID": f"{item.backend}{item.id}", "Elapsed": elapsed, **waits, **_sensors(item)} for item in view.devices
     ]
     connections = [
         {
-            "ID": f"POOL{pool.index}",
+            "ID": f"POOL{pool.id}",
             "Elapsed": elapsed,
             **waits,
             "Work Diff": round(pool.difficulty or 0.0, 8),
@@ -144,9 +144,9 @@ def notices(view: View) -> list[Fields]:
     """``notify``: when each was last well, and why not."""
     return [
         {
-            "NOTIFY": item.index,
+            "NOTIFY": item.id,
             "Name": item.backend,
-            "ID": item.index,
+            "ID": item.id,
             "Last Well": _moment(view, item.last_nonce_age_s),
             "Last Not Well": 0 if item.state == "mining" else int(view.at),
             "Reason Not Well": item.reason or ("None" if item.state == "mining" else item.state),
@@ -219,14 +219,14 @@ def lcd(view: View) -> Fields:
 
 def _pool(view: View, pool: PoolView) -> Fields:
     worth = pool.difficulty or 0.0
-    mine = [share for share in view.shares if share.pool == pool.url]
+    mine = [share for share in view.shares if share.pool_id == pool.id]
     last = mine[-1] if mine else None
     up = pool.state == "up"
     return {
-        "POOL": pool.index,
+        "POOL": pool.id,
         "URL": _url(pool.url),
         "Status": "Disabled" if not pool.enabled else "Rejecting" if pool.state == "penalized" else _alive(pool),
-        "Priority": pool.index,
+        "Priority": pool.priority,
         "Quota": 1 if pool.quota is None else pool.quota,
         "Long Poll": "N",
         "Getworks": pool.jobs,

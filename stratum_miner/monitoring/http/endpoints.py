@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stratum_miner.monitoring.control import BY_HAND, Control, NewPool
+from stratum_miner.monitoring.control import BY_HAND, Control, NewPool, PoolChange
 from stratum_miner.monitoring.model import (
     BlockView,
     DeviceView,
@@ -24,7 +24,7 @@ from stratum_miner.monitoring.monitor import Monitor
 
 MOST = 500
 """Entries of a list in one answer."""
-BOUNDS = {"limit": MOST, "after": 2**53, "index": 1000}
+BOUNDS = {"limit": MOST, "after": 2**53, "id": 2**31, "priority": 1000}
 """The largest values of whole numbers in paths and queries; 2^53 is as far as every JSON reader can count."""
 
 
@@ -45,16 +45,16 @@ class PoolAddition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     password: Annotated[str, msgspec.Meta(max_length=500)] = "x"
     name: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    index: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["index"])] | None = None
+    priority: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["priority"])] | None = None
     """Its place, 0 the best; the worst when absent."""
 
 
-class PoolChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to change of a pool; what is absent stays."""
+class PoolChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to change of a pool; what is absent stays. Everything is checked before anything is changed."""
 
     enabled: bool | None = None
     quota: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
-    index: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["index"])] | None = None
+    priority: Annotated[int, msgspec.Meta(ge=0, le=BOUNDS["priority"])] | None = None
     """Its new place, 0 the best."""
 
 
@@ -79,9 +79,9 @@ class Call:
     body: Any = None
 
     @property
-    def index(self) -> int:
+    def id(self) -> int:
         """Of the pool or device that the path names."""
-        return self.path["index"]
+        return self.path["id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,35 +116,35 @@ def _events(source: Source, call: Call) -> tuple[EventView, ...]:
 
 def _add_pool(source: Source, call: Call) -> Done:
     added: PoolAddition = call.body
-    source.control.add_pool(
-        NewPool(url=added.url, user=added.user, password=added.password, name=added.name, index=added.index)
+    pool_id = source.control.add_pool(
+        NewPool(url=added.url, user=added.user, password=added.password, name=added.name, priority=added.priority)
     )
-    return Done((f"pool {added.url} added",))
+    return Done((f"pool {added.url} added with the id {pool_id}",))
 
 
 def _change_pool(source: Source, call: Call) -> Done:
-    change: PoolChange = call.body
+    change: PoolChanges = call.body
+    source.control.change_pool(
+        call.id, PoolChange(enabled=change.enabled, quota=change.quota, priority=change.priority)
+    )
     done: list[str] = []
     if change.enabled is not None:
-        source.control.enable_pool(call.index, change.enabled)
-        done.append(f"pool {call.index} switched {'on' if change.enabled else 'off'}")
+        done.append(f"pool {call.id} switched {'on' if change.enabled else 'off'}")
     if change.quota is not None:
-        source.control.set_quota(call.index, change.quota)
-        done.append(f"quota of pool {call.index} set to {change.quota}")
-    if change.index is not None:
-        source.control.move_pool(call.index, change.index)
-        done.append(f"pool {call.index} moved to place {change.index}")
+        done.append(f"quota of pool {call.id} set to {change.quota}")
+    if change.priority is not None:
+        done.append(f"pool {call.id} moved to place {change.priority}")
     return Done(tuple(done))
 
 
 def _remove_pool(source: Source, call: Call) -> Done:
-    source.control.remove_pool(call.index)
-    return Done((f"pool {call.index} removed",))
+    source.control.remove_pool(call.id)
+    return Done((f"pool {call.id} removed",))
 
 
 def _switch_pool(source: Source, call: Call) -> Done:
-    source.control.switch_pool(call.index)
-    return Done((f"pool {call.index} is the first now",))
+    source.control.switch_pool(call.id)
+    return Done((f"pool {call.id} is the first now",))
 
 
 def _pause(source: Source, call: Call) -> Done:
@@ -169,13 +169,13 @@ def _add_device(source: Source, call: Call) -> Done:
 
 
 def _restart_device(source: Source, call: Call) -> Done:
-    source.control.restart_device(call.index)
-    return Done((f"device {call.index} restarts",))
+    source.control.restart_device(call.id)
+    return Done((f"device {call.id} restarts",))
 
 
 def _remove_device(source: Source, call: Call) -> Done:
-    source.control.remove_device(call.index)
-    return Done((f"device {call.index} is left alone",))
+    source.control.remove_device(call.id)
+    return Done((f"device {call.id} is left alone",))
 
 
 PREFIX = "/api/v1"
@@ -225,23 +225,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(method="POST", path="/pools", summary="Add a pool", answer=Done, body=PoolAddition, handle=_add_pool),
     Endpoint(
-        method="PATCH", path="/pools/{index}", summary="Switch, move or weigh a pool", answer=Done, body=PoolChange,
+        method="PATCH", path="/pools/{id}", summary="Switch, move or weigh a pool", answer=Done, body=PoolChanges,
         handle=_change_pool,
     ),
-    Endpoint(method="DELETE", path="/pools/{index}", summary="Remove a pool", answer=Done, handle=_remove_pool),
+    Endpoint(method="DELETE", path="/pools/{id}", summary="Remove a pool", answer=Done, handle=_remove_pool),
     Endpoint(
-        method="POST", path="/pools/{index}/switch", summary="Mine on this pool", answer=Done, handle=_switch_pool
+        method="POST", path="/pools/{id}/switch", summary="Mine on this pool", answer=Done, handle=_switch_pool
     ),
     Endpoint(
         method="POST", path="/devices", summary="Mine with another machine", answer=Done, body=DeviceAddition,
         handle=_add_device,
     ),
     Endpoint(
-        method="POST", path="/devices/{index}/restart", summary="Power a machine down and up", answer=Done,
+        method="POST", path="/devices/{id}/restart", summary="Power a machine down and up", answer=Done,
         handle=_restart_device,
     ),
     Endpoint(
-        method="DELETE", path="/devices/{index}", summary="Power a machine down and leave it alone", answer=Done,
+        method="DELETE", path="/devices/{id}", summary="Power a machine down and leave it alone", answer=Done,
         handle=_remove_device,
     ),
 )  # fmt: skip

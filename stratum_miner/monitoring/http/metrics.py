@@ -96,7 +96,8 @@ def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
     latency = GaugeMetricFamily(  # not "quantile", which belongs to summaries
         PREFIX + "pool_latency_seconds", "From submit to reply, of the newest replies", labels=["pool", "percentile"]
     )
-    for name, pool in _named(pools):
+    for pool in pools:
+        name = pool.name
         active.add_metric([name], float(pool.active))
         up.add_metric([name], float(pool.state == "up"))
         enabled.add_metric([name], float(pool.enabled))
@@ -110,14 +111,6 @@ def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
             if value is not None:
                 latency.add_metric([name, percentile], value / 1000)
     yield from (active, up, enabled, shares, jobs, connects, received, sent, latency)
-
-
-def _named(pools: tuple[PoolView, ...]) -> Iterator[tuple[str, PoolView]]:
-    """Each under a name that no other has."""
-    names = [pool.name for pool in pools]
-    for pool in pools:
-        unique = names.count(pool.name) == 1
-        yield (pool.name if unique else f"{pool.name} {pool.index}"), pool
 
 
 def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:

@@ -79,20 +79,20 @@ export class Devices {
   async restart(key) {
     const device = this.find(key);
     const meant = await confirmed({ title: `Restart ${device.name}?`, text: "It is powered down and up again, and mines on.", yes: "Restart" });
-    if (meant) await this.asked(key, (index) => change("POST", `devices/${index}/restart`));
+    if (meant) await this.asked(key, (id) => change("POST", `devices/${id}/restart`));
   }
 
   async remove(key) {
     const device = this.find(key);
     const meant = await confirmed({ title: `Remove ${device.name}?`, text: "It is powered down and left alone. Its totals stay.", yes: "Remove", danger: true });
-    if (meant) await this.asked(key, (index) => change("DELETE", `devices/${index}`));
+    if (meant) await this.asked(key, (id) => change("DELETE", `devices/${id}`));
   }
 
   // By its place of this moment, which is asked for: it may have moved while the question stood.
   async asked(key, action) {
     const now = await read("devices").catch(() => this.latest);
     const device = now.find((item) => keyOf(item) === key);
-    if (device) await action(device.index);
+    if (device) await action(device.id);
     else tell("That machine is gone.", "refused");
   }
 }

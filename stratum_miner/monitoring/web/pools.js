@@ -46,10 +46,10 @@ export class Pools {
   actions(cell, pool, key) {
     const named = (what) => ({ "aria-label": `${what} ${pool.name}` });
     cell.append(
-      button("Mine here", () => this.on(key, ({ index }) => change("POST", `pools/${index}/switch`)), named("Mine here:")),
+      button("Mine here", () => this.on(key, ({ id }) => change("POST", `pools/${id}/switch`)), named("Mine here:")),
       button("↑", () => this.move(key, -1), { ...named("Move up"), title: "Move up" }),
       button("↓", () => this.move(key, 1), { ...named("Move down"), title: "Move down" }),
-      button("", () => this.on(key, ({ index, enabled }) => change("PATCH", `pools/${index}`, { enabled: !enabled }))),
+      button("", () => this.on(key, ({ id, enabled }) => change("PATCH", `pools/${id}`, { enabled: !enabled }))),
       button("Remove", () => this.remove(key), { class: "danger", ...named("Remove") }),
     );
   }
@@ -58,9 +58,9 @@ export class Pools {
     const [here, up, down, use, remove] = cell.children;
     const last = this.latest.length - 1;
     const able = (control, is) => setAttribute(control, "aria-disabled", is ? null : "true"); // disabled would lose focus
-    able(here, !pool.active || pool.index > 0);
-    able(up, pool.index > 0);
-    able(down, pool.index < last);
+    able(here, !pool.active || pool.priority > 0);
+    able(up, pool.priority > 0);
+    able(down, pool.priority < last);
     able(remove, last > 0);
     setText(use, pool.enabled ? "Switch off" : "Switch on");
     setAttribute(use, "aria-label", `${pool.enabled ? "Switch off" : "Switch on"} ${pool.name}`);
@@ -89,7 +89,7 @@ export class Pools {
   }
 
   move(key, by) {
-    return this.on(key, ({ index }) => change("PATCH", `pools/${index}`, { index: index + by }));
+    return this.on(key, ({ id, priority }) => change("PATCH", `pools/${id}`, { priority: priority + by }));
   }
 
   async remove(key) {
@@ -98,12 +98,12 @@ export class Pools {
       title: `Remove ${poolName(pool.name)}?`, yes: "Remove", danger: true,
       text: pool.active ? "It is the pool being mined on: mining goes on at the next one that is up." : "It is forgotten until the miner is started again.",
     });
-    if (meant) await this.on(key, ({ index }) => change("DELETE", `pools/${index}`));
+    if (meant) await this.on(key, ({ id }) => change("DELETE", `pools/${id}`));
   }
 
   async add() {
     const { url, user, password, name, index } = this.form.elements;
-    const pool = { url: url.value.trim(), user: user.value.trim(), name: name.value.trim(), index: Number(index.value) };
+    const pool = { url: url.value.trim(), user: user.value.trim(), name: name.value.trim(), priority: Number(index.value) };
     if (password.value) pool.password = password.value;
     if (await change("POST", "pools", pool)) {
       this.form.reset();
@@ -120,7 +120,7 @@ function nameCell(cell) {
 
 function fillName(cell, pool) {
   const name = poolName(pool.name);
-  setText(cell.children[0], `${pool.index}  ${name}`);
+  setText(cell.children[0], `${pool.priority}  ${name}`);
   setText(cell.children[1], [name === poolName(pool.url) ? "" : pool.url, pool.worker_name].filter(Boolean).join(", "));
 }
 

@@ -44,7 +44,8 @@ SUMMARY = Summary(
 
 def pool(index: int, **changes: Any) -> PoolView:
     base = PoolView(
-        index=index, name=f"pool{index}.example:3333", url=f"stratum+tcp://pool{index}.example:3333", worker_name="w",
+        id=index, priority=index, name=f"pool{index}.example:3333",
+        url=f"stratum+tcp://pool{index}.example:3333", worker_name="w",
         active=index == 0, enabled=True, state="up", reason="", since_s=700.0, connection="mining", accepted=120,
         rejected=3, stale=2, lost=1, difficulties=WORTH, reasons={}, reject_share=0.02, stale_share=0.01,
         latency_p50_ms=0.6,
@@ -56,7 +57,7 @@ def pool(index: int, **changes: Any) -> PoolView:
 
 def device(index: int, **changes: Any) -> DeviceView:
     base = DeviceView(
-        index=index, backend="cpu", name=f"cpu{index}", detail="avx512", state="mining", reason="", hash_rate=79e6,
+        id=index, backend="cpu", name=f"cpu{index}", detail="avx512", state="mining", reason="", hash_rate=79e6,
         hash_rate_1m=79e6, expected_hash_rate=None, hashes=10**10, nonces_found=60, accepted=60, refused=3,
         difficulties=WORTH,
         hardware_errors=0, last_nonce_age_s=3.0,

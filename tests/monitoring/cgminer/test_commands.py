@@ -8,7 +8,7 @@ import pytest
 from stratum_miner.monitoring.cgminer import figures
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, Asked, answer
 from stratum_miner.monitoring.cgminer.dialect import Reply
-from stratum_miner.monitoring.control import ControlRefused, NewPool
+from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.model import View
 
 from ...cli.screen.test_layout import device, pool, view
@@ -126,7 +126,7 @@ def test_everything_holds_before_the_first_share() -> None:
     ("name", "parameter", "code", "severity", "calls"),
     [
         ("switchpool", "1", 27, "S", [("switch_pool", 1)]),
-        ("disablepool", "1", 48, "S", [("enable_pool", 1, False)]),
+        ("disablepool", "1", 48, "S", [("change_pool", 1, PoolChange(enabled=False))]),
         ("enablepool", "1", 49, "I", []),
         ("removepool", "1", 68, "S", [("remove_pool", 1)]),
         ("removepool", "0", 67, "E", []),
@@ -134,9 +134,15 @@ def test_everything_holds_before_the_first_share() -> None:
         ("addpool", r"h:1,a\,b,pw", 55, "S", [("add_pool", NewPool(url="h:1", user="a,b", password="pw"))]),
         ("addpool", "h:1", 53, "E", []),
         ("addpool", "", 52, "E", []),
-        ("poolpriority", "2,1", 73, "S", [("move_pool", 2, 0), ("move_pool", 2, 1)]),
+        (
+            "poolpriority",
+            "2,1",
+            73,
+            "S",
+            [("change_pool", 2, PoolChange(priority=0)), ("change_pool", 1, PoolChange(priority=1))],
+        ),
         ("poolpriority", "1,1", 74, "E", []),
-        ("poolquota", "1,30", 122, "S", [("set_quota", 1, 30)]),
+        ("poolquota", "1,30", 122, "S", [("change_pool", 1, PoolChange(quota=30))]),
         ("poolquota", "1", 86, "E", []),
         ("poolquota", "1,-3", 121, "E", []),
         ("switchpool", "9", 26, "E", []),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from stratum_miner.monitoring.control import BY_HAND, NewPool
+from stratum_miner.monitoring.control import BY_HAND, NewPool, PoolChange
 from stratum_miner.monitoring.http import stream
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 from stratum_miner.monitoring.model import View
@@ -46,15 +46,15 @@ async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
         ("POST", "/reload", None, ("reload",)),
         ("POST", "/pools/1/switch", None, ("switch_pool", 1)),
         ("DELETE", "/pools/1", None, ("remove_pool", 1)),
-        ("PATCH", "/pools/1", {"enabled": False}, ("enable_pool", 1, False)),
-        ("PATCH", "/pools/1", {"quota": 3}, ("set_quota", 1, 3)),
-        ("PATCH", "/pools/1", {"index": 0}, ("move_pool", 1, 0)),
+        ("PATCH", "/pools/1", {"enabled": False}, ("change_pool", 1, PoolChange(enabled=False))),
+        ("PATCH", "/pools/1", {"quota": 3}, ("change_pool", 1, PoolChange(quota=3))),
+        ("PATCH", "/pools/1", {"priority": 0}, ("change_pool", 1, PoolChange(priority=0))),
         ("POST", "/devices", {"device": "erupter:/dev/ttyUSB0"}, ("add_device", "erupter:/dev/ttyUSB0")),
         ("POST", "/devices/2/restart", None, ("restart_device", 2)),
         ("DELETE", "/devices/2", None, ("remove_device", 2)),
         (
-            "POST", "/pools", {"url": "h:1", "user": "w", "password": "p", "index": 0},
-            ("add_pool", NewPool(url="h:1", user="w", password="p", index=0)),
+            "POST", "/pools", {"url": "h:1", "user": "w", "password": "p", "priority": 0},
+            ("add_pool", NewPool(url="h:1", user="w", password="p", priority=0)),
         ),
     ],
 )  # fmt: skip
@@ -84,10 +84,10 @@ async def test_what_changes_needs_the_token_and_says_what_it_did(
         ("DELETE", "/summary", b"", 405, "method: expected another one than DELETE"),
         ("GET", "/events?limit=-1", b"", 400, "query: limit: expected a whole number, got '-1'"),
         ("GET", "/events?limit=501", b"", 400, "query: limit: expected a whole number of at most 500, got 501"),
-        ("DELETE", "/pools/1001", b"", 400, "path: index: expected a whole number of at most 1000, got 1001"),
+        ("DELETE", "/pools/2147483649", b"", 400, "path: id: expected a whole number of at most 2147483648, got"),
         ("GET", "/events?limt=1", b"", 400, "query: expected after or limit, got 'limt'"),
         ("GET", "/summary?x=1", b"", 400, "query: expected nothing, got 'x'"),
-        ("DELETE", "/pools/first", b"", 400, "path: index: expected a whole number, got 'first'"),
+        ("DELETE", "/pools/first", b"", 400, "path: id: expected a whole number, got 'first'"),
         ("POST", "/pools", b"{", 400, "body: expected JSON"),
         ("POST", "/pools", b'{"url":"h:1"}', 400, "body: object missing required field `user`"),
         ("POST", "/pools", b'{"url":"h:1","user":"w","pas":"x"}', 400, "body: object contains unknown field `pas`"),
@@ -121,7 +121,7 @@ async def test_a_number_is_whole_however_it_is_written(served: ApiFactory) -> No
     async with served() as api:
         done = await api.ask("PATCH", f"{PREFIX}/pools/0", token=TOKEN, content=b'{"quota":3.0}')
         assert done.status_code == 200
-        assert api.control.calls == [("set_quota", 0, 3)]
+        assert api.control.calls == [("change_pool", 0, PoolChange(quota=3))]
 
 
 async def test_a_body_of_no_announced_length_is_bounded_too(served: ApiFactory) -> None:

@@ -1,0 +1,43 @@
+"""The id and the label of each pool of a run, which it keeps wherever it moves and whatever is changed of it."""
+
+from stratum_miner.client.connect import PoolUrl
+from stratum_miner.client.settings import PoolSettings
+
+
+class PoolIdentities:
+    """Shared by all groups of one miner, so that no two of their pools have the same id or the same label."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[PoolUrl, str]] = {}
+        """Which URL and which worker each id stands for; nobody else gets it."""
+        self._in_use: set[int] = set()
+        self._labels: dict[int, tuple[str, str]] = {}
+        """What the settings call a pool, and the label made of it."""
+
+    def take(self, settings: PoolSettings) -> int:
+        """An id for a pool that comes, counted from 0; the one that the same URL and worker had before, unless it is
+        still in use.
+        """
+        twin = settings.url, settings.worker_name
+        free = (known_id for known_id, known in self._known.items() if known == twin and known_id not in self._in_use)
+        pool_id = next(free, len(self._known))
+        self._known[pool_id] = twin
+        self._in_use.add(pool_id)
+        self.label(pool_id, settings)
+        return pool_id
+
+    def leave(self, pool_id: int) -> None:
+        """The pool is none of ours any more."""
+        self._in_use.discard(pool_id)
+
+    def label(self, pool_id: int, settings: PoolSettings) -> str:
+        """The user's name of the pool, else its URL; where another pool has that label, with what tells them apart."""
+        called = settings.name or str(settings.url)
+        before = self._labels.get(pool_id)
+        if before is not None and before[0] == called:
+            return before[1]
+        taken = {label for other, (_, label) in self._labels.items() if other != pool_id}
+        ways = (called, f"{called} as {settings.worker_name}", f"{called} #{pool_id}")
+        label = next((way for way in ways if way not in taken), f"{called} as {settings.worker_name} #{pool_id}")
+        self._labels[pool_id] = called, label
+        return label
