@@ -1,4 +1,7 @@
-"""``stratum-miner top``: the status screen of running miners, of this machine or over the network."""
+"""``stratum-miner top``: the status screen of running miners, of this machine or over the network.
+
+Each miner is asked on its own: one that does not answer, or answers slowly, keeps no other one back.
+"""
 
 import sys
 import time
@@ -27,6 +30,7 @@ from stratum_miner.monitoring.model import View
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
 TIMEOUT_S = 5.0
+"""For a whole answer, from the connection to its last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
 FOOT_ONE = "q quit"
 FOOT_SEVERAL = "0-9 one miner   a all   q quit"
@@ -59,22 +63,35 @@ def top(
         async with trio.open_nursery() as nursery:
             with stop.calling(nursery.cancel_scope.cancel):
                 if alone:
-                    await showing.once()
+                    await showing.ask_once()
                 else:
                     await showing.run()
             nursery.cancel_scope.cancel()
 
     signals.run(run)
-    if alone and all(miner.view is None for miner in miners):
+    if not alone:
+        return ExitCode.OK
+    answered = any(miner.view is not None for miner in miners)
+    if len(miners) == 1 and not answered:
         raise CommandFailed(miners[0].error)
-    return ExitCode.OK
+    showing.print_once()
+    return ExitCode.OK if answered else ExitCode.GOAL_MISSED
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not _is_address(url):
         raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {url.rpartition('@')[2]!r}")
     return url.rstrip("/")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return parts.scheme in ("http", "https") and named and not (parts.query or parts.fragment or parts.username)
 
 
 @dataclass(slots=True)
@@ -96,20 +113,27 @@ class _Remote:
         return time.monotonic() - self.seen_at
 
     async def ask(self, client: httpx.AsyncClient) -> None:
-        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        """Take what it answers, or note why there is none."""
         try:
-            async with client.stream("GET", f"{self.url}/api/v1/view", headers=headers) as response:
-                body = b""
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        raise ValueError(f"it answers more than {MAX_ANSWER} bytes")
-            if response.status_code != 200:
-                raise ValueError(_refusal(response.status_code, body))
+            with trio.fail_after(TIMEOUT_S):
+                status, body = await self._answer(client)
+            if status != 200:
+                raise ValueError(_refusal(status, body))
             self.view = msgspec.json.decode(body, type=View)
             self.error, self.seen_at = "", time.monotonic()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, trio.TooSlowError, ValueError, RecursionError) as error:
             self.error = f"{self.url}: {_why(error)}"
+
+    async def _answer(self, client: httpx.AsyncClient) -> tuple[int, bytes]:
+        """Its status and its body as it comes: what is compressed could be of any size, and we do not ask for it."""
+        headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {self.token}"} if self.token else {})
+        body = bytearray()
+        async with client.stream("GET", f"{self.url}/api/v1/view", headers=headers) as response:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise ValueError(f"it answers more than {MAX_ANSWER} bytes")
+        return response.status_code, bytes(body)
 
 
 def _refusal(status: int, body: bytes) -> str:
@@ -121,10 +145,10 @@ def _refusal(status: int, body: bytes) -> str:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, msgspec.DecodeError):
+    if isinstance(error, msgspec.DecodeError | RecursionError):
         return "what it answers is no view of a miner: is it another version, or something else?"
-    if isinstance(error, httpx.TimeoutException):
-        return f"no answer within {TIMEOUT_S:g} s"
+    if isinstance(error, trio.TooSlowError):
+        return f"no whole answer within {TIMEOUT_S:g} s"
     if isinstance(error, httpx.ConnectError):
         return "cannot connect: does a miner run there, with --http?"
     return str(error) or type(error).__name__
@@ -137,9 +161,13 @@ class _Showing:
     chosen: int | None = None
     """Which of several is shown alone."""
 
-    async def once(self) -> None:
-        async with _client() as client:
-            await self._ask_all(client)
+    async def ask_once(self) -> None:
+        async with _client() as client, trio.open_nursery() as nursery:
+            for miner in self.miners:
+                nursery.start_soon(miner.ask, client)
+
+    def print_once(self) -> None:
+        """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
         for line in self._lines(height=len(self.miners) + 40, width=self.console.width, keys=False):
             if line.plain.strip():
                 self.console.print(line, soft_wrap=True)
@@ -147,8 +175,8 @@ class _Showing:
 
     async def run(self) -> None:
         with Live(console=self.console, screen=True, auto_refresh=False, vertical_overflow="crop") as shown:
-            async with reading(sys.stdin.fileno()) as keys, _client() as client, trio.open_nursery() as nursery:
-                nursery.start_soon(self._poll, client)
+            async with reading(sys.stdin.fileno()) as keys, trio.open_nursery() as nursery:
+                nursery.start_soon(self.poll)
                 while True:
                     width, height = self.console.size
                     shown.update(Group(*self._lines(height=height, width=width)), refresh=True)
@@ -157,15 +185,11 @@ class _Showing:
                             nursery.cancel_scope.cancel()
                             return
 
-    async def _poll(self, client: httpx.AsyncClient) -> None:
-        while True:
-            await self._ask_all(client)
-            await trio.sleep(POLL_S)
-
-    async def _ask_all(self, client: httpx.AsyncClient) -> None:
-        async with trio.open_nursery() as nursery:
+    async def poll(self) -> None:
+        """Ask each of them again and again, at its own pace."""
+        async with _client() as client, trio.open_nursery() as nursery:
             for miner in self.miners:
-                nursery.start_soon(miner.ask, client)
+                nursery.start_soon(_poll, miner, client)
 
     def _press(self, key: str) -> bool:
         """Whether to end."""
@@ -188,8 +212,14 @@ class _Showing:
         return draw(miner.view, Face(width, height, not self.console.encoding.lower().startswith("utf"), foot, notice))
 
 
+async def _poll(miner: _Remote, client: httpx.AsyncClient) -> None:
+    while True:
+        await miner.ask(client)
+        await trio.sleep(POLL_S)
+
+
 def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False)
+    return httpx.AsyncClient(trust_env=False, timeout=None, limits=httpx.Limits(), follow_redirects=False)
 
 
 def _overview(miners: list[_Remote], height: int, width: int, foot: str) -> list[Text]:

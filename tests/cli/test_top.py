@@ -1,5 +1,6 @@
 """top against served views and against what is no miner: once, in words, and on a real terminal."""
 
+import io
 import json
 import os
 import pty
@@ -13,7 +14,11 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
+from rich.console import Console
+from trio.testing import MockClock
 
+from stratum_miner.cli import top as top_module
 from stratum_miner.cli.main import run
 
 from .screen.test_layout import view
@@ -22,8 +27,12 @@ VIEW = msgspec.json.encode(view())
 
 
 @contextmanager
-def serving(body: bytes = VIEW, status: int = 200) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def serving(
+    body: bytes = VIEW, status: int = 200, *, drips: bool = False
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A miner's API in a thread; one that drips sends its body a byte at a time, each soon enough to look alive."""
     asked: list[dict[str, str]] = []
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -31,7 +40,13 @@ def serving(body: bytes = VIEW, status: int = 200) -> Iterator[tuple[str, list[d
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            try:
+                for place in range(len(body) if drips else 1):
+                    self.wfile.write(body[place : place + 1] if drips else body)
+                    if drips and over.wait(0.1):
+                        break
+            except OSError:  # it hung up, as it should on one that drips
+                pass
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -42,6 +57,7 @@ def serving(body: bytes = VIEW, status: int = 200) -> Iterator[tuple[str, list[d
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -68,12 +84,66 @@ def test_several_are_listed_with_their_sum_and_the_one_that_is_gone(capsys: pyte
     assert "cannot connect" in out
 
 
+def test_the_limit_is_one_of_the_whole_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(top_module, "TIMEOUT_S", 1.0)
+    with serving(drips=True) as (slow, _), serving() as (quick, _):
+        assert run(["top", "--api", slow]) == 1
+        assert "no whole answer within 1 s" in capsys.readouterr().err
+        assert run(["top", "--api", slow, "--api", quick]) == 0
+    out = capsys.readouterr().out
+    assert "no whole answer within 1 s" in out
+    assert "158 MH/s" in out
+
+
+async def test_a_miner_that_does_not_answer_keeps_no_other_back(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    answers: list[str] = []
+
+    async def answer(miner: Any, client: Any) -> tuple[int, bytes]:
+        if "dead" in miner.url:
+            await trio.sleep_forever()
+        answers.append(miner.url)
+        return 200, VIEW
+
+    monkeypatch.setattr(top_module._Remote, "_answer", answer)
+    miners = [top_module._Remote(url, None) for url in ("http://dead", "http://quick")]
+    showing = top_module._Showing(Console(file=io.StringIO()), miners)
+    with trio.move_on_after(60):
+        await showing.poll()
+    assert 55 <= len(answers) <= 61
+    assert miners[0].error == "http://dead: no whole answer within 5 s"
+
+
+def test_a_miner_alone_that_does_not_answer_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["top", "--once", "--api", "http://127.0.0.1:9"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("cannot connect") == 1
+
+
+@pytest.mark.parametrize("miners", [1, 2])
+def test_a_reader_that_goes_away_ends_it_in_silence(miners: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with serving() as (url, _):
+        ended = subprocess.run(
+            [sys.executable, "-m", "stratum_miner", "top", *(["--api", url] * miners)],
+            stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "needle"),
     [
         (b"{}", 200, "what it answers is no view of a miner"),
         (b"<html>", 200, "what it answers is no view of a miner"),
         (b'{"error":"authorization: expected the token"}', 401, "it answers 401: authorization: expected the token"),
+        (b'{"summary":{"economics":{"a":' + b"[" * 100_000, 200, "what it answers is no view of a miner"),
         (b"<html>", 404, "it answers 404: is it a miner that was started with --http?"),
     ],
 )
@@ -83,7 +153,21 @@ def test_what_is_no_miner_is_told(body: bytes, status: int, needle: str, capsys:
     assert needle in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:7780", "http://", "ftp://x", "http://user:pw@x", "http://x/?a"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:7780",
+        "http://",
+        "ftp://x",
+        "http://user:pw@x",
+        "http://x/?a",
+        "http://[::1",
+        "http://[zz]",
+        "http://x:0",
+        "http://x:99999",
+        "http://a\x1b[2J",
+    ],
+)
 def test_a_url_that_is_none_is_told(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["top", "--api", url]) == 2
     assert "--api: expected a URL such as http://127.0.0.1:7780" in capsys.readouterr().err
