@@ -183,5 +183,4 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    log.error("http_failed", request=f"{request.method} {request.url.path}", error=repr(error))
     return refusal(500, "a defect of ours; the log says more")

@@ -1,4 +1,4 @@
-"""The socket that the API listens on, and hypercorn on it.
+"""The socket that the API listens on, and a bounded number of connections on it.
 
 What listens to the network is told apart from what listens to this machine alone: see ``guard``.
 """
@@ -9,18 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
 from starlette.applications import Starlette
 
 from stratum_miner.monitoring.http.application import application, figures
 from stratum_miner.monitoring.http.endpoints import Source
 from stratum_miner.monitoring.http.guard import Access
+from stratum_miner.monitoring.http.server import answer
 
-MAX_HEADER = 8192
 MAX_BACKLOG = 64
-READ_SECONDS = 10
-KEEP_ALIVE_SECONDS = 30
+MAX_CONNECTIONS = 256
+"""At a time; a browser opens six for a page. Others are closed at once."""
 
 
 class ListenError(Exception):
@@ -69,12 +67,17 @@ async def serve_figures(bound: socket.socket, summary: Callable[[], Mapping[str,
 
 async def serve_application(bound: socket.socket, app: Starlette) -> None:
     """Any application, with our limits, on a bound socket, which it takes over, until cancelled."""
-    config = Config()
-    config.bind = [f"fd://{bound.detach()}"]
-    config.accesslog = config.errorlog = None
-    config.h11_max_incomplete_size = MAX_HEADER
-    config.backlog = MAX_BACKLOG
-    config.read_timeout = READ_SECONDS
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
-    config.include_server_header = False
-    await hypercorn_serve(app, config, shutdown_trigger=trio.sleep_forever)  # type: ignore[arg-type]
+    limit = trio.CapacityLimiter(MAX_CONNECTIONS)
+
+    async def answer_if_free(stream: trio.SocketStream) -> None:
+        try:
+            limit.acquire_on_behalf_of_nowait(stream)
+        except trio.WouldBlock:
+            await trio.aclose_forcefully(stream)
+            return
+        try:
+            await answer(stream, app)
+        finally:
+            limit.release_on_behalf_of(stream)
+
+    await trio.serve_listeners(answer_if_free, [trio.SocketListener(trio.socket.from_stdlib_socket(bound))])

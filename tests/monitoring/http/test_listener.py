@@ -1,10 +1,13 @@
 """Where it listens, and where it does not."""
 
+import socket
+
 import httpx
 import pytest
 import trio
+import trio.testing
 
-from stratum_miner.monitoring.http import ListenError, is_loopback, listening_socket, serve_figures
+from stratum_miner.monitoring.http import ListenError, is_loopback, listener, listening_socket, serve_figures
 
 from .conftest import ApiFactory
 
@@ -60,3 +63,49 @@ async def test_figures_alone_are_for_reading() -> None:
         assert refused.status_code == 401
         assert (await client.get(f"{url}/health", headers={"host": "evil.example"})).status_code == 400
         nursery.cancel_scope.cancel()
+
+
+async def test_only_so_many_are_connected_at_a_time(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listener.MAX_CONNECTIONS == 256
+    monkeypatch.setattr(listener, "MAX_CONNECTIONS", 2)
+    with trio.fail_after(60):
+        async with served() as api:
+            host, port = api.url.removeprefix("http://").split(":")
+            two = [await trio.open_tcp_stream(host, int(port)) for _ in range(2)]
+            third = await trio.open_tcp_stream(host, int(port))
+            assert await third.receive_some() == b""
+            await two[0].send_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while await two[0].receive_some():
+                pass
+            await two[0].aclose()
+            await two[1].aclose()
+            while True:  # until the ends are noticed
+                try:
+                    assert (await api.get("/health")).text == "ok\n"
+                except httpx.TransportError:
+                    continue
+                break
+
+
+async def test_the_end_does_not_wait_for_who_does_not_read(served: ApiFactory) -> None:
+    with trio.fail_after(60):
+        async with served() as api:
+            host, port = api.url.removeprefix("http://").split(":")
+            client = await trio.open_tcp_stream(host, int(port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await client.send_all(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            before = trio.current_time()
+        assert trio.current_time() - before < 5
+        await client.aclose()
+
+
+@pytest.mark.slow
+async def test_the_stream_lasts_longer_than_any_limit_of_a_request(served: ApiFactory) -> None:
+    async with served() as api, httpx.AsyncClient(trust_env=False) as client:
+        until = trio.current_time() + 60
+        async with client.stream("GET", f"{api.url}/api/v1/stream", timeout=10) as response:
+            async for _ in response.aiter_lines():
+                if trio.current_time() > until:
+                    return
+    pytest.fail("the stream ended")

@@ -1,0 +1,201 @@
+"""HTTP/1.1 for one connection: h11 between a trio stream and an ASGI application.
+
+Must not know what is answered. Every limit is one of a request or of an answer and none is one of the connection, so an
+answer may last for weeks. A request is bounded in size and time; an answer is bounded in the time in which the client
+takes nothing of it. A client that breaks a limit costs the pieces of one answer and is gone when the time is over.
+
+Requests of one connection follow each other: the next one is read when the answer to the one before is complete. What
+a client sends in between waits in the kernel. Somebody who left is noticed when there is something to send.
+"""
+
+from contextlib import suppress
+from email.utils import formatdate
+from typing import Any, Never
+from urllib.parse import unquote
+
+import h11
+import msgspec
+import structlog
+import trio
+from starlette.types import ASGIApp, Message, Scope
+
+log = structlog.get_logger(__name__)
+
+MAX_HEAD = 8192
+"""Bytes of the request line and all headers."""
+REQUEST_S = 10.0
+"""For the head, from the connection or the end of the answer before; for the body again, from the end of the head."""
+SEND_S = 20.0
+"""In which a client takes ``PIECE`` bytes of an answer, or is gone."""
+CLOSE_S = 1.0
+"""In which a client that was answered takes the answer and closes: closing first could make its kernel drop it."""
+PIECE = 16 * 1024
+
+_BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+
+
+async def answer(stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
+    """Answer all requests of a connection, which is closed then, however it ends."""
+    try:
+        await _Connection(stream, app).run()
+        with trio.move_on_after(CLOSE_S):
+            await stream.send_eof()
+            while await stream.receive_some(PIECE):
+                pass
+    except _BROKEN:
+        pass
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+class _Connection:
+    def __init__(self, stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
+        self._stream = stream
+        self._app = app
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._is_head = False
+        """Whether the request is HEAD, whose answer has no body."""
+        self._body_until = 0.0
+        self._unsent = b""
+        """The head of an answer, which waits for the first piece of the body."""
+        self._answering = trio.CancelScope()
+        self._refusal: tuple[int, str] | None = None
+        """What to answer in place of the application, which was ended."""
+
+    async def run(self) -> None:
+        while await self._exchange():
+            self._http.start_next_cycle()
+
+    async def _exchange(self) -> bool:
+        """One request and its answer; whether another may follow."""
+        try:
+            with trio.fail_after(REQUEST_S):
+                request = await self._head()
+        except trio.TooSlowError:
+            if self._http.trailing_data[0]:  # a client that has begun nothing waits for no answer
+                await self._refuse(408, f"head: expected the request line and all headers within {REQUEST_S:.0f} s")
+            return False
+        except h11.RemoteProtocolError as error:
+            await self._refuse(error.error_status_hint, _reason(error))
+            return False
+        if request is None:
+            return False
+        self._is_head = request.method == b"HEAD"
+        self._body_until = trio.current_time() + REQUEST_S
+        self._refusal = None
+        with trio.CancelScope() as self._answering:
+            await self._call(_scope(request))
+        if self._refusal is not None:
+            await self._refuse(*self._refusal)
+        return not self._answering.cancel_called and self._is_complete()
+
+    async def _head(self) -> h11.Request | None:
+        """The next request; None at the end of the connection."""
+        taken = len(self._http.trailing_data[0])
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            data = bytes(await self._stream.receive_some(PIECE))
+            taken += len(data)
+            self._http.receive_data(data)
+        if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 bounds only what is incomplete
+            raise h11.RemoteProtocolError("too large", error_status_hint=431)
+        if not isinstance(event, h11.Request):
+            return None
+        if not event.http_version.startswith(b"1."):  # h11 leaves the version to us
+            raise h11.RemoteProtocolError(f"version {event.http_version.decode()}", error_status_hint=505)
+        return event
+
+    async def _call(self, scope: Scope) -> None:
+        try:
+            await self._app(scope, self._receive, self._send)
+        except Exception as error:
+            log.error("http_failed", request=f"{scope['method']} {scope['path'][:80]}", error=repr(error))
+            self._refusal = (500, "a defect of ours; the log says more")
+
+    def _is_complete(self) -> bool:
+        """Whether request and answer have come to their end; a body that nobody wanted is not waited for."""
+        with suppress(h11.RemoteProtocolError):
+            while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:
+                pass
+        return self._http.their_state is self._http.our_state is h11.DONE
+
+    # ---- what the application calls -------------------------------------------------------------------------------
+
+    async def _receive(self) -> Message:
+        """The next piece of the request's body."""
+        try:
+            if self._http.they_are_waiting_for_100_continue:
+                await self._write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+            with trio.fail_at(self._body_until):
+                while (event := self._http.next_event()) is h11.NEED_DATA:
+                    self._http.receive_data(bytes(await self._stream.receive_some(PIECE)))
+        except trio.TooSlowError:
+            await self._give_up(408, f"body: expected all of it within {REQUEST_S:.0f} s")
+        except h11.RemoteProtocolError as error:
+            await self._give_up(error.error_status_hint, _reason(error))
+        except _BROKEN:
+            await self._give_up()
+        if isinstance(event, h11.Data):
+            return {"type": "http.request", "body": bytes(event.data), "more_body": True}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: Message) -> None:
+        """The head or a piece of the body of the answer."""
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"date", formatdate(usegmt=True).encode())]
+            self._unsent = self._http.send(h11.Response(status_code=message["status"], headers=headers))
+            return
+        data, self._unsent = self._unsent, b""
+        if not self._is_head:
+            data += self._http.send(h11.Data(data=message.get("body", b""))) or b""
+        if not message.get("more_body", False):
+            data += self._http.send(h11.EndOfMessage()) or b""
+        try:
+            await self._write(data)
+        except _BROKEN:
+            await self._give_up()
+
+    async def _give_up(self, *refusal: Any) -> Never:
+        """End the application, whose client is gone or is answered with this status and text."""
+        self._refusal = refusal or None
+        self._answering.cancel()
+        await trio.sleep_forever()
+
+    # ---- what the client gets -------------------------------------------------------------------------------------
+
+    async def _refuse(self, status: int, text: str) -> None:
+        """A last answer, unless there is one already."""
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        body = msgspec.json.encode({"error": text})
+        headers = [("connection", "close"), ("content-type", "application/json"), ("content-length", str(len(body)))]
+        pieces = [h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()]
+        await self._write(b"".join(self._http.send(piece) or b"" for piece in pieces))
+
+    async def _write(self, data: bytes) -> None:
+        for start in range(0, len(data), PIECE):
+            with trio.fail_after(SEND_S):
+                await self._stream.send_all(data[start : start + PIECE])
+
+
+def _reason(error: h11.RemoteProtocolError) -> str:
+    if error.error_status_hint == 431:
+        return f"head: expected at most {MAX_HEAD} bytes of request line and headers"
+    return f"request: expected HTTP/1.1, got: {error}"
+
+
+def _scope(request: h11.Request) -> Scope:
+    path, _, query = request.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": request.http_version.decode(),
+        "method": request.method.decode(),
+        "scheme": "http",
+        "path": unquote(path.decode()),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": list(request.headers),
+        "client": None,
+        "server": None,
+    }
