@@ -1,7 +1,6 @@
 """The Starlette application: the endpoints of the table, the stream, metrics, health, and the page."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,20 +8,20 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.http import metrics, openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
+from stratum_miner.monitoring.http.page import Page
 from stratum_miner.monitoring.http.stream import Streams
 
 log = structlog.get_logger(__name__)
 
-WEB = Path(__file__).parent.parent / "web"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -36,8 +35,7 @@ def application(source: Source, access: Access) -> Starlette:
             Route("/metrics", _metrics(source), methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
             Route("/ready", _ready(source), methods=["GET"]),
-            Route("/", _page, methods=["GET"]),
-            Mount("/web", StaticFiles(directory=WEB)),
+            *Page().routes(),
         ],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={
@@ -66,7 +64,11 @@ def _routes(source: Source) -> list[Route]:
     paths: dict[str, dict[str, Handler]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method] = _answering(endpoint, source)
-    return [Route(PREFIX + path, _by_method(handlers), methods=[*handlers]) for path, handlers in paths.items()]
+    compressed = [Middleware(GZipMiddleware)]
+    return [
+        Route(PREFIX + path, _by_method(handlers), methods=[*handlers], middleware=compressed)
+        for path, handlers in paths.items()
+    ]
 
 
 def _by_method(handlers: Mapping[str, Handler]) -> Handler:
@@ -169,14 +171,12 @@ def _ready(source: Source) -> Handler:
     return answer
 
 
-async def _page(request: Request) -> Response:
-    return FileResponse(WEB / "index.html")
-
-
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    paths = [route.path for route in request.app.routes]
+    known = "/openapi.json says what there is" if "/openapi.json" in paths else f"there is {' and '.join(paths)}"
     texts = {
-        404: f"path: nothing at {request.url.path[:80]!r}; /openapi.json says what there is",
+        404: f"path: nothing at {request.url.path[:80]!r}; {known}",
         405: f"method: expected another one than {request.method[:20]}",
     }
     return refusal(error.status_code, texts.get(error.status_code, error.detail), **(error.headers or {}))

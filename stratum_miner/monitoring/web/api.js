@@ -1,6 +1,6 @@
 // Requests to the miner, with the token where there is one. The token lives in this tab's storage and nowhere else.
 
-const ROOT = new URL("../api/v1/", import.meta.url);
+const ROOT = new URL("../../api/v1/", import.meta.url); // these files are in /web/VERSION/
 const KEY = "stratum-miner-token";
 
 let token = takeFromAddress() ?? storage("getItem", KEY) ?? "";

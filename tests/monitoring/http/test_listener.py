@@ -1,5 +1,6 @@
 """Where it listens, and where it does not."""
 
+import re
 import socket
 
 import httpx
@@ -58,7 +59,12 @@ async def test_figures_alone_are_for_reading() -> None:
         nursery.start_soon(serve_figures, bound, lambda: {"miners": 3})
         assert (await client.get(f"{url}/api/v1/summary")).json() == {"miners": 3}
         assert (await client.get(f"{url}/health")).text == "ok\n"
-        assert (await client.get(f"{url}/")).status_code == 404
+        nothing = await client.get(f"{url}/")
+        assert nothing.status_code == 404
+        error = nothing.json()["error"]
+        for path in re.findall(r"(?<= )/[\w/.]+", error):  # what it sends to is there
+            assert (await client.get(url + path)).status_code == 200, path
+        assert "/api/v1/summary" in error
         refused = await client.post(f"{url}/api/v1/summary", headers={"authorization": "Bearer x"})
         assert refused.status_code == 401
         assert (await client.get(f"{url}/health", headers={"host": "evil.example"})).status_code == 400

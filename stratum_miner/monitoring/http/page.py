@@ -1,0 +1,50 @@
+"""The files of the page, read once, at addresses that name their content.
+
+A browser keeps them for good and never mixes those of two versions: other content has another address, and only the
+page itself, which names them, is fetched each time. A running miner goes on serving the files that fit its API when an
+upgrade replaces those on the disk.
+"""
+
+import hashlib
+import mimetypes
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+WEB = Path(__file__).parent.parent / "web"
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Page:
+    """The files, and the version that names them."""
+
+    def __init__(self, directory: Path = WEB) -> None:
+        self._files = {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+        digest = hashlib.sha256()
+        for name, content in self._files.items():
+            digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(content).digest())
+        self.version = digest.hexdigest()[:16]
+        self._index = self._files.pop("index.html").replace(b'"/web/', f'"/web/{self.version}/'.encode())
+
+    def routes(self) -> list[Route]:
+        """The page and its files."""
+        compressed = [Middleware(GZipMiddleware)]
+        return [
+            Route("/", self._page, methods=["GET"], middleware=compressed),
+            Route(f"/web/{self.version}/{{name}}", self._file, methods=["GET"], middleware=compressed),
+        ]
+
+    async def _page(self, request: Request) -> Response:
+        return HTMLResponse(self._index)
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._files:
+            raise HTTPException(404)
+        kind = mimetypes.guess_type(name)[0]
+        return Response(self._files[name], media_type=kind, headers={"cache-control": FOR_GOOD})
