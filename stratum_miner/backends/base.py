@@ -69,9 +69,11 @@ class Hardware:
 
     product: str
     state: str = "mining"
-    """A word: starting, mining, throttled, sick, dead, off, absent."""
+    """A word: starting, mining, throttled, idle, sick, dead, off, absent, or removed (by its owner)."""
     reason: str = ""
     """Why it is in this state; empty for plain mining."""
+    hot: str = ""
+    """What its sensors say from the temperature on at which it warns; empty below it."""
     expected_hash_rate: float | None = None
     """H/s at its present frequency."""
     frequency: float | None = None
@@ -110,6 +112,8 @@ class BackendStatistics:
     """What the user calls it; the miner fills it in."""
     bound_to: str = ""
     """The pool that it mines on alone; the miner fills it in."""
+    problem: str = ""
+    """What is wrong with the backend as a whole, such as that it found no device; empty while all is well."""
 
     @property
     def hashes(self) -> int:

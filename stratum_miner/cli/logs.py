@@ -19,6 +19,7 @@ from rich.console import Console
 from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
 from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.sentences import sentence
 
 LogFormat = Literal["auto", "sentences", "plain", "json"]
@@ -56,9 +57,18 @@ def writing_to(path: Path | None) -> Iterator[None]:
             console.print(f"{path}: {file.failures} lines could not be written", markup=False)
 
 
-def problems() -> tuple[str, ...]:
+def problems() -> tuple[ProblemView, ...]:
     """What is wrong with the log at the moment."""
-    return tuple(f"cannot write the log file {str(file.path)!r}: {file.problem}" for file in _files if file.problem)
+    return tuple(
+        ProblemView(
+            severity="warning",
+            kind="log_file",
+            text=f"Cannot write the log file {str(file.path)!r}: {file.problem}.",
+            advice="Make room on its disk, or name another file with --log-file. Everything else goes on.",
+        )
+        for file in _files
+        if file.problem
+    )
 
 
 @contextmanager

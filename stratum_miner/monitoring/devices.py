@@ -1,16 +1,15 @@
 """The devices of all backends in one list, each with a hash rate of its own."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.monitoring.difficulties import Difficulties
+from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
 
-Key = tuple[str, str]
-"""The label of the backend, which no other has, and the device's name, which no other of that backend has."""
 LONGEST_S = 60.0
 THIS_COMPUTER = Hardware(product="")
 
@@ -46,12 +45,16 @@ class DeviceMeters:
             self._refused[key] += 1
         self._difficulties[key].add(outcome)
 
-    def views(self, now: float, backends: Sequence[BackendStatistics]) -> tuple[DeviceView, ...]:
-        """Each device at this moment."""
-        views = [self._view(key, backend, device, now) for key, backend, device in _all(backends)]
+    def views(
+        self, now: float, backends: Sequence[BackendStatistics], conditions: Mapping[Key, DeviceCondition]
+    ) -> tuple[DeviceView, ...]:
+        """Each device at this moment; ``conditions`` says what each of them does."""
+        views = [self._view(key, backend, device, conditions[key], now) for key, backend, device in _all(backends)]
         return tuple(sorted(views, key=lambda view: view.id))
 
-    def _view(self, key: Key, backend: BackendStatistics, device: DeviceStatistics, now: float) -> DeviceView:
+    def _view(
+        self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
+    ) -> DeviceView:
         meter, nonces = self._meters.get(key), self._nonces.get(key)
         hardware = device.hardware or THIS_COMPUTER
         rate = meter.rate(LONGEST_S) if meter else 0.0
@@ -60,8 +63,9 @@ class DeviceMeters:
             backend=backend.label or backend.backend,
             name=device.name,
             detail=hardware.product or backend.kernel or backend.detail,
-            state=hardware.state,
-            reason=hardware.reason,
+            mines=condition.mines,
+            state=condition.state,
+            reason=condition.reason,
             hash_rate=meter.rate(5.0) if meter else 0.0,
             hash_rate_1m=rate,
             expected_hash_rate=hardware.expected_hash_rate,
@@ -101,11 +105,15 @@ def hottest(backends: Sequence[BackendStatistics]) -> float | None:
     return max(known, default=None)
 
 
-def measured_power(backends: Sequence[BackendStatistics]) -> float | None:
-    """Watts of all devices; None unless each of them measures its own."""
-    powers = [device.hardware.power if device.hardware else None for _, _, device in _all(backends)]
-    known = [power for power in powers if power is not None]
-    return sum(known) if known and len(known) == len(powers) else None
+def measured_power(backends: Sequence[BackendStatistics]) -> tuple[float | None, bool]:
+    """Watts of all devices that measure them, None where none does; and whether others use power too."""
+    hardware = [device.hardware or THIS_COMPUTER for _, _, device in _all(backends)]
+    known = [item.power for item in hardware if item.power is not None]
+    others = any(item.power is None and item.state not in _WITHOUT_POWER for item in hardware)
+    return (sum(known), others) if known else (None, False)
+
+
+_WITHOUT_POWER = ("off", "absent", "removed")
 
 
 def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, BackendStatistics, DeviceStatistics]]:

@@ -57,16 +57,39 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemView:
+    """Something that is wrong now; it is shown until it is over."""
+
+    severity: str
+    """critical: hashes are not made, or not paid for; warning: they may soon be fewer."""
+    kind: str
+    """A word for programs, one of ``problems.KINDS``."""
+    text: str
+    """What is wrong, as a full sentence."""
+    advice: str
+    """What to do about it, as full sentences."""
+    device_id: int | None = None
+    pool_id: int | None = None
+    """The device or the pool that it is about; both None for anything else."""
+    since_s: float = 0.0
+    """Seconds since it was first seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The miner as a whole. ``hash_rate`` is the average since the start, in H/s like the rest."""
 
     version: str
     state: str
-    """mining, paused, waiting (for a pool's job) or stopping."""
+    """One word: mining; degraded (some devices mine, or none as it should); no_device (there is work and no device
+    mines); no_pool (no pool gives work); paused; stopping."""
     detail: str
-    """Why it waits, or the pool mined on."""
-    problems: tuple[str, ...]
-    """What does not stop mining, and lasts until somebody does something: a journal that cannot be written."""
+    """One sentence that says why it is in that state; empty for plain mining."""
+    devices_mining: int
+    devices_total: int
+    """Devices and search threads; those that somebody removed do not count."""
+    problems: tuple[ProblemView, ...]
+    """Everything that is wrong at the moment, the worst first."""
     started_at: float
     """Unix time."""
     elapsed_s: float
@@ -105,7 +128,9 @@ class Summary:
     pool: str
     worker_name: str
     power_w: float | None
-    """Configured, else the sum of what machines measure."""
+    """Configured, else the sum of what devices measure."""
+    power_is_partial: bool
+    """Whether ``power_w`` is a sum that leaves devices out which use power and do not measure it."""
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """What it costs and what to expect, where a price of electricity is known."""
@@ -164,8 +189,13 @@ class DeviceView:
     """The label of the backend, which no other has."""
     name: str
     detail: str
+    mines: bool
+    """Whether it makes hashes now, and as many as it should. A sick device makes some and does not count."""
     state: str
+    """mining, throttled (it mines more slowly than asked for), starting, idle (there is no work, or a pause), sick,
+    dead, off, absent, or removed (by its owner)."""
     reason: str
+    """Why it is in that state; empty for plain mining."""
     hash_rate: float
     hash_rate_1m: float
     expected_hash_rate: float | None

@@ -5,7 +5,7 @@ Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_cl
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -21,6 +21,7 @@ from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.health import Health, Verdict
 from stratum_miner.monitoring.history import History
 from stratum_miner.monitoring.model import (
     BlockView,
@@ -29,6 +30,7 @@ from stratum_miner.monitoring.model import (
     LuckView,
     Point,
     PoolView,
+    ProblemView,
     SharesView,
     ShareView,
     Summary,
@@ -55,7 +57,8 @@ class Monitor:
         power_w: Callable[[], float | None] = lambda: None,
         economics: Callable[[MinerSnapshot], dict[str, Any] | None] = lambda snapshot: None,
         source: Callable[[Share], ShareSource] = lambda share: ShareSource(pool_id=None, pool="", device_id=-1),
-        problems: Callable[[], Sequence[str]] = tuple,
+        problems: Callable[[], Sequence[ProblemView]] = tuple,
+        pauses: Callable[[], Mapping[str, str]] = dict,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,12 +68,14 @@ class Monitor:
         self._economics = economics
         self._source = source
         self._problems = problems
+        self._pauses = pauses
         self._clock = clock
         self._wall_clock = wall_clock
         self._started_at = wall_clock()
         self._sampled_at = clock()
         self._history = History()
         self._devices = devices.DeviceMeters()
+        self._health = Health()
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
         self._difficulties = Difficulties()
@@ -100,6 +105,7 @@ class Monitor:
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
         self._devices.sample(now, snapshot.backends)
+        self._verdict(snapshot, now)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now, date))
 
@@ -126,6 +132,8 @@ class Monitor:
             )
         )
         self._devices.settled(outcome)
+        if outcome.fate is not Fate.LOST:
+            self._health.answered(source.pool_id, accepted=accepted)
         self._difficulties.add(outcome)
         self._pools[source.pool_id].add(outcome)
         if accepted:
@@ -148,12 +156,13 @@ class Monitor:
 
     def view(self) -> View:
         """Everything at this moment."""
-        snapshot = self._snapshot()
+        snapshot, now = self._snapshot(), self._clock()
+        verdict = self._verdict(snapshot, now)
         return View(
             at=self._wall_clock(),
-            summary=self.summary(snapshot),
+            summary=self._summary(snapshot, verdict, now),
             pools=self.pools(snapshot),
-            devices=self._devices.views(self._clock(), snapshot.backends),
+            devices=self._devices.views(now, snapshot.backends, verdict.devices),
             shares=tuple(self._shares),
             blocks=tuple(self._blocks),
             events=self.events.newest(SHOWN_EVENTS),
@@ -166,19 +175,35 @@ class Monitor:
 
     def summary(self, snapshot: MinerSnapshot | None = None) -> Summary:
         """The miner as a whole."""
-        snapshot = snapshot or self._snapshot()
-        now = self._clock()
+        snapshot, now = snapshot or self._snapshot(), self._clock()
+        return self._summary(snapshot, self._verdict(snapshot, now), now)
+
+    def _verdict(self, snapshot: MinerSnapshot, now: float) -> Verdict:
+        others = list(self._problems())
+        if snapshot.journal_problem:
+            others.append(
+                ProblemView(
+                    severity="warning",
+                    kind="journal",
+                    text=f"{snapshot.journal_problem[:1].upper()}{snapshot.journal_problem[1:]}.",
+                    advice="Make room on its disk. Mining goes on, and the records are kept until they can be written.",
+                )
+            )
+        return self._health.look(now, snapshot, pauses=self._pauses(), others=others)
+
+    def _summary(self, snapshot: MinerSnapshot, verdict: Verdict, now: float) -> Summary:
         implied, luck = self._estimates(snapshot, now)
         rate = snapshot.hash_rate_1m
         difficulty = snapshot.client.difficulty
-        state, detail = _state(snapshot)
-        power = self._power(snapshot)
+        power, partial = self._power(snapshot)
         minutes = snapshot.elapsed / 60
         return Summary(
             version=__version__,
-            state=state,
-            detail=detail,
-            problems=tuple(filter(None, (snapshot.journal_problem, *self._problems()))),
+            state=verdict.state,
+            detail=verdict.detail,
+            devices_mining=verdict.devices_mining,
+            devices_total=verdict.devices_total,
+            problems=verdict.problems,
             started_at=self._started_at,
             elapsed_s=snapshot.elapsed,
             sample_age_s=now - self._sampled_at,
@@ -207,7 +232,8 @@ class Monitor:
             pool=str(snapshot.client.url),
             worker_name=snapshot.client.worker_name,
             power_w=power,
-            joules_per_terahash=_efficiency(power, snapshot.hash_rate_5m),
+            power_is_partial=partial,
+            joules_per_terahash=None if partial else _efficiency(power, snapshot.hash_rate_5m),
             economics=self._economics(snapshot),
         )
 
@@ -216,9 +242,10 @@ class Monitor:
         snapshot = snapshot or self._snapshot()
         return tuple(_pool(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools))
 
-    def _power(self, snapshot: MinerSnapshot) -> float | None:
+    def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
+        """Watts, and whether devices that use some are left out."""
         configured = self._power_w()
-        return devices.measured_power(snapshot.backends) if configured is None else configured
+        return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
         hashes = sum(backend.hashes for backend in snapshot.backends)
@@ -234,23 +261,13 @@ class Monitor:
             lost=snapshot.shares.lost,
             latency_ms=latencies[0] * 1000 if latencies else None,
             temperature_c=devices.hottest(snapshot.backends),
-            power_w=self._power(snapshot),
+            power_w=self._power(snapshot)[0],
         )
 
     def _estimates(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
         if self._intervals is None or now - self._intervals[0] >= INTERVALS_AGE_S or snapshot.lucky < 1000:
             self._intervals = (now, _implied(snapshot), _luck(snapshot))
         return self._intervals[1:]
-
-
-def _state(snapshot: MinerSnapshot) -> tuple[str, str]:
-    if snapshot.stopping:
-        return "stopping", "waiting briefly for open replies"
-    if snapshot.paused:
-        return "paused", ""
-    if snapshot.job is None:
-        return "waiting", snapshot.client.detail or snapshot.client.state.value
-    return "mining", ""
 
 
 def _shares(snapshot: MinerSnapshot) -> SharesView:

@@ -87,7 +87,7 @@ def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
         url = _url(lines["http://"])
         code, out, _ = ask("--api", url, "--ready")
         assert (code, out.splitlines()) == (
-            0, ["mining", "cannot write the share journal '/dev/full': No space left on device"]
+            0, ["mining", "Cannot write the share journal '/dev/full': No space left on device."]
         )  # fmt: skip
         mining.send_signal(signal.SIGINT)
         _, err = mining.communicate(timeout=60)

@@ -75,6 +75,7 @@ def test_the_summary_has_the_figures_of_the_snapshot() -> None:
         shares=ShareCounts(10, 2, 1, 1), found=15, accepted_difficulty=20.0, reasons=(("rejected: duplicate", 2),),
         lucky=10, expected=8.0, height=17, job=job, client=replace(bench.snapshot.client, difficulty=2.0),
     )  # fmt: skip
+    bench.devices(DeviceStatistics("t0", 10_000_000, 3))
     summary = bench.monitor.view().summary
     assert (summary.state, summary.detail) == ("mining", "")
     assert (summary.shares.found, summary.shares.open) == (15, 1)
@@ -122,14 +123,22 @@ def test_two_backends_of_one_kind_are_two() -> None:
     assert sum(device.difficulties["accepted"] for device in view.devices) == view.summary.difficulties["accepted"]
 
 
-def test_the_state_says_what_it_does_and_why() -> None:
-    bench = Bench()
-    assert bench.monitor.summary().state == "waiting"
-    assert bench.monitor.summary().detail == "connecting"
+def test_the_state_is_that_of_pools_and_devices_together() -> None:
+    bench = Bench(pauses=lambda: {"by hand": "for the night"})
+    bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
+    assert bench.monitor.summary().state == "no_pool"
     bench.set(job=JobSnapshot.of(JOB, 0.0))
-    assert bench.monitor.summary().state == "mining"
+    assert bench.monitor.summary().state == "no_device"
+    bench.devices(DeviceStatistics("t0", 10, 0), DeviceStatistics("t1", 0, 0))
+    view = bench.monitor.view()
+    assert (view.summary.state, view.summary.detail) == ("degraded", "1 of 2 devices mine; t1 is starting")
+    assert (view.summary.devices_mining, view.summary.devices_total) == (1, 2)
+    assert [(device.mines, device.state) for device in view.devices] == [(True, "mining"), (False, "starting")]
     bench.set(paused=True)
-    assert bench.monitor.summary().state == "paused"
+    assert (bench.monitor.summary().state, bench.monitor.summary().detail) == (
+        "paused",
+        "paused by hand: for the night",
+    )
     bench.set(stopping=True)
     assert bench.monitor.summary().state == "stopping"
 
@@ -148,6 +157,7 @@ def test_nothing_is_known_before_anything_happened() -> None:
 
 def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
     bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
     bench.later(0)
     bench.devices(DeviceStatistics("t0", 10_000_000, 3), DeviceStatistics("t1", 5_000_000, 0))
@@ -170,6 +180,7 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
 
 def test_a_machine_tells_what_it_measures() -> None:
     bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
     machine = Hardware(
         product="Bitaxe Gamma", state="throttled", reason="72 C", frequency=450.0, chip_temperature=72.0, power=15.0,
         chips=(3,), crc_errors=2,
@@ -183,10 +194,12 @@ def test_a_machine_tells_what_it_measures() -> None:
     assert (device.state, device.reason, device.detail) == ("throttled", "72 C", "Bitaxe Gamma")
     assert (device.chip_temperature_c, device.power_w, device.crc_errors) == (72.0, 15.0, 2)
     assert device.joules_per_terahash == pytest.approx(15.0 / 0.5)
-    assert view.summary.power_w == 15.0  # measured, where all measure
+    assert (view.summary.power_w, view.summary.power_is_partial) == (15.0, False)
     assert (view.history[-1].temperature_c, view.history[-1].power_w) == (72.0, 15.0)
     bench.devices(DeviceStatistics("bitaxe-1", 10**12, 3, hardware=machine), DeviceStatistics("t0", 0, 0))
-    assert bench.monitor.summary().power_w is None  # of the whole nobody knows it
+    summary = bench.monitor.summary()
+    assert (summary.power_w, summary.power_is_partial) == (15.0, True)  # nobody measures what the processor uses
+    assert summary.joules_per_terahash is None
 
 
 def test_shares_and_blocks_are_remembered_the_newest_last() -> None:

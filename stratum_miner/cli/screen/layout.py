@@ -22,8 +22,9 @@ SMALL_HEIGHT = 14
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
 _STATE_STYLES = {"mining": "green", "up": "green", "throttled": "yellow", "sick": "yellow", "paused": "yellow",
-                 "waiting": "yellow", "trying": "yellow", "starting": "yellow", "stopping": "yellow",
-                 "silent": "yellow", "dead": "red", "off": "red", "down": "red", "penalized": "red"}  # fmt: skip
+                 "degraded": "yellow", "trying": "yellow", "starting": "yellow", "stopping": "yellow",
+                 "silent": "yellow", "no_device": "red", "no_pool": "red", "dead": "red", "off": "red",
+                 "absent": "red", "down": "red", "penalized": "red"}  # fmt: skip
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
 
 
@@ -185,7 +186,7 @@ def _shares(summary: Summary, width: int) -> list[Text]:
         lines.append(_field("", f"one every {span_text(summary.share_every_s)} on average{age}"))
     if summary.hardware_errors:
         lines.append(_field("errors", f"{summary.hardware_errors:,} nonces computed wrongly", "red"))
-    lines += [_field("problem", problem, "red") for problem in summary.problems]
+    lines += [_field("problem", problem.text, "red") for problem in summary.problems]
     if summary.economics is not None:
         lines.append(_field("costs", _costs(summary), "dim"))
     return lines

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.health import READY
 from stratum_miner.monitoring.http import metrics, openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
@@ -165,8 +166,8 @@ async def _health(request: Request) -> Response:
 def _ready(source: Source) -> Handler:
     async def answer(request: Request) -> Response:
         summary = source.monitor.summary()
-        lines = (summary.state, *summary.problems)
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if summary.state in ("mining", "paused") else 503)
+        lines = (summary.state, *(problem.text for problem in summary.problems))
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if summary.state in READY else 503)
 
     return answer
 

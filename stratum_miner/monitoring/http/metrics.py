@@ -9,12 +9,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from stratum_miner.monitoring.health import STATES
 from stratum_miner.monitoring.model import DeviceView, PoolView, Summary
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.problems import KINDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "stratum_miner_"
-STATES = ("mining", "paused", "waiting", "stopping")
 FATES = ("accepted", "rejected", "stale", "lost")
 
 
@@ -48,6 +49,12 @@ def _summary(summary: Summary) -> Iterator[Metric]:
     for name in STATES:
         state.add_metric([name], float(summary.state == name))
     yield state
+    yield _gauge("devices_mining", "Devices and search threads that mine as they should", summary.devices_mining)
+    yield _gauge("devices", "Devices and search threads to mine with", summary.devices_total)
+    problems = GaugeMetricFamily(PREFIX + "problems", "What is wrong now, counted by its kind", labels=["kind"])
+    for kind in KINDS:
+        problems.add_metric([kind], sum(problem.kind == kind for problem in summary.problems))
+    yield problems
     yield _gauge("start_time_seconds", "When the miner started, in Unix time", summary.started_at)
     rates = GaugeMetricFamily(PREFIX + "hash_rate", "Hashes per second over a window", labels=["window"])
     for window, rate in (
@@ -132,7 +139,7 @@ def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
         rate.add_metric(key, device.hash_rate_1m)
         nonces.add_metric(key, device.nonces_found)
         errors.add_metric(key, device.hardware_errors)
-        mining.add_metric(key, float(device.state == "mining"))
+        mining.add_metric(key, float(device.mines))
         restarts.add_metric(key, device.restarts)
         for family, value in (
             (celsius, device.chip_temperature_c),

@@ -43,7 +43,7 @@ function now({ summary, pools }) {
     ["Pool", active ? active.name : summary.pool],
     ["Worker", summary.worker_name],
     ["Waits for", job === null ? summary.detail || "a job" : null],
-    ["Problem", summary.problems.join("; ") || null],
+    ["Problem", summary.problems.map((problem) => problem.text).join(" ") || null],
     ["Block height", summary.height === null ? null : count(summary.height)],
     ["Job", job && `${job.job_id}, ${duration(job.age_s)} old`],
     ["Builds on", job && job.previous_hash, { kind: "hash" }],

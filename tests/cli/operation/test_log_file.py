@@ -114,7 +114,8 @@ def test_a_log_that_cannot_be_written_is_told_once_and_lasts_as_a_problem(capsys
         with logs.writing_to(Path("/dev/full")):
             for _ in range(3):
                 structlog.get_logger("x").info("pool_message", text="hello")
-            assert logs.problems() == ("cannot write the log file '/dev/full': No space left on device",)
+            [problem] = logs.problems()
+            assert problem.text == "Cannot write the log file '/dev/full': No space left on device."
     finally:
         structlog.reset_defaults()
     err = capsys.readouterr().err

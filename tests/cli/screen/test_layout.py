@@ -23,7 +23,8 @@ from stratum_miner.monitoring.model import (
 
 WORTH = {"accepted": 30.0, "rejected": 0.75, "stale": 0.5, "lost": 0.25}
 SUMMARY = Summary(
-    version="0.1.0", state="mining", detail="", problems=(), started_at=1.7e9, elapsed_s=754.0, sample_age_s=0.2,
+    version="0.1.0", state="mining", detail="", devices_mining=2, devices_total=2, problems=(),
+    started_at=1.7e9, elapsed_s=754.0, sample_age_s=0.2,
     hash_rate=158e6,
     hash_rate_5s=157e6, hash_rate_1m=158e6, hash_rate_5m=158e6, hash_rate_15m=158e6,
     implied_hash_rate=Estimate(value=150e6, low=120e6, high=180e6),
@@ -37,7 +38,7 @@ SUMMARY = Summary(
         version_mask="1fffe000",
     ),
     pool="stratum+tcp://pool.example:3333", worker_name="bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080.rig",
-    power_w=65.0, joules_per_terahash=411_000.0,
+    power_w=65.0, power_is_partial=False, joules_per_terahash=411_000.0,
     economics={"electricity_per_day": 0.468, "electricity_so_far": 0.004, "seconds_per_block": 3.9e15},
 )  # fmt: skip
 
@@ -57,7 +58,8 @@ def pool(index: int, **changes: Any) -> PoolView:
 
 def device(index: int, **changes: Any) -> DeviceView:
     base = DeviceView(
-        id=index, backend="cpu", name=f"cpu{index}", detail="avx512", state="mining", reason="", hash_rate=79e6,
+        id=index, backend="cpu", name=f"cpu{index}", detail="avx512", mines=True, state="mining", reason="",
+        hash_rate=79e6,
         hash_rate_1m=79e6, expected_hash_rate=None, hashes=10**10, nonces_found=60, accepted=60, refused=3,
         difficulties=WORTH,
         hardware_errors=0, last_nonce_age_s=3.0,
@@ -146,7 +148,7 @@ def test_machines_show_heat_power_and_trouble() -> None:
 
 
 def test_while_there_is_no_job_it_says_why() -> None:
-    text = "\n".join(shown(view(job=None, state="waiting", detail="next try in 5 s: Connection refused")))
+    text = "\n".join(shown(view(job=None, state="no_pool", detail="next try in 5 s: Connection refused")))
     assert "next try in 5 s: Connection refused" in text
 
 

@@ -108,7 +108,7 @@ def test_what_nobody_knows_is_said_in_words(steered: ServedMiner, page: Page) ->
     assert page.text("#block-none") == "None in this run yet."
     assert page.text("#share-none") == "None was settled yet."
     assert not page.one("#economics").is_displayed()
-    assert page.text("#state") == "waiting"
+    assert page.text("#state") == "no_pool"
 
 
 def test_events_come_as_they_happen_and_can_be_filtered(played: ServedMiner, page: Page) -> None:

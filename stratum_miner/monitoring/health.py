@@ -1,0 +1,240 @@
+"""Whether hashes are made, and if not, why: one verdict over devices, pools and pauses that every display shows.
+
+A device of its own mines when its driver says so. A search thread mines when its count of hashes grew within the last
+seconds in which it was allowed to search: there was work, no pause, and this process ran. Nothing here asks a clock,
+a device or a pool; time and snapshots are arguments. ``problems`` says what is wrong with each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics
+from stratum_miner.client.pools import PoolStatus
+from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
+
+Key = tuple[str, str]
+"""The label of the backend, which no other has, and the device's name, which no other of that backend has."""
+
+STATES = ("mining", "degraded", "no_device", "no_pool", "paused", "stopping")
+"""Every state of the miner as a whole."""
+READY = ("mining", "degraded", "paused")
+"""The states in which a restart of the miner, or of what it depends on, would help nobody."""
+STILL_AFTER_S = 10.0
+"""Of permission to search without one more hash, before a search thread does not mine. A slice of a search takes
+0.03 s, and 3 s at the lowest duty cycle."""
+LONGEST_STEP_S = 2.0
+"""Between two looks, which come twice a second. More means that this process did not run, and proves nothing."""
+_HASHING = ("mining", "throttled")
+REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCondition:
+    """What one device does."""
+
+    mines: bool
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How the miner is at one moment."""
+
+    state: str
+    detail: str
+    devices_mining: int
+    devices_total: int
+    devices: Mapping[Key, DeviceCondition]
+    problems: tuple[ProblemView, ...]
+
+
+@dataclass(slots=True)
+class _Search:
+    """What a search thread did when last looked at."""
+
+    hashes: int = 0
+    hashed: bool = False
+    """Whether it ever made a hash."""
+    still_s: float = 0.0
+    """How long it was allowed to search since its last hash."""
+
+
+@dataclass(slots=True)
+class Health:
+    """``look`` at each snapshot; remembers what a verdict needs of those before."""
+
+    _looked_at: float | None = None
+    _searches: dict[Key, _Search] = field(default_factory=dict)
+    _errors: dict[Key, RecentErrors] = field(default_factory=dict)
+    _pools: PoolProblems = field(default_factory=PoolProblems)
+    _since: dict[object, float] = field(default_factory=dict)
+    """When each problem that is there now came."""
+
+    def answered(self, pool_id: int | None, *, accepted: bool) -> None:
+        """A pool has accepted or refused a share."""
+        self._pools.answered(pool_id, accepted=accepted)
+
+    def look(
+        self,
+        now: float,
+        snapshot: MinerSnapshot,
+        *,
+        pauses: Mapping[str, str] | None = None,
+        others: Sequence[ProblemView] = (),
+    ) -> Verdict:
+        """Judge the miner at ``now``. ``pauses`` says who wants a pause, and why; ``others`` are problems of what is
+        neither device nor pool.
+        """
+        step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
+        self._looked_at = now
+        devices = [
+            (backend, device, self._condition(step, backend, device, _idle_because(snapshot, backend)))
+            for backend in snapshot.backends
+            for device in backend.devices
+        ]
+        conditions = {_key(backend, device): condition for backend, device, condition in devices}
+        kept = [item for item in devices if item[2].state != REMOVED]
+        called = _names(snapshot.backends)
+        mining = sum(condition.mines for _, _, condition in kept)
+        failing = [
+            (called[_key(backend, device)], condition) for backend, device, condition in kept if not condition.mines
+        ]
+        state, detail = self._state(snapshot, len(kept), mining, failing, pauses or {})
+        problems = [] if snapshot.stopping else self._problems(now, snapshot, kept, called)
+        return Verdict(
+            state=state,
+            detail=detail,
+            devices_mining=mining,
+            devices_total=len(kept),
+            devices=conditions,
+            problems=self._dated(now, worst_first((*problems, *others))),
+        )
+
+    # ---- devices ------------------------------------------------------------------------------------------------
+
+    def _condition(
+        self, step: float, backend: BackendStatistics, device: DeviceStatistics, idle: str
+    ) -> DeviceCondition:
+        hardware = device.hardware
+        if hardware is None:
+            return self._search_condition(step, _key(backend, device), device.hashes, idle)
+        if hardware.state in _HASHING and idle:
+            return DeviceCondition(mines=False, state="idle", reason=idle)
+        return DeviceCondition(mines=hardware.state in _HASHING, state=hardware.state, reason=hardware.reason)
+
+    def _search_condition(self, step: float, key: Key, hashes: int, idle: str) -> DeviceCondition:
+        search = self._searches.setdefault(key, _Search())
+        if hashes > search.hashes:
+            search.hashes, search.hashed, search.still_s = hashes, True, 0.0
+        elif not idle:
+            search.still_s += step
+        if idle:
+            return DeviceCondition(mines=False, state="idle", reason=idle)
+        if search.still_s >= STILL_AFTER_S:
+            return DeviceCondition(
+                mines=False, state="dead", reason=f"it has made no hash for more than {STILL_AFTER_S:g} s"
+            )
+        return DeviceCondition(mines=search.hashed, state="mining" if search.hashed else "starting")
+
+    # ---- the whole ----------------------------------------------------------------------------------------------
+
+    def _state(
+        self,
+        snapshot: MinerSnapshot,
+        total: int,
+        mining: int,
+        failing: Sequence[tuple[str, DeviceCondition]],
+        pauses: Mapping[str, str],
+    ) -> tuple[str, str]:
+        if snapshot.stopping:
+            return "stopping", "waiting briefly for open replies"
+        if snapshot.paused:
+            wanted = "; ".join(f"{by}: {reason}" if reason else by for by, reason in pauses.items())
+            return "paused", f"paused {wanted}".strip()
+        if snapshot.job is None and not any(pool.active for pool in snapshot.pools):
+            return "no_pool", self._pools.why_no_work(snapshot)
+        if total and mining == total:
+            return "mining", ""
+        why = _why_not_mining(failing)
+        if mining or any(condition.state == "sick" for _, condition in failing):
+            return "degraded", f"{mining} of {total} devices mine; {why}"
+        if not total:
+            nothing = [backend.problem for backend in snapshot.backends if backend.problem]
+            return "no_device", "; ".join(nothing) or "there is no device to mine with"
+        yet = " yet" if all(condition.state == "starting" for _, condition in failing) else ""
+        return "no_device", f"no device mines{yet}; {why}"
+
+    def _problems(
+        self,
+        now: float,
+        snapshot: MinerSnapshot,
+        devices: Sequence[tuple[BackendStatistics, DeviceStatistics, DeviceCondition]],
+        called: Mapping[Key, str],
+    ) -> list[ProblemView]:
+        found = self._pools.look(snapshot)
+        for backend, device, condition in devices:
+            key = _key(backend, device)
+            errors = self._errors.setdefault(key, RecentErrors())
+            errors.look(now, device.nonces_found, device.hardware_errors)
+            found += device_problems(called[key], device, condition.state, condition.reason, errors)
+        found += [
+            ProblemView(
+                severity="critical",
+                kind="device_none",
+                text=f"{backend.problem[:1].upper()}{backend.problem[1:]}.",
+                advice="`stratum-miner devices` lists what is plugged in and `stratum-miner doctor` says what is "
+                "missing; a device that is not recognised can be named, as in --device erupter:/dev/ttyUSB0.",
+            )
+            for backend in snapshot.backends
+            if backend.problem
+        ]
+        return found
+
+    def _dated(self, now: float, problems: Sequence[ProblemView]) -> tuple[ProblemView, ...]:
+        def name(problem: ProblemView) -> object:
+            about = problem.device_id, problem.pool_id
+            return (problem.kind, *about, problem.text if about == (None, None) else "")
+
+        self._since = {name(problem): self._since.get(name(problem), now) for problem in problems}
+        return tuple(replace(problem, since_s=now - self._since[name(problem)]) for problem in problems)
+
+
+def _key(backend: BackendStatistics, device: DeviceStatistics) -> Key:
+    return backend.label, device.name
+
+
+def _idle_because(snapshot: MinerSnapshot, backend: BackendStatistics) -> str:
+    """Why its devices are not to search now; empty when they are."""
+    if snapshot.paused:
+        return "paused"
+    if not backend.bound_to:
+        return "no pool gives work" if snapshot.job is None else ""
+    own = next((pool for pool in snapshot.pools if backend.label in pool.bound), None)
+    return "" if own is None or own.active else f"its pool {backend.bound_to} gives no work{_reason(own)}"
+
+
+def _reason(pool: PoolStatus) -> str:
+    return f": {pool.reason}" if pool.reason else ""
+
+
+def _names(backends: Sequence[BackendStatistics]) -> dict[Key, str]:
+    """What to call each device: its name, with the backend's label where another device has the same name."""
+    keys = [_key(backend, device) for backend in backends for device in backend.devices]
+    names = [name for _, name in keys]
+    return {(label, name): name if names.count(name) == 1 else f"{label} {name}" for label, name in keys}
+
+
+_WORST = ("dead", "off", "absent", "sick", "idle", "starting")
+
+
+def _why_not_mining(failing: Sequence[tuple[str, DeviceCondition]]) -> str:
+    """The worst of them in words, and how many more there are."""
+    if not failing:
+        return ""
+    name, worst = min(failing, key=lambda item: _WORST.index(item[1].state) if item[1].state in _WORST else len(_WORST))
+    more = len(failing) - 1
+    rest = "" if not more else f"; {more} more do not mine" if more > 1 else "; 1 more does not mine"
+    return f"{name} is {worst.state}{f': {worst.reason}' if worst.reason else ''}{rest}"

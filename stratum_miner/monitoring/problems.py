@@ -1,0 +1,223 @@
+"""What is wrong with a device or a pool, as sentences with an advice; each problem is there until it is over.
+
+Nothing here asks a clock: what was is remembered from one look to the next.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+from stratum_miner.backends.base import DeviceStatistics
+from stratum_miner.client.pools import PoolStatus
+from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.monitoring.model import ProblemView
+
+CRITICAL, WARNING = "critical", "warning"
+KINDS = (
+    "device_dead", "device_off", "device_absent", "device_none", "pool_refuses", "pool_rejects", "pool_down",
+    "pool_silent", "pool_penalized", "device_sick", "device_errors", "device_hot", "device_throttled", "journal",
+    "log_file",
+)  # fmt: skip
+"""Every kind of problem, the worst first among those that are equally severe."""
+
+MANY_ERRORS = 0.05
+"""Of a device's results, and three standard deviations more, so that chance alone is no problem. It is the limit at
+which the drivers slow a device down (backends.asic.health), a step that some devices do not have."""
+ERRORS_JUDGED_AT = 20
+ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
+"""Counts are noted when so much time has passed and so many results have come; so many notes are compared: the last
+150 results at least, and the last five minutes."""
+ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
+"""The newest answers of a pool to shares, and the least number of them that says something."""
+POOLS_NAMED = 3
+
+
+class RecentErrors:
+    """How many of a device's newest results were wrong."""
+
+    def __init__(self) -> None:
+        self._notes: deque[tuple[float, int, int]] = deque(maxlen=ERRORS_KEPT)
+        self._latest = (0, 0)
+
+    def look(self, now: float, good: int, bad: int) -> None:
+        """Note the totals of the moment."""
+        self._latest = good, bad
+        if not self._notes:
+            self._notes.append((now, 0, 0))
+        at, good_before, bad_before = self._notes[-1]
+        if now - at >= ERRORS_EVERY_S and good + bad - good_before - bad_before >= ERRORS_EVERY:
+            self._notes.append((now, good, bad))
+
+    @property
+    def newest(self) -> tuple[int, int]:
+        """Right and wrong ones among the newest results."""
+        if not self._notes:
+            return 0, 0
+        _, good, bad = self._notes[0]
+        return self._latest[0] - good, self._latest[1] - bad
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there are more than chance makes of a device that is well."""
+        good, bad = self.newest
+        allowed = MANY_ERRORS * (good + bad)
+        return good + bad >= ERRORS_JUDGED_AT and bad > allowed + 3 * sqrt(allowed)
+
+
+def device_problems(
+    name: str, device: DeviceStatistics, state: str, reason: str, errors: RecentErrors
+) -> list[ProblemView]:
+    """What is wrong with a device in this state; ``name`` is what people call it."""
+    why = f": {reason}" if reason else ""
+    found = []
+    if state in _DEVICE_STATES:
+        severity, advice = _DEVICE_STATES[state]
+        if device.hardware is None:
+            advice = "Restart stratum-miner, and report this: a search thread should not stop."
+        found.append(_of_device(severity, f"device_{state}", device, _sentence(f"{name} is {state}{why}"), advice))
+    if device.hardware is not None and device.hardware.hot:
+        text = _sentence(f"{name} is hot: {device.hardware.hot}")
+        found.append(_of_device(WARNING, "device_hot", device, text, "Improve its cooling, or lower its frequency."))
+    if errors.are_many and state not in ("absent", "off"):
+        good, bad = errors.newest
+        text = f"{name} computes wrongly: {bad} of its last {good + bad} results ({bad / (good + bad):.0%}) are wrong."
+        advice = (
+            "Lower its frequency or raise its voltage, and check its cooling and power supply."
+            if device.hardware is not None
+            else "Do not trust this computer: run `stratum-miner bench`, which tests the kernels, and test its memory."
+        )
+        found.append(_of_device(WARNING, "device_errors", device, text, advice))
+    return found
+
+
+_DEVICE_STATES = {
+    "dead": (
+        CRITICAL,
+        "stratum-miner restarts it by itself. If that does not help, check its cable and its power supply.",
+    ),
+    "off": (CRITICAL, "Remove the cause, then restart the device or unplug it and plug it in again."),
+    "absent": (
+        CRITICAL,
+        "Plug it in, or remove it from the devices to mine with. `stratum-miner devices` lists what is plugged in.",
+    ),
+    "sick": (WARNING, "Check its cooling and power supply. stratum-miner restarts it if it does not get better."),
+    "throttled": (WARNING, "Improve its cooling and power supply, or ask for a lower frequency."),
+}
+
+
+def _of_device(severity: str, kind: str, device: DeviceStatistics, text: str, advice: str) -> ProblemView:
+    return ProblemView(severity=severity, kind=kind, device_id=device.id, text=text, advice=advice)
+
+
+@dataclass(slots=True)
+class PoolProblems:
+    """Remembers why a pool was lost while it is tried again, and its newest answers to shares."""
+
+    _lost: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """The condition in which each pool that is not up was last found, and the reason."""
+    _answers: defaultdict[int, deque[bool]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
+    )
+
+    def answered(self, pool_id: int | None, *, accepted: bool) -> None:
+        """A pool has accepted or refused a share."""
+        if pool_id is not None:
+            self._answers[pool_id].append(accepted)
+
+    def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
+        """What is wrong with the pools that may be used."""
+        known = {pool.id for pool in snapshot.pools}
+        self._lost = {pool_id: lost for pool_id, lost in self._lost.items() if pool_id in known}
+        return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]
+
+    def why_no_work(self, snapshot: MinerSnapshot) -> str:
+        """Why no pool gives work."""
+        usable = [pool for pool in snapshot.pools if pool.enabled]
+        if not usable:
+            return "all pools are switched off"
+        told = [f"pool {pool.name}: {self._why(pool)}" for pool in usable[:POOLS_NAMED]]
+        more = len(usable) - len(told)
+        return "; ".join(told) + (f"; {more} more" if more else "")
+
+    def _why(self, pool: PoolStatus) -> str:
+        condition, reason = self._lost.get(pool.id, ("", ""))
+        doing = pool.client.detail or pool.client.state.value
+        return pool.reason or reason or condition or doing
+
+    def _of(self, pool: PoolStatus, snapshot: MinerSnapshot) -> list[ProblemView]:
+        condition = pool.condition.value
+        if not pool.enabled or condition in ("up", "untried"):
+            self._lost.pop(pool.id, None)
+        elif condition in _POOL_CONDITIONS:
+            self._lost[pool.id] = condition, pool.reason
+        if not pool.enabled:
+            return []
+        found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
+        if not found:  # it is mined on, under another of its workers
+            found += [
+                _of_pool(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
+                for worker in pool.client.workers
+                if worker.refusal
+            ]
+        return found
+
+    def _lost_problem(self, pool: PoolStatus, snapshot: MinerSnapshot) -> list[ProblemView]:
+        if pool.id not in self._lost:
+            return []
+        condition, reason = self._lost[pool.id]
+        starved = not pool.active if pool.bound else snapshot.job is None
+        severity = CRITICAL if starved else WARNING
+        refused = next((worker for worker in pool.client.workers if worker.refusal), None)
+        if condition == "penalized" and refused is not None:
+            return [_of_pool(severity, "pool_refuses", pool, *_refusal(pool, refused.name, refused.refusal))]
+        words, advice = _POOL_CONDITIONS[condition]
+        text = _sentence(f"Pool {pool.name} {words}{f': {reason}' if reason else ''}")
+        return [_of_pool(severity, f"pool_{condition}", pool, text, advice)]
+
+    def _rejections(self, pool: PoolStatus) -> list[ProblemView]:
+        answers = self._answers[pool.id]
+        rejected = answers.count(False)
+        if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * rejected <= len(answers):
+            return []
+        why = f", most often for this reason: {pool.reasons[0][0]}" if pool.reasons else ""
+        text = _sentence(f"Pool {pool.name} refused {rejected} of the last {len(answers)} shares{why}")
+        severity = CRITICAL if pool.active else WARNING
+        advice = "Check the worker name and the pool's own page; `stratum-miner ping` tests the pool."
+        return [_of_pool(severity, "pool_rejects", pool, text, advice)]
+
+
+_POOL_CONDITIONS = {
+    "down": (
+        "cannot be mined on",
+        "stratum-miner tries again by itself. Check the address and the network; `stratum-miner ping` tests the pool.",
+    ),
+    "silent": (
+        "is silent",
+        "stratum-miner waits for a new job and uses another pool if there is one. `stratum-miner ping` tests the pool.",
+    ),
+    "penalized": (
+        "is not used for a while",
+        "stratum-miner tries it again by itself. Check the worker name, and ask the pool why it refuses the shares.",
+    ),
+}
+
+
+def _refusal(pool: PoolStatus, worker: str, why: str) -> tuple[str, str]:
+    return (
+        _sentence(f"Pool {pool.name} refuses the worker {worker}: {why}"),
+        "Check the worker name and the password (--user and --pass) with the pool.",
+    )
+
+
+def _of_pool(severity: str, kind: str, pool: PoolStatus, text: str, advice: str) -> ProblemView:
+    return ProblemView(severity=severity, kind=kind, pool_id=pool.id, text=text, advice=advice)
+
+
+def worst_first(problems: Sequence[ProblemView]) -> list[ProblemView]:
+    """In the order in which people should look at them."""
+    return sorted(problems, key=lambda item: (item.severity != CRITICAL, KINDS.index(item.kind)))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,377 @@
+"""The verdict over devices, pools and pauses, from snapshots that the test sets; time is an argument."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.failover import Condition
+from stratum_miner.client.pool_client import WorkerSnapshot
+from stratum_miner.client.pools import PoolStatus
+from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
+from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.problems import KINDS, worst_first
+
+from .test_monitor import JOB
+
+EMPTY: MinerSnapshot = Miner(PoolSettings(url=PoolUrl.parse("a.example:3333"), worker_name="w"), []).snapshot()
+POOL: PoolStatus = replace(EMPTY.pools[0], name="A", condition=Condition.UP, active=True)
+
+
+class Looks:
+    """Looks twice a second at a miner whose parts the test sets; it has work, and one pool that is up."""
+
+    def __init__(self) -> None:
+        self.health = Health()
+        self.now = 100.0
+        self.snapshot = replace(EMPTY, job=JobSnapshot.of(JOB, 0.0), pools=(POOL,))
+
+    def set(self, **changes: Any) -> None:
+        self.snapshot = replace(self.snapshot, **changes)
+
+    def devices(self, *devices: DeviceStatistics, label: str = "cpu", bound_to: str = "") -> None:
+        self.set(backends=(BackendStatistics("cpu", "", devices, label=label, bound_to=bound_to),))
+
+    def look(self, **options: Any) -> Verdict:
+        return self.health.look(self.now, self.snapshot, **options)
+
+    def later(self, seconds: float) -> Verdict:
+        for _ in range(round(seconds * 2)):
+            self.now += 0.5
+            verdict = self.look()
+        return verdict
+
+
+def thread(number: int, hashes: int) -> DeviceStatistics:
+    return DeviceStatistics(f"cpu{number}", hashes, 0, id=number)
+
+
+def stick(number: int, state: str, reason: str = "", **changes: Any) -> DeviceStatistics:
+    hardware = Hardware(product="Erupter", state=state, reason=reason, hot=changes.pop("hot", ""))
+    return DeviceStatistics(f"erupter-{number}", changes.pop("hashes", 0), 0, hardware=hardware, id=number, **changes)
+
+
+def kinds(verdict: Verdict) -> list[str]:
+    return [problem.kind for problem in verdict.problems]
+
+
+# ---- search threads -----------------------------------------------------------------------------------------------
+
+
+def test_a_thread_mines_from_its_first_hash_on() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 0))
+    verdict = looks.look()
+    assert (verdict.state, verdict.detail) == ("no_device", "no device mines yet; cpu0 is starting")
+    assert verdict.problems == ()
+    looks.devices(thread(0, 1))
+    verdict = looks.look()
+    assert (verdict.state, verdict.detail, verdict.devices_mining, verdict.devices_total) == ("mining", "", 1, 1)
+
+
+def test_a_thread_that_makes_no_hash_any_more_is_dead_and_comes_back() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10), thread(1, 10))
+    looks.look()
+    looks.devices(thread(0, 10), thread(1, 11))
+    assert looks.later(STILL_AFTER_S - 0.5).state == "mining"
+    looks.devices(thread(0, 10), thread(1, 12))
+    verdict = looks.later(0.5)
+    assert verdict.state == "degraded"
+    assert verdict.detail == "1 of 2 devices mine; cpu0 is dead: it has made no hash for more than 10 s"
+    assert kinds(verdict) == ["device_dead"]
+    assert (verdict.problems[0].device_id, verdict.problems[0].severity) == (0, "critical")
+    looks.devices(thread(0, 11), thread(1, 13))
+    assert looks.later(0.5).problems == ()
+
+
+def test_seconds_without_permission_to_search_do_not_count() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.look()
+    for change in ({"paused": True}, {"paused": False, "job": None, "pools": (replace(POOL, active=False),)}):
+        looks.set(**change)
+        verdict = looks.later(60)
+        assert verdict.devices["cpu", "cpu0"].state == "idle"
+        assert "device_dead" not in kinds(verdict)
+    looks.set(job=JobSnapshot.of(JOB, 0.0), pools=(POOL,))
+    assert looks.look().state == "mining"  # at once: nothing speaks against it
+    assert looks.later(STILL_AFTER_S).state == "no_device"
+
+
+def test_a_process_that_did_not_run_accuses_no_thread() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.look()
+    looks.now += 3600
+    assert looks.look().state == "mining"
+
+
+# ---- devices of their own -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "mines", "whole", "kind"),
+    [
+        ("mining", True, "mining", None),
+        ("throttled", True, "mining", "device_throttled"),
+        ("sick", False, "degraded", "device_sick"),
+        ("starting", False, "no_device", None),
+        ("dead", False, "no_device", "device_dead"),
+        ("off", False, "no_device", "device_off"),
+        ("absent", False, "no_device", "device_absent"),
+    ],
+)
+def test_a_device_does_what_its_driver_says(state: str, mines: bool, whole: str, kind: str | None) -> None:
+    looks = Looks()
+    looks.devices(stick(0, state, "for a reason"))
+    verdict = looks.look()
+    assert (verdict.devices["cpu", "erupter-0"].mines, verdict.state) == (mines, whole)
+    assert kinds(verdict) == ([] if kind is None else [kind])
+    for problem in verdict.problems:
+        assert problem.text == f"erupter-0 is {state}: for a reason."
+        assert problem.advice.endswith(".")
+    looks.set(paused=True)
+    paused = looks.look()
+    assert paused.state == "paused"
+    assert paused.devices["cpu", "erupter-0"].state == ("idle" if mines else state)
+
+
+def test_one_of_twelve_is_off_and_why() -> None:
+    looks = Looks()
+    looks.devices(
+        *(stick(number, "off" if number == 3 else "mining", "too hot" * (number == 3)) for number in range(12))
+    )
+    verdict = looks.look()
+    assert (verdict.state, verdict.detail) == ("degraded", "11 of 12 devices mine; erupter-3 is off: too hot")
+    assert [problem.device_id for problem in verdict.problems] == [3]
+    looks.devices(*(stick(number, "off") if number % 2 else stick(number, "dead") for number in range(12)))
+    assert looks.look().detail == "no device mines; erupter-0 is dead; 11 more do not mine"
+
+
+def test_a_device_that_its_owner_removed_does_not_count() -> None:
+    looks = Looks()
+    looks.devices(stick(0, "mining"), stick(1, "removed"))
+    verdict = looks.look()
+    assert (verdict.state, verdict.devices_total, verdict.problems) == ("mining", 1, ())
+
+
+def test_devices_of_one_name_are_told_apart() -> None:
+    looks = Looks()
+    looks.set(
+        backends=tuple(
+            BackendStatistics("asic", "", (stick(number, state),), label=label)
+            for number, state, label in ((0, "mining", "left"), (0, "off", "right"))
+        )
+    )
+    assert looks.look().detail == "1 of 2 devices mine; right erupter-0 is off"
+
+
+def test_a_backend_that_found_nothing_says_so() -> None:
+    looks = Looks()
+    looks.set(backends=(BackendStatistics("asic", "", (), problem="--device auto found none"),))
+    verdict = looks.look()
+    assert (verdict.state, verdict.detail) == ("no_device", "--device auto found none")
+    assert [(problem.kind, problem.text) for problem in verdict.problems] == [
+        ("device_none", "--device auto found none.")
+    ]
+
+
+def test_heat_is_a_problem_before_it_slows_anything_down() -> None:
+    looks = Looks()
+    looks.devices(stick(0, "mining", hot="chip at 71 °C"))
+    verdict = looks.look()
+    assert (verdict.state, kinds(verdict)) == ("mining", ["device_hot"])
+    assert verdict.problems[0].text == "erupter-0 is hot: chip at 71 °C."
+
+
+def test_wrong_results_are_a_problem_until_newer_ones_are_right() -> None:
+    looks = Looks()
+
+    def results(good: int, bad: int) -> Verdict:
+        device = stick(0, "mining", hardware_errors=bad)
+        looks.devices(replace(device, nonces_found=good))
+        return looks.later(10)
+
+    assert results(14, 5).problems == ()  # too few to say
+    verdict = results(70, 30)
+    assert kinds(verdict) == ["device_errors"]
+    assert verdict.problems[0].text == "erupter-0 computes wrongly: 30 of its last 100 results (30%) are wrong."
+    for number in range(100):
+        verdict = results(80 + 10 * number, 30)
+    assert verdict.problems == ()
+
+
+def test_chance_makes_no_problem_of_a_few_wrong_results() -> None:
+    looks = Looks()
+    for hundreds in range(1, 100):
+        device = stick(0, "mining", hardware_errors=5 * hundreds)
+        looks.devices(replace(device, nonces_found=95 * hundreds))
+        assert looks.later(10).problems == ()
+
+
+# ---- pools ----------------------------------------------------------------------------------------------------
+
+
+def pools_of(*pools: PoolStatus) -> tuple[PoolStatus, ...]:
+    return tuple(replace(pool, id=number, name="AB"[number]) for number, pool in enumerate(pools))
+
+
+def refused(worker: str) -> WorkerSnapshot:
+    return WorkerSnapshot(name=worker, refusal="nobody", accepted=0, rejected=0, stale=0)
+
+
+DOWN = replace(POOL, condition=Condition.DOWN, reason="Connection refused", active=False)
+
+
+def test_no_pool_gives_work_and_why() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.set(job=None, pools=pools_of(DOWN, replace(DOWN, condition=Condition.TRYING, reason="")))
+    verdict = looks.look()
+    assert verdict.state == "no_pool"
+    assert verdict.detail == "pool A: Connection refused; pool B: connecting"
+    assert [(problem.kind, problem.pool_id, problem.severity) for problem in verdict.problems] == [
+        ("pool_down", 0, "critical")
+    ]
+    assert verdict.problems[0].text == "Pool A cannot be mined on: Connection refused."
+    looks.set(pools=tuple(replace(pool, enabled=False) for pool in looks.snapshot.pools))
+    assert looks.look().detail == "all pools are switched off"
+
+
+def test_a_pool_that_is_tried_again_is_a_problem_until_it_is_up() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    trying = replace(DOWN, condition=Condition.TRYING, reason="")
+    looks.set(pools=pools_of(POOL, trying))
+    assert looks.look().problems == ()
+    looks.set(pools=pools_of(POOL, DOWN))
+    assert looks.look().problems[0].severity == "warning"
+    looks.set(pools=pools_of(POOL, trying))
+    looks.now += 40
+    [problem] = looks.look().problems
+    assert (problem.text, problem.since_s) == ("Pool B cannot be mined on: Connection refused.", 40)
+    for over in (POOL, replace(POOL, condition=Condition.UNTRIED), replace(DOWN, enabled=False)):
+        looks.set(pools=pools_of(POOL, over))
+        assert looks.look().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind", "text"),
+    [
+        (
+            replace(DOWN, condition=Condition.SILENT, reason="no new job for 300 s"),
+            "pool_silent",
+            "Pool B is silent: no new job for 300 s.",
+        ),
+        (
+            replace(DOWN, condition=Condition.PENALIZED, reason="it refused 20 shares in a row: Invalid"),
+            "pool_penalized",
+            "Pool B is not used for a while: it refused 20 shares in a row: Invalid.",
+        ),
+        (
+            replace(
+                DOWN,
+                condition=Condition.PENALIZED,
+                reason="the pool refused the worker 'w': nobody",
+                client=replace(POOL.client, workers=(refused("w"),)),
+            ),
+            "pool_refuses",
+            "Pool B refuses the worker w: nobody.",
+        ),
+        (
+            replace(POOL, client=replace(POOL.client, workers=(refused("w.2"),))),
+            "pool_refuses",
+            "Pool B refuses the worker w.2: nobody.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_pool_does_wrong(pool: PoolStatus, kind: str, text: str) -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.set(pools=pools_of(POOL, pool))
+    assert [(problem.kind, problem.text) for problem in looks.look().problems] == [(kind, text)]
+
+
+def test_a_pool_that_rejects_most_shares() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.set(pools=(replace(POOL, reasons=(("duplicate", 9),)),))
+
+    def answers(*accepted: bool) -> Sequence[ProblemView]:
+        for item in accepted:
+            looks.health.answered(0, accepted=item)
+        return looks.look().problems
+
+    assert answers(*[False] * 9) == ()
+    [problem] = answers(False)
+    assert (problem.kind, problem.severity) == ("pool_rejects", "critical")
+    assert problem.text == "Pool A refused 10 of the last 10 shares, most often for this reason: duplicate."
+    assert answers(*[True] * 10) == ()
+
+
+def test_a_backend_whose_own_pool_is_lost_does_not_mine() -> None:
+    looks = Looks()
+    bound = replace(DOWN, bound=("other",))
+    looks.set(
+        pools=pools_of(POOL, bound),
+        backends=(
+            BackendStatistics("cpu", "", (thread(0, 10),), label="cpu"),
+            BackendStatistics("simulated", "", (replace(thread(1, 10), name="sim0"),), label="other", bound_to="B"),
+        ),
+    )
+    verdict = looks.look()
+    assert verdict.state == "degraded"
+    assert verdict.detail == "1 of 2 devices mine; sim0 is idle: its pool B gives no work: Connection refused"
+    assert [(problem.kind, problem.severity) for problem in verdict.problems] == [("pool_down", "critical")]
+    looks.set(pools=pools_of(DOWN, replace(POOL, bound=("other",))), job=None)
+    verdict = looks.look()
+    assert verdict.detail == "1 of 2 devices mine; cpu0 is idle: no pool gives work"
+
+
+# ---- the whole --------------------------------------------------------------------------------------------------
+
+
+def test_who_paused_it_and_why() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.set(paused=True)
+    assert looks.look(pauses={}).detail == "paused"
+    told = looks.look(pauses={"by the schedule": "until 22:00", "by hand": ""})
+    assert (told.state, told.detail) == ("paused", "paused by the schedule: until 22:00; by hand")
+
+
+def test_an_end_is_no_problem_of_the_devices_that_it_switches_off() -> None:
+    looks = Looks()
+    looks.devices(stick(0, "off", "ended"))
+    looks.set(stopping=True)
+    verdict = looks.look()
+    assert (verdict.state, verdict.problems) == ("stopping", ())
+
+
+def test_the_worst_comes_first() -> None:
+    every = [
+        ProblemView(severity=severity, kind=kind, text=kind, advice="")
+        for kind in reversed(KINDS)
+        for severity in ("warning", "critical")
+    ]
+    ordered = worst_first(every)
+    assert [problem.severity for problem in ordered] == ["critical"] * len(KINDS) + ["warning"] * len(KINDS)
+    assert [problem.kind for problem in ordered[: len(KINDS)]] == list(KINDS)
+
+
+def test_other_problems_keep_the_time_at_which_they_came() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    full = ProblemView(severity="warning", kind="journal", text="Cannot write.", advice="Make room.")
+    looks.look(others=[full])
+    looks.now += 3
+    assert looks.look(others=[full]).problems[0].since_s == 3
+    looks.look()
+    looks.now += 3
+    assert looks.look(others=[full]).problems[0].since_s == 0
