@@ -22,6 +22,7 @@ ENV XDG_STATE_HOME=/var/lib \
     STRATUM_MINER_HTTP=127.0.0.1:7780
 VOLUME /var/lib/stratum-miner
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=60s --timeout=10s --start-period=30s CMD ["python", "-m", "stratum_miner.cli.health"]
+# Exactly 1 means unhealthy: Docker reserves 2 and gives no meaning to the codes that tell the states apart.
+HEALTHCHECK --interval=60s --timeout=10s --start-period=30s CMD ["sh", "-c", "python -m stratum_miner.cli.health || exit 1"]
 ENTRYPOINT ["stratum-miner"]
 CMD ["mine"]

@@ -22,6 +22,16 @@ class ExitCode(IntEnum):
     """``conformance --strict``: no MUST failed, but a SHOULD did."""
     NOTHING_JUDGED = 7
     """``conformance``: every check was skipped."""
+    DEGRADED = 8
+    """``health``: some devices do not mine."""
+    NO_DEVICE = 9
+    """``health``: there is work, and no device mines."""
+    NO_POOL = 10
+    """``health``: no pool gives work."""
+    PAUSED = 11
+    """``health``: mining is paused."""
+    STOPPING = 12
+    """``health``: the miner is about to end."""
 
 
 class UsageError(Exception):

@@ -1,4 +1,4 @@
-"""``stratum-miner health``: whether a miner with --http answers, as an exit code, for containers and monitors.
+"""``stratum-miner health``: the state of a miner with --http as an exit code, for containers and monitors.
 
 ``python -m stratum_miner.cli.health URL`` is the same at a tenth of the time, so this imports nothing slow.
 """
@@ -11,19 +11,31 @@ from stratum_miner.cli.exit_codes import ExitCode, UsageError
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
-LONGEST = 1000
+LONGEST = 10_000
 """Bytes of an answer that are read."""
+STATES = {
+    "mining": ExitCode.OK,
+    "degraded": ExitCode.DEGRADED,
+    "no_device": ExitCode.NO_DEVICE,
+    "no_pool": ExitCode.NO_POOL,
+    "paused": ExitCode.PAUSED,
+    "stopping": ExitCode.STOPPING,
+}
+"""The first line of the answer, and the exit code for it."""
 
 
 def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
-    """Ask a miner with --http whether it is well; exits with 1 if it is not.
+    """Print the state of a miner with --http and what is wrong with it. The exit code tells the state.
+
+    0: every device mines. 1: the miner does not answer. 8: some devices do not mine. 9: no device mines. 10: no pool
+    gives work. 11: mining is paused. 12: the miner is stopping.
 
     Parameters
     ----------
     api
-        Of the miner.
+        URL of the miner's HTTP API.
     ready
-        Well is what mines or is paused; otherwise what answers: without a pool, a restart helps nobody.
+        Exit with 0 also when only some devices mine and when mining is paused.
     """
     parts = urlsplit(api)
     try:
@@ -33,13 +45,16 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
     if parts.scheme != "http" or not parts.hostname or port == 0:
         raise UsageError(f"--api: expected a URL such as {DEFAULT_API}, got {api.rpartition('@')[2]!r}")
     try:
-        status, state = _ask(parts.hostname, port or 80, "/ready")
+        status, text = _ask(parts.hostname, port or 80, "/ready")
     except (OSError, http.client.HTTPException) as error:
         sys.stdout.write(f"no answer: {error or type(error).__name__}\n")
         return ExitCode.GOAL_MISSED
-    well = status == 200 or (status == 503 and not ready)
-    sys.stdout.write(f"{state}\n" if status in (200, 503) else f"it answers {status}: is it a miner with --http?\n")
-    return ExitCode.OK if well else ExitCode.GOAL_MISSED
+    code = STATES.get(text.partition("\n")[0])
+    if code is None:
+        sys.stdout.write(f"expected the state of a miner with --http, got an answer with status {status}\n")
+        return ExitCode.GOAL_MISSED
+    sys.stdout.write(f"{text}\n")
+    return ExitCode.OK if ready and status == 200 else code
 
 
 def _ask(host: str, port: int, path: str) -> tuple[int, str]:

@@ -1,6 +1,6 @@
 """What keys, pages and APIs may do to a running miner: ``monitoring.control.Control`` over the miner itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -12,7 +12,7 @@ from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.miner import Miner
-from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange
+from stratum_miner.monitoring.control import PERSONS, ControlRefused, NewPool, PoolChange
 
 log = structlog.get_logger("stratum_miner")
 
@@ -32,17 +32,22 @@ class Steering:
         self._holds: dict[str, str] = {}
         """Who wants a pause, and why."""
 
+    @property
+    def pauses(self) -> Mapping[str, str]:
+        """Who wants a pause at the moment, and why."""
+        return self._holds
+
     def pause(self, by: str, reason: str = "") -> None:
         """See ``Control``."""
         news = by not in self._holds
         self._holds[by] = reason
         self._miner.pause(True)
         if news:
-            log.info("paused", reason=reason)
+            log.info("paused", by=by, reason=reason)
 
     def resume(self, by: str) -> None:
         """See ``Control``."""
-        if by == BY_HAND:
+        if by in PERSONS:
             self._holds.clear()
         self._holds.pop(by, None)
         if not self._holds and self._miner.is_paused:

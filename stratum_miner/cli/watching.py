@@ -75,6 +75,7 @@ def watch(
         terms = tariff()
         return None if terms is None else float(terms.power)
 
+    steering = Steering(miner) if reload is None else Steering(miner, reload)
     monitor = Monitor(
         miner.snapshot,
         logs.events,
@@ -82,8 +83,8 @@ def watch(
         economics=economics,
         source=miner.source,
         problems=logs.problems,
+        pauses=lambda: steering.pauses,
     )
-    steering = Steering(miner) if reload is None else Steering(miner, reload)
     parts = _Parts(monitor, steering, settings, configuration)
     wanted = [service(parts) for service in _SERVICES]
     return Watching(monitor, parts.steering, tuple(service for service in wanted if service is not None))

@@ -6,8 +6,11 @@ Each call says in one line why it refuses, as ``ControlRefused``; what it did is
 from dataclasses import dataclass
 from typing import Protocol
 
-BY_HAND = "hand"
-"""A person, through whichever door."""
+BY_HAND = "by hand"
+OVER_HTTP = "over HTTP"
+OVER_CGMINER = "over cgminer's API"
+PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER)
+"""Who may pause a miner on behalf of a person, in words that follow "paused"."""
 
 
 class ControlRefused(Exception):  # noqa: N818  not a fault: the answer to a request that makes no sense now
@@ -41,11 +44,13 @@ class Control(Protocol):
     """Pools and devices are addressed by their id in the view."""
 
     def pause(self, by: str, reason: str = "") -> None:
-        """Stop searching; connections stay. ``by`` is who wants it: a person (BY_HAND), a schedule, heat."""
+        """Stop searching; connections stay. ``by`` says who wants it, in words that follow "paused": one of PERSONS,
+        or the words of something that pauses by itself, such as "by the schedule".
+        """
         ...
 
     def resume(self, by: str) -> None:
-        """Search again once nobody wants the pause any more; a person ends it whoever wanted it."""
+        """Search again once nobody wants the pause any more; one of PERSONS ends it whoever wanted it."""
         ...
 
     def quit(self) -> None:

@@ -91,7 +91,7 @@ SENTENCES: dict[str, str] = {
     "cgminer_api": "cgminer's API at {address}.",
     "axeos_api": "AxeOS's API at {address}.",
     "stopping": "Stopping: {hint}.",
-    "paused": "Paused[: {reason}].",
+    "paused": "Paused[ {by}][: {reason}].",
     "resumed": "Mining again[: {reason}].",
     "unknown_method": "The rule {rule} is about a method that is not known: {method}[; {hint}].",
     "hook_failed": "The hook for {kind} failed: {reason}.",

@@ -128,7 +128,9 @@ def summary_rows(prefix: str) -> dict[str, Row]:
     rows: dict[str, Row] = {
         p + "version": TEXT,
         p + "state": lambda m: Exactly("paused"),
-        p + "detail": TEXT,
+        p + "detail": lambda m: Exactly("paused over HTTP"),
+        p + "devices_mining": lambda m: Exactly(0),
+        p + "devices_total": lambda m: Exactly(len(m.miner.devices)),
         p + "started_at": lambda m: Within(m.miner.program.started_unix, m.first_seen_unix + 0.1),
         p + "elapsed_s": lambda m: Within(*m.elapsed),
         p + "sample_age_s": NOT_ON_THE_WIRE,
@@ -155,7 +157,13 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "luck / low": lambda m: m.luck(garwood(m.found)[0]),
         p + "luck / high": lambda m: m.luck(garwood(m.found)[1]),
         p + "problems / #": lambda m: Exactly(len(m.miner.problems)),
-        p + "problems / *": lambda m, i: Exactly(m.miner.problems[i]),
+        p + "problems / * / text": lambda m, i: Exactly(m.miner.problems[i]),
+        p + "problems / * / kind": lambda m, i: Exactly("journal"),
+        p + "problems / * / severity": lambda m, i: Exactly("warning"),
+        p + "problems / * / advice": TEXT,
+        p + "problems / * / since_s": lambda m, i: Within(0.0, m.elapsed[1]),
+        p + "problems / * / device_id": lambda m, i: Exactly(None),
+        p + "problems / * / pool_id": lambda m, i: Exactly(None),
         p + "hardware_errors": lambda m: m.hardware_errors(),
         p + "below_target": lambda m: Exactly(0),
         p + "withheld": lambda m: Exactly(0),
@@ -170,6 +178,7 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "pool": lambda m: m.mined_on(),
         p + "worker_name": lambda m: Exactly(m.miner.worker),
         p + "power_w": Exempt("measured by the device, which the audit cannot; None on a computer"),
+        p + "power_is_partial": lambda m: Exactly(False),
         p + "joules_per_terahash": Exempt("of the power, which the audit cannot measure"),
         p + "economics": Exempt("of prices that the user gives; tests/economics hold it"),
     }
@@ -206,8 +215,9 @@ def device_rows(prefix: str) -> dict[str, Row]:
         p + "backend": lambda m, i: Exactly(m.device(i).backend),
         p + "name": lambda m, i: m.device_name(i),
         p + "detail": TEXT,
-        p + "state": lambda m, i: Exactly("mining"),
-        p + "reason": lambda m, i: Exactly(""),
+        p + "mines": lambda m, i: Exactly(False),
+        p + "state": lambda m, i: Exactly("idle"),
+        p + "reason": lambda m, i: Exactly("paused"),
         p + "hash_rate": lambda m, i: m.device_rate(i, 5),
         p + "hash_rate_1m": lambda m, i: m.device_rate(i, 60),
         p + "expected_hash_rate": hardware,
@@ -334,6 +344,9 @@ FATE_ROWS: dict[str, Row] = {fate: (lambda m, fate=fate: Exactly(m.fates[fate]))
 METRICS: dict[str, Row] = {
     "build_info / *": TEXT,
     "state / state=*": lambda m, s: Exactly(float(s == "paused")),
+    "devices_mining / ": VIEW["summary / devices_mining"],
+    "devices / ": VIEW["summary / devices_total"],
+    "problems / kind=*": lambda m, kind: Exactly(float(len(m.miner.problems) if kind == "journal" else 0)),
     "start_time_seconds / ": VIEW["summary / started_at"],
     "hash_rate / window=5s": lambda m: Within(*m.window(5)),
     "hash_rate / window=1m": lambda m: Within(*m.window(60)),
@@ -370,7 +383,7 @@ METRICS: dict[str, Row] = {
     "device_hash_rate / *": lambda m, labels: m.device_rate(m.device_labelled(labels), 60),
     "device_nonces_total / *": lambda m, labels: m.nonces(m.device_labelled(labels)),
     "device_hardware_errors_total / *": lambda m, labels: m.hardware_errors(m.device_labelled(labels)),
-    "device_mining / *": lambda m, labels: Exactly(1.0),
+    "device_mining / *": lambda m, labels: Exactly(0.0),
     "device_restarts_total / *": lambda m, labels: Exactly(0.0),
     "device_temperature_celsius / *": Exempt("a sensor"),
     "device_power_watts / *": Exempt("a sensor"),
@@ -382,12 +395,13 @@ METRICS = {"stratum_miner_" + pattern: row for pattern, row in METRICS.items()}
 
 PROBES: dict[str, Row] = {
     "health / status": lambda m: Exactly(200),
-    "health / word": lambda m: Exactly("ok"),
+    "health / word": lambda m: m.words_of_health(),
     "ready / status": lambda m: Exactly(200),
     "ready / word": lambda m: m.words_of_health(),
 }
 HEALTH: dict[str, Row] = {
-    **{f"{name} / exit_code": (lambda m: Exactly(0)) for name in ("plain", "ready")},
+    "plain / exit_code": lambda m: Exactly(11),
+    "ready / exit_code": lambda m: Exactly(0),
     **{f"{name} / word": (lambda m: m.words_of_health()) for name in ("plain", "ready")},
 }
 

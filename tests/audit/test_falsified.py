@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         scripted, other = stage.scripted_pool()
         scripted.orders.extend(("low", "duplicate", "stale", "malformed", "wordless", *["silent"] * 1000))
         ill = stage.miner([PoolOf(other)], rates=(200e3, 200e3), journal=Path("/dev/full"), json=False)
-        ill.problems = ("cannot write the share journal '/dev/full': No space left on device",)
+        ill.problems = ("Cannot write the share journal '/dev/full': No space left on device.",)
         stage.solo(stage.node(refuse="bad-audit", refuse_first=1, bits=0x1E7FFF80), "--until-blocks", "1")
         stage.wait_for(other, rejected=4, stale=1)
         stage.pause_one(ill)

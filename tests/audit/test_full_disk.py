@@ -76,13 +76,13 @@ def test_a_disk_that_stays_full(tmp_path: Path, disk: Path) -> None:
     with scene(tmp_path) as stage:
         miner = mine_until_it_is_full(stage, disk)
         problems = tuple(
-            f"cannot write the {what} '{disk / name}': No space left on device"
+            f"Cannot write the {what} '{disk / name}': No space left on device."
             for what, name in (("share journal", "journal"), ("log file", "log"))
         )
         stage.rest()
         for reading in miner.readings:
             if reading.surface == "api.summary":
-                assert tuple(reading.value["problems"]) == problems
+                assert tuple(problem["text"] for problem in reading.value["problems"]) == problems
         records = whole_lines(disk / "journal")
         missing = [item["records"] for item in miner.program.events if item.get("event") == "journal_incomplete"]
         [story] = miner.final

@@ -144,7 +144,7 @@ def test_a_journal_on_a_full_disk(tmp_path: Path) -> None:
     with scene(tmp_path) as stage:
         _, wire = stage.scripted_pool()
         miner = stage.miner([PoolOf(wire)], journal=Path("/dev/full"))
-        miner.problems = ("cannot write the share journal '/dev/full': No space left on device",)
+        miner.problems = ("Cannot write the share journal '/dev/full': No space left on device.",)
         stage.wait_for(wire, accepted=25, blocks=1)
         stage.rest()
         check(stage)

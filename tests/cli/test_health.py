@@ -5,12 +5,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from stratum_miner.cli import main
+from stratum_miner.cli import health, main
+from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.monitoring.health import STATES
+from stratum_miner.monitoring.model import ProblemView
 
+from ..monitoring.served import PlayedMonitor, full_view, serving
 from .test_process import ADDRESS, running_pool, started, until_line
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -40,8 +45,43 @@ def test_a_miner_that_mines_and_one_that_waits(ask: Ask) -> None:
         assert subprocess.run(quick, capture_output=True, check=False).returncode == 0
         url = _url(until_line(waiting, "http://"))
         until_line(waiting, "pool_unreachable")
-        assert ask("--api", url)[0] == 0  # a restart would not bring the pool back
-        assert ask("--api", url, "--ready")[0] == 1
+        for arguments in ((), ("--ready",)):
+            code, out, _ = ask("--api", url, *arguments)
+            assert (code, out.splitlines()[0]) == (ExitCode.NO_POOL, "no_pool")
+            assert "Pool stratum+tcp://127.0.0.1:1 cannot be mined on: " in out
+
+
+@pytest.fixture
+def shown() -> Iterator[tuple[PlayedMonitor, str]]:
+    """A page whose view the test sets, and its URL."""
+    monitor = PlayedMonitor(full_view())
+    with serving(monitor, None) as served:
+        yield monitor, served.url
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "ready"),
+    [
+        ("mining", 0, 0),
+        ("degraded", 8, 0),
+        ("no_device", 9, 9),
+        ("no_pool", 10, 10),
+        ("paused", 11, 0),
+        ("stopping", 12, 12),
+    ],
+)
+def test_each_state_has_a_code(ask: Ask, shown: tuple[PlayedMonitor, str], state: str, code: int, ready: int) -> None:
+    monitor, url = shown
+    off = ProblemView(severity="critical", kind="device_off", text="erupter-3 is off:\ntoo hot.", advice="Cool it.")
+    monitor.shown = replace(monitor.shown, summary=replace(monitor.shown.summary, state=state, problems=(off,)))
+    words = f"{state}\nerupter-3 is off: too hot.\n"
+    assert ask("--api", url) == (code, words, "")
+    assert ask("--api", url, "--ready") == (ready, words, "")
+
+
+def test_the_states_are_those_of_the_verdict() -> None:
+    assert set(health.STATES) == set(STATES)
+    assert len(set(health.STATES.values())) == len(STATES)
 
 
 def test_nobody_there(ask: Ask) -> None:

@@ -28,10 +28,12 @@ def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
     it = miner()
     steering = Steering(it)
     with structlog.testing.capture_logs() as logged:
+        assert steering.pauses == {}
         steering.pause("schedule", "not in the evening")
         steering.pause("heat", "81 C")
         steering.pause("heat", "82 C")
         assert it.is_paused
+        assert steering.pauses == {"schedule": "not in the evening", "heat": "82 C"}
         steering.resume("schedule")
         assert it.is_paused
         steering.resume("heat")

@@ -71,10 +71,12 @@ def test_it_runs_as_nobody_special_and_ends_gracefully(stages: list[Stage]) -> N
 def test_its_health_check_is_ours_and_can_be_run(stages: list[Stage]) -> None:
     options, _, command = stages[-1].only("HEALTHCHECK").partition(" CMD ")
     assert "--start-period=" in options
-    python, *arguments = json.loads(command)
-    assert python == "python"
-    done = subprocess.run([sys.executable, *arguments, "http://127.0.0.1:1"], capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (1, b"")
+    shell, flag, line = json.loads(command)
+    assert (shell, flag) == ("sh", "-c")
+    wrong_use = line.replace("python ", f"{shlex.quote(sys.executable)} ").replace(".health", ".health nonsense")
+    done = subprocess.run([shell, flag, wrong_use], capture_output=True, text=True, check=False)
+    assert "--api: expected a URL" in done.stderr
+    assert done.returncode == 1  # 2 by itself, as every state but mining has a code above 1
 
 
 def test_no_secret_is_baked_in(stages: list[Stage]) -> None:

@@ -19,6 +19,8 @@ LEAST_C, MOST_C = 30, 120
 COOLER_BY = 5.0
 """Degrees Celsius below the limit before mining goes on: without a distance it would flutter."""
 
+HEAT = "because of heat"
+
 
 @dataclass(slots=True)
 class Pauses:
@@ -49,21 +51,19 @@ class Pauses:
             if self.schedule.ends(now, since):
                 self.control.quit()
                 return
-            self._want("schedule", not self.schedule.mines(now, since), self.schedule.reason())
+            self._want("by the schedule", not self.schedule.mines(now, since), self.schedule.reason())
         if self.on_battery is not None:
             battery = self.on_battery()
             self._told("battery", battery is not None)
-            self._want("battery", bool(battery), "on battery")
+            self._want("on battery", bool(battery))
         if self.temperature is not None:
             celsius = self.temperature()
             self._told("temperature", celsius is not None)
             if celsius is not None:
-                limit = self.hottest - (COOLER_BY if self._wanted.get("heat") else 0.0)
-                self._want(
-                    "heat", celsius > limit, f"the processor has {celsius:.0f} C, the limit is {self.hottest:g} C"
-                )
+                limit = self.hottest - (COOLER_BY if self._wanted.get(HEAT) else 0.0)
+                self._want(HEAT, celsius > limit, f"the processor has {celsius:.0f} C, the limit is {self.hottest:g} C")
 
-    def _want(self, by: str, pause: bool, reason: str) -> None:
+    def _want(self, by: str, pause: bool, reason: str = "") -> None:
         if pause == self._wanted.get(by, False):
             return
         self._wanted[by] = pause

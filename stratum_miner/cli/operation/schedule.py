@@ -47,11 +47,7 @@ class Schedule:
 
     def reason(self) -> str:
         """Why it does not mine, in words."""
-        if self.start is None:
-            return ""
-        if self.stop is None:
-            return f"until {self.start:%H:%M}, as scheduled"
-        return f"the schedule has it from {self.start:%H:%M} to {self.stop:%H:%M}"
+        return "" if self.start is None else f"until {self.start:%H:%M}"
 
 
 def _clock(flag: str, text: str | None) -> time | None:

@@ -72,8 +72,12 @@ def _watchdog_seconds(environment: Mapping[str, str]) -> float:
 
 
 def _status(summary: Summary) -> str:
-    shares = summary.shares
-    return (
+    shares, problems = summary.shares, summary.problems
+    words = (
         f"{summary.state}{f' ({summary.detail})' if summary.detail else ''}, {hash_rate_text(summary.hash_rate_1m)}, "
         f"{shares.accepted} accepted, {shares.rejected + shares.stale} refused, {shares.lost} lost"
     )
+    if not problems:
+        return words
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{words}; {problems[0].text}{more}"

@@ -75,7 +75,7 @@ class Screen:
             return "stopping; Ctrl-C ends at once"
         if key == "p":
             paused = view.summary.state == "paused"
-            control.resume(BY_HAND) if paused else control.pause(BY_HAND, "by a key")
+            control.resume(BY_HAND) if paused else control.pause(BY_HAND)
             return "mining again" if paused else "paused: p again to go on"
         if key == "n" or key.isdecimal():
             return self._switch(control, view, key)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import figures
 from stratum_miner.monitoring.cgminer.dialect import INVALID_COMMAND, Reply, Status
-from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused, NewPool, PoolChange
+from stratum_miner.monitoring.control import OVER_CGMINER, Control, ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.model import DeviceView, PoolView, View
 
 API_VERSION = "3.7"
@@ -244,12 +244,12 @@ def _quit(asked: Asked) -> Reply:
 
 
 def _pause(asked: Asked) -> Reply:
-    asked.control.pause(BY_HAND, "asked for by a tool")
+    asked.control.pause(OVER_CGMINER)
     return Reply(Status("S", 46, "Paused"))
 
 
 def _resume(asked: Asked) -> Reply:
-    asked.control.resume(BY_HAND)
+    asked.control.resume(OVER_CGMINER)
     return Reply(Status("S", 46, "Mining again"))
 
 

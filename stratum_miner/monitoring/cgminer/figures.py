@@ -11,6 +11,7 @@ from stratum_miner.monitoring.model import DeviceView, PoolView, Summary, View
 
 Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
+_WELL = ("mining", "idle")
 """All others are TLS, which tools know as stratum+ssl."""
 
 
@@ -148,8 +149,8 @@ def notices(view: View) -> list[Fields]:
             "Name": item.backend,
             "ID": item.id,
             "Last Well": _moment(view, item.last_nonce_age_s),
-            "Last Not Well": 0 if item.state == "mining" else int(view.at),
-            "Reason Not Well": item.reason or ("None" if item.state == "mining" else item.state),
+            "Last Not Well": 0 if item.state in _WELL else int(view.at),
+            "Reason Not Well": "None" if item.state in _WELL else item.reason or item.state,
             "*Thread Fail Init": 0,
             "*Thread Zero Hash": 0,
             "*Thread Fail Queue": 0,

@@ -34,8 +34,8 @@ def application(source: Source, access: Access) -> Starlette:
             Route(f"{PREFIX}/stream", _streaming(source), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
             Route("/metrics", _metrics(source), methods=["GET"]),
-            Route("/health", _health, methods=["GET"]),
-            Route("/ready", _ready(source), methods=["GET"]),
+            Route("/health", _state(source, access), methods=["GET"]),
+            Route("/ready", _state(source, access, refusing=True), methods=["GET"]),
             *Page().routes(),
         ],
         middleware=[Middleware(Guard, access=access)],
@@ -163,11 +163,18 @@ async def _health(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def _ready(source: Source) -> Handler:
+def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
+    """The state in the first line, then a line for each problem; ``refusing`` answers 503 when mining does not go on.
+
+    Both paths are answered without the token. Where other data needs it, a problem is told by its kind alone: its text
+    has names of pools, workers and devices.
+    """
+
     async def answer(request: Request) -> Response:
         summary = source.monitor.summary()
-        lines = (summary.state, *(problem.text for problem in summary.problems))
-        return PlainTextResponse("\n".join(lines) + "\n", 200 if summary.state in READY else 503)
+        told = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
+        text = "\n".join(" ".join(line.split()) for line in (summary.state, *told))
+        return PlainTextResponse(f"{text}\n", 503 if refusing and summary.state not in READY else 200)
 
     return answer
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stratum_miner.monitoring.control import BY_HAND, Control, NewPool, PoolChange
+from stratum_miner.monitoring.control import OVER_HTTP, Control, NewPool, PoolChange
 from stratum_miner.monitoring.model import (
     BlockView,
     DeviceView,
@@ -148,12 +148,12 @@ def _switch_pool(source: Source, call: Call) -> Done:
 
 
 def _pause(source: Source, call: Call) -> Done:
-    source.control.pause(BY_HAND, "asked for over HTTP")
+    source.control.pause(OVER_HTTP)
     return Done(("paused",))
 
 
 def _resume(source: Source, call: Call) -> Done:
-    source.control.resume(BY_HAND)
+    source.control.resume(OVER_HTTP)
     return Done(("mining again",))
 
 

@@ -39,19 +39,19 @@ class Bench:
 def test_each_cause_pauses_once_and_resumes_once() -> None:
     bench = Bench("08:00", "20:00")
     assert bench.look() == []
-    assert bench.look(battery=True) == ["pause battery"]
+    assert bench.look(battery=True) == ["pause on battery"]
     assert bench.look() == []
-    assert bench.look(now=bench.now + timedelta(hours=9)) == ["pause schedule"]
-    assert bench.look(battery=False) == ["resume battery"]
-    assert bench.look(now=bench.now + timedelta(hours=12)) == ["resume schedule"]
+    assert bench.look(now=bench.now + timedelta(hours=9)) == ["pause by the schedule"]
+    assert bench.look(battery=False) == ["resume on battery"]
+    assert bench.look(now=bench.now + timedelta(hours=12)) == ["resume by the schedule"]
 
 
 def test_heat_has_a_distance() -> None:
     bench = Bench()
     assert bench.look(celsius=80.0) == []
-    assert bench.look(celsius=80.5) == ["pause heat"]
+    assert bench.look(celsius=80.5) == ["pause because of heat"]
     assert bench.look(celsius=76.0) == []
-    assert bench.look(celsius=74.9) == ["resume heat"]
+    assert bench.look(celsius=74.9) == ["resume because of heat"]
     assert bench.look(celsius=79.0) == []
 
 

@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from stratum_miner.cli.operation.service_manager import ServiceManager
+from stratum_miner.monitoring.model import ProblemView
 
 from ..screen.test_layout import SUMMARY
 
@@ -38,6 +39,20 @@ async def test_ready_status_alive_and_stopping(
     assert told[1].startswith("WATCHDOG=1\nSTATUS=mining")  # every two of six seconds
     assert told[2].startswith("WATCHDOG=1\n")
     assert told[3] == "STOPPING=1"
+
+
+async def test_the_status_says_what_is_wrong(
+    notify: tuple[socket.socket, dict[str, str]], autojump_clock: MockClock
+) -> None:
+    receiving, environment = notify
+    off = ProblemView(severity="critical", kind="device_off", text="erupter-3 is off: too hot.", advice="Cool it.")
+    summary = replace(SUMMARY, state="degraded", detail="11 of 12 devices mine", problems=(off, off, off))
+    with trio.move_on_after(1):
+        await ServiceManager(environment).run(lambda: summary)
+    assert receiving.recv(4096).decode() == (
+        "READY=1\nSTATUS=degraded (11 of 12 devices mine), 158 MH/s, 120 accepted, 5 refused, 1 lost; "
+        "erupter-3 is off: too hot. (2 more)"
+    )
 
 
 async def test_without_a_watchdog_there_is_status_alone(

@@ -61,7 +61,7 @@ async def test_keys_do_what_the_foot_says(autojump_clock: MockClock) -> None:
     assert bench.press("\x01") == ""
     assert bench.press("q").startswith("stopping")
     assert bench.control.calls == [
-        ("pause", "hand", "by a key"), ("resume", "hand"), ("switch_pool", 1), ("switch_pool", 2), ("quit",)
+        ("pause", "by hand"), ("resume", "by hand"), ("switch_pool", 1), ("switch_pool", 2), ("quit",)
     ]  # fmt: skip
 
 

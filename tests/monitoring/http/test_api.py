@@ -1,6 +1,7 @@
 """The API on real sockets: what it answers, what it changes, and how it refuses."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,10 +9,10 @@ import msgspec
 import pytest
 import trio
 
-from stratum_miner.monitoring.control import BY_HAND, NewPool, PoolChange
+from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
 from stratum_miner.monitoring.http import stream
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.model import ProblemView, View
 
 from .conftest import TOKEN, Api, ApiFactory
 
@@ -40,8 +41,8 @@ async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "call"),
     [
-        ("POST", "/pause", None, ("pause", BY_HAND, "asked for over HTTP")),
-        ("POST", "/resume", None, ("resume", BY_HAND)),
+        ("POST", "/pause", None, ("pause", OVER_HTTP)),
+        ("POST", "/resume", None, ("resume", OVER_HTTP)),
         ("POST", "/quit", None, ("quit",)),
         ("POST", "/reload", None, ("reload",)),
         ("POST", "/pools/1/switch", None, ("switch_pool", 1)),
@@ -165,7 +166,7 @@ async def test_its_own_page_may_ask_and_a_name_that_was_told_is_known(served: Ap
         assert (await api.get(f"{PREFIX}/summary", headers={"host": "miner.lan:7780"})).status_code == 200
 
 
-async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory) -> None:
+async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(open_reading=False) as api:
         for path in (f"{PREFIX}/summary", "/metrics", "/openapi.json", f"{PREFIX}/stream"):
             assert (await api.get(path)).status_code == 401
@@ -173,6 +174,11 @@ async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory) ->
         for path in ("/", "/health"):
             assert (await api.get(path)).status_code == 200
         assert (await api.get("/ready")).status_code == 503
+        down = ProblemView(severity="critical", kind="pool_down", text="Pool p:1 is down.", advice="", pool_id=0)
+        told = replace(api.monitor.summary(), problems=(down,))
+        monkeypatch.setattr(api.monitor, "summary", lambda: told)
+        for path in ("/health", "/ready"):
+            assert (await api.get(path)).text == "no_pool\npool_down\n"  # of a problem its kind, and no names
 
 
 async def test_the_stream_tells_views_and_events(served: ApiFactory) -> None:
