@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from stratum_miner.monitoring.control import ControlRefused
@@ -19,7 +19,7 @@ from stratum_miner.monitoring.http import metrics, openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.page import Page
-from stratum_miner.monitoring.http.stream import Streams
+from stratum_miner.monitoring.http.stream import Stream, Streams
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +28,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(source: Source, access: Access) -> Starlette:
     """Everything that is answered over HTTP."""
+    page = Page()
     return Starlette(
         routes=[
             *_routes(source),
-            Route(f"{PREFIX}/stream", _streaming(source), methods=["GET"]),
+            Route(f"{PREFIX}/stream", _streaming(source, page), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
             Route("/metrics", _metrics(source), methods=["GET"]),
             Route("/health", _state(source, access), methods=["GET"]),
             Route("/ready", _state(source, access, refusing=True), methods=["GET"]),
-            *Page().routes(),
+            *page.routes(),
         ],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={
@@ -133,15 +134,13 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _streaming(source: Source) -> Handler:
-    streams = Streams(source.monitor)
+def _streaming(source: Source, page: Page) -> Callable[[Request], Awaitable[Response | Stream]]:
+    streams = Streams(source.monitor, page.version)
 
-    async def answer(request: Request) -> Response:
-        last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    async def answer(request: Request) -> Response | Stream:
         if streams.full:
             return refusal(503, "stream: too many listen already")
-        after = int(last) if last.isascii() and last.isdecimal() and len(last) <= 15 else 0
-        return StreamingResponse(streams.stream(after), media_type="text/event-stream")
+        return Stream(streams, request.headers.get("last-event-id", ""))
 
     return answer
 

@@ -114,6 +114,10 @@ def _events(source: Source, call: Call) -> tuple[EventView, ...]:
     return source.monitor.events.newest(call.query.get("limit", MOST), after=call.query.get("after", 0))
 
 
+def _history(source: Source, call: Call) -> tuple[Point, ...]:
+    return tuple(point for point in source.monitor.history() if point.at > call.query.get("after", 0))
+
+
 def _add_pool(source: Source, call: Call) -> Done:
     added: PoolAddition = call.body
     pool_id = source.control.add_pool(
@@ -209,8 +213,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answer=tuple[EventView, ...], query=("after", "limit"), handle=_events,
     ),
     Endpoint(
-        method="GET", path="/history", summary="Points of the last day, for charts", answer=tuple[Point, ...],
-        handle=lambda source, call: source.monitor.history(),
+        method="GET", path="/history", summary="Points of the last day, or those after a Unix time, for charts",
+        answer=tuple[Point, ...], query=("after",), handle=_history,
     ),
     Endpoint(
         method="GET", path="/config", summary="The settings in force, without secrets", answer=dict[str, Any],

@@ -84,7 +84,7 @@ def _whole(name: str) -> dict[str, Any]:
 
 def _stream(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
-        "summary": "Server-sent events: `view` with everything once a second, `event` for each thing that happens",
+        "summary": "Server-sent events: a `view`, each `change` of it, each `event`, each `point` of the history",
         "operationId": "get_stream",
         "responses": {
             "200": {"description": "For ever", "content": {"text/event-stream": {"schema": {"type": "string"}}}},

@@ -145,13 +145,16 @@ class _Connection:
             self._unsent = self._http.send(h11.Response(status_code=message["status"], headers=headers))
             return
         data, self._unsent = self._unsent, b""
+        more = message.get("more_body", False)
         if not self._is_head:
             data += self._http.send(h11.Data(data=message.get("body", b""))) or b""
-        if not message.get("more_body", False):
+        if self._is_head or not more:
             data += self._http.send(h11.EndOfMessage()) or b""
         try:
             await self._write(data)
         except _BROKEN:
+            await self._give_up()
+        if self._is_head and more:  # nobody waits for the rest, which may be endless
             await self._give_up()
 
     async def _give_up(self, *refusal: Any) -> Never:

@@ -1,6 +1,7 @@
 // Requests to the miner, with the token where there is one. The token lives in this tab's storage and nowhere else.
 
-const ROOT = new URL("../../api/v1/", import.meta.url); // these files are in /web/VERSION/
+const ROOT = new URL("../../api/v1/", import.meta.url);
+export const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2); // these files are in /web/VERSION/
 const KEY = "stratum-miner-token";
 
 let token = takeFromAddress() ?? storage("getItem", KEY) ?? "";
@@ -29,8 +30,7 @@ addEventListener("hashchange", () => {
 });
 
 // A response, or Refused with the miner's own words, or the network's TypeError.
-export async function ask(path, { method = "GET", body, signal } = {}) {
-  const headers = {};
+export async function ask(path, { method = "GET", body, signal, headers = {} } = {}) {
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   let request;
@@ -47,7 +47,7 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
   return response;
 }
 
-export const read = async (path) => (await ask(path)).json();
+export const read = async (path, options) => (await ask(path, options)).json();
 
 async function reason(response) {
   try {

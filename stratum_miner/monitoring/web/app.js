@@ -27,7 +27,9 @@ let latest = null;
 let takenAt = null; // when the latest view came, by performance.now()
 let link = { state: "connecting" };
 
-const live = new Live({ view: take, event: (event) => events.add([event]), state: linked });
+const live = new Live({
+  view: take, begun: () => charts.begin(), event: (event) => events.add([event]), point: (point) => charts.add(point), state: linked,
+});
 
 function take(view) {
   const anew = latest !== null && Math.abs(view.summary.started_at - latest.summary.started_at) > 1;
@@ -37,12 +39,10 @@ function take(view) {
     events.forget();
     charts.forget();
     announce("The miner was started again.");
-    queueMicrotask(() => live.startOver());
   }
   showSummary(view);
   devices.update(view.devices);
   pools.update(view.pools);
-  events.add(view.events);
   blocks.update(view);
   shares.update(view.shares);
   charts.show(view);

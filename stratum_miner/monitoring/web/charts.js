@@ -1,4 +1,4 @@
-// The four charts, of the points that a view brings for ten minutes and of the history of a day.
+// The four charts, of the history: fetched once, then extended by the points that the stream brings.
 
 import { read } from "./api.js";
 import { Chart } from "./chart.js";
@@ -13,10 +13,16 @@ const BUCKETS = [20, 60, 120, 300, 600, 1800, 3600];
 const MOST_BARS = 40;
 const MOST_SAMPLES = 288;
 const FATES = ["accepted", "rejected", "stale", "lost"];
+const AGAIN_MS = 10000;
 
 export class Charts {
   constructor() {
-    this.day = null; // the history, while a day is shown
+    this.points = []; // of the last day, coarse but for the last ten minutes
+    this.known = 0; // up to here none is missing
+    this.complete = false;
+    this.fetching = null;
+    this.thinnedAt = 0;
+    this.isDay = false;
     this.view = null;
     this.drawnAt = null;
     this.hashRate = new Chart(byId("chart-hash-rate"), {
@@ -40,49 +46,76 @@ export class Charts {
     this.buttons.day.addEventListener("click", () => this.choose(true));
   }
 
-  async choose(day) {
+  choose(day) {
     this.buttons.minutes.setAttribute("aria-pressed", String(!day));
     this.buttons.day.setAttribute("aria-pressed", String(day));
-    this.day = day ? (this.day ?? []) : null;
-    if (day) await this.fetchDay();
-    this.drawnAt = null;
+    this.isDay = day;
     if (this.view) this.draw();
   }
 
-  async fetchDay() {
+  // A connection begins: what came before it is missing, all at first, later what came since the one before broke.
+  begin() {
+    this.complete = false;
+    this.fetching?.abort();
+    this.fetch();
+  }
+
+  async fetch() {
+    const fetching = new AbortController();
+    this.fetching = fetching;
     try {
-      const found = await read("history");
-      if (this.day !== null) this.day = found;
+      this.join(await read(`history?after=${Math.floor(this.known)}`, { signal: fetching.signal }));
     } catch {
       // the connection's own notice says so; what is known is shown
+      if (!fetching.signal.aborted) setTimeout(() => this.fetching === fetching && this.fetch(), AGAIN_MS);
     }
+  }
+
+  // Points that were fetched go between those known before and those that came in the meantime.
+  join(found) {
+    const from = found[0]?.at ?? Infinity;
+    const to = found.at(-1)?.at ?? -Infinity;
+    this.points = [...this.points.filter(({ at }) => at < from), ...found, ...this.points.filter(({ at }) => at > to)];
+    this.complete = true;
+    this.known = this.points.at(-1)?.at ?? 0;
+    this.drawnAt = null;
+    if (this.view) this.show(this.view);
+  }
+
+  add(point) {
+    this.points.push(point);
+    if (this.complete) this.known = point.at;
+    const oldest = point.at - DAY;
+    const fine = Math.floor((point.at - MINUTES) / COARSE) * COARSE;
+    if (fine <= this.thinnedAt) return;
+    this.thinnedAt = fine;
+    const old = this.points.filter(({ at }) => at >= oldest && at < fine);
+    this.points = [...thinned(old, COARSE), ...this.points.filter(({ at }) => at >= fine)];
   }
 
   // Another miner, or this one begun anew.
   forget() {
-    this.day = this.day === null ? null : [];
-    this.drawnAt = null;
+    this.fetching?.abort();
+    Object.assign(this, { points: [], known: 0, thinnedAt: 0, drawnAt: null });
   }
 
   show(view) {
     this.view = view;
-    if (this.day !== null && (this.day.at(-1)?.at ?? 0) < view.at - MINUTES / 2) this.fetchDay();
-    const newest = view.history.at(-1)?.at ?? null;
+    const newest = this.points.at(-1)?.at ?? null;
     if (newest !== this.drawnAt) this.draw(); // points come more seldom than views
     this.drawnAt = newest;
   }
 
   draw() {
-    const { at: to, history, summary } = this.view;
-    if (this.day === null) {
+    const { at: to, summary } = this.view;
+    if (!this.isDay) {
       const from = to - MINUTES;
-      const points = history.filter((point) => point.at >= from);
+      const points = this.points.filter((point) => point.at >= from);
       this.lines(points, from, to, FINE_GAP);
       this.bars(points, from, to, BUCKETS[0], summary.started_at);
       return;
     }
-    const first = history[0]?.at ?? to;
-    const points = [...this.day.filter((point) => point.at < first && point.at >= to - DAY), ...history];
+    const points = this.points.filter((point) => point.at >= to - DAY);
     const from = Math.min(points[0]?.at ?? to, to - MINUTES);
     const step = Math.max(COARSE, (to - from) / MOST_SAMPLES);
     this.lines(thinned(points, step), from, to, 3 * step);
@@ -111,7 +144,8 @@ function thinned(points, step) {
       const known = bucket.map((point) => point[name]).filter((value) => value !== null);
       return known.length ? known.reduce((total, value) => total + value, 0) / known.length : null;
     };
-    found.push({ at: bucket.at(-1).at, hash_rate: mean("hash_rate"), latency_ms: mean("latency_ms"), temperature_c: mean("temperature_c") });
+    const means = { hash_rate: mean("hash_rate"), latency_ms: mean("latency_ms"), temperature_c: mean("temperature_c") };
+    found.push({ ...bucket.at(-1), ...means });
     bucket = [];
   };
   for (const point of points) {

@@ -1,6 +1,5 @@
 """The API on real sockets: what it answers, what it changes, and how it refuses."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +8,13 @@ import msgspec
 import pytest
 import trio
 
+from stratum_miner import __version__
 from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
-from stratum_miner.monitoring.http import stream
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
-from stratum_miner.monitoring.model import ProblemView, View
+from stratum_miner.monitoring.model import ProblemView
 
-from .conftest import TOKEN, Api, ApiFactory
+from .conftest import TOKEN, ApiFactory
+from .listening import Listener
 
 
 async def test_every_reading_endpoint_answers_what_its_type_says(served: ApiFactory) -> None:
@@ -181,61 +181,26 @@ async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, mo
             assert (await api.get(path)).text == "no_pool\npool_down\n"  # of a problem its kind, and no names
 
 
-async def test_the_stream_tells_views_and_events(served: ApiFactory) -> None:
-    async with served() as api:
-        api.monitor.events.take("paused", "info", {}, 0.0)
-        with trio.fail_after(60):
-            async with lines(api, "/stream") as read:
-                assert await read() == ["retry: 2000"]
-                view = await read()
-                assert view[0] == "event: view"
-                msgspec.json.decode(view[1].removeprefix("data: "), type=View)
-                event = await read()
-                assert event[:2] == ["id: 1", "event: event"]
-                assert json.loads(event[2].removeprefix("data: "))["text"] == "Paused."
-                api.monitor.events.take("resumed", "info", {}, 0.0)
-                while (event := await read())[0] != "id: 2":
-                    assert event[0] == "event: view"
-            async with lines(api, "/stream", headers={"last-event-id": "1"}) as read:
-                while (event := await read())[0] != "id: 2":
-                    assert not event[0].startswith("id: 1")
-
-
-async def test_only_so_many_may_listen(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "MAX_LISTENERS", 1)
+async def test_the_stream_tells_a_view_and_what_happens(served: ApiFactory) -> None:
+    listener = Listener()
     with trio.fail_after(60):
-        async with served() as api:
-            async with lines(api, "/stream") as read:
-                await read()
-                refused = await api.get(f"{PREFIX}/stream")
-                assert (refused.status_code, refused.json()) == (503, {"error": "stream: too many listen already"})
-            while True:  # until the first one's end is noticed
-                async with lines(api, "/stream") as read:
-                    if (await read())[0] == "retry: 2000":
-                        return
-
-
-class lines:  # noqa: N801  reads as a function
-    """The blocks of a stream, each as its lines."""
-
-    def __init__(self, api: Api, path: str, headers: dict[str, str] | None = None) -> None:
-        self._client = httpx.AsyncClient(trust_env=False)
-        self._request = self._client.stream("GET", api.url + PREFIX + path, headers=headers or {})
-
-    async def __aenter__(self) -> Any:
-        response = await self._request.__aenter__()
-        each = response.aiter_lines()
-
-        async def read() -> list[str]:
-            block: list[str] = []
-            async for line in each:
-                if not line:
-                    return block
-                block.append(line)
-            return block
-
-        return read
-
-    async def __aexit__(self, *details: Any) -> None:
-        await self._request.__aexit__(*details)
-        await self._client.aclose()
+        async with served() as api, httpx.AsyncClient(trust_env=False) as client:
+            api.monitor.events.take("paused", "info", {}, 0.0)
+            async with client.stream("GET", f"{api.url}{PREFIX}/stream") as response:
+                assert response.headers["content-type"].startswith("text/event-stream")
+                async for data in response.aiter_raw():
+                    listener.take(data)
+                    if len(listener.events) == 1:
+                        api.monitor.events.take("resumed", "info", {}, 0.0)
+                    if [event["text"] for event in listener.events] == ["Paused.", "Mining again."]:
+                        break
+            assert listener.kinds[:2] == ["view", "event"]
+            assert listener.view["summary"]["version"] == __version__
+            headers = {"last-event-id": listener.last_id}
+            api.monitor.events.take("paused", "info", {}, 0.0)
+            async with client.stream("GET", f"{api.url}{PREFIX}/stream", headers=headers) as response:
+                async for data in response.aiter_raw():
+                    listener.take(data)
+                    if len(listener.events) == 3:
+                        break
+    assert [event["number"] for event in listener.events] == [1, 2, 3]

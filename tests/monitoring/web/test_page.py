@@ -2,13 +2,22 @@
 keyboard alone, on a phone, in the dark, to a screen reader.
 """
 
+import random
 import re
+import shutil
+import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
+from stratum_miner.monitoring.http import application, stream
+from stratum_miner.monitoring.http import page as pages
+from stratum_miner.monitoring.http.difference import difference
+from stratum_miner.monitoring.http.page import WEB
 from stratum_miner.monitoring.model import View
 
 from ...cli.screen.test_layout import pool
@@ -341,6 +350,90 @@ def test_a_miner_that_began_anew_has_its_own_events(played: ServedMiner, page: P
     assert "old" not in page.text("#event-list")
     fresh.events.take("resumed", "info", {"reason": "newer"}, 1.7e9)
     page.until(lambda: "newer" in page.text("#event-list"), "an event that comes")
+
+
+def test_a_short_loss_is_repaired_without_a_word(
+    played: ServedMiner, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = stream._block
+    missed: list[str] = []
+
+    def missing_one(kind: str, value: Any) -> bytes:
+        if kind == "change" and "now" in missed:
+            missed.remove("now")
+            return b""
+        return block(kind, value)
+
+    monkeypatch.setattr(stream, "_block", missing_one)
+    page.open(played)
+    page.script(
+        "const banner = document.getElementById('banner'); document.bannerSeen = false; "
+        "new MutationObserver(() => (document.bannerSeen ||= !banner.hidden)).observe(banner, { attributes: true })"
+    )
+    assert len([url for url in page.requests() if url.endswith("/stream")]) == 1
+    shown = played.monitor.shown
+    played.monitor.shown = replace(shown, summary=replace(shown.summary, hash_rate_1m=2e6))
+    missed.append("now")
+    page.until(lambda: any(url.endswith("/stream") for url in page.requests()), "another connection")
+    page.until(lambda: page.text("#hash-rate") == "2.00 MH/s", "what was missed")
+    page.until(lambda: page.text("#freshness") == "live", "figures of now")
+    assert page.script("return document.bannerSeen") is False
+    assert page.text("#announcements") == ""
+
+
+def test_the_history_is_fetched_once_and_extended_by_the_stream(played: ServedMiner, page: Page) -> None:
+    page.open(played)
+    page.until(lambda: len(page.all("#chart-shares svg .bar")) > 20, "charts")
+    for _ in range(3):
+        page.press("24 hours")
+        page.press("10 minutes")
+    shown = played.monitor.shown
+    point = replace(shown.history[-1], at=time.time(), hash_rate=9.87e8)
+    played.monitor.shown = replace(shown, at=time.time(), history=(*shown.history[1:], point))
+    page.until(lambda: page.text("#chart-hash-rate .readout") == "987 MH/s", "the new point")
+    page.press("24 hours")
+    assert "MH/s" in page.text("#chart-hash-rate .readout")
+    assert len([url for url in page.requests() if "/api/v1/history" in url]) == 1
+
+
+def test_a_miner_with_another_page_has_its_own_page_loaded(
+    played: ServedMiner, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.allowed = (GONE,)
+    page.open(played)
+    old = page.one("script[type=module]").get_attribute("src")
+    played.stop()
+    other = shutil.copytree(WEB, tmp_path / "web")
+    (other / "app.js").write_text((other / "app.js").read_text() + "\n// another version\n")
+    monkeypatch.setattr(application, "Page", lambda: pages.Page(other))
+    played.start()
+    page.until(lambda: page.one("script[type=module]").get_attribute("src") != old, "the other page")
+    page.until(lambda: page.text("#freshness") == "live", "figures")
+    assert page.script("return performance.getEntriesByType('navigation')[0].type") == "reload"
+
+
+def test_the_page_makes_of_differences_what_they_are_made_of(played: ServedMiner, page: Page) -> None:
+    chance = random.Random(1)
+
+    def value(depth: int = 3) -> Any:
+        kind = chance.randrange(6 if depth else 4)
+        if kind == 4:
+            return [value(depth - 1) for _ in range(chance.randrange(3))]
+        if kind == 5:
+            return {key: value(depth - 1) for key in "abcd" if chance.random() < 0.6}
+        return [None, True, chance.randrange(3), "text"][kind]
+
+    pairs = [(value(), value()) for _ in range(500)]
+    steps = [[before, difference(before, after), after] for before, after in pairs if difference(before, after)]
+    page.open(played)
+    found = page.driver.execute_async_script(
+        "const [steps, src, done] = arguments; import(src.replace('app.js', 'live.js')).then(({ changed }) => "
+        "done(steps.map(([before, change]) => changed(before, change))))",
+        steps,
+        page.one("script[type=module]").get_attribute("src"),
+    )
+    assert len(steps) > 300
+    assert found == [after for _, _, after in steps]
 
 
 # ---- for everybody --------------------------------------------------------------------------------------------------

@@ -1,0 +1,297 @@
+"""The stream on a mock clock: what a listener makes of it is the API's view, it lasts, and it costs little."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import h11
+import msgspec
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock, memory_stream_pair
+
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.http import Access, Source
+from stratum_miner.monitoring.http.application import application
+from stratum_miner.monitoring.http.server import answer
+from stratum_miner.monitoring.http.stream import MAX_LISTENERS, STEPS_KEPT, Numbered, Streams
+
+from ..served import PlayedMonitor, full_view
+from .busy import DEVICES, BusyMiner
+from .conftest import NotedControl
+from .listening import Listener
+
+BYTES_A_SECOND = 5000
+Take = Callable[[bytes], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(streams: Streams, listener: Listener, take: Take | None = None) -> AsyncIterator[Listener]:
+    """Let it listen, its first view taken."""
+
+    async def at_once(data: bytes) -> None:
+        listener.take(data)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(streams.listen, listener.last_id, take or at_once)
+        await trio.testing.wait_all_tasks_blocked()
+        yield listener
+        nursery.cancel_scope.cancel()
+
+
+async def seconds(miner: BusyMiner, count: int) -> None:
+    for _ in range(count):
+        miner.second()
+        await trio.sleep(1)
+
+
+def as_told(view: Any) -> Any:
+    """A view of the API without what comes on its own, things in lists by their ids, or by their numbers."""
+    told = json.loads(msgspec.json.encode(view))
+    for name in ("pools", "devices"):
+        told[name] = {str(item["id"]): item for item in told[name]}
+    for name in ("shares", "blocks"):
+        told[name] = {str(number): item for number, item in enumerate(told[name])}
+    del told["events"], told["history"]
+    return told
+
+
+def assert_close(found: Any, told: Any, where: str = "view") -> None:
+    """Equal, but for digits that nobody is shown."""
+    if isinstance(told, dict) and isinstance(found, dict):
+        assert found.keys() == told.keys(), where
+        for key, value in told.items():
+            assert_close(found[key], value, f"{where}.{key}")
+    elif isinstance(told, float):
+        assert found == pytest.approx(told, rel=5e-4, abs=0.0), where
+    else:
+        assert found == told, where
+
+
+async def test_what_a_listener_makes_of_it_is_the_view_of_the_api(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    async with listening(Streams(miner.monitor, "v1"), Listener()) as listener:
+        assert listener.page == "v1"
+        for _ in range(90):
+            miner.second()
+            await trio.sleep(1)
+            await trio.testing.wait_all_tasks_blocked()
+            assert_close(listener.view, as_told(miner.monitor.view()))
+    assert listener.views == 1
+    assert [point["at"] for point in listener.points] == [point.at for point in miner.monitor.history()[1:]]
+    assert [event["number"] for event in listener.events] == [event.number for event in miner.monitor.events.newest()]
+    assert set(listener.kinds) == {"view", "change", "point", "event"}
+
+
+async def test_a_busy_miner_of_twelve_devices_costs_less_than_5_kilobytes_a_second(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    sizes: list[int] = []
+
+    async def take(data: bytes) -> None:
+        sizes.append(len(data))
+
+    async with listening(Streams(miner.monitor, ""), Listener(), take):
+        await seconds(miner, 200)
+    assert len(miner.monitor.view().devices) == DEVICES == 12
+    first, *steps = sizes
+    assert sum(steps) / len(steps) <= BYTES_A_SECOND
+    assert len(steps) == pytest.approx(200, abs=2)
+    assert first < 200_000
+
+
+async def test_what_does_not_change_costs_nothing(autojump_clock: MockClock) -> None:
+    sizes: list[int] = []
+
+    async def take(data: bytes) -> None:
+        sizes.append(len(data))
+
+    async with listening(Streams(PlayedMonitor(full_view()), ""), Listener(), take):  # type: ignore[arg-type]
+        await trio.sleep(100)
+    assert max(sizes[1:]) < 100
+    assert len(sizes) >= 100  # so that silence means that something is wrong
+
+
+async def test_who_comes_back_gets_the_events_that_it_missed_and_no_other(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    streams = Streams(miner.monitor, "")
+    async with listening(streams, Listener()) as listener:
+        await seconds(miner, 60)
+    before = [event["number"] for event in listener.events]
+    await seconds(miner, 60)
+    async with listening(streams, listener):
+        await seconds(miner, 60)
+    numbers = [event["number"] for event in listener.events]
+    assert numbers == list(range(1, numbers[-1] + 1))
+    assert numbers[-1] > before[-1] + 30
+    assert listener.views == 2
+
+
+@pytest.mark.parametrize("last_id", ["", "17", "1-3", "other-3", "-", "1" * 99, "é-1", "{run}-x", "{run}-" + "9" * 99])
+async def test_who_was_not_here_gets_the_newest_events(last_id: str, autojump_clock: MockClock) -> None:
+    """Numbers of another run say nothing about this one."""
+    monitor = PlayedMonitor(full_view())
+    monitor.events = EventLog()
+    for index in range(150):
+        monitor.events.take("paused", "info", {"reason": str(index)}, 0.0)
+    listener = Listener()
+    listener.last_id = last_id.format(run=f"{monitor.shown.summary.started_at * 1000:.0f}")
+    async with listening(Streams(monitor, ""), listener):  # type: ignore[arg-type]
+        await trio.sleep(3)
+    assert [event["number"] for event in listener.events] == list(range(51, 151))
+
+
+async def test_who_is_behind_for_a_moment_misses_nothing(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    slow = Listener()
+
+    async def take(data: bytes) -> None:
+        slow.take(data)
+        await trio.sleep(slow.number % 10)
+
+    async with listening(Streams(miner.monitor, ""), slow, take):
+        await seconds(miner, 200)
+    assert slow.views == 1
+    numbers = [event["number"] for event in slow.events]
+    assert numbers == list(range(1, numbers[-1] + 1))
+
+
+async def test_who_is_far_behind_gets_a_whole_view(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    slow = Listener()
+
+    async def take(data: bytes) -> None:
+        slow.take(data)
+        await trio.sleep(STEPS_KEPT + 5)
+
+    streams = Streams(miner.monitor, "")
+    async with listening(streams, Listener()), listening(streams, slow, take):
+        await seconds(miner, 3 * STEPS_KEPT)
+    assert slow.views >= 2
+    assert slow.number > 2 * STEPS_KEPT
+
+
+async def test_all_who_listen_get_the_same_and_the_miner_is_looked_at_once(autojump_clock: MockClock) -> None:
+    miner = BusyMiner()
+    looks = 0
+    look = miner.monitor.view
+
+    def counting() -> Any:
+        nonlocal looks
+        looks += 1
+        return look()
+
+    miner.monitor.view = counting  # type: ignore[method-assign]
+    streams = Streams(miner.monitor, "")
+    async with listening(streams, Listener()) as first, listening(streams, Listener()) as second:
+        await trio.sleep(0.5)
+        async with listening(streams, Listener()) as third:
+            await seconds(miner, 100)
+            await trio.sleep(0.1)
+            assert first.view == second.view == third.view
+            assert first.number == second.number == third.number
+    assert looks <= 103
+    assert streams.listeners == 0
+
+
+async def test_pools_and_devices_come_and_go_by_their_ids(autojump_clock: MockClock) -> None:
+    whole = full_view()
+    monitor = PlayedMonitor(whole)
+    async with listening(Streams(monitor, ""), Listener()) as listener:  # type: ignore[arg-type]
+        ids = set(listener.view["devices"])
+        for part in (whole.devices[1:], whole.devices[:1], ()):
+            monitor.shown = replace(whole, devices=part)
+            await trio.sleep(1.1)
+            assert set(listener.view["devices"]) == {str(device.id) for device in part} < ids
+        monitor.shown = replace(whole, pools=whole.pools[::-1])
+        await trio.sleep(1.1)
+        assert_close(listener.view, as_told(monitor.view()))
+
+
+def test_entries_of_a_list_that_moves_keep_their_numbers() -> None:
+    numbered = Numbered()
+    assert numbered.take(()) == ()
+    assert numbered.take(("a", "b")) == ("a", "b")
+    assert numbered.take(("a", "b", "c")) == ("c",)
+    assert numbered.take(("c", "d")) == ("d",)
+    assert numbered.items() == [(2, "c"), (3, "d")]
+    assert numbered.take(("x", "y")) == ("x", "y")
+    assert numbered.items() == [(4, "x"), (5, "y")]
+    assert numbered.take(()) == ()
+    assert numbered.take(("z",)) == ("z",)
+    assert numbered.items() == [(6, "z")]
+
+
+# ---- over HTTP ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_listener_over_http_stays_for_an_hour(autojump_clock: MockClock) -> None:
+    async with api() as connect:
+        client = await connect()
+        read = Http()
+        until = trio.current_time() + 3600
+        while trio.current_time() < until:
+            read.take(await client.receive_some())
+    assert read.listener.views == 1
+    assert read.listener.number > 3590
+
+
+async def test_sixteen_may_listen_and_a_place_is_free_again(autojump_clock: MockClock) -> None:
+    assert MAX_LISTENERS == 16
+    async with api() as connect:
+        clients = [await connect() for _ in range(MAX_LISTENERS)]
+        for client in clients:
+            assert (await client.receive_some()).startswith(b"HTTP/1.1 200 ")
+        refused = await (await connect()).receive_some()
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"stream: too many listen already" in refused
+        await clients[3].aclose()
+        await trio.sleep(3)
+        assert (await (await connect()).receive_some()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_head_says_what_the_stream_is_and_takes_no_place(autojump_clock: MockClock) -> None:
+    async with api() as connect:
+        for _ in range(MAX_LISTENERS + 1):
+            client = await connect("HEAD")
+            head = await client.receive_some()
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"content-type: text/event-stream" in head.lower()
+            assert b"cache-control: no-store" in head.lower()
+            assert await client.receive_some() == b""
+
+
+@asynccontextmanager
+async def api() -> AsyncIterator[Callable[..., Awaitable[trio.abc.HalfCloseableStream]]]:
+    """A way to ask for the stream on a new connection."""
+    source: Any = Source(monitor=PlayedMonitor(full_view()), control=NotedControl())  # type: ignore[arg-type]
+    app = application(source, Access("token"))
+    async with trio.open_nursery() as nursery:
+
+        async def connect(method: str = "GET") -> trio.abc.HalfCloseableStream:
+            ours, theirs = memory_stream_pair()
+            nursery.start_soon(answer, theirs, app)
+            await ours.send_all(f"{method} /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            return ours
+
+        yield connect
+        nursery.cancel_scope.cancel()
+
+
+class Http:
+    """Takes an answer in chunks."""
+
+    def __init__(self) -> None:
+        self._http = h11.Connection(h11.CLIENT)
+        self._http.send(h11.Request(method="GET", target="/", headers=[("host", "h")]))
+        self._http.send(h11.EndOfMessage())
+        self.listener = Listener()
+
+    def take(self, data: bytes | bytearray) -> None:
+        self._http.receive_data(bytes(data))
+        while (event := self._http.next_event()) is not h11.NEED_DATA:
+            if isinstance(event, h11.Data):
+                self.listener.take(bytes(event.data))
+            assert not isinstance(event, h11.EndOfMessage | h11.ConnectionClosed), "the stream ended"
