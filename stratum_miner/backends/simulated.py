@@ -6,16 +6,18 @@ few hundredths of a second of work at test difficulties, in place of the whole s
 time before it, depend on seed, device and unit only, never on how the machine was loaded.
 
 What it costs is what its hits cost: one takes 2^256 / (T + 1) hashes of the kernel however slowly they are reported.
-So the rate must stay below what the kernel does; a rate above half of it is refused. A thread chooses the kernel, as
-that takes a while. The search runs in the trio task itself, a millisecond at a time: no thread, so that a mock clock
-stands still meanwhile.
+A device whose hit is not found by the time that it is due stands still until it is, and counts no hashes meanwhile: so
+at a rate beyond what the kernel does, what is counted is what was searched. A thread chooses the kernel, as that takes
+a while. The search runs in the trio task itself, a millisecond at a time: no thread, so that a mock clock stands still
+meanwhile.
 """
 
 import random
 from collections.abc import Mapping
-from math import isinf
+from math import inf
 from typing import ClassVar
 
+import structlog
 import trio
 
 from stratum_miner.backends import options as option
@@ -28,15 +30,17 @@ from stratum_miner.backends.base import (
     WorkSource,
 )
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.cpu.choice import FASTEST, Choice, choose
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
+log = structlog.get_logger(__name__)
+
 DEFAULT_HASH_RATE = 1e6
-MOST_OF_KERNEL = 0.5
-"""Share of one kernel's rate that may be simulated; picked so that a machine stays usable."""
 MAX_DEVICES = 256
+MOST_LATE_SECONDS = 0.25
+"""How far hits may be behind and still be caught up with, as on a machine that is busy for a moment; picked by feel."""
 SLICE_SECONDS = 0.001
 """Length of one search in the trio task."""
 
@@ -48,8 +52,11 @@ class SimulatedBackend(Backend):
     exhaustive: ClassVar[bool] = False
 
     def __init__(self, *, hash_rate: float = DEFAULT_HASH_RATE, seed: int = 0, devices: int = 1) -> None:
-        if not hash_rate > 0 or isinf(hash_rate):
-            raise BackendOptionError(f"hash_rate: expected a number above zero, got {hash_rate}")
+        if not 0 < hash_rate <= FASTEST:
+            raise BackendOptionError(
+                f"hash_rate: expected H/s above zero and at most {FASTEST:g}, as each simulated share is really "
+                f"searched, got {hash_rate:g}"
+            )
         if not 1 <= devices <= MAX_DEVICES:
             raise BackendOptionError(f"devices: expected 1 to {MAX_DEVICES}, got {devices}")
         self.hash_rate = hash_rate
@@ -72,13 +79,10 @@ class SimulatedBackend(Backend):
         return BackendStatistics(self.name, f"simulated, {self.hash_rate:g} H/s", devices, self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Find shares at the stated rate until cancelled. BackendOptionError when the machine is too slow for it."""
+        """Find shares at the stated rate until cancelled, or as many as the machine can, after a warning."""
         choice = await trio.to_thread.run_sync(choose)  # measures, and tests kernels
-        if self.hash_rate > choice.hash_rate * MOST_OF_KERNEL:
-            raise BackendOptionError(
-                f"hash_rate: expected at most {choice.hash_rate * MOST_OF_KERNEL / 1e6:.1f} MH/s on this machine, "
-                f"got {self.hash_rate / 1e6:.1f} MH/s: each simulated share is really searched"
-            )
+        if doubt := choice.doubt(self.hash_rate):
+            log.warning("hash_rate_doubtful", reason=doubt)
         self._kernel = choice.kernel.name
         async with trio.open_nursery() as nursery:
             for device in self._devices:
@@ -95,6 +99,8 @@ class _Device:
         self._seed = f"{seed}/{index}/"
         self._counted = 0.0
         self._searching_since: float | None = None
+        self._due = inf
+        """When the next hit is due: until it is found the device does not go on beyond that."""
         self._current: trio.CancelScope | None = None
         self._changed = trio.Event()
 
@@ -104,7 +110,7 @@ class _Device:
         running = 0.0
         if self._searching_since is not None:
             try:
-                running = trio.current_time() - self._searching_since
+                running = self._passed()
             except RuntimeError:  # asked from another thread
                 running = 0.0
         return int((self._counted + running) * self._rate)
@@ -139,10 +145,10 @@ class _Device:
         slice_nonces = max(1, int(choice.hash_rate * SLICE_SECONDS))
         mean_seconds = float(expected_hashes(unit.target)) / self._rate
         position = 0
-        due = self._searching_since = trio.current_time()
+        self._due = self._searching_since = trio.current_time()
         try:
             while position < unit.nonce_count:
-                due += rng.expovariate(1 / mean_seconds)
+                self._due += rng.expovariate(1 / mean_seconds)
                 hits: tuple[kernels.Hit, ...] = ()
                 while not hits and position < unit.nonce_count:
                     await trio.lowlevel.checkpoint()
@@ -150,13 +156,25 @@ class _Device:
                     hits = result.hits
                     position += result.done
                 if hits:
-                    await trio.sleep_until(due)
+                    await trio.sleep_until(self._due)
+                    self._stand_still()
                     self.nonces_found += 1
                     await found.send(NonceFound(unit, hits[0].nonce, unit.version, self.name))
         finally:
             self._pause_counting()
 
+    def _stand_still(self) -> None:
+        """Leave out time by which the search is so late that it will not catch up."""
+        late = trio.current_time() - self._due
+        if late > MOST_LATE_SECONDS and self._searching_since is not None:
+            self._searching_since += late
+            self._due += late
+
     def _pause_counting(self) -> None:
         if self._searching_since is not None:
-            self._counted += trio.current_time() - self._searching_since
+            self._counted += self._passed()
             self._searching_since = None
+
+    def _passed(self) -> float:
+        assert self._searching_since is not None, "only a search takes time"
+        return max(0.0, min(trio.current_time(), self._due) - self._searching_since)

@@ -1,8 +1,13 @@
-"""``stratum-miner bench``: what each kernel of this machine does, which one mining chooses, and what it gets of it."""
+"""``stratum-miner bench``: what each kernel of this machine does, which one mining chooses, and what it gets of it.
+
+Rates are told twice: per second of processor time, which is what counts for the choice, and by the clock, which is what
+came out while other programs ran.
+"""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from threading import Thread
 from typing import Annotated, Any
 
@@ -14,7 +19,7 @@ from rich.table import Table
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.backends.cpu.choice import Choice, Measured, conclude, examine, measure
+from stratum_miner.backends.cpu.choice import PATIENCE, Choice, Measured, Speed, conclude, time_of
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import logs, mining, options
@@ -27,6 +32,8 @@ from stratum_miner.work.versions import lowest_bits
 
 WORTH_REMEMBERING = 0.1
 """Seconds a kernel is measured at least for mining to rely on it later."""
+BUSY = 0.9
+"""Share of a processor that a thread gets at least on a machine that does nothing else; picked by feel."""
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
 """How often new work interrupts the mining that is measured."""
@@ -35,7 +42,14 @@ JOB_SECONDS = 5.0
 def bench(
     *,
     kernel: options.KernelName = None,
-    seconds: Annotated[float, Parameter(name="--seconds", help="How long each measurement takes.")] = 1.0,
+    seconds: Annotated[
+        float,
+        Parameter(
+            name="--seconds",
+            help="Processor time of each measurement, in seconds. On a busy machine it takes up to "
+            f"{PATIENCE} times as long.",
+        ),
+    ] = 1.0,
     threads: options.Threads = None,
     check: Annotated[
         bool,
@@ -56,63 +70,108 @@ def bench(
     backend = CpuBackend(threads=threads, kernel=kernel)  # refuses impossible options before anything is measured
     if check:
         return _check(wanted, json)
-    measured = tuple(_examine(item, seconds) for item in wanted)
-    choice = conclude(measured, None if seconds >= WORTH_REMEMBERING else NOWHERE)
+    trials = [_try(item, seconds) for item in wanted]
+    choice = conclude([trial.measured for trial in trials], None if seconds >= WORTH_REMEMBERING else NOWHERE)
     scaling = _scaling(choice.rolling, backend.threads, seconds)
     with console.status(f"mining on {backend.threads} threads"):
         mined = trio.run(_mine, backend, seconds)
+    share = _processor_share([*(speed for trial in trials for speed in trial.speeds), *scaling.values()])
     result = {
-        "kernels": [_row(item) for item in measured],
+        "kernels": [_row(trial) for trial in trials],
         "chosen": choice.rolling.kernel.name,
         "chosen_plain": choice.plain.kernel.name,
-        "threads": [{"threads": count, "hash_rate": rate} for count, rate in scaling],
-        "mining": {"threads": backend.threads, "hash_rate": mined, "share_of_kernels": mined / scaling[-1][1]},
+        "known": [_known_row(item) for item in choice.measured],
+        "threads": [
+            {"threads": count, "hash_rate": speed.hash_rate, "wall_hash_rate": speed.wall_hash_rate}
+            for count, speed in scaling.items()
+        ],
+        "mining": {
+            "threads": backend.threads,
+            "hash_rate": mined,
+            "share_of_kernels": mined / scaling[backend.threads].wall_hash_rate,
+        },
+        "processor_share": share,
+        "busy": share < BUSY,
     }
     if json:
         mining.print_json(result)
     else:
-        _print_tables(measured, choice, scaling, mined)
-    return ExitCode.OK if all(item.self_test for item in measured) else ExitCode.SELF_TEST_FAILED
+        _print_tables(trials, choice, scaling, mined)
+        _print_doubts(trials, choice, share)
+    return ExitCode.OK if all(trial.measured.self_test for trial in trials) else ExitCode.SELF_TEST_FAILED
 
 
-def _examine(kernel: kernels.Kernel, seconds: float) -> Measured:
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A kernel that was tested, and measured both ways if it is sound."""
+
+    measured: Measured
+    speeds: tuple[Speed, ...]
+    """Plain and rolling; none of a broken kernel."""
+
+
+def _try(kernel: kernels.Kernel, seconds: float) -> _Trial:
     with console.status(f"{kernel.name}: self-test and {2 * seconds:g} s of hashing"):
-        return examine(kernel, seconds)
+        if not kernels.self_test(kernel):
+            return _Trial(Measured(kernel, 0.0, 0.0, False), ())
+        plain, rolling = (time_of(kernel, seconds, rolling=rolls) for rolls in (False, True))
+        return _Trial(Measured(kernel, plain.hash_rate, rolling.hash_rate, True), (plain, rolling))
 
 
-def _row(item: Measured) -> dict[str, Any]:
+def _row(trial: _Trial) -> dict[str, Any]:
+    item = trial.measured
+    plain, rolling = trial.speeds or (Speed(0.0, 0.0), Speed(0.0, 0.0))
     return {
         "name": item.kernel.name,
         "lanes": item.kernel.lanes,
         "versions": item.kernel.versions,
-        "hash_rate": item.hash_rate,
-        "rolling_hash_rate": item.rolling_hash_rate,
+        "hash_rate": plain.hash_rate,
+        "wall_hash_rate": plain.wall_hash_rate,
+        "rolling_hash_rate": rolling.hash_rate,
+        "rolling_wall_hash_rate": rolling.wall_hash_rate,
         "self_test": item.self_test,
     }
 
 
-def _scaling(chosen: Measured, most: int, seconds: float) -> list[tuple[int, float]]:
-    """H/s of the kernel alone on 1, 2, 4, ... and all threads."""
+def _known_row(item: Measured) -> dict[str, Any]:
+    return {
+        "name": item.kernel.name,
+        "hash_rate": item.hash_rate,
+        "measured_on": str(item.measured_on),
+        "rolling_hash_rate": item.rolling_hash_rate,
+        "rolling_measured_on": str(item.rolling_measured_on),
+    }
+
+
+def _processor_share(speeds: list[Speed]) -> float:
+    """How much of a processor the measuring threads had, from 0 to 1."""
+    return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
+
+
+def _scaling(chosen: Measured, most: int, seconds: float) -> dict[int, Speed]:
+    """What the kernel alone does on 1, 2, 4, ... and all threads."""
     counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
-    rates = []
+    speeds = {}
     for count in counts:
         with console.status(f"{chosen.kernel.name} on {count} thread{'s' if count > 1 else ''}"):
-            rates.append((count, _together(chosen.kernel, count, seconds)))
-    return rates
+            speeds[count] = _together(chosen.kernel, count, seconds)
+    return speeds
 
 
-def _together(kernel: kernels.Kernel, count: int, seconds: float) -> float:
-    rates: list[float] = []
+def _together(kernel: kernels.Kernel, count: int, seconds: float) -> Speed:
+    """The sum over threads; of processor time no more than there are processors."""
+    speeds: list[Speed] = []
 
     def work() -> None:
-        rates.append(measure(kernel, seconds, rolling=True))
+        speeds.append(time_of(kernel, seconds, rolling=True))
 
     threads = [Thread(target=work, daemon=True) for _ in range(count)]  # Ctrl-C need not wait for them
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(rates)
+    processor = fmean(speed.hash_rate for speed in speeds) * min(count, processors.default_threads())
+    return Speed(processor, sum(speed.wall_hash_rate for speed in speeds))
 
 
 class _EndlessWork:
@@ -179,14 +238,16 @@ def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
     return ExitCode.OK if sound else ExitCode.SELF_TEST_FAILED
 
 
-def _print_tables(
-    measured: tuple[Measured, ...], choice: Choice, scaling: list[tuple[int, float]], mined: float
-) -> None:
-    table = Table(title="SHA-256d kernels, one thread", title_justify="left")
+def _print_tables(trials: list[_Trial], choice: Choice, scaling: dict[int, Speed], mined: float) -> None:
+    table = Table(title="SHA-256d kernels, one thread, per second of processor time", title_justify="left")
     for heading in ("kernel", "lanes", "plain", "versions", "rolling", "self-test", ""):
         table.add_column(heading, justify="right" if heading in ("lanes", "plain", "versions", "rolling") else "left")
-    for item in measured:
-        uses = [name for name, best in (("rolling", choice.rolling), ("plain", choice.plain)) if best is item]
+    for item in (trial.measured for trial in trials):
+        uses = [
+            name
+            for name, best in (("rolling", choice.rolling), ("plain", choice.plain))
+            if best.kernel.name == item.kernel.name
+        ]
         table.add_row(
             item.kernel.name,
             str(item.kernel.lanes),
@@ -199,13 +260,39 @@ def _print_tables(
     output = Console()
     output.print(table)
     name = choice.rolling.kernel.name
-    for count, rate in scaling:
-        times = f"{rate / scaling[0][1]:.2f} times one" if count > 1 else "rolling versions"
-        output.print(
-            f"{name} on {count} thread{'s' if count > 1 else ''}: {hash_rate_text(rate)}, {times}", markup=False
-        )
-    all_of_them = scaling[-1][1]
+    for count, speed in scaling.items():
+        times = f"{speed.hash_rate / scaling[1].hash_rate:.2f} times one" if count > 1 else "rolling versions"
+        output.print(f"{name} on {count} thread{'s' if count > 1 else ''}: {_both(speed)}, {times}", markup=False)
+    all_of_them = list(scaling.values())[-1].wall_hash_rate
     output.print(f"mining on as many: {hash_rate_text(mined)}, {mined / all_of_them:.1%} of that", markup=False)
     quota = processors.quota()
     if quota < len(processors.usable()):
         output.print(f"this container may use {quota} of {len(processors.usable())} processors", markup=False)
+
+
+def _both(speed: Speed) -> str:
+    if speed.wall_hash_rate >= speed.hash_rate * BUSY:
+        return hash_rate_text(speed.wall_hash_rate)
+    return f"{hash_rate_text(speed.wall_hash_rate)} by the clock, {hash_rate_text(speed.hash_rate)} of processor time"
+
+
+def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
+    """That the machine was busy, and which figures of before are clearly better and stay."""
+    output = Console()
+    if share < BUSY:
+        output.print(
+            f"The machine was busy: on average a measuring thread had {share:.0%} of a processor.",
+            markup=False,
+        )
+    now = {trial.measured.kernel.name: trial.measured for trial in trials}
+    for known in choice.measured:
+        kept = []
+        if known.hash_rate * BUSY > now[known.kernel.name].hash_rate:
+            kept.append(f"{hash_rate_text(known.hash_rate)} plain of {known.measured_on}")
+        if known.rolling_hash_rate * BUSY > now[known.kernel.name].rolling_hash_rate:
+            kept.append(f"{hash_rate_text(known.rolling_hash_rate)} rolling of {known.rolling_measured_on}")
+        if kept:
+            output.print(
+                f"{known.kernel.name}: what was measured before is better and stays: {', '.join(kept)}.",
+                markup=False,
+            )

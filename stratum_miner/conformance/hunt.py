@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.backends.cpu.choice import HOPELESS, MEASURES_AGAIN, choose
 from stratum_miner.backends.cpu.kernels import Kernel, Search, SearchResult
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
@@ -45,12 +45,12 @@ class Hunt:
     _next_nonce: int = field(default=0)
 
     def afford(self, hashes: float, what: str) -> None:
-        """Skip when so many hashes are more than the budget has left."""
+        """Skip when so many hashes are far more than the budget has left."""
         needed = hashes / self.engine.hash_rate
-        if needed > self.budget - self.spent:
+        if needed > HOPELESS * (self.budget - self.spent):
             raise Skip(
                 f"{what} takes {needed:,.1f} s of work at {self.engine.hash_rate / 1e6:.1f} MH/s, "
-                f"{max(0.0, self.budget - self.spent):,.1f} s are left (--max-seconds-of-work)"
+                f"{max(0.0, self.budget - self.spent):,.1f} s are left (--max-seconds-of-work); {MEASURES_AGAIN}"
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:

@@ -269,6 +269,7 @@ def _figures(fleet: Fleet) -> bytes:
         "elapsed": fleet.elapsed or progress.elapsed,
         "mining": progress.mining,
         "memory": fleet.memory_per_miner,
+        "failure": fleet.failure,
         "metrics": fleet.metrics.to_builtins(),
     }
     return zlib.compress(msgspec.json.encode(value), 1)
@@ -281,6 +282,7 @@ def _take(part: _Part, figures: bytes) -> None:
         row[5] = {int(micros): count for micros, count in row[5].items()}
     part.elapsed, part.mining, part.memory = value["elapsed"], value["mining"], value["memory"]
     part.metrics = Metrics.from_builtins(metrics)
+    part.lost = part.lost or value["failure"]
 
 
 def _distributed() -> Any:

@@ -89,6 +89,8 @@ class Fleet:
         """Bytes by which this process grew, at most, over the most connections it had at a time."""
         self.elapsed = 0.0
         """Seconds that the run took, without the wait for last answers."""
+        self.failure = ""
+        """What this machine refused in the middle of the run and thereby ended it."""
         self._clock = clock
         self._stopped = False
         self._epoll = select.epoll()
@@ -110,22 +112,24 @@ class Fleet:
     # ---- for the caller -------------------------------------------------------------------------------------------
 
     def run(self) -> Metrics:
-        """Do what the plan says, until its end or ``stop``. LoadError when that is not possible here."""
+        """Do what the plan says, until its end, ``stop`` or a ``failure``. LoadError when it cannot begin."""
         try:
             limits.raise_file_limit(self.plan.miners)
             self._family, self._address = _resolve(self.plan.host, self.plan.port)
             baseline = _resident()
             self._begin()
             gc.freeze()  # thousands of objects that stay: no use in looking through them again and again
-            self._loop()
-            peak = max(self._peak, _resident())
-            if self._most_connected:
+            try:
+                self._loop()
+            except (OSError, MemoryError) as error:  # of this machine; what was measured until then counts
+                self.failure = str(error) or type(error).__name__
+                self.elapsed = self.elapsed or self._clock() - self._started
+            if self._most_connected and not self.failure:
+                peak = max(self._peak, _resident())
                 self.memory_per_miner = max(0, peak - baseline) / self._most_connected
         finally:
             gc.unfreeze()
             self._close()
-        if self._site.overload is not None:
-            raise LoadError(self._site.overload)
         return self.metrics
 
     def stop(self) -> None:
@@ -180,8 +184,6 @@ class Fleet:
                 self._sleep()
 
     def _ended(self, now: float) -> bool:
-        if self._site.overload is not None:
-            return True
         if not self._stopped and now < self._site.end:
             return False
         if not self._site.ending:
@@ -407,7 +409,7 @@ class Fleet:
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
             return
         if self._foreman is None:
-            self._foreman = Foreman(self._wake)
+            self._foreman = Foreman(self._site.prospector.choice, self._wake)
         tip = work.notify.previous_hash
 
         def wanted() -> bool:

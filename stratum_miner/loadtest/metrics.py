@@ -126,6 +126,8 @@ class Metrics:
         self.most_mining = 0
         self.late = 0
         """Shares that were not found in time to be sent when they were due."""
+        self.doubt = ""
+        """Why this machine may find shares late: what is asked of it beside what is known of it."""
         self.notifies: OrderedDict[str, Spread] = OrderedDict()
         self.row_seconds = max(1.0, duration / MAX_ROWS)
         self.rows: list[Row] = [Row()]
@@ -169,6 +171,7 @@ class Metrics:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
+        self.doubt = self.doubt or other.doubt
         for kind, count in other.bad.items():
             mine = self.bad.setdefault(kind, BadCount())
             mine.sent += count.sent
@@ -200,6 +203,7 @@ class Metrics:
             "notifies": [
                 [item.job_id, item.clean, item.first, item.last, item.miners] for item in list(self.notifies.values())
             ],
+            "doubt": self.doubt,
             "row_seconds": self.row_seconds,
             "rows": [[row.sent, row.accepted, row.refused, row.mining, row.lag, dict(row.submit)] for row in self.rows],
         }
@@ -218,6 +222,7 @@ class Metrics:
             setattr(metrics, name, Counter(value[name]))
         metrics.bad = {kind: BadCount(*counts) for kind, counts in value["bad"].items()}
         metrics.notifies = OrderedDict((item[0], Spread(*item)) for item in value["notifies"])
+        metrics.doubt = value["doubt"]
         metrics.row_seconds = value["row_seconds"]
         metrics.rows = [
             Row(sent, accepted, refused, mining, lag, Counter(submit))

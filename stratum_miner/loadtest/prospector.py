@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from os import nice
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes
@@ -23,8 +23,6 @@ from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
 """Hashes of a share, on average, up to which it is searched in the loop: half a millisecond at 60 MH/s."""
-MOST_OF_KERNEL = 0.5
-"""Share of one kernel's rate that a load may ask for; picked so that half of one core is left to everything else."""
 SLICE_SECONDS = 0.02
 """Length of one search of the thread, after which it looks whether its work is still wanted."""
 PATIENCE = 40
@@ -44,12 +42,8 @@ class Found:
 class Prospector:
     """One kernel with its buffers. Not thread-safe: each thread has its own."""
 
-    def __init__(self) -> None:
-        choice = choose()
-        self.hash_rate = choice.hash_rate
-        """What this machine searches on one thread, H/s."""
-        self.most = choice.hash_rate * MOST_OF_KERNEL
-        """What a load may ask of it, H/s."""
+    def __init__(self, choice: Choice | None = None) -> None:
+        self.choice = choice = choice or choose()
         self._search = kernels.Search(choice.kernel, capacity=1)
         self._version_bits = choice.kernel.version_bits
 
@@ -110,7 +104,8 @@ class Order:
 class Foreman:
     """A thread that fills orders, the earliest due first. ``on_found`` is called in it whenever ``done`` has more."""
 
-    def __init__(self, on_found: Callable[[], None]) -> None:
+    def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
+        self._choice = choice
         self.done: deque[tuple[Order, Found | None]] = deque()
         self._on_found = on_found
         self._orders: list[tuple[float, int, Order]] = []
@@ -136,8 +131,8 @@ class Foreman:
 
     def _work(self) -> None:
         nice(10)  # of this thread alone on Linux: whoever waits for the loop goes first
-        prospector = Prospector()
-        slice_hashes = max(1, int(prospector.hash_rate * SLICE_SECONDS))
+        prospector = Prospector(self._choice)
+        slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
         while (order := self._next()) is not None:
             if self._still(order):
                 found = prospector.find(order.work, order.extranonce2, partial(self._still, order), slice_hashes)

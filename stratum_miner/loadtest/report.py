@@ -115,6 +115,7 @@ class LoadReport:
                 }
                 for shard in self.shards
             ],
+            "doubts": [metrics.doubt] if metrics.doubt else [],
             "failures": list(self.failures),
         }
 

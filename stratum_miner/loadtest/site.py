@@ -42,10 +42,9 @@ class Site:
         self.profile = Profile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
         """Of all miners with a job, H/s."""
+        self._most_asked = 0.0
         self.mining = 0
         """Miners with a job."""
-        self.overload: str | None = None
-        """Set once more hashes are asked for than this machine searches."""
         self.bad = tuple(plan.bad.items())
         self.keeps_taken = "duplicate" in plan.bad
         self.keeps_old = "stale" in plan.bad
@@ -74,13 +73,10 @@ class Site:
         self.hash_rate += hash_rate
         self.mining += 1
         self.metrics.most_mining = max(self.metrics.most_mining, self.mining)
-        able = self.prospector.most
-        if self.hash_rate * self.profile.peak > able and self.overload is None:
-            self.overload = (
-                f"expected shares of at most {able / 1e6:,.1f} MH/s, which is what this machine can search, "
-                f"got {self.hash_rate * self.profile.peak / 1e6:,.1f}: ask for a lower share rate, or the pool for an "
-                "easier difficulty"
-            )
+        peak = self.hash_rate * self.profile.peak
+        if peak > self._most_asked and (doubt := self.prospector.choice.doubt(peak)):
+            self._most_asked = peak
+            self.metrics.doubt = doubt
 
     def leave(self, hash_rate: float) -> None:
         """It no longer has."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import trio
 
-from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.cpu.choice import HOPELESS, MEASURES_AGAIN, Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
@@ -204,8 +204,11 @@ class RawMiner:
 async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -> Submit:
     choice: Choice = await trio.to_thread.run_sync(choose)
     seconds = float(expected_hashes(target)) / choice.hash_rate
-    if seconds > MOST_SECONDS:
-        raise FaultNotPossible(f"expected {MOST_SECONDS:g} s of work at most, this takes {seconds:,.0f} s")
+    if seconds > MOST_SECONDS * HOPELESS:
+        raise FaultNotPossible(
+            f"expected {MOST_SECONDS:g} s of work at most, this takes {seconds:,.0f} s at the "
+            f"{choice.hash_rate / 1e6:.1f} MH/s measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
+        )
     step = max(1, int(choice.hash_rate * SLICE_SECONDS))
     while (unit := space.next_unit(time.monotonic())) is not None:
         search = Search(choice.kernel, capacity=1)

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.backends import simulated
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.backends.cpu import choice
+from stratum_miner.backends.cpu import choice, kernels
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import expected_hashes
 from stratum_miner.testing import ScriptedWorkSource
@@ -99,15 +100,41 @@ async def test_devices_share_the_rate(autojump_clock: MockClock) -> None:
     assert {hit.device for _, hit in found} == {"sim0", "sim1", "sim2", "sim3"}
 
 
-async def test_rates_that_this_machine_cannot_back(autojump_clock: MockClock) -> None:
-    source = ScriptedWorkSource()
-    send, _receive = trio.open_memory_channel[NonceFound](1)
-    with pytest.raises(BackendOptionError, match="expected at most"):
-        await SimulatedBackend(hash_rate=1e15).run(source, send)
+class SlowKernel:
+    """Searches ``nonces`` a second on the mock clock, and hits every 4096th."""
+
+    def __init__(self, clock: MockClock, nonces: float) -> None:
+        self._clock, self._nonces = clock, nonces
+
+    def load(self, *_: object, **__: object) -> None:
+        pass
+
+    def run(self, position: int, count: int) -> kernels.SearchResult:
+        done = min(count, 4096 - position % 4096)
+        self._clock.jump(done / self._nonces)
+        hits = (kernels.Hit(position, 0),) if (position + done) % 4096 == 0 else ()
+        return kernels.SearchResult(hits, done, 0)
+
+
+async def test_at_a_rate_that_this_machine_cannot_reach_no_more_is_counted_than_is_searched(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and goes on: that the machine cannot may be true of this moment only."""
+    known = choice.Measured(kernels.available_kernels()[0], 1e5, 1e5, True)
+    monkeypatch.setattr(simulated, "choose", lambda: choice.Choice(known, known, "", (known,)))
+    monkeypatch.setattr(kernels, "Search", lambda *_, **__: SlowKernel(autojump_clock, 1e5))
+    backend = SimulatedBackend(hash_rate=4e5, seed=3)
+    with capture_logs() as logs:
+        found = await simulate(backend, 100)
+    assert 2000 < len(found) <= 100 * 1e5 / 4096 + 1
+    assert backend.statistics().hashes == pytest.approx(100 * 1e5, rel=0.1)
+    [event] = [event for event in logs if event["log_level"] == "warning"]
+    assert "0.4 MH/s is more than half of what one thread of this machine does, 0.1 MH/s" in event["reason"]
 
 
 @pytest.mark.parametrize(
-    "options", [{"hash_rate": 0.0}, {"hash_rate": float("inf")}, {"devices": 0}, {"devices": 1000}]
+    "options",
+    [{"hash_rate": 0.0}, {"hash_rate": float("inf")}, {"hash_rate": 1.1e9}, {"devices": 0}, {"devices": 1000}],
 )
 def test_impossible_settings(options: dict[str, float]) -> None:
     with pytest.raises(BackendOptionError):

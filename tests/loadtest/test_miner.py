@@ -149,8 +149,14 @@ def test_a_stated_hash_rate_decides_the_share_rate() -> None:
 def test_more_hashes_than_this_machine_has_are_noticed() -> None:
     scene = Scene()
     scene.handshake(difficulty=1e6)
-    assert scene.site.overload is not None
-    assert "MH/s" in scene.site.overload
+    assert "MH/s is more than half of what one thread of this machine does" in scene.metrics.doubt
+    assert Metrics.from_builtins(scene.metrics.to_builtins()).doubt == scene.metrics.doubt
+
+
+def test_what_this_machine_searches_is_not_doubted() -> None:
+    scene = Scene()
+    scene.handshake()
+    assert scene.metrics.doubt == ""
 
 
 def test_an_extranonce_counts_from_the_next_job_and_a_mask_at_once() -> None:

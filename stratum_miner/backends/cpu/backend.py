@@ -36,7 +36,7 @@ from stratum_miner.backends.base import (
     WorkSource,
 )
 from stratum_miner.backends.cpu import kernels, processors
-from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.cpu.choice import Choice, choose, correct
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
@@ -47,6 +47,8 @@ SLICE_SECONDS = 0.03
 """Length of one search in C: long enough that Python in between costs nothing, short enough to count often."""
 QUEUE_SIZE = 1024
 """Hits between threads and trio before threads wait."""
+TIMED_SECONDS = 0.5
+"""Processor time of a stretch of searching whose rate counts as what a thread does."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -146,7 +148,14 @@ class CpuBackend(Backend):
             desk.close()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(starter.join)
+                await trio.to_thread.run_sync(self._correct, self._choice)
             desk.hang_up()
+
+    def _correct(self, choice: Choice) -> None:
+        """What is remembered of the kernels, by what the threads did."""
+        plain, rolling = (max(item.fastest[rolls] for item in self._searchers) for rolls in (False, True))
+        if plain or rolling:
+            correct(choice, plain, rolling)
 
     def _start(self, desk: "_Desk") -> None:
         """Start the search threads, and wait until all have ended."""
@@ -183,6 +192,7 @@ class CpuBackend(Backend):
                 else:
                     rolls = unit.version_mask.bit_count() >= version_bits
                     self._search(unit, expected, modes[rolls], searcher, desk)
+                    searcher.fastest[rolls] = modes[rolls].fastest
         except BaseException as error:
             desk.fail(error)
 
@@ -208,10 +218,11 @@ class CpuBackend(Backend):
         # a rare hit leaves at once; frequent ones leave in batches
         at_most = 1 if expected_hashes(unit.target) > mode.slice_points / 4 else None
         while position < points and stop_word.value == expected:
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.thread_time()
             count = min(mode.slice_points, points - position)
             result = mode.search.run(position, count, expected=expected, at_most=at_most)
             elapsed = time.perf_counter() - started
+            mode.time(result.done, time.thread_time() - worked)
             if self._on_search is not None and result.done:
                 self._on_search(expected, result.started_ns)
             searcher.hashes += result.done
@@ -257,6 +268,8 @@ class _Searcher:
         self.name = name
         self.hashes = 0
         self.nonces_found = 0
+        self.fastest = {False: 0.0, True: 0.0}
+        """H/s of processor time at its best, without and with version rolling; 0 until timed."""
 
 
 class _Mode:
@@ -265,6 +278,17 @@ class _Mode:
     def __init__(self, search: kernels.Search, hash_rate: float) -> None:
         self.search = search
         self.slice_points = max(search.kernel.lanes, int(hash_rate * SLICE_SECONDS))
+        self.fastest = 0.0
+        """H/s of processor time in the best stretch so far."""
+        self._timed_hashes, self._timed_seconds = 0, 0.0
+
+    def time(self, hashes: int, seconds: float) -> None:
+        """Count a slice towards the stretch that is timed."""
+        self._timed_hashes += hashes
+        self._timed_seconds += seconds
+        if self._timed_seconds >= TIMED_SECONDS:
+            self.fastest = max(self.fastest, self._timed_hashes / self._timed_seconds)
+            self._timed_hashes, self._timed_seconds = 0, 0.0
 
     def adjust(self, result: kernels.SearchResult, elapsed: float) -> None:
         """A slow or fast machine moves the next slice towards its length."""

@@ -3,13 +3,19 @@
 Two answers, since a kernel that is fastest with nonces in its lanes need not be fastest with versions in them. What
 was measured is kept in the user's cache directory under the model of the CPU, the kernels it can run and the build of
 them; a file that cannot be read, written or understood is as good as none.
+
+All figures are hashes per second of the measuring thread's processor time, so other programs on the machine do not
+lower them. What still lowers them is of the moment: a processor that is hot, or one core's other hardware thread at
+work. Therefore the better of an old and a new figure is kept, each with the day of its measurement, and mining raises
+a figure that it exceeds. Mining lowers nothing, with one exception: where it never reached two fifths of a figure, the
+figures are of another machine, and the next start measures again (`correct`).
 """
 
 import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -27,18 +33,40 @@ log = structlog.get_logger(__name__)
 CHOICE_SECONDS = 0.15
 """How long all kernels together are measured at the first start: enough to tell a factor of 1.1."""
 ROUNDS = 5
-"""Measurements of each, taken in turn, of which the best counts: being interrupted only ever makes one slower."""
+"""Measurements of each, taken in turn, of which the best counts: what disturbs one only ever makes it slower."""
 FIRST_SLICE = 1 << 12
-"""Points of the first measurement; doubled until it takes long enough."""
+"""Points of the first run of a measurement; the next runs are as long as that one lets expect."""
+PATIENCE = 4
+"""A measurement ends after this many times its length on the clock, however little the processor did for it."""
 MAX_AGE = timedelta(days=30)
-"""Figures older than this are measured again: systems and firmware change, and a busy start may have misled."""
+"""Figures older than this are measured again: systems and firmware change."""
 CACHE_LIMIT = 1 << 16
 """Bytes of a cache file that are read."""
+FASTEST = 1e9
+"""H/s that no thread of any processor reaches: ten times the fastest that we measured (docs/benchmarks.md)."""
+MOST_OF_KERNEL = 0.5
+"""Share of one thread's rate up to which searching beside other work does not fall behind; picked by feel."""
+UNREACHED = 0.4
+"""Share of a figure that mining reaches at least. Two hardware threads of one core get half each, and some heat."""
+HOPELESS = 4
+"""How many times too long work must seem before it is left alone: a machine may have been measured while it was hot and
+its cores were shared, and at its best does as many times as much."""
+MEASURES_AGAIN = "stratum-miner bench measures again"
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What one thread did, in H/s."""
+
+    hash_rate: float
+    """Per second of its processor time: what it would do if the processor were its own."""
+    wall_hash_rate: float
+    """Per second of the clock; lower when other programs had the processor meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a kernel did on one thread, in H/s; 0 after a failed self-test."""
+    """What a kernel did on one thread, in H/s of its processor time; 0 after a failed self-test."""
 
     kernel: Kernel
     hash_rate: float
@@ -46,6 +74,10 @@ class Measured:
     rolling_hash_rate: float
     """With versions in the lanes, for a pool that grants enough bits of them."""
     self_test: bool
+    measured_on: date = field(default_factory=date.today)
+    """The day of ``hash_rate``."""
+    rolling_measured_on: date = field(default_factory=date.today)
+    """The day of ``rolling_hash_rate``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +96,7 @@ class Choice:
 
     @property
     def hash_rate(self) -> float:
-        """H/s of ``kernel``."""
+        """H/s of ``kernel`` on one thread."""
         return self.plain.hash_rate
 
     @property
@@ -73,35 +105,57 @@ class Choice:
         names = dict.fromkeys((self.rolling.kernel.name, self.plain.kernel.name))
         return " and ".join(names)
 
+    def doubt(self, hash_rate: float) -> str | None:
+        """Why one thread may not keep up with so many H/s beside its other work; None when it should.
 
-class _Rate(msgspec.Struct, frozen=True):
-    plain: float
-    rolling: float
+        Never a reason to refuse them: what is known of a machine may have been measured while it was slow.
+        """
+        if hash_rate <= self.hash_rate * MOST_OF_KERNEL:
+            return None
+        return (
+            f"{hash_rate / 1e6:,.1f} MH/s is more than half of what one thread of this machine does, "
+            f"{self.hash_rate / 1e6:,.1f} MH/s measured on {self.plain.measured_on} ({MEASURES_AGAIN})"
+        )
+
+
+class _Figure(msgspec.Struct, frozen=True):
+    hash_rate: float
+    measured_on: date
+
+    @property
+    def known(self) -> float:
+        """The rate; 0 when it is too old, or cannot be."""
+        young = timedelta(0) <= date.today() - self.measured_on <= MAX_AGE
+        return self.hash_rate if young and 0 < self.hash_rate <= FASTEST else 0.0
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    plain: _Figure
+    rolling: _Figure
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    measured_at: date
-    rates: dict[str, _Rate]
+    processor_time: dict[str, _Figures]
+    """By kernel. Before it had this name it held figures by the clock, which are not read."""
+
+
+def time_of(kernel: Kernel, seconds: float, *, rolling: bool = False) -> Speed:
+    """Search on this thread for about ``seconds`` of processor time."""
+    search = kernels.Search(kernel)
+    points = search.load(bytes(80), 0, version_mask=GENERAL_PURPOSE_MASK if rolling else 0)
+    count, done, started, worked = FIRST_SLICE, 0, time.perf_counter(), time.thread_time()
+    while True:
+        done += search.run(done % points, min(count, points - done % points)).done
+        processor, wall = time.thread_time() - worked, time.perf_counter() - started
+        if processor >= seconds * 0.7 or wall >= seconds * PATIENCE:
+            return Speed(done / (processor or wall), done / wall)
+        left = min((seconds - processor) / (processor or wall), (seconds * PATIENCE - wall) / wall, 1.0 / wall)
+        count = max(FIRST_SLICE, int(done * left))
 
 
 def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
-    """Hashes per second on this thread, over about ``seconds``."""
-    search = kernels.Search(kernel)
-    points = search.load(bytes(80), 0, version_mask=GENERAL_PURPOSE_MASK if rolling else 0)
-    count, done, started = FIRST_SLICE, 0, time.perf_counter()
-    while True:
-        done += search.run(done % points, min(count, points - done % points)).done
-        elapsed = time.perf_counter() - started
-        if elapsed >= seconds * 0.7:
-            return done / elapsed
-        count = max(count, int(done / elapsed * min(seconds - elapsed, 1)))
-
-
-def examine(kernel: Kernel, seconds: float) -> Measured:
-    """Self-test a kernel and measure it both ways, ``seconds`` each; a broken one is not measured."""
-    if not kernels.self_test(kernel):
-        return Measured(kernel, 0.0, 0.0, False)
-    return Measured(kernel, measure(kernel, seconds), measure(kernel, seconds, rolling=True), True)
+    """Hashes per second of processor time on this thread, over about ``seconds`` of it."""
+    return time_of(kernel, seconds, rolling=rolling).hash_rate
 
 
 def survey(available: Sequence[Kernel], seconds: float) -> tuple[Measured, ...]:
@@ -125,21 +179,21 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
     if forced is not None:
         kernel = kernels.kernel_named(forced)
         [measured] = survey([kernel], seconds / 4)
-        return _pick((_sound(measured),), "as asked for")
+        return _pick((_sound(measured),), "kernel as asked for")
     available = kernels.available_kernels()
     path = cache_file() if cache is None else cache
     remembered = recall(available, path)
     if remembered is not None:
-        choice = _pick(remembered[0], f"was fastest on {remembered[1]}")
+        choice = _pick(remembered)
         if all(kernels.self_test(item.kernel) for item in {choice.plain, choice.rolling}):
             return choice
     return conclude(survey(available, seconds), path)
 
 
 def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
-    """Choose among measured kernels; remember the figures if they are of all kernels and none is broken.
+    """Choose among measured kernels, by the better of what was measured and what is remembered of each.
 
-    SelfTestError when every kernel is broken.
+    That is remembered in turn, if it is of all kernels and none is broken. SelfTestError when every kernel is broken.
     """
     sound = [item for item in measured if item.self_test]
     for item in measured:
@@ -147,9 +201,42 @@ def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
             log.error("kernel_self_test_failed", kernel=item.kernel.name)
     if not sound:
         raise _broken([item.kernel for item in measured])
-    if [item.kernel for item in sound] == list(kernels.available_kernels()):
-        _remember(sound, cache_file() if cache is None else cache)
-    return _pick(tuple(measured), "is fastest")
+    available = kernels.available_kernels()
+    if [item.kernel for item in sound] == list(available):
+        path = cache_file() if cache is None else cache
+        measured = [_better(new, old) for new, old in zip(sound, _known(available, path), strict=True)]
+        _remember(measured, path)
+    return _pick(tuple(measured))
+
+
+def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = None) -> None:
+    """Remember what one thread reached in mining, in H/s of its processor time at its best; 0 where it did not search.
+
+    A figure that is exceeded is replaced. One of which not even ``UNREACHED`` was reached is of another machine (a home
+    directory that two share, a virtual machine that moved): all of this CPU's are forgotten, and measured at the next
+    start. In between nothing is lowered: heat and a core's other hardware thread explain it, and are of the moment.
+    """
+    available = kernels.available_kernels()
+    path = cache_file() if cache is None else cache
+    known = recall(available, path)
+    if known is None:
+        return
+    today = [
+        Measured(
+            item.kernel,
+            plain if item.kernel == choice.plain.kernel else 0.0,
+            rolling if item.kernel == choice.rolling.kernel else 0.0,
+            True,
+        )
+        for item in known
+    ]
+    if any(_is_far_below(new, old) for new, old in zip(today, known, strict=True)):
+        log.debug("kernel_figures_forgotten", reason="mining did not reach them")
+        _write(available, None, path)
+        return
+    better = [_better(new, old) for new, old in zip(today, known, strict=True)]
+    if better != list(known):
+        _remember(better, path)
 
 
 def cache_file() -> Path:
@@ -157,35 +244,69 @@ def cache_file() -> Path:
     return user_cache_path("stratum-miner") / "kernels.json"
 
 
-def recall(available: Sequence[Kernel], path: Path) -> tuple[tuple[Measured, ...], date] | None:
-    """Figures of all these kernels and their date, if such a CPU was measured before."""
+def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | None:
+    """Figures of all these kernels, if such a CPU was measured before."""
+    known = _known(available, path)
+    if not all(item.hash_rate and item.rolling_hash_rate for item in known):
+        return None
+    return tuple(known)
+
+
+def _known(available: Sequence[Kernel], path: Path) -> list[Measured]:
+    """What is remembered of each of these kernels; 0 for what is not, is too old, or cannot be."""
     try:
-        with path.open("rb") as file:
-            entry = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry]).get(_key(available))
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if entry is None or not timedelta(0) <= date.today() - entry.measured_at <= MAX_AGE:
-        return None
-    if set(entry.rates) != {kernel.name for kernel in available}:
-        return None
-    if not all(rate.plain > 0 and rate.rolling > 0 for rate in entry.rates.values()):
-        return None
-    rates = [(kernel, entry.rates[kernel.name]) for kernel in available]
-    return tuple(Measured(kernel, rate.plain, rate.rolling, True) for kernel, rate in rates), entry.measured_at
+        figures = msgspec.json.decode(_entries(path)[_key(available)], type=_Entry).processor_time
+    except (OSError, KeyError, msgspec.DecodeError, UnicodeDecodeError):
+        figures = {}
+    nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))
+    found = [(kernel, figures.get(kernel.name, nothing)) for kernel in available]
+    return [
+        Measured(kernel, item.plain.known, item.rolling.known, True, item.plain.measured_on, item.rolling.measured_on)
+        for kernel, item in found
+    ]
+
+
+def _entries(path: Path) -> dict[str, msgspec.Raw]:
+    """The file, by CPU; entries of another version are left as they are."""
+    with path.open("rb") as file:
+        return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
+
+
+def _better(new: Measured, old: Measured) -> Measured:
+    """Each rate as it is in the better of two measurements of a kernel."""
+    if old.hash_rate > new.hash_rate:
+        new = replace(new, hash_rate=old.hash_rate, measured_on=old.measured_on)
+    if old.rolling_hash_rate > new.rolling_hash_rate:
+        new = replace(new, rolling_hash_rate=old.rolling_hash_rate, rolling_measured_on=old.rolling_measured_on)
+    return new
+
+
+def _is_far_below(new: Measured, old: Measured) -> bool:
+    return (
+        0 < new.hash_rate < old.hash_rate * UNREACHED or 0 < new.rolling_hash_rate < old.rolling_hash_rate * UNREACHED
+    )
 
 
 def _remember(measured: Sequence[Measured], path: Path) -> None:
-    entry = _Entry(
-        date.today(),
-        {item.kernel.name: _Rate(item.hash_rate, item.rolling_hash_rate) for item in measured},
-    )
+    figures = {
+        item.kernel.name: _Figures(
+            _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
+        )
+        for item in measured
+    }
+    _write([item.kernel for item in measured], _Entry(figures), path)
+
+
+def _write(available: Sequence[Kernel], entry: _Entry | None, path: Path) -> None:
+    """Put the entry of these kernels into the file, or take it out."""
     try:
         try:
-            with path.open("rb") as file:
-                entries = msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, _Entry])
+            entries = _entries(path)
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             entries = {}
-        entries[_key([item.kernel for item in measured])] = entry
+        entries.pop(_key(available), None)
+        if entry is not None:
+            entries[_key(available)] = msgspec.Raw(msgspec.json.encode(entry))
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as fresh:
             fresh.write(msgspec.json.format(msgspec.json.encode(entries)))
@@ -209,11 +330,14 @@ def _broken(broken: Sequence[Kernel]) -> SelfTestError:
     return SelfTestError(f"kernel self-test: expected the known answers, got others from {names}: do not mine here")
 
 
-def _pick(measured: tuple[Measured, ...], why: str) -> Choice:
+def _pick(measured: tuple[Measured, ...], what: str = "fastest kernel") -> Choice:
     plain = max(measured, key=lambda item: item.hash_rate)
     rolling = max(measured, key=lambda item: item.rolling_hash_rate)
+    names = rolling.kernel.name
+    if plain is not rolling:
+        names += f" ({plain.kernel.name} without version rolling)"
+    days = " and ".join(sorted({str(rolling.rolling_measured_on), str(plain.measured_on)}))
     rates = f"{rolling.rolling_hash_rate / 1e6:.1f} MH/s a thread, {plain.hash_rate / 1e6:.1f} without version rolling"
-    names = rolling.kernel.name if plain is rolling else f"{rolling.kernel.name}, without rolling {plain.kernel.name}"
     others = sorted((item for item in measured if item is not rolling), key=lambda item: -item.rolling_hash_rate)
     following = f"; next {others[0].kernel.name} {others[0].rolling_hash_rate / 1e6:.1f}" if others else ""
-    return Choice(plain, rolling, f"{names} {why}: {rates}{following}", measured)
+    return Choice(plain, rolling, f"{what}: {names}, measured on {days}: {rates}{following}", measured)

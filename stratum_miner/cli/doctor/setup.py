@@ -123,7 +123,7 @@ class Setup:
             return []
         found, chosen = [], self.settings.options
         if chosen.kernel is not None:
-            text, fix = f"--kernel {chosen.kernel} is forced; cpu choice tells the fastest", "leave it out"
+            text, fix = f"--kernel {chosen.kernel} is forced; the line cpu choice names the fastest", "leave it out"
             found.append(Finding(topic="options", subject="kernel", verdict=Verdict.NOTE, text=text, fix=fix))
         if chosen.pause_above is not None and surroundings.processor_temperature() is None:
             text, fix = f"--pause-above {chosen.pause_above:g} cannot work: no sensor is found", "leave it out"

@@ -173,7 +173,12 @@ class _Local:
         fleet = self._fleet
         metrics = fleet.run()
         shard = Shard(
-            worker="", miners=fleet.plan.miners, duration=fleet.elapsed, memory_per_miner=fleet.memory_per_miner
+            worker="",
+            miners=fleet.plan.miners,
+            duration=fleet.elapsed,
+            memory_per_miner=fleet.memory_per_miner,
+            lost_at=fleet.elapsed if fleet.failure else None,
+            reason=fleet.failure,
         )
         return LoadReport(plan=fleet.plan, metrics=metrics, shards=(shard,), interrupted=self._stopped)
 
@@ -212,9 +217,13 @@ async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
             await _show_live(run, plan)
         return
     before: Progress | None = None
+    doubted = False
     while True:
         await trio.sleep(STATUS_INTERVAL_S)
-        progress, _ = run.look()
+        progress, metrics = run.look()
+        if metrics.doubt and not doubted:
+            log.warning("hash_rate_doubtful", reason=metrics.doubt)
+            doubted = True
         log.info("load", **words.progress_fields(progress, before))
         before = progress
 

@@ -27,7 +27,8 @@ def live(plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress 
         f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | A {progress.accepted:,} "
         f"R {progress.refused:,} | {duration_text(progress.elapsed)} of {duration_text(plan.duration)}"
     )
-    return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), phases(metrics, plain))
+    doubts = [Text(f"NOTE {metrics.doubt}")] if metrics.doubt else []
+    return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), *doubts, phases(metrics, plain))
 
 
 def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
@@ -77,9 +78,14 @@ def _lead(report: LoadReport) -> list[str]:
         f"{plan.miners:,} miners on {plan.host}:{plan.port} for {duration_text(report.duration)}{early}: "
         f"{metrics.most_mining:,} mining at most, {report.shares_per_second:,.1f} shares/s accepted"
     ]
+    if metrics.doubt:
+        lines.append(
+            f"NOTE {metrics.doubt}. Shares that are found late tell of this machine, not of the pool: ask for a lower "
+            "share rate, or the pool for an easier difficulty"
+        )
     lines += [
-        f"LOST worker {shard.worker} with {shard.miners:,} miners after {duration_text(shard.lost_at or 0.0)}: "
-        f"{shard.reason}; its figures end there"
+        f"LOST {'worker ' + shard.worker if shard.worker else 'this process'} with {shard.miners:,} miners after "
+        f"{duration_text(shard.lost_at or 0.0)}: {shard.reason}; its figures end there"
         for shard in report.lost
     ]
     return lines

@@ -7,22 +7,23 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import structlog
 import trio
 
+from stratum_miner.backends.cpu.choice import FASTEST
 from stratum_miner.testing.emulators.faults import Fault, FaultError, Faults, parse_fault
 from stratum_miner.testing.emulators.kinds import KINDS, Kind
 from stratum_miner.testing.emulators.model import Device, Settings
 from stratum_miner.testing.emulators.sweep import Searcher
 from stratum_miner.testing.emulators.terminal import Terminal
 
+log = structlog.get_logger(__name__)
+
 DEFAULT_HASH_RATE: Final = 1e6
-MOST_OF_KERNEL: Final = 0.5
-"""Share of one kernel's rate that may be emulated; picked so that a machine stays usable."""
 MOST_UNDERWAY_S: Final = 0.1
 """What a driver may have written ahead of the wire."""
 MOST_NONCES: Final = 1000.0
@@ -77,9 +78,15 @@ class Emulator:
         difficulty = 1.0 if nonce_difficulty is None else nonce_difficulty
         if not 0 < difficulty < 1e15:
             raise EmulatorError(f"nonce difficulty: expected a number above zero, got {difficulty:g}")
-        self._searcher = Searcher()
         rate = DEFAULT_HASH_RATE if hash_rate is None else hash_rate
-        _check_rate(rate, self._searcher)
+        if not 0 < rate <= FASTEST:
+            raise EmulatorError(
+                f"hash rate: expected above zero and at most {FASTEST / 1e6:g} MH/s, got {rate / 1e6:g} MH/s: "
+                "emulated devices really search"
+            )
+        self._searcher = Searcher()
+        if doubt := self._searcher.choice.doubt(rate):
+            log.warning("hash_rate_doubtful", reason=doubt)
         least = rate / MOST_NONCES / 2**32
         if difficulty < least:
             raise EmulatorError(
@@ -275,15 +282,6 @@ def kind_named(name: str) -> Kind:
     close = get_close_matches(name, KINDS, 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
     raise EmulatorError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}{hint}")
-
-
-def _check_rate(rate: float, searcher: Searcher) -> None:
-    most = searcher.hash_rate * MOST_OF_KERNEL
-    if not (isfinite(rate) and 0 < rate <= most):
-        raise EmulatorError(
-            f"hash rate: expected above zero and at most {most / 1e6:.1f} MH/s on this machine, "
-            f"got {rate / 1e6:g} MH/s: emulated devices really search"
-        )
 
 
 def _one_of(values: tuple[int, ...]) -> str:

@@ -25,7 +25,7 @@ ROUNDING_S: Final = 1e-6
 MAX_BACKLOG_S: Final = 1.0
 """A device has no room for more answers than its wire carries in that time; picked by feel."""
 MOST_OF_KERNEL_EVER: Final = 0.8
-"""Share of one kernel's rate that a driver can clock a device up to."""
+"""Share of one kernel's rate that a driver can clock a device up to, unless its stated rate is higher."""
 MOST_OVERDUE_SLICES: Final = 250
 """Half a second of one processor, at most."""
 OVERHEATED_AFTER_S: Final = 5.0
@@ -268,8 +268,8 @@ class Device(ABC):
         return self.counts.hashes + sum(lane.hashes(now) for lane in self.lanes)
 
     def affordable(self, rate: float) -> float:
-        """A rate, or what this machine can do when a driver sets a clock beyond that."""
-        return min(rate, self.searcher.hash_rate * MOST_OF_KERNEL_EVER)
+        """A rate, or what this machine can do when a driver sets a clock beyond that and beyond the stated rate."""
+        return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * MOST_OF_KERNEL_EVER))
 
     def advance(self, now: float) -> None:
         """Do what is due: one slice of searching at most for each engine."""

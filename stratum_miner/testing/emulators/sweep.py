@@ -58,10 +58,10 @@ class Searcher:
     """A kernel, and what it can do. One for all lanes of a device: each slice loads its own work."""
 
     def __init__(self) -> None:
-        choice = _choice()
-        self.hash_rate = choice.hash_rate
-        self.slice = max(1, int(choice.hash_rate * SLICE_S))
-        self.search = kernels.Search(choice.kernel, capacity=CAPACITY)
+        self.choice = _choice()
+        self.hash_rate = self.choice.hash_rate
+        self.slice = max(1, int(self.hash_rate * SLICE_S))
+        self.search = kernels.Search(self.choice.kernel, capacity=CAPACITY)
 
 
 @cache

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import trio.testing
 
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import backend as backend_module
-from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu import choice, kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing import ScriptedWorkSource
 from stratum_miner.testing.check_backend import unit_of
@@ -290,3 +291,25 @@ async def test_a_thread_that_looks_at_the_stop_word_just_as_all_end_begins_nothi
     assert changed.is_set()
     assert source.asked == 0
     assert sum(device.hashes for device in backend.statistics().devices) == 0
+
+
+async def test_what_mining_reaches_corrects_what_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "kernels.json"
+    monkeypatch.setattr(choice, "cache_file", lambda: file)
+    monkeypatch.setattr(backend_module, "TIMED_SECONDS", 0.01)
+    available = kernels.available_kernels()
+    slow = [choice.Measured(kernel, 2.0 + kernel.index, 1.0, True) for kernel in available]
+    plain = choice.conclude(slow, file).plain.kernel
+    backend = CpuBackend(threads=1)
+    source = ScriptedWorkSource(unit_of(number, target=0) for number in range(1000))
+    send, receive = trio.open_memory_channel[NonceFound](10)
+    async with trio.open_nursery() as nursery, receive:
+        nursery.start_soon(backend.run, source, send)
+        while not backend._searchers[0].fastest[False]:  # noqa: ASYNC110  a thread sets it
+            await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    known = choice.recall(available, file)
+    assert known is not None
+    for item in known:
+        assert (item.hash_rate > 1000) == (item.kernel == plain), item
+        assert item.rolling_hash_rate == 1.0

@@ -1,4 +1,5 @@
 import os
+from datetime import date
 
 import pytest
 
@@ -12,6 +13,8 @@ def test_every_kernel_is_tested_and_the_choice_is_told() -> None:
     by_subject = {item.subject: item for item in findings}
     assert by_subject["self-test"].verdict is Verdict.GOOD
     assert f"all {len(kernels.available_kernels())} kernels" in by_subject["self-test"].text
+    assert by_subject["choice"].text.startswith("fastest kernel: ")
+    assert f", measured on {date.today()}: " in by_subject["choice"].text
     assert "MH/s a thread" in by_subject["choice"].text
 
 

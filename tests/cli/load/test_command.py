@@ -1,16 +1,19 @@
 """``stratum-miner load`` as users call it: what is refused, what is told, what the exit code says."""
 
+import errno
 import json
 import signal
 import socket
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from stratum_miner.cli import main
 from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.loadtest.fleet import Fleet
 
 
 def load(port: int, *arguments: str) -> int:
@@ -57,6 +60,33 @@ def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.C
     assert result["phases"]["connect"]["count"] == 10
     assert result["loop_lag_ms"]["p99"] is not None
     assert result["memory_per_miner_bytes"] >= 0
+
+
+def test_a_run_that_this_machine_ends_early_prints_its_figures(
+    pool_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fleet: Fleet, _now: float) -> bool:
+        if fleet.metrics.accepted < 5:
+            return False
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Fleet, "_ended", fail)
+    assert load(pool_port, "--json") == ExitCode.GOAL_MISSED
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["shares"]["accepted"] >= 5
+    assert "Too many open files" in result["shards"][0]["reason"]
+    assert load(pool_port) == ExitCode.GOAL_MISSED
+    assert "LOST this process with 10 miners after" in capsys.readouterr().out
+
+
+def test_more_hashes_than_half_of_a_thread_are_a_note_that_says_when_that_was_measured(
+    pool_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load(pool_port, "--hash-rate", "1TH", "--json") == ExitCode.OK
+    [doubt] = json.loads(capsys.readouterr().out.splitlines()[-1])["doubts"]
+    assert f"measured on {date.today()} (stratum-miner bench measures again)" in doubt
+    assert load(pool_port, "--hash-rate", "1TH") == ExitCode.OK
+    assert "MH/s is more than half of what one thread" in capsys.readouterr().out
 
 
 def test_a_crossed_limit_fails_the_run_and_is_named(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
