@@ -73,9 +73,9 @@ class Health:
     _since: dict[object, float] = field(default_factory=dict)
     """When each problem that is there now came."""
 
-    def answered(self, pool_id: int | None, *, accepted: bool) -> None:
-        """A pool has accepted or refused a share."""
-        self._pools.answered(pool_id, accepted=accepted)
+    def answered(self, pool_id: int | None, refusal: str = "") -> None:
+        """A pool has answered a share: accepted it, or refused it for a reason."""
+        self._pools.answered(pool_id, refusal)
 
     def look(
         self,

@@ -132,8 +132,9 @@ class Monitor:
             )
         )
         self._devices.settled(outcome)
-        if outcome.fate is not Fate.LOST:
-            self._health.answered(source.pool_id, accepted=accepted)
+        if outcome.latency is not None and outcome.fate is not Fate.LOST:
+            cause = outcome.error.reason.value if outcome.error is not None else outcome.reason
+            self._health.answered(source.pool_id, "" if accepted else cause or "none given")
         self._difficulties.add(outcome)
         self._pools[source.pool_id].add(outcome)
         if accepted:

@@ -116,14 +116,15 @@ class PoolProblems:
 
     _lost: dict[int, tuple[str, str]] = field(default_factory=dict)
     """The condition in which each pool that is not up was last found, and the reason."""
-    _answers: defaultdict[int, deque[bool]] = field(
+    _answers: defaultdict[int, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
+    """Why the pool refused each of the newest shares that it answered; empty where it accepted one."""
 
-    def answered(self, pool_id: int | None, *, accepted: bool) -> None:
-        """A pool has accepted or refused a share."""
+    def answered(self, pool_id: int | None, refusal: str) -> None:
+        """A pool has answered a share: accepted it, or refused it for a reason."""
         if pool_id is not None:
-            self._answers[pool_id].append(accepted)
+            self._answers[pool_id].append(refusal)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
         """What is wrong with the pools that may be used."""
@@ -177,11 +178,13 @@ class PoolProblems:
 
     def _rejections(self, pool: PoolStatus) -> list[ProblemView]:
         answers = self._answers[pool.id]
-        rejected = answers.count(False)
-        if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * rejected <= len(answers):
+        refusals = [refusal for refusal in answers if refusal]
+        if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * len(refusals) <= len(answers):
             return []
-        why = f", most often for this reason: {pool.reasons[0][0]}" if pool.reasons else ""
-        text = _sentence(f"Pool {pool.name} refused {rejected} of the last {len(answers)} shares{why}")
+        text = _sentence(
+            f"Pool {pool.name} refused {len(refusals)} of the last {len(answers)} shares, "
+            f"the newest of them for this reason: {refusals[-1]}"
+        )
         severity = CRITICAL if pool.active else WARNING
         advice = "Check the worker name and the pool's own page; `stratum-miner ping` tests the pool."
         return [_of_pool(severity, "pool_rejects", pool, text, advice)]

@@ -1,5 +1,8 @@
 """What a run with a stick must say: of what it found the tap knows, which hashes each nonce of the stick again."""
 
+from functools import cached_property
+from typing import Any
+
 from tests.audit.expect import Exactly, Expectation, Within, spread
 from tests.audit.stick import Nonce, Tap
 from tests.audit.truth import LAG_S, SAMPLING_S, MinerTruth
@@ -49,6 +52,22 @@ class StickTruth(MinerTruth):
         start = self.points[place - 1]["at"] - self.offset if place else self.miner.program.started
         least, most = self.between(start + LAG_S, end - LAG_S), self.between(start - LAG_S, end + 0.02)
         return Within(least / (end - start + LAG_S), most / max(end - start - 0.1, 0.1))
+
+    @cached_property
+    def problems(self) -> list[dict[str, Any]]:
+        """The same, and a stick that computes wrongly: in more than one result of twenty, by three deviations."""
+        good, bad = len(self.tap.good), len(self.tap.errors)
+        allowed = 0.05 * (good + bad)
+        before = [problem for problem in super().problems if problem["severity"] == "critical"]
+        after = [problem for problem in super().problems if problem["severity"] != "critical"]
+        if good + bad < 20 or bad <= allowed + 3 * allowed**0.5:
+            return before + after
+        text = (
+            f"{self.miner.devices[0].name} computes wrongly: {bad} of its last {good + bad} results "
+            f"({bad / (good + bad):.0%}) are wrong."
+        )
+        wrong = {"severity": "warning", "kind": "device_errors", "text": text, "device_id": 0, "pool_id": None}
+        return [*before, wrong, *after]
 
     # ---- nonces ---------------------------------------------------------------------------------------------------
 

@@ -156,14 +156,9 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "luck / ratio": lambda m: m.luck(m.found),
         p + "luck / low": lambda m: m.luck(garwood(m.found)[0]),
         p + "luck / high": lambda m: m.luck(garwood(m.found)[1]),
-        p + "problems / #": lambda m: Exactly(len(m.miner.problems)),
-        p + "problems / * / text": lambda m, i: Exactly(m.miner.problems[i]),
-        p + "problems / * / kind": lambda m, i: Exactly("journal"),
-        p + "problems / * / severity": lambda m, i: Exactly("warning"),
+        p + "problems / #": lambda m: Exactly(len(m.problems)),
         p + "problems / * / advice": TEXT,
         p + "problems / * / since_s": lambda m, i: Within(0.0, m.elapsed[1]),
-        p + "problems / * / device_id": lambda m, i: Exactly(None),
-        p + "problems / * / pool_id": lambda m, i: Exactly(None),
         p + "hardware_errors": lambda m: m.hardware_errors(),
         p + "below_target": lambda m: Exactly(0),
         p + "withheld": lambda m: Exactly(0),
@@ -182,6 +177,8 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "joules_per_terahash": Exempt("of the power, which the audit cannot measure"),
         p + "economics": Exempt("of prices that the user gives; tests/economics hold it"),
     }
+    for key in ("severity", "kind", "text", "device_id", "pool_id"):
+        rows[p + f"problems / * / {key}"] = lambda m, i, key=key: m.problem(i, key)
     for fate in FATES:
         rows[p + f"shares / {fate}"] = lambda m, fate=fate: Exactly(m.fates[fate])
         rows[p + f"all_runs / {fate}"] = lambda m, fate=fate: Exactly(m.all_runs[fate])
@@ -346,7 +343,7 @@ METRICS: dict[str, Row] = {
     "state / state=*": lambda m, s: Exactly(float(s == "paused")),
     "devices_mining / ": VIEW["summary / devices_mining"],
     "devices / ": VIEW["summary / devices_total"],
-    "problems / kind=*": lambda m, kind: Exactly(float(len(m.miner.problems) if kind == "journal" else 0)),
+    "problems / kind=*": lambda m, kind: Exactly(float(sum(item["kind"] == kind for item in m.problems))),
     "start_time_seconds / ": VIEW["summary / started_at"],
     "hash_rate / window=5s": lambda m: Within(*m.window(5)),
     "hash_rate / window=1m": lambda m: Within(*m.window(60)),

@@ -403,9 +403,35 @@ class MinerTruth:
         low, high = self.average()
         return Exactly(self.told["hash_rate"] if low * 0.99 <= value <= high * 1.01 else f"{low:g} to {high:g} H/s")
 
+    @cached_property
+    def problems(self) -> list[dict[str, Any]]:
+        """What is wrong, the worst first: pools that refuse most shares, then what the test broke."""
+        refusing = [self._refusing(index) for index in range(len(self.miner.pools))]
+        return [problem for problem in refusing if problem is not None] + [
+            {"severity": "warning", "kind": "journal", "text": text, "device_id": None, "pool_id": None}
+            for text in self.miner.problems
+        ]
+
+    def _refusing(self, index: int) -> dict[str, Any] | None:
+        """More than half of the newest twenty answers, and ten at least."""
+        answered = [share for share in in_order(self.by_pool[index]) if share.fate in ("accepted", "rejected", "stale")]
+        newest = [share for share in answered if share.latency is not None][-20:]
+        refused = [share for share in newest if share.fate != "accepted"]
+        if len(newest) < 10 or 2 * len(refused) <= len(newest):
+            return None
+        text = (
+            f"Pool {self.miner.pools[index].title} refused {len(refused)} of the last {len(newest)} shares, "
+            f"the newest of them for this reason: {refused[-1].reason}."
+        )
+        return {"severity": "critical", "kind": "pool_rejects", "text": text, "device_id": None, "pool_id": index}
+
+    def problem(self, index: int, key: str) -> Expectation:
+        """One field of one problem."""
+        return Exactly(self.problems[index][key] if index < len(self.problems) else "no problem")
+
     def words_of_health(self) -> Expectation:
         """The state, and a line for each problem that lasts."""
-        return Exactly("\n".join(("paused", *self.miner.problems)))
+        return Exactly("\n".join(("paused", *(problem["text"] for problem in self.problems))))
 
     # ---- pools
 

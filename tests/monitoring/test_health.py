@@ -301,18 +301,17 @@ def test_what_a_pool_does_wrong(pool: PoolStatus, kind: str, text: str) -> None:
 def test_a_pool_that_rejects_most_shares() -> None:
     looks = Looks()
     looks.devices(thread(0, 10))
-    looks.set(pools=(replace(POOL, reasons=(("duplicate", 9),)),))
 
-    def answers(*accepted: bool) -> Sequence[ProblemView]:
-        for item in accepted:
-            looks.health.answered(0, accepted=item)
+    def answers(*refusals: str) -> Sequence[ProblemView]:
+        for refusal in refusals:
+            looks.health.answered(0, refusal)
         return looks.look().problems
 
-    assert answers(*[False] * 9) == ()
-    [problem] = answers(False)
+    assert answers(*["stale"] * 9) == ()
+    [problem] = answers("duplicate")
     assert (problem.kind, problem.severity) == ("pool_rejects", "critical")
-    assert problem.text == "Pool A refused 10 of the last 10 shares, most often for this reason: duplicate."
-    assert answers(*[True] * 10) == ()
+    assert problem.text == ("Pool A refused 10 of the last 10 shares, the newest of them for this reason: duplicate.")
+    assert answers(*[""] * 10) == ()
 
 
 def test_a_backend_whose_own_pool_is_lost_does_not_mine() -> None:
