@@ -5,7 +5,7 @@ Each miner is asked on its own: one that does not answer, or answers slowly, kee
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,17 +14,15 @@ import httpx
 import msgspec
 import trio
 from cyclopts import Parameter
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.text import Text
 
 from stratum_miner.cli import secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.http_token import VARIABLE
-from stratum_miner.cli.quantities import duration_text, hash_rate_text
-from stratum_miner.cli.screen import live
-from stratum_miner.cli.screen.keys import reading
-from stratum_miner.cli.screen.layout import Face, draw
+from stratum_miner.cli.screen import live, overview
+from stratum_miner.cli.screen.layout import Face
+from stratum_miner.cli.screen.overview import Seen
 from stratum_miner.monitoring.model import View
 
 DEFAULT_API = "http://127.0.0.1:7780"
@@ -32,8 +30,10 @@ POLL_S = 1.0
 TIMEOUT_S = 5.0
 """For a whole answer, from the connection to its last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
-FOOT_ONE = "q quit"
-FOOT_SEVERAL = "0-9 one miner   a all   q quit"
+FOOT_ONE = ("q quit",)
+FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
+ONCE_HEIGHT = 1000
+"""More lines than any miner needs; empty ones are not printed."""
 
 
 def top(
@@ -54,7 +54,7 @@ def top(
     token = secrets.from_environment(VARIABLE) if token_file is None else secrets.read_secret_file(
         token_file, "--token-file"
     )  # fmt: skip
-    miners = [_Remote(_checked(url), token) for url in api or [DEFAULT_API]]
+    miners = [_Remote(number, _checked(url), token) for number, url in enumerate(api or [DEFAULT_API])]
     console = Console(highlight=False)
     showing = _Showing(console, miners)
     alone = once or not live.usable(console)
@@ -73,7 +73,7 @@ def top(
         return ExitCode.OK
     answered = any(miner.view is not None for miner in miners)
     if len(miners) == 1 and not answered:
-        raise CommandFailed(miners[0].error)
+        raise CommandFailed(f"{miners[0].url}: {miners[0].error}")
     showing.print_once()
     return ExitCode.OK if answered else ExitCode.GOAL_MISSED
 
@@ -98,19 +98,16 @@ def _is_address(url: str) -> bool:
 class _Remote:
     """One miner, as far as its API answers."""
 
+    number: int
     url: str
     token: str | None
     view: View | None = None
     error: str = "not asked yet"
     seen_at: float = field(default_factory=time.monotonic)
 
-    @property
-    def name(self) -> str:
-        return urlsplit(self.url).netloc
-
-    @property
-    def stale_s(self) -> float:
-        return time.monotonic() - self.seen_at
+    def seen(self) -> Seen:
+        """For the screen."""
+        return Seen(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
 
     async def ask(self, client: httpx.AsyncClient) -> None:
         """Take what it answers, or note why there is none."""
@@ -122,7 +119,7 @@ class _Remote:
             self.view = msgspec.json.decode(body, type=View)
             self.error, self.seen_at = "", time.monotonic()
         except (httpx.HTTPError, trio.TooSlowError, ValueError, RecursionError) as error:
-            self.error = f"{self.url}: {_why(error)}"
+            self.error = _why(error)
 
     async def _answer(self, client: httpx.AsyncClient) -> tuple[int, bytes]:
         """Its status and its body as it comes: what is compressed could be of any size, and we do not ask for it."""
@@ -161,29 +158,12 @@ class _Showing:
     chosen: int | None = None
     """Which of several is shown alone."""
 
-    async def ask_once(self) -> None:
-        async with _client() as client, trio.open_nursery() as nursery:
-            for miner in self.miners:
-                nursery.start_soon(miner.ask, client)
-
-    def print_once(self) -> None:
-        """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
-        for line in self._lines(height=len(self.miners) + 40, width=self.console.width, keys=False):
-            if line.plain.strip():
-                self.console.print(line, soft_wrap=True)
-        sys.stdout.flush()
-
     async def run(self) -> None:
-        with Live(console=self.console, screen=True, auto_refresh=False, vertical_overflow="crop") as shown:
-            async with reading(sys.stdin.fileno()) as keys, trio.open_nursery() as nursery:
-                nursery.start_soon(self.poll)
-                while True:
-                    width, height = self.console.size
-                    shown.update(Group(*self._lines(height=height, width=width)), refresh=True)
-                    with trio.move_on_after(live.REFRESH_S):
-                        if self._press(await keys.receive()):
-                            nursery.cancel_scope.cancel()
-                            return
+        """Until q."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.poll)
+            await live.show(self.console, self.drawn, self.press)
+            nursery.cancel_scope.cancel()
 
     async def poll(self) -> None:
         """Ask each of them again and again, at its own pace."""
@@ -191,7 +171,21 @@ class _Showing:
             for miner in self.miners:
                 nursery.start_soon(_poll, miner, client)
 
-    def _press(self, key: str) -> bool:
+    async def ask_once(self) -> None:
+        """Ask each of them, all at the same time."""
+        async with _client() as client, trio.open_nursery() as nursery:
+            for miner in self.miners:
+                nursery.start_soon(miner.ask, client)
+
+    def print_once(self) -> None:
+        """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
+        face = Face(self.console.width, ONCE_HEIGHT, live.is_ascii(self.console))
+        for line in self.drawn(face, keys=False):
+            if line.plain.strip():
+                self.console.print(line, soft_wrap=True)
+        sys.stdout.flush()
+
+    def press(self, key: str) -> bool:
         """Whether to end."""
         if key.isdecimal() and int(key) < len(self.miners):
             self.chosen = int(key)
@@ -199,17 +193,15 @@ class _Showing:
             self.chosen = None
         return key == "q"
 
-    def _lines(self, *, height: int, width: int, keys: bool = True) -> list[Text]:
-        several = len(self.miners) > 1
-        foot = "" if not keys else FOOT_SEVERAL if several else FOOT_ONE
-        if several and self.chosen is None:
-            return _overview(self.miners, height, width, foot)
-        miner = self.miners[self.chosen or 0]
-        notice = f"{miner.error} ({duration_text(miner.stale_s)} old)" if miner.error and miner.view else ""
-        if miner.view is None:
-            lines = [Text(miner.error, "yellow"), *[Text("")] * (height - 2), Text(foot, "dim")]
-            return [_cut(line, width) for line in lines][:height]
-        return draw(miner.view, Face(width, height, not self.console.encoding.lower().startswith("utf"), foot, notice))
+    def drawn(self, face: Face, *, keys: bool = True) -> list[Text]:
+        """The list of all, or one alone."""
+        if len(self.miners) > 1:
+            face = replace(face, foot=FOOT_SEVERAL if keys else ())
+            if self.chosen is None:
+                return overview.draw([miner.seen() for miner in self.miners], face)
+        else:
+            face = replace(face, foot=FOOT_ONE if keys else ())
+        return overview.draw_one(self.miners[self.chosen or 0].seen(), face)
 
 
 async def _poll(miner: _Remote, client: httpx.AsyncClient) -> None:
@@ -220,32 +212,3 @@ async def _poll(miner: _Remote, client: httpx.AsyncClient) -> None:
 
 def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, timeout=None, limits=httpx.Limits(), follow_redirects=False)
-
-
-def _overview(miners: list[_Remote], height: int, width: int, foot: str) -> list[Text]:
-    known = [miner.view.summary for miner in miners if miner.view is not None]
-    total = sum(summary.hash_rate_1m for summary in known)
-    lines = [
-        Text(f"{len(known)} of {len(miners)} miners · {hash_rate_text(total)}", "bold"), Text(""),
-        Text(f"{'':<3}{'miner':<22}{'state':<10}{'1 m':>11}{'accepted':>10}{'refused':>9}{'lost':>6}  pool", "dim"),
-    ]  # fmt: skip
-    for index, miner in enumerate(miners):
-        if miner.view is None:
-            lines.append(Text.assemble(f"{index:<3}{miner.name[:21]:<22}", (miner.error, "yellow")))
-            continue
-        summary = miner.view.summary
-        shares = summary.shares
-        line = Text(f"{index:<3}{miner.name[:21]:<22}{summary.state:<10}{hash_rate_text(summary.hash_rate_1m):>11}")
-        line.append(f"{shares.accepted:>10,}{shares.rejected + shares.stale:>9,}{shares.lost:>6,}  ")
-        line.append(f"{miner.error} " if miner.error else "", "yellow")
-        line.append(summary.pool, "dim")
-        lines.append(line)
-    lines = lines[: height - 1]
-    lines += [Text("")] * (height - 1 - len(lines))
-    return [_cut(line, width) for line in (*lines, Text(foot, "dim"))]
-
-
-def _cut(line: Text, width: int) -> Text:
-    line.truncate(width, overflow="ellipsis")
-    line.no_wrap = True
-    return line

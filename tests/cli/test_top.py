@@ -80,8 +80,13 @@ def test_several_are_listed_with_their_sum_and_the_one_that_is_gone(capsys: pyte
     with serving() as (first, _), serving() as (second, _):
         assert run(["top", "--api", first, "--api", second, "--api", "http://127.0.0.1:9"]) == 0
     out = capsys.readouterr().out
-    assert "2 of 3 miners · 316 MH/s" in out
+    assert "316 MH/s · 130 W · 4 of 4 devices mine" in out
+    assert "3 miners: 1 no answer, 2 mining" in out
     assert "cannot connect" in out
+    assert run(["top", "--api", "http://127.0.0.1:9", "--api", "http://127.0.0.1:9/x"]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("cannot connect") == 2
+    assert told.err == ""
 
 
 def test_the_limit_is_one_of_the_whole_answer(
@@ -109,12 +114,12 @@ async def test_a_miner_that_does_not_answer_keeps_no_other_back(
         return 200, VIEW
 
     monkeypatch.setattr(top_module._Remote, "_answer", answer)
-    miners = [top_module._Remote(url, None) for url in ("http://dead", "http://quick")]
+    miners = [top_module._Remote(number, url, None) for number, url in enumerate(("http://dead", "http://quick"))]
     showing = top_module._Showing(Console(file=io.StringIO()), miners)
     with trio.move_on_after(60):
         await showing.poll()
     assert 55 <= len(answers) <= 61
-    assert miners[0].error == "http://dead: no whole answer within 5 s"
+    assert miners[0].error == "no whole answer within 5 s"
 
 
 def test_a_miner_alone_that_does_not_answer_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
 """A view as lines of text that fit a screen of any size: pure, so that every size can be tested.
 
-From top to bottom: what it is and does, the pool and its job, hash rates, shares, devices, pools where there are
-several, events in whatever room is left, keys. When room is short, what can be missed most goes first. Colour repeats
-what words and signs say.
+From top to bottom: the rate, the power and how many devices mine; what is wrong, the worst first, with what to do; the
+pool and its job, hash rates, shares; devices, those that do not mine first; pools where there are several; events; and
+keys. When room is short, problems and devices that do not mine are left out last, and what is left out is counted.
+Colour repeats what words say. Totals are those of the view's summary.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +15,31 @@ from rich.text import Text
 
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
-from stratum_miner.monitoring.model import DeviceView, EventView, PoolView, Summary, View
+from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, sides
+from stratum_miner.cli.screen.tables import Column, Table, table
+from stratum_miner.monitoring.model import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
 
+NO_ANSWER = "no answer"
+"""In place of the state of a miner that does not answer."""
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
 SMALL_HEIGHT = 14
-"""Below it, figures go before events."""
+"""Below it, events give way to figures."""
+OLD_S = 5.0
+"""Rates that were measured longer ago are said to be old."""
+MOST_RATE = 1e30
+"""H/s that a bar can stand for. No miner is so fast, but what a foreign one says may be any number."""
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
-_STATE_STYLES = {"mining": "green", "up": "green", "throttled": "yellow", "sick": "yellow", "paused": "yellow",
-                 "degraded": "yellow", "trying": "yellow", "starting": "yellow", "stopping": "yellow",
-                 "silent": "yellow", "no_device": "red", "no_pool": "red", "dead": "red", "off": "red",
-                 "absent": "red", "down": "red", "penalized": "red"}  # fmt: skip
+_STATE_STYLES = {
+    "mining": "green", "up": "green",
+    "degraded": "yellow", "paused": "yellow", "stopping": "yellow", "throttled": "yellow", "sick": "yellow",
+    "starting": "yellow", "trying": "yellow", "silent": "yellow",
+    "no device": "red", "no pool": "red", NO_ANSWER: "red", "dead": "red", "off": "red", "absent": "red",
+    "down": "red", "penalized": "red",
+}  # fmt: skip
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
+_HASH = re.compile(r"[:;,]? *\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,120 +49,227 @@ class Face:
     width: int
     height: int
     ascii_only: bool = False
-    foot: str = ""
-    """Keys, or a question."""
+    foot: tuple[str, ...] = ()
+    """Keys, and what each does."""
     notice: str = ""
-    """The answer to the last key."""
+    """The answer to the last key, in place of the keys."""
+    old: str = ""
+    """Why the view is not of this moment, if it is not."""
 
 
 def draw(view: View, face: Face) -> list[Text]:
     """Exactly as many lines as the screen has, none wider than it."""
-    width, summary = max(face.width, LEAST_WIDTH), view.summary
-    head = [*_head(summary, width), *_job(view, width)]
-    figures = [*_rates(view, width, face.ascii_only), *_shares(summary, width)]
-    devices = _devices(view.devices, width)
-    pools = _pools(view.pools, width) if len(view.pools) > 1 else []
-    foot = [Text(face.notice or face.foot, style="reverse" if face.notice else "dim")]
-    kept = LEAST_EVENTS + 1 if face.height >= SMALL_HEIGHT else 0
-    body = _fitted([head, figures, devices, pools], face.height - len(foot) - kept)
-    room = face.height - len(body) - len(foot) - 1
-    events = _events(view.events, room) if room > 0 else []
-    lines = [*body, *events]
-    lines = [*lines[: max(0, face.height - len(foot))]]
-    lines += [Text("")] * (face.height - len(foot) - len(lines))
-    return [_cut(line, face) for line in (*lines, *foot)][: face.height]
+    width = max(face.width, LEAST_WIDTH)
+    head = _head(view.summary, width, is_old=bool(face.old))
+    if face.old:
+        head += field("old figures", Text(face.old, "red"), width, style="red")
+    return framed([*head, *_body(view, face, width, face.height - len(head) - foot_height(face))], face)
 
 
-def _cut(line: Text, face: Face) -> Text:
-    shown = line.copy()
-    if not shown.plain.isprintable():  # a pool's words may be in it, and must not steer the terminal
-        shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
-    if face.ascii_only:
-        shown.plain = shown.plain.translate(_ASCII)
-    shown.truncate(face.width, overflow="crop" if face.ascii_only else "ellipsis")
-    shown.no_wrap = True
-    return shown
+def framed(lines: Sequence[Text], face: Face) -> list[Text]:
+    """The lines from the top, the keys at the foot, and as many lines in all as the screen has."""
+    foot = _foot(face)[: face.height]
+    room = face.height - len(foot)
+    empty = [Text("")] * (room - len(lines))
+    return [fitted(line, face.width, ascii_only=face.ascii_only) for line in (*lines[:room], *empty, *foot)]
 
 
-_ASCII = {ord("·"): "|", ord("…"): "~", ord("–"): "-", ord("─"): "-"}
+def foot_height(face: Face) -> int:
+    """Lines that the keys, or what is said in their place, take."""
+    return len(_foot(face))
 
 
-def _fitted(blocks: Sequence[list[Text]], room: int) -> list[Text]:
-    """The blocks with an empty line between, the last shortened or left out where they do not fit."""
+def _foot(face: Face) -> list[Text]:
+    width = max(face.width, LEAST_WIDTH)
+    if face.notice:
+        return packed([Text(face.notice, "reverse")], width)
+    return packed([Text(key, "dim") for key in face.foot], width, between="   ")
+
+
+def _body(view: View, face: Face, width: int, room: int) -> list[Text]:
+    """What is needed takes its room first: problems, then devices that are in trouble, then what is mined on and what
+    comes of it, the other devices and pools, and more figures. Events have a few lines, and whatever is left.
+    """
+    devices, pools = _devices(view, width), _pools(view, width)
+    problems = _problems(view.summary.problems, width, max(room - devices.least, room // 3))[:room]
+    room -= len(problems)
+    events = min(LEAST_EVENTS, len(view.events)) if face.height >= SMALL_HEIGHT else 0
+    events = max(0, min(events, (room - devices.least) // 2))
+    room -= events
+    figures = _figures(view.summary, view.pools, width)[: max(0, room - devices.least)]
+    room -= len(figures)
+    kept = max(0, min(pools.height, (room - devices.least) // 2))
+    listed = devices.lines(room - kept)
+    room -= len(listed)
+    listed_pools = pools.lines(room)
+    room -= len(listed_pools)
+    more = _more_figures(view, width, face.ascii_only)[:room]
+    room -= len(more)
+    return _spaced([problems, [*figures, *more], listed, listed_pools], view.events, events, room, width)
+
+
+def _spaced(
+    blocks: Sequence[list[Text]], events: Sequence[EventView], least: int, spare: int, width: int
+) -> list[Text]:
+    """The blocks one below the other and the events, with empty lines between while there are lines to spare."""
     lines: list[Text] = []
     for block in blocks:
-        if not block:
-            continue
-        gap = [Text("")] if lines else []
-        left = room - len(lines) - len(gap)
-        if left < min(2, len(block)):
-            break
-        cut = block if len(block) <= left else [*block[: left - 1], Text(f"  {len(block) - left + 1} more", "dim")]
-        lines += gap + cut
-    return lines
+        if lines and block and spare:
+            lines.append(Text(""))
+            spare -= 1
+        lines += block
+    gap = [Text("")] if lines and events and spare else []
+    return [*lines, *gap, *_events(events, least + spare - len(gap), width)]
 
 
 # ---- blocks ---------------------------------------------------------------------------------------------------------
 
 
-def _head(summary: Summary, width: int) -> list[Text]:
-    left = Text.assemble(
-        ("stratum_miner ", "bold"), (summary.version, "dim"), " · ", _state(summary.state),
-        f" · {duration_text(summary.elapsed_s)}",
-    )  # fmt: skip
-    if summary.power_w is not None:
-        left.append(f" · {summary.power_w:,.0f} W")
-        if summary.joules_per_terahash is not None:
-            left.append(f" · {scaled(summary.joules_per_terahash).strip()} J/TH")
-    return [_sides(left, Text(hash_rate_text(summary.hash_rate_1m), style="bold"), width)]
+def state_text(state: str) -> Text:
+    """A state in words, in its colour."""
+    words = state.replace("_", " ")
+    return Text(words, _STATE_STYLES.get(words, ""))
 
 
-def _job(view: View, width: int) -> list[Text]:
+def detail_is_news(summary: Summary) -> bool:
+    """Whether the detail of the state says what no problem says: problems tell in full why something does not mine."""
+    told = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
+    return bool(summary.detail) and not told
+
+
+def severity_style(severity: str) -> str:
+    """The colour of a problem."""
+    return "red" if severity == "critical" else "yellow"
+
+
+def count_text(number: int) -> str:
+    """``12,345``, ``1.23M``."""
+    return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")
+
+
+def _power(summary: Summary) -> str:
+    if summary.power_w is None:
+        return ""
+    return f"{'at least ' if summary.power_is_partial else ''}{summary.power_w:,.0f} W"
+
+
+def _head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
+    old = f" ({duration_text(summary.sample_age_s)} old)" if summary.sample_age_s > OLD_S else ""
+    items = [
+        state_text(NO_ANSWER if is_old else summary.state),
+        Text(hash_rate_text(summary.hash_rate_1m) + old, "bold"),
+        Text(_power(summary)),
+        Text(f"{summary.devices_mining} of {summary.devices_total} devices mine"),
+    ]
+    items = [item for item in items if item]
+    lines = packed(items, width)
+    age, version = (
+        Text(f"up {duration_text(summary.elapsed_s)}", "dim"),
+        Text(f"stratum_miner {summary.version}, ", "dim"),
+    )
+    beside = [sides(lines[-1], right, width) for right in (version + age, age)]
+    lines = [*lines[:-1], next(filter(None, beside), lines[-1])]
+    if detail_is_news(summary):
+        lines += hanging(Text(), Text(summary.detail), width)
+    return lines
+
+
+def _problems(problems: Sequence[ProblemView], width: int, room: int) -> list[Text]:
+    """As many as fit, each of them whole, and how many more there are. The worst is there wherever it fits alone."""
+    lines: list[Text] = []
+    advice = ""
+    for index, problem in enumerate(problems):
+        block = _problem(problem, width, "" if problem.advice == advice else problem.advice)  # said once for all
+        is_last = index == len(problems) - 1
+        if lines and len(lines) + len(block) + (not is_last) > room:
+            return [*lines, _more_problems(problems[index:])]
+        lines += block
+        advice = problem.advice
+    return lines
+
+
+def _problem(problem: ProblemView, width: int, advice: str) -> list[Text]:
+    style = severity_style(problem.severity)
+    text = Text.assemble((problem.text, style), f" {advice}" if advice else "")
+    text.append(f" ({duration_text(problem.since_s)})", "dim")
+    return field(problem.severity, text, width, style=style)
+
+
+def _more_problems(problems: Sequence[ProblemView]) -> Text:
+    critical = sum(problem.severity == "critical" for problem in problems)
+    how = (
+        "none of them critical"
+        if not critical
+        else "all critical"
+        if critical == len(problems)
+        else f"{critical} critical"
+    )
+    return Text(f"  {len(problems)} more problem{'s' if len(problems) != 1 else ''}, {how}", "red")
+
+
+def _figures(summary: Summary, pools: Sequence[PoolView], width: int) -> list[Text]:
+    """What is mined on, and what comes of it."""
+    return [*_job(summary, pools, width), *_rates(summary, width), *_shares(summary, width)]
+
+
+def _more_figures(view: View, width: int, ascii_only: bool) -> list[Text]:
+    """The most telling first."""
     summary = view.summary
-    active = next((pool for pool in view.pools if pool.active), None)
-    pool = _field("pool", f"{summary.pool} as {summary.worker_name}")
-    lines = [pool if active is None else _sides(pool, Text(_latency(active), style="dim"), width)]
+    return [
+        *_luck(summary, width), *_implied(summary, width), *_history(view.history, width, ascii_only),
+        *_costs(summary, width),
+    ]  # fmt: skip
+
+
+def _job(summary: Summary, pools: Sequence[PoolView], width: int) -> list[Text]:
+    active = next((pool for pool in pools if pool.active), None)
+    name = summary.pool if active is None else active.name
+    worker = summary.worker_name if active is None else active.worker_name
+    lines = packed([f"{name} as {worker}", *_latency(active)], width, label="pool")
     job = summary.job
     if job is None:
-        lines.append(_field("job", summary.detail or "none yet"))
-        return lines
-    height = "" if summary.height is None else f"block {summary.height:,}, "
-    lines.append(
-        _field(
-            "job",
-            f"{job.job_id} · {height}{duration_text(job.age_s)} old · "
-            f"difficulty {_difficulty(job.share_difficulty)} of {_difficulty(job.network_difficulty)}",
-        )
+        return [*lines, *field("job", "none", width)]
+    told = [f"block {summary.height:,}"] if summary.height is not None else []
+    block = "every share solves a block" if _is_easy(summary) else f"{_difficulty(job.network_difficulty)} a block"
+    told += [f"{duration_text(job.age_s)} old", f"difficulty {_difficulty(job.share_difficulty)} a share, {block}"]
+    return [*lines, *packed(told, width, label="job")]
+
+
+def _is_easy(summary: Summary) -> bool:
+    """Whether a share is worth a block, as on a private chain."""
+    return summary.job is not None and summary.job.share_difficulty >= summary.job.network_difficulty
+
+
+def _latency(pool: PoolView | None) -> list[str]:
+    if pool is None or pool.latency_p50_ms is None:
+        return []
+    most = "" if pool.latency_p99_ms is None else f" (99 %: {pool.latency_p99_ms:.1f})"
+    return [f"answers in {pool.latency_p50_ms:.1f} ms{most}"]
+
+
+def _rates(summary: Summary, width: int) -> list[Text]:
+    """A window that is longer than the run would repeat the rate of the whole run."""
+    windows = (
+        ("5 s", 5, summary.hash_rate_5s),
+        ("5 m", 300, summary.hash_rate_5m),
+        ("15 m", 900, summary.hash_rate_15m),
+        ("all", 60, summary.hash_rate),
     )
-    return lines
+    rates = [f"{name} {hash_rate_text(rate)}" for name, seconds, rate in windows if summary.elapsed_s > seconds]
+    return packed(rates, width, label="rate")
 
 
-def _latency(pool: PoolView) -> str:
-    if pool.latency_p50_ms is None:
-        return ""
-    return f"{pool.latency_p50_ms:.1f} ms (99 %: {pool.latency_p99_ms or 0:.1f})"
-
-
-def _rates(view: View, width: int, ascii_only: bool) -> list[Text]:
-    summary = view.summary
-    rates = " · ".join(
-        f"{window} {hash_rate_text(rate)}"
-        for window, rate in (
-            ("5 s", summary.hash_rate_5s),
-            ("5 m", summary.hash_rate_5m),
-            ("15 m", summary.hash_rate_15m),
-            ("all", summary.hash_rate),
-        )
-    )
-    lines = [_field("rate", rates)]
+def _implied(summary: Summary, width: int) -> list[Text]:
     implied = summary.implied_hash_rate
-    if implied is not None:
-        bounds = f"{hash_rate_text(implied.low)} to {hash_rate_text(implied.high)}"
-        lines.append(_field("shares say", f"{hash_rate_text(implied.value)}, 95 %: {bounds}"))
-    bars = _spark([point.hash_rate for point in view.history], width - 12, ascii_only)
-    if bars:
-        lines.append(Text.assemble(f"{'10 minutes':<12}", (bars, "cyan")))
-    return lines
+    if implied is None:
+        return []
+    bounds = f"95 %: {hash_rate_text(implied.low)} to {hash_rate_text(implied.high)}"
+    return packed([hash_rate_text(implied.value), bounds], width, label="shares say")
+
+
+def _history(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
+    bars = _spark([point.hash_rate for point in points], width - LABEL, ascii_only)
+    return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []
 
 
 def _spark(values: Sequence[float], width: int, ascii_only: bool) -> str:
@@ -156,127 +277,165 @@ def _spark(values: Sequence[float], width: int, ascii_only: bool) -> str:
     if len(values) < 2 or width < 8:
         return ""
     step = -(-len(values) // width)
-    tail = values[len(values) % step :]
+    tail = [min(max(0.0, value), MOST_RATE) for value in values[len(values) % step :]]
     means = [sum(tail[index : index + step]) / step for index in range(0, len(tail), step)]
-    top = max(means)
+    top = max(means) or 1.0
     bars = _ASCII_BARS if ascii_only else _BARS
-    return "".join(bars[min(len(bars) - 1, int(mean / top * len(bars)))] if top > 0 else bars[0] for mean in means)
+    return "".join(bars[min(len(bars) - 1, int(mean / top * len(bars)))] for mean in means)
 
 
 def _shares(summary: Summary, width: int) -> list[Text]:
     shares = summary.shares
-    line = Text.assemble(
-        f"{'shares':<12}", (f"{shares.accepted:,} accepted", "green"), " · ",
-        (f"{shares.rejected:,} rejected", "red" if shares.rejected else ""), " · ",
-        (f"{shares.stale:,} stale", "yellow" if shares.stale else ""), " · ",
-        (f"{shares.lost:,} lost", "red" if shares.lost else ""),
-    )  # fmt: skip
+    counts = [
+        Text(f"{shares.accepted:,} accepted", "green"),
+        Text(f"{shares.rejected:,} rejected", "red" if shares.rejected else ""),
+        Text(f"{shares.stale:,} stale", "yellow" if shares.stale else ""),
+        Text(f"{shares.lost:,} lost", "red" if shares.lost else ""),
+    ]
     if shares.open:
-        line.append(f" · {shares.open} open", "dim")
-    lines = [line]
-    told = [f"best {_difficulty(summary.best_share)}"] if summary.best_share else []
+        counts.append(Text(f"{shares.open:,} open", "dim"))
+    lines = packed(counts, width, label="shares")
+    if summary.hardware_errors:
+        errors = Text(f"{summary.hardware_errors:,} nonces computed wrongly", "red")
+        lines += packed([errors], width, label="errors")
+    return lines
+
+
+def _luck(summary: Summary, width: int) -> list[Text]:
+    luck = summary.luck
+    told = [f"best share {_difficulty(summary.best_share)}"] if summary.best_share else []
     if summary.blocks_accepted:
         told.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''} solved")
-    if summary.luck.ratio is not None:
-        told.append(f"luck {summary.luck.ratio:.2f} ({summary.luck.low:.2f} to {summary.luck.high:.2f})")
-    if told:
-        lines.append(_field("", " · ".join(told)))
+    if luck.ratio is not None:
+        bounds = "" if luck.low is None or luck.high is None else f" ({luck.low:.2f} to {luck.high:.2f})"
+        told.append(f"luck {luck.ratio:.2f}{bounds}")
     if summary.share_every_s is not None:
-        age = "" if summary.last_share_age_s is None else f", the last {duration_text(summary.last_share_age_s)} ago"
-        lines.append(_field("", f"one every {span_text(summary.share_every_s)} on average{age}"))
-    if summary.hardware_errors:
-        lines.append(_field("errors", f"{summary.hardware_errors:,} nonces computed wrongly", "red"))
-    lines += [_field("problem", problem.text, "red") for problem in summary.problems]
-    if summary.economics is not None:
-        lines.append(_field("costs", _costs(summary), "dim"))
-    return lines
+        told.append(f"a share every {span_text(summary.share_every_s)} on average")
+    if summary.last_share_age_s is not None:
+        told.append(f"the last {duration_text(summary.last_share_age_s)} ago")
+    return packed(told, width, label=" ")
 
 
-def _costs(summary: Summary) -> str:
-    told = summary.economics or {}
-    text = f"{told['electricity_per_day']:.2f} a day, {told['electricity_so_far']:.4f} so far"
-    if told.get("profit_per_day") is not None:
-        text += f"; {'earns' if told['profit_per_day'] >= 0 else 'loses'} {abs(told['profit_per_day']):.4f} a day"
-    if told.get("seconds_per_block") is not None:
-        text += f"; a block here takes {span_text(told['seconds_per_block'])}"
-    return text
+def _costs(summary: Summary, width: int) -> list[Text]:
+    day, so_far, profit, block = (
+        value if isinstance(value := (summary.economics or {}).get(name), int | float) else None
+        for name in ("electricity_per_day", "electricity_so_far", "profit_per_day", "seconds_per_block")
+    )
+    told = [] if day is None else [f"{day:.2f} a day"]
+    told += [] if so_far is None else [f"{so_far:.4f} so far"]
+    told += [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
+    if summary.joules_per_terahash is not None:
+        told.append(f"{scaled(summary.joules_per_terahash).strip()} J/TH")
+    if block is not None and not _is_easy(summary):
+        told.append(f"a block here takes {span_text(block)}")
+    return packed(told, width, label="costs")
 
 
-def _devices(devices: Sequence[DeviceView], width: int) -> list[Text]:
-    if not devices:
-        return []
-    hot = any(device.chip_temperature_c is not None for device in devices)
-    watts = any(device.power_w is not None for device in devices)
-    name_width = min(max(8, width - (64 if hot or watts else 52)), max(len(device.name) for device in devices) + 2)
-    heading = f"{'device':<{max(12, name_width)}}{'5 s':>11}{'1 m':>11}{'nonces':>9}{'errors':>7}"
-    heading += f"{'temp':>7}" if hot else ""
-    heading += f"{'power':>8}" if watts else ""
-    lines = [Text(f"{heading}  state", "dim")]
-    for device in devices:
-        name = device.name if len(device.name) <= name_width or name_width < 9 else device.name[: name_width - 1] + "…"
-        line = Text(f"{name:<{max(12, name_width)}}")
-        line.append(f"{hash_rate_text(device.hash_rate):>11}{hash_rate_text(device.hash_rate_1m):>11}")
-        line.append(f"{_count(device.nonces_found):>9}")
-        line.append(f"{_count(device.hardware_errors):>7}", "red" if device.hardware_errors else "")
-        if hot:
-            line.append("      -" if device.chip_temperature_c is None else f"{device.chip_temperature_c:>5.0f} C")
-        if watts:
-            line.append("       -" if device.power_w is None else f"{device.power_w:>6.1f} W")
-        line.append("  ")
-        line.append_text(_state(device.state))
-        if device.reason:
-            line.append(f": {device.reason}", "dim")
-        lines.append(line)
-    return lines
+def _devices(view: View, width: int) -> Table:
+    """Those that do not mine first, then those with another problem; in a pause none of them is expected to mine."""
+    troubled = {problem.device_id for problem in view.summary.problems}
+    names = [device.name for device in view.devices]
+    expected = view.summary.state not in ("paused", "stopping")
+
+    def is_ill(device: DeviceView) -> bool:
+        return device.id in troubled or (expected and not device.mines and device.state != "removed")
+
+    def order(device: DeviceView) -> tuple[bool, bool, int]:
+        ill = is_ill(device)
+        return not ill, device.mines if ill else device.state == "removed", device.id
+
+    devices = sorted(view.devices, key=order)
+
+    def name(device: DeviceView) -> str:
+        return device.name if names.count(device.name) == 1 else f"{device.backend} {device.name}"
+
+    def notes(device: DeviceView) -> list[Text]:
+        told = not device.reason or device.id in troubled or not expected
+        return [] if told else [Text(device.reason, "dim")]
+
+    def rest(shown: int) -> str:
+        hidden = devices[shown:]
+        idle = sum(not device.mines for device in hidden)
+        how = (
+            "all mining" if not idle else "none of them mining" if idle == len(hidden) else f"{idle} of them not mining"
+        )
+        return f"{len(hidden)} more, {how}"
+
+    columns = [
+        Column("state", 10, lambda device: state_text(device.state), is_word=True),
+        Column("1 m", 11, lambda device: hash_rate_text(device.hash_rate_1m)),
+        *_sensors(devices),
+        Column("accepted", 10, lambda device: count_text(device.accepted)),
+        Column(
+            "errors", 8, lambda device: Text(count_text(device.hardware_errors), "red" * bool(device.hardware_errors))
+        ),
+        Column("5 s", 11, lambda device: hash_rate_text(device.hash_rate)),
+        Column("refused", 9, lambda device: count_text(device.refused)),
+        Column("nonces", 9, lambda device: count_text(device.nonces_found)),
+    ]
+    needed = sum(map(is_ill, devices))
+    return table("device", devices, columns, name=name, notes=notes, rest=rest, width=width, needed=needed)
 
 
-def _pools(pools: Sequence[PoolView], width: int) -> list[Text]:
-    names = [pool.name.removeprefix("stratum+tcp://") for pool in pools]
-    room = max(9, min(max(map(len, names)), width - 52))
-    lines = [Text(f"{'pool':<{room + 3}}{'accepted':>9}{'rejected':>9}{'stale':>7}{'lost':>7}  state", "dim")]
-    for name, pool in zip(names, pools, strict=True):
+def _sensors(devices: Sequence[DeviceView]) -> list[Column[DeviceView]]:
+    """Columns of what some device measures."""
+    found: list[Column[DeviceView]] = []
+    if any(device.chip_temperature_c is not None for device in devices):
+        found.append(Column("temp", 7, lambda device: _known(device.chip_temperature_c, "{:.0f} C")))
+    if any(device.power_w is not None for device in devices):
+        found.append(Column("power", 9, lambda device: _known(device.power_w, "{:.1f} W")))
+    return found
+
+
+def _known(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _pools(view: View, width: int) -> Table:
+    """The best first, each with the id that a key names it by."""
+    pools = view.pools if len(view.pools) > 1 else ()
+    troubled = {problem.pool_id for problem in view.summary.problems}
+
+    def name(pool: PoolView) -> str:
         mark = ">" if pool.active else " " if pool.enabled else "x"
-        shown = name if len(name) <= room else name[: room - 1] + "…"
-        line = Text(f"{mark}{pool.id} {shown:<{room}}", "bold" if pool.active else "")
-        line.append(f"{_count(pool.accepted):>9}{_count(pool.rejected):>9}")
-        line.append(f"{_count(pool.stale):>7}{_count(pool.lost):>7}  ")
-        line.append_text(_state(pool.state if pool.enabled else "off"))
-        share = "" if pool.work_share is None else f", {pool.work_share:.0%} of the time"
-        line.append(f" {duration_text(pool.since_s)}{share}{': ' if pool.reason else ''}{pool.reason}", "dim")
-        lines.append(line)
-    return lines
+        return f"{mark}{pool.id} {pool.name.removeprefix('stratum+tcp://')}"
+
+    def notes(pool: PoolView) -> list[Text]:
+        return [] if not pool.reason or pool.id in troubled else [Text(pool.reason, "dim")]
+
+    columns: list[Column[PoolView]] = [
+        Column("state", 11, lambda pool: state_text(pool.state if pool.enabled else "off"), is_word=True),
+        Column("for", 7, lambda pool: duration_text(pool.since_s)),
+        Column("accepted", 10, lambda pool: count_text(pool.accepted)),
+        Column("refused", 9, lambda pool: count_text(pool.rejected + pool.stale)),
+        Column("lost", 7, lambda pool: count_text(pool.lost)),
+    ]
+    if any(pool.work_share is not None for pool in pools):
+        columns.insert(2, Column("of time", 9, lambda pool: _known(pool.work_share, "{:.0%}")))
+    return table(
+        "pool", pools, columns, name=name, notes=notes, rest=lambda shown: f"{len(pools) - shown} more", width=width
+    )
 
 
-def _events(events: Sequence[EventView], room: int) -> list[Text]:
-    lines = [Text("")]
-    for event in events[max(0, len(events) - room) :]:
+def _events(events: Sequence[EventView], room: int, width: int) -> list[Text]:
+    """The newest, warnings in full; a hash of a block is too long to be read here."""
+    lines: list[Text] = []
+    for event in reversed(events):
+        if room - len(lines) < 1:
+            break
         style = "bold green" if "BLOCK" in event.text else _LEVEL_STYLES.get(event.level, "")
-        clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-        lines.append(Text.assemble((f"{clock}  ", "dim"), (event.text, style)))
+        clock, text = Text(f"{_clock(event.at)}  ", "dim"), Text(_HASH.sub("", event.text), style)
+        block = hanging(clock, text, width) if event.level in _LEVEL_STYLES else [clock + text]
+        lines = [*(block if len(block) <= room - len(lines) else [clock + text]), *lines]
     return lines
 
 
-def _field(name: str, text: str, style: str = "") -> Text:
-    return Text.assemble((f"{name:<12}", "dim"), (text, style))
-
-
-def _state(state: str) -> Text:
-    return Text(state, _STATE_STYLES.get(state, ""))
-
-
-def _sides(left: Text, right: Text, width: int) -> Text:
-    """Both on one line; the left one gives way."""
-    room = width - len(right.plain) - 1
-    if room < LEAST_WIDTH // 2:
-        return left
-    shown = left.copy()
-    shown.truncate(room, overflow="ellipsis", pad=True)
-    return Text.assemble(shown, " ", right)
+def _clock(at: float) -> str:
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):  # what another miner says need not be a date
+        return "--:--:--"
 
 
 def _difficulty(difficulty: float) -> str:
     return scaled(difficulty).strip() if difficulty >= 10_000 else difficulty_text(difficulty)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")

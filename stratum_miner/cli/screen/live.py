@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 from rich.console import Console
@@ -21,8 +21,15 @@ WHOLE_EVERY = 10
 ERASE_LINE = (ControlType.ERASE_IN_LINE, 2)
 NOTICE_S = 4.0
 """For the answer to a key."""
-FOOT = "p pause   n next pool   q quit   ? help"
-HELP = "p pauses and resumes, n mines on the next pool, 0-9 on that one, q ends gracefully, Ctrl-C too"
+FOOT = ("p pause", "n next pool", "q quit", "? help")
+HELP = (
+    "p pauses, and mines again",
+    "n mines on the next pool",
+    "0-9 mines on the pool with that number",
+    "q or Ctrl-C ends gracefully",
+    "Ctrl-C twice ends at once",
+    "? closes this help",
+)
 
 
 def usable(console: Console) -> bool:
@@ -30,73 +37,84 @@ def usable(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty()
 
 
+def is_ascii(console: Console) -> bool:
+    """Whether its encoding has no other letters."""
+    return not console.encoding.lower().startswith("utf")
+
+
 @dataclass(slots=True)
 class Screen:
-    """Shows what ``look`` gives; ``control`` is what keys do, where they may do anything."""
+    """Shows what ``look`` gives; keys steer ``control``."""
 
     console: Console
     look: Callable[[], View]
-    control: Control | None = None
-    foot: str = FOOT
+    control: Control
+    _helps: bool = False
     _notice: str = ""
     _notice_until: float = 0.0
 
     async def run(self) -> None:
-        """Until cancelled, or until a key ends it."""
-        painter = Painter(self.console)
-        with self.console.screen():
-            async with reading(sys.stdin.fileno()) as keys:
-                due = trio.current_time()
-                while True:
-                    painter.paint(self._drawn())
-                    due = max(due + REFRESH_S, trio.current_time())
-                    with trio.move_on_at(due):
-                        key = await keys.receive()
-                        painter.forget()
-                        self.press(key)
+        """Until cancelled."""
+        await show(self.console, self.drawn, self.press)
 
-    def press(self, key: str) -> None:
-        """Do what a key says, and tell what was done."""
+    def press(self, key: str) -> bool:
+        """Do what a key says, and tell what was done. No key ends the screen: it ends with the miner."""
         try:
-            told = self._do(key.lower())
+            self._notice = self._do(key.lower())
         except ControlRefused as error:
-            told = str(error)
-        if told:
-            self._notice, self._notice_until = told, trio.current_time() + NOTICE_S
+            self._notice = str(error)
+        self._notice_until = trio.current_time() + NOTICE_S
+        return False
 
     def _do(self, key: str) -> str:
         control, view = self.control, self.look()
-        if key in "?h":
-            return HELP
-        if control is None:
-            return ""
+        self._helps = key in ("?", "h") and not self._helps
         if key == "q":
             control.quit()
-            return "stopping; Ctrl-C ends at once"
+            return "stopping: shares that are on their way are waited for briefly"
         if key == "p":
             paused = view.summary.state == "paused"
             control.resume(BY_HAND) if paused else control.pause(BY_HAND)
-            return "mining again" if paused else "paused: p again to go on"
+            return "resumed" if paused else "paused: p again to go on"
         if key == "n" or key.isdecimal():
             return self._switch(control, view, key)
-        return f"{key!r}: {HELP}" if key.isprintable() else ""
+        return f"{key!r} does nothing: ? shows the keys" if key.isprintable() and key not in "?h" else ""
 
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:
             return "there is one pool only"
-        others = [pool.id for pool in view.pools if pool.enabled and not pool.active]
-        pool_id = int(key) if key.isdecimal() else next(iter(others), None)
+        mined_on = next((pool.id for pool in view.pools if pool.active), -1)
+        others = sorted(pool.id for pool in view.pools if pool.enabled and not pool.active)
+        following = next((pool_id for pool_id in others if pool_id > mined_on), others[0] if others else None)
+        pool_id = int(key) if key.isdecimal() else following
         if pool_id is None:
             return "no other pool is switched on"
         name = next((pool.name for pool in view.pools if pool.id == pool_id), "")
         control.switch_pool(pool_id)
         return f"mining on {name} as soon as it is up"
 
-    def _drawn(self) -> list[Text]:
-        width, height = self.console.size
+    def drawn(self, face: Face) -> list[Text]:
+        """What the screen shows now."""
         notice = self._notice if trio.current_time() < self._notice_until else ""
-        ascii_only = not self.console.encoding.lower().startswith("utf")
-        return draw(self.look(), Face(width, height, ascii_only, self.foot, notice))
+        return draw(self.look(), replace(face, foot=HELP if self._helps else FOOT, notice=notice))
+
+
+async def show(console: Console, drawn: Callable[[Face], list[Text]], press: Callable[[str], bool]) -> None:
+    """Draw each second and after each key, until cancelled or until a key ends it."""
+    painter = Painter(console)
+    ascii_only = is_ascii(console)
+    with console.screen():
+        async with reading(sys.stdin.fileno()) as keys:
+            due = trio.current_time()
+            while True:
+                width, height = console.size
+                painter.paint(drawn(Face(width, height, ascii_only)))
+                due = max(due + REFRESH_S, trio.current_time())
+                with trio.move_on_at(due):
+                    key = await keys.receive()
+                    painter.forget()
+                    if press(key):
+                        return
 
 
 class Painter:

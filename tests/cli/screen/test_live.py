@@ -15,7 +15,8 @@ from rich.text import Text
 from trio.testing import MockClock
 
 from stratum_miner.cli.screen.keys import reading
-from stratum_miner.cli.screen.live import HELP, WHOLE_EVERY, Painter, Screen
+from stratum_miner.cli.screen.layout import Face
+from stratum_miner.cli.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen
 from stratum_miner.monitoring.control import ControlRefused
 
 from .test_layout import view
@@ -44,20 +45,22 @@ class Bench:
         self.screen = Screen(Console(file=io.StringIO(), width=80, height=24), lambda: self.view, self.control)
 
     def press(self, key: str) -> str:
-        self.screen._notice = ""
-        self.screen.press(key)
+        assert not self.screen.press(key)  # no key ends it
         return self.screen._notice
+
+    def foot(self) -> str:
+        lines = [line.plain for line in self.screen.drawn(Face(80, 24))]
+        return " ".join(line for line in lines if any(key in line for key in (*FOOT, *HELP)))
 
 
 async def test_keys_do_what_the_foot_says(autojump_clock: MockClock) -> None:
     bench = Bench()
     assert bench.press("p") == "paused: p again to go on"
     bench.view = view(pools=3, state="paused")
-    assert bench.press("P") == "mining again"
+    assert bench.press("P") == "resumed"
     assert bench.press("n") == "mining on pool1.example:3333 as soon as it is up"
     assert bench.press("2") == "mining on pool2.example:3333 as soon as it is up"
-    assert bench.press("?") == HELP
-    assert HELP in bench.press("x")
+    assert bench.press("x") == "'x' does nothing: ? shows the keys"
     assert bench.press("\x01") == ""
     assert bench.press("q").startswith("stopping")
     assert bench.control.calls == [
@@ -65,17 +68,37 @@ async def test_keys_do_what_the_foot_says(autojump_clock: MockClock) -> None:
     ]  # fmt: skip
 
 
+async def test_help_stays_until_the_next_key(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    assert all(key in bench.foot() for key in FOOT)
+    bench.press("p")  # its answer does not hide the help
+    bench.press("?")
+    await trio.sleep(3600)
+    assert all(key in bench.foot() for key in HELP)
+    bench.press("?")
+    assert all(key in bench.foot() for key in FOOT)
+
+
+async def test_pools_are_named_by_their_ids_wherever_they_stand(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    first, second, third = bench.view.pools
+    second, third = replace(second, id=4, active=True), replace(third, id=7)
+    bench.view = replace(bench.view, pools=(third, second, replace(first, active=False)))
+    assert bench.press("4") == "mining on pool1.example:3333 as soon as it is up"
+    assert bench.press("n") == "mining on pool2.example:3333 as soon as it is up"
+    bench.view = replace(bench.view, pools=tuple(replace(pool, active=pool.id == 7) for pool in bench.view.pools))
+    assert bench.press("n") == "mining on pool0.example:3333 as soon as it is up"  # each has its turn
+    assert bench.control.calls == [("switch_pool", 4), ("switch_pool", 7), ("switch_pool", 0)]
+
+
 async def test_what_cannot_be_done_is_said(autojump_clock: MockClock) -> None:
     bench = Bench()
-    bench.control.refusing = "pool: expected a place from 0 to 2, got 7"
+    bench.control.refusing = "pool: expected one of the ids 0, 1, 2, got 7"
     assert bench.press("7") == bench.control.refusing
     bench.view = view(pools=1)
     assert bench.press("n") == "there is one pool only"
     bench.view = replace(view(pools=2), pools=tuple(replace(pool, active=True) for pool in view(pools=2).pools))
     assert bench.press("n") == "no other pool is switched on"
-    watching = Screen(bench.screen.console, lambda: bench.view)
-    watching.press("q")
-    assert watching._notice == ""
 
 
 async def test_keys_of_a_real_terminal() -> None:

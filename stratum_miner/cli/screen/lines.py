@@ -1,0 +1,84 @@
+"""Lines of text that fit a width: wrapped between words, packed from items, and never a word that steers a terminal."""
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+LABEL = 12
+NARROW = 60
+"""Below it, a label has no column of its own."""
+_ASCII = {ord("·"): "|", ord("…"): "~", ord("–"): "-", ord("─"): "-"}
+_RULER = Console(file=io.StringIO(), width=80)
+"""rich asks for one to wrap text, whatever the width."""
+
+
+def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> list[Text]:
+    """A label and its text, wrapped between words; lines that continue it are indented."""
+    text = body if isinstance(body, Text) else Text(body)
+    if width >= NARROW:
+        return hanging(Text(f"{label:<{LABEL}}", style), text, width)
+    told = _printable(Text.assemble((f"{label}: ", style), text))
+    if told.cell_len <= width:
+        return [told]
+    first, *rest = told.wrap(_RULER, width - 2)
+    return [first, *(Text("  ") + line for line in rest)]
+
+
+def hanging(label: Text, text: Text, width: int) -> list[Text]:
+    """A text beside its label, and below nothing but itself."""
+    first, *rest = _printable(text).wrap(_RULER, width - len(label)) or [Text()]
+    indent = Text(" " * len(label))
+    return [label + first, *(indent + line for line in rest)]
+
+
+def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:
+    """Items on as many lines as they need, none divided unless it is wider than a line; a label may be blank."""
+    prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
+    indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))
+    lines = [Text(prefix, "dim")]
+    filled = False
+    for item in items:
+        text = _printable(item if isinstance(item, Text) else Text(item))
+        if filled and lines[-1].cell_len + len(between) + text.cell_len > width:
+            lines.append(Text(indent))
+            filled = False
+        lines[-1].append(between if filled else "").append_text(text)
+        filled = True
+    if not filled:
+        return []
+    return [part for line in lines for part in (line.wrap(_RULER, width) if line.cell_len > width else [line])]
+
+
+def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
+    """The line as a terminal may show it: printable, and cut where it is too long all the same."""
+    shown = _printable(line)
+    if ascii_only:
+        plain = shown.plain.translate(_ASCII)
+        shown.plain = "".join(letter if letter.isascii() else "?" for letter in plain)
+    shown.truncate(width, overflow="crop" if ascii_only else "ellipsis")
+    shown.no_wrap = True
+    return shown
+
+
+def _printable(line: Text) -> Text:
+    """What others say may be in it: each letter that could steer the terminal is shown as a question mark."""
+    shown = line.copy()
+    if not shown.plain.isprintable():
+        shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
+    return shown
+
+
+def sides(left: Text, right: Text, width: int) -> Text | None:
+    """Both on one line; None where they do not fit."""
+    gap = width - left.cell_len - right.cell_len
+    return None if gap < 2 else Text.assemble(left, " " * gap, right)
+
+
+def shortened(text: str, width: int) -> str:
+    """A name that is too long without its middle: names of ports differ at their ends."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
