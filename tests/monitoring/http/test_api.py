@@ -145,6 +145,10 @@ async def test_a_body_of_no_announced_length_is_bounded_too(served: ApiFactory) 
         ({"origin": "http://evil.example"}, "GET", 200),  # without CORS headers its page cannot read the answer
         ({"origin": "http://evil.example"}, "POST", 403),
         ({"origin": "null"}, "POST", 403),
+        ({"host": "[::1"}, "GET", 400),  # what cannot be parsed is refused, and no defect of ours
+        ({"host": "[not an address]"}, "GET", 400),
+        ({"origin": "http://["}, "POST", 403),
+        ({"origin": "http://[not an address]"}, "POST", 403),
     ],
 )
 async def test_strangers_pages_get_nothing(
