@@ -68,6 +68,8 @@ class Hardware:
     """A mining machine as displays show it; None where it has no sensor or no such setting."""
 
     product: str
+    chip: str = ""
+    """What stands on its chips: BM1370; empty where it is not known."""
     state: str = "mining"
     """A word: starting, mining, throttled, idle, sick, dead, off, absent, or removed (by its owner)."""
     reason: str = ""
@@ -82,6 +84,7 @@ class Hardware:
     regulator_temperature: float | None = None
     """Degrees Celsius."""
     core_voltage: float | None = None
+    core_voltage_asked: float | None = None
     input_voltage: float | None = None
     """Volts."""
     power: float | None = None
@@ -94,6 +97,8 @@ class Hardware:
     restarts: int = 0
     trips: int = 0
     """How often heat or voltage switched it off."""
+    is_overheated: bool = False
+    """Whether heat switched it off and it has not cooled down yet."""
     chips: tuple[int, ...] = ()
     """Valid nonces of each chip."""
 

@@ -33,6 +33,11 @@ class ShareOutcome:
     same_event: bool = False
 
     @property
+    def cause(self) -> str:
+        """Why it was not accepted, one of a bounded set: pools put numbers into their texts ("difficulty 2.55e-10")."""
+        return self.error.reason.value if self.error is not None else self.reason
+
+    @property
     def refused_as_weak(self) -> bool:
         """Whether it is a block below the share difficulty, and the pool refused it for that, as it may."""
         refused = self.error is not None and self.error.reason is ErrorReason.LOW_DIFFICULTY

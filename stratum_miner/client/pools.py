@@ -82,8 +82,7 @@ class _Member:
     def share_settled(self, outcome: ShareOutcome) -> None:
         self.fates[outcome.fate] += 1
         if outcome.fate is not Fate.ACCEPTED:
-            cause = outcome.error.reason.value if outcome.error is not None else outcome.reason
-            self.reasons[cause] += 1
+            self.reasons[outcome.cause] += 1
         if outcome.latency is not None:
             self.latencies.add(outcome.latency)
         self._group.member_outcome(self, outcome)

@@ -128,7 +128,7 @@ class Statistics:
         if outcome.fate is Fate.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
         else:
-            self.reasons[f"{outcome.fate.value}: {_cause(outcome)}"] += 1
+            self.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
 
     def count_block(self, share: Share) -> None:
         """Count a block. A second solution on the same previous block is a sibling at best, not another block."""
@@ -143,8 +143,3 @@ class Statistics:
     def shares(self) -> ShareCounts:
         """Shares by fate."""
         return ShareCounts(*(self._fates[fate] for fate in (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)))
-
-
-def _cause(outcome: ShareOutcome) -> str:
-    """A bounded set of causes: pools put numbers into their texts ("low difficulty share of 2.55e-10")."""
-    return outcome.error.reason.value if outcome.error is not None else outcome.reason

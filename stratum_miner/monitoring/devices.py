@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client.fate import Fate, ShareOutcome
@@ -10,40 +11,56 @@ from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
 
-LONGEST_S = 60.0
+SHORT_S, LONG_S = 60.0, 3600.0
+LONG_RESOLUTION_S = 10.0
 THIS_COMPUTER = Hardware(product="")
+
+
+@dataclass(slots=True)
+class _Settled:
+    """What became of the shares of one device."""
+
+    accepted: int = 0
+    refused: int = 0
+    blocks: int = 0
+    best: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    difficulties: Difficulties = field(default_factory=Difficulties)
 
 
 class DeviceMeters:
     """Samples what backends say of their devices; a device that comes later begins then."""
 
     def __init__(self) -> None:
-        self._meters: dict[Key, HashRateMeter] = {}
+        self._meters: dict[Key, tuple[HashRateMeter, HashRateMeter]] = {}
+        """For windows up to a minute, and up to an hour."""
         self._nonces: dict[Key, tuple[int, float]] = {}
         """How many when last they grew, and when."""
-        self._accepted: Counter[Key] = Counter()
-        self._refused: Counter[Key] = Counter()
-        self._difficulties: defaultdict[Key, Difficulties] = defaultdict(Difficulties)
+        self._shares: defaultdict[Key, _Settled] = defaultdict(_Settled)
 
     def sample(self, now: float, backends: Sequence[BackendStatistics]) -> None:
         """Note the counters of the moment."""
         for key, _, device in _all(backends):
-            meter = self._meters.get(key)
-            if meter is None:
-                meter = self._meters[key] = HashRateMeter(now, LONGEST_S)
-            meter.sample(now, device.hashes)
+            if key not in self._meters:
+                long = HashRateMeter(now, LONG_S, resolution=LONG_RESOLUTION_S)
+                self._meters[key] = HashRateMeter(now, SHORT_S), long
+            for meter in self._meters[key]:
+                meter.sample(now, device.hashes)
             before = self._nonces.get(key, (0, now))
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)
 
-    def settled(self, outcome: ShareOutcome) -> None:
-        """A share of a device met its fate."""
-        key = outcome.share.backend, outcome.share.device
+    def settled(self, outcome: ShareOutcome, *, is_block: bool) -> None:
+        """A share of a device met its fate; ``is_block`` tells of an accepted one that solves a block."""
+        shares = self._shares[outcome.share.backend, outcome.share.device]
         if outcome.fate is Fate.ACCEPTED:
-            self._accepted[key] += 1
+            shares.accepted += 1
         elif outcome.fate is not Fate.LOST:
-            self._refused[key] += 1
-        self._difficulties[key].add(outcome)
+            shares.refused += 1
+            shares.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
+        shares.blocks += is_block
+        shares.best = max(shares.best, outcome.share.difficulty)
+        shares.difficulties.add(outcome)
 
     def views(
         self, now: float, backends: Sequence[BackendStatistics], conditions: Mapping[Key, DeviceCondition]
@@ -55,9 +72,10 @@ class DeviceMeters:
     def _view(
         self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
-        meter, nonces = self._meters.get(key), self._nonces.get(key)
+        short, long = self._meters.get(key) or (HashRateMeter(now), HashRateMeter(now))
+        nonces, shares = self._nonces.get(key), self._shares[key]
         hardware = device.hardware or THIS_COMPUTER
-        rate = meter.rate(LONGEST_S) if meter else 0.0
+        rate = short.rate(60.0)
         return DeviceView(
             id=device.id,
             backend=backend.label or backend.backend,
@@ -66,21 +84,29 @@ class DeviceMeters:
             mines=condition.mines,
             state=condition.state,
             reason=condition.reason,
-            hash_rate=meter.rate(5.0) if meter else 0.0,
+            hash_rate=short.rate(5.0),
             hash_rate_1m=rate,
+            hash_rate_10m=long.rate(600.0),
+            hash_rate_1h=long.rate(3600.0),
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,
-            accepted=self._accepted[key],
-            refused=self._refused[key],
-            difficulties=self._difficulties[key].by_fate(),
+            accepted=shares.accepted,
+            refused=shares.refused,
+            reasons=dict(shares.reasons),
+            best_share=shares.best,
+            blocks_accepted=shares.blocks,
+            difficulties=shares.difficulties.by_fate(),
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if nonces is None else now - nonces[1],
+            bound_to=backend.bound_to,
             product=hardware.product or None,
+            chip=hardware.chip if hardware.product else None,
             frequency_mhz=hardware.frequency,
             chip_temperature_c=hardware.chip_temperature,
             regulator_temperature_c=hardware.regulator_temperature,
             core_voltage_v=hardware.core_voltage,
+            core_voltage_asked_v=hardware.core_voltage_asked,
             input_voltage_v=hardware.input_voltage,
             power_w=hardware.power,
             joules_per_terahash=(hardware.power / rate * 1e12 if hardware.power is not None and rate > 0 else None),
@@ -91,6 +117,7 @@ class DeviceMeters:
             crc_errors=hardware.crc_errors,
             restarts=hardware.restarts,
             trips=hardware.trips,
+            is_overheated=hardware.is_overheated,
             chips=hardware.chips,
         )
 

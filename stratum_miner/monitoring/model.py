@@ -198,6 +198,8 @@ class DeviceView:
     """Why it is in that state; empty for plain mining."""
     hash_rate: float
     hash_rate_1m: float
+    hash_rate_10m: float
+    hash_rate_1h: float
     expected_hash_rate: float | None
     hashes: int
     nonces_found: int
@@ -205,15 +207,26 @@ class DeviceView:
     """Shares of it that a pool accepted."""
     refused: int
     """Shares of it that a pool refused, stale ones too."""
+    reasons: dict[str, int]
+    """Why shares of it were refused."""
+    best_share: float
+    """Difficulty of the best of its settled shares."""
+    blocks_accepted: int
+    """Shares of it that solve a block and that a pool accepted."""
     difficulties: dict[str, float]
     """Sum of what its shares were worth, by their fate."""
     hardware_errors: int
     last_nonce_age_s: float | None
+    bound_to: str = ""
+    """The label of the only pool that it mines on; empty for one that mines on any."""
     product: str | None = None
+    chip: str | None = None
+    """What stands on its chips: BM1370; empty where it is not known."""
     frequency_mhz: float | None = None
     chip_temperature_c: float | None = None
     regulator_temperature_c: float | None = None
     core_voltage_v: float | None = None
+    core_voltage_asked_v: float | None = None
     input_voltage_v: float | None = None
     power_w: float | None = None
     joules_per_terahash: float | None = None
@@ -224,6 +237,8 @@ class DeviceView:
     crc_errors: int = 0
     restarts: int = 0
     trips: int = 0
+    is_overheated: bool = False
+    """Whether heat switched it off and it has not cooled down yet."""
     chips: tuple[int, ...] = ()
 
 

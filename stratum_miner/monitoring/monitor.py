@@ -131,15 +131,15 @@ class Monitor:
                 block=block,
             )
         )
-        self._devices.settled(outcome)
+        is_new_block = accepted and block is not None and share.job.previous_hash not in self._solved
+        self._devices.settled(outcome, is_block=is_new_block)
         if outcome.latency is not None and outcome.fate is not Fate.LOST:
-            cause = outcome.error.reason.value if outcome.error is not None else outcome.reason
-            self._health.answered(source.pool_id, "" if accepted else cause or "none given")
+            self._health.answered(source.pool_id, "" if accepted else outcome.cause or "none given")
         self._difficulties.add(outcome)
         self._pools[source.pool_id].add(outcome)
         if accepted:
             self._last_accepted = self._clock()
-        if accepted and block is not None and share.job.previous_hash not in self._solved:
+        if is_new_block and block is not None:
             self._solved.append(share.job.previous_hash)
             height = height_from_coinbase_prefix(share.job.coinbase_prefix)
             self._blocks.append(

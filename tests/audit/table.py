@@ -217,7 +217,14 @@ def device_rows(prefix: str) -> dict[str, Row]:
         p + "reason": lambda m, i: Exactly("paused"),
         p + "hash_rate": lambda m, i: m.device_rate(i, 5),
         p + "hash_rate_1m": lambda m, i: m.device_rate(i, 60),
+        p + "hash_rate_10m": lambda m, i: m.device_rate(i, 600),
+        p + "hash_rate_1h": lambda m, i: m.device_rate(i, 3600),
         p + "expected_hash_rate": hardware,
+        p + "bound_to": lambda m, i: Exactly(""),
+        p + "reasons": lambda m, i: Exactly(m.device_reasons(i)),
+        p + "best_share": lambda m, i: Exactly(m.best_of_device(i)),
+        p + "blocks_accepted": lambda m, i: Exactly(m.blocks_of_device(i)),
+        p + "is_overheated": lambda m, i: Exactly(False),
         p + "hashes": lambda m, i: m.device_hashes(i),
         p + "nonces_found": lambda m, i: m.nonces(i),
         p + "accepted": lambda m, i: Exactly(m.of_device(i)["accepted"]),
@@ -233,8 +240,8 @@ def device_rows(prefix: str) -> dict[str, Row]:
         p + "chips": lambda m, i: m.chips(i),
     }
     for name in (
-        "product", "frequency_mhz", "chip_temperature_c", "regulator_temperature_c", "core_voltage_v",
-        "input_voltage_v", "power_w", "fan_rpm", "fan_percent",
+        "product", "chip", "frequency_mhz", "chip_temperature_c", "regulator_temperature_c", "core_voltage_v",
+        "core_voltage_asked_v", "input_voltage_v", "power_w", "fan_rpm", "fan_percent",
     ):  # fmt: skip
         rows[p + name] = hardware
     for fate in FATES:

@@ -543,6 +543,19 @@ class MinerTruth:
         """Fates."""
         return Counter(share.fate for share in self.shares_of(self.device(index)))
 
+    def device_reasons(self, index: int) -> dict[str, int]:
+        """Why pools refused its shares."""
+        shares = [share for share in self.shares_of(self.device(index)) if share.fate in ("rejected", "stale")]
+        return dict(Counter(f"{share.fate}: {share.reason}" for share in shares))
+
+    def best_of_device(self, index: int) -> float:
+        """The best hash of its shares."""
+        return max((float(share.first.value) for share in self.shares_of(self.device(index))), default=0.0)
+
+    def blocks_of_device(self, index: int) -> int:
+        """Accepted shares of it that solve a block."""
+        return len([share for share in self.blocks if share.first.worker == self.device(index).worker])
+
     def device_name(self, index: int) -> Expectation:
         """As the backend calls it."""
         return Exactly(self.device(index).name)

@@ -174,6 +174,10 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     }
     assert first.difficulties == bench.monitor.summary().difficulties == worth
     assert second.difficulties == dict.fromkeys(worth, 0.0)
+    assert (first.reasons, second.reasons) == ({"rejected: 23: low difficulty": 1}, {})
+    assert (first.best_share, second.best_share) == (max(accepted.difficulty, refused.difficulty), 0.0)
+    bench.monitor.note(ShareOutcome(accepted, Fate.LOST, "no answer"))
+    assert bench.monitor.view().devices[0].reasons == first.reasons, "a lost share was not refused"
     assert (first.last_nonce_age_s, second.last_nonce_age_s) == (2.0, None)
     assert (first.detail, first.state, first.product) == ("avx512", "mining", None)
 
@@ -182,8 +186,8 @@ def test_a_machine_tells_what_it_measures() -> None:
     bench = Bench()
     bench.set(job=JobSnapshot.of(JOB, 0.0))
     machine = Hardware(
-        product="Bitaxe Gamma", state="throttled", reason="72 C", frequency=450.0, chip_temperature=72.0, power=15.0,
-        chips=(3,), crc_errors=2,
+        product="Bitaxe Gamma", chip="BM1370", state="throttled", reason="72 C", frequency=450.0,
+        chip_temperature=72.0, power=15.0, core_voltage_asked=1.15, is_overheated=True, chips=(3,), crc_errors=2,
     )  # fmt: skip
     bench.devices(DeviceStatistics("bitaxe-1", 0, 0, hardware=machine))
     bench.later(0)
@@ -193,6 +197,7 @@ def test_a_machine_tells_what_it_measures() -> None:
     [device] = view.devices
     assert (device.state, device.reason, device.detail) == ("throttled", "72 C", "Bitaxe Gamma")
     assert (device.chip_temperature_c, device.power_w, device.crc_errors) == (72.0, 15.0, 2)
+    assert (device.chip, device.core_voltage_asked_v, device.is_overheated) == ("BM1370", 1.15, True)
     assert device.joules_per_terahash == pytest.approx(15.0 / 0.5)
     assert (view.summary.power_w, view.summary.power_is_partial) == (15.0, False)
     assert (view.history[-1].temperature_c, view.history[-1].power_w) == (72.0, 15.0)
@@ -200,6 +205,20 @@ def test_a_machine_tells_what_it_measures() -> None:
     summary = bench.monitor.summary()
     assert (summary.power_w, summary.power_is_partial) == (15.0, True)  # nobody measures what the processor uses
     assert summary.joules_per_terahash is None
+
+
+def test_each_device_has_its_averages_of_ten_minutes_and_of_an_hour() -> None:
+    bench, hashes = Bench(), 0
+    bench.devices(DeviceStatistics("t0", 0, 0))
+    bench.later(0)
+    for rate in (1000, 2000, 4000):  # for 20 minutes each
+        for _ in range(120):
+            hashes += 10 * rate
+            bench.devices(DeviceStatistics("t0", hashes, 0))
+            bench.later(10)
+    [device] = bench.monitor.view().devices
+    assert device.hash_rate_10m == 4000.0
+    assert device.hash_rate_1h == pytest.approx(7000 / 3)
 
 
 def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
@@ -214,6 +233,8 @@ def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
     assert view.shares[0].pool == "pool.example"
     assert [block.hash for block in view.blocks] == [display_hash(first.digest)]
     assert view.summary.last_share_age_s == 7
+    bench.devices(DeviceStatistics("t0", 0, 2))
+    assert [device.blocks_accepted for device in bench.monitor.view().devices] == [1]
     for _ in range(SHARES_KEPT + BLOCKS_KEPT):
         bench.monitor.note(ShareOutcome(first, Fate.LOST, "gone"))
     view = bench.monitor.view()

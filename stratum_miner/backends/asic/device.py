@@ -85,6 +85,8 @@ class DeviceSnapshot:
 
     identity: DeviceIdentity
     product: str
+    chip: str = ""
+    """What stands on its chips; empty where it is not known."""
     state: DeviceState
     reason: str
     """Why it is in this state, for people; empty for plain mining."""
@@ -92,6 +94,8 @@ class DeviceSnapshot:
     """When it came into this state, on the device's clock."""
     frequency: float | None
     """MHz now; None where it is fixed."""
+    voltage: float | None = None
+    """Core volts asked for; None where nothing can be set."""
     expected_hash_rate: float
     """H/s at this frequency."""
     hashes: int
@@ -114,6 +118,8 @@ class DeviceSnapshot:
     restarts: int
     trips: int
     """How often heat or voltage switched it off."""
+    is_overheated: bool = False
+    """Whether heat switched it off and it has not cooled down yet."""
     work_sent: int
     last_error: str
 
@@ -123,6 +129,7 @@ class DeviceSnapshot:
         readings = self.readings
         return Hardware(
             product=self.product,
+            chip=self.chip,
             state=self.state.value,
             reason=self.reason,
             expected_hash_rate=self.expected_hash_rate,
@@ -130,6 +137,7 @@ class DeviceSnapshot:
             chip_temperature=readings.chip_temperature,
             regulator_temperature=readings.regulator_temperature,
             core_voltage=readings.core_voltage,
+            core_voltage_asked=self.voltage,
             input_voltage=readings.input_voltage,
             power=readings.power,
             fan_rpm=readings.fan_rpm,
@@ -139,6 +147,7 @@ class DeviceSnapshot:
             crc_errors=self.crc_errors,
             restarts=self.restarts,
             trips=self.trips,
+            is_overheated=self.is_overheated,
             chips=tuple(chip.nonces for chip in self.chips),
         )
 

@@ -131,7 +131,9 @@ class RunningDevice:
             self._chain,
             stretch.health if stretch is not None else None,
             frequency=self._governor.frequency if self._governor is not None else None,
+            voltage=self._voltage,
             trips=self._guard.trips if self._guard is not None else 0,
+            is_overheated=self._guard is not None and self._guard.is_overheated,
         )
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:

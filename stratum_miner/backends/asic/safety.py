@@ -58,6 +58,7 @@ class SafetyGuard:
         self._hot = self._blind = self._low_core = self._low_input = 0
         self._trips: deque[float] = deque(maxlen=MAX_TRIPS)
         self._tripped_at: float | None = None
+        self._tripped_by_heat = False
         self.trips = 0
         """All trips so far."""
 
@@ -105,6 +106,11 @@ class SafetyGuard:
         return self._tripped_at is not None
 
     @property
+    def is_overheated(self) -> bool:
+        """Whether it tripped for heat, or for want of a valid temperature, and may not resume yet."""
+        return self.is_cooling and self._tripped_by_heat
+
+    @property
     def is_locked(self) -> bool:
         """Whether it tripped too often."""
         return len(self._trips) == MAX_TRIPS and self._trips[-1] - self._trips[0] <= TRIPS_WITHIN_S
@@ -136,6 +142,7 @@ class SafetyGuard:
         self.trips += 1
         self._trips.append(now)
         self._tripped_at = now
+        self._tripped_by_heat = not power
         self._hot = self._blind = self._low_core = self._low_input = 0
         self._level = Level.LOCKED if self.is_locked else Level.CUT_OFF
         return Decision(self._level, reason, power)

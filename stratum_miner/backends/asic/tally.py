@@ -75,17 +75,21 @@ class Tally:
         health: HealthMonitor | None,
         *,
         frequency: float | None,
+        voltage: float | None,
         trips: int,
+        is_overheated: bool,
     ) -> DeviceSnapshot:
         """Everything, with what the running chain and monitor have counted so far."""
         decoder = chain.wire.decoder if chain is not None else None
         return DeviceSnapshot(
             identity=identity,
             product=board.product,
+            chip=board.chip_name,
             state=self.state,
             reason=self.reason,
             since=self.since,
             frequency=frequency,
+            voltage=voltage,
             expected_hash_rate=chain.hash_rate if chain is not None else board.hash_rate(frequency),
             hashes=round(self.hashes),
             expected_hashes=round(self.expected_hashes + (health.expected_hashes if health is not None else 0)),
@@ -103,6 +107,7 @@ class Tally:
             sensor_errors=self.sensor_errors,
             restarts=self.restarts,
             trips=trips,
+            is_overheated=is_overheated,
             work_sent=self.work_sent,
             last_error=self.last_error,
         )

@@ -108,3 +108,20 @@ def test_every_board_has_a_driver_and_its_device_is_absent_at_first(kind: str) -
     told = device.statistics()
     assert (told.state, told.hashes, told.identity.name) == (DeviceState.ABSENT, 0, f"{kind}-7")
     assert told.expected_hash_rate == board_of(kind).hash_rate()
+
+
+@pytest.mark.parametrize(
+    ("kind", "chip", "voltage"),
+    [
+        ("bitaxe-gamma", "BM1370", 1.15), ("bitaxe-supra", "BM1368", 1.166), ("bitaxe-ultra", "BM1366", 1.2),
+        ("compac-f", "BM1397", None), ("compac-a1", "BM1362", 0.3), ("newpac", "BM1387", None),
+        ("compac", "BM1384", None), ("antminer-u1", "BM1380", None), ("erupter", "BE100", None), ("icarus", "", None),
+    ],
+)  # fmt: skip
+def test_a_device_tells_its_chip_and_the_voltage_asked_for(kind: str, chip: str, voltage: float | None) -> None:
+    driver, ports = driver_of(board_of(kind)), MemoryPorts({})
+    identity = DeviceIdentity(kind=kind, path="/dev/x")
+    hardware = driver.device(identity, ports, DeviceOptions(), lambda: 0.0).statistics().hardware
+    assert (hardware.chip, hardware.core_voltage_asked) == (chip, voltage)
+    other = driver.device(identity, ports, DeviceOptions(voltage=1.1), lambda: 0.0).statistics().hardware
+    assert other.core_voltage_asked == 1.1

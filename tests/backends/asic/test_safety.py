@@ -106,6 +106,17 @@ def test_voltage_is_a_power_fault(readings: Readings, reason: str) -> None:
     assert [decision.level for decision in decisions] == [Level.NORMAL, Level.NORMAL, Level.CUT_OFF]
     assert decisions[-1].reason == reason
     assert decisions[-1].power_fault
+    assert (guard.is_cooling, guard.is_overheated) == (True, False)
+
+
+def test_it_is_overheated_until_it_is_cold() -> None:
+    guard = SafetyGuard(LIMITS)
+    trip(guard, 0.0)
+    assert guard.is_overheated
+    assert not guard.may_resume(MIN_OFF_S, heat(46))
+    assert guard.is_overheated
+    assert guard.may_resume(MIN_OFF_S, heat(45))
+    assert not guard.is_overheated
 
 
 def test_a_regulator_at_its_limit_trips_at_once() -> None:

@@ -66,8 +66,8 @@ def pool(index: int, **changes: Any) -> PoolView:
 def device(index: int, **changes: Any) -> DeviceView:
     base = DeviceView(
         id=index, backend="cpu", name=f"cpu{index}", detail="avx512", mines=True, state="mining", reason="",
-        hash_rate=79e6, hash_rate_1m=79e6, expected_hash_rate=None, hashes=10**10, nonces_found=60, accepted=60,
-        refused=3,
+        hash_rate=79e6, hash_rate_1m=79e6, hash_rate_10m=78e6, hash_rate_1h=77e6, expected_hash_rate=None,
+        hashes=10**10, nonces_found=60, accepted=60, refused=3, reasons={}, best_share=12345.0, blocks_accepted=0,
         difficulties=WORTH,
         hardware_errors=0, last_nonce_age_s=3.0,
     )  # fmt: skip

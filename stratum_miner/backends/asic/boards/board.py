@@ -75,6 +75,8 @@ class Board:
     """The name on the box."""
     chip: str
     """Chip family, as its module is called."""
+    marking: str | None = None
+    """What stands on its chips; None where that is the name of the family in capitals."""
     chips: int = 1
     """How many it is built with."""
     usb: tuple[UsbPattern, ...] = ()
@@ -95,6 +97,11 @@ class Board:
     """From reset to ready for work."""
     probe_is_certain: bool = True
     """Whether an answer to the probe proves the chip; False where several kinds answer alike."""
+
+    @property
+    def chip_name(self) -> str:
+        """What stands on its chips; empty where it is not known."""
+        return self.chip.upper() if self.marking is None else self.marking
 
     def hash_rate(self, frequency: float | None = None) -> float:
         """H/s expected at this frequency, default the product's own."""

@@ -7,6 +7,7 @@ ERUPTER = Board(
     kind="erupter",
     product="ASICMINER Block Erupter USB",
     chip="icarus",
+    marking="BE100",
     usb=(UsbPattern(vid=0x10C4, pid=0xEA60, product="Block.*Erupter"),),
     bring_up=(CountChips(0.5),),
     fixed_hash_rate=336e6,  # 2.9761 ns a hash in both drivers; sold as 333 MH/s
@@ -17,6 +18,7 @@ ICARUS = Board(
     kind="icarus",
     product="Icarus and compatible FPGA boards",
     chip="icarus",
+    marking="",
     chips=2,
     usb=(),  # 067b:2303 and 0403:6001 are bare bridges without strings of their own: only by explicit path
     stops_at_nonce=True,
