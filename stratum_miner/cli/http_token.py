@@ -14,20 +14,23 @@ SHORTEST = 16
 """Characters that cannot be guessed at the rate at which we answer."""
 
 
-def find(file: Path | None) -> tuple[str, str]:
-    """The token, and in words where its owner finds it. UsageError for one that is too short or cannot be kept."""
+def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
+    """The token, and in words where its owner finds it. UsageError for one that is too short or cannot be kept.
+
+    ``flag`` is the option that wants it, for these errors.
+    """
     if file is not None:
-        return _checked(secrets.read_secret_file(file, "--http-token-file"), str(file))
+        return _checked(secrets.read_secret_file(file, "--http-token-file"), str(file), flag)
     given = secrets.from_environment(VARIABLE)
     if given is not None:
-        return _checked(given, VARIABLE)
+        return _checked(given, VARIABLE, flag)
     path = platformdirs.user_state_path("stratum-miner") / "http-token"
     if path.exists():
-        return _checked(secrets.read_secret_file(path, "--http"), str(path))
-    return _made(path), str(path)
+        return _checked(secrets.read_secret_file(path, flag), str(path), flag)
+    return _made(path, flag), str(path)
 
 
-def _made(path: Path) -> str:
+def _made(path: Path, flag: str) -> str:
     token = secrets.register(random.token_urlsafe(24))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -36,12 +39,12 @@ def _made(path: Path) -> str:
             out.write(token + "\n")
     except OSError as error:
         raise UsageError(
-            f"--http: cannot keep a token in {str(path)!r}: {error.strerror}; give one with --http-token-file"
+            f"{flag}: cannot keep a token in {str(path)!r}: {error.strerror}; give one with --http-token-file"
         ) from None
     return token
 
 
-def _checked(token: str, where: str) -> tuple[str, str]:
+def _checked(token: str, where: str, flag: str) -> tuple[str, str]:
     if len(token) < SHORTEST:
-        raise UsageError(f"--http: expected a token of at least {SHORTEST} characters in {where}, got {len(token)}")
+        raise UsageError(f"{flag}: expected a token of at least {SHORTEST} characters in {where}, got {len(token)}")
     return token, where

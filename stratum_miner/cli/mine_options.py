@@ -163,6 +163,15 @@ class MineOptions(UpstreamOptions):
             group="Watching",
         ),
     ] = None
+    axeos_control: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--axeos-control",
+            help="A network, such as 192.168.1.0/24, that may pause, resume and restart over AxeOS's API without the "
+            "token; repeatable.",
+            group="Watching",
+        ),
+    ] = None
     display: Annotated[
         Literal["auto", "lines"],
         Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),

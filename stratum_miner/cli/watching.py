@@ -3,6 +3,7 @@
 To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
 """
 
+import ipaddress
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -128,10 +129,17 @@ def _cgminer(parts: _Parts) -> Service | None:
 def _axeos(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.axeos_api is None:
+        if chosen.axeos_control is not None:
+            raise UsageError("--axeos-control: expected it together with --axeos-api")
         return None
+    trusted = tuple(_network("--axeos-control", text) for text in chosen.axeos_control or ())
     bound = _bound("--axeos-api", chosen.axeos_api, network=True)
-    log.info("axeos_api", address=_shown(bound))
-    return partial(axeos.serve, bound, parts.monitor.view)
+    token, where = http_token.find(chosen.http_token_file, "--axeos-api")
+    names = ("localhost", socket.gethostname(), *(chosen.http_host or ()))
+    log.info("axeos_api", address=_shown(bound), token=where)
+    return partial(
+        axeos.serve, bound, parts.monitor.view, parts.steering, http.Access(token, names=names, trusted=trusted)
+    )
 
 
 def _pauses(parts: _Parts) -> Service | None:
@@ -163,6 +171,13 @@ def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
         return http.listening_socket(address, network=network)
     except http.ListenError as error:
         raise UsageError(f"{flag}: {error}") from None
+
+
+def _network(flag: str, text: str) -> http.Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: expected a network, such as 192.168.1.0/24, got {text!r}: {error}") from None
 
 
 def _shown(bound: socket.socket) -> str:

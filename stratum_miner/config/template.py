@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, Any] = {
     "api_allow": "W:127.0.0.1",
     "api_groups": "P:switchpool:enablepool",
     "axeos_api": "127.0.0.1:80",
+    "axeos_control": ["192.168.1.0/24"],
     "log_file": "miner.log",
     "sched_start": "22:30",
     "sched_stop": "06:00",

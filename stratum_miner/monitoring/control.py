@@ -9,7 +9,8 @@ from typing import Protocol
 BY_HAND = "by hand"
 OVER_HTTP = "over HTTP"
 OVER_CGMINER = "over cgminer's API"
-PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER)
+OVER_AXEOS = "over AxeOS's API"
+PERSONS = (BY_HAND, OVER_HTTP, OVER_CGMINER, OVER_AXEOS)
 """Who may pause a miner on behalf of a person, in words that follow "paused"."""
 
 

@@ -90,7 +90,7 @@ SENTENCES: dict[str, str] = {
     "power_down_failed": "{device} could not be powered down: {reason}.",
     "http": "Page and API at {address}[; the token for changes is in {token}].",
     "cgminer_api": "cgminer's API at {address}.",
-    "axeos_api": "AxeOS's API at {address}.",
+    "axeos_api": "AxeOS's API at {address}[; the token for changes is in {token}].",
     "stopping": "Stopping: {hint}.",
     "paused": "Paused[ {by}][: {reason}].",
     "resumed": "Mining again[: {reason}].",

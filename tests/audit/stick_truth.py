@@ -83,6 +83,11 @@ class StickTruth(MinerTruth):
         """Those that solve nothing."""
         return Exactly(len(self.tap.errors))
 
+    def error_percent(self) -> Expectation:
+        """Those that solve nothing among all."""
+        nonces = len(self.tap.errors) + len(self.tap.good)
+        return Exactly(len(self.tap.errors) / nonces * 100 if nonces else 0.0)
+
     def hardware_percent(self, index: int | None = None) -> Expectation:
         """Of all nonces."""
         return self.percent(len(self.tap.errors), len(self.tap.errors) + len(self.tap.good))

@@ -570,14 +570,18 @@ AXEOS: dict[str, Row] = {
     **{
         name: Exempt("a sensor or a setting of a machine")
         for name in (
-            "power", "voltage", "coreVoltageActual", "temp", "vrTemp", "fanrpm", "fanspeed", "expectedHashrate",
-            "frequency", "smallCoreCount",
+            "power", "voltage", "coreVoltage", "coreVoltageActual", "temp", "vrTemp", "fanrpm", "fanspeed",
+            "expectedHashrate", "frequency", "actualFrequency", "smallCoreCount",
         )
     },
-    **dict.fromkeys(("autofanspeed", "overheat_mode"), CONSTANT),
-    **dict.fromkeys(("fallbackStratumURL", "fallbackStratumPort", "fallbackStratumUser"), CONSTANT),
-    "hashRate": lambda m: spread(m.window(60), 1e-9),
-    "hashRate_1m": lambda m: spread(m.window(60), 1e-9),
+    **dict.fromkeys(("autofanspeed", "overheat_mode", "temp2", "fan2rpm", "boardVersion"), CONSTANT),
+    **dict.fromkeys(("frequencyOptions / #", "voltageOptions / #"), CONSTANT),
+    "deviceModel": TEXT,
+    "hashRate": lambda m: m.rate_of_devices(60),
+    "hashRate_1m": lambda m: m.rate_of_devices(60),
+    "hashRate_10m": lambda m: m.rate_of_devices(600),
+    "hashRate_1h": lambda m: m.rate_of_devices(3600),
+    "errorPercentage": lambda m: m.error_percent(),
     "asicCount": lambda m: Exactly(m.chip_count),
     "bestDiff": lambda m: Exactly(m.best),
     "bestSessionDiff": lambda m: Exactly(m.best),
@@ -587,14 +591,31 @@ AXEOS: dict[str, Row] = {
     "blockFound": lambda m: Exactly(len(m.blocks)),
     "sharesAccepted": lambda m: Exactly(m.fates["accepted"]),
     "sharesRejected": lambda m: Exactly(m.fates["rejected"] + m.fates["stale"]),
-    "sharesRejectedReasons / #": lambda m: Exactly(len(m.reasons(fate_too=True))),
-    "sharesRejectedReasons / * / message": lambda m, i: OneOf(tuple(m.reasons(fate_too=True))),
+    "sharesRejectedReasons / #": lambda m: Exactly(len(m.refusals())),
+    "sharesRejectedReasons / * / message": lambda m, i: OneOf(tuple(m.refusals())),
     "sharesRejectedReasons / * / count": lambda m, i: Exactly(
-        m.reasons(fate_too=True).get(m.told["sharesRejectedReasons"][i]["message"])
+        m.refusals().get(m.told["sharesRejectedReasons"][i]["message"])
     ),
-    "stratumURL": lambda m: Exactly("127.0.0.1"),
-    "stratumPort": lambda m: OneOf(tuple(pool.relay.port for pool in m.miner.pools)),
-    "stratumUser": lambda m: Exactly(m.miner.worker),
+    **{
+        name: (lambda m, *keys, value=value: Exactly(value))
+        for value, names in {
+            "127.0.0.1": ("stratumURL", "fallbackStratumURL", "pools / * / stratumURL"),
+            "SV1": ("stratumProtocol", "fallbackStratumProtocol", "pools / * / stratumProtocol"),
+            0: ("stratumTLS", "fallbackStratumTLS", "pools / * / stratumTLS", "primaryPoolIndex"),
+        }.items()
+        for name in names
+    },
+    **{
+        name: (lambda m, *keys: Exactly(m.miner.worker))
+        for name in ("stratumUser", "fallbackStratumUser", "pools / * / stratumUser")
+    },
+    "pools / #": lambda m: Exactly(len(m.stories)),
+    "pools / * / id": lambda m, i: Exactly(i),
+    "pools / * / stratumPort": lambda m, i: Exactly(m.miner.pools[i].relay.port),
+    "stratumPort": lambda m: Exactly(m.miner.pools[0].relay.port),
+    "fallbackStratumPort": lambda m: Exactly(m.miner.pools[m.told["secondaryPoolIndex"]].relay.port),
+    "secondaryPoolIndex": lambda m: m.fallback(),
+    "responseTime": lambda m: _latency(m, (m.miner.active or 0), 0.5),
     "isUsingFallbackStratum": lambda m: m.on_fallback(),
     "miningPaused": lambda m: Exactly(True),
 }  # fmt: skip
@@ -790,7 +811,20 @@ MINER: dict[str, Surface] = {
     "cgminer.pgacount": Surface(_one("PGAS", {"Count": lambda m: Exactly(0)})),
     "cgminer.asccount": Surface(_one("ASCS", {"Count": _devices})),
     "axeos.info": Surface(AXEOS),
-    "axeos.asic": Surface({name: AXEOS[name] for name in ("ASICModel", "asicCount", "smallCoreCount", "frequency")}),
+    "axeos.asic": Surface(
+        {
+            name: AXEOS[name]
+            for name in (
+                "ASICModel",
+                "deviceModel",
+                "asicCount",
+                "smallCoreCount",
+                "frequency",
+                "frequencyOptions / #",
+                "voltageOptions / #",
+            )
+        }
+    ),
     "axeos.swarm": Surface({"#": lambda m: Exactly(0)}),
     "mine.json": Surface(MINE_JSON, ended=True),
     "mine.text": Surface(MINE_TEXT, ended=True),

@@ -187,6 +187,10 @@ class MinerTruth:
         ends = [(share.fate, share.reason) for share in shares if share.fate in ("rejected", "stale", "lost")]
         return dict(Counter(f"{fate}: {reason}" if fate_too else reason for fate, reason in ends))
 
+    def refusals(self) -> dict[str, int]:
+        """Why pools refused shares; those without a reply are not among them."""
+        return {text: count for text, count in self.reasons(fate_too=True).items() if not text.startswith("lost")}
+
     def commonest_reasons(self) -> Expectation:
         """The five commonest, which is what people are shown; of equally common ones any."""
         reasons = self.reasons(fate_too=True)
@@ -453,6 +457,12 @@ class MinerTruth:
             return OneOf(tuple(pool.url for pool in self.miner.pools))
         return Exactly(self.miner.pools[self.miner.active].url)
 
+    def fallback(self) -> Expectation:
+        """The place of the pool that is mined on, or would be next; the only pool is its own."""
+        if self.miner.active is None:
+            return OneOf(tuple(range(len(self.miner.pools))))
+        return Exactly(self.miner.active or min(1, len(self.miner.pools) - 1))
+
     def on_fallback(self) -> Expectation:
         """Whether it is not the first."""
         return OneOf((0, 1)) if self.miner.active is None else Exactly(int(self.miner.active > 0))
@@ -581,6 +591,13 @@ class MinerTruth:
         """H/s over the last seconds."""
         return spread(self.window(seconds, self.device(index).hash_rate), scale, decimals)
 
+    def rate_of_devices(self, seconds: float) -> Expectation:
+        """GH/s of all devices together."""
+        parts = [self.device_rate(index, seconds) for index in range(len(self.miner.devices))]
+        assert all(isinstance(part, Within) for part in parts)
+        low, high = (sum(getattr(part, side) for part in parts) for side in ("low", "high"))
+        return spread((low, high), 1e-9)
+
     def device_average(self, index: int) -> Expectation:
         """MH/s since the start."""
         return spread(self.average(self.device(index).hash_rate), 1e-6, 2)
@@ -602,6 +619,10 @@ class MinerTruth:
         """Nonces that are none: a simulated device has none, a stick those that its emulator spoilt."""
         return Exactly(0)
 
+    def error_percent(self) -> Expectation:
+        """Hardware errors among all nonces."""
+        return Exactly(0.0)
+
     def hardware_percent(self, index: int | None = None) -> Expectation:
         """Of all nonces."""
         return self.percent(0, 1)
@@ -620,8 +641,8 @@ class MinerTruth:
 
     @property
     def chip_count(self) -> int:
-        """Of all devices."""
-        return len(self.miner.devices)
+        """Of the machine that is shown; a computer has none."""
+        return 0 if self.miner.stick is None else 1
 
     def nonce_age(self, index: int) -> Expectation:
         """Since its last nonce, noticed at a sample."""

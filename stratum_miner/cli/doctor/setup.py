@@ -112,9 +112,10 @@ class Setup:
         wanted = (("--journal", chosen.journal), ("--log-file", chosen.log_file), ("--record", chosen.record))
         found = [_file_finding(flag, path) for flag, path in wanted if path is not None]
         makes_token = chosen.http_token_file is None and VARIABLE not in self.sources.environment
-        if chosen.http is not None and makes_token:
+        wants_token = [flag for flag, text in (("--http", chosen.http), ("--axeos-api", chosen.axeos_api)) if text]
+        if wants_token and makes_token:
             state = platformdirs.user_state_path(APPLICATION)
-            found.append(directory_finding("state", state, "--http keeps its token there", needed=True))
+            found.append(directory_finding("state", state, f"{wants_token[0]} keeps its token there", needed=True))
         return found
 
     async def check_options(self) -> Sequence[Finding]:

@@ -29,6 +29,9 @@ HEADERS = {
 }
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may do what."""
@@ -39,12 +42,14 @@ class Access:
     """Whether reading is free: where only this machine can ask."""
     names: tuple[str, ...] = ("localhost",)
     """Hosts that are no addresses."""
+    trusted: tuple[Network, ...] = ()
+    """Networks whose machines need no token."""
 
     def knows(self, host: str) -> bool:
         """Whether a Host header names us."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
-            if name not in self.names:
+            if name not in map(str.lower, self.names):  # urlsplit gives names in lower case
                 ipaddress.ip_address(name)
         except ValueError:  # a name that we were not told, or no host at all, such as "[::1"
             return False
@@ -58,6 +63,14 @@ class Access:
             and scheme.lower() == "bearer"
             and hmac.compare_digest(given.strip().encode(), self.token.encode())
         )
+
+    def trusts(self, client: tuple[str, int] | None) -> bool:
+        """Whether the other end of a connection is in a network that needs no token."""
+        if client is None or not self.trusted:
+            return False
+        address = ipaddress.ip_address(client[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return any((mapped or address) in network for network in self.trusted)
 
 
 class Guard:
@@ -89,7 +102,8 @@ class Guard:
             return refusal(403, f"origin: expected a page of {host}, got {origin[:80]!r}")
         is_page = scope["path"] == "/" or scope["path"].startswith("/web/")  # without it nobody could type the token
         wants_token = not safe or not (access.open_reading or is_page or scope["path"] in OPEN_PATHS)
-        if wants_token and not access.has_token(headers.get("authorization", "")):
+        may = access.trusts(scope.get("client")) or access.has_token(headers.get("authorization", ""))
+        if wants_token and not may:
             return refusal(401, "authorization: expected the token, as in Authorization: Bearer TOKEN")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:

@@ -52,6 +52,7 @@ class _Connection:
     def __init__(self, stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
         self._stream = stream
         self._app = app
+        self._client = _peer(stream)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._is_head = False
         """Whether the request is HEAD, whose answer has no body."""
@@ -84,7 +85,7 @@ class _Connection:
         self._body_until = trio.current_time() + REQUEST_S
         self._refusal = None
         with trio.CancelScope() as self._answering:
-            await self._call(_scope(request))
+            await self._call(_scope(request, self._client))
         if self._refusal is not None:
             await self._refuse(*self._refusal)
         return not self._answering.cancel_called and self._is_complete()
@@ -186,7 +187,15 @@ def _reason(error: h11.RemoteProtocolError) -> str:
     return f"request: expected HTTP/1.1, got: {error}"
 
 
-def _scope(request: h11.Request) -> Scope:
+def _peer(stream: trio.abc.Stream) -> tuple[str, int] | None:
+    """Address and port of the other end; None where it is no socket, or is gone."""
+    with suppress(OSError, AttributeError):
+        host, port = stream.socket.getpeername()[:2]  # type: ignore[attr-defined]
+        return host, port
+    return None
+
+
+def _scope(request: h11.Request, client: tuple[str, int] | None) -> Scope:
     path, _, query = request.target.partition(b"?")
     return {
         "type": "http",
@@ -199,6 +208,6 @@ def _scope(request: h11.Request) -> Scope:
         "query_string": query,
         "root_path": "",
         "headers": list(request.headers),
-        "client": None,
+        "client": client,
         "server": None,
     }
