@@ -15,7 +15,7 @@ from rich.text import Text
 
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
-from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, sides
+from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
 from stratum_miner.cli.screen.tables import Column, Table, table
 from stratum_miner.monitoring.model import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
 
@@ -23,6 +23,8 @@ NO_ANSWER = "no answer"
 """In place of the state of a miner that does not answer."""
 LEAST_WIDTH = 40
 LEAST_EVENTS = 3
+LEAST_WORKER = 16
+"""Letters of a worker name, which is often an address and is cut in its middle."""
 SMALL_HEIGHT = 14
 """Below it, events give way to figures."""
 OLD_S = 5.0
@@ -191,7 +193,7 @@ def _problems(problems: Sequence[ProblemView], width: int, room: int) -> list[Te
 def _problem(problem: ProblemView, width: int, advice: str) -> list[Text]:
     style = severity_style(problem.severity)
     text = Text.assemble((problem.text, style), f" {advice}" if advice else "")
-    text.append(f" ({duration_text(problem.since_s)})", "dim")
+    text.append(f" (for {duration_text(problem.since_s)})", "dim")
     return field(problem.severity, text, width, style=style)
 
 
@@ -223,16 +225,22 @@ def _more_figures(view: View, width: int, ascii_only: bool) -> list[Text]:
 
 def _job(summary: Summary, pools: Sequence[PoolView], width: int) -> list[Text]:
     active = next((pool for pool in pools if pool.active), None)
-    name = summary.pool if active is None else active.name
+    name = _address(summary.pool if active is None else active.name)
     worker = summary.worker_name if active is None else active.worker_name
-    lines = packed([f"{name} as {worker}", *_latency(active)], width, label="pool")
+    room = max(LEAST_WORKER, width - LABEL - len(f"{name} as "))
+    lines = packed([f"{name} as {shortened(worker, room)}", *_latency(active)], width, label="pool")
     job = summary.job
     if job is None:
         return [*lines, *field("job", "none", width)]
     told = [f"block {summary.height:,}"] if summary.height is not None else []
-    block = "every share solves a block" if _is_easy(summary) else f"{_difficulty(job.network_difficulty)} a block"
-    told += [f"{duration_text(job.age_s)} old", f"difficulty {_difficulty(job.share_difficulty)} a share, {block}"]
+    share, block = _difficulty(job.share_difficulty), _difficulty(job.network_difficulty)
+    difficulty = f"{share}, each share is a block" if _is_easy(summary) else f"{share} a share, {block} a block"
+    told += [f"{duration_text(job.age_s)} old", f"difficulty {difficulty}"]
     return [*lines, *packed(told, width, label="job")]
+
+
+def _address(name: str) -> str:
+    return name.removeprefix("stratum+tcp://")
 
 
 def _is_easy(summary: Summary) -> bool:
@@ -243,8 +251,12 @@ def _is_easy(summary: Summary) -> bool:
 def _latency(pool: PoolView | None) -> list[str]:
     if pool is None or pool.latency_p50_ms is None:
         return []
-    most = "" if pool.latency_p99_ms is None else f" (99 %: {pool.latency_p99_ms:.1f})"
-    return [f"answers in {pool.latency_p50_ms:.1f} ms{most}"]
+    most = "" if pool.latency_p99_ms is None else f" (99 %: {_milliseconds(pool.latency_p99_ms)})"
+    return [f"answers in {_milliseconds(pool.latency_p50_ms)}{most}"]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.1f} ms" if value < 1000 else duration_text(value / 1000)
 
 
 def _rates(summary: Summary, width: int) -> list[Text]:
@@ -332,10 +344,10 @@ def _costs(summary: Summary, width: int) -> list[Text]:
 
 
 def _devices(view: View, width: int) -> Table:
-    """Those that do not mine first, then those with another problem; in a pause none of them is expected to mine."""
+    """Those in trouble first: they do not mine though they should, or have another problem."""
     troubled = {problem.device_id for problem in view.summary.problems}
     names = [device.name for device in view.devices]
-    expected = view.summary.state not in ("paused", "stopping")
+    expected = view.summary.state not in ("paused", "stopping", "no_pool")
 
     def is_ill(device: DeviceView) -> bool:
         return device.id in troubled or (expected and not device.mines and device.state != "removed")
@@ -398,7 +410,7 @@ def _pools(view: View, width: int) -> Table:
 
     def name(pool: PoolView) -> str:
         mark = ">" if pool.active else " " if pool.enabled else "x"
-        return f"{mark}{pool.id} {pool.name.removeprefix('stratum+tcp://')}"
+        return f"{mark}{pool.id} {_address(pool.name)}"
 
     def notes(pool: PoolView) -> list[Text]:
         return [] if not pool.reason or pool.id in troubled else [Text(pool.reason, "dim")]

@@ -37,18 +37,14 @@ def packed(items: Sequence[str | Text], width: int, *, label: str = "", between:
     """Items on as many lines as they need, none divided unless it is wider than a line; a label may be blank."""
     prefix = f"{label:<{LABEL}}" if label and width >= NARROW else f"{label}: " if label.strip() else "  " * len(label)
     indent = " " * (len(prefix) if width >= NARROW else 2 * bool(label))
-    lines = [Text(prefix, "dim")]
-    filled = False
+    lines: list[Text] = []
     for item in items:
         text = _printable(item if isinstance(item, Text) else Text(item))
-        if filled and lines[-1].cell_len + len(between) + text.cell_len > width:
-            lines.append(Text(indent))
-            filled = False
-        lines[-1].append(between if filled else "").append_text(text)
-        filled = True
-    if not filled:
-        return []
-    return [part for line in lines for part in (line.wrap(_RULER, width) if line.cell_len > width else [line])]
+        if lines and lines[-1].cell_len + len(between) + text.cell_len <= width:
+            lines[-1].append(between).append_text(text)
+        else:
+            lines += hanging(Text(indent if lines else prefix, "dim"), text, width)
+    return lines
 
 
 def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:

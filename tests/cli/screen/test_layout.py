@@ -147,7 +147,7 @@ def test_at_80_by_24_everything_that_matters_is_there() -> None:
     assert lines[0].startswith("mining · 158 MH/s · 65 W · 2 of 2 devices mine ")
     assert lines[0].endswith(" stratum_miner 0.1.0, up 12m34s")
     for needle in (
-        "pool        pool0.example:3333 as w · answers in 0.6 ms (99 %: 2.1)",
+        "pool        pool0.example:3333 as w · answers in 0.6 ms (99 %: 2.1 ms)",
         "job         block 930,000 · 12.0s old · difficulty 0.25 a share, 144 T a block",
         "rate        5 s 157 MH/s · 5 m 158 MH/s · all 158 MH/s",
         "shares      120 accepted · 3 rejected · 2 stale · 1 lost", "errors      2 nonces computed wrongly",
@@ -211,13 +211,17 @@ def test_a_reason_that_no_problem_tells_is_told_in_full() -> None:
     assert reason in joined(shown(it, 80, 30))
 
 
-def test_in_a_pause_no_device_is_said_to_be_ill() -> None:
-    it = view(devices=12, state="paused", detail="paused by the schedule: until 22:00", devices_mining=0)
-    it = replace(it, devices=tuple(replace(one, mines=False, state="idle", reason="paused") for one in it.devices))
-    lines = shown(it)
-    assert lines[0].startswith("paused · ")
-    assert lines[1] == "paused by the schedule: until 22:00"
-    assert sum("paused" in line for line in lines) == 2
+@pytest.mark.parametrize("state", ["paused", "no_pool", "stopping"])
+def test_without_work_no_device_is_said_to_be_ill(state: str) -> None:
+    it = view(devices=12, pools=2, state=state, detail="by the schedule: until 22:00", devices_mining=0)
+    idle = tuple(replace(one, mines=False, state="idle", reason="there is nothing to do") for one in it.devices)
+    off = problem(7, "cpu7 is off: it is too hot.")
+    devices = (*idle[:7], replace(idle[7], state="off"), *idle[8:])
+    lines = shown(replace(it, devices=devices, summary=replace(it.summary, problems=(off,))))
+    assert not any("there is nothing to do" in line for line in lines)
+    assert [line.split()[0] for line in lines if line.startswith("cpu")][:2] == ["cpu7", "cpu0"]
+    assert any(line.startswith("shares ") for line in lines)  # they do not fill the screen
+    assert state != "paused" or lines[1] == "by the schedule: until 22:00"
 
 
 def test_names_that_are_not_unique_get_their_backend() -> None:
@@ -241,7 +245,7 @@ def test_where_every_share_is_a_block_no_time_for_a_block_is_made_up() -> None:
     assert SUMMARY.job is not None
     easy = replace(SUMMARY.job, share_difficulty=0.003, network_difficulty=4.657e-10)
     text = "\n".join(shown(view(job=easy, economics={"electricity_per_day": 0.4, "seconds_per_block": 3.77e-7})))
-    assert "difficulty 0.003 a share, every share solves a block" in text
+    assert "difficulty 0.003, each share is a block" in text
     assert "a block here takes" not in text
 
 
@@ -270,6 +274,8 @@ def test_what_is_not_known_is_left_out_or_said() -> None:
         assert word not in text, word
     assert "job         none" in text
     assert "answers in 0.6 ms\n" in text
+    slow = replace(view(), pools=(pool(0, latency_p50_ms=16_736.5, latency_p99_ms=90_000.0),))
+    assert any("answers in 16.7s (99 %: 1m30s)" in line for line in shown(slow))
     partial = shown(view(power_w=30.0, power_is_partial=True))
     assert "at least 30 W" in partial[0]
     assert "158 MH/s (9.0s old)" in shown(view(sample_age_s=9.0))[0]
@@ -288,6 +294,16 @@ def test_what_does_not_fit_goes_from_the_bottom_up() -> None:
     small = shown(view(), 80, 6)
     assert small[0].startswith("mining · 158 MH/s")
     assert not any("cpu0" in line for line in small)
+
+
+def test_a_long_worker_name_keeps_its_ends() -> None:
+    it = view()
+    it = replace(
+        it, pools=(replace(it.pools[0], name="stratum+tcp://pool.example:3333", worker_name=f"bc1q{'w' * 60}.rig7"),)
+    )
+    lines = shown(it)
+    assert re.fullmatch(r"pool {8}pool\.example:3333 as bc1qw+…w+\.rig7", lines[1])
+    assert lines[2] == "            answers in 0.6 ms (99 %: 2.1 ms)"
 
 
 def test_warnings_are_told_in_full_and_hashes_of_blocks_are_left_out() -> None:
