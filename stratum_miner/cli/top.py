@@ -102,7 +102,7 @@ class _Remote:
     url: str
     token: str | None
     view: View | None = None
-    error: str = "not asked yet"
+    error: str = "it has not answered yet"
     seen_at: float = field(default_factory=time.monotonic)
 
     def seen(self) -> Seen:

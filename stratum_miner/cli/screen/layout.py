@@ -227,8 +227,8 @@ def _job(summary: Summary, pools: Sequence[PoolView], width: int) -> list[Text]:
     active = next((pool for pool in pools if pool.active), None)
     name = _address(summary.pool if active is None else active.name)
     worker = summary.worker_name if active is None else active.worker_name
-    room = max(LEAST_WORKER, width - LABEL - len(f"{name} as "))
-    lines = packed([f"{name} as {shortened(worker, room)}", *_latency(active)], width, label="pool")
+    room = max(LEAST_WORKER, width - LABEL - len(f"{name} · worker "))
+    lines = packed([name, f"worker {shortened(worker, room)}", *_latency(active)], width, label="pool")
     job = summary.job
     if job is None:
         return [*lines, *field("job", "none", width)]

@@ -22,15 +22,22 @@ def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> li
     told = _printable(Text.assemble((f"{label}: ", style), text))
     if told.cell_len <= width:
         return [told]
-    first, *rest = told.wrap(_RULER, width - 2)
+    first, *rest = _wrapped(told, width - 2)
     return [first, *(Text("  ") + line for line in rest)]
 
 
 def hanging(label: Text, text: Text, width: int) -> list[Text]:
     """A text beside its label, and below nothing but itself."""
-    first, *rest = _printable(text).wrap(_RULER, width - len(label)) or [Text()]
+    first, *rest = _wrapped(text, width - len(label))
     indent = Text(" " * len(label))
     return [label + first, *(indent + line for line in rest)]
+
+
+def _wrapped(text: Text, width: int) -> list[Text]:
+    lines = _printable(text).wrap(_RULER, width) or [Text()]
+    for line in lines[:-1]:
+        line.rstrip()
+    return list(lines)
 
 
 def packed(items: Sequence[str | Text], width: int, *, label: str = "", between: str = " · ") -> list[Text]:

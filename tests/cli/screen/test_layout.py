@@ -147,7 +147,7 @@ def test_at_80_by_24_everything_that_matters_is_there() -> None:
     assert lines[0].startswith("mining · 158 MH/s · 65 W · 2 of 2 devices mine ")
     assert lines[0].endswith(" stratum_miner 0.1.0, up 12m34s")
     for needle in (
-        "pool        pool0.example:3333 as w · answers in 0.6 ms (99 %: 2.1 ms)",
+        "pool        pool0.example:3333 · worker w · answers in 0.6 ms (99 %: 2.1 ms)",
         "job         block 930,000 · 12.0s old · difficulty 0.25 a share, 144 T a block",
         "rate        5 s 157 MH/s · 5 m 158 MH/s · all 158 MH/s",
         "shares      120 accepted · 3 rejected · 2 stale · 1 lost", "errors      2 nonces computed wrongly",
@@ -168,6 +168,7 @@ def test_problems_are_whole_or_counted(size: tuple[int, int], off: tuple[int, ..
     lines = shown(it, *size, foot=FOOT)
     text = joined(lines)
     whole = [one for one in it.summary.problems if one.text in text]
+    assert all(line == line.rstrip() for line in lines)
     assert all(one.text[:12] not in text for one in it.summary.problems if one not in whole)
     left_out = sum(int(found[1]) for line in lines if (found := re.match(r"  (\d+) more problem", line)))
     assert len(whole) + left_out == len(off)
@@ -302,7 +303,7 @@ def test_a_long_worker_name_keeps_its_ends() -> None:
         it, pools=(replace(it.pools[0], name="stratum+tcp://pool.example:3333", worker_name=f"bc1q{'w' * 60}.rig7"),)
     )
     lines = shown(it)
-    assert re.fullmatch(r"pool {8}pool\.example:3333 as bc1qw+…w+\.rig7", lines[1])
+    assert re.fullmatch(r"pool {8}pool\.example:3333 · worker bc1qw+…w+\.rig7", lines[1])
     assert lines[2] == "            answers in 0.6 ms (99 %: 2.1 ms)"
 
 
