@@ -8,6 +8,7 @@ Colour repeats what words say. Totals are those of the view's summary.
 
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -346,7 +347,7 @@ def _costs(summary: Summary, width: int) -> list[Text]:
 def _devices(view: View, width: int) -> Table:
     """Those in trouble first: they do not mine though they should, or have another problem."""
     troubled = {problem.device_id for problem in view.summary.problems}
-    names = [device.name for device in view.devices]
+    names = Counter(device.name for device in view.devices)
     expected = view.summary.state not in ("paused", "stopping", "no_pool")
 
     def is_ill(device: DeviceView) -> bool:
@@ -359,7 +360,7 @@ def _devices(view: View, width: int) -> Table:
     devices = sorted(view.devices, key=order)
 
     def name(device: DeviceView) -> str:
-        return device.name if names.count(device.name) == 1 else f"{device.backend} {device.name}"
+        return device.name if names[device.name] == 1 else f"{device.backend} {device.name}"
 
     def notes(device: DeviceView) -> list[Text]:
         told = not device.reason or device.id in troubled or not expected

@@ -19,10 +19,8 @@ def field(label: str, body: str | Text, width: int, *, style: str = "dim") -> li
     text = body if isinstance(body, Text) else Text(body)
     if width >= NARROW:
         return hanging(Text(f"{label:<{LABEL}}", style), text, width)
-    told = _printable(Text.assemble((f"{label}: ", style), text))
-    if told.cell_len <= width:
-        return [told]
-    first, *rest = _wrapped(told, width - 2)
+    told = Text.assemble((f"{label}: ", style), text)
+    first, *rest = _wrapped(told, width - 2 * (told.cell_len > width))
     return [first, *(Text("  ") + line for line in rest)]
 
 
@@ -34,7 +32,10 @@ def hanging(label: Text, text: Text, width: int) -> list[Text]:
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
-    lines = _printable(text).wrap(_RULER, width) or [Text()]
+    told = _printable(text)
+    if told.cell_len <= width:
+        return [told]
+    lines = told.wrap(_RULER, width)
     for line in lines[:-1]:
         line.rstrip()
     return list(lines)
@@ -56,7 +57,7 @@ def packed(items: Sequence[str | Text], width: int, *, label: str = "", between:
 
 def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
     """The line as a terminal may show it: printable, and cut where it is too long all the same."""
-    shown = _printable(line)
+    shown = _printable(line).copy()
     if ascii_only:
         plain = shown.plain.translate(_ASCII)
         shown.plain = "".join(letter if letter.isascii() else "?" for letter in plain)
@@ -67,9 +68,10 @@ def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
 
 def _printable(line: Text) -> Text:
     """What others say may be in it: each letter that could steer the terminal is shown as a question mark."""
+    if line.plain.isprintable():
+        return line
     shown = line.copy()
-    if not shown.plain.isprintable():
-        shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
+    shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
     return shown
 
 

@@ -90,11 +90,11 @@ def _list(miners: Sequence[Seen], width: int) -> Table:
         return _rank(miner.state), fine, miner.number
 
     ordered = sorted(miners, key=sickness)
-    places = [urlsplit(miner.url).netloc for miner in miners]
+    places = Counter(urlsplit(miner.url).netloc for miner in miners)
 
     def name(miner: Seen) -> str:
         place = urlsplit(miner.url).netloc
-        return f"{miner.number} {place if places.count(place) == 1 else miner.url}"
+        return f"{miner.number} {place if places[place] == 1 else miner.url}"
 
     def rest(shown: int) -> str:
         hidden = ordered[shown:]

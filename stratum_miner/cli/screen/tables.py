@@ -12,6 +12,8 @@ Item = TypeVar("Item")
 LEAST_NAME = 14
 GAP = 2
 """Between the name and what follows."""
+MOST_ROWS = 1000
+"""Made for one screen; what another miner says may be without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Table:
 
     heading: Text
     rows: tuple[tuple[Text, ...], ...]
+    total: int
+    """How many there are, rows or not."""
     rest: Callable[[int], str]
     """What to say of the rows after so many."""
     needed: int = 0
@@ -38,29 +42,29 @@ class Table:
     @property
     def least(self) -> int:
         """Lines for the needed rows without their notes, and for a word on the rest."""
-        return 0 if not self.needed else 1 + self.needed + (len(self.rows) > self.needed)
+        return 0 if not self.needed else 1 + self.needed + (self.total > self.needed)
 
     @property
     def height(self) -> int:
         """Lines for everything."""
-        return 1 + sum(map(len, self.rows)) if self.rows else 0
+        return 1 + sum(map(len, self.rows)) + (self.total > len(self.rows)) if self.rows else 0
 
     def lines(self, room: int) -> list[Text]:
         """As much as ``room`` takes: the needed rows, then their notes, then the other rows."""
         if not self.rows or room < 2:
             return []
-        if self.height <= room:
+        if self.height <= room and self.total == len(self.rows):
             return [self.heading, *(line for row in self.rows for line in row)]
         left = room - 2  # the heading, and the word on the rest
-        needed = min(self.needed, left)
+        needed = min(self.needed, left, len(self.rows))
         taken = [[row[0]] for row in self.rows[:needed]]
         left -= needed
         for index, (_, *notes) in enumerate(self.rows[:needed]):
             if len(notes) <= left:
                 left -= len(notes)
                 taken[index] += notes
-        others = len(self.rows) - needed
-        shown = others if others <= left + 1 else left
+        others = self.total - needed
+        shown = min(others if others <= left + 1 else left, len(self.rows) - needed)
         taken += [[row[0]] for row in self.rows[needed : needed + shown]]
         rest = [] if shown == others else [Text(f"  {self.rest(needed + shown)}", "dim")]
         return [self.heading, *(line for lines in taken for line in lines), *rest]
@@ -78,6 +82,7 @@ def table(
     needed: int = 0,
 ) -> Table:
     """``kind`` is the heading of the names; columns that do not fit are left out, the last first."""
+    total, items = len(items), items[:MOST_ROWS]
     longest = max((len(name(item)) for item in items), default=0)
     names = max(len(kind), min(longest, max(LEAST_NAME, width * 2 // 5)))
     chosen, used = [], names + GAP
@@ -96,7 +101,7 @@ def table(
             space = " " * max(0, column.width - len(text))
             line.append_text(Text.assemble(text, space) if column.is_word else Text.assemble(space, text))
         rows.append((line, *(part for note in notes(item) for part in hanging(Text("    "), note, width))))
-    return Table(Text(heading.rstrip(), "dim"), tuple(rows), rest, needed)
+    return Table(Text(heading.rstrip(), "dim"), tuple(rows), total, rest, needed)
 
 
 def _aligned(column: Column[Item], text: str) -> str:

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from stratum_miner.cli.screen.layout import Face, draw
 from stratum_miner.cli.screen.live import FOOT, HELP
+from stratum_miner.cli.screen.tables import MOST_ROWS
 from stratum_miner.monitoring.model import (
     DeviceView,
     Estimate,
@@ -287,6 +288,12 @@ def test_sums_are_those_of_the_summary() -> None:
     lines = shown(it)
     assert lines[0].startswith("mining · 1.00 MH/s · 1,234 W · 1 of 9 devices mine")
     assert "errors      7,777 nonces computed wrongly" in lines
+
+
+def test_rows_without_end_are_counted_and_not_made() -> None:
+    lines = shown(view(devices=MOST_ROWS + 500), 80, 3000)
+    assert sum(line.startswith("cpu") for line in lines) == MOST_ROWS
+    assert "  500 more, all mining" in lines
 
 
 def test_what_does_not_fit_goes_from_the_bottom_up() -> None:
