@@ -7,7 +7,6 @@ switch. It must not block or raise.
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -23,6 +22,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import wanted_login
 from stratum_miner.client.passing import may_pass
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, Memories, PoolMemory
+from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.session import (
     HungUp,
     Redirect,
@@ -105,7 +105,7 @@ class WorkerSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSnapshot:
-    """A frozen view of the client."""
+    """A frozen view of the client; counts are those of its pool, which other clients may have had before."""
 
     url: PoolUrl
     worker_name: str
@@ -150,6 +150,7 @@ class PoolClient:
         wrap_connector: Callable[[Connector], Connector] | None = None,
         session_numbers: Iterator[int] | None = None,
         memories: Memories | None = None,
+        tally: PoolTally | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listener
@@ -159,6 +160,7 @@ class PoolClient:
         self._backoff = Backoff(self._rng)
         self._refusals_backoff = Backoff(self._rng, first=4.0, limit=LONGEST_REFUSAL_S, chance=0.5)
         self._memory = ({} if memories is None else memories).setdefault(settings.url, PoolMemory())
+        self._tally = PoolTally() if tally is None else tally
         self._has_tried = False
         self._accepted: set[str] = set()
         """Workers that the pool authorized on any connection."""
@@ -182,8 +184,6 @@ class PoolClient:
         self._unreached = 0
         """Addresses without a job since the last job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
-        self._fates: Counter[tuple[str, Fate]] = Counter()
-        """By worker."""
         self._refusals: dict[str, str] = {}
         self._connected_at = 0.0
         self._handshake = Handshake.FULL
@@ -195,10 +195,11 @@ class PoolClient:
         self._difficulty: float | None = None
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._version_mask = 0
-        self._bytes_received = self._bytes_sent = 0
+        self._bytes_received = 0
+        """On this client's connections that are over."""
         self._next_id = 1
         """The id of the next request. Each connection counts on from the one before."""
-        self._jobs = self._connects = self._bad_lines = self._unpaired = 0
+        self._jobs = self._bad_lines = self._unpaired = 0
 
     async def run(self) -> None:
         """Connect for ever. Raises WorkerRefused, unless that may pass, and PoolUnreachable when told not to retry."""
@@ -291,13 +292,13 @@ class PoolClient:
             session=self._session_number,
             difficulty=self._difficulty,
             version_mask=self._version_mask,
-            jobs=self._jobs,
-            connects=self._connects,
+            jobs=self._tally.jobs,
+            connects=self._tally.connects,
             unanswered=len(self._carried) + (self._session.unanswered if self._session else 0),
             bad_lines=self._bad_lines,
             unpaired_replies=self._unpaired,
-            bytes_received=self._bytes_received + (self._session.bytes_received if self._session else 0),
-            bytes_sent=self._bytes_sent + (self._session.bytes_sent if self._session else 0),
+            bytes_received=self._tally.bytes_received,
+            bytes_sent=self._tally.bytes_sent,
             workers=tuple(map(self._worker, self.settings.worker_names)),
         )
 
@@ -306,9 +307,9 @@ class PoolClient:
         return WorkerSnapshot(
             name=name,
             refusal=refusals.get(name, ""),
-            accepted=self._fates[name, Fate.ACCEPTED],
-            rejected=self._fates[name, Fate.REJECTED],
-            stale=self._fates[name, Fate.STALE],
+            accepted=self._tally.workers[name, Fate.ACCEPTED],
+            rejected=self._tally.workers[name, Fate.REJECTED],
+            stale=self._tally.workers[name, Fate.STALE],
         )
 
     # ---- one connection ---------------------------------------------------------------------------------------
@@ -407,7 +408,7 @@ class PoolClient:
         return self._unreached % len(addresses) != 0
 
     async def _run_session(self, stream: trio.abc.Stream, handshake: Handshake) -> None:
-        self._connects += 1
+        self._tally.connects += 1
         self._connected_at = trio.current_time()
         self._enter(ConnectionState.HANDSHAKE, str(self._url))
         self._handshake, self._first_job_at = handshake, None
@@ -423,6 +424,7 @@ class PoolClient:
             suggestion=self._suggestion,
             first_id=self._next_id,
         )
+        self._tally.opened(session)
         reason = STOPPED
         try:
             await session.run()
@@ -433,7 +435,7 @@ class PoolClient:
             self._resumable = session.resumable or self._resumable
             self._carried += session.take_unanswered()
             self._bytes_received += session.bytes_received
-            self._bytes_sent += session.bytes_sent
+            self._tally.closed(session)
             self._refusals = session.logins.refusals
             self._next_id = session.connection.next_id
             self._session, self._subscribed = None, False
@@ -506,6 +508,7 @@ class PoolClient:
             log.warning("bad_job", job_id=notify.job_id, reason=str(error))
             return
         self._jobs += 1
+        self._tally.jobs += 1
         self._difficulty = job.share_difficulty
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash
@@ -521,8 +524,7 @@ class PoolClient:
             self._memory.worked(self._handshake, self._first_job_at)
 
     def _settle(self, outcome: ShareOutcome) -> None:
-        if outcome.worker_name:
-            self._fates[outcome.worker_name, outcome.fate] += 1
+        self._tally.settled(outcome)
         if outcome.fate is Fate.ACCEPTED:
             self._note_that_it_works()
             if trio.current_time() - self._connected_at >= STABLE_S:

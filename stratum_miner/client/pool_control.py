@@ -8,6 +8,7 @@ from typing import Protocol
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.work.durations import NO_DURATIONS, DurationCounts
 
 
 class Strategy(Enum):
@@ -49,6 +50,10 @@ class PoolStatus:
     switch_p50: float | None = None
     """From a job's arrival until work of it is taken; None where nobody searches."""
     switch_p99: float | None = None
+    answers: DurationCounts = NO_DURATIONS
+    """From submit to reply, of all replies."""
+    switches: DurationCounts = NO_DURATIONS
+    """From a job's arrival until work of it is taken, of all jobs."""
     bound: tuple[str, ...] = ()
     """Backends that mine here alone, over a connection of their own, which this is."""
 

@@ -7,7 +7,6 @@ its job. ``failover`` decides; this moves. Leaving a pool loses nothing: its cli
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,7 +16,6 @@ import trio
 from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.latency import Latencies
 from stratum_miner.client.pool_client import (
     STOPPED,
     ClientListener,
@@ -29,6 +27,7 @@ from stratum_miner.client.pool_client import (
 from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
 from stratum_miner.client.pool_identity import PoolIdentities
 from stratum_miner.client.pool_memory import Memories
+from stratum_miner.client.pool_tally import PoolTally, Tallies
 from stratum_miner.client.quota import Quotas
 from stratum_miner.client.session import Resumable, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
@@ -52,16 +51,18 @@ class _Member:
     """One pool's client and what is known of it; listens to the client for the group."""
 
     def __init__(
-        self, group: "PoolGroup", settings: PoolSettings, pool_id: int, client_options: dict[str, object]
+        self,
+        group: "PoolGroup",
+        settings: PoolSettings,
+        pool_id: int,
+        tally: PoolTally,
+        client_options: dict[str, object],
     ) -> None:
         self.id = pool_id
         """See ``PoolIdentities``."""
-        self.client = PoolClient(settings, self, **client_options)  # type: ignore[arg-type]
+        self.client = PoolClient(settings, self, tally=tally, **client_options)  # type: ignore[arg-type]
         self.job: Job | None = None
-        self.fates: Counter[Fate] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self.latencies = Latencies()
-        self.switches = Latencies()
+        self.tally = tally
         self.scope: trio.CancelScope | None = None
         """Of the running client; None while it does not run."""
         self.is_to_start = False
@@ -80,11 +81,6 @@ class _Member:
         self._group.member_lost(self, reason)
 
     def share_settled(self, outcome: ShareOutcome) -> None:
-        self.fates[outcome.fate] += 1
-        if outcome.fate is not Fate.ACCEPTED:
-            self.reasons[outcome.cause] += 1
-        if outcome.latency is not None:
-            self.latencies.add(outcome.latency)
         self._group.member_outcome(self, outcome)
 
     def state_changed(self, state: ConnectionState, detail: str) -> None:
@@ -112,6 +108,7 @@ class PoolGroup:
         session_numbers: Iterator[int] | None = None,
         memories: Memories | None = None,
         identities: PoolIdentities | None = None,
+        tallies: Tallies | None = None,
         may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.listener = listener
@@ -128,6 +125,7 @@ class PoolGroup:
             "memories": {} if memories is None else memories,
         }
         self._identities = PoolIdentities() if identities is None else identities
+        self._tallies: Tallies = {} if tallies is None else tallies
         self._members = [self._member(item) for item in settings]
         self._removed: list[_Member] = []
         """Until their shares are answered."""
@@ -196,7 +194,7 @@ class PoolGroup:
         """So long after a job of this session came, work of it was taken; for its pool's statistics."""
         owner = self._owners.get(session)
         if owner is not None:
-            owner.switches.add(seconds)
+            owner.tally.switches.add(seconds)
 
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""
@@ -519,7 +517,7 @@ class PoolGroup:
                 del self._owners[next(iter(self._owners))]
 
     def _status(self, member: _Member) -> PoolStatus:
-        health = self._failover.health(self._index(member))
+        health, tally = self._failover.health(self._index(member)), member.tally
         return PoolStatus(
             id=member.id,
             name=self._name(member),
@@ -528,15 +526,17 @@ class PoolGroup:
             condition=health.condition,
             reason=health.reason,
             since=self._clock() - health.since,
-            accepted=member.fates[Fate.ACCEPTED],
-            rejected=member.fates[Fate.REJECTED],
-            stale=member.fates[Fate.STALE],
-            lost=member.fates[Fate.LOST],
-            reasons=tuple(member.reasons.most_common()),
-            latency_p50=member.latencies.quantile(0.5),
-            latency_p99=member.latencies.quantile(0.99),
-            switch_p50=member.switches.quantile(0.5),
-            switch_p99=member.switches.quantile(0.99),
+            accepted=tally.fates[Fate.ACCEPTED],
+            rejected=tally.fates[Fate.REJECTED],
+            stale=tally.fates[Fate.STALE],
+            lost=tally.fates[Fate.LOST],
+            reasons=tuple(tally.reasons.most_common()),
+            latency_p50=tally.answers.quantile(0.5),
+            latency_p99=tally.answers.quantile(0.99),
+            answers=tally.answers.counts,
+            switch_p50=tally.switches.quantile(0.5),
+            switch_p99=tally.switches.quantile(0.99),
+            switches=tally.switches.counts,
             quota=None if self._quotas is None else member.client.settings.quota,
             work_share=None if self._quotas is None else self._quotas.share(member),
             client=member.client.snapshot(),
@@ -552,7 +552,8 @@ class PoolGroup:
         return self._identities.label(member.id, member.client.settings)
 
     def _member(self, settings: PoolSettings) -> _Member:
-        return _Member(self, settings, self._identities.take(settings), self._options)
+        pool_id = self._identities.take(settings)
+        return _Member(self, settings, pool_id, self._tallies.setdefault(pool_id, PoolTally()), self._options)
 
 
 def _content(job: Job) -> object:

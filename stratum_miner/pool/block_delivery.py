@@ -43,8 +43,12 @@ class BlockDelivery:
     """One node's blocks. ``on_found`` hears what became of each; ``refresh`` has the node asked for a template."""
 
     def __init__(self, node: Node, *, on_found: Callable[[BlockFound], None], refresh: Callable[[], None]) -> None:
+        self.submitted = 0
+        """Blocks that were found; each is accepted, refused, passed over as a sibling, or waits for the node."""
         self.accepted = 0
-        """Blocks that the node took."""
+        """Those that the node took."""
+        self.refused = 0
+        """Those that the node judged and did not take."""
         self.found: deque[BlockFound] = deque(maxlen=MAX_FOUND)
         """The latest ones, as they stand."""
         self._node = node
@@ -60,6 +64,7 @@ class BlockDelivery:
 
     async def deliver(self, block: bytes, found: BlockFound) -> BlockFound:
         """Give a block to the node, count and tell what it says, and return that."""
+        self.submitted += 1
         give_up_at = trio.current_time() + PATIENCE
         while True:
             if _previous_hash(block) in self._extended:
@@ -178,6 +183,8 @@ class BlockDelivery:
         """Count, keep and report what became of a block."""
         if found.accepted:
             self._take(KeptBlock(found, block, taken_at=trio.current_time()), _previous_hash(block))
+        elif not result.undelivered:
+            self.refused += 1
         self.found.append(found)
         self._on_found(found)
         if found.accepted or found.stale:

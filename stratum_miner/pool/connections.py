@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import structlog
 import trio
 
+from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 
@@ -118,7 +119,7 @@ S = TypeVar("S", bound=LineSession)
 
 @dataclass(slots=True, eq=False)
 class Connection(Generic[S]):
-    """One miner's connection; ``reason`` is set once it is to end."""
+    """One miner's connection; ``reason`` and ``ending`` are set once it is to end."""
 
     number: int
     address: str
@@ -131,6 +132,7 @@ class Connection(Generic[S]):
     reading: trio.CancelScope = field(default_factory=trio.CancelScope)
     whole: trio.CancelScope = field(default_factory=trio.CancelScope)
     reason: str = ""
+    ending: Ending = Ending.BY_US
     bytes_received: int = 0
     bytes_sent: int = 0
 
@@ -144,7 +146,7 @@ class Connection(Generic[S]):
         try:
             self.queue.put_nowait(data)
         except QueueFullError as error:
-            self.drop(f"slow reader: {error}")
+            self.drop(f"slow reader: {error}", Ending.SLOW_READER)
 
     def _send_now(self, stream: trio.SocketStream, data: bytes) -> bytes:
         """As much as the socket takes without waiting; returns the rest."""
@@ -153,20 +155,25 @@ class Connection(Generic[S]):
         except BlockingIOError:
             return data
         except OSError:
-            self.drop("connection lost")
+            self.drop("connection lost", Ending.LOST)
             return b""
         self.bytes_sent += sent
         return data[sent:]
 
-    def finish(self, reason: str) -> None:
+    def finish(self, reason: str, ending: Ending = Ending.BY_US) -> None:
         """End the connection once what waits is sent."""
-        self.reason = self.reason or reason
+        self._end(reason, ending)
         self.reading.cancel()
 
-    def drop(self, reason: str) -> None:
+    def drop(self, reason: str, ending: Ending) -> None:
         """End the connection now."""
-        self.reason = self.reason or reason
+        self._end(reason, ending)
         self.whole.cancel()
+
+    def _end(self, reason: str, ending: Ending) -> None:
+        """The first reason counts."""
+        if not self.reason:
+            self.reason, self.ending = reason, ending
 
 
 class Owner(Protocol[S]):
@@ -201,6 +208,8 @@ class Connections(Generic[S]):
         """Accepted so far."""
         self.refused = 0
         """Closed at once, for a limit."""
+        self.ended: Counter[Ending] = Counter()
+        """Those that are over."""
         self.addresses: tuple[str, ...] = ()
         """Where they are accepted, as host:port; empty before they are."""
         self.ports: tuple[int, ...] = ()
@@ -210,12 +219,24 @@ class Connections(Generic[S]):
         self._clients: dict[int, Connection[S]] = {}
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
+        self._bytes_received = self._bytes_sent = 0
+        """On connections that are over."""
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._clients.values()))
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    @property
+    def bytes_received(self) -> int:
+        """On all connections so far."""
+        return self._bytes_received + sum(client.bytes_received for client in self._clients.values())
+
+    @property
+    def bytes_sent(self) -> int:
+        """On all connections so far."""
+        return self._bytes_sent + sum(client.bytes_sent for client in self._clients.values())
 
     def listening(self, listeners: Sequence[Listener]) -> None:
         """Note where connections will be accepted."""
@@ -266,7 +287,7 @@ class Connections(Generic[S]):
                     client.queue.close()
                     client.whole.deadline = trio.current_time() + FLUSH_SECONDS
         except Exception:  # a mistake of ours that one client brought to light must not cost the others
-            client.reason = "internal error"
+            client.reason, client.ending = "internal error", Ending.FAILED
             _log.exception("client_failed", session=client.number, address=address)
         finally:
             self._forget(client)
@@ -303,6 +324,9 @@ class Connections(Generic[S]):
     def _forget(self, client: Connection[S]) -> None:
         client.queue.discard()
         del self._clients[client.number]
+        self.ended[client.ending] += 1
+        self._bytes_received += client.bytes_received
+        self._bytes_sent += client.bytes_sent
         host = _host(client.address)
         self._per_host[host] -= 1
         if not self._per_host[host]:
@@ -315,18 +339,20 @@ class Connections(Generic[S]):
                 try:
                     data = await client.stream.receive_some(RECEIVE_SIZE)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    client.drop("connection lost")
+                    client.drop("connection lost", Ending.LOST)
                     return
                 if not data:
-                    client.finish("the client closed the connection")
+                    client.finish("the client closed the connection", Ending.CLOSED)
                     return
                 client.bytes_received += len(data)
                 if b"\n" in data:
                     client.last_line_at = trio.current_time()
                 await self._owner.received(client, bytes(data))
         if not client.reason:
-            started = client.session.started
-            client.finish("no request for too long" if started else "not subscribed and authorized in time")
+            if client.session.started:
+                client.finish("no request for too long", Ending.IDLE)
+            else:
+                client.finish("not subscribed and authorized in time", Ending.NOT_AUTHORIZED)
 
     def _deadline(self, client: Connection[S]) -> float:
         if client.session.started:
@@ -339,10 +365,11 @@ class Connections(Generic[S]):
                 with trio.fail_after(self._limits.send_timeout):
                     await client.stream.send_all(data)
             except trio.TooSlowError:
-                client.drop(f"slow reader: a write took more than {self._limits.send_timeout:g} s")
+                reason = f"slow reader: a write took more than {self._limits.send_timeout:g} s"
+                client.drop(reason, Ending.SLOW_READER)
                 return
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                client.drop("connection lost")
+                client.drop("connection lost", Ending.LOST)
                 return
             client.bytes_sent += len(data)
 

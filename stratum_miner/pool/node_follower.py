@@ -73,6 +73,11 @@ class NodeFollower:
             except NodeError as error:
                 await self._patience.outwait(error)
 
+    @property
+    def template_at(self) -> float | None:
+        """When the node gave its newest template, on trio's clock; None before the first."""
+        return None if self._last is None else self._arrived_at
+
     def refresh(self) -> None:
         """Ask the node now: what it said before may be outdated, also in answers that are on their way."""
         self._taken += 1

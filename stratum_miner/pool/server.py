@@ -25,6 +25,7 @@ from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.connections import Connection, Connections, Listener
+from stratum_miner.pool.endings import ending_of
 from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob
 from stratum_miner.pool.node_follower import NodeFollower
@@ -43,6 +44,7 @@ from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSna
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
 SUBMITTERS = 4
@@ -63,6 +65,8 @@ class _HandedOver:
 
     client: _Client
     candidate: BlockCandidate
+    arrived: float
+    """When its share came."""
     done: trio.Event = field(default_factory=trio.Event)
 
 
@@ -89,6 +93,7 @@ class Pool:
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
         self._shares = ShareCount()
+        self._answers = DurationMeter()
         self._share_log = _log.bind()
         """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
         self._jobs_published = 0
@@ -178,6 +183,7 @@ class Pool:
             job_id=None if job is None else job.notify.job_id,
             jobs_published=self._jobs_published,
             node_error=self._node_error,
+            template_age=None if self._follower.template_at is None else now - self._follower.template_at,
             hash_rate=sum(client.session.hash_rate(now) for client in self._clients),
             accepted=self._shares.accepted,
             accepted_difficulty=self._shares.accepted_difficulty,
@@ -185,7 +191,13 @@ class Pool:
             rejected=Counter(self._shares.rejected),
             connections_total=self._clients.total,
             connections_refused=self._clients.refused,
+            connections_ended=Counter(self._clients.ended),
+            bytes_received=self._clients.bytes_received,
+            bytes_sent=self._clients.bytes_sent,
+            answers=self._answers.counts,
             sessions=tuple(_session_snapshot(client, now) for client in self._clients),
+            blocks_found=self._delivery.submitted,
+            blocks_refused=self._delivery.refused,
             blocks_accepted=self._delivery.accepted,
             blocks=tuple(self._delivery.found),
             events_lost=self._events_lost,
@@ -248,24 +260,25 @@ class Pool:
             for client in self._clients:
                 client.session.tick(now)
                 client.flush()
-                self._collect_events(client)
+                self._collect_events(client, client.last_line_at)
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
 
     async def _submit_candidates(self, candidates: trio.MemoryReceiveChannel[_HandedOver]) -> None:
         async with candidates:
             async for handed_over in candidates:
-                await self._submit(handed_over.client, handed_over.candidate)
+                await self._submit(handed_over)
                 handed_over.done.set()
                 self._unanswered -= 1
                 if not self._unanswered:
                     self._all_answered.set()
 
-    async def _submit(self, client: _Client, candidate: BlockCandidate) -> None:
+    async def _submit(self, handed_over: _HandedOver) -> None:
+        client, candidate = handed_over.client, handed_over.candidate
         found = await self._delivery.deliver(candidate.block(), self._found(candidate))
         client.session.answer_candidate(candidate, accepted=found.accepted)
         client.flush()
-        self._collect_events(client)
+        self._collect_events(client, handed_over.arrived)
 
     def _found(self, candidate: BlockCandidate) -> events.BlockFound:
         """What is known before the node has said anything."""
@@ -312,32 +325,46 @@ class Pool:
                 if isinstance(event, BlockCandidate):
                     await self._hand_over(client, event)
                 else:
-                    self._report(client, event)
+                    self._report(client, event, client.last_line_at)
         except RemoteProtocolError as error:
             client.flush()
-            client.finish(str(error))
+            client.finish(str(error), ending_of(error))
         client.flush()
 
     async def _hand_over(self, client: _Client, candidate: BlockCandidate) -> None:
-        handed_over = _HandedOver(client, candidate)
+        handed_over = _HandedOver(client, candidate, client.last_line_at)
         if not self._unanswered:
             self._all_answered = trio.Event()
         self._unanswered += 1
-        with trio.CancelScope(shield=True):  # a block outlives the connection that found it
-            try:
-                await self._send_candidate.send(handed_over)
-            except trio.BrokenResourceError:
-                _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
+        is_on_its_way = True
+        try:
+            self._send_candidate.send_nowait(handed_over)
+        except trio.WouldBlock:
+            is_on_its_way = False
+        except trio.BrokenResourceError:
+            self._tell_lost(candidate)
+        self._collect_events(client, handed_over.arrived)  # a share that is good whatever the node says
         client.flush()
+        if not is_on_its_way:
+            with trio.CancelScope(shield=True):  # a block outlives the connection that found it
+                try:
+                    await self._send_candidate.send(handed_over)
+                except trio.BrokenResourceError:
+                    self._tell_lost(candidate)
         with trio.move_on_after(BLOCK_PAUSE):
             await handed_over.done.wait()
 
-    def _collect_events(self, client: _Client) -> None:
-        """Report what a session did without input."""
-        for event in client.session.take_events():
-            self._report(client, event)
+    def _tell_lost(self, candidate: BlockCandidate) -> None:
+        _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
-    def _report(self, client: _Client, event: SessionEvent) -> None:
+    def _collect_events(self, client: _Client, arrived: float) -> None:
+        """Report what a session did without input; ``arrived``: when the share came that it may have answered."""
+        for event in client.session.take_events():
+            self._report(client, event, arrived)
+
+    def _report(self, client: _Client, event: SessionEvent, arrived: float) -> None:
+        if isinstance(event, ShareTaken | ShareRefused):
+            self._answers.add(trio.current_time() - arrived)
         match event:
             case ShareTaken(worker_name, solution, difficulty, is_block):
                 share_difficulty = solution.difficulty

@@ -19,6 +19,7 @@ from stratum_miner.bitcoin.target import (
     target_from_difficulty,
 )
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.endings import Ending, LimitReachedError
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
 from stratum_miner.pool.template import assemble_block
@@ -26,7 +27,7 @@ from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solu
 from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
-from stratum_miner.stratum.errors import ErrorReason, FieldError, RemoteProtocolError
+from stratum_miner.stratum.errors import ErrorReason, FieldError
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
     Info,
@@ -395,7 +396,7 @@ class PoolSession:
     def _check_patience(self) -> None:
         limit = self._config.max_refused_shares
         if self._refused_in_a_row > limit:
-            raise RemoteProtocolError(f"more than {limit} refused shares in a row")
+            raise LimitReachedError(f"more than {limit} refused shares in a row", Ending.REFUSED_SHARES)
 
     # ---- difficulty and jobs --------------------------------------------------------------------------------------
 

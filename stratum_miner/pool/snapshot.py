@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.durations import DurationCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class PoolSnapshot:
     jobs_published: int
     node_error: str | None
     """Why there are no new templates; None while all is well."""
+    template_age: float | None
+    """Seconds since the node gave its newest template, changed or not; None before the first."""
     hash_rate: float
     accepted: int
     accepted_difficulty: float
@@ -64,7 +68,17 @@ class PoolSnapshot:
     rejected: Mapping[ErrorReason, int]
     connections_total: int
     connections_refused: int
+    connections_ended: Mapping[Ending, int]
+    bytes_received: int
+    """From all clients so far."""
+    bytes_sent: int
+    answers: DurationCounts
+    """From the arrival of each share until it was answered; ``accepted`` and ``rejected`` are its count."""
     sessions: tuple[SessionSnapshot, ...]
+    blocks_found: int
+    """Each is accepted, refused, passed over because the node took another one of ours there, or waits for the node."""
+    blocks_refused: int
+    """Blocks of ours that the node judged and did not take."""
     blocks_accepted: int
     """Blocks of ours that the node took."""
     blocks: tuple[BlockFound, ...]

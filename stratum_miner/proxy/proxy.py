@@ -7,7 +7,7 @@ extranonce2 has no room for a further miner, another connection is made.
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,10 +19,12 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, FailoverPolicy
 from stratum_miner.client.pool_memory import Memories
+from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.pool.connections import Connections, Listener
+from stratum_miner.pool.endings import ending_of
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.proxy.config import ProxyConfig
@@ -39,6 +41,7 @@ from stratum_miner.proxy.session import MinerSession
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.proxy.upstream import Miner, Upstream
 from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
 MAX_LEFT = 200
@@ -69,14 +72,24 @@ class Proxy:
         self.config = config
         self._unix_time = unix_time
         memories: Memories = {}
+        tallies: Tallies = {}
         self._new_group = partial(
-            PoolGroup, pools, strategy=strategy, policy=policy, clock=clock, rng=rng, connect=connect, memories=memories
+            PoolGroup,
+            pools,
+            strategy=strategy,
+            policy=policy,
+            clock=clock,
+            rng=rng,
+            connect=connect,
+            memories=memories,
+            tallies=tallies,
         )
+        self._answers = DurationMeter()
         self._memory = FairBound(MAX_SHARES)
         self._has_served = False
         """Whether any miner was given a place: from then on a refusal of the pools is something that passes."""
         first_group = partial(self._new_group, may_give_up=lambda: not self._has_served)
-        self._first = Upstream(config, first_group, self._memory)
+        self._first = Upstream(config, first_group, self._memory, self._answers)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._upstream_of: dict[int, Upstream] = {}
@@ -138,10 +151,14 @@ class Proxy:
             answered_late=self._late + sum(each.answered_late for each in self._upstreams),
             connections_total=self._miners.total,
             connections_refused=self._miners.refused,
+            connections_ended=Counter(self._miners.ended),
+            bytes_received=self._miners.bytes_received,
+            bytes_sent=self._miners.bytes_sent,
+            answers=self._answers.counts,
             miners=tuple(_miner_status(miner, now) for miner in self._miners),
             left=tuple(_miner_status(miner, now) for miner in self._left),
             upstreams=len(self._upstreams),
-            pools=tuple(pool for each in self._upstreams for pool in each.group.pools()),
+            pools=self._first.group.pools(),
         )
 
     # ---- what the connections tell (Owner) ------------------------------------------------------------------------
@@ -185,7 +202,7 @@ class Proxy:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
                 await self._handle(client, event)
         except RemoteProtocolError as error:
-            client.finish(str(error))
+            client.finish(str(error), ending_of(error))
         client.flush()
         await self._upstream_of.get(client.number, self._first).group.wait_for_room()
 
@@ -241,7 +258,7 @@ class Proxy:
         return next(known, roomy[0] if roomy else None)
 
     def _open_further(self) -> Upstream:
-        upstream = Upstream(self.config, self._new_group, self._memory)
+        upstream = Upstream(self.config, self._new_group, self._memory, self._answers)
         upstream.deserted_since = trio.current_time()  # who it is for may not wait for it
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)

@@ -17,6 +17,7 @@ from stratum_miner.bitcoin.target import (
     target_from_difficulty,
 )
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.pool.endings import Ending, LimitReachedError
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
 from stratum_miner.pool.session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
@@ -35,7 +36,7 @@ from stratum_miner.proxy.events import (
 )
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
-from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply, RemoteProtocolError
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
     Info,
@@ -95,7 +96,8 @@ class MinerSession:
         """The next event, or None when more data is needed. RemoteProtocolError: send what waits and close."""
         while not self._events:
             if self._refused_in_a_row > self._config.max_refused_shares:
-                raise RemoteProtocolError(f"more than {self._config.max_refused_shares} refused shares in a row")
+                reason = f"more than {self._config.max_refused_shares} refused shares in a row"
+                raise LimitReachedError(reason, Ending.REFUSED_SHARES)
             match self.connection.next_event():
                 case None:
                     return None
@@ -119,7 +121,7 @@ class MinerSession:
             except ExtranoncesExhausted:
                 reason = f"no room: the pool's extranonce2 is enough for {layout.miners} miners"
                 self.connection.refuse(held.request_id, ErrorReason.OTHER, reason)
-                raise RemoteProtocolError(reason) from None
+                raise LimitReachedError(reason, Ending.NO_ROOM) from None
             self.user_agent = sanitize(held.message.user_agent)
         self.connection.accept_subscribe(
             held.request_id,

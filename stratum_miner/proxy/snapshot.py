@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratum_miner.client.pools import PoolStatus
+from stratum_miner.pool.endings import Ending
+from stratum_miner.work.durations import DurationCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,15 @@ class ProxySnapshot:
     """Shares the pool answered after their miners had been told that they are lost."""
     connections_total: int
     connections_refused: int
+    connections_ended: Mapping[Ending, int]
+    bytes_received: int
+    """From all miners so far."""
+    bytes_sent: int
+    answers: DurationCounts
+    """From the arrival of a miner's share until the pool's answer, for shares that the pool answered."""
     miners: tuple[MinerStatus, ...]
     """Those who are connected."""
     left: tuple[MinerStatus, ...]
     """Those who were, the newest few hundred, oldest first."""
     pools: tuple[PoolStatus, ...]
+    """As they are for the first connection; their counts are those of all connections, of closed ones too."""

@@ -22,6 +22,7 @@ from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed, ShareRepeated
 from stratum_miner.proxy.session import MinerSession
+from stratum_miner.work.durations import DurationMeter
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import Share
 
@@ -36,13 +37,20 @@ _log = structlog.get_logger(__name__)
 class _Open:
     miner: Miner
     passed: SharePassed
+    arrived: float
     since: float
 
 
 class Upstream:
-    """Run ``run`` in a task. ``pools`` makes the group that it listens to."""
+    """Run ``run`` in a task. ``pools`` makes the group that it listens to; ``answers`` is told how long each took."""
 
-    def __init__(self, config: ProxyConfig, pools: Callable[[ClientListener], PoolGroup], memory: FairBound) -> None:
+    def __init__(
+        self,
+        config: ProxyConfig,
+        pools: Callable[[ClientListener], PoolGroup],
+        memory: FairBound,
+        answers: DurationMeter,
+    ) -> None:
         self.board = Board(
             config.max_miners,
             ntime_ahead=config.ntime_ahead,
@@ -63,6 +71,7 @@ class Upstream:
         self.scope = trio.CancelScope()
         self.group = pools(self)
         self._config = config
+        self._answers = answers
         self._open: dict[tuple[int, bytes], _Open] = {}
         """Shares on the way up, by session of the pool and hash, the oldest first."""
         self._first_share_at: float | None = None
@@ -85,7 +94,7 @@ class Upstream:
         """Hand a share over; its miner is answered, possibly before this returns."""
         if self._first_share_at is None:
             self._first_share_at = trio.current_time()
-        self._open[_key(passed.share)] = _Open(miner, passed, trio.current_time())
+        self._open[_key(passed.share)] = _Open(miner, passed, miner.last_line_at, trio.current_time())
         self.group.submit(passed.share)
 
     def take_over(self, miner: Miner, repeated: ShareRepeated) -> bool:
@@ -98,7 +107,7 @@ class Upstream:
             return False
         item.miner.session.hand_over()
         passed = replace(item.passed, request_id=repeated.request_id, worker_name=repeated.worker_name)
-        self._open[key] = replace(item, miner=miner, passed=passed)
+        self._open[key] = replace(item, miner=miner, passed=passed, arrived=miner.last_line_at)
         return True
 
     @property
@@ -165,6 +174,8 @@ class Upstream:
     def _settle(self, item: _Open, outcome: ShareOutcome) -> None:
         item.miner.session.settle(item.passed, outcome)
         item.miner.flush()
+        if outcome.latency is not None:
+            self._answers.add(trio.current_time() - item.arrived)
         log = _log.debug if outcome.fate is Fate.ACCEPTED else _log.info
         log(
             f"share_{outcome.fate.value}",

@@ -69,6 +69,50 @@ async def test_shares_events_and_snapshot(autojump_clock: Clock) -> None:
         assert pool.snapshot().accepted == 1
 
 
+async def test_figures_of_connections_go_on_when_they_are_over(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, max_refused_shares=1)) as (pool, listener):
+        leaver, silent, stubborn, garbler = (listener.connect() for _ in range(4))
+        for client in (leaver, stubborn, garbler):
+            await client.login()
+        await leaver.stream.aclose()
+        share = stubborn.miner.solve()
+        await stubborn.submit(share)
+        for _ in range(2):
+            await stubborn.submit(share)
+        await garbler.stream.send_all(b"[" * (1 << 20))
+        await trio.testing.wait_all_tasks_blocked()
+        before = pool.snapshot()
+        assert len(before.sessions) == 1
+        assert before.answers.count == before.accepted + sum(before.rejected.values()) == 3
+        await trio.sleep(CONFIG.authorize_timeout + 1)
+        snapshot = pool.snapshot()
+        endings = {ending.value: count for ending, count in snapshot.connections_ended.items()}
+        assert endings == {"closed": 1, "refused_shares": 1, "protocol_error": 1, "not_authorized": 1}
+        assert snapshot.bytes_received > 1000
+        assert snapshot.bytes_sent >= before.bytes_sent > 0
+        assert silent is not None
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_blocks_are_counted_by_what_the_node_said(autojump_clock: Clock, is_taken: bool) -> None:
+    node = ScriptedNode(
+        make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text(None if is_taken else "bad-txnmrklroot")
+    )
+    async with pool_of(node) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.testing.wait_all_tasks_blocked()
+        snapshot = pool.snapshot()
+        counts = snapshot.blocks_found, snapshot.blocks_accepted, snapshot.blocks_refused
+        assert counts == (1, int(is_taken), int(not is_taken))
+        assert snapshot.template_age == 0
+        await trio.sleep(3)
+        assert pool.snapshot().template_age == 3
+        await trio.sleep(3)
+        assert pool.snapshot().template_age == 2  # it was asked again after 4 s
+
+
 async def test_a_slow_watcher_loses_events_and_a_closed_one_is_forgotten(autojump_clock: Clock) -> None:
     async with pool_of(ScriptedNode()) as (pool, listener):
         watch, closed = pool.watch(1), pool.watch(1)

@@ -287,6 +287,9 @@ async def test_where_there_is_room_for_one_miner_each_gets_a_connection_of_its_o
         await trio.sleep(62)
         assert lab.proxy.snapshot().upstreams == 1
         assert lab.proxy.snapshot().shares.accepted == 3
+        (told,) = lab.proxy.snapshot().pools  # one pool, whose counts are those of all connections to it
+        assert (told.accepted, told.answers.count, told.client.connects) == (3, 3, 2)
+        assert lab.proxy.snapshot().answers.count == 3
 
 
 async def test_a_second_connection_that_the_pool_refuses_does_not_end_the_first(

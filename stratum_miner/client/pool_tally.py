@@ -1,0 +1,65 @@
+"""What has been counted of one pool, over all its clients: one that is removed and comes back counts on."""
+
+from collections import Counter
+from typing import Protocol, TypeAlias
+
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.client.latency import Latencies
+
+
+class Traffic(Protocol):
+    """A connection."""
+
+    bytes_received: int
+    bytes_sent: int
+
+
+class PoolTally:
+    """Every figure only grows."""
+
+    def __init__(self) -> None:
+        self.fates: Counter[Fate] = Counter()
+        self.workers: Counter[tuple[str, Fate]] = Counter()
+        self.reasons: Counter[str] = Counter()
+        """Why shares were not accepted, by a bounded set of causes."""
+        self.answers = Latencies()
+        """From submit to reply."""
+        self.switches = Latencies()
+        """From a job's arrival until work of it is taken."""
+        self.jobs = self.connects = 0
+        self._bytes_received = self._bytes_sent = 0
+        self._open: set[Traffic] = set()
+
+    def settled(self, outcome: ShareOutcome) -> None:
+        """A share met its fate."""
+        self.fates[outcome.fate] += 1
+        if outcome.worker_name:
+            self.workers[outcome.worker_name, outcome.fate] += 1
+        if outcome.fate is not Fate.ACCEPTED:
+            self.reasons[outcome.cause] += 1
+        if outcome.latency is not None:
+            self.answers.add(outcome.latency)
+
+    def opened(self, connection: Traffic) -> None:
+        """A connection was made."""
+        self._open.add(connection)
+
+    def closed(self, connection: Traffic) -> None:
+        """It is over."""
+        self._open.discard(connection)
+        self._bytes_received += connection.bytes_received
+        self._bytes_sent += connection.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """On all connections, inside TLS."""
+        return self._bytes_received + sum(connection.bytes_received for connection in self._open)
+
+    @property
+    def bytes_sent(self) -> int:
+        """On all connections, inside TLS."""
+        return self._bytes_sent + sum(connection.bytes_sent for connection in self._open)
+
+
+Tallies: TypeAlias = dict[int, PoolTally]
+"""By the pool's id. Groups that share them are connections to the same pools."""
