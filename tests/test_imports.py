@@ -54,7 +54,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "client.pools",
             "miner.events",
             "miner.statistics",
+            "pool.endings",
             "pool.snapshot",
+            "proxy.snapshot",
+            "stratum.errors",
         ]
     ),
     "economics": frozenset({"bitcoin"}),

@@ -1,23 +1,41 @@
-"""``--http``: a command's figures while it runs, for programs."""
+"""``--http`` of commands that are no miner: their figures and metrics while they run, for programs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import Metric
 
+from stratum_miner.cli import http_token
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.monitoring import http
 
 log = structlog.get_logger("stratum_miner")
 
 
-def api(address: str, summary: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[None]]:
-    """The server, its address taken already. UsageError when it cannot be."""
+def api(
+    address: str,
+    *,
+    summary: Callable[[], dict[str, Any]],
+    metrics: Callable[[], Iterable[Metric]],
+    network: bool,
+    names: Sequence[str] | None,
+    token_file: Path | None,
+) -> Callable[[], Awaitable[None]]:
+    """The server, its address taken already. UsageError when it cannot be.
+
+    On the network reading needs the token. On this machine nothing does, because nothing can be changed.
+    """
     try:
-        bound = http.listening_socket(address)
+        bound = http.listening_socket(address, network=network)
     except http.ListenError as error:
         raise UsageError(f"--http: {error}") from None
     host, port = bound.getsockname()[:2]
-    log.info("http", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    return partial(http.serve_figures, bound, summary)
+    is_open = http.is_loopback(host)
+    token, where = ("", "") if is_open else http_token.find(token_file)
+    access = http.Access(token, open_reading=is_open, names=("localhost", *(names or ())))
+    shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log.info("http", address=shown, **({"token": where} if where else {}))
+    return partial(http.serve_figures, bound, summary, metrics, access)

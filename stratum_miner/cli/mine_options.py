@@ -119,26 +119,9 @@ class MineOptions(UpstreamOptions):
         str | None,
         Parameter(name="--http", help="Page, API and metrics at HOST:PORT of this machine.", group="Watching"),
     ] = None
-    http_network: Annotated[
-        bool,
-        Parameter(
-            name="--http-network",
-            help="Let --http be an address of the network; reading needs the token then too.",
-            group="Watching",
-        ),
-    ] = False
-    http_host: Annotated[
-        list[str] | None,
-        Parameter(name="--http-host", help="A name that this machine is asked by; repeatable.", group="Watching"),
-    ] = None
-    http_token_file: Annotated[
-        Path | None,
-        Parameter(
-            name="--http-token-file",
-            help="Whose first line is the token for changes; default one that is made and kept.",
-            group="Watching",
-        ),
-    ] = None
+    http_network: options.HttpNetwork = False
+    http_host: options.HttpHost = None
+    http_token_file: options.HttpTokenFile = None
     cgminer_api: Annotated[
         str | None,
         Parameter(name="--cgminer-api", help="cgminer's API at HOST:PORT, such as 127.0.0.1:4028.", group="Watching"),

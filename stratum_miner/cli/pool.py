@@ -5,7 +5,7 @@ import gc
 import re
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -15,10 +15,11 @@ from cyclopts import Parameter
 
 from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
-from stratum_miner.cli import capture_options, mining, node_options, options, signals
+from stratum_miner.cli import capture_options, figures, mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.monitoring.http import pool_metrics
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.connections import ListenerError
 from stratum_miner.pool.events import BlockFound
@@ -80,6 +81,10 @@ def pool(
     seed: capture_options.Seed = 0,
     record: capture_options.Record = None,
     record_secrets: capture_options.RecordSecrets = False,
+    http: options.FiguresAddress = None,
+    http_network: options.HttpNetwork = False,
+    http_host: options.HttpHost = None,
+    http_token_file: options.HttpTokenFile = None,
     json: options.Json = False,
     debug: options.Debug = False,
     quiet: options.Quiet = False,
@@ -90,7 +95,20 @@ def pool(
     host, port = parse_listen(listen)
     faults = capture_options.pool_faults(fault or [])
 
+    snapshot: Callable[[], PoolSnapshot]
+    beside = None
+    if http is not None:  # taken by somebody else is said now; it is answered when there is a pool
+        beside = figures.api(
+            http,
+            summary=lambda: summary(snapshot()),
+            metrics=lambda: pool_metrics.families(snapshot()),
+            network=http_network,
+            names=http_host,
+            token_file=http_token_file,
+        )
+
     async def serve(stop: signals.Stop) -> None:
+        nonlocal snapshot
         for listener in await capture_options.open_listeners(host, port):
             await listener.aclose()  # taken by somebody else is said now; miners are let in when there is work
         async with node_options.ready(
@@ -109,9 +127,10 @@ def pool(
                 high=max_difficulty,
             )
             async with running_pool(opened, config, recorder, faults, seed) as (running, url):
+                snapshot = running.snapshot
                 if faults:
                     log.warning("misbehaving", faults=faults)
-                await _until_stopped(running, stop, url)
+                await _until_stopped(running, stop, url, beside)
             if json:  # after the last answers
                 mining.print_json(summary(running.snapshot()))
 
@@ -206,14 +225,25 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
         "height": snapshot.height,
         "network_difficulty": snapshot.network_difficulty,
         "node_error": snapshot.node_error,
+        "template_age_s": snapshot.template_age,
         "jobs": snapshot.jobs_published,
+        "miners": sum(session.started for session in snapshot.sessions),
+        "hash_rate": snapshot.hash_rate,
         "shares": {
             "accepted": snapshot.accepted,
             "rejected": {reason.value: count for reason, count in snapshot.rejected.items()},
             "difficulty": snapshot.accepted_difficulty,
             "best": snapshot.best_difficulty,
         },
-        "connections": {"total": snapshot.connections_total, "refused": snapshot.connections_refused},
+        "connections": {
+            "open": len(snapshot.sessions),
+            "total": snapshot.connections_total,
+            "refused": snapshot.connections_refused,
+            "ended": {ending.value: count for ending, count in snapshot.connections_ended.items()},
+        },
+        "bytes_received": snapshot.bytes_received,
+        "bytes_sent": snapshot.bytes_sent,
+        "blocks_found": snapshot.blocks_found,
         **blocks(snapshot),
     }
 
@@ -231,12 +261,16 @@ def _block(block: BlockFound) -> dict[str, Any]:
     return {"height": block.height, "hash": block.hash, "worker": block.worker_name}
 
 
-async def _until_stopped(pool: Pool, stop: signals.Stop, url: str) -> None:
+async def _until_stopped(
+    pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None
+) -> None:
     stopped = trio.Event()
     with stop.calling(stopped.set):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_log_status, pool)
             nursery.start_soon(_tell_ready, pool, url)
+            if beside is not None:
+                nursery.start_soon(beside)
             await stopped.wait()
             nursery.cancel_scope.cancel()
 
@@ -253,7 +287,7 @@ async def _log_status(pool: Pool) -> None:
         log.info(
             "status",
             height=snapshot.height,
-            miners=len(snapshot.sessions),
+            miners=sum(session.started for session in snapshot.sessions),
             rate=hash_rate_text(snapshot.hash_rate),
             accepted=snapshot.accepted,
             blocks=snapshot.blocks_accepted,

@@ -23,6 +23,7 @@ from stratum_miner.cli.mine_settings import find_file, telling
 from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
+from stratum_miner.monitoring.http import proxy_metrics
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
 from stratum_miner.stratum.text import sanitize
 
@@ -69,7 +70,14 @@ def _proxy(settings: ProxySettings) -> int:
     started = time.monotonic()
     beside = None
     if chosen.http is not None:
-        beside = figures.api(chosen.http, lambda: summary(running.snapshot(), time.monotonic() - started))
+        beside = figures.api(
+            chosen.http,
+            summary=lambda: summary(running.snapshot(), time.monotonic() - started),
+            metrics=lambda: proxy_metrics.families(running.snapshot()),
+            network=chosen.http_network,
+            names=chosen.http_host,
+            token_file=chosen.http_token_file,
+        )
 
     code = ExitCode.OK
 
@@ -269,7 +277,14 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
         "difficulty": snapshot.difficulty,
         "hash_rate": snapshot.hash_rate,
         "shares": _shares_object(snapshot.shares) | {"answered_late": snapshot.answered_late},
-        "connections": {"total": snapshot.connections_total, "refused": snapshot.connections_refused},
+        "connections": {
+            "open": len(snapshot.miners),
+            "total": snapshot.connections_total,
+            "refused": snapshot.connections_refused,
+            "ended": {ending.value: count for ending, count in snapshot.connections_ended.items()},
+        },
+        "bytes_received": snapshot.bytes_received,
+        "bytes_sent": snapshot.bytes_sent,
         "miners": [
             *(_miner_object(miner, connected=True) for miner in snapshot.miners),
             *(_miner_object(miner, connected=False) for miner in snapshot.left),

@@ -57,10 +57,10 @@ class ProxyOptions(UpstreamOptions):
     time_limit: options.TimeLimit = None
     json: options.Json = False
     debug: options.Debug = False
-    http: Annotated[
-        str | None,
-        Parameter(name="--http", help="Tell figures at HOST:PORT, loopback: /api/v1/summary.", group="Output"),
-    ] = None
+    http: options.FiguresAddress = None
+    http_network: options.HttpNetwork = False
+    http_host: options.HttpHost = None
+    http_token_file: options.HttpTokenFile = None
     quiet: options.Quiet = False
     log_format: Annotated[
         Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")

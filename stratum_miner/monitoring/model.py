@@ -8,6 +8,8 @@ is what nobody knows.
 from dataclasses import dataclass, field
 from typing import Any
 
+from stratum_miner.work.durations import NO_DURATIONS, DurationCounts
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -177,6 +179,10 @@ class PoolView:
     connects: int
     bytes_received: int
     bytes_sent: int
+    answers: DurationCounts = NO_DURATIONS
+    """From submit to reply, of all replies."""
+    job_switches: DurationCounts = NO_DURATIONS
+    """From a job's arrival until work of it is taken, of all jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

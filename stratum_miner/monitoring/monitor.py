@@ -241,7 +241,9 @@ class Monitor:
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
         snapshot = snapshot or self._snapshot()
-        return tuple(_pool(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools))
+        return tuple(
+            pool_view(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools)
+        )
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
         """Watts, and whether devices that use some are left out."""
@@ -330,7 +332,8 @@ def _efficiency(power_w: float | None, hash_rate: float) -> float | None:
     return power_w / hash_rate * 1e12 if power_w is not None and hash_rate > 0 else None
 
 
-def _pool(priority: int, pool: PoolStatus, difficulties: Difficulties) -> PoolView:
+def pool_view(priority: int, pool: PoolStatus, difficulties: Difficulties | None = None) -> PoolView:
+    """One pool at this moment; ``difficulties`` where somebody sums them up."""
     return PoolView(
         id=pool.id,
         priority=priority,
@@ -352,7 +355,7 @@ def _pool(priority: int, pool: PoolStatus, difficulties: Difficulties) -> PoolVi
         stale_share=pool.stale_share,
         latency_p50_ms=None if pool.latency_p50 is None else pool.latency_p50 * 1000,
         latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
-        difficulties=difficulties.by_fate(),
+        difficulties={} if difficulties is None else difficulties.by_fate(),
         quota=pool.quota,
         work_share=pool.work_share,
         difficulty=pool.client.difficulty,
@@ -361,4 +364,6 @@ def _pool(priority: int, pool: PoolStatus, difficulties: Difficulties) -> PoolVi
         connects=pool.client.connects,
         bytes_received=pool.client.bytes_received,
         bytes_sent=pool.client.bytes_sent,
+        answers=pool.answers,
+        job_switches=pool.switches,
     )

@@ -129,7 +129,8 @@ def miner_readings(miner: MinerAtRest) -> Iterator[tuple[Reading, Surface, Miner
 def pool_readings(pool: PoolAtRest) -> Iterator[tuple[Reading, Surface, PoolTruth, Any]]:
     """The same of a pool."""
     for reading in pool.readings:
-        yield reading, POOL[reading.surface], PoolTruth(pool, reading), reading.value
+        surface = POOL[reading.surface]
+        yield reading, surface, PoolTruth(pool, reading, ended=surface.ended), reading.value
 
 
 def proxy_readings(proxy: ProxyAtRest) -> Iterator[tuple[Reading, Surface, ProxyTruth, Any]]:

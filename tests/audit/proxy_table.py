@@ -2,7 +2,7 @@
 
 from tests.audit.expect import Exactly, OneOf, Within
 from tests.audit.proxy_truth import ProxyTruth
-from tests.audit.table import EXIT, Row, Surface, pool_rows, worker_counts
+from tests.audit.table import EXIT, METRICS, TEXT, Row, Surface, pool_rows, worker_counts
 from tests.audit.truth import FATES
 
 X = ProxyTruth
@@ -39,6 +39,10 @@ PROXY_JSON: dict[str, Row] = {
     "shares / answered_late": lambda x: Exactly(x.late),
     "connections / total": lambda x: Exactly(len(x.talks)),
     "connections / refused": lambda x: Exactly(0),
+    "connections / open": lambda x: Exactly(x.open),
+    "connections / ended": lambda x: x.endings(),
+    "bytes_received": lambda x: x.bytes_below(up=True),
+    "bytes_sent": lambda x: x.bytes_below(up=False),
     "miners / #": lambda x: Exactly(len(x.shown)),
     "miners / * / session": lambda x, i: Exactly(x.talks.index(x.talk(i)) + 1),
     "miners / * / connected": lambda x, i: x.of(i, x.is_connected),
@@ -69,6 +73,37 @@ PROXY_JSON: dict[str, Row] = {
         for fate in ("accepted", "rejected", "stale")
     },
 }
+
+PROXY_METRICS: dict[str, Row] = {
+    "build_info / *": TEXT,
+    "start_time_seconds / ": lambda x: Within(x.proxy.program.started_unix, x.reading.asked_unix - x.elapsed[0] + 0.1),
+    "has_work / ": lambda x: Exactly(float(x.has_work)),
+    "upstream_connections / ": PROXY_JSON["upstreams"],
+    "upstream_room / ": PROXY_JSON["extranonce / room"],
+    "miners / ": lambda x: Exactly(sum(bool(talk.jobs) for talk in x.talks if x.is_connected(talk))),
+    "connections_open / ": PROXY_JSON["connections / open"],
+    "connections_total / ": PROXY_JSON["connections / total"],
+    "connections_refused_total / ": PROXY_JSON["connections / refused"],
+    "connections_ended_total / ending=*": lambda x, word: x.ending(word),
+    "received_bytes_total / ": PROXY_JSON["bytes_received"],
+    "sent_bytes_total / ": PROXY_JSON["bytes_sent"],
+    "hash_rate / ": lambda x: x.rate_below(),
+    "share_difficulty / ": PROXY_JSON["difficulty"],
+    "shares_total / *": lambda x, labels: Exactly(float(x.ends()[x.label(labels, "fate"), x.label(labels, "reason")])),
+    "shares_open / ": PROXY_JSON["shares / open"],
+    "shares_answered_late_total / ": PROXY_JSON["shares / answered_late"],
+    "good_difficulty_total / ": PROXY_JSON["shares / difficulty"],
+    "best_share_difficulty / ": PROXY_JSON["shares / best"],
+    "answer_seconds_bucket / le=*": lambda x, bound: x.answers_within(bound),
+    "answer_seconds_count / ": lambda x: x.answered(),
+    "answer_seconds_sum / ": lambda x: x.answered_in(),
+    **{
+        pattern.removeprefix("stratum_miner_"): row
+        for pattern, row in METRICS.items()
+        if pattern.startswith("stratum_miner_pool_") and "job_switch" not in pattern
+    },
+}
+PROXY_METRICS = {"stratum_proxy_" + pattern: row for pattern, row in PROXY_METRICS.items()}
 
 PROXY_TEXT: dict[str, Row] = {
     "elapsed": lambda x: x.elapsed_text(),
@@ -120,6 +155,7 @@ PROXY_STATUS: dict[str, Row] = {
 PROXY: dict[str, Surface] = {
     "proxy.status": Surface(PROXY_STATUS),
     "proxy.api": Surface(PROXY_JSON),
+    "proxy.metrics": Surface(PROXY_METRICS),
     "proxy.json": Surface(PROXY_JSON, ended=True),
     "proxy.text": Surface(PROXY_TEXT, ended=True),
     "proxy.wire": Surface({"answers": lambda x: Exactly(x.answers())}, ended=True),

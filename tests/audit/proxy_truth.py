@@ -15,7 +15,7 @@ from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, spread
 from tests.audit.scene import ProxyAtRest
 from tests.audit.surfaces import Reading
-from tests.audit.truth import LAG_S, MinerTruth, quantile
+from tests.audit.truth import LAG_S, UNSURE_ENDINGS, MinerTruth, ending, quantile
 from tests.audit.witness import NOT_RESUMED, SHARE_LOST, Conversation, Share, Story, Submit, says_lost, word
 
 RATE_WINDOW_S = 300.0
@@ -103,8 +103,10 @@ class ProxyTruth(MinerTruth):
         """Where it comes from, for the proxy: the relay's end."""
         return f"127.0.0.1:{talk.connection.outward}"
 
-    def talk(self, place: int) -> Conversation:
+    def talk(self, place: int | Conversation) -> Conversation:
         """The conversation that a row of the miners is about, by its address."""
+        if isinstance(place, Conversation):
+            return place
         rows = self.told["lines"] if "lines" in self.told else self.told["miners"]
         told = rows[place]["address"]
         return next(talk for talk in self.talks if self.address(talk) == told)
@@ -117,6 +119,48 @@ class ProxyTruth(MinerTruth):
         """Unix time of its connection."""
         moment = self.talk(place).connection.opened + self.offset
         return Within(moment - 0.01, moment + LAG_S)
+
+    @property
+    def open(self) -> int:
+        """Who is connected."""
+        return sum(map(self.is_connected, self.talks))
+
+    def endings(self) -> Expectation:
+        """Connections that are over, by why. Who closed one that broke is on no wire: the sum must be right."""
+        told, over = self.told["connections"]["ended"], len(self.talks) - self.open
+        possible = set(told) <= set(UNSURE_ENDINGS) and sum(told.values()) == over
+        return Exactly(told if possible else {"all": over})
+
+    def ending(self, word: str) -> Expectation:
+        """The same as a metric."""
+        return ending(word, self.told["stratum_proxy_connections_ended_total"], len(self.talks) - self.open)
+
+    def bytes_below(self, *, up: bool) -> Expectation:
+        """From or to all miners; a connection that was cut had some on the way."""
+        passed = sum(talk.connection.bytes_up if up else talk.connection.bytes_down for talk in self.talks)
+        return (
+            Within(passed - 4000 * len(self.talks), passed + 4000 * len(self.talks))
+            if self.proxy.cuts
+            else Exactly(passed)
+        )
+
+    def answers_within(self, bound: str) -> Expectation:
+        """Shares that the pool answered, and the answer went back, in so many seconds."""
+        least, most = (self._answers_within(float(bound), side) for side in (1, 0))
+        return Within(max(0, least - self.late), most)
+
+    def _answers_within(self, bound: float, side: int) -> int:
+        return sum(pair[side] <= bound for index in range(len(self.stories)) for pair in self.latencies(index))
+
+    def answered(self) -> Expectation:
+        """How many there are; nobody waited any more for those that came too late."""
+        return Exactly(float(self._answers_within(math.inf, 0) - self.late))
+
+    def answered_in(self) -> Expectation:
+        """The sum of these times."""
+        pairs = [pair for index in range(len(self.stories)) for pair in self.latencies(index)]
+        low, high = (math.fsum(pair[side] for pair in pairs) for side in (0, 1))
+        return Within(0.0 if self.late else low, high)
 
     def bytes_of(self, place: int, *, up: bool) -> Expectation:
         """Bytes; a connection that was cut had some on the way."""
@@ -214,7 +258,7 @@ class ProxyTruth(MinerTruth):
             if job.previous == submit.job.previous and prefix.startswith(job.prefix + job.extranonce1)
         ]
 
-    def of_miner(self, place: int | None) -> list[Submit]:
+    def of_miner(self, place: int | Conversation | None) -> list[Submit]:
         """Of one miner, or of all."""
         return self.submits if place is None else [item for item in self.talk(place).submits if item.arrived]
 
@@ -235,7 +279,7 @@ class ProxyTruth(MinerTruth):
         """The same by reason."""
         return {reason: number for (end, reason), number in self.ends(place).items() if end == what}
 
-    def good(self, place: int | None = None, *, surely: bool = False) -> list[Submit]:
+    def good(self, place: int | Conversation | None = None, *, surely: bool = False) -> list[Submit]:
         """Those that the proxy found good. One that went up and was too late for the pool may have been too late for
         the proxy too, which hands such a share up only where it is a block: ``surely`` leaves those out.
         """
@@ -248,7 +292,7 @@ class ProxyTruth(MinerTruth):
                 found += [] if unsure and surely else [item]
         return found
 
-    def worth(self, place: int | None = None) -> tuple[float, float]:
+    def worth(self, place: int | Conversation | None = None) -> tuple[float, float]:
         """What the good ones were asked for, least and most."""
         least, most = (
             math.fsum(float(item.job.difficulty) for item in self.good(place, surely=surely) if item.job is not None)
@@ -307,11 +351,10 @@ class ProxyTruth(MinerTruth):
         """H/s by the good shares: of one miner since it connected; of all, the sum over those who are there."""
         if place is not None:
             return Within(*self._rate(place))
-        connected = [i for i in range(len(self.told["miners"])) if self.is_connected(self.talk(i))]
-        rates = [self._rate(i) for i in connected]
+        rates = [self._rate(talk) for talk in self.talks if self.is_connected(talk)]
         return Within(sum(low for low, _ in rates), sum(high for _, high in rates)) if rates else Exactly(0.0)
 
-    def _rate(self, place: int) -> tuple[float, float]:
+    def _rate(self, place: int | Conversation) -> tuple[float, float]:
         opened = self.talk(place).connection.opened
         if self.now[1] - opened > RATE_WINDOW_S:
             raise ValueError("a run of less than five minutes, whose shares are all in the rate")

@@ -133,6 +133,7 @@ class PoolAtRest:
     exit_code: int | None = None
     expected_exit: int = 0
     stories_below: list[Story] = field(default_factory=list)
+    final_below: list[Story] = field(default_factory=list)
 
 
 class Scene:
@@ -176,7 +177,8 @@ class Scene:
         program = self.programs.start(
             "pool",
             *("pool", "--node", *where, "--address", ADDRESS, "--listen", "127.0.0.1:0"),
-            *("--difficulty", f"{DIFFICULTY!r}", "--json", "--log-format", "json", "--debug", *options),
+            *("--difficulty", f"{DIFFICULTY!r}", "--json", "--log-format", "json", "--debug"),
+            *("--http", "127.0.0.1:0", *options),
         )
         pool = PoolAtRest(program, program.address("ready", "url"), [], node, ready=time.monotonic())
         self.pools.append(pool)
@@ -341,7 +343,11 @@ class Scene:
             if proxy.exit_code is None:
                 port = proxy.program.address("http", "address")
                 proxy.stories, proxy.stories_below = self._told(proxy.program, proxy.pools, proxy.below)
-                proxy.readings = [surfaces.read("proxy.api", partial(surfaces.http_json, port, "/api/v1/summary"))]
+                proxy.readings = surfaces.figures("proxy", port)
+        for pool in self.pools:
+            if pool.exit_code is None:
+                _, pool.stories_below = self._told(pool.program, [], pool.below)
+                pool.readings = surfaces.figures("pool", pool.program.address("http", "address"))
 
     def _end_proxy(self, proxy: ProxyAtRest, *, kill: bool = False) -> None:
         proxy.exit_code = _end(proxy.program, kill=kill)
@@ -360,7 +366,7 @@ class Scene:
     def _end_pool(self, pool: PoolAtRest, *, kill: bool = False) -> None:
         pool.exit_code = _end(pool.program, kill=kill)
         time.sleep(SEEN_S)  # until the relays have seen it
-        _, pool.stories_below = self._told(pool.program, [], pool.below)
+        _, pool.final_below = self._told(pool.program, [], pool.below)
         if not kill:
             pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
             pool.readings.append(surfaces.pool_log(pool.program.events))

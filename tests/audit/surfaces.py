@@ -96,7 +96,15 @@ def stream(port: int) -> Reading:
     return read("api.stream", look)
 
 
-def metrics(port: int) -> Reading:
+def figures(who: str, port: int) -> list[Reading]:
+    """What ``pool`` and ``proxy`` tell over HTTP."""
+    return [
+        read(f"{who}.api", partial(http_json, port, "/api/v1/summary")),
+        metrics(port, f"{who}.metrics"),
+    ]
+
+
+def metrics(port: int, surface: str = "metrics") -> Reading:
     """/metrics, as {name: {labels: value}}."""
 
     def look() -> dict[str, dict[str, float]]:
@@ -109,7 +117,7 @@ def metrics(port: int) -> Reading:
                 found.setdefault(match[1], {})[labels] = float(match[3])
         return found
 
-    return read("metrics", look)
+    return read(surface, look)
 
 
 def ready(port: int) -> Reading:

@@ -4,6 +4,7 @@ A pattern is a path into what a surface says; ``*`` is any key or index and hand
 the length of a list. Bounds of derived figures are stated where they are computed (``truth``).
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ CONSTANT = Exempt(
 )
 NOT_ON_THE_WIRE = Exempt("happens inside the program, on no wire; tests of its part hold it")
 Row = Check | Exempt
+BUCKETS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+"""Upper bounds in which the program counts how long answers took, in seconds."""
 M = MinerTruth
 
 
@@ -62,6 +68,27 @@ def _latency(m: M, index: int, part: float, unit: float = 1000.0) -> Expectation
         return rounded(value * unit, 3)
     low, high = (quantile([pair[side] for pair in bounds], part) for side in (0, 1))
     return Exactly(None) if low is None or high is None else Within(low * unit, high * unit)
+
+
+def _answers_within(m: M, index: int, bound: str) -> Expectation:
+    """Shares that a pool answered in so many seconds; the relay sees a little less of each than the program."""
+    least, most = (sum(pair[side] <= float(bound) for pair in m.latencies(index)) for side in (1, 0))
+    return Within(least, most)
+
+
+def _answers_in_bucket(m: M, index: int, place: int) -> Expectation:
+    """The same between two bounds."""
+    bounds = (-math.inf, *BUCKETS, math.inf)
+    below, above = (_answers_within(m, index, str(bound)) for bound in bounds[place : place + 2])
+    assert isinstance(below, Within)
+    assert isinstance(above, Within)
+    return Within(max(0, above.low - below.high), above.high - below.low)
+
+
+def _answered_in(m: M, index: int) -> Expectation:
+    """The sum of these times."""
+    low, high = (math.fsum(pair[side] for pair in m.latencies(index)) for side in (0, 1))
+    return Within(low, high)
 
 
 def _ratio(part: float, whole: float) -> Expectation:
@@ -196,7 +223,16 @@ def pool_view_rows(prefix: str) -> dict[str, Row]:
         p + "worker_name": lambda m, i: Exactly(m.miner.worker),
         p + "connection": TEXT,
         p + "version_mask": lambda m, i: Exactly(m.mask(i)),
+        p + "answers / counts / #": lambda m, i: Exactly(len(BUCKETS) + 1),
+        p + "answers / counts / *": _answers_in_bucket,
+        p + "answers / total_s": _answered_in,
+        p + "job_switches / counts / #": lambda m, i: Exactly(len(BUCKETS) + 1),
+        p + "job_switches / counts / *": NOT_ON_THE_WIRE,
+        p + "job_switches / total_s": NOT_ON_THE_WIRE,
     }
+    for what in ("answers", "job_switches"):
+        rows[p + what + " / bounds_s / #"] = lambda m, i: Exactly(len(BUCKETS))
+        rows[p + what + " / bounds_s / *"] = lambda m, i, j: Exactly(BUCKETS[j])
     for fate in FATES:
         rows[p + f"difficulties / {fate}"] = lambda m, i, fate=fate: Exactly(m.difficulties(m.by_pool[i])[fate])
     return rows
@@ -380,9 +416,12 @@ METRICS: dict[str, Row] = {
     "pool_connects_total / pool=*": lambda m, name: Exactly(float(len(m.stories[m.pool_named(name)].connections))),
     "pool_received_bytes_total / pool=*": lambda m, name: m.received(m.pool_named(name)),
     "pool_sent_bytes_total / pool=*": lambda m, name: m.sent(m.pool_named(name)),
-    "pool_latency_seconds / *": lambda m, labels: _latency(
-        m, m.pool_named(m.label(labels, "pool")), float(m.label(labels, "percentile")) / 100, 1.0
+    "pool_answer_seconds_bucket / *": lambda m, labels: _answers_within(
+        m, m.pool_named(m.label(labels, "pool")), m.label(labels, "le")
     ),
+    "pool_answer_seconds_count / pool=*": lambda m, name: Exactly(float(len(m.latencies(m.pool_named(name))))),
+    "pool_answer_seconds_sum / pool=*": lambda m, name: _answered_in(m, m.pool_named(name)),
+    **{f"pool_job_switch_seconds_{part} / *": NOT_ON_THE_WIRE for part in ("bucket", "count", "sum")},
     "device_hashes_total / *": lambda m, labels: m.device_hashes(m.device_labelled(labels)),
     "device_hash_rate / *": lambda m, labels: m.device_rate(m.device_labelled(labels), 60),
     "device_nonces_total / *": lambda m, labels: m.nonces(m.device_labelled(labels)),
@@ -850,6 +889,9 @@ POOL_JSON: dict[str, Row] = {
     "height": lambda p: p.height(),
     "network_difficulty": lambda p: Exactly(float(bitcoin.difficulty_of(bitcoin.target_of_bits(p.pool.node.bits)))),
     "node_error": lambda p: Exactly(None),
+    "template_age_s": lambda p: Within(0.0, p.elapsed[1]),
+    "miners": lambda p: Exactly(p.open),
+    "hash_rate": lambda p: p.rate(),
     "jobs": lambda p: p.jobs(),
     "shares / accepted": lambda p: Exactly(p.said["accepted"]),
     "shares / rejected": lambda p: Exactly({word: count for word, count in p.said.items() if word != "accepted"}),
@@ -857,6 +899,11 @@ POOL_JSON: dict[str, Row] = {
     "shares / best": lambda p: Exactly(p.best),
     "connections / total": lambda p: Exactly(p.connections),
     "connections / refused": lambda p: Exactly(0),
+    "connections / open": lambda p: Exactly(p.open),
+    "connections / ended": lambda p: p.endings(),
+    "bytes_received": lambda p: p.bytes(up=True),
+    "bytes_sent": lambda p: p.bytes(up=False),
+    "blocks_found": lambda p: p.found(),
     "blocks / #": lambda p: Exactly(len(p.offers(taken=True))),
     "blocks / * / height": _pool_block(lambda p, offer: offer.height, taken=True),
     "blocks / * / hash": _pool_block(lambda p, offer: offer.hash, taken=True),
@@ -867,6 +914,37 @@ POOL_JSON: dict[str, Row] = {
     "blocks_refused / * / worker": _pool_block(lambda p, offer: p.finder(offer.hash), taken=False),
     "blocks_refused / * / reason": _pool_block(lambda p, offer: offer.verdict, taken=False),
 }
+
+POOL_METRICS: dict[str, Row] = {
+    "build_info / *": TEXT,
+    "start_time_seconds / ": lambda p: Within(p.pool.program.started_unix, p.reading.asked_unix - p.elapsed[0]),
+    "node_up / ": lambda p: Exactly(1.0),
+    "template_age_seconds / ": POOL_JSON["template_age_s"],
+    "block_height / ": POOL_JSON["height"],
+    "network_difficulty / ": POOL_JSON["network_difficulty"],
+    "jobs_total / ": POOL_JSON["jobs"],
+    "miners / ": POOL_JSON["miners"],
+    "connections_open / ": POOL_JSON["connections / open"],
+    "connections_total / ": POOL_JSON["connections / total"],
+    "connections_refused_total / ": POOL_JSON["connections / refused"],
+    "connections_ended_total / ending=*": lambda p, word: p.ending(word),
+    "received_bytes_total / ": POOL_JSON["bytes_received"],
+    "sent_bytes_total / ": POOL_JSON["bytes_sent"],
+    "hash_rate / ": POOL_JSON["hash_rate"],
+    "share_difficulty / bound=*": lambda p, bound: p.asked_for(),
+    "shares_total / *": lambda p, labels: Exactly(
+        float(p.said["accepted" if labels == "fate=accepted,reason=" else labels.removeprefix("fate=rejected,reason=")])
+    ),
+    "accepted_difficulty_total / ": POOL_JSON["shares / difficulty"],
+    "best_share_difficulty / ": POOL_JSON["shares / best"],
+    "answer_seconds_bucket / le=*": lambda p, bound: p.answers_within(bound),
+    "answer_seconds_count / ": lambda p: Exactly(float(sum(p.said.values()))),
+    "answer_seconds_sum / ": lambda p: Within(0.0, p.answered_in),
+    "blocks_found_total / ": POOL_JSON["blocks_found"],
+    "blocks_accepted_total / ": lambda p: Exactly(float(len(p.offers(taken=True)))),
+    "blocks_refused_total / ": lambda p: Exactly(float(len(p.offers(taken=False)))),
+}
+POOL_METRICS = {"stratum_pool_" + pattern: row for pattern, row in POOL_METRICS.items()}
 
 POOL_LOG: dict[str, Row] = {
     "client_connected": lambda p: Exactly(p.connections),
@@ -901,6 +979,8 @@ for pattern in ("blocks / * / worker", "blocks_refused / * / worker"):
 
 POOL: dict[str, Surface] = {
     "solo.json": Surface(SOLO_JSON, ended=True),
+    "pool.api": Surface(POOL_JSON),
+    "pool.metrics": Surface(POOL_METRICS),
     "pool.json": Surface(POOL_JSON, ended=True),
     "pool.log": Surface(POOL_LOG, ended=True),
     "exit": Surface({"code": lambda p: Exactly(p.pool.expected_exit)}, ended=True),

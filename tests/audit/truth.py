@@ -16,6 +16,7 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
 from tests.audit.node import ChainOnDisk, Offer
+from tests.audit.relay import Connection
 from tests.audit.scene import Device, MinerAtRest, PoolAtRest
 from tests.audit.surfaces import Reading
 from tests.audit.witness import Job, Share, Story, Submit
@@ -804,17 +805,21 @@ def in_order(shares: list[Share]) -> list[Share]:
 
 
 class PoolTruth:
-    """What one run of ``pool`` must say at its end."""
+    """What one run of ``pool`` must say at one reading."""
 
-    def __init__(self, pool: PoolAtRest, reading: Reading) -> None:
+    def __init__(self, pool: PoolAtRest, reading: Reading, *, ended: bool) -> None:
         self.pool = pool
         self.reading = reading
-        self.stories = pool.stories_below
+        self.ended = ended
+        self.stories = pool.final_below if ended else pool.stories_below
+        self.told: Any = reading.value
 
     @property
     def elapsed(self) -> tuple[float, float]:
         """Of the run: it began before it said that it listens, and ended after it was told to."""
         program = self.pool.program
+        if not self.ended:
+            return self.reading.asked - self.pool.ready, self.reading.answered - program.started
         assert program.ended is not None
         return (program.interrupted or program.ended) - self.pool.ready, program.ended - program.started
 
@@ -845,7 +850,65 @@ class PoolTruth:
     @property
     def connections(self) -> int:
         """That it accepted."""
-        return sum(item.reached for story in self.stories for item in story.connections)
+        return len(self._connections)
+
+    @property
+    def _connections(self) -> list[Connection]:
+        return [item for story in self.stories for item in story.connections if item.reached]
+
+    @property
+    def open(self) -> int:
+        """Connections at the moment; at the end there is none."""
+        return 0 if self.ended else sum(item.closed is None for item in self._connections)
+
+    def endings(self) -> Expectation:
+        """Connections that are over, by why. Who closed one that broke is on no wire: the sum must be right."""
+        told = self.told["connections"]["ended"]
+        possible = set(told) <= set(UNSURE_ENDINGS) and sum(told.values()) == self.connections - self.open
+        return Exactly(told if possible else {"all": self.connections - self.open})
+
+    def ending(self, word: str) -> Expectation:
+        """The same as a metric."""
+        return ending(word, self.told["stratum_pool_connections_ended_total"], self.connections - self.open)
+
+    def bytes(self, *, up: bool) -> Expectation:
+        """From or to miners; a connection that is over may have had some on the way."""
+        passed = sum(item.bytes_up if up else item.bytes_down for item in self._connections)
+        over = sum(item.closed is not None for item in self._connections)
+        return Within(passed - 4000 * over, passed + 4000 * over) if over else Exactly(passed)
+
+    def rate(self) -> Expectation:
+        """H/s by the accepted shares of those who are connected, each since it came."""
+        low = high = 0.0
+        for story in self.stories:
+            for talk in story.conversations:
+                if self.ended or talk.connection.closed is not None or not talk.connection.reached:
+                    continue
+                good = [item for item in talk.submits if item.answer is not None and item.answer.accepted]
+                worth = math.fsum(float(item.job.difficulty) for item in good if item.job is not None)
+                hashes = worth * (1 << 256) / bitcoin.DIFFICULTY_1
+                low += (hashes - 1) / (self.reading.answered - talk.connection.opened) * (1 - 1e-4)
+                high += (hashes + 1) / max(self.reading.asked - talk.connection.opened - LAG_S, 0.1) * (1 + 1e-4)
+        return Within(low, high) if self.open else Exactly(0.0)
+
+    def asked_for(self) -> Expectation:
+        """Difficulties of the newest jobs of those who are connected."""
+        return OneOf(tuple({float(job.difficulty) for story in self.stories for job in story.jobs}))
+
+    def found(self) -> Expectation:
+        """Hashes that meet the network target. Which of the refused ones the pool knew the job of is on no wire."""
+        blocks = [item for story in self.stories for item in story.submits if item.is_block and item.answer is not None]
+        return Within(sum(item.answer.accepted for item in blocks if item.answer is not None), len(blocks))
+
+    def answers_within(self, bound: str) -> Expectation:
+        """Shares that were answered in so many seconds; the relay sees a little more of each."""
+        seen = [item.answer.came - item.at for story in self.stories for item in story.submits if item.answer]
+        return Within(sum(seconds <= float(bound) for seconds in seen), len(seen))
+
+    @property
+    def answered_in(self) -> float:
+        """The sum of these times."""
+        return math.fsum(item.answer.came - item.at for story in self.stories for item in story.submits if item.answer)
 
     @cached_property
     def heard(self) -> list[Offer]:
@@ -913,6 +976,16 @@ class PoolTruth:
         """Whose share the block was."""
         submits = [item for story in self.stories for item in story.submits if item.digest is not None]
         return next(item.worker for item in submits if bitcoin.shown(item.digest or b"") == block)
+
+
+UNSURE_ENDINGS = ("closed", "lost", "by_us")
+"""Which side let go of a connection first is on no wire."""
+
+
+def ending(word: str, told: dict[str, float], over: int) -> Expectation:
+    """Connections that ended so: together they are those that are over."""
+    others = sum(told[f"ending={other}"] for other in UNSURE_ENDINGS if other != word)
+    return Exactly(over - others if word in UNSURE_ENDINGS else 0.0)
 
 
 def logged_at(event: dict[str, Any]) -> float:

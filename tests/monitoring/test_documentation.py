@@ -10,9 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stratum_miner.monitoring.cgminer.commands import COMMANDS
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
-from stratum_miner.monitoring.http.metrics import Exporter
 
-from .served import PlayedMonitor, full_view
+from .http.scrapes import of_miner, of_pool, of_proxy
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "watching.md"
 
@@ -34,16 +33,25 @@ def endpoints() -> str:
     )
 
 
-def metrics() -> str:
-    monitor: Any = PlayedMonitor(full_view())
-
+def _families(text: str) -> str:
     def row(family: Any) -> tuple[str, ...]:
-        labels = sorted({name for sample in family.samples for name in sample.labels})
-        name = family.samples[0].name if family.samples else family.name
+        labels = sorted({name for sample in family.samples for name in sample.labels} - {"le"})
+        name = family.samples[0].name if family.samples and family.type != "histogram" else family.name
         return f"`{name}`", family.type, ", ".join(f"`{label}`" for label in labels), family.documentation
 
-    text = Exporter(monitor).text().decode()
     return table(("name", "type", "labels", "what"), map(row, text_string_to_metric_families(text)))
+
+
+def metrics() -> str:
+    return _families(of_miner())
+
+
+def pool_metrics() -> str:
+    return _families(of_pool())
+
+
+def proxy_metrics() -> str:
+    return _families(of_proxy())
 
 
 def commands() -> str:
@@ -54,7 +62,7 @@ def commands() -> str:
     return table(("command", "group", "may be joined"), map(row, COMMANDS))
 
 
-@pytest.mark.parametrize("made", [endpoints, metrics, commands])
+@pytest.mark.parametrize("made", [endpoints, metrics, pool_metrics, proxy_metrics, commands])
 def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
     """With UPDATE_REFERENCE=1 in the environment the table is written instead."""
     text = DOCUMENTATION.read_text()

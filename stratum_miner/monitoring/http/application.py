@@ -17,6 +17,7 @@ from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.health import READY
 from stratum_miner.monitoring.http import metrics, openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
+from stratum_miner.monitoring.http.exposition import CONTENT_TYPE
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.page import Page
 from stratum_miner.monitoring.http.stream import Stream, Streams
@@ -34,7 +35,7 @@ def application(source: Source, access: Access) -> Starlette:
             *_routes(source),
             Route(f"{PREFIX}/stream", _streaming(source, page), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
-            Route("/metrics", _metrics(source), methods=["GET"]),
+            Route("/metrics", _metrics(metrics.Exporter(source.monitor).text), methods=["GET"]),
             Route("/health", _state(source, access), methods=["GET"]),
             Route("/ready", _state(source, access, refusing=True), methods=["GET"]),
             *page.routes(),
@@ -48,15 +49,19 @@ def application(source: Source, access: Access) -> Starlette:
     )
 
 
-def figures(summary: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """A summary and nothing else: for commands that have figures and are no miner."""
+def figures(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes], access: Access) -> Starlette:
+    """A summary and metrics, and nothing else: for commands that have figures and are no miner."""
 
     async def show(request: Request) -> Response:
         return Response(msgspec.json.encode(summary()), media_type="application/json")
 
     return Starlette(
-        routes=[Route(f"{PREFIX}/summary", show, methods=["GET"]), Route("/health", _health, methods=["GET"])],
-        middleware=[Middleware(Guard, access=Access(""))],
+        routes=[
+            Route(f"{PREFIX}/summary", show, methods=["GET"]),
+            Route("/metrics", _metrics(scrape), methods=["GET"]),
+            Route("/health", _health, methods=["GET"]),
+        ],
+        middleware=[Middleware(Guard, access=access)],
         exception_handlers={HTTPException: _told, Exception: _failed},
     )
 
@@ -145,11 +150,9 @@ def _streaming(source: Source, page: Page) -> Callable[[Request], Awaitable[Resp
     return answer
 
 
-def _metrics(source: Source) -> Handler:
-    exporter = metrics.Exporter(source.monitor)
-
+def _metrics(scrape: Callable[[], bytes]) -> Handler:
     async def answer(request: Request) -> Response:
-        return Response(exporter.text(), headers={"content-type": metrics.CONTENT_TYPE})
+        return Response(scrape(), headers={"content-type": CONTENT_TYPE})
 
     return answer
 

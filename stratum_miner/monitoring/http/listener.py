@@ -5,14 +5,16 @@ What listens to the network is told apart from what listens to this machine alon
 
 import ipaddress
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import trio
+from prometheus_client import Metric
 from starlette.applications import Starlette
 
 from stratum_miner.monitoring.http.application import application, figures
 from stratum_miner.monitoring.http.endpoints import Source
+from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.guard import Access
 from stratum_miner.monitoring.http.server import answer
 
@@ -60,9 +62,14 @@ async def serve(bound: socket.socket, source: Source, access: Access) -> None:
     await serve_application(bound, application(source, access))
 
 
-async def serve_figures(bound: socket.socket, summary: Callable[[], Mapping[str, Any]]) -> None:
-    """Tell the figures of something that is no miner, to this machine alone and nothing else, until cancelled."""
-    await serve_application(bound, figures(summary))
+async def serve_figures(
+    bound: socket.socket,
+    summary: Callable[[], Mapping[str, Any]],
+    metrics: Callable[[], Iterable[Metric]],
+    access: Access,
+) -> None:
+    """Tell the figures of something that is no miner, until cancelled: nothing can be changed there."""
+    await serve_application(bound, figures(summary, Exposition(metrics).text, access))
 
 
 async def serve_application(bound: socket.socket, app: Starlette) -> None:

@@ -1,46 +1,38 @@
-"""Metrics for Prometheus, made of a view at each scrape: base units, totals that only grow, known labels only.
+"""Metrics of a miner for Prometheus, made of a view at each scrape: base units, and totals that only grow.
 
 A label is the name of a configured pool, of a device, or one of a few words; nothing that a peer makes up.
 """
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from stratum_miner.monitoring.health import STATES
-from stratum_miner.monitoring.model import DeviceView, PoolView, Summary
+from stratum_miner.monitoring.http.exposition import Exposition, histogram
+from stratum_miner.monitoring.model import DeviceView, PoolView, Summary, View
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.problems import KINDS
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "stratum_miner_"
 FATES = ("accepted", "rejected", "stale", "lost")
 
 
-class Exporter(Collector):
-    """Makes the text of a scrape."""
+class Exporter(Exposition):
+    """Makes the text of a scrape of a miner."""
 
     def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        super().__init__(lambda: families(monitor.view()))
 
-    def text(self) -> bytes:
-        """In the text format 0.0.4."""
-        return generate_latest(self._registry)
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: it depends on what there is."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Everything of this moment."""
-        view = self._monitor.view()
-        yield from _summary(view.summary)
-        yield from _pools(view.pools)
-        yield from _devices(view.devices)
+def families(view: View) -> Iterator[Metric]:
+    """Everything of this moment."""
+    yield from _summary(view.summary)
+    yield from pool_families(PREFIX + "pool_", view.pools)
+    switches = [([pool.name], pool.job_switches) for pool in view.pools]
+    yield histogram(
+        PREFIX + "pool_job_switch_seconds", "From a job's arrival until work of it is taken", switches, ["pool"]
+    )
+    yield from _devices(view.devices)
 
 
 def _summary(summary: Summary) -> Iterator[Metric]:
@@ -90,34 +82,31 @@ def _summary(summary: Summary) -> Iterator[Metric]:
         yield _gauge("joules_per_terahash", "Energy for 10^12 hashes", summary.joules_per_terahash)
 
 
-def _pools(pools: tuple[PoolView, ...]) -> Iterator[Metric]:
+def pool_families(prefix: str, pools: tuple[PoolView, ...]) -> Iterator[Metric]:
+    """Of the pools that a miner, or a proxy, is connected to."""
     labels = ["pool"]
-    active = GaugeMetricFamily(PREFIX + "pool_active", "1 for the pool mined on", labels=labels)
-    up = GaugeMetricFamily(PREFIX + "pool_up", "1 for a pool that has sent a valid job", labels=labels)
-    enabled = GaugeMetricFamily(PREFIX + "pool_enabled", "1 for a pool that may be used", labels=labels)
-    shares = CounterMetricFamily(PREFIX + "pool_shares", "Shares by what became of them", labels=["pool", "fate"])
-    jobs = CounterMetricFamily(PREFIX + "pool_jobs", "Valid jobs received", labels=labels)
-    connects = CounterMetricFamily(PREFIX + "pool_connects", "Connections made", labels=labels)
-    received = CounterMetricFamily(PREFIX + "pool_received_bytes", "Bytes received", labels=labels)
-    sent = CounterMetricFamily(PREFIX + "pool_sent_bytes", "Bytes sent", labels=labels)
-    latency = GaugeMetricFamily(  # not "quantile", which belongs to summaries
-        PREFIX + "pool_latency_seconds", "From submit to reply, of the newest replies", labels=["pool", "percentile"]
-    )
+    active = GaugeMetricFamily(prefix + "active", "1 for the pool mined on", labels=labels)
+    up = GaugeMetricFamily(prefix + "up", "1 for a pool that has sent a valid job", labels=labels)
+    enabled = GaugeMetricFamily(prefix + "enabled", "1 for a pool that may be used", labels=labels)
+    shares = CounterMetricFamily(prefix + "shares", "Shares by what became of them", labels=["pool", "fate"])
+    jobs = CounterMetricFamily(prefix + "jobs", "Valid jobs received", labels=labels)
+    connects = CounterMetricFamily(prefix + "connects", "Connections made", labels=labels)
+    received = CounterMetricFamily(prefix + "received_bytes", "Bytes received", labels=labels)
+    sent = CounterMetricFamily(prefix + "sent_bytes", "Bytes sent", labels=labels)
     for pool in pools:
-        name = pool.name
-        active.add_metric([name], float(pool.active))
-        up.add_metric([name], float(pool.state == "up"))
-        enabled.add_metric([name], float(pool.enabled))
+        label = [pool.name]
+        active.add_metric(label, float(pool.active))
+        up.add_metric(label, float(pool.state == "up"))
+        enabled.add_metric(label, float(pool.enabled))
         for fate in FATES:
-            shares.add_metric([name, fate], getattr(pool, fate))
-        jobs.add_metric([name], pool.jobs)
-        connects.add_metric([name], pool.connects)
-        received.add_metric([name], pool.bytes_received)
-        sent.add_metric([name], pool.bytes_sent)
-        for percentile, value in (("50", pool.latency_p50_ms), ("99", pool.latency_p99_ms)):
-            if value is not None:
-                latency.add_metric([name, percentile], value / 1000)
-    yield from (active, up, enabled, shares, jobs, connects, received, sent, latency)
+            shares.add_metric([*label, fate], getattr(pool, fate))
+        jobs.add_metric(label, pool.jobs)
+        connects.add_metric(label, pool.connects)
+        received.add_metric(label, pool.bytes_received)
+        sent.add_metric(label, pool.bytes_sent)
+    yield from (active, up, enabled, shares, jobs, connects, received, sent)
+    answers = [([pool.name], pool.answers) for pool in pools]
+    yield histogram(prefix + "answer_seconds", "From submit to the pool's reply", answers, labels)
 
 
 def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:

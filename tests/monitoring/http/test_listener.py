@@ -7,8 +7,9 @@ import httpx
 import pytest
 import trio
 import trio.testing
+from prometheus_client.core import GaugeMetricFamily
 
-from stratum_miner.monitoring.http import ListenError, is_loopback, listener, listening_socket, serve_figures
+from stratum_miner.monitoring.http import Access, ListenError, is_loopback, listener, listening_socket, serve_figures
 
 from .conftest import ApiFactory
 
@@ -56,9 +57,11 @@ async def test_figures_alone_are_for_reading() -> None:
     bound = listening_socket("127.0.0.1:0")
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     async with trio.open_nursery() as nursery, httpx.AsyncClient(trust_env=False) as client:
-        nursery.start_soon(serve_figures, bound, lambda: {"miners": 3})
+        family = GaugeMetricFamily("miners", "Miners", value=3)
+        nursery.start_soon(serve_figures, bound, lambda: {"miners": 3}, lambda: [family], Access(""))
         assert (await client.get(f"{url}/api/v1/summary")).json() == {"miners": 3}
         assert (await client.get(f"{url}/health")).text == "ok\n"
+        assert "\nminers 3.0\n" in (await client.get(f"{url}/metrics")).text
         nothing = await client.get(f"{url}/")
         assert nothing.status_code == 404
         error = nothing.json()["error"]

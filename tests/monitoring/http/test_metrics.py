@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from stratum_miner.backends.base import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 from stratum_miner.monitoring.http.metrics import Exporter
-from stratum_miner.monitoring.model import View
 
-from ..served import PlayedMonitor, full_view
+from ..served import full_view
 from ..test_monitor import Bench
+from .scrapes import FOREIGN, SCRAPES, of_miner, of_pool, of_proxy
 
 UNITS = ("seconds", "bytes", "celsius", "watts", "hertz", "volts", "ratio", "total", "info")
 """Prometheus's base units; of what has none there, the name says what it is."""
@@ -45,43 +47,15 @@ def test_figures_are_those_of_the_view() -> None:
     assert found["stratum_miner_pool_up"].samples[0].labels == {"pool": "stratum+tcp://pool.example:3333"}
 
 
-def test_names_and_types_keep_the_conventions() -> None:
-    bench = Bench()
-    bench.devices(DeviceStatistics("t0", 1000, 3))
-    text = Exporter(bench.monitor).text().decode()
-    for family in text_string_to_metric_families(text):
-        assert family.name.startswith("stratum_miner_")
-        assert family.documentation
-        assert family.type in ("counter", "gauge", "info")
-        for sample in family.samples:
-            assert sample.name.endswith("_total") == (family.type == "counter")
-        for unit in ("_ms", "_milliseconds", "_mhz", "_percent", "_minutes"):
-            assert not family.name.endswith(unit)
-    lines = text.splitlines()
-    assert len({line for line in lines if line.startswith("# TYPE")}) == sum(
-        line.startswith("# TYPE") for line in lines
-    )
-
-
-class Everything(PlayedMonitor):
-    """A view with all figures there can be."""
-
-    def __init__(self) -> None:
-        super().__init__(full_view())
-
-
-def scrape(shown: View | None = None) -> str:
-    monitor: Any = Everything()
-    if shown is not None:
-        monitor.shown = shown
-    return Exporter(monitor).text().decode()
-
-
-def test_it_passes_the_checks_that_promtool_does() -> None:
+@pytest.mark.parametrize("program", SCRAPES)
+def test_names_types_and_units_keep_the_conventions(program: str) -> None:
     """promtool check metrics, by its rules (prometheus/client_golang, testutil/promlint): help, types, names, units."""
-    for family in text_string_to_metric_families(scrape()):
+    text = SCRAPES[program]()
+    for family in text_string_to_metric_families(text):
+        assert family.name.startswith(f"stratum_{program}_")
         words = family.name.split("_")
         assert family.documentation.strip(), family.name
+        assert family.type in ("counter", "gauge", "info", "histogram")
         assert family.name == family.name.lower()
         assert not set(NOT_BASE) & set(words), family.name
         for unit in set(UNITS) & set(words):
@@ -89,12 +63,80 @@ def test_it_passes_the_checks_that_promtool_does() -> None:
         assert family.type not in words  # its type is said elsewhere
         for sample in family.samples:
             assert sample.name.endswith("_total") == (family.type == "counter")
-            assert not {"le", "quantile"} & set(sample.labels), f"{family.name}: of histograms and summaries"
+            assert ("le" in sample.labels) == sample.name.endswith("_bucket")
+            assert "quantile" not in sample.labels, f"{family.name}: of summaries"
+    types = [line for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(set(types)) == len(types)
 
 
-def test_promtool_itself_finds_nothing() -> None:
+@pytest.mark.parametrize("program", SCRAPES)
+def test_no_two_series_are_the_same(program: str) -> None:
+    series = [line.rpartition(" ")[0] for line in SCRAPES[program]().splitlines() if not line.startswith("#")]
+    assert len(set(series)) == len(series)
+
+
+@pytest.mark.parametrize("scrape", [of_pool, of_proxy])
+def test_nothing_that_a_miner_says_is_a_label(scrape: Callable[[], str]) -> None:
+    assert FOREIGN not in scrape()
+
+
+@pytest.mark.parametrize("program", SCRAPES)
+def test_promtool_itself_finds_nothing(program: str) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("needs promtool, of the package prometheus")
-    done = subprocess.run([promtool, "check", "metrics"], input=scrape(), capture_output=True, text=True, check=False)
+    text = SCRAPES[program]()
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def values(text: str) -> dict[str, float]:
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_a_pools_figures_are_those_of_its_snapshot() -> None:
+    told = values(of_pool())
+    expected = {
+        "node_up": 1, "template_age_seconds": 2.5, "block_height": 101, "network_difficulty": 1e3, "jobs_total": 7,
+        "miners": 2, "connections_open": 3, "connections_total": 5, "connections_refused_total": 1,
+        'connections_ended_total{ending="idle"}': 2, 'connections_ended_total{ending="slow_reader"}': 0,
+        "received_bytes_total": 100, "sent_bytes_total": 200, "hash_rate": 2e9,
+        'share_difficulty{bound="lowest"}': 1, 'share_difficulty{bound="highest"}': 4,
+        'shares_total{fate="accepted",reason=""}': 3, 'shares_total{fate="rejected",reason="other"}': 1,
+        'shares_total{fate="rejected",reason="duplicate share"}': 0, "accepted_difficulty_total": 3,
+        "best_share_difficulty": 5, "blocks_found_total": 4, "blocks_accepted_total": 2, "blocks_refused_total": 1,
+        'answer_seconds_bucket{le="0.0001"}': 2, 'answer_seconds_bucket{le="60.0"}': 3,
+        'answer_seconds_bucket{le="+Inf"}': 4, "answer_seconds_count": 4,
+    }  # fmt: skip
+    assert {name: told["stratum_pool_" + name] for name in expected} == expected
+    assert values(of_pool(node_error="refused"))["stratum_pool_node_up"] == 0
+    assert "stratum_pool_template_age_seconds" not in values(of_pool(template_age=None))
+
+
+def test_a_proxys_figures_are_those_of_its_snapshot() -> None:
+    told = values(of_proxy())
+    expected = {
+        "has_work": 1, "upstream_connections": 1, "upstream_room": 256, "miners": 1, "connections_total": 4,
+        'connections_ended_total{ending="closed"}': 3, "received_bytes_total": 100, "share_difficulty": 2,
+        'shares_total{fate="accepted",reason=""}': 5, 'shares_total{fate="kept",reason=""}': 4,
+        'shares_total{fate="stale",reason=""}': 2, 'shares_total{fate="lost",reason=""}': 1,
+        'shares_total{fate="rejected",reason="duplicate share"}': 1,
+        'shares_total{fate="refused",reason="low difficulty share"}': 2, "shares_open": 2,
+        "shares_answered_late_total": 1, "good_difficulty_total": 9, "best_share_difficulty": 12,
+        'pool_up{pool="stratum+tcp://pool.example:3333"}': 0,
+        'pool_up{pool="stratum+tcp://pool.example:3333 as bob"}': 0,
+    }  # fmt: skip
+    assert {name: told["stratum_proxy_" + name] for name in expected} == expected
+    fates = sum(value for name, value in told.items() if name.startswith("stratum_proxy_shares_total"))
+    assert fates + told["stratum_proxy_shares_open"] == 17  # what it received
+
+
+def test_labels_stay_when_pools_move() -> None:
+    shown = full_view()
+    moved = replace(shown, pools=tuple(reversed(shown.pools)))
+
+    def of_pools(text: str) -> dict[str, float]:
+        return {name: value for name, value in values(text).items() if "_pool_" in name}
+
+    assert of_pools(of_miner(shown)) == of_pools(of_miner(moved))

@@ -1,0 +1,84 @@
+"""Scrapes of all three programs with every family that they have, for tests of what is made of them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.pools import PoolGroup
+from stratum_miner.monitoring.http import pool_metrics, proxy_metrics
+from stratum_miner.monitoring.http.exposition import Exposition
+from stratum_miner.monitoring.http.metrics import Exporter
+from stratum_miner.monitoring.model import View
+from stratum_miner.pool.endings import Ending
+from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
+from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
+from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.durations import DurationMeter
+
+from ..served import PlayedMonitor, full_view
+
+FOREIGN = "foreign-text"
+"""In everything that a peer says of itself."""
+
+
+def of_miner(shown: View | None = None) -> str:
+    monitor: Any = PlayedMonitor(shown or full_view())
+    return Exporter(monitor).text().decode()
+
+
+def pool_snapshot(**figures: Any) -> PoolSnapshot:
+    answers = DurationMeter()
+    for seconds in (0.00005, 0.0001, 0.002, 70.0):
+        answers.add(seconds)
+    worker = WorkerSnapshot(
+        worker_name=FOREIGN, accepted=3, accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1}
+    )
+    session = SessionSnapshot(
+        session=1, address=FOREIGN, user_agent=FOREIGN, started=True, extranonce1=b"\0", version_mask=0, difficulty=1.0,
+        hash_rate=1e9, accepted=3, accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1},
+        workers=(worker,), connected_at=0.0, bytes_received=1, bytes_sent=2, bytes_queued=0,
+    )  # fmt: skip
+    waiting = replace(session, session=2, started=False, difficulty=9.0)
+    quicker = replace(session, session=3, difficulty=4.0)
+    snapshot = PoolSnapshot(
+        started_at=1e9, addresses=("127.0.0.1:3333",), height=101, previous_hash="00", network_difficulty=1e3,
+        job_id="1", jobs_published=7, node_error=None, template_age=2.5, hash_rate=2e9, accepted=3,
+        accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1}, connections_total=5,
+        connections_refused=1, connections_ended={Ending.IDLE: 2}, bytes_received=100, bytes_sent=200,
+        answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=4, blocks_refused=1,
+        blocks_accepted=2, blocks=(), events_lost=0,
+    )  # fmt: skip
+    return replace(snapshot, **figures)
+
+
+def of_pool(**figures: Any) -> str:
+    return Exposition(lambda: pool_metrics.families(pool_snapshot(**figures))).text().decode()
+
+
+def proxy_snapshot() -> ProxySnapshot:
+    shares = SharesSnapshot(
+        received=17, accepted=5, kept=4, rejected={"duplicate share": 1}, refused={"low difficulty share": 2}, stale=2,
+        lost=1, open=2, difficulty=9.0, best=12.0,
+    )  # fmt: skip
+    miner = MinerStatus(
+        session=1, address=FOREIGN, user_agent=FOREIGN, workers=(FOREIGN,), started=True, extranonce1=b"\0",
+        version_mask=0, difficulty=1.0, hash_rate=1e9, shares=shares, last_share_age=1.0, connected_at=0.0,
+        bytes_received=1, bytes_sent=2,
+    )  # fmt: skip
+    url = PoolUrl.parse("pool.example:3333")
+    listener: Any = None
+    group = PoolGroup([PoolSettings(url=url, worker_name=name) for name in ("alice", "bob")], listener)
+    return ProxySnapshot(
+        started_at=1e9, addresses=("127.0.0.1:3333",), has_work=True, prefix_size=1, extranonce2_size=3, room=256,
+        upstreams=1, difficulty=2.0, hash_rate=1e9, shares=shares, answered_late=1, connections_total=4,
+        connections_refused=0, connections_ended={Ending.CLOSED: 3}, bytes_received=100, bytes_sent=200,
+        answers=pool_snapshot().answers, miners=(miner,), left=(miner,), pools=group.pools(),
+    )  # fmt: skip
+
+
+def of_proxy() -> str:
+    return Exposition(lambda: proxy_metrics.families(proxy_snapshot())).text().decode()
+
+
+SCRAPES: dict[str, Callable[[], str]] = {"miner": of_miner, "pool": of_pool, "proxy": of_proxy}
