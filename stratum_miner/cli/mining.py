@@ -335,6 +335,8 @@ def print_summary(
         f"; best {difficulty_text(snapshot.best_share)}; blocks {snapshot.blocks_accepted}"
         + (f", and {len(refused)} that the node refused" if refused else ""),
     ]
+    if snapshot.frozen:
+        lines.append(f"besides, the process did not run for {duration_text(snapshot.frozen)}; rates leave that out")
     for pool in snapshot.pools:
         lines += [pool_line(pool)] if len(snapshot.pools) > 1 else []
         lines += _worker_lines(pool)

@@ -56,7 +56,8 @@ class Quotas(Generic[Pool]):
 
     def _account(self, up: Mapping[Pool, int], now: float) -> None:
         """Give what was earned since the last time, take what was spent."""
-        elapsed, self._accounted_at = now - self._accounted_at, now
+        # pools decide every second: a longer time is one in which the process did not run, and no pool got work
+        elapsed, self._accounted_at = min(now - self._accounted_at, self._slice), now
         if self._active is None or self._active not in up:
             return
         account = self._account_of(self._active)

@@ -40,6 +40,7 @@ from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
+from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource, Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
@@ -47,7 +48,6 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
 
-SAMPLE_INTERVAL_S = 0.5
 MEASURED_AFTER_S = 10.0
 """Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
 MAX_SEEN = 65536
@@ -104,6 +104,7 @@ class Miner:
         connect: Connector | None = None,
         wrap_connector: Callable[[Connector], Connector] | None = None,
         first_extranonce2: int | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
         numbers = itertools.count(1)
@@ -152,7 +153,8 @@ class Miner:
         self._goals_changed = trio.Event()
         self._clock = clock
         self._on_event = on_event
-        self._statistics = Statistics(clock())
+        self._standstill = standstill or Standstill()
+        self._statistics = Statistics(self._running(clock()))
         self._height: int | None = None
         self._network_difficulty: float | None = None
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, WorkUnit]] = OrderedDict()
@@ -169,7 +171,7 @@ class Miner:
 
         Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
         """
-        self._statistics = Statistics(self._clock())
+        self._statistics = Statistics(self._running(self._clock()))
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
@@ -290,16 +292,24 @@ class Miner:
         everything.cancel()
 
     async def _sample(self) -> None:
-        while True:
-            await trio.sleep(SAMPLE_INTERVAL_S)
-            self._take_sample()
-            if self._clock() - self._statistics.started >= MEASURED_AFTER_S:
-                for lane in self._lanes:
-                    if lane.meter.average() > 0:
-                        lane.client.hash_rate_known(lane.meter.rate(60))
+        with self._standstill.watched():
+            while True:
+                await trio.sleep(LOOK_S)
+                self._take_sample()
+                if self._running(self._clock()) - self._statistics.started >= MEASURED_AFTER_S:
+                    for lane in self._lanes:
+                        if lane.meter.average() > 0:
+                            lane.client.hash_rate_known(lane.meter.rate(60))
+
+    def _running(self, now: float) -> float:
+        """The clock without the time that this process did not run."""
+        return now - self._standstill.left_out
 
     def _take_sample(self) -> None:
-        now = self._clock()
+        self._standstill.look()
+        if (seconds := self._standstill.news()) > 0:
+            log.warning("process_frozen", seconds=round(seconds, 1))
+        now = self._running(self._clock())
         self._statistics.meter.sample(now, sum(lane.sample(now) for lane in self._lanes))
 
     async def _limit_time(self, started: float) -> None:
@@ -429,11 +439,14 @@ class Miner:
 
     def snapshot(self) -> MinerSnapshot:
         """A frozen view of everything; from the trio thread."""
+        self._standstill.look()  # else what is worked out of the clock would have the time in it until the next sample
         statistics, meter = self._statistics, self._statistics.meter
         job, now = self.scheduler.job, self._clock()
         backends = tuple(lane.statistics(item) for lane in self._lanes for item in lane.assignments)
         return MinerSnapshot(
-            elapsed=now - statistics.started,
+            elapsed=max(0.0, self._running(now) - statistics.started),
+            frozen=self._standstill.total,
+            left_out=self._standstill.left_out,
             hash_rate_5s=meter.rate(5),
             hash_rate_1m=meter.rate(60),
             hash_rate_5m=meter.rate(300),

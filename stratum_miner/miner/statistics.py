@@ -18,9 +18,15 @@ MAX_SOLVED = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerSnapshot:
-    """A frozen view of a miner at ``elapsed`` seconds; hash rates in H/s."""
+    """A frozen view of a miner at ``elapsed`` seconds; hash rates in H/s. Time that the process did not run is in none
+    of them.
+    """
 
     elapsed: float
+    frozen: float = 0.0
+    """Seconds that the process did not run: it was stopped, or the machine slept."""
+    left_out: float = 0.0
+    """The part of ``frozen`` that the miner's clock counted; ``elapsed`` is without it."""
     hash_rate_5s: float
     hash_rate_1m: float
     hash_rate_5m: float

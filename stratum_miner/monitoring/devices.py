@@ -38,14 +38,15 @@ class DeviceMeters:
         """How many when last they grew, and when."""
         self._shares: defaultdict[Key, _Settled] = defaultdict(_Settled)
 
-    def sample(self, now: float, backends: Sequence[BackendStatistics]) -> None:
-        """Note the counters of the moment."""
+    def sample(self, now: float, backends: Sequence[BackendStatistics], *, ran: float | None = None) -> None:
+        """Note the counters of the moment; ``ran`` is the clock without the time that the process did not run."""
+        ran = now if ran is None else ran
         for key, _, device in _all(backends):
             if key not in self._meters:
-                long = HashRateMeter(now, LONG_S, resolution=LONG_RESOLUTION_S)
-                self._meters[key] = HashRateMeter(now, SHORT_S), long
+                long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
+                self._meters[key] = HashRateMeter(ran, SHORT_S), long
             for meter in self._meters[key]:
-                meter.sample(now, device.hashes)
+                meter.sample(ran, device.hashes)
             before = self._nonces.get(key, (0, now))
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)

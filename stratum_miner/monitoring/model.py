@@ -95,6 +95,10 @@ class Summary:
     started_at: float
     """Unix time."""
     elapsed_s: float
+    """Seconds that the miner ran since then. What is worked out of a time has this one for it."""
+    frozen_s: float = 0.0
+    """Seconds since the start in which the process did not run (it was stopped, or the machine slept): ``elapsed_s``,
+    rates and averages leave them out."""
     sample_age_s: float
     """Since the hash rates were last measured."""
     hash_rate: float
@@ -298,7 +302,9 @@ class EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One moment of the history, for charts; counts are totals of the run."""
+    """One moment of the history, for charts; counts are totals of the run. While the process does not run there are no
+    points, and charts draw a hole.
+    """
 
     at: float
     hash_rate: float

@@ -104,10 +104,10 @@ class Monitor:
         """Look at the miner once."""
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
-        self._devices.sample(now, snapshot.backends)
+        self._devices.sample(now, snapshot.backends, ran=now - snapshot.left_out)
         self._verdict(snapshot, now)
         if self._history.wants(date):
-            self._history.add(self._point(snapshot, now, date))
+            self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
     def _note_share(self, outcome: ShareOutcome) -> None:
         share, now = outcome.share, self._wall_clock()
@@ -207,6 +207,7 @@ class Monitor:
             problems=verdict.problems,
             started_at=self._started_at,
             elapsed_s=snapshot.elapsed,
+            frozen_s=snapshot.frozen,
             sample_age_s=now - self._sampled_at,
             hash_rate=snapshot.hash_rate,
             hash_rate_5s=snapshot.hash_rate_5s,
@@ -251,6 +252,7 @@ class Monitor:
         return devices.measured_power(snapshot.backends) if configured is None else (configured, False)
 
     def _point(self, snapshot: MinerSnapshot, now: float, date: float) -> Point:
+        """``now`` on the clock without the time that the process did not run."""
         hashes = sum(backend.hashes for backend in snapshot.backends)
         since, before = self._hashes_at_point
         self._hashes_at_point = (now, hashes)

@@ -22,6 +22,8 @@ SENTENCES: dict[str, str] = {
     "block_handed_back": "A block of the last run is handed back to its pool: {hash}.",
     "hardware_error": "{device} computed wrongly: {reason}.",
     "kernel_chosen": "Kernel: {reason}[; threads: {threads}].",
+    "process_frozen": "This process did not run for {seconds} s (it was stopped, or the machine slept); rates leave "
+    "that time out.",
     "hash_rate_doubtful": "The hash rate may not be reached: {reason}.",
     "kernel_self_test_failed": "The kernel {kernel} failed its self-test.",
     "pool_chosen": "Mining goes on at {pool}[: {reason}].",

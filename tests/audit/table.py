@@ -160,6 +160,7 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "devices_total": lambda m: Exactly(len(m.miner.devices)),
         p + "started_at": lambda m: Within(m.miner.program.started_unix, m.first_seen_unix + 0.1),
         p + "elapsed_s": lambda m: Within(*m.elapsed),
+        p + "frozen_s": lambda m: Exactly(0),
         p + "sample_age_s": NOT_ON_THE_WIRE,
         p + "hash_rate": lambda m: Within(*m.average()),
         p + "hash_rate_5s": lambda m: Within(*m.window(5)),

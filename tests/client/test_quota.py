@@ -70,3 +70,11 @@ def test_a_forgotten_pool_has_no_account() -> None:
     it.forget("a")
     assert it.share("a") == 0
     assert it.share("b") == 1
+
+
+def test_a_time_in_which_the_process_did_not_run_is_nobodys_turn() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    run(it, {"a": 1, "b": 1}, 1000)
+    after = run(it, {"a": 1, "b": 1}, 1000, 1000.0 + 36_000.0)
+    assert abs(after["a"] - after["b"]) <= 4 * SLICE_S
+    assert it.share("a") == pytest.approx(0.5, abs=0.02)

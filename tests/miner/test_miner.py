@@ -2,8 +2,8 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
@@ -21,6 +22,7 @@ from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefu
 from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.miner import MAX_SEEN
+from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, WorkUnit, verify
@@ -538,3 +540,52 @@ def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> Non
     remembering = cost(MAX_SEEN)
     assert cost(MAX_SEEN // 4) < 8 * remembering
     assert len(miner._seen) == MAX_SEEN
+
+
+class MockStandstill(Standstill):
+    """On the mock clock, where no thread but trio's may look."""
+
+    def __init__(self) -> None:
+        super().__init__(trio.current_time, lambda: 0.0, lambda: 0.0)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        yield
+
+
+async def test_a_stop_of_the_process_is_told_and_left_out_of_rates(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(standstill=MockStandstill()) as it:
+        for _ in range(80):
+            await trio.sleep(0.5)
+            it.backend.hashes += 500
+        autojump_clock.jump(100.0)  # nothing of this process ran
+        shown = it.miner.snapshot()
+        assert shown.elapsed == pytest.approx(40.5, abs=1.0)
+        assert shown.frozen == pytest.approx(100, abs=1.0)
+        with capture_logs() as logs:
+            for _ in range(40):
+                await trio.sleep(0.5)
+                it.backend.hashes += 500
+        snapshot = it.miner.snapshot()
+    assert snapshot.elapsed == pytest.approx(60, abs=1.0)
+    assert snapshot.frozen == snapshot.left_out == pytest.approx(100, abs=1.0)
+    for rate in (snapshot.hash_rate, snapshot.hash_rate_5s, snapshot.hash_rate_1m, snapshot.hash_rate_15m):
+        assert rate == pytest.approx(1000, rel=0.05)
+    [event] = [event for event in logs if event["event"] == "process_frozen"]
+    assert event["log_level"] == "warning"
+    assert event["seconds"] == pytest.approx(100, abs=1.0)
+
+
+async def test_a_sampler_that_comes_late_on_a_busy_machine_falsifies_no_rate(
+    bench: BenchFactory, autojump_clock: MockClock
+) -> None:
+    async with bench(standstill=MockStandstill()) as it:
+        for _ in range(30):
+            autojump_clock.jump(4.0)  # hashing goes on meanwhile
+            it.backend.hashes += 4500
+            await trio.sleep(0.5)
+        snapshot = it.miner.snapshot()
+    assert snapshot.frozen == 0.0
+    assert snapshot.hash_rate == pytest.approx(1000, rel=0.05)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -94,6 +95,26 @@ def test_the_summary_has_the_figures_of_the_snapshot() -> None:
     assert (summary.job.age_s, summary.job.version_mask) == (60.0, "1fffe000")
     assert summary.job.previous_hash == display_hash(JOB.previous_hash)
     assert (summary.pool, summary.worker_name) == ("stratum+tcp://pool.example:3333", "worker")
+
+
+def test_time_that_the_process_did_not_run_is_in_no_rate_and_a_hole_in_the_history() -> None:
+    bench = Bench()
+    hashes, frozen = 0, 0.0
+    for tick in range(90):
+        bench.devices(DeviceStatistics("t0", hashes := hashes + 1000, 1))
+        if tick == 60:
+            frozen = 600.0
+            bench.now += frozen
+        bench.set(frozen=frozen, left_out=frozen)
+        bench.later(1.0)
+    view = bench.monitor.view()
+    assert view.summary.frozen_s == 600.0
+    [device] = view.devices
+    assert device.hash_rate_1m == pytest.approx(1000, rel=0.05)
+    assert [point.hash_rate for point in view.history[1:]] == pytest.approx([1000] * (len(view.history) - 1), rel=0.01)
+    steps = [after.at - before.at for before, after in pairwise(view.history)]
+    assert max(steps) > 600
+    assert sorted(steps)[-2] < 3
 
 
 def test_two_backends_of_one_kind_are_two() -> None:

@@ -18,6 +18,7 @@ from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
 from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
 from stratum_miner.cli.screen.tables import Column, Table, table
+from stratum_miner.monitoring.history import FINE_KEPT, FINE_S
 from stratum_miner.monitoring.model import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
 
 NO_ANSWER = "no answer"
@@ -30,6 +31,8 @@ SMALL_HEIGHT = 14
 """Below it, events give way to figures."""
 OLD_S = 5.0
 """Rates that were measured longer ago are said to be old."""
+FEWEST_MISSING = 3
+"""Points that must be missing for a hole: a busy machine leaves out one or two."""
 MOST_RATE = 1e30
 """H/s that a bar can stand for. No miner is so fast, but what a foreign one says may be any number."""
 _BARS = "▁▂▃▄▅▆▇█"
@@ -281,20 +284,36 @@ def _implied(summary: Summary, width: int) -> list[Text]:
 
 
 def _history(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
-    bars = _spark([point.hash_rate for point in points], width - LABEL, ascii_only)
+    bars = _spark(_with_holes(points), width - LABEL, ascii_only)
     return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []
 
 
-def _spark(values: Sequence[float], width: int, ascii_only: bool) -> str:
-    """The newest values, one a character or the mean of a few, from zero to the highest."""
+def _with_holes(points: Sequence[Point]) -> list[float | None]:
+    """The hash rates of the points that may be shown, and None for each that is missing since nothing ran."""
+    rates: list[float | None] = []
+    for before, point in zip([None, *points], points, strict=False):
+        missing = 0 if before is None else (point.at - before.at) / FINE_S - 1
+        if missing >= FEWEST_MISSING:
+            rates += [None] * min(int(missing), FINE_KEPT)
+        rates.append(point.hash_rate)
+    return rates[-FINE_KEPT:]
+
+
+def _spark(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
+    """The newest values, one a character or the mean of a few, from zero to the highest; a space where nothing ran."""
     if len(values) < 2 or width < 8:
         return ""
     step = -(-len(values) // width)
-    tail = [min(max(0.0, value), MOST_RATE) for value in values[len(values) % step :]]
-    means = [sum(tail[index : index + step]) / step for index in range(0, len(tail), step)]
-    top = max(means) or 1.0
+    tail = values[len(values) % step :]
+    means = [_mean(tail[index : index + step]) for index in range(0, len(tail), step)]
+    top = max((mean for mean in means if mean is not None), default=0.0) or 1.0
     bars = _ASCII_BARS if ascii_only else _BARS
-    return "".join(bars[min(len(bars) - 1, int(mean / top * len(bars)))] for mean in means)
+    return "".join(" " if mean is None else bars[min(len(bars) - 1, int(mean / top * len(bars)))] for mean in means)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [min(max(0.0, value), MOST_RATE) for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _shares(summary: Summary, width: int) -> list[Text]:

@@ -376,6 +376,14 @@ def test_the_sparkline_goes_from_zero_to_the_highest(ascii_only: bool) -> None:
     assert len(line) > 60
 
 
+def test_the_sparkline_has_a_hole_where_the_process_did_not_run() -> None:
+    it = view()
+    stopped = [replace(point, at=point.at + 120 * (index >= 200)) for index, point in enumerate(it.history)]
+    line = next(line for line in shown(replace(it, history=tuple(stopped)), 80, 24) if line.startswith("10 minutes"))
+    assert 8 <= line[12:].strip().count(" ") <= 15, "60 of 300 points"
+    assert " " not in next(line for line in shown(it, 80, 24) if line.startswith("10 minutes"))[12:].strip()
+
+
 WORDS = "a\x1b[2J\nb\u009bc\ud800"
 
 

@@ -1,0 +1,125 @@
+"""When time counts as one in which the process did not run, on clocks that the test sets; and one real stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from stratum_miner.miner import standstill
+from stratum_miner.miner.standstill import LONGEST_S, LOOK_S, Standstill
+
+
+class Machine:
+    """Its clocks, and how long the looking thread has waited for a processor."""
+
+    def __init__(self) -> None:
+        self.monotonic, self.slept, self.waited = 1000.0, 50.0, 3.0
+        self.standstill = Standstill(lambda: self.monotonic, lambda: self.slept, lambda: self.waited)
+        self.standstill.look()
+
+    def later(self, seconds: float, *, waited: float = 0.0, slept: float = 0.0) -> tuple[float, float]:
+        self.monotonic += seconds
+        self.waited += waited
+        self.slept += slept
+        self.standstill.look()
+        return self.standstill.total, self.standstill.left_out
+
+
+def test_a_process_that_looks_in_time_never_stood_still() -> None:
+    machine = Machine()
+    assert {machine.later(step) for step in (LOOK_S, 0.0, 0.1, 1.0, LONGEST_S, LOOK_S + LONGEST_S)} == {(0.0, 0.0)}
+
+
+def test_a_stop_counts_but_for_the_half_second_between_two_looks() -> None:
+    machine = Machine()
+    assert machine.later(15.5) == (15.0, 15.0)
+    assert machine.later(LOOK_S) == (15.0, 15.0)
+    assert machine.later(7.5) == (22.0, 22.0)
+
+
+def test_a_sleep_of_the_machine_counts_though_the_clock_stood_still() -> None:
+    machine = Machine()
+    assert machine.later(LOOK_S, slept=3600.0) == (3600.0, 0.0)
+    assert machine.later(LOOK_S, slept=0.001) == (3600.0, 0.0)
+    assert machine.later(20.5, slept=60.0) == (3680.0, 20.0), "stopped and asleep"
+
+
+def test_waiting_for_a_busy_processor_is_no_stop() -> None:
+    machine = Machine()
+    assert machine.later(60.0, waited=58.0) == (0.0, 0.0)
+    assert machine.later(60.5, waited=20.0) == (40.0, 40.0), "stopped for the rest"
+
+
+def test_a_thread_that_is_held_up_is_no_stop_while_another_looks_on() -> None:
+    machine = Machine()
+    other: Callable[[], tuple[float, float]] = lambda: machine.later(LOOK_S)  # noqa: E731
+    for _ in range(40):  # twenty seconds in which this thread does not come to look
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert machine.later(0.0, waited=19.0) == (0.0, 0.0)
+
+
+def test_each_standstill_is_news_once() -> None:
+    machine = Machine()
+    assert machine.standstill.news() == 0.0
+    machine.later(10.5)
+    assert machine.standstill.news() == 10.0
+    assert machine.standstill.news() == 0.0
+
+
+def test_the_kernel_tells_how_long_a_thread_waited_and_the_machine_slept() -> None:
+    assert standstill.waited() >= 0.0
+    assert standstill.asleep() > -1.0
+
+
+@contextmanager
+def stoppable(code: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+WATCH = """
+import sys, time
+from stratum_miner.miner.standstill import Standstill
+it = Standstill()
+with it.watched():
+    print("watching")
+    while not it.total:
+        time.sleep(0.05)
+    print(it.total, it.left_out)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system has none")
+def test_a_real_stop_is_noticed_and_its_length_is_right() -> None:
+    with stoppable(WATCH) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "watching\n"
+        began = time.monotonic()
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(8)  # this is what is measured
+        os.kill(process.pid, signal.SIGCONT)
+        longest = time.monotonic() - began
+        total, left_out = map(float, process.stdout.readline().split())
+    assert total == left_out
+    assert longest - 2 * LOOK_S - 1 < total <= longest + LOOK_S
+
+
+def test_nobody_looks_on_when_it_is_over() -> None:
+    before = set(threading.enumerate())
+    with Standstill().watched():
+        [watcher] = set(threading.enumerate()) - before
+    watcher.join(60)
+    assert not watcher.is_alive()
