@@ -251,6 +251,8 @@ class Miner:
         """Where a share comes from, for displays."""
         pools = (lane.client.source(share) for lane in self._lanes)
         pool_id, pool = next((found for found in pools if found is not None), (None, ""))
+        if (share.backend, share.device) not in self._device_ids:
+            self.snapshot()  # a device that has just come has no id before somebody looks
         return ShareSource(pool_id=pool_id, pool=pool, device_id=self._device_id(share.backend, share.device))
 
     def device(self, device_id: int) -> tuple[Backend, str]:
@@ -262,8 +264,11 @@ class Miner:
         ids = ", ".join(map(str, sorted(self._device_ids.values())))
         raise ValueError(f"device: expected one of the ids {ids or '(there is no device)'}, got {device_id}")
 
-    def _device_id(self, backend: str, device: str) -> int:
-        return self._device_ids.setdefault((backend, device), len(self._device_ids))
+    def _device_id(self, backend: str, device: str, listed_as: str = "") -> int:
+        known = self._device_ids
+        if (backend, device) not in known:
+            known[backend, device] = known.pop((backend, listed_as), len(known))
+        return known[backend, device]
 
     @property
     def has_had_work(self) -> bool:
@@ -484,7 +489,7 @@ class Miner:
             devices=tuple(
                 replace(
                     device,
-                    id=self._device_id(backend.label, device.name),
+                    id=self._device_id(backend.label, device.name, device.listed_as),
                     hardware_errors=device.hardware_errors + errors[backend.label, device.name],
                 )
                 for device in backend.devices

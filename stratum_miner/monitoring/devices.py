@@ -81,7 +81,7 @@ class DeviceMeters:
             id=device.id,
             backend=backend.label or backend.backend,
             name=device.name,
-            detail=hardware.product or backend.kernel or backend.detail,
+            detail=hardware.product or ("not known yet" if device.hardware else backend.kernel or backend.detail),
             mines=condition.mines,
             state=condition.state,
             reason=condition.reason,

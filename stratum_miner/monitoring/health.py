@@ -121,7 +121,7 @@ class Health:
         hardware = device.hardware
         if hardware is None:
             return self._search_condition(step, _key(backend, device), device.hashes, idle)
-        if hardware.state in _HASHING and idle:
+        if hardware.state in (*_HASHING, "idle") and idle:
             return DeviceCondition(mines=False, state="idle", reason=idle)
         return DeviceCondition(mines=hardware.state in _HASHING, state=hardware.state, reason=hardware.reason)
 

@@ -5,6 +5,7 @@ import structlog.testing
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.cli.secrets import redact
 from stratum_miner.cli.steering import Steering
@@ -118,7 +119,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         (lambda: steering.add_pool(NewPool(url="a:1", user="w")), "there already"),
         (lambda: alone.remove_pool(0), "at least one pool"),
         (lambda: quotas.switch_pool(1), "in turns"),
-        (lambda: steering.restart_device(9), "device: expected one of the ids 0, got 9"),
+        (lambda: steering.restart_device(9), "device: expected one of the ids 0, 1, got 9"),
         (lambda: steering.restart_device(0), "a part of this computer"),
         (lambda: steering.add_device("eruptr:/dev/ttyUSB0"), "erupter"),
         (lambda: alone.add_device("erupter:/dev/ttyUSB0"), "started with --device"),
@@ -128,3 +129,27 @@ def test_what_makes_no_sense_is_refused() -> None:
             ask()
         assert needle in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
+    class OneDevice(SimulatedBackend):
+        """Listed by its port, and later by its name; another one comes between."""
+
+        devices: tuple[DeviceStatistics, ...] = (DeviceStatistics("/dev/ttyUSB7", 0, 0),)
+
+        def statistics(self) -> BackendStatistics:
+            return BackendStatistics("simulated", "", self.devices)
+
+    backend = OneDevice()
+    it = Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [backend])
+
+    def ids() -> dict[str, int]:
+        return {device.name: device.id for device in it.snapshot().backends[0].devices}
+
+    assert ids() == {"/dev/ttyUSB7": 0}
+    other = DeviceStatistics("other", 0, 0)
+    backend.devices = (*backend.devices, other)
+    assert ids() == {"/dev/ttyUSB7": 0, "other": 1}
+    backend.devices = (DeviceStatistics("erupter-7", 0, 0, listed_as="/dev/ttyUSB7"), other)
+    assert ids() == {"erupter-7": 0, "other": 1}
+    assert it.device(0) == (backend, "erupter-7")

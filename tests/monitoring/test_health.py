@@ -121,6 +121,7 @@ def test_a_process_that_did_not_run_accuses_no_thread() -> None:
         ("mining", True, "mining", None),
         ("throttled", True, "mining", "device_throttled"),
         ("sick", False, "degraded", "device_sick"),
+        ("idle", False, "no_device", None),
         ("starting", False, "no_device", None),
         ("dead", False, "no_device", "device_dead"),
         ("off", False, "no_device", "device_off"),
@@ -140,6 +141,7 @@ def test_a_device_does_what_its_driver_says(state: str, mines: bool, whole: str,
     paused = looks.look()
     assert paused.state == "paused"
     assert paused.devices["cpu", "erupter-0"].state == ("idle" if mines else state)
+    assert paused.devices["cpu", "erupter-0"].reason == ("paused" if mines or state == "idle" else "for a reason")
 
 
 def test_one_of_twelve_is_off_and_why() -> None:

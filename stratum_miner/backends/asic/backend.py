@@ -32,7 +32,6 @@ from stratum_miner.backends.base import (
     BackendError,
     BackendOptionError,
     BackendStatistics,
-    DeviceStatistics,
     WorkSource,
 )
 from stratum_miner.work.unit import NonceFound
@@ -84,8 +83,6 @@ class AsicBackend(Backend):
         self._open_port, self._driver, self._clock = open_port, driver, clock
         self._auto = tuple(spec for spec in specs if spec.path is None)
         self._slots: list[Slot] = []
-        self._devices: list[Device] = []
-        """In the order in which they became known."""
         self._changed = trio.Event()
         for spec in specs:
             if spec.path is not None:
@@ -98,16 +95,23 @@ class AsicBackend(Backend):
         return cls([DeviceSpec.parse(text) for text in options.get("devices", "auto").split()])
 
     def statistics(self) -> BackendStatistics:
-        """Each device that was there, since the beginning, whether or not it is there now."""
+        """Each device that was named or was there, since the beginning, whether or not it is there now."""
         slots = tuple(self._slots)
-        told = [device.statistics() for device in tuple(self._devices)]
         running = sum(slot.is_running for slot in slots)
-        kept = sum(slot.state is not SlotState.REMOVED for slot in slots)
-        devices = tuple(
-            DeviceStatistics(item.identity.name, item.hashes, item.nonces, item.hardware_errors, item.hardware)
-            for item in told
-        )
-        return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices)
+        kept = sum(slot.is_kept for slot in slots)
+        devices = tuple(listed for slot in slots if (listed := slot.listed()) is not None)
+        return BackendStatistics(self.name, f"asic, {running} of {kept} devices", devices, problem=self._problem(slots))
+
+    def _problem(self, slots: Sequence[Slot]) -> str:
+        """Which of the specifications that name no port found no device."""
+        if not self._hotplug.has_looked:
+            return ""
+        vain = [
+            spec.text
+            for spec in self._auto
+            if not any(slot.spec is spec or (slot.device is not None and spec.fits(slot.board)) for slot in slots)
+        ]
+        return f"--device {' and '.join(vain)} found none" if vain else ""
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Run every device, those that come later included, until cancelled."""
@@ -136,7 +140,7 @@ class AsicBackend(Backend):
         same = [slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not SlotState.REMOVED]
         if same:
             raise BackendOptionError(f"device: {spec.path} is named twice, as {same[0].spec.text} and {spec.text}")
-        self._new_slot(Slot(spec))
+        self._new_slot(Slot(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
         """See ``DeviceControl``."""
@@ -157,6 +161,12 @@ class AsicBackend(Backend):
         close = get_close_matches(name, kept, 1)
         hint = f": did you mean {close[0]!r}?" if close else ""
         raise BackendOptionError(f"device: expected one of {', '.join(kept) or 'none'}, got {name!r}{hint}")
+
+    def _first_name(self, path: str) -> str:
+        """Its path; where another one is still called by that path, another name."""
+        taken = {slot.name for slot in self._slots}
+        names = (path, *(f"{path} ({count})" for count in range(2, MAX_SLOTS + 2)))
+        return next(name for name in names if name not in taken)
 
     def _new_slot(self, slot: Slot) -> None:
         if len(self._slots) >= MAX_SLOTS:
@@ -181,7 +191,8 @@ class AsicBackend(Backend):
                     if len(self._slots) >= MAX_SLOTS:
                         log.warning("too_many_devices", most=MAX_SLOTS, ignored=device.path)
                         return
-                    self._new_slot(Slot(spec, identity=device.identity or device.path, path=device.path))
+                    name = self._first_name(device.path)
+                    self._new_slot(Slot(spec, name=name, identity=device.identity or device.path, path=device.path))
             await self._hotplug.next_look()
 
     def _taken(self) -> set[str]:
@@ -199,6 +210,7 @@ class AsicBackend(Backend):
     async def _until_it_ends(self, slot: Slot, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Run it once, from being plugged in to whatever ends it, and wait as long as that asks for."""
         place = await self._arrival(slot)
+        slot.enter(SlotState.FOUND)
         opened = slot.ports.opened if slot.ports is not None else 0
         try:
             device = slot.device or await self._recognise(slot, place)
@@ -233,7 +245,7 @@ class AsicBackend(Backend):
                 return place
             reason = "not plugged in" if place is None else "one of its ports is missing"
             if slot.state is not SlotState.WAITING or not slot.reason:
-                log.info("device_awaited", device=slot.name, reason=reason)
+                log.warning("device_awaited", device=slot.name, reason=reason)
                 slot.enter(SlotState.WAITING, reason)
             await self._hotplug.next_look()
 
@@ -267,7 +279,6 @@ class AsicBackend(Backend):
 
         slot.ports = DevicePorts(identity.name, paths, self._open_port)
         slot.device = self._driver(board).device(identity, slot.ports, options, self._clock)
-        self._devices.append(slot.device)
         return slot.device
 
     def _unique(self, identity: DeviceIdentity) -> DeviceIdentity:
@@ -282,9 +293,10 @@ class AsicBackend(Backend):
         return unique
 
     async def _pause(self, slot: Slot, error: DeviceError) -> None:
-        pause = slot.next_pause()
+        pause, news = slot.next_pause(), str(error) != slot.told
+        slot.told = str(error)
         slot.enter(SlotState.TRYING, str(error))
-        log.warning("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
+        (log.warning if news else log.info)("device_unavailable", device=slot.name, reason=str(error), again_in_s=pause)
         await trio.sleep(pause)
 
     def _note_loss(self, slot: Slot, error: DeviceGone) -> None:

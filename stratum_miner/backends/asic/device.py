@@ -32,7 +32,9 @@ class DeviceState(Enum):
     DEAD = "dead"
     """Does not answer; a restart is coming."""
     OFF = "off"
-    """Powered down: idle, too hot, given up, or ended."""
+    """Powered down: too hot, given up, or ended."""
+    IDLE = "idle"
+    """Powered down until there is work again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ class DeviceSnapshot:
     """How often heat or voltage switched it off."""
     is_overheated: bool = False
     """Whether heat switched it off and it has not cooled down yet."""
+    hot: str = ""
+    """What its sensors say from the temperature on at which it warns; empty below it."""
     work_sent: int
     last_error: str
 
@@ -132,6 +136,7 @@ class DeviceSnapshot:
             chip=self.chip,
             state=self.state.value,
             reason=self.reason,
+            hot=self.hot,
             expected_hash_rate=self.expected_hash_rate,
             frequency=self.frequency,
             chip_temperature=readings.chip_temperature,

@@ -46,6 +46,10 @@ class DeviceSpec:
             check_spelling(options)
         return cls(text=text, path=path, kind=kind, options=options)
 
+    def fits(self, board: Board | None) -> bool:
+        """Whether a board is of the kind asked for."""
+        return board is not None and self.kind in (None, board.kind)
+
     def check_path(self) -> None:
         """BackendOptionError when the path can never be a serial port; one that is absent may yet be plugged in."""
         if self.path is None:

@@ -66,6 +66,7 @@ class MiningStretch:
         self._guard, self._governor, self._core_voltage, self._clock = guard, governor, core_voltage, clock
         self._idle_off = idle_off
         self.health = HealthMonitor(clock(), chain.chips)
+        self._heat = Level.NORMAL
         self._hot = ""
         self._sick = ""
         self._weak = 0
@@ -200,19 +201,20 @@ class MiningStretch:
                 raise DeviceSilent(f"{self._chain.path}: {text}")
             case _:
                 if health.complaint is Complaint.SLOW and self._governor is not None:
-                    self._governor.lower(self._clock())  # cgminer's gekko driver does both
+                    self._governor.lower(self._clock(), text)  # cgminer's gekko driver does both
                 raise Unfit(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
         decision = await judged_sensors(self._power, guard, self._tally, self._core_voltage, fan_full=bool(self._hot))
-        if decision.level is not Level.NORMAL and not self._hot:
+        if _HEAT.index(decision.level) > _HEAT.index(self._heat):
             log.warning("device_hot", device=self._name, level=decision.level.value, reason=decision.reason)
+        self._heat = decision.level
         self._hot = decision.reason if decision.level is Level.THROTTLE else ""
-        if self._governor is not None and self._governor.heat(self._clock(), decision.level):
+        if self._governor is not None and self._governor.heat(self._clock(), decision):
             await self._follow_governor()
 
     async def _slow_down(self, reason: str) -> None:
-        if self._governor is not None and self._governor.lower(self._clock()):
+        if self._governor is not None and self._governor.lower(self._clock(), reason):
             log.warning("device_slowed", device=self._name, reason=reason, frequency=self._governor.frequency)
             await self._follow_governor()
 
@@ -227,13 +229,21 @@ class MiningStretch:
         self.health.expect(self._clock(), chain.hash_rate if chain.settings.rate_known else 0.0, per_nonce)
 
     def _show(self) -> None:
-        throttled = self._governor is not None and self._governor.is_throttled
+        """What it does now. That it is sick was logged; that it is well again is logged here."""
+        slowed = self._governor.reason if self._governor is not None else ""
+        was_sick = self._tally.state is DeviceState.SICK
         if self._sick:
             self._tally.enter(DeviceState.SICK, self._sick)
-        elif self._hot or throttled:
-            self._tally.enter(DeviceState.THROTTLED, self._hot or "below the frequency asked for")
+        elif slowed or self._hot:
+            self._tally.enter(DeviceState.THROTTLED, slowed or self._hot)
         else:
             self._tally.enter(DeviceState.MINING)
+        if was_sick and not self._sick:
+            log.info("device_state", device=self._name, state=self._tally.state.value, reason="it is well again")
+
+
+_HEAT = (Level.NORMAL, Level.WARN, Level.THROTTLE)
+"""Levels that leave a device on, in rising order; each is logged when it is reached."""
 
 
 async def judged_sensors(
@@ -254,6 +264,7 @@ async def judged_sensors(
         readings = Readings()
     tally.readings = readings
     decision = guard.update(tally.clock(), readings, core_voltage)
+    tally.hot = decision.reason
     if decision.level in (Level.CUT_OFF, Level.LOCKED):
         raise Tripped(decision)
     return decision

@@ -197,6 +197,7 @@ class RunningDevice:
                 self._enter(DeviceState.STARTING, "cold enough again")
         finally:
             opened.close()
+            self._tally.forget_readings()
 
     async def _power_up_and_mine(
         self,
@@ -255,10 +256,10 @@ class RunningDevice:
         log.error("device_tripped", device=name, reason=decision.reason, power_fault=decision.power_fault)
         self._tally.last_error = decision.reason
         kind = "power fault" if decision.power_fault else "too hot"
-        self._enter(DeviceState.OFF, f"{kind}: {decision.reason}")
+        self._enter(DeviceState.OFF, f"{kind}: {decision.reason}", told=True)
         for _ in range(STEPS_AFTER_A_TRIP):
             if self._governor is not None:
-                self._governor.lower(self._clock())
+                self._governor.lower(self._clock(), f"it was switched off before, {decision.reason}")
         await self._wait_until_cold(self._guard, power)
 
     async def _wait_until_cold(self, guard: SafetyGuard, power: PowerControl) -> None:
@@ -282,7 +283,7 @@ class RunningDevice:
                 return
 
     async def _idle(self, feed: WorkFeed) -> None:
-        self._enter(DeviceState.OFF, "no work from the pool")
+        self._enter(DeviceState.IDLE, "there is no work")
         await feed.wait_for_work(*self._rolls)
 
     def _chain_settings(self) -> ChainSettings:
@@ -302,14 +303,19 @@ class RunningDevice:
             limits = _lowered(limits, self._options.temperature_limit)
         return SafetyGuard(limits, minimum_input_voltage=power.minimum_input_voltage)
 
-    def _enter(self, state: DeviceState, reason: str = "") -> None:
+    def _enter(self, state: DeviceState, reason: str = "", *, told: bool = False) -> None:
+        """Go on to a state. That it does not mine for a fault of its own is a warning, unless that was told already."""
         if self._tally.enter(state, reason):
-            log.info("device_state", device=self._identity.name, state=state.value, reason=reason)
+            warn = state in (DeviceState.DEAD, DeviceState.OFF, DeviceState.ABSENT) and not told
+            (log.warning if warn else log.info)(
+                "device_state", device=self._identity.name, state=state.value, reason=reason
+            )
 
     def _end(self, state: DeviceState, reason: str) -> None:
+        """The end of a run; the supervisor tells what it makes of an error."""
         if state is not DeviceState.OFF or reason != "ended":
             self._tally.last_error = reason
-        self._enter(state, reason)
+        self._enter(state, reason, told=True)
 
 
 def _telling(ended: list[BaseException]) -> DeviceError | None:

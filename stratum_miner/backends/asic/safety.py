@@ -162,6 +162,7 @@ class FrequencyGovernor:
         self._steps = 0
         self._changed_at = float("-inf")
         self._up_after = self.UP_AFTER_S
+        self._why = ""
 
     @property
     def frequency(self) -> float:
@@ -173,16 +174,24 @@ class FrequencyGovernor:
         """Whether that is below what was wanted."""
         return self._steps > 0
 
-    def heat(self, now: float, level: Level) -> bool:
+    @property
+    def reason(self) -> str:
+        """How far below and why; empty when it is not."""
+        return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
+
+    def heat(self, now: float, decision: Decision) -> bool:
         """Step down while throttling, up while all is well; True when the frequency changed."""
+        level = decision.level
         if level is Level.THROTTLE and now - self._changed_at >= self.DOWN_EVERY_S:
+            self._why = f"too hot, {decision.reason}"
             return self._step(now, +1, self.UP_AFTER_S)
         if level is Level.NORMAL and self._steps and now - self._changed_at >= self._up_after:
             return self._step(now, -1, self._up_after)
         return False
 
-    def lower(self, now: float) -> bool:
+    def lower(self, now: float, why: str) -> bool:
         """A step down for another reason: errors, a trip. False at the bottom."""
+        self._why = why
         return self._step(now, +1, self.UP_AFTER_ERRORS_S)
 
     def _step(self, now: float, direction: int, up_after: float) -> bool:

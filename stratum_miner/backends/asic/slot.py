@@ -1,7 +1,7 @@
 """What stays of a device when it is unplugged: its name, its totals, its settings, and what it is waiting for."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import trio
@@ -10,6 +10,7 @@ from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceSnapshot
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.place import DevicePorts
+from stratum_miner.backends.base import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
@@ -22,6 +23,8 @@ class SlotState(Enum):
 
     WAITING = "waiting"
     """For its device to be plugged in."""
+    FOUND = "found"
+    """It is there; which board it is has to be found out."""
     TRYING = "trying"
     """It is there, and its port cannot be ours yet."""
     RUNNING = "running"
@@ -50,11 +53,23 @@ class SlotSnapshot:
     """None until it was there once."""
 
 
+_SHOWN = {
+    SlotState.WAITING: "absent",
+    SlotState.FOUND: "starting",
+    SlotState.TRYING: "off",
+    SlotState.OFF: "off",
+    SlotState.REMOVED: "removed",
+}
+"""What displays call the state of a slot whose device does not run."""
+
+
 class Slot:
     """What stays of a device when it is unplugged."""
 
-    def __init__(self, spec: DeviceSpec, *, identity: str = "", path: str = "") -> None:
+    def __init__(self, spec: DeviceSpec, *, name: str, identity: str = "", path: str = "") -> None:
         self.spec = spec
+        self.first_name = name
+        """What it is called until its device is known; no other has the same name."""
         self.identity = identity
         """Of the device on the bus; empty until it was there, and for one that only its path tells apart."""
         self.path = path or spec.path or ""
@@ -66,6 +81,8 @@ class Slot:
         self.worker_name = ""
         self.state = SlotState.WAITING
         self.reason = ""
+        self.told = ""
+        """The last warning that its port cannot be ours; empty once it was."""
         self.unplugged = 0
         self.scope = trio.CancelScope()
         self._failures = 0
@@ -74,7 +91,7 @@ class Slot:
     @property
     def name(self) -> str:
         """The device's, once it is known."""
-        return self.device.identity.name if self.device is not None else self.path
+        return self.device.identity.name if self.device is not None else self.first_name
 
     @property
     def is_kept(self) -> bool:
@@ -110,6 +127,7 @@ class Slot:
         """Count an unplugging; True when they come too fast to be a hand's."""
         self.unplugged += 1
         self._failures = 0
+        self.told = ""
         self._losses.append(now)
         if len(self._losses) < LOSSES or now - self._losses[0] > LOSSES_WITHIN_S:
             return False
@@ -119,6 +137,27 @@ class Slot:
     def statistics(self) -> DeviceSnapshot | None:
         """Of the device, None until it was there."""
         return None if self.device is None else self.device.statistics()
+
+    def listed(self) -> DeviceStatistics | None:
+        """As displays list it: also while it is not there. None for one that was removed before it ever was."""
+        told = self.statistics()
+        if told is None and not self.is_kept:
+            return None
+        hardware = Hardware(product=self.board.product if self.board is not None else "")
+        if told is not None:
+            hardware = told.hardware
+        if not self.is_running:
+            looked = self.state is not SlotState.WAITING or self.reason
+            state = _SHOWN[self.state] if looked else "starting"
+            hardware = replace(hardware, state=state, reason=self.reason, hot="")
+        return DeviceStatistics(
+            name=self.name,
+            hashes=told.hashes if told is not None else 0,
+            nonces_found=told.nonces if told is not None else 0,
+            hardware_errors=told.hardware_errors if told is not None else 0,
+            hardware=hardware,
+            listed_as=self.first_name,
+        )
 
     def snapshot(self) -> SlotSnapshot:
         """A frozen view."""

@@ -39,6 +39,8 @@ class Tally:
     chip_nonces: dict[int, int] = field(default_factory=dict)
     chip_last: dict[int, float] = field(default_factory=dict)
     readings: Readings = NO_READINGS
+    hot: str = ""
+    """What the sensors say while it is warmer than it should be."""
     state: DeviceState = DeviceState.ABSENT
     reason: str = ""
     since: float = 0.0
@@ -58,6 +60,10 @@ class Tally:
         self.hashes += hashes
         self.chip_nonces[chip] = self.chip_nonces.get(chip, 0) + 1
         self.chip_last[chip] = now
+
+    def forget_readings(self) -> None:
+        """Nobody reads its sensors any more: what they said last is not so now."""
+        self.readings, self.hot = NO_READINGS, ""
 
     def absorb(self, chain: Chain | None, health: HealthMonitor | None) -> None:
         """Keep what a chain and its monitor counted: they end here."""
@@ -107,6 +113,7 @@ class Tally:
             sensor_errors=self.sensor_errors,
             restarts=self.restarts,
             trips=trips,
+            hot=self.hot,
             is_overheated=is_overheated,
             work_sent=self.work_sent,
             last_error=self.last_error,

@@ -114,6 +114,87 @@ async def test_nothing_to_mine_with_is_said(bus: Bus, autojump_clock: MockClock)
     assert said["to_be_named"] == GPS.path
 
 
+def listed(backend: AsicBackend) -> list[tuple[str, str, str]]:
+    """Name, state and reason of each device as displays get them."""
+    return [
+        (device.name, device.hardware.state, device.hardware.reason)
+        for device in backend.statistics().devices
+        if device.hardware is not None
+    ]
+
+
+async def test_a_named_device_that_is_not_there_is_listed_from_the_start(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    with capture_logs() as logged:
+        async with mining(bus, "auto", "erupter:/dev/ttyUSB7", R606.path) as backend:
+            assert [item[:2] for item in listed(backend)] == [("/dev/ttyUSB7", "starting"), (R606.path, "starting")]
+            await bus.until(lambda: COMPAC.path in bus.running)
+            await trio.sleep(60)
+            assert listed(backend) == [
+                ("/dev/ttyUSB7", "absent", "not plugged in"),
+                (R606.path, "absent", "not plugged in"),
+                ("compac-10018221", "mining", ""),
+            ]
+            bus.plug(R606, chip="bm1387", chips=12)
+            await bus.until(lambda: R606.path in bus.running)
+            assert listed(backend)[1] == ("r606-DM01", "mining", "")
+            assert backend.statistics().devices[1].listed_as == R606.path
+    awaited = {(entry["log_level"], entry["device"]) for entry in logged if entry["event"] == "device_awaited"}
+    assert awaited == {("warning", "/dev/ttyUSB7"), ("warning", R606.path)}
+    assert sum(entry["event"] == "device_awaited" for entry in logged) == 2  # once each
+
+
+async def test_a_device_that_is_pulled_out_or_removed_stays_in_the_list(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    with capture_logs() as logged:
+        async with mining(bus, "auto") as backend:
+            await bus.until(lambda: len(bus.running) == 1)
+            bus.unplug(COMPAC)
+            gone = await until(backend, SlotState.WAITING)
+            await trio.sleep(60)
+            assert listed(backend) == [("compac-10018221", "absent", gone.reason)]
+            backend.remove("compac-10018221")
+            assert listed(backend) == [("compac-10018221", "removed", "removed")]
+    told = [(entry["log_level"], entry["event"]) for entry in logged]
+    assert told == [("info", "device_started"), ("warning", "device_gone")]
+
+
+async def test_what_auto_finds_nothing_of_is_a_problem_until_it_does(bus: Bus, autojump_clock: MockClock) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, "r606:auto", "auto") as backend:
+        assert backend.statistics().problem == ""  # nobody has looked yet
+        await bus.until(lambda: COMPAC.path in bus.running)
+        assert backend.statistics().problem == "--device r606:auto found none"
+        bus.plug(R606, chip="bm1387", chips=12)
+        await bus.until(lambda: R606.path in bus.running)
+        assert backend.statistics().problem == ""
+
+
+async def test_all_that_it_takes_for_auto_to_have_found_something_is_a_device(
+    bus: Bus, autojump_clock: MockClock
+) -> None:
+    bus.plug(COMPAC, chip="bm1384")
+    async with mining(bus, COMPAC.path, "auto") as backend:
+        await bus.until(lambda: COMPAC.path in bus.running)
+        assert backend.statistics().problem == ""
+    async with mining(Bus(), "auto") as backend:
+        await trio.sleep(3)
+        assert backend.statistics().problem == "--device auto found none"
+
+
+async def test_two_of_one_path_are_called_apart_before_they_are_known(bus: Bus, autojump_clock: MockClock) -> None:
+    path = BITAXE[0].path
+    for port in BITAXE:
+        bus.trouble[port.path] = PortBusy("x: in use")
+    bus.plug(*BITAXE)  # only its chip could tell which of the Bitaxes it is
+    async with mining(bus, "auto") as backend:
+        await until(backend, SlotState.TRYING)
+        bus.unplug(*BITAXE)
+        bus.plug(*(replace(port, serial_number="another") for port in BITAXE))
+        await trio.sleep(10)
+        assert [name for name, *_ in listed(backend)] == [path, f"{path} (2)"]
+
+
 async def test_a_kind_narrows_auto(bus: Bus, autojump_clock: MockClock) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.plug(R606, chip="bm1387", chips=12)
@@ -251,14 +332,18 @@ async def test_a_port_that_cannot_be_ours_is_tried_again_after_growing_pauses(
 ) -> None:
     bus.plug(COMPAC, chip="bm1384")
     bus.trouble[COMPAC.path] = trouble
-    async with mining(bus, "auto") as backend:
-        slot = await until(backend, SlotState.TRYING)
-        assert slot.reason == str(trouble)
-        await trio.sleep(2 + 5 + 10 + 30 + 60 * 3 + 5)
-        assert len(bus.opened) == 8
-        del bus.trouble[COMPAC.path]
-        await bus.until(lambda: len(bus.running) == 1)
-        assert only(backend).reason == ""
+    with capture_logs() as logged:
+        async with mining(bus, "auto") as backend:
+            slot = await until(backend, SlotState.TRYING)
+            assert slot.reason == str(trouble)
+            assert listed(backend) == [("compac-10018221", "off", str(trouble))]
+            await trio.sleep(2 + 5 + 10 + 30 + 60 * 3 + 5)
+            assert len(bus.opened) == 8
+            del bus.trouble[COMPAC.path]
+            await bus.until(lambda: len(bus.running) == 1)
+            assert only(backend).reason == ""
+    levels = [entry["log_level"] for entry in logged if entry["event"] == "device_unavailable"]
+    assert levels == ["warning", *["info"] * 7]  # a warning once, not for every try
 
 
 @pytest.mark.parametrize("error", [GivenUp("dead: three restarts"), Overheated("82 °C"), DeviceSilent("no answer")])

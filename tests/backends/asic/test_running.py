@@ -15,6 +15,7 @@ from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
+from stratum_miner.backends.asic.health import Complaint, Health
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.restarts import MAX_FAILURES
@@ -249,6 +250,47 @@ async def test_a_chip_that_falls_silent_comes_back(autojump_clock: object) -> No
     assert device.statistics().restarts >= 1
 
 
+async def test_a_device_that_comes_to_be_dead_is_a_warning_and_that_it_mines_again_is_none(
+    autojump_clock: object,
+) -> None:
+    chip = ScriptedChip(FEW)
+    device = device_of(MemoryPorts({"data": chip}))
+    with capture_logs() as logged:
+        async with mining(device, EndlessSource()):
+            await until(lambda: device.statistics().nonces > 50)
+            chip.silent = True
+            await until(lambda: device.statistics().state is DeviceState.DEAD)
+            chip.silent = False
+            await until(lambda: device.statistics().state is DeviceState.MINING)
+    told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
+    assert told == [
+        ("info", "device_state", "starting"),
+        ("info", "device_mining", None),
+        ("warning", "device_state", "dead"),
+        ("info", "device_state", "starting"),
+        ("info", "device_mining", None),
+        ("info", "device_state", "off"),  # it ended
+    ]
+
+
+async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_clock: object) -> None:
+    """The chip is as fast as ever; for a while it is expected to be twice as fast."""
+    device = device_of(MemoryPorts({"data": ScriptedChip(FEW)}), hash_rate=None)
+    async with mining(device, EndlessSource()):
+        await until(lambda: device.statistics().nonces > 0)
+        stretch = device._stretch
+        assert stretch is not None
+        verdicts = iter([Health(Complaint.SLOW, "50% of what it should be"), Health(judged=False), Health()])
+        assess, stretch.health.assess = stretch.health.assess, lambda now: next(verdicts)  # type: ignore[method-assign]
+        with capture_logs() as logged:
+            await until(lambda: device.statistics().state is DeviceState.SICK)
+            await trio.sleep(2)
+            stretch.health.assess = assess  # type: ignore[method-assign]
+            await until(lambda: device.statistics().state is DeviceState.MINING)
+    told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in logged]
+    assert told == [("warning", "device_sick", None), ("info", "device_state", "mining")]
+
+
 async def test_an_unplugged_device_ends_with_its_own_error(autojump_clock: object) -> None:
     ports = MemoryPorts({"data": ScriptedChip()})
     device = device_of(ports)
@@ -258,6 +300,7 @@ async def test_an_unplugged_device_ends_with_its_own_error(autojump_clock: objec
             ports.opened["data"][-1].unplug()
             await trio.sleep_forever()
     assert device.statistics().state is DeviceState.ABSENT
+    assert device.statistics().readings == Readings()  # of what is gone nobody knows the power
     assert ports.opened["data"][-1].closed
     before = device.statistics().nonces
     async with mining(device, units()):  # replugged: totals go on
@@ -299,6 +342,26 @@ async def test_heat_slows_down_then_switches_off_and_only_the_cold_resumes(autoj
         await until(lambda: device.statistics().state is DeviceState.THROTTLED)
     assert power.log == ["on", "off", "on", "off"]
     assert ports.opened["data"][0].bauds == [115200]  # reset chips start over at their first rate
+
+
+async def test_heat_is_told_once_and_why_it_is_slow_for_as_long_as_it_is(autojump_clock: object) -> None:
+    device, power, _ = hot_device()
+    with capture_logs() as logged:
+        async with mining(device, EndlessSource()):
+            await until(lambda: device.statistics().state is DeviceState.MINING)
+            power.readings = replace(power.readings, chip_temperature=61)
+            await until(lambda: device.statistics().hot == "chip at 61 °C")
+            await trio.sleep(30)
+            assert device.statistics().state is DeviceState.MINING
+            power.readings = replace(power.readings, chip_temperature=66)
+            await until(lambda: device.statistics().state is DeviceState.THROTTLED)
+            power.readings = replace(power.readings, chip_temperature=50)
+            await trio.sleep(5)
+            assert device.statistics().reason == "475 MHz instead of 500 MHz: too hot, chip at 66 °C"
+            assert device.statistics().hot == ""
+            await until(lambda: device.statistics().state is DeviceState.MINING)
+            assert device.statistics().reason == ""
+    assert [entry["level"] for entry in logged if entry["event"] == "device_hot"] == ["warn", "throttle"]
 
 
 async def test_a_hot_device_that_is_started_again_or_replugged_cools_down_first(autojump_clock: object) -> None:
@@ -391,7 +454,7 @@ async def test_without_work_it_is_powered_down_until_there_is_some(autojump_cloc
         source.give([], void=True)
         await trio.sleep(DeviceOptions().idle_off + 2)
         assert power.log == ["on", "off"]
-        assert (device.statistics().state, device.statistics().reason) == (DeviceState.OFF, "no work from the pool")
+        assert (device.statistics().state, device.statistics().reason) == (DeviceState.IDLE, "there is no work")
         source.give([unit_of(5)], void=True)
         await until(lambda: device.statistics().work_sent == 2)
         assert source.taken[-1].job.job_id == "check-5"

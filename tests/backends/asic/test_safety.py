@@ -12,6 +12,7 @@ from stratum_miner.backends.asic.safety import (
     IN_A_ROW,
     MAX_TRIPS,
     MIN_OFF_S,
+    Decision,
     FrequencyGovernor,
     Level,
     SafetyGuard,
@@ -130,7 +131,7 @@ def test_the_governor_stays_within_its_range(steps: list[tuple[float, Level, boo
     for pause, level, errors in steps:
         now += pause
         before = governor.frequency
-        changed = governor.lower(now) if errors else governor.heat(now, level)
+        changed = governor.lower(now, "errors") if errors else governor.heat(now, Decision(level))
         assert 50 <= governor.frequency <= 525
         assert changed is (governor.frequency != before)
         assert abs(governor.frequency - before) <= FrequencyGovernor.STEP_MHZ
@@ -139,23 +140,23 @@ def test_the_governor_stays_within_its_range(steps: list[tuple[float, Level, boo
 
 def test_the_governor_goes_back_up_slowly() -> None:
     governor = FrequencyGovernor(500, 50)
-    assert governor.heat(0, Level.THROTTLE)
-    assert not governor.heat(5, Level.THROTTLE)
-    assert governor.heat(10, Level.THROTTLE)
+    assert governor.heat(0, Decision(Level.THROTTLE))
+    assert not governor.heat(5, Decision(Level.THROTTLE))
+    assert governor.heat(10, Decision(Level.THROTTLE))
     assert governor.frequency == 450
-    assert not governor.heat(60, Level.NORMAL)
-    assert not governor.heat(80, Level.WARN)
-    assert governor.heat(80, Level.NORMAL)
+    assert not governor.heat(60, Decision(Level.NORMAL))
+    assert not governor.heat(80, Decision(Level.WARN))
+    assert governor.heat(80, Decision(Level.NORMAL))
     assert governor.frequency == 475
-    assert governor.lower(81)
-    assert not governor.heat(200, Level.NORMAL)  # after errors it waits ten times as long
-    assert governor.heat(681, Level.NORMAL)
+    assert governor.lower(81, "errors")
+    assert not governor.heat(200, Decision(Level.NORMAL))  # after errors it waits ten times as long
+    assert governor.heat(681, Decision(Level.NORMAL))
 
 
 def test_a_wish_below_the_range_is_kept() -> None:
     governor = FrequencyGovernor(20, 50)
     assert governor.frequency == 20
-    assert not governor.lower(0)
+    assert not governor.lower(0, "errors")
 
 
 @given(st.floats(-20, 130))
