@@ -13,6 +13,7 @@ from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 from stratum_miner.monitoring.model import ProblemView
 
+from ..served import full_view
 from .conftest import TOKEN, ApiFactory
 from .listening import Listener
 
@@ -36,6 +37,18 @@ async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
         assert found[1]["text"] == "Paused: 4."
         found = (await api.get(f"{PREFIX}/events?after=1&limit=2")).json()
         assert [event["number"] for event in found] == [4, 5]
+
+
+async def test_the_history_is_whole_or_from_a_time_on(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = full_view().history
+    async with served() as api:
+        monkeypatch.setattr(api.monitor, "history", lambda: points)
+        assert len((await api.get(f"{PREFIX}/history")).json()) == len(points)
+        after = int(points[-3].at)
+        found = (await api.get(f"{PREFIX}/history?after={after}")).json()
+        assert [point["at"] for point in found] == [point.at for point in points if point.at > after]
+        assert 2 <= len(found) <= 3
+        assert (await api.get(f"{PREFIX}/history?after={2**53}")).json() == []
 
 
 @pytest.mark.parametrize(

@@ -381,6 +381,26 @@ def test_a_short_loss_is_repaired_without_a_word(
     assert page.text("#announcements") == ""
 
 
+def test_a_page_that_nobody_looks_at_rests(played: ServedMiner, page: Page) -> None:
+    page.open(played)
+    hide = (
+        "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] });"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    page.script(hide, True)
+    page.until(lambda: page.text("#freshness") == "resting", "rest")
+    assert not page.one("#banner").is_displayed()
+    asked = [url for url in page.requests() if url.endswith("/stream")]
+    for number in range(3):
+        played.monitor.events.take("paused", "info", {"reason": f"meanwhile {number}"}, 1.7e9)
+    shown = played.monitor.shown
+    played.monitor.shown = replace(shown, summary=replace(shown.summary, hash_rate_1m=2e6))
+    page.script(hide, False)
+    page.until(lambda: page.text("#hash-rate") == "2.00 MH/s", "the news")
+    page.until(lambda: page.text("#event-list").count("meanwhile") == 3, "what happened meanwhile")
+    assert len(asked) == len([url for url in page.requests() if url.endswith("/stream")]) == 1
+
+
 def test_the_history_is_fetched_once_and_extended_by_the_stream(played: ServedMiner, page: Page) -> None:
     page.open(played)
     page.until(lambda: len(page.all("#chart-shares svg .bar")) > 20, "charts")
