@@ -156,6 +156,13 @@ async def test_a_head_has_a_size_however_it_comes(size: int, piece: int, autojum
         assert b'{"error":"head: expected at most 8192 bytes of request line and headers"}' in text
 
 
+async def test_a_head_without_an_end_is_refused_when_it_is_too_large(autojump_clock: MockClock) -> None:
+    async with connected() as client:
+        await client.send_all(head(5 * MAX_HEAD)[:-4])
+        assert (await everything(client)).startswith(b"HTTP/1.1 431 ")
+        assert trio.current_time() < REQUEST_S
+
+
 async def test_the_second_head_on_a_connection_has_a_size_too(autojump_clock: MockClock) -> None:
     async with connected() as client:
         await client.send_all(b"GET /one HTTP/1.1\r\nHost: h\r\n\r\n" + head(MAX_HEAD))
