@@ -1,4 +1,4 @@
-"""Tools that others wrote read a running miner: pyasic's discovery and RPC, and a script as they were written in 2013.
+"""Tools that others wrote read a running miner: pyasic, asic-rs, and a script as they were written in 2013.
 
 Their figures are compared with our own API's, taken around them.
 """
@@ -13,15 +13,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyasic
+import pyasic_rs
 import pytest
+from pyasic.miners.factory import MINER_CLASSES, MinerTypes
 from pyasic.rpc.cgminer import CGMinerRPCAPI
 
-from ..cli.test_process import ADDRESS, COMMAND, running_pool
+from stratum_miner.backends.asic.boards import board_of
+
+from ..cli.test_process import ADDRESS, COMMAND, running_pool, started, until_line
 
 AXEOS_HOST = "127.0.0.80"
+TOKEN = "a-token-for-this-test"
 
 
 def free_port() -> int:
@@ -33,6 +39,7 @@ def free_port() -> int:
 
 def can_take(address: tuple[str, int]) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError:
@@ -44,11 +51,11 @@ def can_take(address: tuple[str, int]) -> bool:
 def mining(*options: str) -> Iterator[str]:
     """A miner with a few accepted shares; gives the URL of its API."""
     http = f"127.0.0.1:{free_port()}"
-    with running_pool("--node", "kernel") as (_, pool):
+    with running_pool("--node", "kernel", difficulty="1e-4") as (_, pool):
         process = subprocess.Popen(
-            [*COMMAND, "mine", "-o", pool, "-u", ADDRESS, "-q", "--threads", "1", "--http", http, "--power", "65W",
+            [*COMMAND, "mine", "-o", pool, "-u", ADDRESS, "-q", "--http", http, "--power", "65W",
              "--electricity", "0.3", *options],
-            env={**os.environ, "STRATUM_MINER_HTTP_TOKEN": "a-token-for-this-test"},
+            env={**os.environ, "STRATUM_MINER_HTTP_TOKEN": TOKEN},
         )  # fmt: skip
         try:
             while summary(f"http://{http}").get("shares", {}).get("accepted", 0) < 3:
@@ -82,7 +89,7 @@ def old_script(port: int, command: str) -> str:
 
 def test_the_cgminer_api_is_read_by_its_clients() -> None:
     port = free_port()
-    with mining("--cgminer-api", f"127.0.0.1:{port}") as url:
+    with mining("--threads", "1", "--cgminer-api", f"127.0.0.1:{port}") as url:
         before = summary(url)
         told = asyncio.run(_ask_rpc(port))
         after = summary(url)
@@ -115,31 +122,131 @@ async def _ask_rpc(port: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.filterwarnings("ignore:Partially supported miner found")  # an honest CPU is none of its models
-def test_pyasic_discovers_and_reads_the_axeos_api() -> None:
+@contextmanager
+def mining_with_a_bitaxe(folder: Path, *options: str) -> Iterator[str]:
+    """An emulated Bitaxe Gamma beside one thread of this computer."""
+    link = folder / "bitaxe"
+    settings = "nonce-difficulty=1e-5,hash-rate=2MH"
+    with started(
+        *("emulate", "bitaxe-gamma", "--link", str(link), "--hash-rate", "2MH/s", "--nonce-difficulty", "1e-5")
+    ) as emulator:
+        until_line(emulator, "ready")
+        with mining(
+            "--device", f"bitaxe-gamma:{link},{settings}", "--backend", "cpu", "--threads", "1", *options
+        ) as url:
+            yield url
+
+
+def the_bitaxe(url: str) -> dict[str, Any]:
+    """As our own API tells it, once it mines and has an accepted share."""
+    while True:
+        with urllib.request.urlopen(f"{url}/api/v1/devices", timeout=10) as answer:
+            [told] = [device for device in json.load(answer) if device["product"]]
+        if told["state"] == "mining" and told["accepted"] and told["chip_temperature_c"] is not None:
+            return dict(told)
+        time.sleep(0.2)
+
+
+def post(name: str, **headers: str) -> int:
+    request = urllib.request.Request(f"http://{AXEOS_HOST}/api/system/{name}", method="POST", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("gamma", "BitAxeGamma"), ("supra", "BitAxeSupra"), ("ultra", "BitAxeUltra")]
+)
+def test_pyasic_knows_each_bitaxe_by_its_chip(kind: str, name: str) -> None:
+    chip = board_of(f"bitaxe-{kind}").chip_name
+    assert MINER_CLASSES[MinerTypes.BITAXE][chip].__name__ == name
+    assert "CPU" not in MINER_CLASSES[MinerTypes.BITAXE]
+
+
+@pytest.mark.slow
+def test_tools_that_know_a_bitaxe_know_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     if not can_take((AXEOS_HOST, 80)):
         pytest.skip(f"discovery looks at port 80 alone, and {AXEOS_HOST}:80 cannot be had here")
-    with mining("--axeos-api", f"{AXEOS_HOST}:80") as url:
-        before = summary(url)
+    network = f"{AXEOS_HOST}:80", "--axeos-control", "127.0.0.0/8"
+    with mining_with_a_bitaxe(tmp_path, "--axeos-api", *network) as url, caplog.at_level("WARNING"):
+        before = the_bitaxe(url)
         found, data = asyncio.run(_discover())
-        after = summary(url)
-        assert type(found).__name__ == "BitAxe"
-        assert data.hashrate is not None
-        rates = sorted((before["hash_rate_1m"], after["hash_rate_1m"]))
-        assert rates[0] * 0.99 <= float(data.hashrate) <= rates[1] * 1.01
-        assert before["elapsed_s"] - 1 <= (data.uptime or 0) <= after["elapsed_s"]
-        assert data.wattage == 65
-        assert data.hostname == socket.gethostname()
-        assert data.fw_ver == before["version"]
-        assert data.mac is not None
+        again, both = asyncio.run(_discover_in_rust())
+        after = the_bitaxe(url)
+        pool = summary(url)["pool"]
+
+        assert type(found).__name__ == "BitAxeGamma"
+        assert (data.make, data.model, data.hostname) == ("BitAxe", "Gamma", socket.gethostname())
+        [board] = data.hashboards
+        assert (board.chips, board.expected_chips, board.missing) == (1, 1, False)
+        for name, *told in (  # by both tools; all of it changes slowly, since the board warms up
+            ("chip_temperature_c", board.chip_temp, both.hashboards[0].inlet_chip_temperature),
+            ("regulator_temperature_c", board.temp, both.hashboards[0].board_temperature),
+            ("fan_rpm", data.fans[0].speed, both.fans[0].rpm),
+            ("hash_rate_1m", float(data.hashrate) * 1e12, both.hashrate.value * 1e12),
+            ("power_w", data.wattage, both.wattage),
+        ):
+            low, high = sorted((before[name], after[name]))
+            assert all(low * 0.9 - 1 <= value <= high * 1.1 + 1 for value in told), (name, told, low, high)
         assert data.config is not None
         assert data.config.pools.groups[0].pools[0].user == ADDRESS
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(f"http://{AXEOS_HOST}/api/system/restart", method="POST"))
-        assert refused.value.code == 401
+        assert data.config.fan_mode.mode == "normal"
+
+        assert (again.make, again.model) == ("Bitaxe", "Gamma")
+        assert before["accepted"] <= both.pools[0].pools[0].accepted_shares <= after["accepted"]
+        assert both.expected_hashrate.value * 1e12 == pytest.approx(before["expected_hash_rate"])
+        assert both.hashboards[0].working_chips == 1
+        urls = [str(item.url) for group in both.pools for item in group.pools]
+        assert urls == [pool, pool], "the only pool is its own fallback"
+        assert caplog.records == []
+
+        assert post("pause", origin="http://evil.example") == 403
+        assert post("pause", host="evil.example") == 400
+        assert summary(url)["state"] != "paused"
+        assert [post("pause"), summary(url)["state"], post("resume")] == [200, "paused", 200]
+        told = events(url, 0)[-1:]
+        assert asyncio.run(found.reboot())
+        while "device_mining" not in [event["name"] for event in told]:  # brought up again
+            time.sleep(0.2)
+            told = events(url, told[-1]["number"]) or told
+
+
+def events(url: str, after: int) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{url}/api/v1/events?after={after}", timeout=10) as answer:
+        return list(json.load(answer))
 
 
 async def _discover() -> tuple[Any, Any]:
     miner = await pyasic.get_miner(AXEOS_HOST)
     assert miner is not None
     return miner, await miner.get_data()
+
+
+async def _discover_in_rust() -> tuple[Any, Any]:
+    miner = await pyasic_rs.MinerFactory().get_miner(AXEOS_HOST)
+    assert miner is not None
+    return miner, await miner.get_data()
+
+
+def test_a_computer_is_read_and_taken_for_no_board() -> None:
+    if not can_take((AXEOS_HOST, 80)):
+        pytest.skip(f"discovery looks at port 80 alone, and {AXEOS_HOST}:80 cannot be had here")
+    with mining("--threads", "1", "--axeos-api", f"{AXEOS_HOST}:80") as url:
+        before = summary(url)
+        with pytest.warns(UserWarning, match="Partially supported miner found: CPU"):
+            found, data = asyncio.run(_discover())
+        _, both = asyncio.run(_discover_in_rust())
+        after = summary(url)
+        assert type(found).__name__ == "BitAxe"
+        assert (data.hashboards, data.fans, data.wattage) == ([], [], 65)
+        rates = sorted((before["hash_rate_1m"], after["hash_rate_1m"]))
+        assert data.hashrate is not None
+        assert rates[0] * 0.8 <= float(data.hashrate) <= rates[1] * 1.2
+        assert before["elapsed_s"] - 1 <= (data.uptime or 0) <= after["elapsed_s"]
+        assert (data.fw_ver, both.average_temperature, both.fans) == (before["version"], None, [])
+        assert post("pause") == 401
+        assert post("pause", authorization=f"Bearer {TOKEN}") == 200
+        assert post("restart", authorization=f"Bearer {TOKEN}") == 409
+        assert summary(url)["state"] == "paused"
