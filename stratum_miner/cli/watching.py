@@ -123,7 +123,8 @@ def _cgminer(parts: _Parts) -> Service | None:
         raise UsageError(f"--api-{error}") from None
     bound = _bound("--cgminer-api", chosen.cgminer_api, network=chosen.api_allow is not None)
     log.info("cgminer_api", address=_shown(bound))
-    return partial(cgminer.serve, bound, parts.monitor.view, parts.steering, access)
+    zero = cgminer.Zero(parts.monitor.best_share_since)
+    return partial(cgminer.serve, bound, parts.monitor.view, parts.steering, access, zero)
 
 
 def _axeos(parts: _Parts) -> Service | None:

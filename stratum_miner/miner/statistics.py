@@ -83,6 +83,7 @@ class JobSnapshot:
     share_difficulty: float
     network_difficulty: float
     version_mask: int
+    version: int
 
     @classmethod
     def of(cls, job: Job, now: float) -> "JobSnapshot":
@@ -94,6 +95,7 @@ class JobSnapshot:
             share_difficulty=job.share_difficulty,
             network_difficulty=job.network_difficulty,
             version_mask=job.version_mask,
+            version=job.version,
         )
 
 

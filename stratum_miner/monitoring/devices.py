@@ -13,6 +13,7 @@ from stratum_miner.work.hash_rate import HashRateMeter
 
 SHORT_S, LONG_S = 60.0, 3600.0
 LONG_RESOLUTION_S = 10.0
+UNWELL = ("sick", "dead", "off", "absent")
 THIS_COMPUTER = Hardware(product="")
 
 
@@ -26,36 +27,60 @@ class _Settled:
     best: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     difficulties: Difficulties = field(default_factory=Difficulties)
+    last: tuple[float, int | None, float] | None = None
+    """The last accepted one: when, which pool took it, and what it was worth."""
 
 
 class DeviceMeters:
     """Samples what backends say of their devices; a device that comes later begins then."""
 
     def __init__(self) -> None:
-        self._meters: dict[Key, tuple[HashRateMeter, HashRateMeter]] = {}
-        """For windows up to a minute, and up to an hour."""
+        self._meters: dict[Key, tuple[float, HashRateMeter, HashRateMeter]] = {}
+        """When it came; for windows up to a minute, and up to an hour."""
         self._nonces: dict[Key, tuple[int, float]] = {}
         """How many when last they grew, and when."""
         self._shares: defaultdict[Key, _Settled] = defaultdict(_Settled)
+        self._unwell: dict[Key, tuple[float, str]] = {}
+        """When it was last seen unwell, and why."""
+        self._states: dict[Key, str] = {}
+        self._spells: defaultdict[Key, Counter[str]] = defaultdict(Counter)
 
-    def sample(self, now: float, backends: Sequence[BackendStatistics], *, ran: float | None = None) -> None:
-        """Note the counters of the moment; ``ran`` is the clock without the time that the process did not run."""
+    def sample(
+        self,
+        now: float,
+        backends: Sequence[BackendStatistics],
+        conditions: Mapping[Key, DeviceCondition],
+        *,
+        ran: float | None = None,
+    ) -> None:
+        """Note the counters of the moment, and what each device does; ``ran`` is the clock without the time that the
+        process did not run.
+        """
         ran = now if ran is None else ran
         for key, _, device in _all(backends):
             if key not in self._meters:
                 long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
-                self._meters[key] = HashRateMeter(ran, SHORT_S), long
-            for meter in self._meters[key]:
+                self._meters[key] = now, HashRateMeter(ran, SHORT_S), long
+            _, *meters = self._meters[key]
+            for meter in meters:
                 meter.sample(ran, device.hashes)
+            state, reason = conditions[key].state, conditions[key].reason
+            if state in UNWELL:
+                self._unwell[key] = now, reason or state
+                self._spells[key][state] += state != self._states.get(key)
+            self._states[key] = state
             before = self._nonces.get(key, (0, now))
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)
 
-    def settled(self, outcome: ShareOutcome, *, is_block: bool) -> None:
-        """A share of a device met its fate; ``is_block`` tells of an accepted one that solves a block."""
+    def settled(self, outcome: ShareOutcome, *, is_block: bool, now: float, pool_id: int | None) -> None:
+        """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
+        block.
+        """
         shares = self._shares[outcome.share.backend, outcome.share.device]
         if outcome.fate is Fate.ACCEPTED:
             shares.accepted += 1
+            shares.last = now, pool_id, outcome.share.job.share_difficulty
         elif outcome.fate is not Fate.LOST:
             shares.refused += 1
             shares.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
@@ -73,8 +98,9 @@ class DeviceMeters:
     def _view(
         self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
-        short, long = self._meters.get(key) or (HashRateMeter(now), HashRateMeter(now))
-        nonces, shares = self._nonces.get(key), self._shares[key]
+        since, short, long = self._meters.get(key) or (now, HashRateMeter(now), HashRateMeter(now))
+        nonces, shares, unwell = self._nonces.get(key), self._shares[key], self._unwell.get(key)
+        last = shares.last
         hardware = device.hardware or THIS_COMPUTER
         rate = short.rate(60.0)
         return DeviceView(
@@ -87,8 +113,11 @@ class DeviceMeters:
             reason=condition.reason,
             hash_rate=short.rate(5.0),
             hash_rate_1m=rate,
+            hash_rate_5m=long.rate(300.0),
             hash_rate_10m=long.rate(600.0),
+            hash_rate_15m=long.rate(900.0),
             hash_rate_1h=long.rate(3600.0),
+            elapsed_s=now - since,
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,
@@ -101,6 +130,12 @@ class DeviceMeters:
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if nonces is None else now - nonces[1],
             bound_to=backend.bound_to,
+            last_share_age_s=None if last is None else now - last[0],
+            last_share_pool_id=None if last is None else last[1],
+            last_share_difficulty=0.0 if last is None else last[2],
+            unwell_age_s=None if unwell is None else now - unwell[0],
+            unwell_reason="" if unwell is None else unwell[1],
+            spells=dict(self._spells[key]),
             product=hardware.product or None,
             chip=hardware.chip if hardware.product else None,
             frequency_mhz=hardware.frequency,

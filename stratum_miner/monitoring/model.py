@@ -56,6 +56,8 @@ class JobView:
     network_difficulty: float
     version_mask: str
     """Eight hex digits."""
+    version: int = 0
+    """Of the block's header, as the pool gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,10 @@ class Summary:
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """What it costs and what to expect, where a price of electricity is known."""
+    blocks_seen: int = 0
+    """Different blocks that the jobs mined on were built upon, the first too."""
+    block_age_s: float | None = None
+    """Since the first job that is built upon the newest of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +193,12 @@ class PoolView:
     """From submit to reply, of all replies."""
     job_switches: DurationCounts = NO_DURATIONS
     """From a job's arrival until work of it is taken, of all jobs."""
+    best_share: float = 0.0
+    """Difficulty of the best share found for it, whatever became of it."""
+    last_share_age_s: float | None = None
+    """Since the last share that it accepted."""
+    last_share_difficulty: float = 0.0
+    """What that share was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +262,22 @@ class DeviceView:
     is_overheated: bool = False
     """Whether heat switched it off and it has not cooled down yet."""
     chips: tuple[int, ...] = ()
+    hash_rate_5m: float = 0.0
+    hash_rate_15m: float = 0.0
+    elapsed_s: float = 0.0
+    """Since it first came in this run."""
+    last_share_age_s: float | None = None
+    """Since the last share of it that a pool accepted."""
+    last_share_pool_id: int | None = None
+    """The pool that accepted it."""
+    last_share_difficulty: float = 0.0
+    """What that share was asked for."""
+    unwell_age_s: float | None = None
+    """Since it was last sick, dead, off or absent; None for a device that never was."""
+    unwell_reason: str = ""
+    """Why it was then."""
+    spells: dict[str, int] = field(default_factory=dict)
+    """How often it became sick, dead, off or absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
-from stratum_miner.miner.events import MinerEvent
+from stratum_miner.miner.events import JobStarted, MinerEvent
 from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.difficulties import Difficulties
@@ -79,8 +79,13 @@ class Monitor:
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
         self._difficulties = Difficulties()
-        self._pools: defaultdict[int | None, Difficulties] = defaultdict(Difficulties)
+        self._pools: defaultdict[int | None, _SharesOfPool] = defaultdict(_SharesOfPool)
         """By the id of the pool whose job they solve."""
+        self._best = _Bests()
+        self._tips: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
+        """Blocks that jobs were built upon, the newest last."""
+        self._tips_seen = 0
+        self._tip_since: float | None = None
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Previous hashes on which a block was accepted: a second one there is a sibling."""
         self._last_accepted: float | None = None
@@ -93,6 +98,10 @@ class Monitor:
         """Take one event of the miner."""
         if isinstance(event, ShareOutcome):
             self._note_share(event)
+        elif isinstance(event, JobStarted) and event.job.previous_hash not in self._tips:
+            self._tips.append(event.job.previous_hash)
+            self._tips_seen += 1
+            self._tip_since = self._clock()
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -104,8 +113,8 @@ class Monitor:
         """Look at the miner once."""
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
-        self._devices.sample(now, snapshot.backends, ran=now - snapshot.left_out)
-        self._verdict(snapshot, now)
+        conditions = self._verdict(snapshot, now).devices
+        self._devices.sample(now, snapshot.backends, conditions, ran=now - snapshot.left_out)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
@@ -132,11 +141,12 @@ class Monitor:
             )
         )
         is_new_block = accepted and block is not None and share.job.previous_hash not in self._solved
-        self._devices.settled(outcome, is_block=is_new_block)
+        self._devices.settled(outcome, is_block=is_new_block, now=self._clock(), pool_id=source.pool_id)
         if outcome.latency is not None and outcome.fate is not Fate.LOST:
             self._health.answered(source.pool_id, "" if accepted else outcome.cause or "none given")
         self._difficulties.add(outcome)
-        self._pools[source.pool_id].add(outcome)
+        self._pools[source.pool_id].add(outcome, self._clock(), now)
+        self._best.add(now, share.difficulty)
         if accepted:
             self._last_accepted = self._clock()
         if is_new_block and block is not None:
@@ -169,6 +179,10 @@ class Monitor:
             events=self.events.newest(SHOWN_EVENTS),
             history=self._history.fine(),
         )
+
+    def best_share_since(self, at: float, pool_id: int | None = None) -> float:
+        """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+        return (self._best if pool_id is None else self._pools[pool_id].best).since(at)
 
     def history(self) -> tuple[Point, ...]:
         """Of the last day."""
@@ -229,6 +243,8 @@ class Monitor:
             below_target=snapshot.below_target,
             withheld=snapshot.withheld,
             height=snapshot.height,
+            blocks_seen=self._tips_seen,
+            block_age_s=None if self._tip_since is None else now - self._tip_since,
             network_difficulty=snapshot.network_difficulty,
             job=_job(snapshot),
             pool=str(snapshot.client.url),
@@ -241,9 +257,9 @@ class Monitor:
 
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
-        snapshot = snapshot or self._snapshot()
+        snapshot, now = snapshot or self._snapshot(), self._clock()
         return tuple(
-            pool_view(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools)
+            pool_view(priority, status, self._pools[status.id], now) for priority, status in enumerate(snapshot.pools)
         )
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
@@ -327,6 +343,7 @@ def _job(snapshot: MinerSnapshot) -> JobView | None:
         share_difficulty=job.share_difficulty,
         network_difficulty=job.network_difficulty,
         version_mask=f"{job.version_mask:08x}",
+        version=job.version,
     )
 
 
@@ -334,8 +351,40 @@ def _efficiency(power_w: float | None, hash_rate: float) -> float | None:
     return power_w / hash_rate * 1e12 if power_w is not None and hash_rate > 0 else None
 
 
-def pool_view(priority: int, pool: PoolStatus, difficulties: Difficulties | None = None) -> PoolView:
-    """One pool at this moment; ``difficulties`` where somebody sums them up."""
+class _Bests:
+    """The best share from any time on: each share that no later one surpassed, the best first; a handful of them."""
+
+    def __init__(self) -> None:
+        self._unsurpassed: list[tuple[float, float]] = []
+
+    def add(self, at: float, difficulty: float) -> None:
+        while self._unsurpassed and self._unsurpassed[-1][1] <= difficulty:
+            self._unsurpassed.pop()
+        self._unsurpassed.append((at, difficulty))
+
+    def since(self, at: float) -> float:
+        return next((difficulty for settled, difficulty in self._unsurpassed if settled >= at), 0.0)
+
+
+class _SharesOfPool:
+    """What the shares of one pool were worth, the best of them, and the last that it accepted."""
+
+    def __init__(self) -> None:
+        self.difficulties = Difficulties()
+        self.best = _Bests()
+        self.last: tuple[float, float] | None = None
+        """When, and what it was worth."""
+
+    def add(self, outcome: ShareOutcome, now: float, at: float) -> None:
+        self.difficulties.add(outcome)
+        self.best.add(at, outcome.share.difficulty)
+        if outcome.fate is Fate.ACCEPTED:
+            self.last = now, outcome.share.job.share_difficulty
+
+
+def pool_view(priority: int, pool: PoolStatus, shares: _SharesOfPool | None = None, now: float = 0.0) -> PoolView:
+    """One pool at ``now``; ``shares`` where somebody sums them up."""
+    last = None if shares is None else shares.last
     return PoolView(
         id=pool.id,
         priority=priority,
@@ -357,7 +406,10 @@ def pool_view(priority: int, pool: PoolStatus, difficulties: Difficulties | None
         stale_share=pool.stale_share,
         latency_p50_ms=None if pool.latency_p50 is None else pool.latency_p50 * 1000,
         latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
-        difficulties={} if difficulties is None else difficulties.by_fate(),
+        difficulties={} if shares is None else shares.difficulties.by_fate(),
+        best_share=0.0 if shares is None else shares.best.since(0.0),
+        last_share_age_s=None if last is None else now - last[0],
+        last_share_difficulty=0.0 if last is None else last[1],
         quota=pool.quota,
         work_share=pool.work_share,
         difficulty=pool.client.difficulty,

@@ -48,6 +48,10 @@ SENTENCES: dict[str, str] = {
     "pool_removed": "Pool {pool} removed.",
     "pool_moved": "Pool {pool} moved to place {place}.",
     "pool_changed": "Pool {pool} has other settings.",
+    "figures_zeroed": (
+        "A tool had cgminer's API count anew, after {accepted} accepted, {rejected} rejected and {stale} stale shares, "
+        "the best of difficulty {best_share}."
+    ),
     "pool_quota": "Pool {pool} has the quota {quota}.",
     "strategy": "Pools are used by {strategy} from now on.",
     "configuration": "Options come from {file}.",

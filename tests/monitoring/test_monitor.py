@@ -11,7 +11,7 @@ from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Har
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
-from stratum_miner.miner import Miner, MinerSnapshot, ShareCounts, ShareSource
+from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, ShareSource
 from stratum_miner.miner.statistics import JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
@@ -201,6 +201,76 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     assert bench.monitor.view().devices[0].reasons == first.reasons, "a lost share was not refused"
     assert (first.last_nonce_age_s, second.last_nonce_age_s) == (2.0, None)
     assert (first.detail, first.state, first.product) == ("avx512", "mining", None)
+
+
+def test_a_device_remembers_its_last_share_when_newer_ones_of_others_fill_the_list() -> None:
+    bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
+    bench.later(5)
+    first, other = shares(2)
+    bench.monitor.note(ShareOutcome(first, Fate.ACCEPTED, latency=0.002))
+    bench.now += 10
+    bench.monitor.note(ShareOutcome(first, Fate.REJECTED, "23: low difficulty"))
+    for _ in range(SHARES_KEPT + 1):
+        bench.monitor.note(ShareOutcome(replace(other, device="t1"), Fate.LOST, "gone"))
+    one, two = bench.monitor.view().devices
+    assert (one.last_share_age_s, one.last_share_pool_id, one.last_share_difficulty) == (10.0, 0, JOB.share_difficulty)
+    assert (two.last_share_age_s, two.last_share_pool_id, two.last_share_difficulty) == (None, None, 0.0)
+    assert (one.elapsed_s, two.elapsed_s) == (10.0, 10.0)
+
+
+def test_a_device_has_a_hash_rate_of_each_window() -> None:
+    bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    hashes = 0
+    bench.devices(DeviceStatistics("t0", 0, 0))
+    bench.later(0)
+    for second in range(1, 1001):  # ever faster, so that no two windows have the same mean
+        hashes += second * 1_000_000
+        bench.devices(DeviceStatistics("t0", hashes, 0))
+        bench.later(1)
+    [device] = bench.monitor.view().devices
+    rates = (device.hash_rate, device.hash_rate_1m, device.hash_rate_5m, device.hash_rate_15m)
+    assert rates == pytest.approx((998e6, 970.5e6, 850.5e6, 550.5e6), rel=0.005)
+
+
+def test_it_is_counted_how_often_a_device_was_unwell() -> None:
+    bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    for state, reason in (("mining", ""), ("sick", "silent"), ("sick", "silent"), ("mining", ""), ("sick", ""),
+                          ("dead", "gone"), ("mining", "")):  # fmt: skip
+        machine = Hardware(product="Compac", state=state, reason=reason)
+        bench.devices(DeviceStatistics("c0", 0, 0, hardware=machine))
+        bench.later(3)
+    [device] = bench.monitor.view().devices
+    assert device.spells == {"sick": 2, "dead": 1}
+    assert (device.unwell_age_s, device.unwell_reason) == (3.0, "gone")
+
+
+def test_blocks_are_seen_once_whatever_pool_tells_of_them() -> None:
+    bench = Bench()
+    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_age_s) == (0, None)
+    first, second = (replace(JOB, previous_hash=bytes([number]) * 32) for number in (1, 2))
+    for job in (first, replace(first, job_id="j2"), second, first):  # the last is of a pool that lags behind
+        bench.monitor.note(JobStarted(job, 300, True))
+        bench.now += 4
+    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_age_s) == (2, 8.0)
+
+
+def test_the_best_share_is_known_of_the_run_and_from_any_time_on() -> None:
+    bench = Bench()
+    best, middle, least = sorted(shares(3), key=lambda share: -share.difficulty)
+    dates = []
+    for share in (middle, best, least, middle, least):
+        dates.append(1_700_000_000 + bench.now)
+        bench.monitor.note(ShareOutcome(share, Fate.LOST, "gone"))
+        bench.now += 1
+    bests = [bench.monitor.best_share_since(date) for date in dates]
+    assert bests == [best.difficulty, best.difficulty, middle.difficulty, middle.difficulty, least.difficulty]
+    assert bench.monitor.best_share_since(dates[-1] + 0.5) == 0.0
+    assert bench.monitor.best_share_since(0.0, 0) == best.difficulty
+    assert bench.monitor.best_share_since(0.0, 7) == 0.0
 
 
 def test_a_machine_tells_what_it_measures() -> None:

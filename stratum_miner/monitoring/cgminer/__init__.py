@@ -1,11 +1,13 @@
 """The API that mining tools have spoken for a decade: cgminer's, version 3.7, on request.
 
-``dialect`` is its two forms, JSON and plain; ``commands`` its vocabulary over our views; ``access`` who may say what;
-``listener`` the socket. Facts from cgminer 4.11's API-README and api.c.
+``dialect`` is its two forms, JSON and plain; ``commands`` its vocabulary over our views; ``figures`` its fields;
+``zero`` counts from another moment on; ``access`` who may say what; ``listener`` the socket. Facts from cgminer
+4.13.6's API-README and api.c, and from its recorded answers.
 """
 
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
 from stratum_miner.monitoring.cgminer.listener import serve
+from stratum_miner.monitoring.cgminer.zero import Zero
 
-__all__ = ["COMMANDS", "READING", "AccessError", "AccessList", "serve"]
+__all__ = ["COMMANDS", "READING", "AccessError", "AccessList", "Zero", "serve"]

@@ -1,16 +1,21 @@
-"""The vocabulary: each command of cgminer 4.11 that makes sense for us, and what it answers. One table.
+"""The vocabulary: each command of cgminer 4.13 that makes sense for us, and what it answers. One table.
 
 A tool reads ``Code`` and ``STATUS`` to see what became of its wish, so they are cgminer's own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import structlog
 
 from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import figures
-from stratum_miner.monitoring.cgminer.dialect import INVALID_COMMAND, Reply, Status
+from stratum_miner.monitoring.cgminer.dialect import BYE, INVALID_COMMAND, Reply, Status
+from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import OVER_CGMINER, Control, ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.model import DeviceView, PoolView, View
+
+log = structlog.get_logger(__name__)
 
 API_VERSION = "3.7"
 DESCRIPTION = f"stratum_miner {__version__}"
@@ -21,10 +26,17 @@ class Asked:
     """One command with all that it needs."""
 
     view: View
+    """Of the whole run."""
     control: Control
     parameter: str
     may: Callable[[str], bool]
     """Whether the asker may say another command."""
+    zero: Zero = field(default_factory=Zero)
+
+    @property
+    def counted(self) -> View:
+        """The view with what is counted since the last ``zero``."""
+        return self.zero.since(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +78,25 @@ def _version(asked: Asked) -> Reply:
 
 
 def _summary(asked: Asked) -> Reply:
-    return Reply(Status("S", 11, "Summary"), "SUMMARY", [figures.summary(asked.view)])
+    return Reply(Status("S", 11, "Summary"), "SUMMARY", [figures.summary(asked.counted)])
 
 
 def _pools(asked: Asked) -> Reply:
-    rows = figures.pools(asked.view)
+    rows = figures.pools(asked.counted)
     return Reply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
 
 
 def _devices(asked: Asked) -> Reply:
-    rows = figures.devices(asked.view)
+    rows = figures.devices(asked.counted)
     if not rows:
         return Reply(Status("E", 10, "No ASCs"))
     return Reply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
 
 
 def _device(asked: Asked) -> Reply:
-    item = _device_view(asked)
-    return Reply(Status("S", 106, f"ASC{item.id}"), "ASC", [figures.device(asked.view, item)], is_table=True)
+    chosen = _device_view(asked)
+    rows = [row for row in figures.devices(asked.counted) if row["ASC"] == chosen.id]
+    return Reply(Status("S", 106, f"ASC{chosen.id}"), "ASC", rows, is_table=True)
 
 
 def _details(asked: Asked) -> Reply:
@@ -91,7 +104,7 @@ def _details(asked: Asked) -> Reply:
 
 
 def _statistics(asked: Asked) -> Reply:
-    return Reply(Status("S", 70, "CGMiner stats"), "STATS", figures.statistics(asked.view), is_table=True)
+    return Reply(Status("S", 70, "CGMiner stats"), "STATS", figures.statistics(asked.counted), is_table=True)
 
 
 def _notify(asked: Asked) -> Reply:
@@ -107,7 +120,7 @@ def _coin(asked: Asked) -> Reply:
 
 
 def _lcd(asked: Asked) -> Reply:
-    return Reply(Status("S", 125, "LCD"), "LCD", [figures.lcd(asked.view)])
+    return Reply(Status("S", 125, "LCD"), "LCD", [figures.lcd(asked.counted)])
 
 
 def _asc_count(asked: Asked) -> Reply:
@@ -190,7 +203,7 @@ def _pool_priority(asked: Asked) -> Reply:
     for pool_id in order:
         if order.count(pool_id) > 1:
             raise _Wrong(74, f"Duplicate pool specified {pool_id}")
-    for place, pool_id in enumerate(order):
+    for place, pool_id in enumerate(order):  # none of them can be refused now: each id was looked up
         asked.control.change_pool(pool_id, PoolChange(priority=place))
     return Reply(Status("S", 73, "Changed pool priorities"))
 
@@ -203,25 +216,31 @@ def _pool_quota(asked: Asked) -> Reply:
     if not comma or not quota:
         raise _Wrong(86, f"Missing config value N for '{number},N'")
     if not quota.isdecimal() or len(quota) > 6:
-        raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for 'quota'")
+        raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for '{pool.url}'")
     asked.control.change_pool(pool.id, PoolChange(quota=int(quota)))
     return Reply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
 
 
 def _enable_device(asked: Asked) -> Reply:
-    index = _device_view(asked).id
-    asked.control.restart_device(index)
-    return Reply(Status("I", 110, f"ASC {index} sent enable message"))
+    device = _device_view(asked)
+    if device.state not in figures.DISABLED and device.state not in figures.STATUS:
+        raise _Wrong(108, f"ASC {device.id} already enabled", "I")
+    asked.control.restart_device(device.id)
+    return Reply(Status("I", 110, f"ASC {device.id} sent enable message"))
 
 
 def _disable_device(asked: Asked) -> Reply:
-    index = _device_view(asked).id
-    asked.control.remove_device(index)
-    return Reply(Status("I", 111, f"ASC {index} set disable flag"))
+    device = _device_view(asked)
+    if device.state in figures.DISABLED:
+        raise _Wrong(109, f"ASC {device.id} already disabled", "I")
+    asked.control.remove_device(device.id)
+    return Reply(Status("I", 111, f"ASC {device.id} set disable flag"))
 
 
 def _set_device(asked: Asked) -> Reply:
     index = _device_view(asked).id
+    if not asked.parameter.partition(",")[2]:
+        raise _Wrong(116, "Missing option after ASC number")
     raise _Wrong(117, f"ASC {index} does not support ascset", "W")
 
 
@@ -240,7 +259,28 @@ def _restart(asked: Asked) -> Reply:
 
 def _quit(asked: Asked) -> Reply:
     asked.control.quit()
-    return Reply(Status("S", 46, "BYE"))
+    return BYE
+
+
+def _zero(asked: Asked) -> Reply:
+    if not asked.parameter:
+        raise _Wrong(94, "Missing zero parameters")
+    what, _, with_summary = asked.parameter.partition(",")
+    if not with_summary:
+        raise _Wrong(75, "Missing parameter: true/false")
+    name = {"all": "All", "bestshare": "BestShare"}.get(what.lower())
+    if name is None:
+        raise _Wrong(95, f"Invalid zero parameter '{what[:20]}'")
+    if with_summary[0] not in "tTfF":
+        raise _Wrong(76, "Invalid parameter should be true or false")
+    shares, best = asked.counted.summary.shares, asked.counted.summary.best_share
+    (asked.zero.everything if name == "All" else asked.zero.best_share)(asked.view)
+    if with_summary[0] in "tT":
+        log.info(
+            "figures_zeroed", accepted=shares.accepted, rejected=shares.rejected, stale=shares.stale, best_share=best
+        )
+        return Reply(Status("S", 96, f"Zeroed {name} stats with summary"))
+    return Reply(Status("S", 97, f"Zeroed {name} stats without summary"))
 
 
 def _pause(asked: Asked) -> Reply:
@@ -261,7 +301,7 @@ def _pool(asked: Asked, text: str) -> PoolView:
         raise _Wrong(25, "Missing pool id parameter")
     pools = {pool.id: pool for pool in asked.view.pools}
     if not text.isdecimal() or len(text) > 6 or int(text) not in pools:
-        raise _Wrong(26, f"Invalid pool id {_number(text)} - range is 0 - {max(pools)}")
+        raise _Wrong(26, f"Invalid pool id {text[:20]} - {_known(pools)}")
     return pools[int(text)]
 
 
@@ -273,12 +313,15 @@ def _device_view(asked: Asked) -> DeviceView:
     if not devices:
         raise _Wrong(105, "No ASCs")
     if not text.isdecimal() or len(text) > 6 or int(text) not in devices:
-        raise _Wrong(107, f"Invalid ASC id {_number(text)} - range is 0 - {max(devices)}")
+        raise _Wrong(107, f"Invalid ASC id {text[:20]} - {_known(devices)}")
     return devices[int(text)]
 
 
-def _number(text: str) -> str:
-    return text if text.lstrip("-").isdecimal() and len(text) < 12 else "0"
+def _known(ids: Collection[int]) -> str:
+    """cgminer gives a range, which says nothing true once an id within it is no more."""
+    if len(ids) == max(ids) + 1:
+        return f"range is 0 - {max(ids)}"
+    return f"expected one of {', '.join(map(str, sorted(ids)))}"
 
 
 def _split(text: str) -> list[str]:
@@ -331,6 +374,7 @@ COMMANDS: dict[str, Command] = {
     "restart": Command(_restart, writes=True, joinable=False),
     "pause": Command(_pause, writes=True, joinable=False),
     "resume": Command(_resume, writes=True, joinable=False),
+    "zero": Command(_zero, writes=True, joinable=False),
     "quit": Command(_quit, writes=True, joinable=False),
 }
 READING = frozenset(name for name, command in COMMANDS.items() if not command.writes)

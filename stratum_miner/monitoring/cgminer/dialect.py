@@ -17,6 +17,22 @@ JOIN = "+"
 Fields = Mapping[str, Any]
 
 
+class Fixed(float):
+    """A number that is printed with as many digits behind its point as cgminer prints, zeros too."""
+
+    places: int
+
+    def __new__(cls, value: float, places: int) -> "Fixed":
+        """``value`` rounded."""
+        number = super().__new__(cls, round(value, places))
+        number.places = places
+        return number
+
+    def __str__(self) -> str:
+        """As in both forms of a reply."""
+        return f"{float(self):.{self.places}f}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What was asked; ``commands`` has several where they were joined."""
@@ -58,6 +74,10 @@ class Reply:
     section: str = ""
     rows: Sequence[Fields] = field(default_factory=tuple)
     is_table: bool = False
+
+
+BYE = Reply(Status("S", 46, "BYE"))
+"""The answer to ``quit``, which alone has no status like all others."""
 
 
 def parse(data: bytes) -> Request:
@@ -112,6 +132,8 @@ def refuse(bad: BadRequest, *, when: int, description: str) -> bytes:
 
 
 def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
+    if reply is BYE:
+        return '{"STATUS":"BYE","id":1}' if is_json else "BYE"
     status: dict[str, Any] = {
         "STATUS": reply.status.severity,
         "When": when,
@@ -121,13 +143,20 @@ def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
     if reply.status.code != INVALID_COMMAND.code:  # strangers who guess are not told what this is
         status["Description"] = description
     if is_json:
-        whole: dict[str, Any] = {"STATUS": [status]}
-        if reply.section:
-            whole[reply.section] = list(reply.rows)
-        return json.dumps({**whole, "id": 1}, separators=(",", ":"))
+        sections = [("STATUS", [status]), *([(reply.section, reply.rows)] if reply.section else [])]
+        parts = [f'"{name}":[{",".join(map(_object, rows))}]' for name, rows in sections]
+        return f'{{{",".join(parts)},"id":1}}'
     head = "" if reply.is_table else f"{reply.section},"
     lines = [_plain(status), *(head + _plain(row) for row in reply.rows)]
     return "".join(f"{line}|" for line in lines)
+
+
+def _object(fields: Fields) -> str:
+    shown = (
+        f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(value)}"
+        for name, value in fields.items()
+    )
+    return f"{{{','.join(shown)}}}"
 
 
 def _plain(fields: Fields) -> str:

@@ -1,58 +1,78 @@
-"""Our views in cgminer's fields, names, units and number formats: MH/s, seconds, whole numbers where it has them.
+"""Our views in cgminer's fields: its names, their order, units, types and digits.
 
-Aliases that tools ask for stand beside: ``GHS 5s``, ``GHS av``, ``MHS 20s``. What cgminer counts and we have no
-counterpart of is zero.
+What cgminer 4.13.6 answers is recorded in ``tests/vectors/cgminer.json``. Two aliases that tools ask for stand behind
+its own fields: ``GHS 5s`` and ``GHS av``. What has no counterpart here is zero; docs/watching.md lists those fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from stratum_miner.monitoring.model import DeviceView, PoolView, Summary, View
+from stratum_miner.monitoring.cgminer.dialect import Fixed
+from stratum_miner.monitoring.model import DeviceView, PoolView, View
 
 Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
-_WELL = ("mining", "idle")
 """All others are TLS, which tools know as stratum+ssl."""
+NEVER_S = 99999999.0
+"""The least wait of what never waited."""
+DISABLED = ("off", "removed")
+"""States of a device that is switched off, by its owner or by a limit, until somebody switches it on."""
+STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}
+"""By the state of a device; all others are Alive, also one that is switched off, as in cgminer."""
+
+_Number = Callable[[float], Fixed]
+_rate: _Number = partial(Fixed, places=2)
+_total: _Number = partial(Fixed, places=4)
+_difficulty: _Number = partial(Fixed, places=8)
+_seconds: _Number = partial(Fixed, places=6)
 
 
 def summary(view: View) -> Fields:
     """``summary``."""
     told, shares = view.summary, view.summary.shares
     worth = told.difficulties
-    answered = worth["accepted"] + worth["rejected"] + worth["stale"]
+    answered = _answered(worth)
     nonces = sum(item.nonces_found for item in view.devices)
+    work = sum(item.hashes for item in view.devices) / 2**32
     return {
-        "Elapsed": int(told.elapsed_s),
-        **_rates(told),
+        "Elapsed": round(told.elapsed_s),
+        "MHS av": _rate(told.hash_rate / 1e6),
+        "MHS 5s": _rate(told.hash_rate_5s / 1e6),
+        "MHS 1m": _rate(told.hash_rate_1m / 1e6),
+        "MHS 5m": _rate(told.hash_rate_5m / 1e6),
+        "MHS 15m": _rate(told.hash_rate_15m / 1e6),
         "Found Blocks": told.blocks_accepted,
         "Getworks": sum(pool.jobs for pool in view.pools),
         "Accepted": shares.accepted,
         "Rejected": shares.rejected,
         "Hardware Errors": told.hardware_errors,
-        "Utility": round(_per_minute(shares.accepted, told), 2),
-        "Discarded": told.withheld,
+        "Utility": _rate(_per_minute(shares.accepted, told.elapsed_s)),
+        "Discarded": 0,
         "Stale": shares.stale,
         "Get Failures": 0,
-        "Local Work": shares.found,
+        "Local Work": 0,
         "Remote Failures": shares.lost,
-        "Network Blocks": len(view.blocks),
-        "Total MH": round(told.hash_rate * told.elapsed_s / 1e6, 4),
-        "Work Utility": round(told.work_utility, 2),
-        "Difficulty Accepted": round(worth["accepted"], 8),
-        "Difficulty Rejected": round(worth["rejected"], 8),
-        "Difficulty Stale": round(worth["stale"], 8),
+        "Network Blocks": told.blocks_seen,
+        "Total MH": _total(told.hash_rate * told.elapsed_s / 1e6),
+        "Work Utility": _rate(_per_minute(work, told.elapsed_s)),
+        "Difficulty Accepted": _difficulty(worth["accepted"]),
+        "Difficulty Rejected": _difficulty(worth["rejected"]),
+        "Difficulty Stale": _difficulty(worth["stale"]),
         "Best Share": int(told.best_share),
         "Device Hardware%": _percent(told.hardware_errors, told.hardware_errors + nonces),
-        "Device Rejected%": _percent(shares.rejected, shares.found),
+        "Device Rejected%": _percent(worth["rejected"] + worth["stale"], work),
         "Pool Rejected%": _percent(worth["rejected"], answered),
         "Pool Stale%": _percent(worth["stale"], answered),
         "Last getwork": _moment(view, None if told.job is None else told.job.age_s),
+        "GHS 5s": _seconds(told.hash_rate_5s / 1e9),
+        "GHS av": _seconds(told.hash_rate / 1e9),
     }
 
 
 def pools(view: View) -> list[Fields]:
-    """``pools``."""
-    return [_pool(view, pool) for pool in view.pools]
+    """``pools``, in the order in which they came, whatever their priority is."""
+    return [_pool(view, pool) for pool in sorted(view.pools, key=lambda pool: pool.id)]
 
 
 def devices(view: View) -> list[Fields]:
@@ -62,42 +82,35 @@ def devices(view: View) -> list[Fields]:
 
 def device(view: View, item: DeviceView) -> Fields:
     """One of ``devs``."""
-    elapsed = max(view.summary.elapsed_s, 1e-9)
-    found = item.accepted + item.refused
-    key = item.backend, item.name
-    last = next((share for share in reversed(view.shares) if (share.backend, share.device) == key), None)
-    active = next((pool.id for pool in view.pools if pool.active), -1)
+    elapsed = item.elapsed_s
     return {
         "ASC": item.id,
         "Name": item.backend,
         "ID": item.id,
-        "Enabled": "N" if item.state == "off" else "Y",
-        "Status": {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": "NoStart"}.get(
-            item.state, "Alive"
-        ),
-        "Temperature": round(item.chip_temperature_c or 0.0, 2),
-        "MHS av": round(item.hashes / elapsed / 1e6, 2),
-        "MHS 5s": round(item.hash_rate / 1e6, 2),
-        "MHS 20s": round(item.hash_rate_1m / 1e6, 2),
-        "MHS 1m": round(item.hash_rate_1m / 1e6, 2),
-        "MHS 5m": round(item.hash_rate_1m / 1e6, 2),
-        "MHS 15m": round(item.hash_rate_1m / 1e6, 2),
+        "Enabled": "N" if item.state in DISABLED else "Y",
+        "Status": STATUS.get(item.state, "Alive"),
+        "Temperature": _rate(item.chip_temperature_c or 0.0),
+        "MHS av": _rate(item.hashes / elapsed / 1e6 if elapsed > 0 else 0.0),
+        "MHS 5s": _rate(item.hash_rate / 1e6),
+        "MHS 1m": _rate(item.hash_rate_1m / 1e6),
+        "MHS 5m": _rate(item.hash_rate_5m / 1e6),
+        "MHS 15m": _rate(item.hash_rate_15m / 1e6),
         "Accepted": item.accepted,
         "Rejected": item.refused,
         "Hardware Errors": item.hardware_errors,
-        "Utility": round(item.accepted / elapsed * 60, 2),
-        "Last Share Pool": active if last is not None else -1,
-        "Last Share Time": 0 if last is None else int(last.at),
-        "Total MH": round(item.hashes / 1e6, 4),
+        "Utility": _rate(_per_minute(item.accepted, elapsed)),
+        "Last Share Pool": -1 if item.last_share_pool_id is None else item.last_share_pool_id,
+        "Last Share Time": _moment(view, item.last_share_age_s),
+        "Total MH": _total(item.hashes / 1e6),
         "Diff1 Work": item.hashes >> 32,
-        "Difficulty Accepted": round(item.difficulties["accepted"], 8),
-        "Difficulty Rejected": round(item.difficulties["rejected"], 8),
-        "Last Share Difficulty": 0.0 if last is None else round(last.share_difficulty, 8),
+        "Difficulty Accepted": _difficulty(item.difficulties["accepted"]),
+        "Difficulty Rejected": _difficulty(item.difficulties["rejected"] + item.difficulties["stale"]),
+        "Last Share Difficulty": _difficulty(item.last_share_difficulty),
         "No Device": item.state == "absent",
         "Last Valid Work": _moment(view, item.last_nonce_age_s),
         "Device Hardware%": _percent(item.hardware_errors, item.hardware_errors + item.nonces_found),
-        "Device Rejected%": _percent(item.refused, found),
-        "Device Elapsed": int(view.summary.elapsed_s),
+        "Device Rejected%": _percent(item.difficulties["rejected"] + item.difficulties["stale"], item.hashes / 2**32),
+        "Device Elapsed": round(elapsed),
     }
 
 
@@ -119,45 +132,35 @@ def details(view: View) -> list[Fields]:
 
 def statistics(view: View) -> list[Fields]:
     """``stats``: of devices and pools, in cgminer's order; the second has ``Elapsed`` too, which tools look for."""
-    elapsed = int(view.summary.elapsed_s)
-    waits = {"Calls": 0, "Wait": 0.0, "Max": 0.0, "Min": 0.0}
+    elapsed = round(view.summary.elapsed_s)
+    waits = {"Calls": 0, "Wait": _seconds(0.0), "Max": _seconds(0.0), "Min": _seconds(NEVER_S)}
     machines = [
         {"ID": f"{item.backend}{item.id}", "Elapsed": elapsed, **waits, **_sensors(item)} for item in view.devices
     ]
     connections = [
-        {
-            "ID": f"POOL{pool.id}",
-            "Elapsed": elapsed,
-            **waits,
-            "Work Diff": round(pool.difficulty or 0.0, 8),
-            "Times Recv": pool.jobs,
-            "Bytes Sent": pool.bytes_sent,
-            "Bytes Recv": pool.bytes_received,
-            "Net Bytes Sent": pool.bytes_sent,
-            "Net Bytes Recv": pool.bytes_received,
-        }
-        for pool in view.pools
+        {"ID": f"POOL{pool.id}", "Elapsed": elapsed, **waits, **_connection(pool)}
+        for pool in sorted(view.pools, key=lambda pool: pool.id)
     ]
     return [{"STATS": index, **row} for index, row in enumerate([*machines, *connections])]
 
 
 def notices(view: View) -> list[Fields]:
-    """``notify``: when each was last well, and why not."""
+    """``notify``: when each was last well, when it was last not well and why, and how often."""
     return [
         {
             "NOTIFY": item.id,
             "Name": item.backend,
             "ID": item.id,
             "Last Well": _moment(view, item.last_nonce_age_s),
-            "Last Not Well": 0 if item.state in _WELL else int(view.at),
-            "Reason Not Well": "None" if item.state in _WELL else item.reason or item.state,
+            "Last Not Well": _moment(view, item.unwell_age_s),
+            "Reason Not Well": item.unwell_reason or "None",
             "*Thread Fail Init": 0,
             "*Thread Zero Hash": 0,
             "*Thread Fail Queue": 0,
-            "*Dev Sick Idle 60s": 0,
-            "*Dev Dead Idle 600s": 0,
-            "*Dev Nostart": 0,
-            "*Dev Over Heat": item.trips,
+            "*Dev Sick Idle 60s": item.spells.get("sick", 0),
+            "*Dev Dead Idle 600s": item.spells.get("dead", 0),
+            "*Dev Nostart": item.spells.get("absent", 0),
+            "*Dev Over Heat": 0,
             "*Dev Thermal Cutoff": item.trips,
             "*Dev Comms Error": item.crc_errors,
             "*Dev Throttle": 0,
@@ -186,27 +189,28 @@ def coin(view: View) -> Fields:
     told = view.summary
     return {
         "Hash Method": "sha256",
-        "Current Block Time": float(_moment(view, None if told.job is None else told.job.age_s)),
+        "Current Block Time": _seconds(0.0 if told.block_age_s is None else view.at - told.block_age_s),
         "Current Block Hash": "" if told.job is None else told.job.previous_hash,
         "LP": True,
-        "Network Difficulty": round(told.network_difficulty or 0.0, 8),
+        "Network Difficulty": _difficulty(told.network_difficulty or 0.0),
     }
 
 
 def lcd(view: View) -> Fields:
     """``lcd``: what fits a small display."""
     told = view.summary
-    last = view.shares[-1] if view.shares else None
+    answered = [pool for pool in view.pools if pool.last_share_age_s is not None]
+    last = min(answered, key=lambda pool: pool.last_share_age_s or 0.0, default=None)
     hot = [item.chip_temperature_c for item in view.devices if item.chip_temperature_c is not None]
     ages = [item.last_nonce_age_s for item in view.devices if item.last_nonce_age_s is not None]
     return {
-        "Elapsed": int(told.elapsed_s),
-        "GHS av": round(told.hash_rate / 1e9, 2),
-        "GHS 5m": round(told.hash_rate_5m / 1e9, 2),
-        "GHS 5s": round(told.hash_rate_5s / 1e9, 2),
-        "Temperature": round(max(hot, default=0.0), 2),
-        "Last Share Difficulty": 0.0 if last is None else round(last.share_difficulty, 8),
-        "Last Share Time": 0 if last is None else int(last.at),
+        "Elapsed": round(told.elapsed_s),
+        "GHS av": _rate(told.hash_rate / 1e9),
+        "GHS 5m": _rate(told.hash_rate_5m / 1e9),
+        "GHS 5s": _rate(told.hash_rate_5s / 1e9),
+        "Temperature": _rate(max(hot, default=0.0)),
+        "Last Share Difficulty": _difficulty(0.0 if last is None else last.last_share_difficulty),
+        "Last Share Time": _moment(view, None if last is None else last.last_share_age_s),
         "Best Share": int(told.best_share),
         "Last Valid Work": _moment(view, min(ages, default=None)),
         "Found Blocks": told.blocks_accepted,
@@ -220,9 +224,8 @@ def lcd(view: View) -> Fields:
 
 def _pool(view: View, pool: PoolView) -> Fields:
     worth = pool.difficulty or 0.0
-    mine = [share for share in view.shares if share.pool_id == pool.id]
-    last = mine[-1] if mine else None
-    up = pool.state == "up"
+    answered = _answered(pool.difficulties)
+    connected = pool.active and pool.state == "up"
     return {
         "POOL": pool.id,
         "URL": _url(pool.url),
@@ -233,33 +236,33 @@ def _pool(view: View, pool: PoolView) -> Fields:
         "Getworks": pool.jobs,
         "Accepted": pool.accepted,
         "Rejected": pool.rejected,
-        "Works": pool.jobs,
+        "Works": 0,
         "Discarded": 0,
         "Stale": pool.stale,
         "Get Failures": 0,
         "Remote Failures": pool.lost,
         "User": pool.worker_name,
-        "Last Share Time": 0 if last is None else int(last.at),
-        "Diff1 Shares": int(pool.difficulties["accepted"]),
+        "Last Share Time": _moment(view, pool.last_share_age_s),
+        "Diff1 Shares": int(sum(pool.difficulties.values())),
         "Proxy Type": "",
         "Proxy": "",
-        "Difficulty Accepted": round(pool.difficulties["accepted"], 8),
-        "Difficulty Rejected": round(pool.difficulties["rejected"], 8),
-        "Difficulty Stale": round(pool.difficulties["stale"], 8),
-        "Last Share Difficulty": 0.0 if last is None else round(last.share_difficulty, 8),
-        "Work Difficulty": round(worth, 8),
+        "Difficulty Accepted": _difficulty(pool.difficulties["accepted"]),
+        "Difficulty Rejected": _difficulty(pool.difficulties["rejected"]),
+        "Difficulty Stale": _difficulty(pool.difficulties["stale"]),
+        "Last Share Difficulty": _difficulty(pool.last_share_difficulty),
+        "Work Difficulty": _difficulty(worth),
         "Has Stratum": True,
-        "Stratum Active": pool.active and up,
-        "Stratum URL": _url(pool.url).partition("://")[2].partition(":")[0] if pool.active and up else "",
-        "Stratum Difficulty": round(worth, 8),
+        "Stratum Active": connected,
+        "Stratum URL": _host(pool.url) if connected else "",
+        "Stratum Difficulty": _difficulty(worth if connected else 0.0),
         "Has Vmask": pool.version_mask != "00000000",
         "Has GBT": False,
-        "Best Share": int(max((share.difficulty for share in mine), default=0.0)),
-        "Pool Rejected%": round(pool.reject_share * 100, 4),
-        "Pool Stale%": round(pool.stale_share * 100, 4),
+        "Best Share": int(pool.best_share),
+        "Pool Rejected%": _percent(pool.difficulties["rejected"], answered),
+        "Pool Stale%": _percent(pool.difficulties["stale"], answered),
         "Bad Work": 0,
-        "Current Block Height": (view.summary.height or 0) if pool.active else 0,
-        "Current Block Version": 0x20000000,
+        "Current Block Height": max((view.summary.height or 0) - 1, 0) if pool.active else 0,
+        "Current Block Version": view.summary.job.version if pool.active and view.summary.job is not None else 0,
     }
 
 
@@ -268,16 +271,30 @@ def _alive(pool: PoolView) -> str:
     return "Dead" if pool.state in ("down", "silent") else "Alive"
 
 
-def _rates(told: Summary) -> Fields:
+def _connection(pool: PoolView) -> Fields:
+    worth, nothing = _difficulty(pool.difficulty or 0.0), _seconds(0.0)
     return {
-        "MHS av": round(told.hash_rate / 1e6, 2),
-        "MHS 5s": round(told.hash_rate_5s / 1e6, 2),
-        "MHS 20s": round(told.hash_rate_1m / 1e6, 2),
-        "MHS 1m": round(told.hash_rate_1m / 1e6, 2),
-        "MHS 5m": round(told.hash_rate_5m / 1e6, 2),
-        "MHS 15m": round(told.hash_rate_15m / 1e6, 2),
-        "GHS 5s": round(told.hash_rate_5s / 1e9, 6),
-        "GHS av": round(told.hash_rate / 1e9, 6),
+        "Pool Calls": 0,
+        "Pool Attempts": 0,
+        "Pool Wait": nothing,
+        "Pool Max": nothing,
+        "Pool Min": _seconds(NEVER_S),
+        "Pool Av": nothing,
+        "Work Had Roll Time": False,
+        "Work Can Roll": False,
+        "Work Had Expire": False,
+        "Work Roll Time": 0,
+        "Work Diff": worth,
+        "Min Diff": _difficulty(0.0),
+        "Max Diff": _difficulty(0.0),
+        "Min Diff Count": 0,
+        "Max Diff Count": 0,
+        "Times Sent": 0,
+        "Bytes Sent": pool.bytes_sent,
+        "Times Recv": 0,
+        "Bytes Recv": pool.bytes_received,
+        "Net Bytes Sent": pool.bytes_sent,
+        "Net Bytes Recv": pool.bytes_received,
     }
 
 
@@ -293,12 +310,16 @@ def _sensors(item: DeviceView) -> Fields:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _per_minute(count: float, told: Summary) -> float:
-    return count / told.elapsed_s * 60 if told.elapsed_s > 0 else 0.0
+def _answered(worth: Mapping[str, float]) -> float:
+    return worth["accepted"] + worth["rejected"] + worth["stale"]
 
 
-def _percent(part: float, whole: float) -> float:
-    return round(part / whole * 100, 4) if whole else 0.0
+def _per_minute(count: float, elapsed_s: float) -> float:
+    return count / elapsed_s * 60 if elapsed_s > 0 else 0.0
+
+
+def _percent(part: float, whole: float) -> Fixed:
+    return Fixed(part / whole * 100 if whole else 0.0, 4)
 
 
 def _moment(view: View, age_s: float | None) -> int:
@@ -308,3 +329,7 @@ def _moment(view: View, age_s: float | None) -> int:
 def _url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{SCHEMES.get(scheme, 'stratum+ssl')}://{rest}" if rest else url
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].rpartition(":")[0].strip("[]")

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -11,6 +12,7 @@ import trio
 from stratum_miner.monitoring.cgminer import dialect
 from stratum_miner.monitoring.cgminer.access import AccessList
 from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, Asked, answer
+from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import Control
 from stratum_miner.monitoring.model import View
 
@@ -23,24 +25,31 @@ FRAGMENT_S = 0.2
 MAX_CONNECTIONS = 64
 
 
-async def serve(bound: socket.socket, look: Callable[[], View], control: Control, access: AccessList) -> None:
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What requests are answered from."""
+
+    look: Callable[[], View]
+    control: Control
+    access: AccessList
+    zero: Zero
+
+
+async def serve(
+    bound: socket.socket, look: Callable[[], View], control: Control, access: AccessList, zero: Zero | None = None
+) -> None:
     """Answer on a bound socket, which it takes over, until cancelled."""
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
     room = trio.CapacityLimiter(MAX_CONNECTIONS)
+    served = _Served(look, control, access, zero or Zero())
     async with listener:
-        await trio.serve_listeners(partial(_serve_one, look, control, access, room), [listener])
+        await trio.serve_listeners(partial(_serve_one, served, room), [listener])
 
 
-async def _serve_one(
-    look: Callable[[], View],
-    control: Control,
-    access: AccessList,
-    room: trio.CapacityLimiter,
-    stream: trio.SocketStream,
-) -> None:
+async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.SocketStream) -> None:
     async with stream:
         try:
-            group = access.group_of(stream.socket.getpeername()[0])
+            group = served.access.group_of(stream.socket.getpeername()[0])
             if group is None:
                 return  # as cgminer does: no word to strangers
             room.acquire_on_behalf_of_nowait(stream)
@@ -48,34 +57,38 @@ async def _serve_one(
             return
         try:
             with trio.move_on_after(REQUEST_S):
-                await stream.send_all(_answered(await _request(stream), look, control, access, group))
+                await stream.send_all(_answered(await read_request(stream), served, group))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:
             room.release_on_behalf_of(stream)
 
 
-async def _request(stream: trio.SocketStream) -> bytes:
-    """What comes first; more while a JSON object is not complete."""
-    data = await stream.receive_some(dialect.MAX_REQUEST)
+async def read_request(stream: trio.abc.ReceiveStream) -> bytes:
+    """What comes first; more while a JSON object is not complete, each part within ``FRAGMENT_S`` of the one before."""
+    data = bytes(await stream.receive_some(dialect.MAX_REQUEST))
     while data.startswith(b"{") and data.count(b"{") > data.count(b"}") and len(data) < dialect.MAX_REQUEST:
-        more = b""
+        more: bytes | bytearray = b""
         with trio.move_on_after(FRAGMENT_S):
             more = await stream.receive_some(dialect.MAX_REQUEST - len(data))
         if not more:
             break
         data += more
-    return bytes(data)
+    return data
 
 
-def _answered(data: bytes, look: Callable[[], View], control: Control, access: AccessList, group: str) -> bytes:
+def _answered(data: bytes, served: _Served, group: str) -> bytes:
     when = int(time.time())
     try:
         request = dialect.parse(data)
     except dialect.BadRequest as bad:
         return dialect.refuse(bad, when=when, description=DESCRIPTION)
     asked = Asked(
-        view=look(), control=control, parameter=request.parameter, may=lambda command: access.may(group, command)
+        view=served.look(),
+        control=served.control,
+        parameter=request.parameter,
+        may=lambda command: served.access.may(group, command),
+        zero=served.zero,
     )
     replies = [answer(name, asked, joined=request.joined) for name in request.commands]
     log.debug("cgminer_asked", commands="+".join(request.commands)[:80])

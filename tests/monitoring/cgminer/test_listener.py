@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
 
-from stratum_miner.monitoring.cgminer import AccessList, serve
+from stratum_miner.monitoring.cgminer import AccessList, listener, serve
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
 from stratum_miner.monitoring.cgminer.dialect import MAX_REQUEST
 from stratum_miner.monitoring.http import listening_socket
@@ -38,6 +38,7 @@ def served() -> Callable[..., AbstractAsyncContextManager[Ask]]:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve, bound, view, control or Control(), access)
+            ask.port = port  # type: ignore[attr-defined]
             yield ask
             nursery.cancel_scope.cancel()
 
@@ -54,10 +55,56 @@ async def test_json_without_newline_or_half_close(served: Any) -> None:
         assert joined["quit"][0]["STATUS"][0]["Msg"] == "Access denied to 'quit' command"
 
 
-async def test_a_request_in_parts_is_one(served: Any) -> None:
+async def test_a_request_in_parts_is_one(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "FRAGMENT_S", 60.0)  # however busy this machine is
     async with served() as ask:
         assert b"SUMMARY" in await ask(b'{"comm', b'and":"summ', b'ary"}')
-        assert b"Invalid JSON" in await ask(b'{"command":"summary"')  # the rest never comes
+
+
+@pytest.mark.parametrize(("pause_s", "heard"), [(0.19, b'{"command":"summary"}'), (0.21, b'{"command":')])
+async def test_the_next_part_is_waited_for_a_fifth_of_a_second(
+    pause_s: float, heard: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    client, server = trio.testing.memory_stream_pair()
+
+    async def say() -> None:
+        await client.send_all(b'{"command":')
+        await trio.sleep(pause_s)
+        await client.send_all(b'"summary"}')
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say)
+        assert await listener.read_request(server) == heard
+
+
+async def test_what_is_never_finished_is_answered(served: Any) -> None:
+    async with served() as ask:
+        assert b"Invalid JSON" in await ask(b'{"command":"summary"')
+
+
+async def test_64_may_be_connected_at_once(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "REQUEST_S", 60.0)  # however long it takes to open them
+    async with served() as ask, AsyncExitStack() as silent:
+        for _ in range(63):
+            await silent.enter_async_context(await trio.open_tcp_stream("127.0.0.1", ask.port))
+        assert b"SUMMARY" in await ask(b"summary")
+        await silent.enter_async_context(await trio.open_tcp_stream("127.0.0.1", ask.port))
+        assert await ask(b"summary") == b""
+
+
+async def test_quit_says_bye_and_then_quits(served: Any) -> None:
+    control = Control()
+    async with served("W:127.0.0.1", control) as ask:
+        assert await ask(b'{"command":"quit"}') == b'{"STATUS":"BYE","id":1}\0'
+        assert await ask(b"quit") == b"BYE\0"
+    assert control.calls == [("quit",), ("quit",)]
+
+
+async def test_zero_lasts_from_one_connection_to_the_next(served: Any) -> None:
+    async with served("W:127.0.0.1") as ask:
+        assert b",Accepted=120," in await ask(b"summary")
+        assert b"Zeroed All stats without summary" in await ask(b"zero|all,false")
+        assert b",Accepted=0," in await ask(b"summary")
 
 
 async def test_strangers_get_no_word(served: Any) -> None:

@@ -1,0 +1,107 @@
+"""cgminer's ``zero``: what this API counts begins anew, while every other display goes on counting from the start."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+
+from stratum_miner.monitoring.model import DeviceView, PoolView, SharesView, Summary, View
+
+BestSince = Callable[[float, int | None], float]
+"""Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+
+
+class Zero:
+    """The moment from which it is counted; of the whole run until somebody asks for another.
+
+    As in cgminer, ``all`` sets counts and totals of the run, of pools and of devices to zero, the best shares too, and
+    leaves ``Network Blocks`` and the hash rates of the last minutes alone.
+    """
+
+    def __init__(self, best_since: BestSince = lambda at, pool_id: 0.0) -> None:
+        self._best_since = best_since
+        self._before: View | None = None
+        self._best_from: float | None = None
+
+    def everything(self, view: View) -> None:
+        """Count from this moment on; ``view`` is not one that ``since`` made."""
+        self._before = view
+        self.best_share(view)
+
+    def best_share(self, view: View) -> None:
+        """Look for the best share from this moment on."""
+        self._best_from = view.at
+
+    def since(self, view: View) -> View:
+        """The view with what is counted from the moment on."""
+        if self._best_from is not None:
+            pools = (replace(pool, best_share=self._best(pool.id)) for pool in view.pools)
+            view = replace(view, summary=replace(view.summary, best_share=self._best(None)), pools=tuple(pools))
+        if self._before is None:
+            return view
+        pools_before = {pool.id: pool for pool in self._before.pools}
+        devices_before = {device.id: device for device in self._before.devices}
+        return replace(
+            view,
+            summary=_summary(view.summary, self._before.summary),
+            pools=tuple(_pool(pool, pools_before[pool.id]) if pool.id in pools_before else pool for pool in view.pools),
+            devices=tuple(
+                _device(device, devices_before[device.id], view.at - self._before.at)
+                if device.id in devices_before
+                else device
+                for device in view.devices
+            ),
+        )
+
+    def _best(self, pool_id: int | None) -> float:
+        return 0.0 if self._best_from is None else self._best_since(self._best_from, pool_id)
+
+
+def _summary(now: Summary, before: Summary) -> Summary:
+    elapsed = now.elapsed_s - before.elapsed_s
+    hashes = now.hash_rate * now.elapsed_s - before.hash_rate * before.elapsed_s
+    counts = {one.name: getattr(now.shares, one.name) - getattr(before.shares, one.name) for one in fields(SharesView)}
+    return replace(
+        now,
+        elapsed_s=elapsed,
+        hash_rate=hashes / elapsed if elapsed > 0 else 0.0,
+        shares=SharesView(**counts),
+        blocks_accepted=now.blocks_accepted - before.blocks_accepted,
+        hardware_errors=now.hardware_errors - before.hardware_errors,
+        difficulties=_less(now.difficulties, before.difficulties),
+    )
+
+
+def _pool(now: PoolView, before: PoolView) -> PoolView:
+    has_new = now.accepted > before.accepted
+    return replace(
+        now,
+        accepted=now.accepted - before.accepted,
+        rejected=now.rejected - before.rejected,
+        stale=now.stale - before.stale,
+        lost=now.lost - before.lost,
+        jobs=now.jobs - before.jobs,
+        difficulties=_less(now.difficulties, before.difficulties),
+        last_share_age_s=now.last_share_age_s if has_new else None,
+        last_share_difficulty=now.last_share_difficulty if has_new else 0.0,
+    )
+
+
+def _device(now: DeviceView, before: DeviceView, elapsed_s: float) -> DeviceView:
+    has_new = now.accepted > before.accepted
+    return replace(
+        now,
+        elapsed_s=elapsed_s,
+        hashes=now.hashes - before.hashes,
+        nonces_found=now.nonces_found - before.nonces_found,
+        accepted=now.accepted - before.accepted,
+        refused=now.refused - before.refused,
+        hardware_errors=now.hardware_errors - before.hardware_errors,
+        difficulties=_less(now.difficulties, before.difficulties),
+        last_share_age_s=now.last_share_age_s if has_new else None,
+        last_share_pool_id=now.last_share_pool_id if has_new else None,
+        last_share_difficulty=now.last_share_difficulty if has_new else 0.0,
+    )
+
+
+def _less(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """Sums of floats: what is nothing but rounding is nothing."""
+    return {fate: max(round(value - before.get(fate, 0.0), 10), 0.0) for fate, value in now.items()}
