@@ -16,6 +16,7 @@ from stratum_miner.economics import chain
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
 from stratum_miner.miner import MinerSnapshot
+from stratum_miner.monitoring.devices import measured_power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,8 @@ class Tariff:
 
     electricity: Decimal
     """Per kWh."""
-    power: Decimal
-    """Watts."""
+    power: Decimal | None
+    """Watts; None for what the devices measure."""
     price: Decimal | None = None
     pool_fee: Decimal = Decimal(0)
     mainnet_difficulty: float = chain.MAINNET_DIFFICULTY
@@ -38,8 +39,12 @@ def tariff(
     price: str | None,
     pool_fee: str | None,
     mainnet_difficulty: str | None,
+    may_measure: bool = False,
 ) -> Tariff | None:
-    """From options; None without --electricity. UsageError for what is wrong or makes no sense alone."""
+    """From options; None without --electricity. UsageError for what is wrong or makes no sense alone.
+
+    ``may_measure``: there may be devices that measure their power, so --power may be left out.
+    """
     if electricity is None:
         others = {
             "--power": power,
@@ -51,11 +56,13 @@ def tariff(
             if value is not None:
                 raise UsageError(f"{name}: expected it together with --electricity, the price of a kWh")
         return None
-    if power is None:
-        raise UsageError("--electricity: expected it together with --power, as in --power 65W")
+    if power is None and not may_measure:
+        raise UsageError(
+            "--electricity: expected it together with --power, as in --power 65W, or with a --device that measures it"
+        )
     return Tariff(
         electricity=terms.money("--electricity", electricity),
-        power=terms.power("--power", power),
+        power=None if power is None else terms.power("--power", power),
         price=None if price is None else terms.price("--price", price),
         pool_fee=Decimal(0) if pool_fee is None else terms.share("--pool-fee", pool_fee),
         mainnet_difficulty=(
@@ -74,6 +81,14 @@ class Earnings:
     tariff: Tariff
 
     @property
+    def power(self) -> Decimal | None:
+        """Watts: those of the tariff, else what the devices measure; None where they do not measure all of it."""
+        if self.tariff.power is not None:
+            return self.tariff.power
+        measured, partial = measured_power(self.snapshot.backends)
+        return None if measured is None or partial else Decimal(repr(measured))
+
+    @property
     def operation(self) -> Operation | None:
         """At mainnet's difficulty: the job's when it is mainnet, else the tariff's; None before any hash."""
         if self.snapshot.hash_rate <= 0:
@@ -82,7 +97,7 @@ class Earnings:
         subsidy = chain.subsidy(height if height is not None else 4 * chain.HALVING_INTERVAL)
         return Operation(
             hash_rate=self.snapshot.hash_rate,
-            power=self.tariff.power,
+            power=self.power or Decimal(0),
             electricity=self.tariff.electricity,
             difficulty=self.difficulty if self.on_mainnet and self.difficulty else self.tariff.mainnet_difficulty,
             block_reward=Decimal(subsidy) / chain.SATOSHIS,
@@ -107,16 +122,23 @@ class Earnings:
 
     def line(self) -> str:
         """For people: what it costs, how lucky it was, what to expect."""
-        operation = self.operation
+        operation, per_day = self.operation, self._per_day
         if operation is None:
-            return f"costs {amount(float(_per_day(self.tariff)))} a day to run; no hash yet"
+            return "no hash yet" if per_day is None else f"costs {amount(per_day)} a day to run; no hash yet"
         parts = [
-            f"costs {amount(float(operation.electricity_per_day))} a day, "
-            f"{rounded(float(operation.joules_per_terahash))} J/TH",
+            "what it costs is not known, because not every device measures its power: --power tells it"
+            if per_day is None
+            else f"costs {amount(per_day)} a day, {rounded(float(operation.joules_per_terahash))} J/TH",
             self._luck_text(),
             self._income_text(operation),
         ]
         return "; ".join(part for part in parts if part)
+
+    @property
+    def _per_day(self) -> float | None:
+        """What a day costs at the power of the moment."""
+        power = self.power
+        return None if power is None else float(power / 1000 * 24 * self.tariff.electricity)
 
     def _luck_text(self) -> str:
         ratio, interval = self.luck.ratio, self.luck.interval()
@@ -142,12 +164,15 @@ class Earnings:
     def as_object(self) -> dict[str, Any]:
         """For --json and the API; money in the tariff's own, None for what is not known."""
         operation, interval = self.operation, self.luck.interval()
-        known = operation is not None
+        known, power, per_day = operation is not None, self.power, self._per_day
+        fixed = self.tariff.power is not None  # what is measured changes, so that of the moment says nothing of before
         found: dict[str, Any] = {
-            "power_w": float(self.tariff.power),
-            "electricity_per_day": float(_per_day(self.tariff)),
-            "electricity_so_far": float(_per_day(self.tariff)) * self.snapshot.elapsed / DAY_SECONDS,
-            "joules_per_terahash": float(operation.joules_per_terahash) if operation else None,
+            "power_w": None if power is None else float(power),
+            "electricity_per_day": per_day,
+            "electricity_so_far": per_day * self.snapshot.elapsed / DAY_SECONDS
+            if per_day is not None and fixed
+            else None,
+            "joules_per_terahash": float(operation.joules_per_terahash) if operation and power is not None else None,
             "luck": {
                 "found": self.luck.found,
                 "expected": self.luck.expected,
@@ -168,9 +193,5 @@ class Earnings:
         }
         earns = operation is not None and self.on_mainnet and self.tariff.price is not None
         found["income_per_day"] = float(operation.revenue_per_day) if operation and earns else None
-        found["profit_per_day"] = float(operation.profit_per_day) if operation and earns else None
+        found["profit_per_day"] = float(operation.profit_per_day) if operation and earns and power is not None else None
         return found
-
-
-def _per_day(terms_: Tariff) -> Decimal:
-    return terms_.power / 1000 * 24 * terms_.electricity

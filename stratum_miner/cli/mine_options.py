@@ -80,7 +80,13 @@ class MineOptions(UpstreamOptions):
         LIVE,
     ] = None
     power: Annotated[
-        str | None, Parameter(name="--power", help="Used by this mining, at the wall: 65W.", group="Economics"), LIVE
+        str | None,
+        Parameter(
+            name="--power",
+            help="Power of this mining at the wall: 65W. Without it, the power that devices measure counts.",
+            group="Economics",
+        ),
+        LIVE,
     ] = None
     price: Annotated[
         str | None, Parameter(name="--price", help="Of a bitcoin, in the money of the kWh.", group="Economics"), LIVE

@@ -135,6 +135,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
             price=checked.price,
             pool_fee=checked.pool_fee,
             mainnet_difficulty=checked.mainnet_difficulty,
+            may_measure=any(plan.kind == "asic" for plan in backends),
         )
     for check in (_check_schedule, _check_limit, _check_hooks):
         with collecting(problems, resolved):

@@ -74,7 +74,7 @@ def watch(
 
     def power_w() -> float | None:
         terms = tariff()
-        return None if terms is None else float(terms.power)
+        return None if terms is None or terms.power is None else float(terms.power)
 
     steering = Steering(miner) if reload is None else Steering(miner, reload)
     monitor = Monitor(

@@ -176,7 +176,7 @@ def measured_power(backends: Sequence[BackendStatistics]) -> tuple[float | None,
     return (sum(known), others) if known else (None, False)
 
 
-_WITHOUT_POWER = ("off", "absent", "removed")
+_WITHOUT_POWER = ("idle", "dead", "off", "absent", "removed")
 
 
 def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, BackendStatistics, DeviceStatistics]]:

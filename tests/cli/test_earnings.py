@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.cli.earnings import Earnings, Tariff, tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
@@ -63,16 +64,40 @@ def test_before_the_first_hash_and_without_a_price() -> None:
 
 
 def test_options_make_sense_together_only() -> None:
-    nothing: dict[str, str | None] = dict.fromkeys(("electricity", "power", "price", "pool_fee", "mainnet_difficulty"))
+    nothing: dict[str, Any] = dict.fromkeys(("electricity", "power", "price", "pool_fee", "mainnet_difficulty"))
     assert tariff(**nothing) is None
     full = tariff(electricity="0.3", power="65W", price="90000", pool_fee="2%", mainnet_difficulty=None)
     assert full == TARIFF
     for given, needle in (
         ({"power": "65W"}, "--power: expected it together with --electricity"),
-        ({"electricity": "0.3"}, "--electricity: expected it together with --power"),
+        ({"electricity": "0.3"}, "--electricity: expected it together with --power, .* a --device that measures it"),
         ({"electricity": "-1", "power": "65W"}, "--electricity: expected a number"),
         ({"electricity": "0.3", "power": "65"}, "--power: expected watts with their unit"),
         ({"electricity": "0.3", "power": "65W", "mainnet_difficulty": "0"}, "--mainnet-difficulty: expected a number"),
     ):
         with pytest.raises(UsageError, match=needle):
             tariff(**(nothing | given))
+
+
+def test_power_that_the_devices_measure_needs_no_option() -> None:
+    terms = tariff(
+        electricity="0.3", power=None, price="90000", pool_fee=None, mainnet_difficulty=None, may_measure=True
+    )
+    assert terms is not None
+
+    def on(*hardware: Hardware | None) -> Earnings:
+        devices = tuple(DeviceStatistics(f"d{index}", 10, 0, hardware=item) for index, item in enumerate(hardware))
+        return Earnings(snapshot(backends=(BackendStatistics("asic", "", devices),)), terms)
+
+    bitaxe, off = Hardware(product="Bitaxe", power=15.0), Hardware(product="Bitaxe", state="off")
+    measured = on(bitaxe, bitaxe, off)
+    assert measured.line().startswith("costs 0.2160 a day, 1.5 million J/TH; ")
+    told = measured.as_object()
+    assert (told["power_w"], told["electricity_per_day"]) == (30.0, pytest.approx(0.216))
+    assert told["electricity_so_far"] is None  # nobody knows what the power was before
+    for unknown in (on(bitaxe, None), on(off), on()):  # a processor does not measure its power
+        assert unknown.line().startswith("what it costs is not known, because not every device measures its power")
+        told = unknown.as_object()
+        assert [told[key] for key in ("power_w", "electricity_per_day", "joules_per_terahash", "profit_per_day")] == (
+            [None] * 4
+        )
