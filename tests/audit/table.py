@@ -425,6 +425,7 @@ METRICS: dict[str, Row] = {
     **{f"pool_job_switch_seconds_{part} / *": NOT_ON_THE_WIRE for part in ("bucket", "count", "sum")},
     "device_hashes_total / *": lambda m, labels: m.device_hashes(m.device_labelled(labels)),
     "device_hash_rate / *": lambda m, labels: m.device_rate(m.device_labelled(labels), 60),
+    "device_expected_hash_rate / *": Exempt("a sensor or a setting of a machine"),
     "device_nonces_total / *": lambda m, labels: m.nonces(m.device_labelled(labels)),
     "device_hardware_errors_total / *": lambda m, labels: m.hardware_errors(m.device_labelled(labels)),
     "device_mining / *": lambda m, labels: Exactly(0.0),

@@ -17,7 +17,8 @@ from tests.audit.table import MINER, POOL, Exempt
 
 NOT_HERE = {
     "metrics": (
-        "temperature_celsius", "power_watts", "joules_per_terahash", "frequency_hertz", "core_volts", "fan_rpm"
+        "temperature_celsius", "power_watts", "joules_per_terahash", "frequency_hertz", "core_volts", "fan_rpm",
+        "device_expected_hash_rate",
     ),
     "cgminer.stats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
     "cgminer.estats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),

@@ -113,6 +113,7 @@ def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
     labels = ["backend", "device"]
     hashes = CounterMetricFamily(PREFIX + "device_hashes", "Hashes computed, or implied", labels=labels)
     rate = GaugeMetricFamily(PREFIX + "device_hash_rate", "Hashes per second over a minute", labels=labels)
+    expected = GaugeMetricFamily(PREFIX + "device_expected_hash_rate", "What it makes when all is well", labels=labels)
     nonces = CounterMetricFamily(PREFIX + "device_nonces", "Nonces found", labels=labels)
     errors = CounterMetricFamily(PREFIX + "device_hardware_errors", "Nonces that failed re-hashing", labels=labels)
     mining = GaugeMetricFamily(PREFIX + "device_mining", "1 for a device that mines as it should", labels=labels)
@@ -131,6 +132,7 @@ def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
         mining.add_metric(key, float(device.mines))
         restarts.add_metric(key, device.restarts)
         for family, value in (
+            (expected, device.expected_hash_rate),
             (celsius, device.chip_temperature_c),
             (watts, device.power_w),
             (hertz, None if device.frequency_mhz is None else device.frequency_mhz * 1e6),
@@ -139,7 +141,7 @@ def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
         ):
             if value is not None:
                 family.add_metric(key, value)
-    yield from (hashes, rate, nonces, errors, mining, restarts, celsius, watts, hertz, volts, fan)
+    yield from (hashes, rate, expected, nonces, errors, mining, restarts, celsius, watts, hertz, volts, fan)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
