@@ -12,7 +12,7 @@ CLOCK_BOOTTIME goes on then, and the difference of the two is how long it slept.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_S = 0.5
@@ -89,7 +89,8 @@ class Standstill:
             while not over.wait(LOOK_S):
                 self.look()
 
-        threading.Thread(target=watch, name="standstill", daemon=True).start()
+        with suppress(RuntimeError):  # the system allows no more threads: the sampler looks alone
+            threading.Thread(target=watch, name="standstill", daemon=True).start()
         try:
             yield
         finally:
