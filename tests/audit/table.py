@@ -389,6 +389,7 @@ METRICS: dict[str, Row] = {
     "devices / ": VIEW["summary / devices_total"],
     "problems / kind=*": lambda m, kind: Exactly(float(sum(item["kind"] == kind for item in m.problems))),
     "start_time_seconds / ": VIEW["summary / started_at"],
+    "frozen_seconds_total / ": lambda m: Exactly(0.0),
     "hash_rate / window=5s": lambda m: Within(*m.window(5)),
     "hash_rate / window=1m": lambda m: Within(*m.window(60)),
     "hash_rate / window=5m": lambda m: Within(*m.window(300)),

@@ -48,6 +48,7 @@ def _summary(summary: Summary) -> Iterator[Metric]:
         problems.add_metric([kind], sum(problem.kind == kind for problem in summary.problems))
     yield problems
     yield _gauge("start_time_seconds", "When the miner started, in Unix time", summary.started_at)
+    yield _counter("frozen_seconds", "Time in which the process did not run, left out of rates", summary.frozen_s)
     rates = GaugeMetricFamily(PREFIX + "hash_rate", "Hashes per second over a window", labels=["window"])
     for window, rate in (
         ("5s", summary.hash_rate_5s),
