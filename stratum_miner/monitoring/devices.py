@@ -48,39 +48,40 @@ class DeviceMeters:
     def sample(
         self,
         now: float,
+        at: float,
         backends: Sequence[BackendStatistics],
         conditions: Mapping[Key, DeviceCondition],
         *,
         ran: float | None = None,
     ) -> None:
-        """Note the counters of the moment, and what each device does; ``ran`` is the clock without the time that the
-        process did not run.
+        """Note the counters of the moment, and what each device does. ``at`` is its Unix time; ``ran`` is the clock
+        without the time that the process did not run.
         """
         ran = now if ran is None else ran
         for key, _, device in _all(backends):
             if key not in self._meters:
                 long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
-                self._meters[key] = now, HashRateMeter(ran, SHORT_S), long
+                self._meters[key] = at, HashRateMeter(ran, SHORT_S), long
             _, *meters = self._meters[key]
             for meter in meters:
                 meter.sample(ran, device.hashes)
             state, reason = conditions[key].state, conditions[key].reason
             if state in UNWELL:
-                self._unwell[key] = now, reason or state
+                self._unwell[key] = at, reason or state
                 self._spells[key][state] += state != self._states.get(key)
             self._states[key] = state
             before = self._nonces.get(key, (0, now))
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)
 
-    def settled(self, outcome: ShareOutcome, *, is_block: bool, now: float, pool_id: int | None) -> None:
+    def settled(self, outcome: ShareOutcome, *, is_block: bool, at: float, pool_id: int | None) -> None:
         """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
         block.
         """
         shares = self._shares[outcome.share.backend, outcome.share.device]
         if outcome.fate is Fate.ACCEPTED:
             shares.accepted += 1
-            shares.last = now, pool_id, outcome.share.job.share_difficulty
+            shares.last = at, pool_id, outcome.share.job.share_difficulty
         elif outcome.fate is not Fate.LOST:
             shares.refused += 1
             shares.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
@@ -98,7 +99,7 @@ class DeviceMeters:
     def _view(
         self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
-        since, short, long = self._meters.get(key) or (now, HashRateMeter(now), HashRateMeter(now))
+        came_at, short, long = self._meters.get(key) or (0.0, HashRateMeter(now), HashRateMeter(now))
         nonces, shares, unwell = self._nonces.get(key), self._shares[key], self._unwell.get(key)
         last = shares.last
         hardware = device.hardware or THIS_COMPUTER
@@ -117,7 +118,7 @@ class DeviceMeters:
             hash_rate_10m=long.rate(600.0),
             hash_rate_15m=long.rate(900.0),
             hash_rate_1h=long.rate(3600.0),
-            elapsed_s=now - since,
+            came_at=came_at,
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,
@@ -130,10 +131,10 @@ class DeviceMeters:
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if nonces is None else now - nonces[1],
             bound_to=backend.bound_to,
-            last_share_age_s=None if last is None else now - last[0],
+            last_share_at=None if last is None else last[0],
             last_share_pool_id=None if last is None else last[1],
             last_share_difficulty=0.0 if last is None else last[2],
-            unwell_age_s=None if unwell is None else now - unwell[0],
+            unwell_at=None if unwell is None else unwell[0],
             unwell_reason="" if unwell is None else unwell[1],
             spells=dict(self._spells[key]),
             product=hardware.product or None,

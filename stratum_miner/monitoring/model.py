@@ -144,8 +144,8 @@ class Summary:
     """What it costs and what to expect, where a price of electricity is known."""
     blocks_seen: int = 0
     """Different blocks that the jobs mined on were built upon, the first too."""
-    block_age_s: float | None = None
-    """Since the first job that is built upon the newest of them."""
+    block_at: float | None = None
+    """Unix time of the first job that is built upon the newest of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +195,8 @@ class PoolView:
     """From a job's arrival until work of it is taken, of all jobs."""
     best_share: float = 0.0
     """Difficulty of the best share found for it, whatever became of it."""
-    last_share_age_s: float | None = None
-    """Since the last share that it accepted."""
+    last_share_at: float | None = None
+    """Unix time of the last share that it accepted."""
     last_share_difficulty: float = 0.0
     """What that share was asked for."""
 
@@ -264,16 +264,16 @@ class DeviceView:
     chips: tuple[int, ...] = ()
     hash_rate_5m: float = 0.0
     hash_rate_15m: float = 0.0
-    elapsed_s: float = 0.0
-    """Since it first came in this run."""
-    last_share_age_s: float | None = None
-    """Since the last share of it that a pool accepted."""
+    came_at: float = 0.0
+    """Unix time at which it first came in this run."""
+    last_share_at: float | None = None
+    """Unix time of the last share of it that a pool accepted."""
     last_share_pool_id: int | None = None
     """The pool that accepted it."""
     last_share_difficulty: float = 0.0
     """What that share was asked for."""
-    unwell_age_s: float | None = None
-    """Since it was last sick, dead, off or absent; None for a device that never was."""
+    unwell_at: float | None = None
+    """Unix time at which it was last sick, dead, off or absent; None for a device that never was."""
     unwell_reason: str = ""
     """Why it was then."""
     spells: dict[str, int] = field(default_factory=dict)

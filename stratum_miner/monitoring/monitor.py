@@ -85,7 +85,7 @@ class Monitor:
         self._tips: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Blocks that jobs were built upon, the newest last."""
         self._tips_seen = 0
-        self._tip_since: float | None = None
+        self._tip_at: float | None = None
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Previous hashes on which a block was accepted: a second one there is a sibling."""
         self._last_accepted: float | None = None
@@ -101,7 +101,7 @@ class Monitor:
         elif isinstance(event, JobStarted) and event.job.previous_hash not in self._tips:
             self._tips.append(event.job.previous_hash)
             self._tips_seen += 1
-            self._tip_since = self._clock()
+            self._tip_at = self._wall_clock()
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -114,7 +114,7 @@ class Monitor:
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
         conditions = self._verdict(snapshot, now).devices
-        self._devices.sample(now, snapshot.backends, conditions, ran=now - snapshot.left_out)
+        self._devices.sample(now, date, snapshot.backends, conditions, ran=now - snapshot.left_out)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
@@ -141,11 +141,11 @@ class Monitor:
             )
         )
         is_new_block = accepted and block is not None and share.job.previous_hash not in self._solved
-        self._devices.settled(outcome, is_block=is_new_block, now=self._clock(), pool_id=source.pool_id)
+        self._devices.settled(outcome, is_block=is_new_block, at=now, pool_id=source.pool_id)
         if outcome.latency is not None and outcome.fate is not Fate.LOST:
             self._health.answered(source.pool_id, "" if accepted else outcome.cause or "none given")
         self._difficulties.add(outcome)
-        self._pools[source.pool_id].add(outcome, self._clock(), now)
+        self._pools[source.pool_id].add(outcome, now)
         self._best.add(now, share.difficulty)
         if accepted:
             self._last_accepted = self._clock()
@@ -244,7 +244,7 @@ class Monitor:
             withheld=snapshot.withheld,
             height=snapshot.height,
             blocks_seen=self._tips_seen,
-            block_age_s=None if self._tip_since is None else now - self._tip_since,
+            block_at=self._tip_at,
             network_difficulty=snapshot.network_difficulty,
             job=_job(snapshot),
             pool=str(snapshot.client.url),
@@ -257,9 +257,9 @@ class Monitor:
 
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
-        snapshot, now = snapshot or self._snapshot(), self._clock()
+        snapshot = snapshot or self._snapshot()
         return tuple(
-            pool_view(priority, status, self._pools[status.id], now) for priority, status in enumerate(snapshot.pools)
+            pool_view(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools)
         )
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
@@ -375,15 +375,15 @@ class _SharesOfPool:
         self.last: tuple[float, float] | None = None
         """When, and what it was worth."""
 
-    def add(self, outcome: ShareOutcome, now: float, at: float) -> None:
+    def add(self, outcome: ShareOutcome, at: float) -> None:
         self.difficulties.add(outcome)
         self.best.add(at, outcome.share.difficulty)
         if outcome.fate is Fate.ACCEPTED:
-            self.last = now, outcome.share.job.share_difficulty
+            self.last = at, outcome.share.job.share_difficulty
 
 
-def pool_view(priority: int, pool: PoolStatus, shares: _SharesOfPool | None = None, now: float = 0.0) -> PoolView:
-    """One pool at ``now``; ``shares`` where somebody sums them up."""
+def pool_view(priority: int, pool: PoolStatus, shares: _SharesOfPool | None = None) -> PoolView:
+    """One pool at this moment; ``shares`` where somebody sums them up."""
     last = None if shares is None else shares.last
     return PoolView(
         id=pool.id,
@@ -408,7 +408,7 @@ def pool_view(priority: int, pool: PoolStatus, shares: _SharesOfPool | None = No
         latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
         difficulties={} if shares is None else shares.difficulties.by_fate(),
         best_share=0.0 if shares is None else shares.best.since(0.0),
-        last_share_age_s=None if last is None else now - last[0],
+        last_share_at=None if last is None else last[0],
         last_share_difficulty=0.0 if last is None else last[1],
         quota=pool.quota,
         work_share=pool.work_share,

@@ -215,9 +215,13 @@ def test_a_device_remembers_its_last_share_when_newer_ones_of_others_fill_the_li
     for _ in range(SHARES_KEPT + 1):
         bench.monitor.note(ShareOutcome(replace(other, device="t1"), Fate.LOST, "gone"))
     one, two = bench.monitor.view().devices
-    assert (one.last_share_age_s, one.last_share_pool_id, one.last_share_difficulty) == (10.0, 0, JOB.share_difficulty)
-    assert (two.last_share_age_s, two.last_share_pool_id, two.last_share_difficulty) == (None, None, 0.0)
-    assert (one.elapsed_s, two.elapsed_s) == (10.0, 10.0)
+    assert (one.last_share_at, one.last_share_pool_id, one.last_share_difficulty) == (
+        1_700_000_105.0,
+        0,
+        JOB.share_difficulty,
+    )
+    assert (two.last_share_at, two.last_share_pool_id, two.last_share_difficulty) == (None, None, 0.0)
+    assert (one.came_at, two.came_at) == (1_700_000_105.0, 1_700_000_105.0)
 
 
 def test_a_device_has_a_hash_rate_of_each_window() -> None:
@@ -245,17 +249,17 @@ def test_it_is_counted_how_often_a_device_was_unwell() -> None:
         bench.later(3)
     [device] = bench.monitor.view().devices
     assert device.spells == {"sick": 2, "dead": 1}
-    assert (device.unwell_age_s, device.unwell_reason) == (3.0, "gone")
+    assert (device.unwell_at, device.unwell_reason) == (1_700_000_118.0, "gone")
 
 
 def test_blocks_are_seen_once_whatever_pool_tells_of_them() -> None:
     bench = Bench()
-    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_age_s) == (0, None)
+    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_at) == (0, None)
     first, second = (replace(JOB, previous_hash=bytes([number]) * 32) for number in (1, 2))
     for job in (first, replace(first, job_id="j2"), second, first):  # the last is of a pool that lags behind
         bench.monitor.note(JobStarted(job, 300, True))
         bench.now += 4
-    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_age_s) == (2, 8.0)
+    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_at) == (2, 1_700_000_108.0)
 
 
 def test_the_best_share_is_known_of_the_run_and_from_any_time_on() -> None:

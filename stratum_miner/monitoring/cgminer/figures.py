@@ -82,7 +82,7 @@ def devices(view: View) -> list[Fields]:
 
 def device(view: View, item: DeviceView) -> Fields:
     """One of ``devs``."""
-    elapsed = item.elapsed_s
+    elapsed = view.at - item.came_at if item.came_at else 0.0
     return {
         "ASC": item.id,
         "Name": item.backend,
@@ -100,7 +100,7 @@ def device(view: View, item: DeviceView) -> Fields:
         "Hardware Errors": item.hardware_errors,
         "Utility": _rate(_per_minute(item.accepted, elapsed)),
         "Last Share Pool": -1 if item.last_share_pool_id is None else item.last_share_pool_id,
-        "Last Share Time": _moment(view, item.last_share_age_s),
+        "Last Share Time": _date(item.last_share_at),
         "Total MH": _total(item.hashes / 1e6),
         "Diff1 Work": item.hashes >> 32,
         "Difficulty Accepted": _difficulty(item.difficulties["accepted"]),
@@ -152,7 +152,7 @@ def notices(view: View) -> list[Fields]:
             "Name": item.backend,
             "ID": item.id,
             "Last Well": _moment(view, item.last_nonce_age_s),
-            "Last Not Well": _moment(view, item.unwell_age_s),
+            "Last Not Well": _date(item.unwell_at),
             "Reason Not Well": item.unwell_reason or "None",
             "*Thread Fail Init": 0,
             "*Thread Zero Hash": 0,
@@ -189,7 +189,7 @@ def coin(view: View) -> Fields:
     told = view.summary
     return {
         "Hash Method": "sha256",
-        "Current Block Time": _seconds(0.0 if told.block_age_s is None else view.at - told.block_age_s),
+        "Current Block Time": _seconds(told.block_at or 0.0),
         "Current Block Hash": "" if told.job is None else told.job.previous_hash,
         "LP": True,
         "Network Difficulty": _difficulty(told.network_difficulty or 0.0),
@@ -199,8 +199,7 @@ def coin(view: View) -> Fields:
 def lcd(view: View) -> Fields:
     """``lcd``: what fits a small display."""
     told = view.summary
-    answered = [pool for pool in view.pools if pool.last_share_age_s is not None]
-    last = min(answered, key=lambda pool: pool.last_share_age_s or 0.0, default=None)
+    last = max(view.pools, key=lambda pool: pool.last_share_at or 0.0, default=None)
     hot = [item.chip_temperature_c for item in view.devices if item.chip_temperature_c is not None]
     ages = [item.last_nonce_age_s for item in view.devices if item.last_nonce_age_s is not None]
     return {
@@ -210,7 +209,7 @@ def lcd(view: View) -> Fields:
         "GHS 5s": _rate(told.hash_rate_5s / 1e9),
         "Temperature": _rate(max(hot, default=0.0)),
         "Last Share Difficulty": _difficulty(0.0 if last is None else last.last_share_difficulty),
-        "Last Share Time": _moment(view, None if last is None else last.last_share_age_s),
+        "Last Share Time": _date(None if last is None else last.last_share_at),
         "Best Share": int(told.best_share),
         "Last Valid Work": _moment(view, min(ages, default=None)),
         "Found Blocks": told.blocks_accepted,
@@ -242,7 +241,7 @@ def _pool(view: View, pool: PoolView) -> Fields:
         "Get Failures": 0,
         "Remote Failures": pool.lost,
         "User": pool.worker_name,
-        "Last Share Time": _moment(view, pool.last_share_age_s),
+        "Last Share Time": _date(pool.last_share_at),
         "Diff1 Shares": int(sum(pool.difficulties.values())),
         "Proxy Type": "",
         "Proxy": "",
@@ -324,6 +323,10 @@ def _percent(part: float, whole: float) -> Fixed:
 
 def _moment(view: View, age_s: float | None) -> int:
     return 0 if age_s is None else int(view.at - age_s)
+
+
+def _date(at: float | None) -> int:
+    return int(at or 0)
 
 
 def _url(url: str) -> str:

@@ -44,9 +44,7 @@ class Zero:
             summary=_summary(view.summary, self._before.summary),
             pools=tuple(_pool(pool, pools_before[pool.id]) if pool.id in pools_before else pool for pool in view.pools),
             devices=tuple(
-                _device(device, devices_before[device.id], view.at - self._before.at)
-                if device.id in devices_before
-                else device
+                _device(device, devices_before[device.id], self._before.at) if device.id in devices_before else device
                 for device in view.devices
             ),
         )
@@ -80,23 +78,23 @@ def _pool(now: PoolView, before: PoolView) -> PoolView:
         lost=now.lost - before.lost,
         jobs=now.jobs - before.jobs,
         difficulties=_less(now.difficulties, before.difficulties),
-        last_share_age_s=now.last_share_age_s if has_new else None,
+        last_share_at=now.last_share_at if has_new else None,
         last_share_difficulty=now.last_share_difficulty if has_new else 0.0,
     )
 
 
-def _device(now: DeviceView, before: DeviceView, elapsed_s: float) -> DeviceView:
+def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
     has_new = now.accepted > before.accepted
     return replace(
         now,
-        elapsed_s=elapsed_s,
+        came_at=at,
         hashes=now.hashes - before.hashes,
         nonces_found=now.nonces_found - before.nonces_found,
         accepted=now.accepted - before.accepted,
         refused=now.refused - before.refused,
         hardware_errors=now.hardware_errors - before.hardware_errors,
         difficulties=_less(now.difficulties, before.difficulties),
-        last_share_age_s=now.last_share_age_s if has_new else None,
+        last_share_at=now.last_share_at if has_new else None,
         last_share_pool_id=now.last_share_pool_id if has_new else None,
         last_share_difficulty=now.last_share_difficulty if has_new else 0.0,
     )

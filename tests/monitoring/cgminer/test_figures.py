@@ -16,7 +16,7 @@ RUN = view(
     elapsed_s=1000.0, hash_rate=11e9, hash_rate_5s=12e9, hash_rate_1m=13e9, hash_rate_5m=14e9, hash_rate_15m=15e9,
     shares=SharesView(found=300, accepted=210, rejected=22, stale=33, lost=29, open=6), blocks_accepted=4,
     difficulties={"accepted": 420.0, "rejected": 44.0, "stale": 66.0, "lost": 58.0}, hardware_errors=7, withheld=91,
-    blocks_seen=47, block_age_s=61.25, best_share=9876.7, height=800_001, network_difficulty=123.5, pool="tcp://a:3331",
+    blocks_seen=47, block_at=NOW - 61.25, best_share=9876.7, height=800_001, network_difficulty=123.5, pool="tcp://a:3331",
     worker_name="me.rig",
     job=JobView(job_id="j", age_s=19.0, previous_hash="ab" * 32, share_difficulty=2.0, network_difficulty=123.5,
                 version_mask="1fffe000", version=0x20400000),
@@ -24,25 +24,25 @@ RUN = view(
 MINED_ON = pool(
     5, priority=1, url="tcp://[2001:db8::1]:3331", worker_name="me.rig", active=True, accepted=101, rejected=12,
     stale=13, lost=14, difficulties={"accepted": 202.0, "rejected": 24.0, "stale": 26.0, "lost": 28.0},
-    best_share=555.9, last_share_age_s=21.0, last_share_difficulty=2.5, quota=17, difficulty=2.25, jobs=71,
+    best_share=555.9, last_share_at=NOW - 21, last_share_difficulty=2.5, quota=17, difficulty=2.25, jobs=71,
     bytes_received=3001, bytes_sent=4002, reject_share=0.5, stale_share=0.25,
 )  # fmt: skip
 SPARE = pool(
     2, priority=0, url="stratum+tcp://b:3332", worker_name="me.two", active=False, state="down", accepted=109,
     rejected=10, stale=20, lost=15, difficulties={"accepted": 218.0, "rejected": 20.0, "stale": 40.0, "lost": 30.0},
-    best_share=9876.7, last_share_age_s=41.0, last_share_difficulty=4.5, difficulty=3.25, jobs=72,
+    best_share=9876.7, last_share_at=NOW - 41, last_share_difficulty=4.5, difficulty=3.25, jobs=72,
     version_mask="00000000",
 )  # fmt: skip
 STICK = device(
     3, backend="sticks", name="ttyUSB0", product="Compac F", mines=True, hash_rate=1e9, hash_rate_1m=2e9,
-    hash_rate_5m=3e9, hash_rate_15m=4e9, elapsed_s=500.0, hashes=600 << 32, nonces_found=392, accepted=130, refused=31,
-    difficulties={"accepted": 260.0, "rejected": 11.0, "stale": 23.0, "lost": 9.0}, hardware_errors=8,
-    last_nonce_age_s=5.0, last_share_age_s=33.0, last_share_pool_id=2, last_share_difficulty=1.75,
+    hash_rate_5m=3e9, hash_rate_15m=4e9, came_at=NOW - 500, hashes=600 << 32, nonces_found=392, accepted=130,
+    refused=31, difficulties={"accepted": 260.0, "rejected": 11.0, "stale": 23.0, "lost": 9.0}, hardware_errors=8,
+    last_nonce_age_s=5.0, last_share_at=NOW - 33, last_share_pool_id=2, last_share_difficulty=1.75,
     chip_temperature_c=61.125, regulator_temperature_c=52.5, core_voltage_v=1.23, power_w=14.5, frequency_mhz=400.0,
-    fan_rpm=3100, crc_errors=81, trips=82, restarts=83, unwell_age_s=77.0, unwell_reason="too hot",
+    fan_rpm=3100, crc_errors=81, trips=82, restarts=83, unwell_at=NOW - 77, unwell_reason="too hot",
     spells={"sick": 84, "dead": 85, "off": 86, "absent": 87},
 )  # fmt: skip
-THREAD = device(9, state="off", reason="by hand", hashes=0, nonces_found=0, accepted=0, refused=0, elapsed_s=0.0,
+THREAD = device(9, state="off", reason="by hand", hashes=0, nonces_found=0, accepted=0, refused=0, came_at=0.0,
                 hash_rate=0.0, hash_rate_1m=0.0, last_nonce_age_s=None)  # fmt: skip
 IT = replace(RUN, at=NOW, pools=(SPARE, MINED_ON), devices=(STICK, THREAD))
 
@@ -168,7 +168,7 @@ def test_states_have_cgminers_words(state: str, enabled: str, status: str) -> No
 
 
 def test_the_last_share_is_the_newest_of_all_pools() -> None:
-    it = replace(IT, pools=(SPARE, replace(MINED_ON, last_share_age_s=None)))
+    it = replace(IT, pools=(SPARE, replace(MINED_ON, last_share_at=None)))
     assert figures.lcd(it)["Last Share Difficulty"] == 4.5
     assert figures.lcd(replace(it, pools=(MINED_ON, SPARE)))["Last Share Time"] == 1799999979
 
@@ -186,12 +186,12 @@ def later(it: View) -> View:
         blocks_seen=48, hardware_errors=9, blocks_accepted=5,
     )  # fmt: skip
     mined_on: PoolView = replace(
-        MINED_ON, accepted=102, rejected=13, jobs=75, last_share_age_s=1.0,
+        MINED_ON, accepted=102, rejected=13, jobs=75, last_share_at=NOW + 99,
         difficulties={**MINED_ON.difficulties, "accepted": 204.5, "rejected": 26.5},
     )  # fmt: skip
     stick: DeviceView = replace(
         STICK, hashes=STICK.hashes + (10 << 32), nonces_found=402, accepted=131, refused=32, hardware_errors=10,
-        elapsed_s=600.0, last_share_age_s=1.0, last_share_pool_id=5,
+        last_share_at=NOW + 99, last_share_pool_id=5,
         difficulties={**STICK.difficulties, "accepted": 262.5, "rejected": 13.5},
     )  # fmt: skip
     return replace(it, at=it.at + 100, summary=after, pools=(SPARE, mined_on), devices=(stick, THREAD))
