@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.profit.quantities import amount, rounded, span_text
@@ -16,6 +17,7 @@ from stratum_miner.economics import chain
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
 from stratum_miner.miner import MinerSnapshot
+from stratum_miner.miner.scheduler import TRIVIAL_TARGET
 from stratum_miner.monitoring.devices import measured_power
 
 
@@ -116,6 +118,18 @@ class Earnings:
         return self.difficulty is not None and self.difficulty >= chain.LEAST_MAINNET_DIFFICULTY
 
     @property
+    def seconds_per_block(self) -> float | None:
+        """Expected on the chain mined on; None while nobody knows. Where every second hash is a block, as on plain
+        regtest, only shares are handed in, and a block takes as long as a share.
+        """
+        difficulty, job = self.difficulty, self.snapshot.job
+        if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):
+            difficulty = None if job is None else max(difficulty, job.share_difficulty)
+        if difficulty is None or self.snapshot.hash_rate <= 0:
+            return None
+        return chain.hashes_per_block(difficulty, exact=True) / self.snapshot.hash_rate
+
+    @property
     def luck(self) -> Luck:
         """Shares found against those expected of the work."""
         return Luck(self.snapshot.lucky, self.snapshot.expected)
@@ -156,15 +170,15 @@ class Earnings:
             f"a mainnet block (difficulty {scaled(self.tariff.mainnet_difficulty).replace(' ', '')}) takes "
             f"{span_text(wait)} on average and mining there would earn {coins}{money}"
         )
-        if self.difficulty is None:
+        here = self.seconds_per_block
+        if here is None:
             return f"at this rate {there}"
-        here = chain.hashes_per_block(self.difficulty, exact=True) / operation.hash_rate
         return f"at this rate {there}; on this test chain, whose coins have no price, {span_text(here)}"
 
     def as_object(self) -> dict[str, Any]:
         """For --json and the API; money in the tariff's own, None for what is not known."""
         operation, interval = self.operation, self.luck.interval()
-        known, power, per_day = operation is not None, self.power, self._per_day
+        power, per_day = self.power, self._per_day
         fixed = self.tariff.power is not None  # what is measured changes, so that of the moment says nothing of before
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),
@@ -181,11 +195,7 @@ class Earnings:
                 "high": interval.high if interval else None,
             },
             "network_difficulty": self.difficulty,
-            "seconds_per_block": (
-                chain.hashes_per_block(self.difficulty, exact=True) / self.snapshot.hash_rate
-                if known and self.difficulty is not None
-                else None
-            ),
+            "seconds_per_block": self.seconds_per_block,
             "mainnet": self.on_mainnet,
             "mainnet_difficulty": operation.difficulty if operation else self.tariff.mainnet_difficulty,
             "mainnet_seconds_per_block": DAY_SECONDS / operation.blocks_per_day if operation else None,

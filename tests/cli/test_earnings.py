@@ -11,16 +11,28 @@ from stratum_miner.cli.earnings import Earnings, Tariff, tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.miner.statistics import JobSnapshot
 
 TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
+
+
+JOB = JobSnapshot(
+    job_id="1",
+    age=1.0,
+    previous_hash=bytes(32),
+    share_difficulty=0.001,
+    network_difficulty=4.6565e-10,
+    version=0x20000000,
+    version_mask=0,
+)
 
 
 def snapshot(**changes: Any) -> MinerSnapshot:
     settings = PoolSettings(url=PoolUrl.parse("127.0.0.1:3333"), worker_name="worker")
     base = Miner(settings, []).snapshot()
-    values = {
+    values: dict[str, Any] = {
         "hash_rate": 20e6, "elapsed": 3600.0, "lucky": 10, "expected": 8.0, "height": 17,
-        "network_difficulty": 4.6565e-10,
+        "network_difficulty": 4.6565e-10, "job": JOB,
     }  # fmt: skip
     return replace(base, **(values | changes))
 
@@ -29,13 +41,19 @@ def test_on_a_test_chain_it_promises_nothing() -> None:
     line = Earnings(snapshot(), TARIFF).line()
     assert line.startswith("costs 0.4680 a day, 3.25 million J/TH; luck 1.25 (95 %: 0.60 to 2.30); at this rate")
     assert "a mainnet block (difficulty 144T) takes 983 million years on average" in line
-    assert line.endswith("on this test chain, whose coins have no price, 100 nanoseconds")
+    assert line.endswith("on this test chain, whose coins have no price, 215 milliseconds")
     told = Earnings(snapshot(), TARIFF).as_object()
     assert told["income_per_day"] is None
     assert told["profit_per_day"] is None
     assert told["mainnet"] is False
-    assert told["seconds_per_block"] == pytest.approx(1e-7, rel=0.001)
+    assert told["seconds_per_block"] == pytest.approx(0.001 * 2**32 / 20e6, rel=0.001)  # each share is a block
     assert told["electricity_so_far"] == pytest.approx(0.468 / 24)
+
+
+def test_where_blocks_below_the_share_target_are_handed_in_too_they_take_less_than_a_share() -> None:
+    testnet = snapshot(network_difficulty=1.0, job=replace(JOB, share_difficulty=8.0, network_difficulty=1.0))
+    assert Earnings(testnet, TARIFF).seconds_per_block == pytest.approx(2**32 / 20e6, rel=0.001)
+    assert Earnings(snapshot(job=None), TARIFF).seconds_per_block is None
 
 
 def test_on_mainnet_it_counts_in_money() -> None:
