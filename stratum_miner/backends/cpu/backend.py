@@ -49,6 +49,8 @@ QUEUE_SIZE = 1024
 """Hits between threads and trio before threads wait."""
 TIMED_SECONDS = 0.5
 """Processor time of a stretch of searching whose rate counts as what a thread does."""
+POINTS_PER_HIT = 10_000
+"""A hit costs microseconds of its own, at a test's difficulty most of the time: beside so many points, one per cent."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 
@@ -222,7 +224,7 @@ class CpuBackend(Backend):
             count = min(mode.slice_points, points - position)
             result = mode.search.run(position, count, expected=expected, at_most=at_most)
             elapsed = time.perf_counter() - started
-            if not result.hits:  # hits cost time of their own, at a test's difficulty most of it
+            if result.done >= len(result.hits) * POINTS_PER_HIT:
                 mode.time(result.done, time.thread_time() - worked)
             if self._on_search is not None and result.done:
                 self._on_search(expected, result.started_ns)
@@ -293,7 +295,7 @@ class _Mode:
 
     def adjust(self, result: kernels.SearchResult, elapsed: float) -> None:
         """A slow or fast machine moves the next slice towards its length."""
-        if not result.hits and result.done >= self.slice_points:
+        if result.done >= self.slice_points:
             factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
             self.slice_points = max(1, int(self.slice_points * (0.75 + 0.25 * factor)))
 

@@ -7,8 +7,8 @@ them; a file that cannot be read, written or understood is as good as none.
 All figures are hashes per second of the measuring thread's processor time, so other programs on the machine do not
 lower them. What still lowers them is of the moment: a processor that is hot, or one core's other hardware thread at
 work. Therefore the better of an old and a new figure is kept, each with the day of its measurement, and mining raises
-a figure that it exceeds. Mining lowers nothing, with one exception: where it never reached two fifths of a figure, the
-figures are of another machine, and the next start measures again (`correct`).
+a figure that it exceeds. Mining lowers nothing. Where it exceeds a figure by far, or never reaches two fifths of it,
+all figures of the CPU are doubtful, and the next start measures again (`correct`).
 """
 
 import os
@@ -48,6 +48,8 @@ MOST_OF_KERNEL = 0.5
 """Share of one thread's rate up to which searching beside other work does not fall behind; picked by feel."""
 UNREACHED = 0.4
 """Share of a figure that mining reaches at least. Two hardware threads of one core get half each, and some heat."""
+EXCEEDED = 1.25
+"""Times a figure beyond which it was measured while the machine was slow, and with it those of the other kernels."""
 HOPELESS = 4
 """How many times too long work must seem before it is left alone: a machine may have been measured while it was hot and
 its cores were shared, and at its best does as many times as much."""
@@ -137,6 +139,8 @@ class _Figures(msgspec.Struct, frozen=True):
 class _Entry(msgspec.Struct, frozen=True):
     processor_time: dict[str, _Figures]
     """By kernel. Before it had this name it held figures by the clock, which are not read."""
+    doubtful: bool = False
+    """Whether all are to be measured again, and the better of each kept."""
 
 
 def time_of(kernel: Kernel, seconds: float, *, rolling: bool = False) -> Speed:
@@ -212,9 +216,11 @@ def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
 def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = None) -> None:
     """Remember what one thread reached in mining, in H/s of its processor time at its best; 0 where it did not search.
 
-    A figure that is exceeded is replaced. One of which not even ``UNREACHED`` was reached is of another machine (a home
-    directory that two share, a virtual machine that moved): all of this CPU's are forgotten, and measured at the next
-    start. In between nothing is lowered: heat and a core's other hardware thread explain it, and are of the moment.
+    A figure that is exceeded is replaced. One that is far exceeded was measured while the machine was slow, and so were
+    the other kernels': the next start measures all again, or this one would be used for good. One of which not even
+    ``UNREACHED`` was reached is of another machine (a home directory that two share, a virtual machine that moved): all
+    of this CPU's are forgotten, and measured at the next start. In between nothing is lowered: heat and a core's other
+    hardware thread explain it, and are of the moment.
     """
     available = kernels.available_kernels()
     path = cache_file() if cache is None else cache
@@ -236,7 +242,8 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
         return
     better = [_better(new, old) for new, old in zip(today, known, strict=True)]
     if better != list(known):
-        _remember(better, path)
+        doubtful = any(_is_far_above(new, old) for new, old in zip(today, known, strict=True))
+        _remember(better, path, doubtful=doubtful)
 
 
 def cache_file() -> Path:
@@ -245,25 +252,31 @@ def cache_file() -> Path:
 
 
 def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | None:
-    """Figures of all these kernels, if such a CPU was measured before."""
+    """Figures of all these kernels, if such a CPU was measured before and mining did not make them doubtful."""
+    entry = _entry(available, path)
     known = _known(available, path)
-    if not all(item.hash_rate and item.rolling_hash_rate for item in known):
+    if entry is None or entry.doubtful or not all(item.hash_rate and item.rolling_hash_rate for item in known):
         return None
     return tuple(known)
 
 
 def _known(available: Sequence[Kernel], path: Path) -> list[Measured]:
     """What is remembered of each of these kernels; 0 for what is not, is too old, or cannot be."""
-    try:
-        figures = msgspec.json.decode(_entries(path)[_key(available)], type=_Entry).processor_time
-    except (OSError, KeyError, msgspec.DecodeError, UnicodeDecodeError):
-        figures = {}
+    entry = _entry(available, path)
+    figures = {} if entry is None else entry.processor_time
     nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))
     found = [(kernel, figures.get(kernel.name, nothing)) for kernel in available]
     return [
         Measured(kernel, item.plain.known, item.rolling.known, True, item.plain.measured_on, item.rolling.measured_on)
         for kernel, item in found
     ]
+
+
+def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
+    try:
+        return msgspec.json.decode(_entries(path)[_key(available)], type=_Entry)
+    except (OSError, KeyError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _entries(path: Path) -> dict[str, msgspec.Raw]:
@@ -287,14 +300,18 @@ def _is_far_below(new: Measured, old: Measured) -> bool:
     )
 
 
-def _remember(measured: Sequence[Measured], path: Path) -> None:
+def _is_far_above(new: Measured, old: Measured) -> bool:
+    return new.hash_rate > old.hash_rate * EXCEEDED or new.rolling_hash_rate > old.rolling_hash_rate * EXCEEDED
+
+
+def _remember(measured: Sequence[Measured], path: Path, *, doubtful: bool = False) -> None:
     figures = {
         item.kernel.name: _Figures(
             _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
         )
         for item in measured
     }
-    _write([item.kernel for item in measured], _Entry(figures), path)
+    _write([item.kernel for item in measured], _Entry(figures, doubtful), path)
 
 
 def _write(available: Sequence[Kernel], entry: _Entry | None, path: Path) -> None:

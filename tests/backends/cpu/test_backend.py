@@ -308,8 +308,5 @@ async def test_what_mining_reaches_corrects_what_is_remembered(tmp_path: Path, m
         while not backend._searchers[0].fastest[False]:  # noqa: ASYNC110  a thread sets it
             await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
-    known = choice.recall(available, file)
-    assert known is not None
-    for item in known:
+    for item in choice._known(available, file):
         assert (item.hash_rate > 1000) == (item.kernel == plain), item
-        assert item.rolling_hash_rate == 1.0
