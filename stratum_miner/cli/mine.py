@@ -123,7 +123,7 @@ class MineRun:
                 )
 
         signals.run(mine_and_tell)
-        return mining.exit_code(ending, self.miner)
+        return mining.exit_code(ending, self.miner, has_mined=self._watching.monitor.has_mined)
 
     def take(self, settings: MineSettings) -> None:
         """Go on with other settings (``Reloadable``): the level of the log, the tariff."""

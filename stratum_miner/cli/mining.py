@@ -360,12 +360,15 @@ def print_json(value: Any) -> None:
     print(msgspec.json.encode(value).decode(), flush=True)
 
 
-def exit_code(ending: Ending, miner: Miner) -> ExitCode:
-    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
+def exit_code(ending: Ending, miner: Miner, *, has_mined: bool = False) -> ExitCode:
+    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined.
+
+    ``has_mined``: a device mined, whether or not it had the time to report a nonce that shows its hashes.
+    """
     if ending is not Ending.TIME_LIMIT:
         return ExitCode.OK
     if not miner.has_had_work:
         return ExitCode.POOL_UNREACHABLE
     goals, hashes = miner.goals, sum(backend.hashes for backend in miner.snapshot().backends)
-    missed = goals.shares is not None or goals.blocks is not None or not hashes
+    missed = goals.shares is not None or goals.blocks is not None or not (hashes or has_mined)
     return ExitCode.GOAL_MISSED if missed else ExitCode.OK

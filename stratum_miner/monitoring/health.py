@@ -37,6 +37,8 @@ class DeviceCondition:
     mines: bool
     state: str
     reason: str = ""
+    is_thread: bool = False
+    """Whether it is a search thread, of which no driver tells anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +136,8 @@ class Health:
         if idle:
             return DeviceCondition(mines=False, state="idle", reason=idle)
         if search.still_s >= STILL_AFTER_S:
-            return DeviceCondition(
-                mines=False, state="dead", reason=f"it has made no hash for more than {STILL_AFTER_S:g} s"
-            )
+            reason = f"it has made no hash for more than {STILL_AFTER_S:g} s"
+            return DeviceCondition(mines=False, state="dead", reason=reason, is_thread=True)
         return DeviceCondition(mines=search.hashed, state="mining" if search.hashed else "starting")
 
     # ---- the whole ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import structlog
 import trio
 
 from stratum_miner import __version__
@@ -21,7 +22,7 @@ from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.health import Health, Verdict
+from stratum_miner.monitoring.health import Health, Key, Verdict
 from stratum_miner.monitoring.history import History
 from stratum_miner.monitoring.model import (
     BlockView,
@@ -37,6 +38,8 @@ from stratum_miner.monitoring.model import (
     View,
 )
 from stratum_miner.work.share import Share
+
+log = structlog.get_logger(__name__)
 
 SAMPLE_S = 0.5
 SHARES_KEPT = 200
@@ -76,6 +79,10 @@ class Monitor:
         self._history = History()
         self._devices = devices.DeviceMeters()
         self._health = Health()
+        self.has_mined = False
+        """Whether any device mined at any sample of this run."""
+        self._dead: set[Key] = set()
+        """Search threads that make no hashes; a device of its own is told by its driver."""
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
         self._difficulties = Difficulties()
@@ -113,10 +120,21 @@ class Monitor:
         """Look at the miner once."""
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
-        conditions = self._verdict(snapshot, now).devices
-        self._devices.sample(now, date, snapshot.backends, conditions, ran=now - snapshot.left_out)
+        verdict = self._verdict(snapshot, now)
+        self.has_mined = self.has_mined or verdict.devices_mining > 0
+        self._tell_of_threads(verdict)
+        self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
+
+    def _tell_of_threads(self, verdict: Verdict) -> None:
+        for key, condition in verdict.devices.items():
+            if condition.state == "dead" and condition.is_thread and key not in self._dead:
+                self._dead.add(key)
+                log.warning("device_state", device=key[1], state=condition.state, reason=condition.reason)
+            elif condition.mines and key in self._dead:
+                self._dead.remove(key)
+                log.info("device_state", device=key[1], state=condition.state, reason="it makes hashes again")
 
     def _note_share(self, outcome: ShareOutcome) -> None:
         share, now = outcome.share, self._wall_clock()

@@ -76,7 +76,7 @@ def device_problems(
         if device.hardware is None:
             advice = "Restart stratum-miner, and report this: a search thread should not stop."
         found.append(_of_device(severity, f"device_{state}", device, _sentence(f"{name} is {state}{why}"), advice))
-    if device.hardware is not None and device.hardware.hot:
+    if device.hardware is not None and device.hardware.hot and state not in ("off", "dead", "absent"):
         text = _sentence(f"{name} is hot: {device.hardware.hot}")
         found.append(_of_device(WARNING, "device_hot", device, text, "Improve its cooling, or lower its frequency."))
     if errors.are_many and state not in ("absent", "off"):

@@ -190,6 +190,8 @@ def test_heat_is_a_problem_before_it_slows_anything_down() -> None:
     verdict = looks.look()
     assert (verdict.state, kinds(verdict)) == ("mining", ["device_hot"])
     assert verdict.problems[0].text == "erupter-0 is hot: chip at 71 °C."
+    looks.devices(stick(0, "off", "too hot: chip at 106 °C", hot="chip at 106 °C"))
+    assert kinds(looks.look()) == ["device_off"]  # which says it already
 
 
 def test_wrong_results_are_a_problem_until_newer_ones_are_right() -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
@@ -357,3 +358,21 @@ def test_intervals_of_many_shares_are_not_made_anew_for_every_look() -> None:
     assert bench.monitor.summary().luck is first.luck
     bench.now += 10
     assert bench.monitor.summary().luck.found == 100_001
+
+
+def test_a_search_thread_that_stops_is_a_warning_once_each_time() -> None:
+    bench = Bench()
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    bench.devices(DeviceStatistics("t0", 0, 0))
+    with capture_logs() as logged:
+        bench.later(0)
+        assert not bench.monitor.has_mined
+        for hashes in (10, 20):
+            bench.devices(DeviceStatistics("t0", hashes, 0))
+            for _ in range(30):
+                bench.later(0.5)
+        bench.devices(DeviceStatistics("t0", 30, 0))
+        bench.later(0.5)
+    assert bench.monitor.has_mined
+    told = [(entry["log_level"], entry["device"], entry["state"]) for entry in logged]
+    assert told == [("warning", "t0", "dead"), ("info", "t0", "mining")] * 2
