@@ -102,6 +102,33 @@ async def test_a_busy_miner_of_twelve_devices_costs_less_than_5_kilobytes_a_seco
     assert first < 200_000
 
 
+async def test_numbers_have_the_digits_that_people_are_shown_and_dates_have_all(autojump_clock: MockClock) -> None:
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                check(key, inner)
+        elif isinstance(value, list):
+            for inner in value:
+                check(name, inner)
+        elif isinstance(value, float) and not (name == "at" or name.endswith("_at")):
+            assert value == float(f"{value:.4g}"), name
+
+    miner = BusyMiner()
+    look, date = miner.monitor.view, 1_700_000_000.123456
+
+    def with_a_list() -> Any:
+        view = look()
+        return replace(view, at=date, summary=replace(view.summary, economics={"each": [1.23456, {"of": 7.654321}]}))
+
+    miner.monitor.view = with_a_list  # type: ignore[method-assign]
+    async with listening(Streams(miner.monitor, ""), Listener()) as listener:
+        await seconds(miner, 10)
+        check("view", listener.view)
+        check("point", listener.points)
+        assert listener.view["summary"]["economics"] == {"each": [1.235, {"of": 7.654}]}
+        assert listener.view["at"] == date
+
+
 async def test_what_does_not_change_costs_nothing(autojump_clock: MockClock) -> None:
     sizes: list[int] = []
 
@@ -187,11 +214,13 @@ async def test_all_who_listen_get_the_same_and_the_miner_is_looked_at_once(autoj
     streams = Streams(miner.monitor, "")
     async with listening(streams, Listener()) as first, listening(streams, Listener()) as second:
         await trio.sleep(0.5)
+        miner.monitor.events.take("paused", "info", {}, 0.0)
         async with listening(streams, Listener()) as third:
             await seconds(miner, 100)
             await trio.sleep(0.1)
             assert first.view == second.view == third.view
             assert first.number == second.number == third.number
+            assert first.events == second.events == third.events
     assert looks <= 103
     assert streams.listeners == 0
 
