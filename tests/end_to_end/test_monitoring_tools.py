@@ -111,6 +111,36 @@ def test_the_cgminer_api_is_read_by_its_clients() -> None:
         assert "Access denied" in old_script(port, "quit")
 
 
+def test_a_pool_keeps_its_number_over_the_cgminer_api() -> None:
+    """Tools say ``switchpool|1`` twice, and later ``disablepool|1`` to the pool that had that number at first."""
+    port = free_port()
+
+    def table(command: str, section: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(old_script(port, f'{{"command":"{command}"}}'))[section]
+        return rows
+
+    with running_pool("--node", "kernel") as (_, second):
+        options = ("-o", second, "--cgminer-api", f"127.0.0.1:{port}", "--api-allow", "W:127.0.0.1")
+        with mining(*options):
+            first = table("pools", "POOLS")
+            assert [(row["POOL"], row["Priority"]) for row in first] == [(0, 0), (1, 1)]
+            for _ in range(2):
+                assert "Switching to pool 1" in old_script(port, "switchpool|1")
+            rows = table("pools", "POOLS")
+            assert [(row["POOL"], row["Priority"], row["URL"]) for row in rows] == [
+                (0, 1, first[0]["URL"]),
+                (1, 0, first[1]["URL"]),
+            ]
+            assert "Code=26" in old_script(port, "poolpriority|0,7")
+            assert [row["Priority"] for row in table("pools", "POOLS")] == [1, 0]
+            assert "Disabling pool 1" in old_script(port, "disablepool|1")
+            assert [row["Status"] for row in table("pools", "POOLS")][1] == "Disabled"
+            assert "Zeroed All stats" in old_script(port, "zero|all,false")
+            [told] = table("summary", "SUMMARY")
+            assert told["Network Blocks"] >= 1
+            assert old_script(port, "quit") == "BYE"
+
+
 async def _ask_rpc(port: int) -> dict[str, Any]:
     rpc = CGMinerRPCAPI("127.0.0.1", port)
     both = await rpc.multicommand("summary", "pools")
