@@ -169,11 +169,11 @@ def _head(summary: Summary, width: int, *, is_old: bool) -> list[Text]:
     ]
     items = [item for item in items if item]
     lines = packed(items, width)
-    age, version = (
-        Text(f"up {duration_text(summary.elapsed_s)}", "dim"),
-        Text(f"stratum_miner {summary.version}, ", "dim"),
-    )
-    beside = [sides(lines[-1], right, width) for right in (version + age, age)]
+    age = Text(f"up {duration_text(summary.elapsed_s)}", "dim")
+    version = Text(f"stratum_miner {summary.version}, ", "dim")
+    frozen = f", did not run for {duration_text(summary.frozen_s)}" if summary.frozen_s >= 1 else ""
+    rights = (version + age + Text(frozen, "dim"), age + Text(frozen, "dim"), age)
+    beside = [sides(lines[-1], right, width) for right in rights]
     lines = [*lines[:-1], next(filter(None, beside), lines[-1])]
     if detail_is_news(summary):
         lines += hanging(Text(), Text(summary.detail), width)
@@ -291,10 +291,11 @@ def _history(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text
 def _with_holes(points: Sequence[Point]) -> list[float | None]:
     """The hash rates of the points that may be shown, and None for each that is missing since nothing ran."""
     rates: list[float | None] = []
-    for before, point in zip([None, *points], points, strict=False):
+    newest = points[-FINE_KEPT:]
+    for before, point in zip([None, *newest], newest, strict=False):
         missing = 0 if before is None else (point.at - before.at) / FINE_S - 1
         if missing >= FEWEST_MISSING:
-            rates += [None] * min(int(missing), FINE_KEPT)
+            rates += [None] * int(min(missing, FINE_KEPT))
         rates.append(point.hash_rate)
     return rates[-FINE_KEPT:]
 

@@ -376,6 +376,13 @@ def test_the_sparkline_goes_from_zero_to_the_highest(ascii_only: bool) -> None:
     assert len(line) > 60
 
 
+def test_time_that_the_process_did_not_run_is_said() -> None:
+    assert shown(view(frozen_s=120.0), 100)[0].endswith(" up 12m34s, did not run for 2m00s")
+    first, second, *others = view().history
+    for at in (1.7e308, -1.7e308, 1e300):  # what another miner says need not be a date
+        shown(replace(view(), history=(replace(first, at=-at), replace(second, at=at), *others)))
+
+
 def test_the_sparkline_has_a_hole_where_the_process_did_not_run() -> None:
     it = view()
     stopped = [replace(point, at=point.at + 120 * (index >= 200)) for index, point in enumerate(it.history)]
