@@ -16,7 +16,7 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
-from stratum_miner.monitoring.model import BlockView, Point, ShareView, View
+from stratum_miner.monitoring.model import BlockView, LuckView, Point, ProblemView, ShareView, View
 from stratum_miner.monitoring.monitor import Monitor
 
 from ..cli.screen.test_layout import device, pool, view
@@ -125,7 +125,7 @@ def full_view() -> View:
         )
         for index in range(30)
     )  # fmt: skip
-    base = view(pools=3, started_at=now - 900, elapsed_s=900.0)
+    base = view(pools=3, started_at=now - 900, elapsed_s=900.0, devices_mining=4, devices_total=4)
     return replace(
         base,
         at=now,
@@ -141,6 +141,50 @@ def full_view() -> View:
         ),
         history=points,
     )
+
+
+def farm_view() -> View:
+    """Twelve devices of an owner: one is off, one is hot, one computes wrongly."""
+    base = full_view()
+    well = {
+        "backend": "farm", "product": "Bitaxe Gamma", "detail": "Bitaxe Gamma", "chip_temperature_c": 58.2,
+        "power_w": 16.1, "frequency_mhz": 525.0, "core_voltage_v": 1.15, "fan_rpm": 4200, "fan_percent": 55,
+        "expected_hash_rate": 1.2e12, "hash_rate": 1.19e12, "hash_rate_1m": 1.18e12, "nonces_found": 1700,
+        "accepted": 1234,
+    }  # fmt: skip
+    off = {"mines": False, "state": "off", "reason": "tripped at 76 °C", "hash_rate": 0.0, "hash_rate_1m": 0.0}
+    hot = {"state": "throttled", "reason": "hot: 71 °C", "chip_temperature_c": 71.4, "hash_rate_1m": 0.92e12}
+    changes: dict[int, dict[str, Any]] = {
+        4: {**off, "power_w": 0.0, "fan_rpm": 0, "chip_temperature_c": 31.0},
+        7: hot,
+        9: {"hardware_errors": 734, "chip_temperature_c": None, "fan_rpm": None, "fan_percent": None},
+    }
+    devices = tuple(
+        device(number, name=f"bitaxe-{number}", **{**well, **changes.get(number, {})}) for number in range(12)
+    )
+    problems = (
+        ProblemView(
+            severity="critical", kind="device_off", device_id=4, text="bitaxe-4 is off: tripped at 76 °C.",
+            advice="Remove the cause, then restart the device or unplug it and plug it in again.", since_s=1440.0,
+        ),
+        ProblemView(
+            severity="warning", kind="device_errors", device_id=9,
+            text="bitaxe-9 computes wrongly: 45 of its last 150 results (30%) are wrong.",
+            advice="Lower its frequency or raise its voltage, and check its cooling and power supply.", since_s=300.0,
+        ),
+        ProblemView(
+            severity="warning", kind="device_throttled", device_id=7, text="bitaxe-7 is throttled: hot: 71 °C.",
+            advice="Improve its cooling and power supply, or ask for a lower frequency.", since_s=60.0,
+        ),
+    )  # fmt: skip
+    summary = replace(
+        base.summary, state="degraded", detail="11 of 12 devices mine; bitaxe-4 is off: tripped at 76 °C",
+        devices_mining=11, devices_total=12, problems=problems, hardware_errors=734, economics=None,
+        hash_rate=12e12, hash_rate_5s=12.9e12, hash_rate_1m=12.72e12, hash_rate_5m=12.8e12, hash_rate_15m=12.6e12,
+        power_w=177.1, joules_per_terahash=13.8, elapsed_s=8400.0,
+        luck=LuckView(found=126, expected=200.0, ratio=0.63, low=0.58, high=0.68),
+    )  # fmt: skip
+    return replace(base, summary=summary, devices=devices)
 
 
 @contextmanager

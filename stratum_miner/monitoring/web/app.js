@@ -9,8 +9,9 @@ import { byId, once, setText } from "./dom.js";
 import { Blocks, Events, Shares } from "./events.js";
 import { duration } from "./format.js";
 import { Live } from "./live.js";
-import { showSummary } from "./overview.js";
+import { showSummary, showTitle } from "./overview.js";
 import { Pools } from "./pools.js";
+import { Problems } from "./problems.js";
 
 const FRESH_S = 3; // a view comes each second
 const TICK_MS = 500;
@@ -18,6 +19,7 @@ const TICK_MS = 500;
 const charts = new Charts();
 const devices = new Devices();
 const pools = new Pools();
+const problems = new Problems();
 const events = new Events();
 const blocks = new Blocks();
 const shares = new Shares();
@@ -40,11 +42,12 @@ function take(view) {
     charts.forget();
     announce("The miner was started again.");
   }
+  problems.update(view.summary);
   showSummary(view);
-  devices.update(view.devices);
+  devices.update(view);
   pools.update(view.pools);
   blocks.update(view);
-  shares.update(view.shares);
+  shares.update(view);
   charts.show(view);
   showPause(view.summary.state);
   fresh();
@@ -76,6 +79,7 @@ function fresh() {
   const isFresh = link.state === "live" && age !== null && age < FRESH_S;
   const state = isFresh ? "live" : link.state === "live" ? "late" : link.state;
   document.body.dataset.link = state;
+  showTitle(latest, state);
   const words = { live: "live", late: `${duration(age ?? 0)} old`, lost: "no connection", locked: "locked", hidden: "resting", connecting: "connecting" };
   setText(byId("freshness").lastElementChild, words[state]);
   const banner = byId("banner");
@@ -121,6 +125,11 @@ quit.addEventListener("click", () => once(quit, async () => {
   });
   if (meant) await change("POST", "quit");
 }));
+
+// ---- the parts of the page, in a menu where the header has no room for them ---------------------------------------
+
+const parts = byId("parts");
+parts.addEventListener("click", () => parts.matches(":popover-open") && parts.hidePopover());
 
 // ---- the token ----------------------------------------------------------------------------------------------------
 

@@ -92,12 +92,22 @@ export class Chart {
     let high = Math.max(...sums.flat());
     if (this.base === "zero") {
       low = 0;
-      high = high > 0 ? high * 1.05 : 1;
+      if (high === 0) return [0, 1, [0]];
+      high *= 1.05;
     } else {
       [low, high] = [low - 3, high + 3];
     }
-    const steps = ticks(low, high, 4, this.bars);
+    const steps = this.steps(low, high);
     return [low, Math.max(high, steps[steps.length - 1]), steps];
+  }
+
+  // As many lines of the grid as have labels that differ; of a chart that shows nothing but zero only that one.
+  steps(low, high) {
+    for (let most = 4; most > 0; most -= 1) {
+      const steps = ticks(low, high, most, this.bars);
+      if (new Set(steps.map((step) => label(this.value(step)))).size === steps.length) return steps;
+    }
+    return [this.base === "zero" ? 0 : (low + high) / 2];
   }
 
   axes(steps, down, width, height) {
@@ -204,7 +214,7 @@ export class Chart {
 
   told(known) {
     if (!known.length) return `${this.title}: ${this.none}`;
-    const of = (pick) => this.words(this.series.map((_, index) => pick(known.map(({ values }) => values[index] ?? 0))));
+    const of = (pick) => this.words(this.series.map((_, index) => pick(known.map(({ values }) => values[index]).filter((value) => value !== null))));
     const [first, last] = [known[0], known.at(-1)];
     return `${this.title} from ${clock(first.at)} to ${clock(last.at)}: now ${this.words(last.values)}; `
       + `lowest ${of((values) => Math.min(...values))}; highest ${of((values) => Math.max(...values))}. `

@@ -14,6 +14,7 @@ const MOST_BARS = 40;
 const MOST_SAMPLES = 288;
 const FATES = ["accepted", "rejected", "stale", "lost"];
 const AGAIN_MS = 10000;
+const ANSWERS_APART = 60; // a line between two answers that are further apart would tell of latencies that nobody measured
 
 export class Charts {
   constructor() {
@@ -31,7 +32,7 @@ export class Charts {
     });
     this.shares = new Chart(byId("chart-shares"), {
       title: "Shares", series: FATES.map((fate) => ({ name: fate, kind: fate })), value: (value) => count(value),
-      bars: true, none: "No share was settled in this time.",
+      bars: true, none: "No share had a result in this time.",
     });
     this.latency = new Chart(byId("chart-latency"), {
       title: "Latency", unitNote: "of answers, median", series: [{ name: "Latency", kind: "two" }], value: milliseconds,
@@ -125,7 +126,8 @@ export class Charts {
   lines(points, from, to, gap) {
     const of = (name) => points.map((point) => ({ at: point.at, values: [point[name]] }));
     this.hashRate.show(of("hash_rate"), from, to, gap);
-    this.latency.show(of("latency_ms"), from, to, gap);
+    const latencies = of("latency_ms").filter((_, index) => index > 0 && answers(points[index]) > answers(points[index - 1]));
+    this.latency.show(latencies, from, to, Math.max(gap, ANSWERS_APART));
     this.temperature.show(of("temperature_c"), from, to, gap);
   }
 
@@ -133,6 +135,9 @@ export class Charts {
     this.shares.show(settled(points, from, to, size, startedAt), from, to, size);
   }
 }
+
+// How many shares a pool had answered: between two points without an answer there is no latency to show.
+const answers = ({ accepted, rejected, stale }) => accepted + rejected + stale;
 
 // Means of the points within each step.
 function thinned(points, step) {

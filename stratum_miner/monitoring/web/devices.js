@@ -1,22 +1,34 @@
-// Devices and search threads: what each does, how hot, how well; chips and the rest of a machine on request.
+// Devices and search threads, a line each: those with a problem first, or sorted by any column; the rest of a device
+// folds out under its line.
 
-import { read } from "./api.js";
-import { byId, button, el, facts, once, setAttribute, setText, tabled } from "./dom.js";
-import { change, confirmed, tell } from "./dialogs.js";
+import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
+import { change, confirmed } from "./dialogs.js";
 import { ago, celsius, count, efficiency, hashRate, percent, watts } from "./format.js";
+import { tabled } from "./table.js";
 
-const keyOf = (device) => `${device.backend} ${device.name}`;
+const FEW = 24; // a computer with many processors has a search thread on each
 
 export class Devices {
   constructor() {
     this.latest = [];
-    this.open = new Set(); // keys of devices whose details are shown
-    this.show = tabled(byId("device-table"), this.columns(), keyOf, {
+    this.problems = new Map(); // id -> the worst problem of the device
+    this.twice = new Set(); // names that several devices have
+    this.open = new Set(); // ids of devices whose details are shown
+    this.all = false;
+    this.show = tabled(byId("device-table"), this.columns(), (device) => device.id, {
+      natural: (device) => this.rank(device) * 2 ** 32 + device.id,
+      most: () => (this.all ? Infinity : FEW),
+      update: (row, device) => setAttribute(row, "data-tone", this.tone(device)),
       below: {
-        of: (device) => this.open.has(keyOf(device)),
-        make: (cell) => cell.append(el("dl", { class: "facts details" })),
-        fill: (cell, device) => facts(cell.firstChild, details(device)),
+        of: (device) => this.open.has(device.id),
+        make: (cell, device) => this.makeDetails(cell, device),
+        fill: (cell, device) => this.fillDetails(cell, device),
       },
+    });
+    this.more = byId("more-devices");
+    this.more.addEventListener("click", () => {
+      this.all = !this.all;
+      this.draw();
     });
     const toggle = byId("add-device");
     const form = byId("device-form");
@@ -28,113 +40,176 @@ export class Devices {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       once(form, async () => {
-        if (await change("POST", "devices", { device: form.elements.device.value.trim() })) form.reset();
+        if (await change("POST", "devices", { body: { device: form.elements.device.value.trim() } })) form.reset();
       });
     });
   }
 
   columns() {
+    const number = (name, kind, cell, sort, extra = {}) => ({ name, kind: `number ${kind}`, cell: (device) => cell(sort(device)), sort, down: true, ...extra });
+    const sum = (of) => (devices) => devices.reduce((total, device) => total + (of(device) ?? 0), 0);
+    const [rates, refused, accepted, errors] = [({ hash_rate_1m: it }) => it, ({ refused: it }) => it, ({ accepted: it }) => it, ({ hardware_errors: it }) => it];
     return [
-      { name: "Device", kind: "name", make: nameCell, fill: fillName },
-      { name: "State", kind: "status", make: stateCell, fill: fillState },
-      { name: "5 s", kind: "number", cell: (device) => hashRate(device.hash_rate) },
-      { name: "1 min", kind: "number strong", cell: (device) => hashRate(device.hash_rate_1m) },
-      { name: "Of expected", kind: "number", cell: (device) => (device.expected_hash_rate ? percent(device.hash_rate_1m / device.expected_hash_rate) : "–") },
-      { name: "Temperature", kind: "number", cell: (device) => celsius(device.chip_temperature_c) },
-      { name: "Power", kind: "number", cell: (device) => watts(device.power_w) },
-      { name: "Shares", kind: "number", cell: (device) => `${count(device.accepted)}${device.refused ? `, ${count(device.refused)} refused` : ""}` },
-      { name: "Errors", kind: "number", cell: (device) => errors(device) },
-      { name: "Actions", kind: "buttons", make: (cell, device, key) => this.actions(cell, device, key), fill: (cell, device) => this.fillActions(cell, device) },
+      {
+        name: "Device", kind: "name", sort: (device) => this.label(device), total: () => "Total",
+        make: (cell, device) => this.makeName(cell, device), fill: (cell, device) => this.fillName(cell, device),
+      },
+      {
+        name: "State", kind: "status", make: makeState, fill: (cell, device) => this.fillState(cell, device), sort: (device) => this.rank(device),
+        total: (devices) => `${count(devices.filter(({ mines }) => mines).length)} of ${count(devices.length)} mine`,
+      },
+      number("Hash rate", "strong", hashRate, rates, { total: (devices) => hashRate(sum(rates)(devices)) }),
+      number("Of expected", "wide", percent, ({ expected_hash_rate: expected, hash_rate_1m: rate }) => (expected ? rate / expected : null)),
+      number("Chip", "", celsius, ({ chip_temperature_c: it }) => it),
+      number("Fan", "wide", (it) => it ?? "–", ({ fan_rpm: rpm, fan_percent: part }) => rpm ?? part, { cell: fan }),
+      number("Power", "wide", watts, ({ power_w: it }) => it, {
+        total: (devices) => (devices.some(({ power_w: it }) => it !== null) ? watts(sum(({ power_w: it }) => it)(devices)) : "–"),
+      }),
+      number("Errors", "wide", count, errors, { cell: errorsOf, total: (devices) => count(sum(errors)(devices)) }),
+      number("Accepted", "wide", count, accepted, { total: (devices) => count(sum(accepted)(devices)) }),
+      number("Refused", "wide", count, refused, { total: (devices) => count(sum(refused)(devices)) }),
     ];
   }
 
-  actions(cell, device, key) {
-    const toggle = button("Details", () => this.toggle(key), { "aria-expanded": "false", "aria-label": `Details of ${device.name}` });
-    const restart = button("Restart", () => this.restart(key), { "aria-label": `Restart ${device.name}` });
-    const remove = button("Remove", () => this.remove(key), { class: "danger", "aria-label": `Remove ${device.name}` });
-    cell.append(toggle, restart, remove);
-  }
-
-  fillActions(cell, device) {
-    setAttribute(cell.firstChild, "aria-expanded", String(this.open.has(keyOf(device))));
-    const own = device.product !== null; // a machine of its own, no part of this computer
-    for (const control of [...cell.children].slice(1)) control.hidden = !own;
-  }
-
-  toggle(key) {
-    if (!this.open.delete(key)) this.open.add(key);
-    this.update(this.latest);
-  }
-
-  update(devices) {
+  update({ devices, summary }) {
     this.latest = devices;
-    setText(byId("device-count"), String(devices.length));
-    this.show(devices);
+    this.problems.clear();
+    for (const problem of summary.problems) {
+      if (problem.device_id !== null && !this.problems.has(problem.device_id)) this.problems.set(problem.device_id, problem);
+    }
+    const names = devices.map(({ name }) => name);
+    this.twice = new Set(names.filter((name, place) => names.indexOf(name) !== place));
+    this.draw();
   }
 
-  find(key) {
-    return this.latest.find((device) => keyOf(device) === key);
+  draw() {
+    setText(byId("device-count"), count(this.latest.length));
+    this.show(this.latest);
+    this.more.hidden = this.latest.length <= FEW;
+    setText(this.more, this.all ? "Show fewer devices" : `Show all ${count(this.latest.length)} devices`);
   }
 
-  async restart(key) {
-    const device = this.find(key);
-    const meant = await confirmed({ title: `Restart ${device.name}?`, text: "It is powered down and up again, and mines on.", yes: "Restart" });
-    if (meant) await this.asked(key, (id) => change("POST", `devices/${id}/restart`));
+  // As the miner's own sentences call it.
+  label({ backend, name }) {
+    return this.twice.has(name) ? `${backend} ${name}` : name;
   }
 
-  async remove(key) {
-    const device = this.find(key);
-    const meant = await confirmed({ title: `Remove ${device.name}?`, text: "It is powered down and left alone. Its totals stay.", yes: "Remove", danger: true });
-    if (meant) await this.asked(key, (id) => change("DELETE", `devices/${id}`));
+  // 0 does not mine, 1 has a problem, 2 is well, 3 was removed by somebody.
+  rank(device) {
+    if (device.state === "removed") return 3;
+    return !device.mines ? 0 : this.problems.has(device.id) ? 1 : 2;
   }
 
-  // By its place of this moment, which is asked for: it may have moved while the question stood.
-  async asked(key, action) {
-    const now = await read("devices").catch(() => this.latest);
-    const device = now.find((item) => keyOf(item) === key);
-    if (device) await action(device.id);
-    else tell("That machine is gone.", "refused");
+  tone(device) {
+    const problem = this.problems.get(device.id);
+    if (problem) return problem.severity === "critical" ? "bad" : "warn";
+    if (device.state === "starting" || device.state === "sick") return "warn";
+    return device.mines ? "good" : "soft";
+  }
+
+  makeName(cell, { id }) {
+    cell.append(
+      button("", () => this.toggle(id), { class: "fold", "aria-expanded": "false" }),
+      " ",
+      el("span", { class: "soft wide" }),
+    );
+    cell.firstChild.append(el("span", { class: "title" }));
+  }
+
+  fillName(cell, device) {
+    const [control, kind] = cell.children;
+    setText(control.firstElementChild, this.label(device));
+    setAttribute(control, "aria-label", `Details of ${this.label(device)}`);
+    setAttribute(control, "aria-expanded", String(this.open.has(device.id)));
+    setText(kind, device.detail);
+  }
+
+  fillState(cell, device) {
+    const [state, why] = cell.children;
+    setText(state, device.state);
+    setAttribute(state, "data-tone", this.tone(device));
+    setText(why, this.why(device));
+  }
+
+  why(device) {
+    const text = this.problems.get(device.id)?.text ?? "";
+    return device.reason || (text.startsWith(`${this.label(device)} `) ? text.slice(this.label(device).length + 1) : text);
+  }
+
+  toggle(id) {
+    if (!this.open.delete(id)) this.open.add(id);
+    this.draw();
+  }
+
+  makeDetails(cell, { id, product }) {
+    cell.append(el("p", { class: "why" }), el("dl", { class: "facts details" }));
+    if (product === null) return; // a part of this computer: nothing to restart
+    cell.append(el("div", { class: "buttons" }, button("Restart", () => this.restart(id)), button("Remove", () => this.remove(id), { class: "danger" })));
+  }
+
+  fillDetails(cell, device) {
+    const [why, list, buttons] = cell.children;
+    setText(why, [device.reason, this.problems.get(device.id)?.advice].filter(Boolean).join(". "));
+    why.hidden = why.textContent === "";
+    facts(list, details(device));
+    for (const control of buttons?.children ?? []) setAttribute(control, "aria-label", `${control.textContent} ${this.label(device)}`);
+  }
+
+  async restart(id) {
+    const name = this.label(this.latest.find((device) => device.id === id));
+    const meant = await confirmed({ title: `Restart ${name}?`, text: "It is powered down and up again, and continues mining.", yes: "Restart" });
+    if (meant) await change("POST", `devices/${id}/restart`, { told: `${name} restarts` });
+  }
+
+  async remove(id) {
+    const name = this.label(this.latest.find((device) => device.id === id));
+    const meant = await confirmed({ title: `Remove ${name}?`, text: "It is powered down and not used any more. Its totals stay.", yes: "Remove", danger: true });
+    if (meant) await change("DELETE", `devices/${id}`, { told: `${name} is removed` });
   }
 }
 
-function nameCell(cell) {
-  cell.append(el("span", { class: "title" }), el("span", { class: "soft detail" }));
+function makeState(cell) {
+  cell.append(el("span", { class: "state" }), " ", el("span", { class: "soft why" }));
 }
 
-function fillName(cell, device) {
-  setText(cell.children[0], device.name);
-  setText(cell.children[1], [device.backend, device.detail].filter(Boolean).join(", "));
+function fan({ fan_rpm: rpm, fan_percent: part }) {
+  return rpm !== null ? `${count(rpm)} rpm` : part !== null ? `${part} %` : "–";
 }
 
-function stateCell(cell) {
-  cell.append(el("span", { class: "state" }), el("span", { class: "soft detail" }));
-}
-
-function fillState(cell, device) {
-  setText(cell.children[0], device.state);
-  cell.children[0].dataset.state = device.state;
-  setText(cell.children[1], device.reason);
-}
-
-function errors(device) {
-  const told = device.nonces_found ? ` (${percent(device.hardware_errors / (device.nonces_found + device.hardware_errors))})` : "";
-  return device.hardware_errors ? `${count(device.hardware_errors)}${told}` : "0";
+function errorsOf({ hardware_errors: errors, nonces_found: found }) {
+  return errors ? `${count(errors)} (${percent(errors / (found + errors))})` : "0";
 }
 
 function details(device) {
   const some = (value, text) => (value === null ? null : text(value));
+  const own = (value) => (device.product === null ? null : count(value));
+  const ofNonces = (value) => (device.nonces_found && value ? { note: `${percent(value / device.nonces_found)} of its nonces` } : {});
+  const narrow = { only: "narrow" }; // what is a column where there is room
   return [
-    ["Hashes", count(device.hashes)],
-    ["Nonces found", count(device.nonces_found)],
-    ["Last nonce", ago(device.last_nonce_age_s)],
-    ["Duplicate, stale, damaged", device.product === null ? null : [device.duplicate_nonces, device.stale_nonces, device.crc_errors].map(count).join(", ")],
+    ["Of expected", device.expected_hash_rate ? percent(device.hash_rate_1m / device.expected_hash_rate) : null, narrow],
+    ["Errors", errorsOf(device), narrow],
+    ["Accepted shares", count(device.accepted), narrow],
+    ["Refused shares", count(device.refused), narrow],
+    ["Power", some(device.power_w, watts), narrow],
+    ["Backend", device.backend],
+    [device.product === null ? "Kernel" : "Product", device.detail || null],
+    ["Hash rate, 5 s", hashRate(device.hash_rate)],
+    ["Expected hash rate", some(device.expected_hash_rate, hashRate)],
     ["Frequency", some(device.frequency_mhz, (value) => `${value.toFixed(1)} MHz`)],
     ["Core voltage", some(device.core_voltage_v, (value) => `${value.toFixed(3)} V`)],
     ["Input voltage", some(device.input_voltage_v, (value) => `${value.toFixed(2)} V`)],
     ["Regulator", some(device.regulator_temperature_c, celsius)],
     ["Efficiency", some(device.joules_per_terahash, efficiency)],
-    ["Fan", device.fan_rpm === null && device.fan_percent === null ? null : [some(device.fan_rpm, (value) => `${count(value)} rpm`), some(device.fan_percent, (value) => `${value} %`)].filter(Boolean).join(", ")],
-    ["Restarts, trips", device.product === null ? null : `${count(device.restarts)}, ${count(device.trips)}`],
+    ["Fan speed", some(device.fan_rpm, (value) => `${count(value)} rpm`)],
+    ["Fan setting", some(device.fan_percent, (value) => `${value} %`)],
+    ["Hashes", count(device.hashes)],
+    ["Nonces found", count(device.nonces_found)],
+    ["Last nonce", ago(device.last_nonce_age_s)],
+    ["Stale nonces", own(device.stale_nonces), ofNonces(device.stale_nonces)],
+    ["Duplicate nonces", own(device.duplicate_nonces), ofNonces(device.duplicate_nonces)],
+    ["Damaged replies", own(device.crc_errors)],
+    ["Restarts", own(device.restarts)],
+    ["Safety shutdowns", own(device.trips)],
     ["Nonces of each chip", device.chips.length ? device.chips.map(count).join(" · ") : null],
   ];
 }

@@ -2,6 +2,7 @@
 
 import { Refused, ask, hasToken, keepToken } from "./api.js";
 import { byId, setText } from "./dom.js";
+import { sentence } from "./format.js";
 
 const NOTICE_MS = 8000;
 
@@ -69,8 +70,9 @@ function answered(dialog, cancel, prepare, otherwise) {
   });
 }
 
-// Change something: asks for the token when it must, tells what was done or why not. Resolves to whether it was done.
-export async function change(method, path, body) {
+// Change something: asks for the token when it must, tells what was done, in the words given or else the miner's, or why
+// not. Resolves to whether it was done.
+export async function change(method, path, { body, told } = {}) {
   let why = hasToken() ? "" : "Changes need the token of this miner.";
   for (;;) {
     if (why) {
@@ -81,7 +83,7 @@ export async function change(method, path, body) {
     try {
       const { done } = await (await ask(path, { method, body })).json();
       dispatchEvent(new Event("changed")); // to be seen at once
-      tell(sentence(done.length ? done.join("; ") : "nothing changed"));
+      tell(sentence(told ?? (done.length ? done.join("; ") : "nothing changed")));
       return true;
     } catch (error) {
       if (!(error instanceof Refused && error.status === 401)) {
@@ -92,5 +94,3 @@ export async function change(method, path, body) {
     }
   }
 }
-
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;

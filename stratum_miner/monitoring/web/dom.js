@@ -62,7 +62,8 @@ export function keyed(parent, items, keyOf, make, update) {
   if (focused !== null && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
-// A list of terms: [[name, text, {title?, kind?, note?}], ...]; a term whose text is null is left out.
+// A list of terms: [[name, text, {kind?, note?, only?}], ...]; a term whose text is null is left out. `kind` is a class
+// of the text, `only` one of the whole term.
 export function facts(list, pairs) {
   keyed(
     list,
@@ -74,67 +75,10 @@ export function facts(list, pairs) {
       note.hidden = !extra.note;
       setText(note, extra.note ?? "");
       setText(told, text);
-      setAttribute(told, "title", extra.title ?? null);
       setAttribute(told, "class", extra.kind ?? null);
+      setAttribute(child, "class", extra.only ?? null);
     },
   );
-}
-
-// A table of `columns` [{name, kind?, cell(item) -> string | Node, make?}]: on a phone each row becomes a card, whose
-// cells are told by `data-label`; the roles keep it a table to screen readers then.
-// `below`, of {of(item) -> whether, make(cell, item), fill(cell, item)}, is a row of its own under an item's.
-export function tabled(table, columns, keyOf, { update = () => {}, below = null } = {}) {
-  table.setAttribute("role", "table");
-  const head = el("thead", { role: "rowgroup" });
-  const row = el("tr", { role: "row" });
-  for (const column of columns) {
-    row.append(el("th", { scope: "col", role: "columnheader", class: column.kind ?? null }, column.name));
-  }
-  head.append(row);
-  const body = el("tbody", { role: "rowgroup" });
-  table.append(head, body);
-
-  const make = ([item, isBelow], key) => {
-    const made = el("tr", { role: "row", class: isBelow ? "below" : null });
-    if (isBelow) {
-      const cell = el("td", { role: "cell", colspan: columns.length });
-      below.make(cell, item);
-      made.append(cell);
-      return made;
-    }
-    columns.forEach((column, index) => {
-      const attributes = { "data-label": column.name, class: column.kind ?? null };
-      const cell = index === 0
-        ? el("th", { ...attributes, scope: "row", role: "rowheader" })
-        : el("td", { ...attributes, role: "cell" });
-      column.make?.(cell, item, key);
-      made.append(cell);
-    });
-    return made;
-  };
-
-  const renew = (made, [item, isBelow]) => {
-    if (isBelow) {
-      below.fill(made.firstChild, item);
-      return;
-    }
-    columns.forEach((column, index) => {
-      const cell = made.children[index];
-      if (column.fill) column.fill(cell, item);
-      else {
-        const text = column.cell(item);
-        setText(cell, text);
-        setAttribute(cell, "data-none", text === "–" ? "" : null); // a card has no room for what nobody knows
-      }
-    });
-    update(made, item);
-  };
-
-  return (items) => {
-    table.hidden = items.length === 0;
-    const rows = items.flatMap((item) => (below?.of(item) ? [[item, false], [item, true]] : [[item, false]]));
-    keyed(body, rows, ([item, isBelow]) => (isBelow ? `${keyOf(item)} below` : keyOf(item)), make, renew);
-  };
 }
 
 // A button that is not pressed twice while the first press is still being answered.

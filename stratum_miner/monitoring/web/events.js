@@ -1,11 +1,13 @@
 // Events as they come, blocks found, and the newest shares.
 
-import { byId, el, keyed, setText, tabled } from "./dom.js";
+import { byId, el, keyed, setAttribute, setText } from "./dom.js";
 import { announce } from "./dialogs.js";
 import { count, difficulty, milliseconds, moment, poolName } from "./format.js";
+import { tabled } from "./table.js";
 
-const KEPT = 500;
+const KEPT = 500; // of what happens all the time, and as many of the rest
 const LEVELS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
+const isRoutine = ({ name, fields }) => name === "new_block" || name === "new_job" || (name === "share_accepted" && !fields?.block);
 const FEW_BLOCKS = 5;
 const FEW_SHARES = 10;
 
@@ -25,8 +27,10 @@ export class Events {
       news = true;
     }
     if (!news) return;
-    const numbers = [...this.known.keys()].sort((one, other) => one - other);
-    for (const number of numbers.slice(0, Math.max(0, numbers.length - KEPT))) this.known.delete(number);
+    for (const routine of [true, false]) {
+      const numbers = [...this.known.values()].filter((event) => isRoutine(event) === routine).map(({ number }) => number).sort((one, other) => one - other);
+      for (const number of numbers.slice(0, Math.max(0, numbers.length - KEPT))) this.known.delete(number);
+    }
     this.draw();
   }
 
@@ -36,13 +40,14 @@ export class Events {
   }
 
   draw() {
-    const least = LEVELS[this.level.value];
-    const shown = [...this.known.values()].filter((event) => (LEVELS[event.level] ?? 1) >= least);
+    const least = LEVELS[this.level.value] ?? LEVELS.info;
+    const routineToo = this.level.value !== "news";
+    const shown = [...this.known.values()].filter((event) => (LEVELS[event.level] ?? 1) >= least && (routineToo || !isRoutine(event)));
     shown.sort((one, other) => other.number - one.number);
     keyed(byId("event-list"), shown, (event) => String(event.number), makeEvent, () => {});
     byId("event-list").hidden = shown.length === 0;
     byId("event-none").hidden = shown.length > 0;
-    setText(byId("event-none"), this.known.size ? `None of ${count(this.known.size)} events is that serious.` : "Nothing has happened yet.");
+    setText(byId("event-none"), this.known.size ? `None of the newest ${count(this.known.size)} events is of this kind.` : "Nothing has happened yet.");
   }
 }
 
@@ -63,7 +68,7 @@ export class Blocks {
       { name: "Height", kind: "name short", cell: (block) => (block.height === null ? "–" : count(block.height)) },
       { name: "Time", kind: "short", cell: (block) => moment(block.at) },
       { name: "Hash", kind: "hash", cell: (block) => block.hash },
-      { name: "Pool", cell: (block) => poolName(block.pool) },
+      { name: "Pool", kind: "wide", cell: (block) => poolName(block.pool) },
     ], (block) => block.hash));
   }
 
@@ -82,17 +87,19 @@ export class Shares {
   constructor() {
     this.newest = new Newest(byId("more-shares"), FEW_SHARES, "shares", tabled(byId("share-table"), [
       { name: "Time", kind: "name short", cell: (share) => moment(share.at) },
-      { name: "Fate", make: fateCell, fill: fillFate },
-      { name: "Difficulty", kind: "number", cell: (share) => `${difficulty(share.difficulty)} of ${difficulty(share.share_difficulty)}` },
+      { name: "Result", make: fateCell, fill: fillFate },
+      { name: "Difficulty", kind: "number", cell: (share) => difficulty(share.difficulty) },
+      { name: "Needed", kind: "number wide", cell: (share) => difficulty(share.share_difficulty) },
       { name: "Latency", kind: "number", cell: (share) => milliseconds(share.latency_ms) },
       { name: "Device", cell: (share) => share.device || "–" },
-      { name: "Pool", cell: (share) => poolName(share.pool) },
+      { name: "Pool", kind: "wide pool", cell: (share) => poolName(share.pool) },
     ], (share) => `${share.at} ${share.job_id} ${share.difficulty}`));
   }
 
-  update(shares) {
+  update({ shares, pools }) {
+    byId("share-table").classList.toggle("one-pool", pools.length === 1); // then a column says nothing
     byId("share-none").hidden = shares.length > 0;
-    setText(byId("share-none"), "None was settled yet.");
+    setText(byId("share-none"), "No share has a result yet.");
     this.newest.show(shares);
   }
 }
@@ -116,13 +123,15 @@ class Newest {
   }
 }
 
+const FATE_TONES = { accepted: "good", block: "good", stale: "warn" };
+
 function fateCell(cell) {
   cell.append(el("span", { class: "state" }), el("span", { class: "soft detail" }));
 }
 
 function fillFate(cell, share) {
-  const fate = share.block === null ? share.fate : share.fate === "accepted" ? "block" : share.fate;
-  setText(cell.children[0], fate);
-  cell.children[0].dataset.state = fate;
+  const fate = share.block !== null && share.fate === "accepted" ? "block" : share.fate;
+  setText(cell.children[0], fate === "block" ? "★ block" : fate);
+  setAttribute(cell.children[0], "data-tone", FATE_TONES[fate] ?? "bad");
   setText(cell.children[1], share.reason);
 }

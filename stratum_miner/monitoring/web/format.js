@@ -81,4 +81,7 @@ export function moment(at) {
   return today ? clock(at) : `${date.toLocaleDateString("en-GB", { day: "2-digit", month: "short" })} ${clock(at)}`;
 }
 
+// With a capital at its beginning and a stop at its end.
+export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 export const poolName = (name) => name.replace(/^stratum\+tcp:\/\//, "");

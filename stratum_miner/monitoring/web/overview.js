@@ -1,38 +1,78 @@
-// The miner as a whole: state, hash rates, pool and job, key figures, costs.
+// The miner as a whole: state, hash rates, power, key figures, costs, the job.
 
 import { byId, facts, setAttribute, setText } from "./dom.js";
 import {
-  ago, count, difficulty, duration, hashRate, joules, moment, percent, significant, span, watts,
+  ago, clock, count, difficulty, duration, efficiency, hashRate, moment, percent, poolName, significant, span, watts,
 } from "./format.js";
+
+const TONES = { mining: "good", degraded: "warn", paused: "warn", stopping: "warn", no_device: "bad", no_pool: "bad" };
+
+// The state in words, for the header and the title.
+function stateWords({ state, devices_mining: mining, devices_total: total }) {
+  if (state === "degraded") return `${count(mining)} of ${count(total)} devices mine`;
+  return { no_device: "no device mines", no_pool: "no pool" }[state] ?? state;
+}
+
+// `link` is what the page knows of its connection: a title is read where nobody sees how old the page is.
+export function showTitle(view, link) {
+  if (view === null) return;
+  const { summary, at } = view;
+  const told = [stateWords(summary), hashRate(summary.hash_rate_1m), summary.power_w === null ? null : watts(summary.power_w)];
+  if (link === "hidden") told.unshift(`at ${clock(at)}:`);
+  const title = link === "live" || link === "late" || link === "hidden" ? told.filter(Boolean).join(" · ").replace(": · ", ": ") : "no connection";
+  if (document.title !== `${title} · stratum_miner`) document.title = `${title} · stratum_miner`;
+}
 
 export function showSummary(view) {
   const { summary } = view;
-  setText(byId("version"), summary.version);
-  setText(byId("state"), summary.state);
-  byId("state").dataset.state = summary.state;
-  setText(byId("elapsed"), `for ${duration(summary.elapsed_s)}`);
-  setAttribute(byId("elapsed"), "title", `since ${moment(summary.started_at)}`);
+  setText(byId("state"), stateWords(summary));
+  setAttribute(byId("state"), "data-tone", TONES[summary.state] ?? "warn");
   setText(byId("hash-rate"), hashRate(summary.hash_rate_1m));
-  document.title = `${summary.state === "mining" ? hashRate(summary.hash_rate_1m) : summary.state} · stratum_miner`;
+  setText(byId("power"), summary.power_w === null ? "" : watts(summary.power_w));
+  facts(byId("glance"), glance(view));
   facts(byId("rates"), rates(summary));
-  facts(byId("now"), now(view));
   facts(byId("tiles"), tiles(summary));
+  setText(byId("luck-words"), luckWords(summary.luck));
+  facts(byId("reasons"), Object.entries(summary.reasons).map(([reason, times]) => [reason, count(times)]));
+  facts(byId("now"), now(view));
   byId("economics").hidden = summary.economics === null;
   if (summary.economics !== null) facts(byId("economics-list"), economics(summary.economics));
 }
 
+// What an owner wants to know first.
+function glance({ summary, pools, devices }) {
+  const { shares } = summary;
+  const expected = devices.every((device) => device.expected_hash_rate) && devices.reduce((sum, device) => sum + device.expected_hash_rate, 0);
+  const active = pools.filter((pool) => pool.active);
+  const notAccepted = shares.rejected + shares.stale + shares.lost;
+  return [
+    ["Hash rate", hashRate(summary.hash_rate_1m), { only: "main", note: expected ? `${percent(summary.hash_rate_1m / expected)} of expected, last minute` : "last minute" }],
+    ["Power", summary.power_w === null ? "–" : watts(summary.power_w), { note: powerNote(summary) }],
+    [
+      "Devices", `${count(summary.devices_mining)} of ${count(summary.devices_total)}`,
+      { kind: summary.devices_mining < summary.devices_total && summary.state !== "paused" ? "bad" : null, note: summary.devices_total === 1 ? "mines" : "mine" },
+    ],
+    ["Shares accepted", count(shares.accepted), { note: notAccepted ? `${count(notAccepted)} not accepted` : `the last ${ago(summary.last_share_age_s)}` }],
+    ["Pool", active.length ? poolName(active[0].name) : "none", { only: "long", note: active.length > 1 ? `and ${count(active.length - 1)} more` : active.length ? `for ${duration(active[0].since_s)}` : null }],
+  ];
+}
+
+function powerNote({ power_w: power, power_is_partial: isPartial, joules_per_terahash: joules }) {
+  if (power === null) return "not measured";
+  return isPartial ? "of those that measure it" : joules === null ? null : efficiency(joules);
+}
+
+// A window that is longer than the run would only repeat the average.
 function rates(summary) {
   const implied = summary.implied_hash_rate;
+  const elapsed = summary.elapsed_s;
   return [
     ["5 s", hashRate(summary.hash_rate_5s)],
-    ["5 min", hashRate(summary.hash_rate_5m)],
-    ["15 min", hashRate(summary.hash_rate_15m)],
-    ["since start", hashRate(summary.hash_rate)],
-    [
-      "by accepted shares",
-      implied && `${hashRate(implied.value)} (${hashRate(implied.low)} to ${hashRate(implied.high)})`,
-      { title: "What the accepted shares alone say of the hash rate, with its 95 % interval" },
-    ],
+    ["5 min", elapsed < 300 ? null : hashRate(summary.hash_rate_5m)],
+    ["15 min", elapsed < 900 ? null : hashRate(summary.hash_rate_15m)],
+    ["since the start", hashRate(summary.hash_rate)],
+    ["by accepted shares", implied && hashRate(implied.value), { note: implied && `95 %: ${hashRate(implied.low)} to ${hashRate(implied.high)}` }],
+    ["did not run", summary.frozen_s ? duration(summary.frozen_s) : null, { kind: "warn", note: "left out of the rates" }],
   ];
 }
 
@@ -40,49 +80,45 @@ function now({ summary, pools }) {
   const active = pools.find((pool) => pool.active);
   const { job } = summary;
   return [
-    ["Pool", active ? active.name : summary.pool],
-    ["Worker", summary.worker_name],
+    ["Pool", active ? poolName(active.name) : null],
     ["Waits for", job === null ? summary.detail || "a job" : null],
-    ["Problem", summary.problems.map((problem) => problem.text).join(" ") || null],
     ["Block height", summary.height === null ? null : count(summary.height)],
-    ["Job", job && `${job.job_id}, ${duration(job.age_s)} old`],
-    ["Builds on", job && job.previous_hash, { kind: "hash" }],
+    ["Job", job && job.job_id],
+    ["Age of the job", job && duration(job.age_s)],
     ["Share difficulty", job && difficulty(job.share_difficulty)],
     ["Network difficulty", summary.network_difficulty === null ? null : difficulty(summary.network_difficulty)],
     ["Share expected", summary.share_every_s === null ? null : `every ${span(summary.share_every_s)}`],
     ["Last accepted", ago(summary.last_share_age_s)],
-    ["Versions rolled", job && job.version_mask !== "00000000" ? `mask ${job.version_mask}` : "no"],
+    ["Version rolling", job && (job.version_mask !== "00000000" ? `mask ${job.version_mask}` : "no")],
+    ["Builds on", job && job.previous_hash, { kind: "hash" }],
+    ["stratum_miner", summary.version],
+    ["Running for", duration(summary.elapsed_s), { note: `since ${moment(summary.started_at)}` }],
   ];
 }
 
 function tiles(summary) {
   const { shares, luck } = summary;
   const total = shares.accepted + shares.rejected + shares.stale + shares.lost;
-  const bad = (number, kind, title = null) => [count(number), { kind: number ? kind : null, note: number ? percent(number / total) : null, title }];
+  const bad = (number, kind) => [count(number), { kind: number ? kind : null, note: number ? percent(number / total) : null }];
   return [
     ["Accepted", count(shares.accepted), { note: shares.open ? `${count(shares.open)} open` : null }],
-    ["Rejected", ...bad(shares.rejected, "bad", reasons(summary))],
+    ["Rejected", ...bad(shares.rejected, "bad")],
     ["Stale", ...bad(shares.stale, "warn")],
     ["Lost", ...bad(shares.lost, "bad")],
     ["Blocks", count(summary.blocks_accepted), { kind: summary.blocks_accepted ? "good" : null }],
     ["Best share", summary.best_share ? difficulty(summary.best_share) : "–"],
-    [
-      "Luck", luck.ratio === null ? "–" : luck.ratio.toFixed(2),
-      {
-        note: luck.low === null ? null : `${luck.low.toFixed(2)} to ${luck.high.toFixed(2)}`,
-        title: `${count(luck.found)} found, ${significant(luck.expected, 4)} expected; with the 95 % interval`,
-      },
-    ],
-    ["Work utility", significant(summary.work_utility, 3), { note: "per minute", title: "Accepted difficulty per minute" }],
-    ["HW errors", count(summary.hardware_errors), { kind: summary.hardware_errors ? "bad" : null, title: "Nonces that failed re-hashing" }],
-    ["Power", summary.power_w === null ? null : watts(summary.power_w)],
-    ["Efficiency", summary.joules_per_terahash === null ? null : joules(summary.joules_per_terahash), { note: "J/TH" }],
+    ["HW errors", count(summary.hardware_errors), { kind: summary.hardware_errors ? "bad" : null }],
+    ["Luck", luck.ratio === null ? "–" : luck.ratio.toFixed(2), { kind: luck.high !== null && luck.high < 1 ? "warn" : null }],
   ];
 }
 
-function reasons(summary) {
-  const told = Object.entries(summary.reasons).map(([reason, times]) => `${times} × ${reason}`);
-  return told.length ? told.join("\n") : null;
+function luckWords({ found, expected, ratio, low, high }) {
+  if (ratio === null) return "Luck is the number of shares found for each share that the hashes done should find on average.";
+  const told = `Luck ${ratio.toFixed(2)}: ${count(found)} shares were found where the hashes done find ${significant(expected, 4)} on average`;
+  if (low === null) return `${told}.`;
+  const interval = `95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}`;
+  if (high < 1) return `${told} (${interval}). That is too few for chance: look at the errors and stale nonces of the devices.`;
+  return `${told} (${interval}). ${low > 1 ? "That is more than chance explains." : "Chance explains the difference."}`;
 }
 
 // Only what is known; names as Earnings gives them (stratum_miner.cli.earnings).

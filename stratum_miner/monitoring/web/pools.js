@@ -1,16 +1,14 @@
 // Pools, the best first: how each does, and why; switch, add, move, use or leave, remove.
 
-import { read } from "./api.js";
-import { byId, button, el, once, setAttribute, setText, tabled } from "./dom.js";
-import { change, confirmed, tell } from "./dialogs.js";
+import { byId, button, el, facts, once, setAttribute, setText } from "./dom.js";
+import { change, confirmed } from "./dialogs.js";
 import { count, difficulty, duration, milliseconds, percent, poolName } from "./format.js";
-
-const keyOf = (pool) => `${pool.url} ${pool.worker_name}`;
+import { tabled } from "./table.js";
 
 export class Pools {
   constructor() {
     this.latest = [];
-    this.show = tabled(byId("pool-table"), this.columns(), keyOf, {
+    this.show = tabled(byId("pool-table"), this.columns(), (pool) => pool.id, {
       update: (row, pool) => {
         row.classList.toggle("active", pool.active);
         row.classList.toggle("off", !pool.enabled);
@@ -39,31 +37,36 @@ export class Pools {
       { name: "Lost", kind: "number", cell: (pool) => count(pool.lost) },
       { name: "Latency", kind: "number", make: latencyCell, fill: fillLatency },
       { name: "Difficulty", kind: "number", cell: (pool) => difficulty(pool.difficulty) },
-      { name: "Actions", kind: "buttons", make: (cell, pool, key) => this.actions(cell, pool, key), fill: (cell, pool) => this.fillActions(cell, pool) },
+      { name: "Actions", kind: "buttons", make: (cell, pool) => this.actions(cell, pool), fill: (cell, pool) => this.fillActions(cell, pool) },
     ];
   }
 
-  actions(cell, pool, key) {
-    const named = (what) => ({ "aria-label": `${what} ${pool.name}` });
+  actions(cell, { id }) {
+    const of = () => this.latest.find((pool) => pool.id === id);
+    const move = (by) => change("PATCH", `pools/${id}`, { body: { priority: of().priority + by }, told: `${poolName(of().name)} moved to place ${of().priority + by}` });
+    const use = () => {
+      const { enabled, name } = of();
+      return change("PATCH", `pools/${id}`, { body: { enabled: !enabled }, told: `${poolName(name)} is switched ${enabled ? "off" : "on"}` });
+    };
     cell.append(
-      button("Mine here", () => this.on(key, ({ id }) => change("POST", `pools/${id}/switch`)), named("Mine here:")),
-      button("↑", () => this.move(key, -1), { ...named("Move up"), title: "Move up" }),
-      button("↓", () => this.move(key, 1), { ...named("Move down"), title: "Move down" }),
-      button("", () => this.on(key, ({ id, enabled }) => change("PATCH", `pools/${id}`, { enabled: !enabled }))),
-      button("Remove", () => this.remove(key), { class: "danger", ...named("Remove") }),
+      button("Mine here", () => change("POST", `pools/${id}/switch`, { told: `${poolName(of().name)} is the first now` })),
+      button("↑", () => move(-1), { title: "Move up" }),
+      button("↓", () => move(1), { title: "Move down" }),
+      button("", use),
+      button("Remove", () => this.remove(of()), { class: "danger" }),
     );
   }
 
   fillActions(cell, pool) {
-    const [here, up, down, use, remove] = cell.children;
+    const controls = [...cell.children];
     const last = this.latest.length - 1;
-    const able = (control, is) => setAttribute(control, "aria-disabled", is ? null : "true"); // disabled would lose focus
-    able(here, !pool.active || pool.priority > 0);
-    able(up, pool.priority > 0);
-    able(down, pool.priority < last);
-    able(remove, last > 0);
-    setText(use, pool.enabled ? "Switch off" : "Switch on");
-    setAttribute(use, "aria-label", `${pool.enabled ? "Switch off" : "Switch on"} ${pool.name}`);
+    const able = [!pool.active || pool.priority > 0, pool.priority > 0, pool.priority < last, true, last > 0];
+    const words = ["Mine here:", "Move up", "Move down", pool.enabled ? "Switch off" : "Switch on", "Remove"];
+    setText(controls[3], words[3]);
+    controls.forEach((control, place) => {
+      setAttribute(control, "aria-disabled", able[place] ? null : "true"); // disabled would lose focus
+      setAttribute(control, "aria-label", `${words[place]} ${pool.name}`);
+    });
   }
 
   update(pools) {
@@ -74,40 +77,27 @@ export class Pools {
   }
 
   places(number) {
-    const list = this.form.elements.index;
+    const list = this.form.elements.priority;
     if (list.options.length === number + 1) return;
-    list.replaceChildren(...Array.from({ length: number + 1 }, (_, index) => el("option", { value: index }, index === number ? "last" : String(index))));
+    list.replaceChildren(...Array.from({ length: number + 1 }, (_, place) => el("option", { value: place }, place === number ? "last" : String(place))));
     list.value = String(number);
   }
 
-  // By its place of this moment, which is asked for: what is shown is a second old, and somebody may have moved it.
-  async on(key, action) {
-    const now = await read("pools").catch(() => this.latest);
-    const pool = now.find((item) => keyOf(item) === key);
-    if (pool) await action(pool);
-    else tell("That pool is gone.", "refused");
-  }
-
-  move(key, by) {
-    return this.on(key, ({ id, priority }) => change("PATCH", `pools/${id}`, { priority: priority + by }));
-  }
-
-  async remove(key) {
-    const pool = this.latest.find((item) => keyOf(item) === key);
+  async remove({ id, name, active }) {
     const meant = await confirmed({
-      title: `Remove ${poolName(pool.name)}?`, yes: "Remove", danger: true,
-      text: pool.active ? "It is the pool being mined on: mining goes on at the next one that is up." : "It is forgotten until the miner is started again.",
+      title: `Remove ${poolName(name)}?`, yes: "Remove", danger: true,
+      text: active ? "The miner uses it now and will use the next pool that is up." : "It is forgotten until the miner is started again.",
     });
-    if (meant) await this.on(key, ({ id }) => change("DELETE", `pools/${id}`));
+    if (meant) await change("DELETE", `pools/${id}`, { told: `${poolName(name)} is removed` });
   }
 
   async add() {
-    const { url, user, password, name, index } = this.form.elements;
-    const pool = { url: url.value.trim(), user: user.value.trim(), name: name.value.trim(), priority: Number(index.value) };
+    const { url, user, password, name, priority } = this.form.elements;
+    const pool = { url: url.value.trim(), user: user.value.trim(), name: name.value.trim(), priority: Number(priority.value) };
     if (password.value) pool.password = password.value;
-    if (await change("POST", "pools", pool)) {
+    if (await change("POST", "pools", { body: pool, told: `${pool.name || poolName(pool.url)} is added` })) {
       this.form.reset();
-      index.value = String(index.options.length - 1);
+      priority.value = String(priority.options.length - 1);
     }
   }
 }
@@ -118,24 +108,30 @@ function nameCell(cell) {
   cell.append(el("span", { class: "title" }), el("span", { class: "soft detail" }));
 }
 
+// Neither address nor worker is repeated where the name has it already.
 function fillName(cell, pool) {
   const name = poolName(pool.name);
   setText(cell.children[0], `${pool.priority}  ${name}`);
-  setText(cell.children[1], [name === poolName(pool.url) ? "" : pool.url, pool.worker_name].filter(Boolean).join(", "));
+  setText(cell.children[1], [poolName(pool.url), pool.worker_name].filter((text) => text && !name.includes(text)).join(" as "));
 }
 
 function stateCell(cell) {
-  cell.append(el("span", { class: "state" }), el("span", { class: "mining-here", hidden: true }, "mined on"), el("span", { class: "soft detail" }));
+  cell.append(el("span", { class: "state" }), el("span", { class: "mining-here", hidden: true }, "mined on"), el("span", { class: "soft detail" }), el("dl", { class: "facts inline" }));
 }
 
+const TONES = { up: "good", untried: "soft", trying: "warn", silent: "warn" };
+
 function fillState(cell, pool) {
-  const state = pool.enabled ? pool.state : "off";
-  setText(cell.children[0], state);
-  cell.children[0].dataset.state = state;
-  cell.children[1].hidden = !pool.active;
-  const share = pool.work_share === null || pool.work_share === 1 ? "" : `${percent(pool.work_share)} of the time`;
-  const quota = pool.quota === null ? "" : `quota ${pool.quota}`;
-  setText(cell.children[2], [`for ${duration(pool.since_s)}`, pool.reason, share, quota].filter(Boolean).join(", "));
+  const [state, isHere, why, list] = cell.children;
+  setText(state, pool.enabled ? pool.state : "off");
+  setAttribute(state, "data-tone", pool.enabled ? TONES[pool.state] ?? "bad" : "soft");
+  isHere.hidden = !pool.active;
+  setText(why, pool.reason);
+  facts(list, [
+    ["for", duration(pool.since_s)],
+    ["of the time", pool.work_share === null || pool.work_share === 1 ? null : percent(pool.work_share)],
+    ["quota", pool.quota === null ? null : count(pool.quota)],
+  ]);
 }
 
 function latencyCell(cell) {

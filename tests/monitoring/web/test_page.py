@@ -21,7 +21,7 @@ from stratum_miner.monitoring.http.page import WEB
 from stratum_miner.monitoring.model import View
 
 from ...cli.screen.test_layout import pool
-from ..served import TOKEN, PlayedMonitor, ServedMiner, full_view, serving
+from ..served import TOKEN, PlayedMonitor, ServedMiner, farm_view, full_view, serving
 from .conftest import Page
 
 pytestmark = pytest.mark.browser
@@ -42,17 +42,24 @@ def test_its_figures_are_those_of_the_api(played: ServedMiner, page: Page) -> No
     assert page.text("#state") == summary["state"]
     rates = page.terms("#rates")
     assert rates["5 s"] == hash_rate_text(summary["hash_rate_5s"])
-    assert rates["by accepted shares"] == "150 MH/s (120 MH/s to 180 MH/s)"
+    assert rates["by accepted shares"] == "150 MH/s"
+    assert "95 %: 120 MH/s to 180 MH/s" in page.text("#rates")
     tiles = page.terms("#tiles")
     assert [tiles[name] for name in ("Accepted", "Rejected", "Stale", "Lost")] == [
         str(summary["shares"][fate]) for fate in ("accepted", "rejected", "stale", "lost")
     ]
     assert tiles["Luck"] == f"{summary['luck']['ratio']:.2f}"
-    assert tiles["Power"] == "65.0 W"
+    assert "126 shares were found where the hashes done find 120 on average" in page.text("#luck-words")
+    assert page.text("#power") == "65.0 W"
+    glance = page.terms("#glance")
+    assert glance["Hash rate"] == hash_rate_text(summary["hash_rate_1m"])
+    assert glance["Power"] == "65.0 W"
+    assert glance["Devices"] == "4 of 4"
     now = page.terms("#now")
-    assert now["Job"] == f"{summary['job']['job_id']}, {duration_text(summary['job']['age_s'])} old"
+    assert now["Job"] == summary["job"]["job_id"]
+    assert now["Age of the job"] == duration_text(summary["job"]["age_s"])
     assert now["Block height"] == f"{summary['height']:,}"
-    assert now["Worker"] == summary["worker_name"]
+    assert now["stratum_miner"] == summary["version"]
     assert page.terms("#economics-list")["Electricity a day"] == "0.4680"
 
 
@@ -60,15 +67,15 @@ def test_devices_pools_shares_and_blocks_are_those_of_the_api(played: ServedMine
     page.open(played)
     told = played.ask("view")
     devices = page.rows("#device-table")
-    assert [row[0].split("\n")[0] for row in devices] == [device["name"] for device in told["devices"]]
-    assert [row[3] for row in devices] == [hash_rate_text(device["hash_rate_1m"]) for device in told["devices"]]
-    assert devices[3][1] == "throttled\n72 C"
-    assert devices[3][5:7] == ["61.5 °C", "15.2 W"]
-    assert devices[3][8].startswith("12 (")
+    assert [row[0].split()[0] for row in devices] == [device["name"] for device in told["devices"]]
+    assert [row[2] for row in devices] == [hash_rate_text(device["hash_rate_1m"]) for device in told["devices"]]
+    assert devices[3][1].split(maxsplit=1) == ["throttled", "72 C"]
+    assert devices[3][4:7] == ["61.5 °C", "4,200 rpm", "15.2 W"]
+    assert devices[3][7].startswith("12 (")
     pools = page.rows("#pool-table")
     assert pools[0][0].startswith("0  pool0.example:3333")
     assert "mined on" in pools[0][1]
-    assert pools[1][1].startswith("down\nfor 11m40s, Connection refused")
+    assert pools[1][1].split("\n") == ["down", "Connection refused", "for", "11m40s"]
     assert pools[2][1].startswith("off")
     assert [row[2] for row in pools] == [str(item["accepted"]) for item in told["pools"]]
     shares = page.rows("#share-table")
@@ -77,6 +84,119 @@ def test_devices_pools_shares_and_blocks_are_those_of_the_api(played: ServedMine
     page.press("Show more shares")
     assert len(page.rows("#share-table")) == len(told["shares"])
     assert page.rows("#block-table")[0][2] == told["blocks"][0]["hash"]
+
+
+def names_of_devices(page: Page) -> list[str]:
+    return [row[0].split()[0] for row in page.rows("#device-table")]
+
+
+def test_what_is_wrong_stands_above_everything_until_it_is_over(played: ServedMiner, page: Page) -> None:
+    farm = played.monitor.shown = farm_view()
+    page.open(played)
+    assert page.text("#state") == "11 of 12 devices mine"
+    assert page.driver.title == "11 of 12 devices mine · 12.7 TH/s · 177 W · stratum_miner"
+    bars = [bar.text for bar in page.all("#problem-list li")]
+    assert [bar.split()[1] for bar in bars] == ["bitaxe-4", "bitaxe-9", "bitaxe-7"]
+    assert all(problem.advice in bar for problem, bar in zip(farm.summary.problems, bars, strict=True))
+    assert "Critical" in bars[0]
+    assert page.script(
+        "return document.getElementById('problems').compareDocumentPosition(document.getElementById('main')) & 4"
+    )
+    page.script(
+        "window.said = []; const told = document.getElementById('announcements'); "
+        "new MutationObserver(() => said.push(told.textContent)).observe(told, { childList: true })"
+    )
+    assert page.text("#announcements").startswith("Critical: bitaxe-4 is off: tripped at 76 °C. Remove the cause")
+    older = tuple(replace(problem, since_s=problem.since_s + 60) for problem in farm.summary.problems)
+    played.monitor.shown = replace(farm, summary=replace(farm.summary, problems=older))
+    page.until(lambda: "for 25m00s" in page.text("#problem-list"), "a later moment")
+    assert page.script("return said") == []  # once, and not each second
+    played.monitor.shown = replace(
+        farm, summary=replace(farm.summary, state="mining", devices_mining=12, detail="", problems=older[1:])
+    )
+    page.until(lambda: len(page.all("#problem-list li")) == 2, "a problem that is over")
+    assert page.script("return said") == ["No longer: bitaxe-4 is off: tripped at 76 °C."]
+    assert page.text("#state") == "mining"
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "words", "bar"),
+    [
+        ("paused", "paused by the schedule: until 22:00", "paused", "Paused by the schedule: until 22:00."),
+        ("no_pool", "pool p: refused", "no pool", "No pool gives work: pool p: refused."),
+        ("no_device", "no device mines; cpu0 is dead", "no device mines", "No device mines; cpu0 is dead."),
+    ],
+)
+def test_why_nothing_is_mined_is_said_at_the_top(
+    state: str, detail: str, words: str, bar: str, played: ServedMiner, page: Page
+) -> None:
+    shown = played.monitor.shown
+    played.monitor.shown = replace(shown, summary=replace(shown.summary, state=state, detail=detail))
+    page.open(played)
+    assert page.text("#state") == words
+    assert page.driver.title.startswith(f"{words} · ")
+    assert bar in page.text("#problem-list")
+
+
+def test_sick_devices_come_first_and_any_column_sorts(played: ServedMiner, page: Page) -> None:
+    played.monitor.shown = farm_view()
+    page.open(played)
+    by_id = [f"bitaxe-{number}" for number in range(12) if number not in (4, 7, 9)]
+    assert names_of_devices(page) == ["bitaxe-4", "bitaxe-7", "bitaxe-9", *by_id]
+    heads = page.all("#device-table thead th")
+    page.press("Errors")
+    assert names_of_devices(page)[0] == "bitaxe-9"
+    assert [head.get_attribute("aria-sort") for head in heads].index("descending") == 7
+    page.press("Chip")
+    assert names_of_devices(page)[:2] == ["bitaxe-7", "bitaxe-0"]
+    assert names_of_devices(page)[-1] == "bitaxe-9"  # which has no sensor: last, whichever way round
+    page.keys(Keys.ENTER)
+    assert names_of_devices(page)[0] == "bitaxe-4"
+    assert names_of_devices(page)[-1] == "bitaxe-9"
+    assert [head.get_attribute("aria-sort") for head in heads].count("ascending") == 1
+    page.keys(Keys.ENTER)
+    assert names_of_devices(page)[:3] == ["bitaxe-4", "bitaxe-7", "bitaxe-9"]
+    totals = page.script(
+        "return [...document.querySelectorAll('#device-table tfoot > tr > *')].map((it) => it.innerText)"
+    )
+    assert totals == ["Total", "11 of 12 mine", "12.7 TH/s", "", "", "", "177 W", "734", "14,808", "36"]
+
+
+def test_twelve_devices_are_a_line_each_on_a_phone(played: ServedMiner, page: Page) -> None:
+    played.monitor.shown = farm_view()
+    page.shape(375, 800)
+    page.open(played)
+    height = page.script("return document.getElementById('device-table').offsetHeight")
+    assert height < 14 * 50
+    top = page.script("return document.getElementById('device-table').getBoundingClientRect().top")
+    assert top < 800  # after the problems and the total, and nothing else
+    inner = page.script(
+        "return ['device-table', 'devices'].map((id) => document.getElementById(id).getBoundingClientRect().right)"
+    )
+    assert inner[0] < inner[1]
+    page.press("Details of bitaxe-9")
+    details = page.terms("#device-table .below dl")
+    assert details["Errors"] == "734 (30.2 %)"
+    assert details["Power"] == "16.1 W"
+
+
+def test_charts_have_one_label_for_each_line_and_a_hole_where_nothing_was_measured(
+    played: ServedMiner, page: Page
+) -> None:
+    shown = played.monitor.shown
+    still = tuple(replace(point, hash_rate=0.0, accepted=0, rejected=0) for point in shown.history)
+    played.monitor.shown = replace(shown, history=still)
+    page.open(played)
+    labels = (
+        "return [...document.querySelectorAll('#chart-hash-rate text[text-anchor=end]')].map((it) => it.textContent)"
+    )
+    page.until(lambda: page.script(labels) == ["0 H/s"], "one line at zero")
+    assert page.text("#chart-latency .empty") == "No pool has answered a share yet."  # a median is no answer
+    line = "return document.querySelectorAll('#chart-hash-rate polyline.line').length"
+    assert page.script(line) == 1
+    played.monitor.shown = replace(shown, history=(*shown.history[:150], *shown.history[155:]))  # it did not run
+    page.driver.refresh()
+    page.until(lambda: page.script(line) == 2, "a hole in the line")
 
 
 def test_chips_and_the_rest_of_a_machine_are_shown_on_request(played: ServedMiner, page: Page) -> None:
@@ -99,10 +219,10 @@ def test_charts_tell_their_values_to_everybody(played: ServedMiner, page: Page) 
     assert len(page.all("#chart-shares svg .bar")) > 20
     page.click("#chart-latency summary")
     table = page.until(lambda: page.rows("#chart-latency table"), "a table")
-    assert table[0][1] == f"{newest['latency_ms']:.1f} ms"
-    assert len(table) == 30
+    assert table[0][1] == "22.0 ms"  # of the newest point at which a pool had answered
+    assert 20 < len(table) <= 30
     page.one("#chart-latency svg").send_keys(Keys.HOME)  # a value under the arrow keys
-    assert page.text("#chart-latency .readout").endswith("20.0 ms")
+    assert page.text("#chart-latency .readout").endswith("23.0 ms")
     page.keys(Keys.ARROW_RIGHT)
     assert page.text("#chart-latency .readout").endswith("21.0 ms")
     page.press("24 hours")
@@ -115,14 +235,18 @@ def test_what_nobody_knows_is_said_in_words(steered: ServedMiner, page: Page) ->
     assert page.text("#chart-temperature .empty") == "No device here tells its temperature."
     assert page.text("#chart-latency .empty") == "No pool has answered a share yet."
     assert page.text("#block-none") == "None in this run yet."
-    assert page.text("#share-none") == "None was settled yet."
+    assert page.text("#share-none") == "No share has a result yet."
     assert not page.one("#economics").is_displayed()
-    assert page.text("#state") == "no_pool"
+    assert page.text("#state") == "no pool"
+    page.until(lambda: page.driver.title.startswith("no pool · 0 H/s · "), "the title")
 
 
 def test_events_come_as_they_happen_and_can_be_filtered(played: ServedMiner, page: Page) -> None:
     log = played.monitor.events
     log.take("paused", "info", {}, 1.7e9)
+    for number in range(20):
+        log.take("share_accepted", "info", {"difficulty": number}, 1.7e9)
+        log.take("new_block", "info", {"job_id": number, "difficulty": 1}, 1.7e9)
     page.open(played)
     log.take("pool_unreachable", "warning", {"reason": "refused"}, 1.7e9)
     log.take("worker_refused", "error", {"pool": "p"}, 1.7e9)
@@ -132,6 +256,8 @@ def test_events_come_as_they_happen_and_can_be_filtered(played: ServedMiner, pag
     page.one("#event-level").send_keys("errors")
     page.until(lambda: len(page.all("#event-list li")) == 1, "one event")
     assert "The pool p refuses the worker." in page.text("#event-list")
+    page.one("#event-level option[value=info]").click()
+    page.until(lambda: len(page.all("#event-list li")) == 43, "all events")
 
 
 def test_the_configuration_is_shown_with_origins(played: ServedMiner, page: Page) -> None:
@@ -266,11 +392,13 @@ def test_pausing_and_ending_ask_first(played: ServedMiner, page: Page) -> None:
 
 def test_machines_are_added_and_restarted_and_parts_of_the_computer_are_not(played: ServedMiner, page: Page) -> None:
     page.open(played, f"#token={TOKEN}")
+    page.press("Details of cpu0")
+    page.press("Details of bitaxe-1")
     assert page.button("Restart cpu0") is None
     page.press("Restart bitaxe-1")
     page.press("Restart")
     page.until(lambda: played.control.calls == [("restart_device", 2)], "a restart")
-    page.press("Add a machine")
+    page.press("Add a device")
     page.type("#device-form input", "bitaxe:/dev/ttyACM0")
     page.keys(Keys.ENTER)
     page.until(lambda: ("add_device", "bitaxe:/dev/ttyACM0") in played.control.calls, "a machine more")
@@ -530,7 +658,7 @@ def test_nothing_is_wider_than_the_screen(width: int, played: ServedMiner, page:
         "groups": [{"title": "mine", "note": "", "settings": [{"key": "url", "value": long, "origin": long}]}],
     }
     page.open(played)
-    for name in ("Add a pool", "Add a machine", "Details of bitaxe-1", "Show"):
+    for name in ("Add a pool", "Add a device", "Details of bitaxe-1", "Show"):
         page.press(name)
     page.until(lambda: page.all("#configuration-body table"), "the settings")
     page.click("#chart-latency summary")
@@ -549,7 +677,7 @@ def test_axe_finds_nothing(width: int, scheme: str, played: ServedMiner, page: P
     for level in ("info", "warning", "error"):
         played.monitor.events.take("paused", level, {}, 1.7e9)
     page.open(played)
-    for name in ("Add a pool", "Add a machine", "Details of bitaxe-1", "Show"):
+    for name in ("Add a pool", "Add a device", "Details of bitaxe-1", "Show"):
         page.press(name)
     page.click("#chart-shares summary")
     page.until(lambda: page.all("#configuration-body table"), "the settings")

@@ -1,0 +1,81 @@
+// What is wrong now: a bar for each problem, the worst first, above everything else until it is over. A screen reader
+// is told once that a problem came, and once that it is over.
+
+import { announce } from "./dialogs.js";
+import { byId, el, keyed, setText } from "./dom.js";
+import { count, duration, sentence } from "./format.js";
+
+const FEW = 4;
+const SEVERITIES = { critical: "Critical", warning: "Warning", note: "Note" };
+const QUIET_MS = 60000; // a problem that comes and goes is not announced again and again
+
+// As the miner tells problems apart; the text of one about a device or pool has figures that change.
+const keyOf = ({ kind, device_id: device, pool_id: pool, text }) => (
+  [kind, device, pool, device === null && pool === null ? text : ""].join(" ")
+);
+
+export class Problems {
+  constructor() {
+    this.known = new Map(); // key -> text
+    this.saidAt = new Map(); // key -> when
+    this.all = false;
+    this.latest = [];
+    this.more = byId("more-problems");
+    this.more.addEventListener("click", () => {
+      this.all = !this.all;
+      this.draw();
+    });
+  }
+
+  update(summary) {
+    this.latest = [...standstill(summary), ...summary.problems];
+    this.draw();
+    this.say();
+  }
+
+  draw() {
+    byId("problems").hidden = this.latest.length === 0;
+    const shown = this.all ? this.latest : this.latest.slice(0, FEW);
+    keyed(byId("problem-list"), shown, keyOf, makeBar, fillBar);
+    const rest = this.latest.length - FEW;
+    this.more.hidden = rest <= 0;
+    setText(this.more, this.all ? "Show fewer problems" : `Show ${count(rest)} more ${rest === 1 ? "problem" : "problems"}`);
+  }
+
+  say() {
+    const now = new Map(this.latest.map((problem) => [keyOf(problem), problem.text]));
+    const at = performance.now();
+    const come = this.latest.filter((problem) => !this.known.has(keyOf(problem)) && !(at - this.saidAt.get(keyOf(problem)) < QUIET_MS));
+    const gone = [...this.known].filter(([key]) => !now.has(key)).map(([, text]) => `No longer: ${text}`);
+    this.known = now;
+    for (const problem of come) this.saidAt.set(keyOf(problem), at);
+    const told = [...come.slice(0, FEW).map(({ severity, text, advice }) => `${SEVERITIES[severity] ?? severity}: ${text} ${advice}`), ...gone.slice(0, FEW)];
+    if (come.length > FEW) told.push(`${count(come.length - FEW)} more problems are new.`);
+    if (told.length) announce(told.join(" "));
+  }
+}
+
+// Why nothing is mined, where no problem says it.
+function standstill({ state, detail, problems }) {
+  const isMeant = state === "paused" || state === "stopping";
+  const isTold = state === "mining" || (!isMeant && problems.length > 0) || detail === "";
+  if (isTold) return [];
+  const text = state === "no_pool" ? `No pool gives work: ${detail}` : state === "stopping" ? `The miner stops: ${detail}` : detail;
+  return [{
+    severity: isMeant ? "note" : state === "degraded" ? "warning" : "critical", kind: state, device_id: null, pool_id: null,
+    text: sentence(text), advice: state === "paused" ? "Resume continues it at once." : "", since_s: null,
+  }];
+}
+
+function makeBar() {
+  return el("li", {}, el("strong", { class: "severity" }), el("span", { class: "text" }), el("span", { class: "advice" }), el("span", { class: "since" }));
+}
+
+function fillBar(bar, { severity, text, advice, since_s: since }) {
+  bar.dataset.severity = severity;
+  const [word, what, todo, age] = bar.children;
+  setText(word, SEVERITIES[severity] ?? severity);
+  setText(what, text);
+  setText(todo, advice);
+  setText(age, since === null || since < 1 ? "" : `for ${duration(Math.floor(since)).replace(".0s", "s")}`);
+}
