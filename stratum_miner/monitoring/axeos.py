@@ -55,7 +55,9 @@ class Shown:
     @classmethod
     def of(cls, view: View) -> "Shown":
         """The first machine, before others one that its owner has not removed."""
-        machines = sorted((item for item in view.devices if item.product), key=lambda item: item.state == "removed")
+        machines = sorted(
+            (item for item in view.devices if item.chip is not None), key=lambda item: item.state == "removed"
+        )
         return cls((machines[0],), machines[0]) if machines else cls(view.devices, None)
 
     def total(self, of: Callable[[DeviceView], float]) -> Any:

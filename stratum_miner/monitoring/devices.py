@@ -138,7 +138,7 @@ class DeviceMeters:
             unwell_reason="" if unwell is None else unwell[1],
             spells=dict(self._spells[key]),
             product=hardware.product or None,
-            chip=hardware.chip if hardware.product else None,
+            chip=None if device.hardware is None else hardware.chip,
             frequency_mhz=hardware.frequency,
             chip_temperature_c=hardware.chip_temperature,
             regulator_temperature_c=hardware.regulator_temperature,

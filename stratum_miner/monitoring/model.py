@@ -243,7 +243,7 @@ class DeviceView:
     """The label of the only pool that it mines on; empty for one that mines on any."""
     product: str | None = None
     chip: str | None = None
-    """What stands on its chips: BM1370; empty where it is not known."""
+    """What stands on its chips: BM1370; empty where it is not known, None for a part of this computer."""
     frequency_mhz: float | None = None
     chip_temperature_c: float | None = None
     regulator_temperature_c: float | None = None

@@ -91,6 +91,8 @@ def test_what_is_not_known_is_left_out() -> None:
     assert info["power"] == 65.0, "the stick is all there is, so the miner's configured power is its own"
     assert "power" not in told(stick, device(1))
     assert told(replace(stick, chip=""))["ASICModel"] == "Unknown"
+    unknown = device(0, chip="", state="absent")
+    assert (told(unknown)["ASICModel"], told(unknown)["deviceModel"]) == ("Unknown", "Unknown")
     without = axeos.information(view(power_w=None, height=None, network_difficulty=None))
     assert not {"power", "blockHeight", "networkDifficulty"} & set(without)
 

@@ -143,7 +143,8 @@ class Slot:
         told = self.statistics()
         if told is None and not self.is_kept:
             return None
-        hardware = Hardware(product=self.board.product if self.board is not None else "")
+        board = self.board
+        hardware = Hardware(product="") if board is None else Hardware(product=board.product, chip=board.chip_name)
         if told is not None:
             hardware = told.hardware
         if not self.is_running:

@@ -135,6 +135,8 @@ async def test_a_named_device_that_is_not_there_is_listed_from_the_start(bus: Bu
                 (R606.path, "absent", "not plugged in"),
                 ("compac-10018221", "mining", ""),
             ]
+            told = [device.hardware for device in backend.statistics().devices if device.hardware is not None]
+            assert [hardware.chip for hardware in told[:2]] == ["BE100", ""], "the kind of the second is not known"
             bus.plug(R606, chip="bm1387", chips=12)
             await bus.until(lambda: R606.path in bus.running)
             assert listed(backend)[1] == ("r606-DM01", "mining", "")
