@@ -56,7 +56,7 @@ export class Devices {
       },
       {
         name: "State", kind: "status", make: makeState, fill: (cell, device) => this.fillState(cell, device), sort: (device) => this.rank(device),
-        total: (devices) => `${count(devices.filter(({ mines }) => mines).length)} of ${count(devices.length)} mine`,
+        total: (devices) => `${count(devices.filter(({ mines }) => mines).length)} of ${count(kept(devices).length)} mine`,
       },
       number("Hash rate", "strong", hashRate, rates, { total: (devices) => hashRate(sum(rates)(devices)) }),
       number("Of expected", "wide", percent, ({ expected_hash_rate: expected, hash_rate_1m: rate }) => (expected ? rate / expected : null)),
@@ -83,7 +83,7 @@ export class Devices {
   }
 
   draw() {
-    setText(byId("device-count"), count(this.latest.length));
+    setText(byId("device-count"), count(kept(this.latest).length));
     this.show(this.latest);
     this.more.hidden = this.latest.length <= FEW;
     setText(this.more, this.all ? "Show fewer devices" : `Show all ${count(this.latest.length)} devices`);
@@ -167,6 +167,9 @@ export class Devices {
     if (meant) await change("DELETE", `devices/${id}`, { told: `${name} is removed` });
   }
 }
+
+// Those that nobody removed; their totals stay, and they with them.
+const kept = (devices) => devices.filter(({ state }) => state !== "removed");
 
 function makeState(cell) {
   cell.append(el("span", { class: "state" }), " ", el("span", { class: "soft why" }));

@@ -139,7 +139,7 @@ def test_why_nothing_is_mined_is_said_at_the_top(
 
 
 def test_sick_devices_come_first_and_any_column_sorts(played: ServedMiner, page: Page) -> None:
-    played.monitor.shown = farm_view()
+    farm = played.monitor.shown = farm_view()
     page.open(played)
     by_id = [f"bitaxe-{number}" for number in range(12) if number not in (4, 7, 9)]
     assert names_of_devices(page) == ["bitaxe-4", "bitaxe-7", "bitaxe-9", *by_id]
@@ -160,6 +160,14 @@ def test_sick_devices_come_first_and_any_column_sorts(played: ServedMiner, page:
         "return [...document.querySelectorAll('#device-table tfoot > tr > *')].map((it) => it.innerText)"
     )
     assert totals == ["Total", "11 of 12 mine", "12.7 TH/s", "", "", "", "177 W", "734", "14,808", "36"]
+    gone = replace(farm.devices[4], state="removed", reason="")
+    played.monitor.shown = replace(
+        farm,
+        devices=(*farm.devices[:4], gone, *farm.devices[5:]),
+        summary=replace(farm.summary, problems=farm.summary.problems[1:]),
+    )
+    page.until(lambda: names_of_devices(page)[-1] == "bitaxe-4", "what was removed to be the last")
+    assert page.text("#device-table tfoot").split("\t")[1] == "11 of 11 mine"
 
 
 def test_twelve_devices_are_a_line_each_on_a_phone(played: ServedMiner, page: Page) -> None:
