@@ -4,6 +4,7 @@ A tool reads ``Code`` and ``STATUS`` to see what became of its wish, so they are
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -203,8 +204,19 @@ def _pool_priority(asked: Asked) -> Reply:
     for pool_id in order:
         if order.count(pool_id) > 1:
             raise _Wrong(74, f"Duplicate pool specified {pool_id}")
-    for place, pool_id in enumerate(order):  # none of them can be refused now: each id was looked up
-        asked.control.change_pool(pool_id, PoolChange(priority=place))
+    places = [pool.id for pool in sorted(asked.view.pools, key=lambda pool: pool.priority)]
+    moved: list[tuple[int, int]] = []
+    for place, pool_id in enumerate(order):
+        before = places.index(pool_id)
+        try:
+            asked.control.change_pool(pool_id, PoolChange(priority=place))
+        except ControlRefused:  # a pool that a backend is bound to has an order of its own: nothing is left half done
+            for other, back in reversed(moved):
+                with suppress(ControlRefused):
+                    asked.control.change_pool(other, PoolChange(priority=back))
+            raise
+        places.insert(place, places.pop(before))
+        moved.append((pool_id, before))
     return Reply(Status("S", 73, "Changed pool priorities"))
 
 

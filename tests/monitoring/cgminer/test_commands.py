@@ -192,6 +192,27 @@ def test_who_asks_for_an_id_that_is_no_more_is_told_which_there_are() -> None:
     assert [row["ASC"] for row in ask("asc", "4", it=it).rows] == [4]
 
 
+def test_an_order_that_is_refused_on_the_way_leaves_all_pools_where_they_were() -> None:
+    class Bound(Control):
+        """Its last pool is one that a backend is bound to."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.places = [0, 1, 3]
+
+        def change_pool(self, pool_id: int, change: PoolChange) -> None:
+            if pool_id == 2:
+                raise ControlRefused("priority: expected a place from 0 to 0, got 2")
+            self.places.insert(change.priority or 0, self.places.pop(self.places.index(pool_id)))
+
+    control = Bound()
+    it = replace(view(), pools=tuple(pool(number, priority=at) for at, number in enumerate((0, 1, 3, 2))))
+    assert ask("poolpriority", "3,1,2", it=it, control=control).status.severity == "E"
+    assert control.places == [0, 1, 3]
+    assert ask("poolpriority", "3,1", it=it, control=control).status.code == 73
+    assert control.places == [3, 1, 0]
+
+
 def test_the_last_pool_stays() -> None:
     assert ask("disablepool", "0", it=view(pools=1)).status.code == 51
     assert ask("removepool", "0", it=view(pools=1)).status.code == 66
