@@ -6,6 +6,7 @@ from enum import Enum
 
 import trio
 
+from stratum_miner.backends.asic.boards import board_of
 from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceSnapshot
 from stratum_miner.backends.asic.device_spec import DeviceSpec
@@ -143,7 +144,7 @@ class Slot:
         told = self.statistics()
         if told is None and not self.is_kept:
             return None
-        board = self.board
+        board = self.board or (None if self.spec.kind is None else board_of(self.spec.kind))
         hardware = Hardware(product="") if board is None else Hardware(product=board.product, chip=board.chip_name)
         if told is not None:
             hardware = told.hardware
