@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "bitcoin",
             "economics",
             "backends.base",
+            "client.difficulties",
             "client.fate",
             "client.pools",
             "miner.events",

@@ -15,13 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import mining, node_options, options, signals
+from stratum_miner.cli import logs, mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Ending, Goals, Miner, MinerSnapshot
+from stratum_miner.miner import Ending, Goals, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
@@ -35,6 +36,7 @@ DIFFICULTY = 0.002
 @dataclass(slots=True)
 class _Result:
     snapshot: MinerSnapshot
+    report: dict[str, Any]
     height: int
     ending: Ending
     blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -67,8 +69,7 @@ def demo(
         return ExitCode.OK
     [result] = results
     if json:
-        value = mining.summary(result.snapshot, result.blocks) | {"height": result.height}
-        mining.print_json(value)
+        mining.print_json(result.report | {"height": result.height, "blocks": result.blocks})
     else:
         _print_table(result, blocks)
     ended_by_user = result.ending is Ending.STOPPED
@@ -91,23 +92,28 @@ async def _demo(
                         if progress.disable:
                             console.print(f"block {count} of {blocks}: {block.hash}")
 
+                def tell(event: MinerEvent) -> None:
+                    monitor.note(event)
+
                 miner = Miner(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
                     [options.backend("cpu", threads=threads, kernel=kernel, options=None)],
                     goals=Goals(blocks=blocks),
                     retry=False,
                     node_judges=True,
+                    on_event=tell,
                 )
+                monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner, on_block)
-                ending = await mining.mine_until_done(miner, stop, quiet=True, beside=[follow])
-        return await _result(node, miner, ending)
+                ending = await mining.mine_until_done(miner, stop, quiet=True, beside=[follow, monitor.run])
+        return await _result(node, miner, monitor, ending)
 
 
-async def _result(node: Node, miner: Miner, ending: Ending) -> _Result:
+async def _result(node: Node, miner: Miner, monitor: Monitor, ending: Ending) -> _Result:
     """What the node says of its chain, not what the miner believes."""
     height = (await node.tip()).height
     chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]
-    return _Result(miner.snapshot(), height, ending, chain)
+    return _Result(miner.snapshot(), monitor.report(), height, ending, chain)
 
 
 def _progress() -> Progress:

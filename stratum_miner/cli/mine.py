@@ -118,9 +118,10 @@ class MineRun:
             finally:
                 if self.journal is not None:
                     self.journal.close()
-                mining.print_summary(
-                    self.miner.snapshot(), self.reporter.blocks, as_json=chosen.json, tariff=self.tariff()
-                )
+                if chosen.json:
+                    mining.print_json(self._watching.monitor.report())
+                else:
+                    mining.print_summary(self.miner.snapshot(), tariff=self.tariff())
 
         signals.run(mine_and_tell)
         return mining.exit_code(ending, self.miner, has_mined=self._watching.monitor.has_mined)

@@ -6,7 +6,6 @@ Shared by the commands that mine. Everything for people goes to stderr, the summ
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import ExitCode
@@ -49,17 +47,14 @@ RARE_SHARE_S = 600.0
 
 
 class Reporter:
-    """Turns a miner's events into lines and remembers the blocks for the summary.
+    """Turns a miner's events into lines.
 
     ``node_judges``: the pool is in this process and logs what the node says of each block, so a share is only a share.
     """
 
     def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:
-        self.blocks: list[dict[str, Any]] = []
         self.quiet = quiet
         self._node_judges = node_judges
-        self._solved: set[bytes] = set()
-        """Previous hashes on which a block was accepted: another one there is only a sibling."""
 
     def __call__(self, event: MinerEvent) -> None:
         """Take one event."""
@@ -81,10 +76,6 @@ class Reporter:
         share = outcome.share
         accepted = outcome.fate is Fate.ACCEPTED
         solves = share.is_block and not self._node_judges
-        if accepted and solves and share.job.previous_hash not in self._solved:
-            self._solved.add(share.job.previous_hash)
-            height = height_from_coinbase_prefix(share.job.coinbase_prefix)
-            self.blocks.append({"height": height, "hash": display_hash(share.digest)})
         if accepted and self.quiet:
             return
         fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
@@ -222,75 +213,6 @@ def _share_every(snapshot: MinerSnapshot) -> str:
     return "" if difficulty is None or rate <= 0 else span_text(seconds_per_share(difficulty, rate))
 
 
-def summary(
-    snapshot: MinerSnapshot,
-    blocks: list[dict[str, Any]],
-    tariff: Tariff | None = None,
-    refused: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """The object that --json prints and the API shows; hash_rate in H/s, elapsed_s in seconds.
-
-    ``refused`` has the blocks that the node refused, where the miner hears the node.
-    """
-    shares = snapshot.shares
-    kernels = [backend.kernel or backend.detail for backend in snapshot.backends]
-    return {
-        "height": snapshot.height,
-        "blocks": blocks,
-        **({} if refused is None else {"blocks_refused": refused}),
-        "shares": {
-            "accepted": shares.accepted,
-            "rejected": shares.rejected,
-            "stale": shares.stale,
-            "lost": shares.lost,
-        },
-        **({} if snapshot.journalled is None else {"journal": asdict(snapshot.journalled)}),
-        "hash_rate": snapshot.hash_rate,
-        "kernel": ", ".join(kernels),
-        "elapsed_s": round(snapshot.elapsed, 3),
-        "pool": str(snapshot.client.url),
-        "pools": [pool_object(pool) for pool in snapshot.pools],
-        **({} if tariff is None else {"economics": Earnings(snapshot, tariff).as_object()}),
-    }
-
-
-def pool_object(pool: PoolStatus) -> dict[str, Any]:
-    """One pool for --json and the API; latencies in milliseconds, shares of answers from 0 to 1."""
-    return {
-        "name": pool.name,
-        "url": str(pool.client.url),
-        "active": pool.active,
-        "enabled": pool.enabled,
-        "condition": pool.condition.value,
-        "reason": pool.reason,
-        "since_s": round(pool.since, 3),
-        "accepted": pool.accepted,
-        "rejected": pool.rejected,
-        "stale": pool.stale,
-        "lost": pool.lost,
-        "reasons": dict(pool.reasons),
-        "reject_share": pool.reject_share,
-        "stale_share": pool.stale_share,
-        "latency_p50_ms": _milliseconds(pool.latency_p50),
-        "latency_p99_ms": _milliseconds(pool.latency_p99),
-        "job_switch_p50_ms": _milliseconds(pool.switch_p50),
-        "job_switch_p99_ms": _milliseconds(pool.switch_p99),
-        **({} if pool.quota is None else {"quota": pool.quota}),
-        "work_share": pool.work_share,
-        "bound": list(pool.bound),
-        "workers": [asdict(worker) for worker in pool.client.workers],
-        "difficulty": pool.client.difficulty,
-        "jobs": pool.client.jobs,
-        "connects": pool.client.connects,
-        "bytes_received": pool.client.bytes_received,
-        "bytes_sent": pool.client.bytes_sent,
-    }
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
-
-
 def pool_line(pool: PoolStatus) -> str:
     """One pool for people."""
     latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
@@ -316,24 +238,14 @@ def _worker_lines(pool: PoolStatus) -> list[str]:
     ]
 
 
-def print_summary(
-    snapshot: MinerSnapshot,
-    blocks: list[dict[str, Any]],
-    *,
-    as_json: bool,
-    tariff: Tariff | None = None,
-    refused: list[dict[str, Any]] | None = None,
-) -> None:
-    """The last word: one JSON object on stdout, or a few lines on stderr. See ``summary``."""
-    if as_json:
-        print_json(summary(snapshot, blocks, tariff, refused))
-        return
+def print_summary(snapshot: MinerSnapshot, *, tariff: Tariff | None = None, blocks_refused: int = 0) -> None:
+    """The last word for people, a few lines on stderr; ``blocks_refused`` counts those that the node did not take."""
     shares = snapshot.shares
     lines = [
         f"{duration_text(snapshot.elapsed)} at {hash_rate_text(snapshot.hash_rate)} on {snapshot.client.url}",
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
         f"; best {difficulty_text(snapshot.best_share)}; blocks {snapshot.blocks_accepted}"
-        + (f", and {len(refused)} that the node refused" if refused else ""),
+        + (f", and {blocks_refused} that the node refused" if blocks_refused else ""),
     ]
     if snapshot.frozen:
         lines.append(f"besides, the process did not run for {duration_text(snapshot.frozen)}; rates leave that out")

@@ -24,6 +24,7 @@ from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.monitoring.http import proxy_metrics
+from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
 from stratum_miner.stratum.text import sanitize
 
@@ -289,7 +290,7 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
             *(_miner_object(miner, connected=True) for miner in snapshot.miners),
             *(_miner_object(miner, connected=False) for miner in snapshot.left),
         ],
-        "pools": [mining.pool_object(pool) for pool in snapshot.pools],
+        "pools": [pool_view(priority, pool) for priority, pool in enumerate(snapshot.pools)],
     }
 
 

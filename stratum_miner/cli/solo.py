@@ -6,11 +6,12 @@ from functools import partial
 
 import trio
 
-from stratum_miner.cli import mining, node_options, options, signals
+from stratum_miner.cli import logs, mining, node_options, options, signals
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Miner
+from stratum_miner.miner import Miner, MinerEvent
+from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.pool import Pool
 from stratum_miner.pool.events import BlockFound
 
@@ -64,16 +65,23 @@ def solo(
                 reporter = mining.Reporter(quiet=quiet, node_judges=True)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 remaining = replace(goals, time_limit=left)
-                miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=reporter)
+
+                def tell(event: MinerEvent) -> None:
+                    reporter(event)
+                    monitor.note(event)
+
+                miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=tell)
+                monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner)
                 try:
-                    ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow])
+                    ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow, monitor.run])
                     code = mining.exit_code(ending, miner)
                 finally:
                     judged = blocks(pool.snapshot())
-                    mining.print_summary(
-                        miner.snapshot(), judged["blocks"], refused=judged["blocks_refused"], as_json=json
-                    )
+                    if json:
+                        mining.print_json(monitor.report() | judged)
+                    else:
+                        mining.print_summary(miner.snapshot(), blocks_refused=len(judged["blocks_refused"]))
 
     signals.run(mine_and_tell)
     return code

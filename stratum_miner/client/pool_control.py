@@ -1,6 +1,6 @@
 """How several pools are used, seen and changed: what displays read, and the one interface for whoever may change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -40,6 +40,14 @@ class PoolStatus:
     stale: int
     lost: int
     reasons: tuple[tuple[str, int], ...]
+    difficulties: Mapping[str, float]
+    """Sum of what its shares were worth, by the word for their fate."""
+    best_share: float
+    """Difficulty of the best of its settled shares; 0 before the first."""
+    last_accepted_at: float | None
+    """Unix time at which it accepted the last share; None before the first."""
+    last_accepted_difficulty: float
+    """The share difficulty of the job of that share; 0 before the first."""
     latency_p50: float | None
     latency_p99: float | None
     quota: int | None

@@ -1,8 +1,10 @@
 """What has been counted of one pool, over all its clients: one that is removed and comes back counts on."""
 
+import time
 from collections import Counter
 from typing import Protocol, TypeAlias
 
+from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
 
@@ -22,6 +24,10 @@ class PoolTally:
         self.workers: Counter[tuple[str, Fate]] = Counter()
         self.reasons: Counter[str] = Counter()
         """Why shares were not accepted, by a bounded set of causes."""
+        self.difficulties = Difficulties()
+        self.best_share = 0.0
+        self.last_accepted: tuple[float, float] | None = None
+        """The Unix time at which it accepted the last one, and what a share needed then."""
         self.answers = Latencies()
         """From submit to reply."""
         self.switches = Latencies()
@@ -33,6 +39,10 @@ class PoolTally:
     def settled(self, outcome: ShareOutcome) -> None:
         """A share met its fate."""
         self.fates[outcome.fate] += 1
+        self.difficulties.add(outcome)
+        self.best_share = max(self.best_share, outcome.share.difficulty)
+        if outcome.fate is Fate.ACCEPTED:
+            self.last_accepted = time.time(), outcome.share.job.share_difficulty
         if outcome.worker_name:
             self.workers[outcome.worker_name, outcome.fate] += 1
         if outcome.fate is not Fate.ACCEPTED:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter

@@ -149,6 +149,18 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerView:
+    """One of the workers of a pool, and the shares that went under its name."""
+
+    name: str
+    refusal: str
+    """Why the pool lets it not mine; empty while it may."""
+    accepted: int
+    rejected: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolView:
     """One pool; latencies are from submit to reply."""
 
@@ -178,11 +190,17 @@ class PoolView:
     """Of answered shares, 0 to 1."""
     latency_p50_ms: float | None
     latency_p99_ms: float | None
+    job_switch_p50_ms: float | None
+    job_switch_p99_ms: float | None
+    """From a job's arrival until work of it is taken; None where nobody searches."""
     difficulties: dict[str, float]
     """Sum of what shares were worth, by their fate."""
     quota: int | None
     work_share: float | None
     """Of the time mined, 0 to 1."""
+    bound: tuple[str, ...]
+    """Labels of the backends that mine here alone, over a connection of their own, which this is."""
+    workers: tuple[WorkerView, ...]
     difficulty: float | None
     version_mask: str
     jobs: int

@@ -8,19 +8,19 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 import trio
 
 from stratum_miner import __version__
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pools import PoolStatus
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.miner.events import JobStarted, MinerEvent
 from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
-from stratum_miner.monitoring.difficulties import Difficulties
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.health import Health, Key, Verdict
 from stratum_miner.monitoring.history import History
@@ -37,13 +37,15 @@ from stratum_miner.monitoring.model import (
     Summary,
     View,
 )
+from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.work.share import Share
 
 log = structlog.get_logger(__name__)
 
 SAMPLE_S = 0.5
 SHARES_KEPT = 200
-BLOCKS_KEPT = 100
+BLOCKS_KEPT = 1000
+SHOWN_BLOCKS = 100
 SHOWN_EVENTS = 100
 INTERVALS_AGE_S = 10.0
 """Exact intervals of large counts take tens of milliseconds, so they may be this old."""
@@ -86,9 +88,8 @@ class Monitor:
         self._shares: deque[ShareView] = deque(maxlen=SHARES_KEPT)
         self._blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
         self._difficulties = Difficulties()
-        self._pools: defaultdict[int | None, _SharesOfPool] = defaultdict(_SharesOfPool)
-        """By the id of the pool whose job they solve."""
         self._best = _Bests()
+        self._best_of_pools: defaultdict[int | None, _Bests] = defaultdict(_Bests)
         self._tips: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Blocks that jobs were built upon, the newest last."""
         self._tips_seen = 0
@@ -163,7 +164,7 @@ class Monitor:
         if outcome.latency is not None and outcome.fate is not Fate.LOST:
             self._health.answered(source.pool_id, "" if accepted else outcome.cause or "none given")
         self._difficulties.add(outcome)
-        self._pools[source.pool_id].add(outcome, now)
+        self._best_of_pools[source.pool_id].add(now, share.difficulty)
         self._best.add(now, share.difficulty)
         if accepted:
             self._last_accepted = self._clock()
@@ -193,14 +194,31 @@ class Monitor:
             pools=self.pools(snapshot),
             devices=self._devices.views(now, snapshot.backends, verdict.devices),
             shares=tuple(self._shares),
-            blocks=tuple(self._blocks),
+            blocks=self.blocks()[-SHOWN_BLOCKS:],
             events=self.events.newest(SHOWN_EVENTS),
             history=self._history.fine(),
         )
 
     def best_share_since(self, at: float, pool_id: int | None = None) -> float:
         """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
-        return (self._best if pool_id is None else self._pools[pool_id].best).since(at)
+        return (self._best if pool_id is None else self._best_of_pools[pool_id]).since(at)
+
+    def blocks(self) -> tuple[BlockView, ...]:
+        """The newest thousand, the newest last."""
+        return tuple(self._blocks)
+
+    def report(self) -> dict[str, Any]:
+        """What ``--json`` prints: the summary, and beside its fields the pools, the devices and the blocks."""
+        snapshot, now = self._snapshot(), self._clock()
+        verdict = self._verdict(snapshot, now)
+        lists = {
+            "pools": self.pools(snapshot),
+            "devices": self._devices.views(now, snapshot.backends, verdict.devices),
+            "blocks": self.blocks(),
+        }
+        summary: dict[str, Any] = msgspec.to_builtins(self._summary(snapshot, verdict, now))
+        summary.update(msgspec.to_builtins(lists))
+        return summary
 
     def history(self) -> tuple[Point, ...]:
         """Of the last day."""
@@ -276,9 +294,7 @@ class Monitor:
     def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
         """All pools, the best first."""
         snapshot = snapshot or self._snapshot()
-        return tuple(
-            pool_view(priority, status, self._pools[status.id]) for priority, status in enumerate(snapshot.pools)
-        )
+        return tuple(pool_view(priority, status) for priority, status in enumerate(snapshot.pools))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
         """Watts, and whether devices that use some are left out."""
@@ -382,60 +398,3 @@ class _Bests:
 
     def since(self, at: float) -> float:
         return next((difficulty for settled, difficulty in self._unsurpassed if settled >= at), 0.0)
-
-
-class _SharesOfPool:
-    """What the shares of one pool were worth, the best of them, and the last that it accepted."""
-
-    def __init__(self) -> None:
-        self.difficulties = Difficulties()
-        self.best = _Bests()
-        self.last: tuple[float, float] | None = None
-        """When, and what it was worth."""
-
-    def add(self, outcome: ShareOutcome, at: float) -> None:
-        self.difficulties.add(outcome)
-        self.best.add(at, outcome.share.difficulty)
-        if outcome.fate is Fate.ACCEPTED:
-            self.last = at, outcome.share.job.share_difficulty
-
-
-def pool_view(priority: int, pool: PoolStatus, shares: _SharesOfPool | None = None) -> PoolView:
-    """One pool at this moment; ``shares`` where somebody sums them up."""
-    last = None if shares is None else shares.last
-    return PoolView(
-        id=pool.id,
-        priority=priority,
-        name=pool.name,
-        url=str(pool.client.url),
-        worker_name=pool.client.worker_name,
-        active=pool.active,
-        enabled=pool.enabled,
-        state=pool.condition.value,
-        reason=pool.reason,
-        since_s=pool.since,
-        connection=pool.client.state.value,
-        accepted=pool.accepted,
-        rejected=pool.rejected,
-        stale=pool.stale,
-        lost=pool.lost,
-        reasons=dict(pool.reasons),
-        reject_share=pool.reject_share,
-        stale_share=pool.stale_share,
-        latency_p50_ms=None if pool.latency_p50 is None else pool.latency_p50 * 1000,
-        latency_p99_ms=None if pool.latency_p99 is None else pool.latency_p99 * 1000,
-        difficulties={} if shares is None else shares.difficulties.by_fate(),
-        best_share=0.0 if shares is None else shares.best.since(0.0),
-        last_share_at=None if last is None else last[0],
-        last_share_difficulty=0.0 if last is None else last[1],
-        quota=pool.quota,
-        work_share=pool.work_share,
-        difficulty=pool.client.difficulty,
-        version_mask=f"{pool.client.version_mask:08x}",
-        jobs=pool.client.jobs,
-        connects=pool.client.connects,
-        bytes_received=pool.client.bytes_received,
-        bytes_sent=pool.client.bytes_sent,
-        answers=pool.answers,
-        job_switches=pool.switches,
-    )

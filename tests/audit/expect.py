@@ -70,6 +70,22 @@ def spread(bounds: tuple[float, float], scale: float = 1.0, decimals: int = 12) 
     return Within(bounds[0] * scale - half, bounds[1] * scale + half)
 
 
+def shortened(expected: Expectation, digits: int) -> Expectation:
+    """What is told with so many digits, where it is a number that is not whole."""
+    if isinstance(expected, Within):
+        slack = 0.51 * 10.0 ** (1 - digits)
+        return Within(
+            expected.low - abs(expected.low) * slack, expected.high + abs(expected.high) * slack, expected.or_none
+        )
+    if isinstance(expected, OneOf):
+        return OneOf(tuple(_shortened(value, digits) for value in expected.values))
+    return Exactly(_shortened(expected.value, digits))
+
+
+def _shortened(value: Any, digits: int) -> Any:
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
 def falsified(told: Any) -> Any:
     """Another figure of the same kind: one more, or twice as much and more where it is no count."""
     if isinstance(told, bool):

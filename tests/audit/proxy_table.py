@@ -2,7 +2,7 @@
 
 from tests.audit.expect import Exactly, OneOf, Within
 from tests.audit.proxy_truth import ProxyTruth
-from tests.audit.table import EXIT, METRICS, TEXT, Row, Surface, pool_rows, worker_counts
+from tests.audit.table import EXIT, METRICS, TEXT, Row, Surface, pool_view_rows, worker_counts
 from tests.audit.truth import FATES
 
 X = ProxyTruth
@@ -60,7 +60,7 @@ PROXY_JSON: dict[str, Row] = {
     "miners / * / connected_at": lambda x, i: x.opened(i),
     "miners / * / bytes_received": lambda x, i: x.bytes_of(i, up=True),
     "miners / * / bytes_sent": lambda x, i: x.bytes_of(i, up=False),
-    **pool_rows("pools", condition="condition"),
+    **pool_view_rows("pools"),
     "pools / * / reasons": lambda x, i: x.reasons_above(i),
     # a proxy does not search
     **{f"pools / * / {name}": (lambda x, i: Exactly(None)) for name in ("work_share", *SWITCHES)},

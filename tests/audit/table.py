@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.audit import bitcoin
-from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
+from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, shortened, spread
 from tests.audit.node import Offer
 from tests.audit.truth import FATES, KEPT, LAG_S, MinerTruth, PoolTruth, garwood, in_order, quantile
 from tests.audit.witness import Share
@@ -119,7 +119,7 @@ def worker_counts(m: M, index: int, number: int, fate: str) -> Expectation:
     return Exactly(m.of_worker(names[number], index)[fate])
 
 
-def pool_rows(prefix: str, *, condition: str) -> dict[str, Row]:
+def pool_rows(prefix: str) -> dict[str, Row]:
     """A pool as --json and the API show it."""
     p = prefix + " / * / "
     rows: dict[str, Row] = {
@@ -128,7 +128,7 @@ def pool_rows(prefix: str, *, condition: str) -> dict[str, Row]:
         p + "url": lambda m, i: Exactly(m.miner.pools[i].url),
         p + "active": lambda m, i: m.is_active(i),
         p + "enabled": lambda m, i: Exactly(True),
-        p + condition: lambda m, i: m.condition(i),
+        p + "state": lambda m, i: m.condition(i),
         p + "reason": TEXT,
         p + "since_s": lambda m, i: Within(0.0, m.elapsed[1]),
         p + "reasons": lambda m, i: Exactly(m.reasons(i)),
@@ -217,7 +217,7 @@ def summary_rows(prefix: str) -> dict[str, Row]:
 def pool_view_rows(prefix: str) -> dict[str, Row]:
     """``PoolView`` of the API."""
     p = prefix + " / * / "
-    rows = pool_rows(prefix, condition="state")
+    rows = pool_rows(prefix)
     rows |= {
         p + "id": lambda m, i: Exactly(i),
         p + "priority": lambda m, i: Exactly(i),
@@ -230,6 +230,16 @@ def pool_view_rows(prefix: str) -> dict[str, Row]:
         p + "job_switches / counts / #": lambda m, i: Exactly(len(BUCKETS) + 1),
         p + "job_switches / counts / *": NOT_ON_THE_WIRE,
         p + "job_switches / total_s": NOT_ON_THE_WIRE,
+        p + "job_switch_p50_ms": NOT_ON_THE_WIRE,
+        p + "job_switch_p99_ms": NOT_ON_THE_WIRE,
+        p + "bound / #": lambda m, i: Exactly(0),
+        p + "workers / #": lambda m, i: Exactly(len(m.worker_names())),
+        p + "workers / * / name": lambda m, i, j: Exactly(m.worker_names()[j]),
+        p + "workers / * / refusal": lambda m, i, j: Exactly(""),
+        **{
+            p + f"workers / * / {fate}": (lambda m, i, j, fate=fate: worker_counts(m, i, j, fate))
+            for fate in ("accepted", "rejected", "stale")
+        },
     }
     for what in ("answers", "job_switches"):
         rows[p + what + " / bounds_s / #"] = lambda m, i: Exactly(len(BUCKETS))
@@ -663,27 +673,13 @@ AXEOS: dict[str, Row] = {
 }  # fmt: skip
 
 MINE_JSON: dict[str, Row] = {
-    "height": lambda m: OneOf(tuple(job.height for job in m.jobs)),
-    "blocks / #": lambda m: Exactly(len(m.blocks)),
-    "blocks / * / height": _block_row(lambda m, s: Exactly(s.first.job and s.first.job.height)),
-    "blocks / * / hash": _block_row(lambda m, s: Exactly(_hash(s))),
-    **{f"shares / {fate}": (lambda m, fate=fate: Exactly(m.fates[fate])) for fate in FATES},
-    **{f"journal / {fate}": (lambda m, fate=fate: Exactly(m.all_runs[fate])) for fate in FATES},
-    "hash_rate": lambda m: Within(*m.average()),
-    "kernel": TEXT,
-    "elapsed_s": lambda m: Within(*m.elapsed),
-    "pool": lambda m: m.mined_on(),
-    **pool_rows("pools", condition="condition"),
-    "pools / * / job_switch_p50_ms": NOT_ON_THE_WIRE,
-    "pools / * / job_switch_p99_ms": NOT_ON_THE_WIRE,
-    "pools / * / bound / #": lambda m, i: Exactly(0),
-    "pools / * / workers / #": lambda m, i: Exactly(len(m.worker_names())),
-    "pools / * / workers / * / name": lambda m, i, j: Exactly(m.worker_names()[j]),
-    "pools / * / workers / * / refusal": lambda m, i, j: Exactly(""),
-    **{
-        f"pools / * / workers / * / {fate}": (lambda m, i, j, fate=fate: worker_counts(m, i, j, fate))
-        for fate in ("accepted", "rejected", "stale")
-    },
+    **summary_rows(""),
+    **pool_view_rows("pools"),
+    **device_rows("devices"),
+    **block_rows("blocks"),
+    "state": lambda m: Exactly("stopping"),
+    "detail": TEXT,
+    "job": lambda m: Exactly(None),
 }
 
 MINE_TEXT: dict[str, Row] = {
@@ -779,6 +775,26 @@ class Surface:
     fold: Callable[[Any], Any] = lambda value: value
 
 
+STREAM_DIGITS = 4
+"""Of the numbers in the stream; docs/watching.md says so."""
+
+
+def _shown(row: Row) -> Row:
+    """A row for a figure as the stream tells it, with fewer digits."""
+    if isinstance(row, Exempt):
+        return row
+    check: Check = row
+    return lambda *arguments: shortened(check(*arguments), STREAM_DIGITS)
+
+
+def _unfolded(told: dict[str, Any]) -> dict[str, Any]:
+    """The first view of the stream with lists where it has objects by id, or by number."""
+    view = dict(told["view"])
+    for name in ("pools", "devices", "shares", "blocks"):
+        view[name] = [view[name][key] for key in sorted(view[name], key=int)]
+    return view
+
+
 MINER: dict[str, Surface] = {
     "api.view": Surface(VIEW),
     "api.summary": Surface(summary_rows("")),
@@ -786,7 +802,14 @@ MINER: dict[str, Surface] = {
     "api.devices": Surface({p.removeprefix("devices / "): row for p, row in device_rows("devices").items()}),
     "api.shares": Surface({p.removeprefix("shares / "): row for p, row in share_rows("shares").items()}),
     "api.blocks": Surface({p.removeprefix("blocks / "): row for p, row in block_rows("blocks").items()}),
-    "api.stream": Surface(VIEW),
+    "api.stream": Surface(
+        {
+            pattern: row if pattern.endswith(" / at") or pattern.endswith("_at") or pattern == "at" else _shown(row)
+            for pattern, row in VIEW.items()
+            if not pattern.startswith(("events", "history"))
+        },
+        fold=_unfolded,
+    ),
     "api.config": Surface({"*": SETTING}),
     "api.events": Surface(FATE_ROWS, fold=_fold_events),
     "api.history": Surface({p.removeprefix("history / "): row for p, row in history_rows("history").items()}),

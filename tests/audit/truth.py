@@ -673,7 +673,13 @@ class MinerTruth:
     def share_told(self, place: int) -> Share | None:
         """The share on the wire that a row of the API speaks of: no two have the same hash."""
         rows = self.told["shares"] if isinstance(self.told, dict) else self.told
-        return self._by_value.get(rows[place]["difficulty"])
+        told = rows[place]
+        share = self._by_value.get(told["difficulty"])
+        if share is not None:
+            return share
+        digits = f"{told['difficulty']:.4g}"  # the stream has no more of them
+        same = (share for share in self.settled if f"{float(share.first.value):.4g}" == digits)
+        return next((share for share in same if share.first.job and share.first.job.identifier == told["job_id"]), None)
 
     @cached_property
     def _by_value(self) -> dict[float, Share]:

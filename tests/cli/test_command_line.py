@@ -75,7 +75,7 @@ def test_address_of_another_network(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unreachable_pool_without_retry(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "mine", "-o", "127.0.0.1:1", "-u", "x", "--no-retry", "--json", "-t", "1")
     assert code == 4
-    assert json.loads(out)["shares"] == {"accepted": 0, "rejected": 0, "stale": 0, "lost": 0}
+    assert json.loads(out)["shares"] == {"found": 0, "accepted": 0, "rejected": 0, "stale": 0, "lost": 0, "open": 0}
     assert err.splitlines()[-1] == "stratum-miner: stratum+tcp://127.0.0.1:1: Connection refused"
 
 
@@ -135,7 +135,7 @@ def test_demo_reports_what_the_node_says(capsys: pytest.CaptureFixture[str]) -> 
     assert all(len(block["hash"]) == 64 for block in result["blocks"])
     assert result["shares"]["accepted"] >= 3
     assert result["hash_rate"] > 0
-    assert result["kernel"]
+    assert result["devices"][0]["detail"]
     assert result["elapsed_s"] > 0
 
 

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from stratum_miner.backends.cpu import processors
+from stratum_miner.monitoring.model import Summary
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
@@ -85,7 +87,7 @@ def test_mine_on_our_pool_and_print_one_object() -> None:
         result = json.loads(done.stdout)
         assert result["shares"]["accepted"] >= 5
         assert result["pool"] == f"stratum+tcp://{address}"
-        assert set(result) == {"height", "blocks", "shares", "hash_rate", "kernel", "elapsed_s", "pool", "pools"}
+        assert set(result) == {"pools", "devices", "blocks", *(field.name for field in fields(Summary))}
         pool.send_signal(signal.SIGTERM)
         assert pool.wait() == 0
 
@@ -384,7 +386,7 @@ def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> Non
     settled = [record["id"] for record in records if record["event"] == "settled"]
     assert sorted(settled) == sorted(found)  # each share has exactly one fate
     fates = [record["fate"] for record in records if record["event"] == "settled"]
-    totals = json.loads(second.stdout)["journal"]
+    totals = json.loads(second.stdout)["all_runs"]
     assert totals == {fate: fates.count(fate) for fate in ("accepted", "rejected", "stale", "lost")}
     assert len(settled) >= 25  # 20 of the first run, a stale one among them or not, and 5 of the second
 

@@ -572,7 +572,7 @@ async def test_a_stop_of_the_process_is_told_and_left_out_of_rates(
     assert snapshot.elapsed == pytest.approx(60, abs=1.0)
     assert snapshot.frozen == snapshot.left_out == pytest.approx(100, abs=1.0)
     for rate in (snapshot.hash_rate, snapshot.hash_rate_5s, snapshot.hash_rate_1m, snapshot.hash_rate_15m):
-        assert rate == pytest.approx(1000, rel=0.05)
+        assert rate == pytest.approx(1000, rel=0.12)  # a window of 5 s may begin or end between two samples
     [event] = [event for event in logs if event["event"] == "process_frozen"]
     assert event["log_level"] == "warning"
     assert event["seconds"] == pytest.approx(100, abs=1.0)

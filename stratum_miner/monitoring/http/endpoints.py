@@ -206,7 +206,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/blocks", summary="Blocks that accepted shares solve", answer=tuple[BlockView, ...],
-        query=("limit",), handle=lambda source, call: _newest(source.monitor.view().blocks, call),
+        query=("limit",), handle=lambda source, call: _newest(source.monitor.blocks(), call),
     ),
     Endpoint(
         method="GET", path="/events", summary="The newest events, or those after a number",

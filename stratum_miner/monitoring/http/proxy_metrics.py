@@ -11,7 +11,7 @@ from stratum_miner import __version__
 from stratum_miner.monitoring.http.exposition import histogram
 from stratum_miner.monitoring.http.metrics import pool_families
 from stratum_miner.monitoring.http.pool_metrics import REFUSED, endings_family, shares_family
-from stratum_miner.monitoring.monitor import pool_view
+from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.proxy.snapshot import ProxySnapshot
 
 PREFIX = "stratum_proxy_"
