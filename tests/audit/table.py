@@ -13,7 +13,7 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, shortened, spread
 from tests.audit.node import Offer
-from tests.audit.truth import FATES, KEPT, LAG_S, MinerTruth, PoolTruth, garwood, in_order, quantile
+from tests.audit.truth import FATES, KEPT, LAG_S, MinerTruth, PoolTruth, garwood, quantile
 from tests.audit.witness import Share
 
 Check = Callable[..., Expectation]
@@ -54,9 +54,26 @@ def _age(m: M, moment: float | None, lag: float = LAG_S) -> Expectation:
     return Within(m.reading.asked - moment - lag, m.reading.answered - moment + 0.01)
 
 
-def _moment(m: M, moment_unix: float | None) -> Expectation:
-    """Unix time in whole seconds of something that the relay passed on then."""
-    return Exactly(0) if moment_unix is None else Within(int(moment_unix - 0.01), int(moment_unix + LAG_S))
+def _moment(share: Share | None) -> Expectation:
+    """Unix time in whole seconds of the end of a share; 0 where there is none."""
+    at = None if share is None else share.settled_unix
+    return Exactly(0) if at is None else Within(int(at - 0.01), int(at + LAG_S))
+
+
+def _exact_moment(share: Share | None) -> Expectation:
+    """The same with its fraction, and None."""
+    at = None if share is None else share.settled_unix
+    return Exactly(None) if at is None else Within(at - 0.01, at + LAG_S)
+
+
+def _asked(share: Share | None) -> float:
+    """The difficulty that a share was asked for; 0 where there is none."""
+    return float(share.first.job.difficulty) if share is not None and share.first.job is not None else 0.0
+
+
+def _always(value: Any) -> Check:
+    """Of a field that cgminer has and for which there is nothing here, what docs/watching.md promises."""
+    return lambda m, *keys: Exactly(value)
 
 
 def _latency(m: M, index: int, part: float, unit: float = 1000.0) -> Expectation:
@@ -198,6 +215,9 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "job / share_difficulty": lambda m: OneOf(tuple(float(job.difficulty) for job in m.jobs)),
         p + "job / network_difficulty": lambda m: OneOf(tuple(job.network_difficulty for job in m.jobs)),
         p + "job / version_mask": lambda m: OneOf(tuple(m.masks())),
+        p + "job / version": lambda m: OneOf(tuple(job.version for job in m.jobs)),
+        p + "blocks_seen": lambda m: m.blocks_seen(),
+        p + "block_at": lambda m: m.block_moment(),
         p + "pool": lambda m: m.mined_on(),
         p + "worker_name": lambda m: Exactly(m.miner.worker),
         p + "power_w": Exempt("measured by the device, which the audit cannot; None on a computer"),
@@ -224,6 +244,9 @@ def pool_view_rows(prefix: str) -> dict[str, Row]:
         p + "worker_name": lambda m, i: Exactly(m.miner.worker),
         p + "connection": TEXT,
         p + "version_mask": lambda m, i: Exactly(m.mask(i)),
+        p + "best_share": lambda m, i: Exactly(m.best_of_pool(i)),
+        p + "last_share_at": lambda m, i: _exact_moment(m.last_accepted(pool=i)),
+        p + "last_share_difficulty": lambda m, i: Exactly(_asked(m.last_accepted(pool=i))),
         p + "answers / counts / #": lambda m, i: Exactly(len(BUCKETS) + 1),
         p + "answers / counts / *": _answers_in_bucket,
         p + "answers / total_s": _answered_in,
@@ -264,12 +287,21 @@ def device_rows(prefix: str) -> dict[str, Row]:
         p + "reason": lambda m, i: Exactly("paused"),
         p + "hash_rate": lambda m, i: m.device_rate(i, 5),
         p + "hash_rate_1m": lambda m, i: m.device_rate(i, 60),
+        p + "hash_rate_5m": lambda m, i: m.device_rate(i, 300),
         p + "hash_rate_10m": lambda m, i: m.device_rate(i, 600),
+        p + "hash_rate_15m": lambda m, i: m.device_rate(i, 900),
         p + "hash_rate_1h": lambda m, i: m.device_rate(i, 3600),
         p + "expected_hash_rate": hardware,
         p + "bound_to": lambda m, i: Exactly(""),
         p + "reasons": lambda m, i: Exactly(m.device_reasons(i)),
         p + "best_share": lambda m, i: Exactly(m.best_of_device(i)),
+        p + "came_at": lambda m, i: m.device_came(),
+        p + "last_share_at": lambda m, i: _exact_moment(m.last_accepted(device=i)),
+        p + "last_share_pool_id": lambda m, i: m.last_pool(i, None),
+        p + "last_share_difficulty": lambda m, i: Exactly(_asked(m.last_accepted(device=i))),
+        p + "unwell_at": lambda m, i: Exactly(None),
+        p + "unwell_reason": lambda m, i: Exactly(""),
+        p + "spells": lambda m, i: Exactly({}),
         p + "blocks_accepted": lambda m, i: Exactly(m.blocks_of_device(i)),
         p + "is_overheated": lambda m, i: Exactly(False),
         p + "hashes": lambda m, i: m.device_hashes(i),
@@ -462,10 +494,9 @@ HEALTH: dict[str, Row] = {
 }
 
 CG_SUMMARY: dict[str, Row] = {
-    "Elapsed": lambda m: m.whole(m.elapsed),
+    "Elapsed": lambda m: m.nearest(m.elapsed),
     "MHS av": lambda m: spread(m.average(), 1e-6, 2),
     "MHS 5s": lambda m: spread(m.window(5), 1e-6, 2),
-    "MHS 20s": Exempt("the rate of a minute under the name of the field that old tools read"),
     "MHS 1m": lambda m: spread(m.window(60), 1e-6, 2),
     "MHS 5m": lambda m: spread(m.window(300), 1e-6, 2),
     "MHS 15m": lambda m: spread(m.window(900), 1e-6, 2),
@@ -477,20 +508,20 @@ CG_SUMMARY: dict[str, Row] = {
     "Rejected": lambda m: Exactly(m.fates["rejected"]),
     "Hardware Errors": lambda m: m.hardware_errors(),
     "Utility": lambda m: spread(m.per_minute(m.fates["accepted"]), 1, 2),
-    "Discarded": lambda m: Exactly(0),
+    "Discarded": _always(0),
     "Stale": lambda m: Exactly(m.fates["stale"]),
-    "Get Failures": CONSTANT,
-    "Local Work": Exempt("cgminer means work that it made; which figure of ours that is, is not settled"),
+    "Get Failures": _always(0),
+    "Local Work": _always(0),
     "Remote Failures": lambda m: Exactly(m.fates["lost"]),
-    "Network Blocks": Exempt("cgminer means blocks of the network; ours is about to be made the same"),
+    "Network Blocks": lambda m: m.blocks_seen(),
     "Total MH": lambda m: spread(m.hashes_by_rate(), 1e-6, 4),
-    "Work Utility": lambda m: spread(m.per_minute(m.difficulties(m.shares)["accepted"]), 1, 2),
+    "Work Utility": lambda m: m.work_per_minute(),
     "Difficulty Accepted": lambda m: rounded(m.difficulties(m.shares)["accepted"], 8),
     "Difficulty Rejected": lambda m: rounded(m.difficulties(m.shares)["rejected"], 8),
     "Difficulty Stale": lambda m: rounded(m.difficulties(m.shares)["stale"], 8),
     "Best Share": lambda m: Exactly(int(m.best)),
     "Device Hardware%": lambda m: m.hardware_percent(),
-    "Device Rejected%": lambda m: m.percent(m.fates["rejected"], m.found),
+    "Device Rejected%": lambda m: m.refused_of_work(),
     "Pool Rejected%": lambda m: m.worth_percent("rejected"),
     "Pool Stale%": lambda m: m.worth_percent("stale"),
     "Last getwork": lambda m: m.job_moment(),
@@ -502,93 +533,90 @@ CG_POOL: dict[str, Row] = {
     "Status": lambda m, i: OneOf(("Alive",)) if m.stories[i].jobs else OneOf(("Alive", "Dead")),
     "Priority": lambda m, i: Exactly(i),
     "Quota": lambda m, i: Exactly(1 if (quota := m.miner.pools[i].quota) is None else quota),
-    "Long Poll": CONSTANT,
+    "Long Poll": _always("N"),
     "Getworks": lambda m, i: Exactly(len(m.stories[i].jobs)),
     "Accepted": lambda m, i: Exactly(m.of_pool(i)["accepted"]),
     "Rejected": lambda m, i: Exactly(m.of_pool(i)["rejected"]),
-    "Works": lambda m, i: Exactly(len(m.stories[i].jobs)),
-    "Discarded": CONSTANT,
+    "Works": _always(0),
+    "Discarded": _always(0),
     "Stale": lambda m, i: Exactly(m.of_pool(i)["stale"]),
-    "Get Failures": CONSTANT,
+    "Get Failures": _always(0),
     "Remote Failures": lambda m, i: Exactly(m.of_pool(i)["lost"]),
     "User": lambda m, i: Exactly(m.miner.worker),
-    "Last Share Time": lambda m, i: _moment(m, _last_unix(in_order(m.by_pool[i]))),
-    "Diff1 Shares": lambda m, i: Exactly(int(m.difficulties(m.by_pool[i])["accepted"])),
-    "Proxy Type": CONSTANT,
-    "Proxy": CONSTANT,
+    "Last Share Time": lambda m, i: _moment(m.last_accepted(pool=i)),
+    "Diff1 Shares": lambda m, i: Exactly(int(sum(m.difficulties(m.by_pool[i]).values()))),
+    "Proxy Type": _always(""),
+    "Proxy": _always(""),
     "Difficulty Accepted": lambda m, i: rounded(m.difficulties(m.by_pool[i])["accepted"], 8),
     "Difficulty Rejected": lambda m, i: rounded(m.difficulties(m.by_pool[i])["rejected"], 8),
     "Difficulty Stale": lambda m, i: rounded(m.difficulties(m.by_pool[i])["stale"], 8),
-    "Last Share Difficulty": lambda m, i: rounded(_last_difficulty(in_order(m.by_pool[i])), 8),
+    "Last Share Difficulty": lambda m, i: rounded(_asked(m.last_accepted(pool=i)), 8),
     "Work Difficulty": lambda m, i: rounded(float(job.difficulty) if (job := m.job(i)) else 0.0, 8),
-    "Has Stratum": CONSTANT,
+    "Has Stratum": _always(True),
     "Stratum Active": lambda m, i: m.is_active(i),
-    "Stratum URL": TEXT,
-    "Stratum Difficulty": lambda m, i: rounded(float(job.difficulty) if (job := m.job(i)) else 0.0, 8),
+    "Stratum URL": lambda m, i: m.if_active(i, "127.0.0.1", ""),
+    "Stratum Difficulty": lambda m, i: m.if_active(i, float(job.difficulty) if (job := m.job(i)) else 0.0, 0.0),
     "Has Vmask": lambda m, i: Exactly(m.mask(i) != "00000000"),
-    "Has GBT": CONSTANT,
-    "Best Share": lambda m, i: Exactly(int(max((float(s.first.value) for s in in_order(m.by_pool[i])), default=0.0))),
-    "Pool Rejected%": lambda m, i: m.percent(m.of_pool(i)["rejected"], _answered(m.of_pool(i))),
-    "Pool Stale%": lambda m, i: m.percent(m.of_pool(i)["stale"], _answered(m.of_pool(i))),
-    "Bad Work": CONSTANT,
-    "Current Block Height": lambda m, i: m.height_if_active(i),
-    "Current Block Version": CONSTANT,
+    "Has GBT": _always(False),
+    "Best Share": lambda m, i: Exactly(int(m.best_of_pool(i))),
+    "Pool Rejected%": lambda m, i: m.worth_percent("rejected", i),
+    "Pool Stale%": lambda m, i: m.worth_percent("stale", i),
+    "Bad Work": _always(0),
+    # of the block that the job is built upon, as cgminer has it
+    "Current Block Height": lambda m, i: m.if_active(i, job.height - 1 if (job := m.job(i)) else 0, 0),
+    "Current Block Version": lambda m, i: m.if_active(i, job.version if (job := m.job(i)) else 0, 0),
 }
-
-
-def _last_unix(shares: list[Share]) -> float | None:
-    return shares[-1].settled_unix if shares else None
-
-
-def _last_difficulty(shares: list[Share]) -> float:
-    return float(shares[-1].first.job.difficulty) if shares and shares[-1].first.job else 0.0
 
 
 CG_DEVICE: dict[str, Row] = {
     "ASC": lambda m, i: Exactly(i),
-    "Name": TEXT,
+    "Name": lambda m, i: Exactly(m.device(i).backend),
     "ID": lambda m, i: Exactly(i),
     "Enabled": lambda m, i: Exactly("Y"),
     "Status": lambda m, i: Exactly("Alive"),
     "Temperature": Exempt("a sensor"),
     "MHS av": lambda m, i: m.device_average(i),
     "MHS 5s": lambda m, i: m.device_rate(i, 5, 1e-6, 2),
-    "MHS 20s": Exempt("the rate of a minute under the name of the field that old tools read"),
     "MHS 1m": lambda m, i: m.device_rate(i, 60, 1e-6, 2),
-    "MHS 5m": Exempt("a device's rate of a minute; cgminer's meaning is another, and to come"),
-    "MHS 15m": Exempt("a device's rate of a minute; cgminer's meaning is another, and to come"),
+    "MHS 5m": lambda m, i: m.device_rate(i, 300, 1e-6, 2),
+    "MHS 15m": lambda m, i: m.device_rate(i, 900, 1e-6, 2),
     "Accepted": lambda m, i: Exactly(m.of_device(i)["accepted"]),
     "Rejected": lambda m, i: Exactly(m.of_device(i)["rejected"] + m.of_device(i)["stale"]),
     "Hardware Errors": lambda m, i: m.hardware_errors(i),
-    "Utility": lambda m, i: spread(m.per_minute(m.of_device(i)["accepted"]), 1, 2),
-    "Last Share Pool": Exempt("the pool that is mined on; cgminer means the last share's, which is to come"),
-    "Last Share Time": lambda m, i: _moment(m, m.last_of_device(i)),
+    "Utility": lambda m, i: spread(m.per_minute(m.of_device(i)["accepted"], m.device_elapsed), 1, 2),
+    "Last Share Pool": lambda m, i: m.last_pool(i, -1),
+    "Last Share Time": lambda m, i: _moment(m.last_accepted(device=i)),
     "Total MH": lambda m, i: m.device_hashes(i, 1e-6, 4),
     "Diff1 Work": lambda m, i: m.diff1(i),
     "Difficulty Accepted": lambda m, i: rounded(m.difficulties(m.shares_of(m.device(i)))["accepted"], 8),
-    "Difficulty Rejected": lambda m, i: rounded(m.difficulties(m.shares_of(m.device(i)))["rejected"], 8),
-    "Last Share Difficulty": lambda m, i: rounded(_last_difficulty(m.settled_of_device(i)), 8),
+    "Difficulty Rejected": lambda m, i: rounded(m.refused_worth(m.shares_of(m.device(i))), 8),
+    "Last Share Difficulty": lambda m, i: rounded(_asked(m.last_accepted(device=i)), 8),
     "No Device": lambda m, i: Exactly(False),
     "Last Valid Work": lambda m, i: m.nonce_moment(i),
     "Device Hardware%": lambda m, i: m.hardware_percent(i),
-    "Device Rejected%": lambda m, i: m.percent(
-        m.of_device(i)["rejected"] + m.of_device(i)["stale"], _answered(m.of_device(i))
-    ),
-    "Device Elapsed": lambda m, i: m.whole(m.elapsed),
+    "Device Rejected%": lambda m, i: m.refused_of_work(i),
+    "Device Elapsed": lambda m, i: m.nearest(m.device_elapsed),
 }
+
+WITHOUT_COUNTERPART = (
+    "Calls", "Wait", "Max", "Pool Calls", "Pool Attempts", "Pool Wait", "Pool Max", "Pool Av", "Work Roll Time",
+    "Min Diff", "Max Diff", "Min Diff Count", "Max Diff Count", "Times Sent", "Times Recv",
+)  # fmt: skip
+"""Fields of stats for which there is nothing here."""
 
 CG_STATS: dict[str, Row] = {
     "STATS / #": lambda m: Exactly(len(m.miner.devices) + len(m.stories)),
     "STATS / * / STATS": lambda m, i: Exactly(i),
-    "STATS / * / ID": TEXT,
-    "STATS / * / Elapsed": lambda m, i: m.whole(m.elapsed),
-    **{f"STATS / * / {name}": CONSTANT for name in ("Calls", "Wait", "Max", "Min")},
+    "STATS / * / ID": lambda m, i: Exactly(m.stat_name(i)),
+    "STATS / * / Elapsed": lambda m, i: m.nearest(m.elapsed),
+    **{f"STATS / * / {name}": _always(0) for name in WITHOUT_COUNTERPART},
+    **{f"STATS / * / {name}": _always(99999999.0) for name in ("Min", "Pool Min")},
+    **{f"STATS / * / {name}": _always(False) for name in ("Work Had Roll Time", "Work Can Roll", "Work Had Expire")},
     **{
         f"STATS / * / {name}": Exempt("a sensor or a setting of a machine")
         for name in ("temp", "temp_vr", "voltage", "power", "frequency", "fan1")
     },
     "STATS / * / Work Diff": lambda m, i: rounded(float(job.difficulty) if (job := m.job(m.stat(i))) else 0.0, 8),
-    "STATS / * / Times Recv": lambda m, i: Exactly(len(m.stories[m.stat(i)].jobs)),
     "STATS / * / Bytes Sent": lambda m, i: m.sent(m.stat(i)),
     "STATS / * / Bytes Recv": lambda m, i: m.received(m.stat(i)),
     "STATS / * / Net Bytes Sent": lambda m, i: m.sent(m.stat(i)),
@@ -598,7 +626,7 @@ CG_STATS: dict[str, Row] = {
 CG_NOTIFY: dict[str, Row] = {
     "NOTIFY / #": lambda m: Exactly(len(m.miner.devices)),
     "NOTIFY / * / NOTIFY": lambda m, i: Exactly(i),
-    "NOTIFY / * / Name": TEXT,
+    "NOTIFY / * / Name": lambda m, i: Exactly(m.device(i).backend),
     "NOTIFY / * / ID": lambda m, i: Exactly(i),
     "NOTIFY / * / Last Well": lambda m, i: m.nonce_moment(i),
     "NOTIFY / * / Last Not Well": lambda m, i: Exactly(0),
@@ -831,13 +859,15 @@ MINER: dict[str, Surface] = {
             "CONFIG",
             {
                 "ASC Count": _devices,
-                "PGA Count": CONSTANT,
+                "PGA Count": _always(0),
                 "Pool Count": lambda m: Exactly(len(m.stories)),
-                "Strategy": SETTING,
-                "Log Interval": CONSTANT,
-                "Device Code": TEXT,
+                "Strategy": lambda m: Exactly(
+                    "Failover" if all(pool.quota is None for pool in m.miner.pools) else "Load Balance"
+                ),
+                "Log Interval": _always(5),
+                "Device Code": lambda m: Exactly(" ".join(device.backend for device in m.miner.devices)),
                 "OS": TEXT,
-                "Hotplug": CONSTANT,
+                "Hotplug": _always("None"),
             },
         )
     ),
@@ -845,10 +875,10 @@ MINER: dict[str, Surface] = {
         _one(
             "COIN",
             {
-                "Hash Method": TEXT,
-                "Current Block Time": Exempt("cgminer means the block's time; ours is the job's arrival, to come"),
+                "Hash Method": _always("sha256"),
+                "Current Block Time": lambda m: m.block_moment(),
                 "Current Block Hash": VIEW["summary / job / previous_hash"],
-                "LP": CONSTANT,
+                "LP": _always(True),
                 "Network Difficulty": lambda m: OneOf(tuple(round(job.network_difficulty, 8) for job in m.jobs)),
             },
         )
@@ -857,13 +887,13 @@ MINER: dict[str, Surface] = {
         _one(
             "LCD",
             {
-                "Elapsed": lambda m: m.whole(m.elapsed),
+                "Elapsed": lambda m: m.nearest(m.elapsed),
                 "GHS av": lambda m: spread(m.average(), 1e-9, 2),
                 "GHS 5m": lambda m: spread(m.window(300), 1e-9, 2),
                 "GHS 5s": lambda m: spread(m.window(5), 1e-9, 2),
                 "Temperature": Exempt("a sensor"),
-                "Last Share Difficulty": lambda m: rounded(_last_difficulty(m.settled), 8),
-                "Last Share Time": lambda m: _moment(m, m.settled[-1].settled_unix if m.settled else None),
+                "Last Share Difficulty": lambda m: rounded(_asked(m.last_accepted()), 8),
+                "Last Share Time": lambda m: _moment(m.last_accepted()),
                 "Best Share": lambda m: Exactly(int(m.best)),
                 "Last Valid Work": lambda m: m.nonce_moment(None),
                 "Found Blocks": lambda m: Exactly(len(m.blocks)),

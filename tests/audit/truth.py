@@ -337,19 +337,42 @@ class MinerTruth:
         assert isinstance(expectation, Exactly)
         return Exactly(float(expectation.value))
 
-    def per_minute(self, count: float) -> tuple[float, float]:
+    def nearest(self, bounds: tuple[float, float]) -> Within:
+        """A time that is rounded to seconds."""
+        return Within(round(bounds[0]), round(bounds[1]))
+
+    def per_minute(self, count: float, elapsed: tuple[float, float] | None = None) -> tuple[float, float]:
         """So many since the start."""
-        least, most = self.elapsed
+        least, most = elapsed or self.elapsed
         return count / most * 60 * (1 - 1e-9), count / max(least, 0.1) * 60
 
     def percent(self, part: float, whole: float) -> Expectation:
         """Of a whole, with four decimals."""
         return rounded(part / whole * 100 if whole else 0.0, 4)
 
-    def worth_percent(self, fate: str) -> Expectation:
-        """Part of the difficulty that was answered."""
-        worth = self.difficulties(self.shares)
+    def worth_percent(self, fate: str, index: int | None = None) -> Expectation:
+        """Part of the difficulty that was answered, by all pools or by one."""
+        worth = self.difficulties(self.shares if index is None else self.by_pool[index])
         return self.percent(worth[fate], worth["accepted"] + worth["rejected"] + worth["stale"])
+
+    def refused_worth(self, shares: list[Share]) -> float:
+        """Difficulty of what pools refused, for whatever reason."""
+        worth = self.difficulties(shares)
+        return worth["rejected"] + worth["stale"]
+
+    def refused_of_work(self, index: int | None = None) -> Expectation:
+        """The same in percent of the work done, of all devices or of one: 2^32 hashes are work of difficulty 1."""
+        device = None if index is None else self.device(index)
+        worth = self.refused_worth(self.shares if device is None else self.shares_of(device))
+        low, high = self.hashes(None if device is None else device.hash_rate)
+        if not worth:
+            return Exactly(0.0)
+        return spread((worth / high, worth / low if low > 0 else math.inf), 100 * 2**32, 4)
+
+    def work_per_minute(self) -> Expectation:
+        """Such work in a minute."""
+        (low, high), (least, most) = self.hashes(), self.elapsed
+        return spread((low / most, high / max(least, 0.1)), 60 / 2**32, 2)
 
     def implied(self, count: float | None = None) -> tuple[float, float]:
         """The hash rate that the accepted shares alone say; with the count at one end of its interval, that end."""
@@ -468,12 +491,35 @@ class MinerTruth:
         """Whether it is not the first."""
         return OneOf((0, 1)) if self.miner.active is None else Exactly(int(self.miner.active > 0))
 
-    def height_if_active(self, index: int) -> Expectation:
-        """Of its newest job, where it is mined on."""
-        job = self.job(index)
+    def if_active(self, index: int, value: Any, otherwise: Any) -> Expectation:
+        """A figure that a pool has while it is mined on."""
         if self.miner.active is None:
-            return OneOf((0, *(job.height for job in self.jobs)))
-        return Exactly(job.height if job is not None and index == self.miner.active else 0)
+            return OneOf((value, otherwise))
+        return Exactly(value if index == self.miner.active else otherwise)
+
+    def best_of_pool(self, index: int) -> float:
+        """The best hash of its shares."""
+        return max((float(share.first.value) for share in in_order(self.by_pool[index])), default=0.0)
+
+    def blocks_seen(self) -> Expectation:
+        """Different blocks that the jobs mined on were built upon: those of jobs with shares for certain."""
+        searched = {item.job.previous for story in self.stories for item in story.submits if item.job is not None}
+        return Within(len(searched), len(self._first_jobs))
+
+    @property
+    def _first_jobs(self) -> dict[bytes, Job]:
+        """Of each block, the first job that is built upon it."""
+        found: dict[bytes, Job] = {}
+        for job in sorted((job for story in self.stories for job in story.jobs), key=lambda job: job.at):
+            found.setdefault(job.previous, job)
+        return found
+
+    def block_moment(self) -> Expectation:
+        """Unix time of the first job upon the newest block; of several pools, which of them is mined on matters."""
+        moments = [job.at_unix for job in self._first_jobs.values()]
+        if not moments:
+            return OneOf((None, 0.0))
+        return Within((moments[-1] if len(self.stories) == 1 else moments[0]) - 0.01, moments[-1] + LAG_S)
 
     def masks(self) -> list[str]:
         """Version bits that each pool lets roll."""
@@ -535,6 +581,11 @@ class MinerTruth:
     def stat(self, place: int) -> int:
         """Which pool a row of stats is about."""
         return place - len(self.miner.devices)
+
+    def stat_name(self, place: int) -> str:
+        """What a row of stats is about."""
+        pool = self.stat(place)
+        return f"POOL{pool}" if pool >= 0 else f"{self.device(place).backend}{place}"
 
     # ---- devices
 
@@ -658,10 +709,27 @@ class MinerTruth:
         moments = [share.first.at_unix for device in devices for share in self.shares_of(device)]
         return Within(int(max(moments) - LAG_S), int(max(moments) + SAMPLING_S)) if moments else OneOf((0,))
 
-    def last_of_device(self, index: int) -> float | None:
-        """Unix time of its last share's end."""
-        shares = self.settled_of_device(index)
-        return shares[-1].settled_unix if shares else None
+    def last_accepted(self, *, pool: int | None = None, device: int | None = None) -> Share | None:
+        """The share that a pool took last: of all, of a pool, or of a device."""
+        shares = self.settled_of_device(device) if device is not None else self.settled
+        of_pool = self.by_pool[pool] if pool is not None else self.shares
+        return next((item for item in reversed(shares) if item.fate == "accepted" and item in of_pool), None)
+
+    def last_pool(self, index: int, otherwise: int | None) -> Expectation:
+        """Which pool took a device's last share."""
+        share = self.last_accepted(device=index)
+        return Exactly(otherwise if share is None else self.pool_of(share))
+
+    def device_came(self) -> Expectation:
+        """When devices came: the miner begins with them, and the first job finds them there."""
+        jobs = [job.at_unix for story in self.stories for job in story.jobs]
+        return Within(self.miner.program.started_unix, min(jobs, default=self.reading.asked_unix) + SAMPLING_S)
+
+    @property
+    def device_elapsed(self) -> tuple[float, float]:
+        """Since then."""
+        least, most = self.elapsed
+        return least - SAMPLING_S, most
 
     # ---- lists
 
