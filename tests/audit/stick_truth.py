@@ -60,7 +60,7 @@ class StickTruth(MinerTruth):
         allowed = 0.05 * (good + bad)
         before = [problem for problem in super().problems if problem["severity"] == "critical"]
         after = [problem for problem in super().problems if problem["severity"] != "critical"]
-        if good + bad < 20 or bad <= allowed + 3 * allowed**0.5:
+        if self.ended or good + bad < 20 or bad <= allowed + 3 * allowed**0.5:
             return before + after
         text = (
             f"{self.miner.devices[0].name} computes wrongly: {bad} of its last {good + bad} results "

@@ -663,8 +663,8 @@ AXEOS: dict[str, Row] = {
     "hashRate_1h": lambda m: m.rate_of_devices(3600),
     "errorPercentage": lambda m: m.error_percent(),
     "asicCount": lambda m: Exactly(m.chip_count),
-    "bestDiff": lambda m: Exactly(m.best),
-    "bestSessionDiff": lambda m: Exactly(m.best),
+    "bestDiff": lambda m: Exactly(max(map(m.best_of_device, range(len(m.miner.devices))))),
+    "bestSessionDiff": lambda m: Exactly(max(map(m.best_of_device, range(len(m.miner.devices))))),
     "poolDifficulty": lambda m: OneOf(tuple(float(job.difficulty) for job in m.jobs)),
     "networkDifficulty": lambda m: OneOf(tuple(job.network_difficulty for job in m.jobs)),
     "blockHeight": lambda m: OneOf(tuple(job.height for job in m.jobs)),
@@ -701,7 +701,7 @@ AXEOS: dict[str, Row] = {
 }  # fmt: skip
 
 MINE_JSON: dict[str, Row] = {
-    **summary_rows(""),
+    **{pattern: row for pattern, row in summary_rows("").items() if not pattern.startswith("job / ")},
     **pool_view_rows("pools"),
     **device_rows("devices"),
     **block_rows("blocks"),
@@ -815,6 +815,20 @@ def _shown(row: Row) -> Row:
     return lambda *arguments: shortened(check(*arguments), STREAM_DIGITS)
 
 
+def _shown_luck(row: Row) -> Row:
+    """The same of what the audit works out of another figure of the stream, which has no more digits."""
+    assert not isinstance(row, Exempt)
+    check: Check = row
+
+    def shown(*arguments: Any) -> Expectation:
+        expected = check(*arguments)
+        if isinstance(expected, Exactly) and isinstance(expected.value, float):
+            expected = Within(expected.value * (1 - 5e-4), expected.value * (1 + 5e-4))
+        return shortened(expected, STREAM_DIGITS)
+
+    return shown
+
+
 def _unfolded(told: dict[str, Any]) -> dict[str, Any]:
     """The first view of the stream with lists where it has objects by id, or by number."""
     view = dict(told["view"])
@@ -832,7 +846,9 @@ MINER: dict[str, Surface] = {
     "api.blocks": Surface({p.removeprefix("blocks / "): row for p, row in block_rows("blocks").items()}),
     "api.stream": Surface(
         {
-            pattern: row if pattern.endswith(" / at") or pattern.endswith("_at") or pattern == "at" else _shown(row)
+            pattern: row
+            if pattern.endswith((" / at", "_at")) or pattern == "at"
+            else (_shown_luck if pattern.startswith("summary / luck") else _shown)(row)
             for pattern, row in VIEW.items()
             if not pattern.startswith(("events", "history"))
         },
@@ -1023,13 +1039,11 @@ POOL_LOG: dict[str, Row] = {
 SOLO_JSON: dict[str, Row] = {
     **{
         pattern: Exempt("of the miner inside, whose wire is inside too; mine's own are audited")
-        for pattern in (
-            "height", "shares / accepted", "shares / rejected", "shares / stale", "shares / lost", "hash_rate",
-            "kernel", "elapsed_s", "pool", "pools",
-        )
+        for pattern in dict.fromkeys(pattern.partition(" / ")[0] for pattern in MINE_JSON)
+        if pattern != "blocks"
     },
-    **{pattern: row for pattern, row in POOL_JSON.items() if pattern.startswith("blocks")},
-}  # fmt: skip
+    **{pattern: row for pattern, row in POOL_JSON.items() if pattern.startswith(("blocks / ", "blocks_refused"))},
+}
 for pattern in ("blocks / * / worker", "blocks_refused / * / worker"):
     SOLO_JSON[pattern] = SETTING
 

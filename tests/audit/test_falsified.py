@@ -22,13 +22,20 @@ NOT_HERE = {
     ),
     "cgminer.stats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
     "cgminer.estats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
-    "mine.json": ("quota",),
+    "mine.json": ("implied_hash_rate", "problems / *"),
+    "axeos.asic": ("frequency", "smallCoreCount"),
+    "axeos.info": (
+        "power", "voltage", "coreVoltage", "temp", "vrTemp", "fanrpm", "fanspeed", "requency", "smallCoreCount",
+        "Options",
+    ),
     "proxy.api": ("quota",),
     "proxy.json": ("quota",),
     "mine.log": ("status / *",),
     "pool.log": ("status / *",),
 }  # fmt: skip
-"""Rows that runs of less than half a minute, without a sensor and without quotas do not show."""
+"""Rows that runs of less than half a minute, without a sensor, without quotas and, where there is JSON, without a
+problem do not show.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -433,8 +433,10 @@ class MinerTruth:
 
     @cached_property
     def problems(self) -> list[dict[str, Any]]:
-        """What is wrong, the worst first: pools that refuse most shares, then what the test broke."""
-        refusing = [self._refusing(index) for index in range(len(self.miner.pools))]
+        """What is wrong, the worst first: pools that refuse most shares, then what the test broke. A miner that stops
+        speaks of its pools no more.
+        """
+        refusing = [] if self.ended else [self._refusing(index) for index in range(len(self.miner.pools))]
         return [problem for problem in refusing if problem is not None] + [
             {"severity": "warning", "kind": "journal", "text": text, "device_id": None, "pool_id": None}
             for text in self.miner.problems
@@ -611,8 +613,8 @@ class MinerTruth:
         return dict(Counter(f"{share.fate}: {share.reason}" for share in shares))
 
     def best_of_device(self, index: int) -> float:
-        """The best hash of its shares."""
-        return max((float(share.first.value) for share in self.shares_of(self.device(index))), default=0.0)
+        """The best hash of its shares that have an end."""
+        return max((float(share.first.value) for share in self.settled_of_device(index)), default=0.0)
 
     def blocks_of_device(self, index: int) -> int:
         """Accepted shares of it that solve a block."""
@@ -747,7 +749,7 @@ class MinerTruth:
             return share
         digits = f"{told['difficulty']:.4g}"  # the stream has no more of them
         same = (share for share in self.settled if f"{float(share.first.value):.4g}" == digits)
-        return next((share for share in same if share.first.job and share.first.job.identifier == told["job_id"]), None)
+        return min(same, key=lambda share: abs((share.settled_unix or 0.0) - told["at"]), default=None)
 
     @cached_property
     def _by_value(self) -> dict[float, Share]:
