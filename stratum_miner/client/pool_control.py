@@ -42,6 +42,8 @@ class PoolStatus:
     reasons: tuple[tuple[str, int], ...]
     difficulties: Mapping[str, float]
     """Sum of what its shares were worth, by the word for their fate."""
+    work_units: int
+    """Units of work taken of its jobs; 0 where nobody searches."""
     best_share: float
     """Difficulty of the best of its settled shares; 0 before the first."""
     last_accepted_at: float | None

@@ -25,6 +25,8 @@ class PoolTally:
         self.reasons: Counter[str] = Counter()
         """Why shares were not accepted, by a bounded set of causes."""
         self.difficulties = Difficulties()
+        self.units = 0
+        """Of work, taken of its jobs."""
         self.best_share = 0.0
         self.last_accepted: tuple[float, float] | None = None
         """The Unix time at which it accepted the last one, and what a share needed then."""

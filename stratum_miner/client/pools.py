@@ -196,6 +196,12 @@ class PoolGroup:
         if owner is not None:
             owner.tally.switches.add(seconds)
 
+    def units_taken(self, session: int, count: int) -> None:
+        """So many units of work were taken of the jobs of this session; for its pool's statistics."""
+        owner = self._owners.get(session)
+        if owner is not None:
+            owner.tally.units += count
+
     async def all_answered(self) -> None:
         """Wait until no share is open at any pool."""
         for member in (*self._members, *self._removed):
@@ -532,6 +538,7 @@ class PoolGroup:
             lost=tally.fates[Fate.LOST],
             reasons=tuple(tally.reasons.most_common()),
             difficulties=tally.difficulties.by_fate(),
+            work_units=tally.units,
             best_share=tally.best_share,
             last_accepted_at=None if tally.last_accepted is None else tally.last_accepted[0],
             last_accepted_difficulty=0.0 if tally.last_accepted is None else tally.last_accepted[1],

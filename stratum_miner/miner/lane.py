@@ -84,6 +84,8 @@ class Lane:
         self.client = pools(self)
         self.scheduler = scheduler
         self.meter = HashRateMeter(started)
+        self.units = 0
+        """Of work, handed out to its backends."""
         self.expected = 0.0
         """Shares that its work was expected to find."""
         self._owner = owner
@@ -157,6 +159,9 @@ class Lane:
         """Account for the hashes and the changes of jobs up to now; returns the number of hashes."""
         for session, seconds in self.scheduler.take_switches():
             self.client.job_switched(session, seconds)
+        for session, count in self.scheduler.take_units().items():
+            self.units += count
+            self.client.units_taken(session, count)
         self.meter.sample(now, self.hashes)
         return self._counted
 

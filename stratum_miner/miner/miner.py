@@ -468,6 +468,7 @@ class Miner:
             + sum(device.hardware_errors for backend in backends for device in backend.devices),
             below_target=statistics.below_target,
             withheld=statistics.withheld,
+            work_units=sum(lane.units for lane in self._lanes),
             accepted_difficulty=statistics.accepted_difficulty,
             lucky=statistics.lucky,
             expected=sum(lane.expected for lane in self._lanes),

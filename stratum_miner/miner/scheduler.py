@@ -6,7 +6,7 @@ backends synchronously, inside the call that brought the job, so that the search
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -71,6 +71,8 @@ class Scheduler:
         self._untouched_since: float | None = None
         """When the current job came, until work of it is taken."""
         self._switches: deque[tuple[int, float]] = deque(maxlen=MAX_SWITCHES)
+        self._units: Counter[int] = Counter()
+        """Handed out since ``take_units``, by the session of their job."""
         self._narrowed_for: deque[bytes] = deque(maxlen=MAX_NARROWED)
         self._paused = False
 
@@ -93,6 +95,7 @@ class Scheduler:
             unit = self._space.next_unit(self._clock(), rollable, at_once)
             if unit is None:
                 return None
+            self._units[job.session] += 1
             if self._untouched_since is not None:
                 self._switches.append((job.session, self._clock() - self._untouched_since))
                 self._untouched_since = None
@@ -132,6 +135,12 @@ class Scheduler:
         with self._lock:
             taken = list(self._switches)
             self._switches.clear()
+        return taken
+
+    def take_units(self) -> Counter[int]:
+        """How many units were handed out since the last call, by the session of their job."""
+        with self._lock:
+            taken, self._units = self._units, Counter()
         return taken
 
     def pause(self, paused: bool) -> None:

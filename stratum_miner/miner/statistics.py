@@ -52,6 +52,8 @@ class MinerSnapshot:
     withheld: int
     """Shares not submitted because the same nonce was, in another version, or because this run or an earlier one had
     found the same share."""
+    work_units: int
+    """Units of work handed out to backends until the last sample."""
     accepted_difficulty: float
     lucky: int
     """Distinct hashes found that meet the share target of their job, whatever became of them."""

@@ -35,14 +35,16 @@ class DeviceMeters:
     """Samples what backends say of their devices; a device that comes later begins then."""
 
     def __init__(self) -> None:
-        self._meters: dict[Key, tuple[float, HashRateMeter, HashRateMeter]] = {}
-        """When it came; for windows up to a minute, and up to an hour."""
+        self._meters: dict[Key, tuple[float, float, HashRateMeter, HashRateMeter]] = {}
+        """When it came, how long the process had not run until then, and meters for up to a minute and to an hour."""
         self._nonces: dict[Key, tuple[int, float]] = {}
         """How many when last they grew, and when."""
         self._shares: defaultdict[Key, _Settled] = defaultdict(_Settled)
         self._unwell: dict[Key, tuple[float, str]] = {}
         """When it was last seen unwell, and why."""
         self._states: dict[Key, str] = {}
+        self._frozen = 0.0
+        """Seconds in which the process did not run, until the last sample."""
         self._spells: defaultdict[Key, Counter[str]] = defaultdict(Counter)
 
     def sample(
@@ -58,12 +60,12 @@ class DeviceMeters:
         without the time that the process did not run.
         """
         ran = now if ran is None else ran
+        self._frozen = now - ran
         for key, _, device in _all(backends):
             if key not in self._meters:
                 long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
-                self._meters[key] = at, HashRateMeter(ran, SHORT_S), long
-            _, *meters = self._meters[key]
-            for meter in meters:
+                self._meters[key] = at, self._frozen, HashRateMeter(ran, SHORT_S), long
+            for meter in self._meters[key][2:]:
                 meter.sample(ran, device.hashes)
             state, reason = conditions[key].state, conditions[key].reason
             if state in UNWELL:
@@ -99,7 +101,8 @@ class DeviceMeters:
     def _view(
         self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
-        came_at, short, long = self._meters.get(key) or (0.0, HashRateMeter(now), HashRateMeter(now))
+        unknown = 0.0, self._frozen, HashRateMeter(now), HashRateMeter(now)
+        came_at, frozen_before, short, long = self._meters.get(key) or unknown
         nonces, shares, unwell = self._nonces.get(key), self._shares[key], self._unwell.get(key)
         last = shares.last
         hardware = device.hardware or THIS_COMPUTER
@@ -119,6 +122,7 @@ class DeviceMeters:
             hash_rate_15m=long.rate(900.0),
             hash_rate_1h=long.rate(3600.0),
             came_at=came_at,
+            frozen_s=self._frozen - frozen_before,
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,

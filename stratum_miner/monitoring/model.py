@@ -142,6 +142,8 @@ class Summary:
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """What it costs and what to expect, where a price of electricity is known."""
+    work_units: int = 0
+    """Units of work handed out to devices."""
     blocks_seen: int = 0
     """Different blocks that the jobs mined on were built upon, the first too."""
     block_at: float | None = None
@@ -204,6 +206,8 @@ class PoolView:
     difficulty: float | None
     version_mask: str
     jobs: int
+    work_units: int
+    """Units of work taken of its jobs; 0 at a proxy, which does not search."""
     connects: int
     bytes_received: int
     bytes_sent: int
@@ -284,6 +288,8 @@ class DeviceView:
     hash_rate_15m: float = 0.0
     came_at: float = 0.0
     """Unix time at which it first came in this run."""
+    frozen_s: float = 0.0
+    """Seconds since then in which the process did not run."""
     last_share_at: float | None = None
     """Unix time of the last share of it that a pool accepted."""
     last_share_pool_id: int | None = None

@@ -279,6 +279,7 @@ class Monitor:
             below_target=snapshot.below_target,
             withheld=snapshot.withheld,
             height=snapshot.height,
+            work_units=snapshot.work_units,
             blocks_seen=self._tips_seen,
             block_at=self._tip_at,
             network_difficulty=snapshot.network_difficulty,

@@ -49,6 +49,7 @@ def pool_view(priority: int, pool: PoolStatus) -> PoolView:
         difficulty=pool.client.difficulty,
         version_mask=f"{pool.client.version_mask:08x}",
         jobs=pool.client.jobs,
+        work_units=pool.work_units,
         connects=pool.client.connects,
         bytes_received=pool.client.bytes_received,
         bytes_sent=pool.client.bytes_sent,

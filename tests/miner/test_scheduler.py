@@ -179,3 +179,16 @@ def test_the_time_until_work_of_a_job_is_taken_is_told_once() -> None:
     scheduler.set_job(make_job(job_id="3"))
     assert scheduler.next_unit() is not None
     assert len(scheduler.take_switches()) == 1, "one that was replaced before was never worked on"
+
+
+def test_units_are_counted_by_the_session_of_their_job() -> None:
+    scheduler = Scheduler(clock=lambda: 0.0)
+    assert scheduler.next_unit() is None
+    assert scheduler.take_units() == {}
+    scheduler.set_job(make_job())
+    for _ in range(3):
+        assert scheduler.next_unit() is not None
+    scheduler.pause(True)
+    assert scheduler.next_unit() is None
+    assert scheduler.take_units() == {make_job().session: 3}
+    assert scheduler.take_units() == {}

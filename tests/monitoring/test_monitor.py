@@ -112,6 +112,9 @@ def test_time_that_the_process_did_not_run_is_in_no_rate_and_a_hole_in_the_histo
     assert view.summary.frozen_s == 600.0
     [device] = view.devices
     assert device.hash_rate_1m == pytest.approx(1000, rel=0.05)
+    assert device.frozen_s == 600.0
+    average = device.hashes / (view.at - device.came_at - device.frozen_s)
+    assert average == pytest.approx(1000, rel=0.05)
     assert [point.hash_rate for point in view.history[1:]] == pytest.approx([1000] * (len(view.history) - 1), rel=0.01)
     steps = [after.at - before.at for before, after in pairwise(view.history)]
     assert max(steps) > 600

@@ -51,7 +51,7 @@ def summary(view: View) -> Fields:
         "Discarded": 0,
         "Stale": shares.stale,
         "Get Failures": 0,
-        "Local Work": 0,
+        "Local Work": told.work_units,
         "Remote Failures": shares.lost,
         "Network Blocks": told.blocks_seen,
         "Total MH": _total(told.hash_rate * told.elapsed_s / 1e6),
@@ -82,7 +82,7 @@ def devices(view: View) -> list[Fields]:
 
 def device(view: View, item: DeviceView) -> Fields:
     """One of ``devs``."""
-    elapsed = view.at - item.came_at if item.came_at else 0.0
+    elapsed = view.at - item.came_at - item.frozen_s if item.came_at else 0.0
     return {
         "ASC": item.id,
         "Name": item.backend,
@@ -235,7 +235,7 @@ def _pool(view: View, pool: PoolView) -> Fields:
         "Getworks": pool.jobs,
         "Accepted": pool.accepted,
         "Rejected": pool.rejected,
-        "Works": 0,
+        "Works": pool.work_units,
         "Discarded": 0,
         "Stale": pool.stale,
         "Get Failures": 0,

@@ -64,6 +64,7 @@ def _summary(now: Summary, before: Summary) -> Summary:
         shares=SharesView(**counts),
         blocks_accepted=now.blocks_accepted - before.blocks_accepted,
         hardware_errors=now.hardware_errors - before.hardware_errors,
+        work_units=now.work_units - before.work_units,
         difficulties=_less(now.difficulties, before.difficulties),
     )
 
@@ -77,6 +78,7 @@ def _pool(now: PoolView, before: PoolView) -> PoolView:
         stale=now.stale - before.stale,
         lost=now.lost - before.lost,
         jobs=now.jobs - before.jobs,
+        work_units=now.work_units - before.work_units,
         difficulties=_less(now.difficulties, before.difficulties),
         last_share_at=now.last_share_at if has_new else None,
         last_share_difficulty=now.last_share_difficulty if has_new else 0.0,
@@ -88,6 +90,7 @@ def _device(now: DeviceView, before: DeviceView, at: float) -> DeviceView:
     return replace(
         now,
         came_at=at,
+        frozen_s=now.frozen_s - before.frozen_s,
         hashes=now.hashes - before.hashes,
         nonces_found=now.nonces_found - before.nonces_found,
         accepted=now.accepted - before.accepted,

@@ -59,7 +59,8 @@ def pool(index: int, **changes: Any) -> PoolView:
         rejected=3, stale=2, lost=1, difficulties=WORTH, reasons={}, reject_share=0.02, stale_share=0.01,
         latency_p50_ms=0.6,
         latency_p99_ms=2.1, quota=None, work_share=None, job_switch_p50_ms=None,
-        job_switch_p99_ms=None, bound=(), workers=(), difficulty=0.25, version_mask="1fffe000", jobs=12, connects=1,
+        job_switch_p99_ms=None, bound=(), workers=(), difficulty=0.25, version_mask="1fffe000", jobs=12,
+        work_units=40, connects=1,
         bytes_received=1000, bytes_sent=1000,
     )  # fmt: skip
     return replace(base, **changes)

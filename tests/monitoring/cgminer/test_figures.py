@@ -16,7 +16,8 @@ RUN = view(
     elapsed_s=1000.0, hash_rate=11e9, hash_rate_5s=12e9, hash_rate_1m=13e9, hash_rate_5m=14e9, hash_rate_15m=15e9,
     shares=SharesView(found=300, accepted=210, rejected=22, stale=33, lost=29, open=6), blocks_accepted=4,
     difficulties={"accepted": 420.0, "rejected": 44.0, "stale": 66.0, "lost": 58.0}, hardware_errors=7, withheld=91,
-    blocks_seen=47, block_at=NOW - 61.25, best_share=9876.7, height=800_001, network_difficulty=123.5, pool="tcp://a:3331",
+    work_units=61, blocks_seen=47, block_at=NOW - 61.25, best_share=9876.7, height=800_001, network_difficulty=123.5,
+    pool="tcp://a:3331",
     worker_name="me.rig",
     job=JobView(job_id="j", age_s=19.0, previous_hash="ab" * 32, share_difficulty=2.0, network_difficulty=123.5,
                 version_mask="1fffe000", version=0x20400000),
@@ -25,17 +26,19 @@ MINED_ON = pool(
     5, priority=1, url="tcp://[2001:db8::1]:3331", worker_name="me.rig", active=True, accepted=101, rejected=12,
     stale=13, lost=14, difficulties={"accepted": 202.0, "rejected": 24.0, "stale": 26.0, "lost": 28.0},
     best_share=555.9, last_share_at=NOW - 21, last_share_difficulty=2.5, quota=17, difficulty=2.25, jobs=71,
+    work_units=81,
     bytes_received=3001, bytes_sent=4002, reject_share=0.5, stale_share=0.25,
 )  # fmt: skip
 SPARE = pool(
     2, priority=0, url="stratum+tcp://b:3332", worker_name="me.two", active=False, state="down", accepted=109,
     rejected=10, stale=20, lost=15, difficulties={"accepted": 218.0, "rejected": 20.0, "stale": 40.0, "lost": 30.0},
-    best_share=9876.7, last_share_at=NOW - 41, last_share_difficulty=4.5, difficulty=3.25, jobs=72,
+    best_share=9876.7, last_share_at=NOW - 41, last_share_difficulty=4.5, difficulty=3.25, jobs=72, work_units=82,
     version_mask="00000000",
 )  # fmt: skip
 STICK = device(
     3, backend="sticks", name="ttyUSB0", product="Compac F", mines=True, hash_rate=1e9, hash_rate_1m=2e9,
-    hash_rate_5m=3e9, hash_rate_15m=4e9, came_at=NOW - 500, hashes=600 << 32, nonces_found=392, accepted=130,
+    hash_rate_5m=3e9, hash_rate_15m=4e9, came_at=NOW - 507, frozen_s=7.0,
+    hashes=600 << 32, nonces_found=392, accepted=130,
     refused=31, difficulties={"accepted": 260.0, "rejected": 11.0, "stale": 23.0, "lost": 9.0}, hardware_errors=8,
     last_nonce_age_s=5.0, last_share_at=NOW - 33, last_share_pool_id=2, last_share_difficulty=1.75,
     chip_temperature_c=61.125, regulator_temperature_c=52.5, core_voltage_v=1.23, power_w=14.5, frequency_mhz=400.0,
@@ -50,7 +53,7 @@ SUMMARY = {
     "Elapsed": "1000", "MHS av": "11000.00", "MHS 5s": "12000.00", "MHS 1m": "13000.00", "MHS 5m": "14000.00",
     "MHS 15m": "15000.00", "Found Blocks": "4", "Getworks": "143", "Accepted": "210", "Rejected": "22",
     "Hardware Errors": "7", "Utility": "12.60", "Discarded": "0", "Stale": "33", "Get Failures": "0",
-    "Local Work": "0", "Remote Failures": "29", "Network Blocks": "47", "Total MH": "11000000.0000",
+    "Local Work": "61", "Remote Failures": "29", "Network Blocks": "47", "Total MH": "11000000.0000",
     "Work Utility": "36.00", "Difficulty Accepted": "420.00000000", "Difficulty Rejected": "44.00000000",
     "Difficulty Stale": "66.00000000", "Best Share": "9876", "Device Hardware%": "1.7544",
     "Device Rejected%": "18.3333", "Pool Rejected%": "8.3019", "Pool Stale%": "12.4528",
@@ -59,7 +62,7 @@ SUMMARY = {
 POOLS = [
     {
         "POOL": "2", "URL": "stratum+tcp://b:3332", "Status": "Dead", "Priority": "0", "Quota": "1", "Long Poll": "N",
-        "Getworks": "72", "Accepted": "109", "Rejected": "10", "Works": "0", "Discarded": "0", "Stale": "20",
+        "Getworks": "72", "Accepted": "109", "Rejected": "10", "Works": "82", "Discarded": "0", "Stale": "20",
         "Get Failures": "0", "Remote Failures": "15", "User": "me.two", "Last Share Time": "1799999959",
         "Diff1 Shares": "308", "Proxy Type": "", "Proxy": "", "Difficulty Accepted": "218.00000000",
         "Difficulty Rejected": "20.00000000", "Difficulty Stale": "40.00000000",
@@ -70,7 +73,7 @@ POOLS = [
     },
     {
         "POOL": "5", "URL": "stratum+tcp://[2001:db8::1]:3331", "Status": "Alive", "Priority": "1", "Quota": "17",
-        "Long Poll": "N", "Getworks": "71", "Accepted": "101", "Rejected": "12", "Works": "0", "Discarded": "0",
+        "Long Poll": "N", "Getworks": "71", "Accepted": "101", "Rejected": "12", "Works": "81", "Discarded": "0",
         "Stale": "13", "Get Failures": "0", "Remote Failures": "14", "User": "me.rig",
         "Last Share Time": "1799999979", "Diff1 Shares": "280", "Proxy Type": "", "Proxy": "",
         "Difficulty Accepted": "202.00000000", "Difficulty Rejected": "24.00000000",
