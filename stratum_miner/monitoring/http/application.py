@@ -97,6 +97,8 @@ def _answering(endpoint: Endpoint, source: Source) -> Handler:
             return refusal(400, f"body: {_lower(str(error))}")
         except msgspec.DecodeError as error:
             return refusal(400, f"body: expected JSON: {error}")
+        except RecursionError:
+            return refusal(400, "body: expected JSON, got some that is nested too deep")
         except ValueError as error:
             return refusal(400, str(error))
         try:

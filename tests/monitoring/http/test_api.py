@@ -103,6 +103,7 @@ async def test_what_changes_needs_the_token_and_says_what_it_did(
         ("GET", "/summary?x=1", b"", 400, "query: expected nothing, got 'x'"),
         ("DELETE", "/pools/first", b"", 400, "path: id: expected a whole number, got 'first'"),
         ("POST", "/pools", b"{", 400, "body: expected JSON"),
+        ("PATCH", "/pools/0", b"[" * 16000, 400, "body: expected JSON, got some that is nested too deep"),
         ("POST", "/pools", b'{"url":"h:1"}', 400, "body: object missing required field `user`"),
         ("POST", "/pools", b'{"url":"h:1","user":"w","pas":"x"}', 400, "body: object contains unknown field `pas`"),
         ("POST", "/pools", b'{"url":1,"user":"w"}', 400, "body: expected `str`, got `int` - at `$.url`"),
