@@ -216,7 +216,7 @@ class PoolView:
     job_switches: DurationCounts = NO_DURATIONS
     """From a job's arrival until work of it is taken, of all jobs."""
     best_share: float = 0.0
-    """Difficulty of the best share found for it, whatever became of it."""
+    """Difficulty of the best of its settled shares."""
     last_share_at: float | None = None
     """Unix time of the last share that it accepted."""
     last_share_difficulty: float = 0.0
