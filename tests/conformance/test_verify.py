@@ -96,7 +96,7 @@ async def test_a_pool_that_is_not_there(autojump_clock: Clock) -> None:
 async def test_a_block_that_the_pool_accepts_and_keeps(
     autojump_clock: Clock, run_check: RunCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lose(self: object, client: object, candidate: object) -> None:
+    async def lose(self: object, handed_over: object) -> None:
         await trio.lowlevel.checkpoint()
 
     monkeypatch.setattr(Pool, "_submit", lose)
