@@ -394,6 +394,7 @@ def read_miner(miner: MinerAtRest) -> list[Reading]:
         surfaces.metrics(http),
         surfaces.ready(http),
         surfaces.health(http),
+        surfaces.top_text(http),
         *surfaces.cgminer(cgminer),
         *surfaces.axeos(axeos),
     ]

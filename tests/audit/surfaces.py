@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import socket
 import subprocess
@@ -22,6 +23,7 @@ COMMANDS = (
 )  # fmt: skip
 """Of cgminer's API: all that tell figures and take no parameter; ``asc`` is asked for each device."""
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
+SI = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -184,6 +186,49 @@ def journal(path: Path) -> Reading:
         return [json.loads(line) for file in [*files, path] for line in file.read_text().splitlines()]
 
     return read("journal", look)
+
+
+def top_text(port: int) -> Reading:
+    """What ``top --once`` says of a miner. Counts that it prints only where there are some are 0 otherwise."""
+    command = (sys.executable, "-m", "stratum_miner", "top", "--once", "--api", f"http://127.0.0.1:{port}")
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+
+    def look() -> dict[str, Any]:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=60, env=environment)
+        text = re.sub(r"\n {12}(?=\S)", " ", done.stdout)  # lines that continue the one above
+        head = re.match(
+            r"(.+?) · (\S+) (\w?)H/s(?: · \S.* W)? · (\d+) of (\d+) devices mine  .* up (\S+)\n(.*)\n", text
+        )
+        pool = re.search(r"^pool {8}(\S+) · worker (\S+)", text, re.MULTILINE)
+        shares = re.search(r"^shares {6}.*(?:\nerrors .*)?", text, re.MULTILINE)
+        assert head is not None, text
+        assert pool is not None, text
+        assert shares is not None, text
+        counts = {name: int(count.replace(",", "")) for count, name in re.findall(r"([\d,]+) (\w+)", shares[0])}
+        best = re.search(r"best share (\S+)", shares[0])
+        rates = re.search(r"^rate {8}(.*)", text, re.MULTILINE)
+        problems = re.findall(r"^(critical|warning) +(.*?\.)(?: .*)? \(for \S+\)$", text, re.MULTILINE)
+        return {
+            "state": head[1],
+            "detail": head[7],
+            "hash_rate": float(head[2]) * SI[head[3]],
+            "devices_mining": int(head[4]),
+            "devices_total": int(head[5]),
+            "elapsed": head[6],
+            "pool": pool[1],
+            "worker": pool[2],
+            "shares": {name: counts.get(name, 0) for name in ("accepted", "rejected", "stale", "lost", "open")},
+            "hardware_errors": counts.get("nonces", 0),
+            "blocks": counts.get("blocks", counts.get("block", 0)),
+            "best_share": float(best[1]) if best else 0.0,
+            "rates": {
+                name: float(number) * SI[unit]
+                for name, number, unit in re.findall(r"(\d+ s|\d+ m|all) (\S+) (\w?)H/s", rates[1] if rates else "")
+            },
+            "problems": [{"severity": severity, "text": sentence} for severity, sentence in problems],
+        }
+
+    return read("top.text", look)
 
 
 def mine_text(words: list[str]) -> Reading:

@@ -776,6 +776,37 @@ MINE_LOG: dict[str, Row] = {
 EXIT: dict[str, Row] = {"code": lambda m: Exactly(m.miner.expected_exit)}
 
 
+WINDOWS_S = {"5 s": 5.0, "1 m": 60.0, "5 m": 300.0, "15 m": 900.0}
+
+
+def _rate_in_words(m: M, window: str) -> Expectation:
+    """A hash rate with three digits, in whole H/s where it is small."""
+    return shortened(spread(m.average() if window == "all" else m.window(WINDOWS_S[window]), decimals=0), 3)
+
+
+def _pool_in_words(m: M) -> Expectation:
+    """What is mined on, without the scheme that is the usual one."""
+    pools = m.miner.pools if m.miner.active is None else [m.miner.pools[m.miner.active]]
+    return OneOf(tuple(pool.title.removeprefix("stratum+tcp://") for pool in pools))
+
+
+TOP_TEXT: dict[str, Row] = {
+    **{name: VIEW["summary / " + name] for name in ("state", "detail", "devices_mining", "devices_total")},
+    "hash_rate": lambda m: _rate_in_words(m, "1 m"),
+    "rates / *": _rate_in_words,
+    "elapsed": lambda m: m.elapsed_text(),
+    "pool": _pool_in_words,
+    "worker": VIEW["summary / worker_name"],
+    "shares / *": lambda m, fate: Exactly(m.fates[fate]),
+    "hardware_errors": VIEW["summary / hardware_errors"],
+    "blocks": VIEW["summary / blocks_accepted"],
+    "best_share": lambda m: shortened(Exactly(m.best), 4),
+    "problems / #": VIEW["summary / problems / #"],
+    "problems / * / severity": VIEW["summary / problems / * / severity"],
+    "problems / * / text": VIEW["summary / problems / * / text"],
+}
+
+
 def _prefixed(prefix: str, rows: dict[str, Row]) -> dict[str, Row]:
     return {prefix + pattern: row for pattern, row in rows.items()}
 
@@ -863,6 +894,7 @@ MINER: dict[str, Surface] = {
     "metrics": Surface(METRICS),
     "probes": Surface(PROBES),
     "health": Surface(HEALTH),
+    "top.text": Surface(TOP_TEXT),
     "cgminer.version": Surface({"VERSION": TEXT}),
     "cgminer.summary": Surface(_one("SUMMARY", CG_SUMMARY)),
     "cgminer.pools": Surface(_table_of("POOLS", CG_POOL, lambda m: Exactly(len(m.stories)))),

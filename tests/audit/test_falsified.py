@@ -22,6 +22,7 @@ NOT_HERE = {
     ),
     "cgminer.stats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
     "cgminer.estats": ("temp", "temp_vr", "voltage", "power", "frequency", "fan1"),
+    "top.text": ("rates / *",),
     "mine.json": ("implied_hash_rate", "problems / *"),
     "axeos.asic": ("frequency", "smallCoreCount"),
     "axeos.info": (
