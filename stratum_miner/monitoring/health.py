@@ -209,6 +209,8 @@ def _key(backend: BackendStatistics, device: DeviceStatistics) -> Key:
 
 def _idle_because(snapshot: MinerSnapshot, backend: BackendStatistics) -> str:
     """Why its devices are not to search now; empty when they are."""
+    if snapshot.stopping:
+        return "stopping"
     if snapshot.paused:
         return "paused"
     if not backend.bound_to:

@@ -148,6 +148,8 @@ class Summary:
     """Different blocks that the jobs mined on were built upon, the first too."""
     block_at: float | None = None
     """Unix time of the first job that is built upon the newest of them."""
+    last_job_at: float | None = None
+    """Unix time at which the newest job came, which may be over; None before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

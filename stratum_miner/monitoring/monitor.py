@@ -94,6 +94,7 @@ class Monitor:
         """Blocks that jobs were built upon, the newest last."""
         self._tips_seen = 0
         self._tip_at: float | None = None
+        self._job_at: float | None = None
         self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
         """Previous hashes on which a block was accepted: a second one there is a sibling."""
         self._last_accepted: float | None = None
@@ -106,10 +107,12 @@ class Monitor:
         """Take one event of the miner."""
         if isinstance(event, ShareOutcome):
             self._note_share(event)
-        elif isinstance(event, JobStarted) and event.job.previous_hash not in self._tips:
-            self._tips.append(event.job.previous_hash)
-            self._tips_seen += 1
-            self._tip_at = self._wall_clock()
+        elif isinstance(event, JobStarted):
+            self._job_at = self._wall_clock()
+            if event.job.previous_hash not in self._tips:
+                self._tips.append(event.job.previous_hash)
+                self._tips_seen += 1
+                self._tip_at = self._job_at
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -282,6 +285,7 @@ class Monitor:
             work_units=snapshot.work_units,
             blocks_seen=self._tips_seen,
             block_at=self._tip_at,
+            last_job_at=self._job_at,
             network_difficulty=snapshot.network_difficulty,
             job=_job(snapshot),
             pool=str(snapshot.client.url),

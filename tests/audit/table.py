@@ -219,6 +219,7 @@ def summary_rows(prefix: str) -> dict[str, Row]:
         p + "job / version": lambda m: OneOf(tuple(job.version for job in m.jobs)),
         p + "blocks_seen": lambda m: m.blocks_seen(),
         p + "block_at": lambda m: m.block_moment(),
+        p + "last_job_at": lambda m: m.last_job(),
         p + "pool": lambda m: m.mined_on(),
         p + "worker_name": lambda m: Exactly(m.miner.worker),
         p + "power_w": Exempt("measured by the device, which the audit cannot; None on a computer"),
@@ -709,6 +710,7 @@ MINE_JSON: dict[str, Row] = {
     **device_rows("devices"),
     **block_rows("blocks"),
     "state": lambda m: Exactly("stopping"),
+    "devices / * / reason": lambda m, i: Exactly("stopping"),
     "detail": TEXT,
     "job": lambda m: Exactly(None),
 }

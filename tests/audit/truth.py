@@ -410,6 +410,11 @@ class MinerTruth:
         moments = [job.at_unix for job in self.jobs]
         return Within(int(min(moments) - 0.01), int(max(moments) + LAG_S))
 
+    def last_job(self) -> Expectation:
+        """When the newest job was taken up, in Unix time: some moment after it came."""
+        moments = [job.at_unix for job in self.jobs]
+        return Within(min(moments) - 0.01, max(moments) + LAG_S)
+
     def hashes_by_rate(self) -> tuple[float, float]:
         """The average rate times the time: what cgminer's API gives for the hashes."""
         return self.hashes()[0], self.average()[1] * self.elapsed[1]
@@ -460,8 +465,8 @@ class MinerTruth:
         return Exactly(self.problems[index][key] if index < len(self.problems) else "no problem")
 
     def words_of_health(self) -> Expectation:
-        """The state, and a line for each problem that lasts."""
-        return Exactly("\n".join(("paused", *(problem["text"] for problem in self.problems))))
+        """The state, who paused it, and a line for each problem that lasts."""
+        return Exactly("\n".join(("paused", "paused over HTTP", *(problem["text"] for problem in self.problems))))
 
     # ---- pools
 

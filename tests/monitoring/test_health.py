@@ -349,6 +349,15 @@ def test_who_paused_it_and_why() -> None:
     assert (told.state, told.detail) == ("paused", "paused by the schedule: until 22:00; by hand")
 
 
+def test_a_miner_that_stops_accuses_no_pool() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.set(stopping=True, job=None)
+    verdict = looks.look()
+    assert verdict.state == "stopping"
+    assert {condition.reason for condition in verdict.devices.values()} == {"stopping"}
+
+
 def test_an_end_is_no_problem_of_the_devices_that_it_switches_off() -> None:
     looks = Looks()
     looks.devices(stick(0, "off", "ended"))

@@ -64,7 +64,7 @@ def summary(view: View) -> Fields:
         "Device Rejected%": _percent(worth["rejected"] + worth["stale"], work),
         "Pool Rejected%": _percent(worth["rejected"], answered),
         "Pool Stale%": _percent(worth["stale"], answered),
-        "Last getwork": _moment(view, None if told.job is None else told.job.age_s),
+        "Last getwork": _date(told.last_job_at),
         "GHS 5s": _seconds(told.hash_rate_5s / 1e9),
         "GHS av": _seconds(told.hash_rate / 1e9),
     }

@@ -168,7 +168,8 @@ async def _health(request: Request) -> Response:
 
 
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
-    """The state in the first line, then a line for each problem; ``refusing`` answers 503 when mining does not go on.
+    """The state in the first line, then why it is paused, and a line for each problem. ``refusing`` answers 503 when
+    mining does not go on.
 
     Both paths are answered without the token. Where other data needs it, a problem is told by its kind alone: its text
     has names of pools, workers and devices.
@@ -177,6 +178,8 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     async def answer(request: Request) -> Response:
         summary = source.monitor.summary()
         told = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
+        if summary.state == "paused" and summary.detail and access.open_reading:
+            told.insert(0, summary.detail)
         text = "\n".join(" ".join(line.split()) for line in (summary.state, *told))
         return PlainTextResponse(f"{text}\n", 503 if refusing and summary.state not in READY else 200)
 

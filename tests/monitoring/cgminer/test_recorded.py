@@ -196,7 +196,7 @@ def test_zero_leaves_what_it_left_in_cgminer() -> None:
     """What was not zero in its summary after ``zero|all`` and is counted here is not zero in ours either."""
     zeroed = [one["answer"] for one in RECORDED if one["request"] == '{"command":"summary"}'][1]
     theirs = json.loads(zeroed.rstrip("\0"))["SUMMARY"][0]
-    before = view(pools=2, devices=2, blocks_seen=53)
+    before = view(pools=2, devices=2, blocks_seen=53, last_job_at=1_700_000_000.0)
     zero = Zero()
     zero.everything(before)
     later = replace(before, at=before.at + 1, summary=replace(before.summary, elapsed_s=before.summary.elapsed_s + 1))

@@ -184,6 +184,15 @@ async def test_its_own_page_may_ask_and_a_name_that_was_told_is_known(served: Ap
         assert (await api.get(f"{PREFIX}/summary", headers={"host": "miner.lan:7780"})).status_code == 200
 
 
+async def test_it_says_who_paused_it(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as api:
+        told = replace(api.monitor.summary(), state="paused", detail="paused by the schedule: until 22:00", problems=())
+        monkeypatch.setattr(api.monitor, "summary", lambda: told)
+        for path in ("/health", "/ready"):
+            answer = await api.get(path)
+            assert (answer.status_code, answer.text) == (200, "paused\npaused by the schedule: until 22:00\n")
+
+
 async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(open_reading=False) as api:
         for path in (f"{PREFIX}/summary", "/metrics", "/openapi.json", f"{PREFIX}/stream"):
