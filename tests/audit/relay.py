@@ -57,11 +57,13 @@ class Wire:
 
 
 class LoseReply:
-    """A harm: the answer to one submit does not arrive, and the connection is over. The next ones are left alone."""
+    """A harm: the answer to a submit, the first after so many that is the only one open, does not arrive, and the
+    connection is over. The next ones are left alone. Of another one on its way nobody could say what became of it.
+    """
 
     def __init__(self, number: int) -> None:
         self._left = number
-        self._identifier: object = None
+        self._open: set[object] = set()
         self.done = False
 
     def __call__(self, line: Line) -> str:
@@ -70,11 +72,12 @@ class LoseReply:
         message = json.loads(line.data)
         if line.up and message.get("method") == "mining.submit":
             self._left -= 1
-            if self._left == 0:
-                self._identifier = message["id"]
-        elif not line.up and self._left <= 0 and message.get("id") == self._identifier:
-            self.done = True
-            return "cut"
+            self._open.add(message["id"])
+        elif not line.up and message.get("id") in self._open:
+            if self._left <= 0 and len(self._open) == 1:
+                self.done = True
+                return "cut"
+            self._open.discard(message["id"])
         return ""
 
 

@@ -27,6 +27,10 @@ SI = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 
 
+STREAM_STEP_S = 1.0
+"""As old as a view of the stream may be: it looks once a second for all who listen."""
+
+
 @dataclass(slots=True)
 class Reading:
     """What one surface said, and when it was asked and had answered."""
@@ -95,7 +99,10 @@ def stream(port: int) -> Reading:
         finally:
             connection.close()
 
-    return read("api.stream", look)
+    reading = read("api.stream", look)
+    reading.asked -= STREAM_STEP_S
+    reading.asked_unix -= STREAM_STEP_S
+    return reading
 
 
 def figures(who: str, port: int) -> list[Reading]:
