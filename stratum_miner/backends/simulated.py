@@ -113,7 +113,7 @@ class _Device:
                 running = self._passed()
             except RuntimeError:  # asked from another thread
                 running = 0.0
-        return int((self._counted + running) * self._rate)
+        return max(self.nonces_found, int((self._counted + running) * self._rate))  # each nonce took a hash at least
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: Choice) -> None:
         unregister = source.on_change(self._note_change)
