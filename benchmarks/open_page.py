@@ -31,7 +31,7 @@ from stratum_miner.testing.emulators import Emulator
 
 KIND = "bitaxe-gamma"
 HASH_RATE = 50e3
-"""Of a device; all of them together are found by one processor in passing."""
+"""Hash rate of each device, so low that one processor finds the shares of all twelve beside its other work."""
 NONCE_DIFFICULTY = HASH_RATE / 2**32 / 256
 """The driver sets a ticket mask that multiplies it by up to 256, so that each device has a nonce every few seconds."""
 SHARE_S = 2.0

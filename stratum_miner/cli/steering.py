@@ -34,7 +34,7 @@ class Steering:
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """Who wants a pause at the moment, and why."""
+        """The reasons for the present pause, by who asked for it."""
         return self._holds
 
     def pause(self, by: str, reason: str = "") -> None:

@@ -27,5 +27,5 @@ class Latencies:
 
     @property
     def counts(self) -> DurationCounts:
-        """Of all of them, in buckets."""
+        """How many there were of each length, over the whole run."""
         return self._all.counts

@@ -26,7 +26,7 @@ class PoolTally:
         """Why shares were not accepted, by a bounded set of causes."""
         self.difficulties = Difficulties()
         self.units = 0
-        """Of work, taken of its jobs."""
+        """How many units of work were made of its jobs."""
         self.best_share = 0.0
         self.last_accepted: tuple[float, float] | None = None
         """The Unix time at which it accepted the last one, and what a share needed then."""

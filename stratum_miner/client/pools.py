@@ -197,7 +197,7 @@ class PoolGroup:
             owner.tally.switches.add(seconds)
 
     def units_taken(self, session: int, count: int) -> None:
-        """So many units of work were taken of the jobs of this session; for its pool's statistics."""
+        """Count units of work that were made of the jobs of this session for the pool that issued them."""
         owner = self._owners.get(session)
         if owner is not None:
             owner.tally.units += count

@@ -85,7 +85,7 @@ class Lane:
         self.scheduler = scheduler
         self.meter = HashRateMeter(started)
         self.units = 0
-        """Of work, handed out to its backends."""
+        """How many units of work its backends took."""
         self.expected = 0.0
         """Shares that its work was expected to find."""
         self._owner = owner

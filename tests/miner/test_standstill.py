@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_waiting_for_a_busy_processor_is_no_stop() -> None:
 
 def test_a_thread_that_is_held_up_is_no_stop_while_another_looks_on() -> None:
     machine = Machine()
-    other: Callable[[], tuple[float, float]] = lambda: machine.later(LOOK_S)  # noqa: E731
+    other = partial(machine.later, LOOK_S)
     for _ in range(40):  # twenty seconds in which this thread does not come to look
         thread = threading.Thread(target=other)
         thread.start()

@@ -37,7 +37,7 @@ class Table:
     rest: Callable[[int], str]
     """What to say of the rows after so many."""
     needed: int = 0
-    """So many rows are to be seen before anything that can be missed."""
+    """How many rows must be shown before there is room for less important lines."""
 
     @property
     def least(self) -> int:

@@ -190,7 +190,7 @@ def _reason(error: h11.RemoteProtocolError) -> str:
 def _peer(stream: trio.abc.Stream) -> tuple[str, int] | None:
     """Address and port of the other end; None where it is no socket, or is gone."""
     with suppress(OSError, AttributeError):
-        host, port = stream.socket.getpeername()[:2]  # type: ignore[attr-defined]
+        host, port = stream.socket.getpeername()[:2]  # type: ignore[attr-defined]  # trio wraps it without types
         return host, port
     return None
 

@@ -38,7 +38,7 @@ def served() -> Callable[..., AbstractAsyncContextManager[Ask]]:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve, bound, view, control or Control(), access)
-            ask.port = port  # type: ignore[attr-defined]
+            ask.port = port  # type: ignore[attr-defined]  # a function has any attribute
             yield ask
             nursery.cancel_scope.cancel()
 
