@@ -24,7 +24,8 @@ app = cyclopts.App(
     help="Mine Bitcoin over Stratum V1, run a pool, try it all on regtest.",
     help_epilogue=(
         "Exit codes: 0 done, 1 goal missed, 2 usage, 3 worker refused, 4 pool unreachable, 5 self-test failed, "
-        "6 and 7 of conformance: a SHOULD failed (--strict), nothing was judged."
+        "6 and 7 of conformance: a SHOULD failed (--strict), nothing was judged; 8 to 12 of health: the state that it "
+        "prints."
     ),
     version_flags=["--version", "-V"],
 )
