@@ -8,7 +8,7 @@ is what nobody knows.
 from dataclasses import dataclass, field
 from typing import Any
 
-from stratum_miner.work.durations import NO_DURATIONS, DurationCounts
+from stratum_miner.work.durations import DurationCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class JobView:
     network_difficulty: float
     version_mask: str
     """Eight hex digits."""
-    version: int = 0
+    version: int
     """Of the block's header, as the pool gave it."""
 
 
@@ -98,7 +98,7 @@ class Summary:
     """Unix time."""
     elapsed_s: float
     """Seconds that the miner ran since then. What is worked out of a time has this one for it."""
-    frozen_s: float = 0.0
+    frozen_s: float
     """Seconds since the start in which the process did not run (it was stopped, or the machine slept): ``elapsed_s``,
     rates and averages leave them out."""
     sample_age_s: float
@@ -142,13 +142,13 @@ class Summary:
     joules_per_terahash: float | None
     economics: dict[str, Any] | None
     """What it costs and what to expect, where a price of electricity is known."""
-    work_units: int = 0
+    work_units: int
     """Units of work handed out to devices."""
-    blocks_seen: int = 0
+    blocks_seen: int
     """Different blocks that the jobs mined on were built upon, the first too."""
-    block_at: float | None = None
+    block_at: float | None
     """Unix time of the first job that is built upon the newest of them."""
-    last_job_at: float | None = None
+    last_job_at: float | None
     """Unix time at which the newest job came, which may be over; None before the first."""
 
 
@@ -213,15 +213,15 @@ class PoolView:
     connects: int
     bytes_received: int
     bytes_sent: int
-    answers: DurationCounts = NO_DURATIONS
+    answers: DurationCounts
     """From submit to reply, of all replies."""
-    job_switches: DurationCounts = NO_DURATIONS
+    job_switches: DurationCounts
     """From a job's arrival until work of it is taken, of all jobs."""
-    best_share: float = 0.0
+    best_share: float
     """Difficulty of the best of its settled shares."""
-    last_share_at: float | None = None
+    last_share_at: float | None
     """Unix time of the last share that it accepted."""
-    last_share_difficulty: float = 0.0
+    last_share_difficulty: float
     """What that share was asked for."""
 
 
@@ -263,7 +263,7 @@ class DeviceView:
     """Sum of what its shares were worth, by their fate."""
     hardware_errors: int
     last_nonce_age_s: float | None
-    bound_to: str = ""
+    bound_to: str
     """The label of the only pool that it mines on; empty for one that mines on any."""
     product: str | None = None
     chip: str | None = None
@@ -286,23 +286,23 @@ class DeviceView:
     is_overheated: bool = False
     """Whether heat switched it off and it has not cooled down yet."""
     chips: tuple[int, ...] = ()
-    hash_rate_5m: float = 0.0
-    hash_rate_15m: float = 0.0
-    came_at: float = 0.0
+    hash_rate_5m: float
+    hash_rate_15m: float
+    came_at: float
     """Unix time at which it first came in this run."""
-    frozen_s: float = 0.0
+    frozen_s: float
     """Seconds since then in which the process did not run."""
-    last_share_at: float | None = None
+    last_share_at: float | None
     """Unix time of the last share of it that a pool accepted."""
-    last_share_pool_id: int | None = None
+    last_share_pool_id: int | None
     """The pool that accepted it."""
-    last_share_difficulty: float = 0.0
+    last_share_difficulty: float
     """What that share was asked for."""
-    unwell_at: float | None = None
+    unwell_at: float | None
     """Unix time at which it was last sick, dead, off or absent; None for a device that never was."""
-    unwell_reason: str = ""
+    unwell_reason: str
     """Why it was then."""
-    spells: dict[str, int] = field(default_factory=dict)
+    spells: dict[str, int]
     """How often it became sick, dead, off or absent."""
 
 

@@ -27,6 +27,7 @@ from stratum_miner.monitoring.model import (
     Summary,
     View,
 )
+from stratum_miner.work.durations import NO_DURATIONS
 
 WORTH = {"accepted": 30.0, "rejected": 0.75, "stale": 0.5, "lost": 0.25}
 SUMMARY = Summary(
@@ -43,9 +44,10 @@ SUMMARY = Summary(
     withheld=0, height=930_000, network_difficulty=144.4e12,
     job=JobView(
         job_id="b9bbd6b0", age_s=12.0, previous_hash="00" * 32, share_difficulty=0.25, network_difficulty=144.4e12,
-        version_mask="1fffe000",
+        version_mask="1fffe000", version=0,
     ),
     pool="stratum+tcp://pool.example:3333", worker_name="bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080.rig",
+    frozen_s=0.0, work_units=0, blocks_seen=0, block_at=None, last_job_at=None,
     power_w=65.0, joules_per_terahash=411_000.0,
     economics={"electricity_per_day": 0.468, "electricity_so_far": 0.004, "seconds_per_block": 3.9e15},
 )  # fmt: skip
@@ -60,6 +62,7 @@ def pool(index: int, **changes: Any) -> PoolView:
         latency_p50_ms=0.6,
         latency_p99_ms=2.1, quota=None, work_share=None, job_switch_p50_ms=None,
         job_switch_p99_ms=None, bound=(), workers=(), difficulty=0.25, version_mask="1fffe000", jobs=12,
+        answers=NO_DURATIONS, job_switches=NO_DURATIONS, best_share=0.0, last_share_at=None, last_share_difficulty=0.0,
         work_units=40, connects=1,
         bytes_received=1000, bytes_sent=1000,
     )  # fmt: skip
@@ -72,6 +75,8 @@ def device(index: int, **changes: Any) -> DeviceView:
         hash_rate=79e6, hash_rate_1m=79e6, hash_rate_10m=78e6, hash_rate_1h=77e6, expected_hash_rate=None,
         hashes=10**10, nonces_found=60, accepted=60, refused=3, reasons={}, best_share=12345.0, blocks_accepted=0,
         difficulties=WORTH,
+        bound_to="", hash_rate_5m=0.0, hash_rate_15m=0.0, came_at=0.0, frozen_s=0.0, last_share_at=None,
+        last_share_pool_id=None, last_share_difficulty=0.0, unwell_at=None, unwell_reason="", spells={},
         hardware_errors=0, last_nonce_age_s=3.0,
     )  # fmt: skip
     return replace(base, **changes)
