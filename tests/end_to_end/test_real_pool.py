@@ -67,10 +67,26 @@ async def reaches(pool: Any, height: int) -> None:
             await trio.lowlevel.checkpoint()
 
 
+def check_rightly_refused(run: Watched) -> None:
+    """No share is rejected but for the one kind that this pool gets wrong.
+
+    Its duplicate check leaves the version out. The miner withholds a share whose nonce it has submitted in another
+    version, but never a block: of a thousand shares at a low difficulty one may be such a block.
+    """
+    submitted = [event.share for event in run.events if isinstance(event, ShareOutcome)]
+    rejected = [event for event in run.events if isinstance(event, ShareOutcome) and event.fate is Fate.REJECTED]
+    for outcome in rejected:
+        share = outcome.share
+        assert share.is_block, outcome.reason
+        assert "duplicate share" in outcome.reason
+        assert any(other.place == share.place and other.version != share.version for other in submitted)
+    assert run.snapshot.shares.rejected == len(rejected), run.snapshot.reasons
+
+
 def check_nothing_rejected(run: Watched, wanted: int) -> None:
     assert run.ending is Ending.SHARES_REACHED
     assert len(run.shares(Fate.ACCEPTED)) >= wanted
-    assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+    check_rightly_refused(run)
     assert run.snapshot.shares.lost == 0
     assert run.snapshot.hardware_errors == 0
     assert run.snapshot.shares.total == run.snapshot.found
@@ -107,7 +123,7 @@ async def test_mempool_transactions_give_real_merkle_branches(real_pool: RealPoo
         before = await height_of(pool)
         run = await mine(pool, goals=Goals(blocks=3))
         assert run.ending is Ending.BLOCKS_REACHED
-        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+        check_rightly_refused(run)
         # 7 leaves, or more where a block was found before its transactions were in the job
         assert max(len(share.job.merkle_branch) for share in run.shares(Fate.ACCEPTED)) >= 3
         await reaches(pool, before + 3)
@@ -119,14 +135,14 @@ async def test_vardiff_raises_the_difficulty_and_nothing_is_refused(real_pool: R
         difficulties = [event.job.share_difficulty for event in run.events if isinstance(event, JobStarted)]
         assert difficulties[0] == 0.00005
         assert max(difficulties) > 0.00005, "the pool never changed its mind"
-        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+        check_rightly_refused(run)
 
 
 async def test_plain_regtest_where_every_share_is_a_block(real_pool: RealPoolFactory) -> None:
     async with real_pool(DIFF="0.0005") as pool:
         run = await mine(pool, goals=Goals(blocks=20))
         assert run.ending is Ending.BLOCKS_REACHED
-        assert run.snapshot.shares.rejected == 0, run.snapshot.reasons
+        check_rightly_refused(run)
         await reaches(pool, 20)
 
 
