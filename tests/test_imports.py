@@ -15,6 +15,7 @@ EVERYTHING = frozenset(
         "bitcoin",
         "stratum",
         "work",
+        "network",
         "backends",
         "client",
         "miner",
@@ -35,12 +36,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "bitcoin": frozenset(),
     "stratum": frozenset({"bitcoin"}),
     "work": frozenset({"bitcoin"}),
+    "network": frozenset(),
     "backends": frozenset({"work", "bitcoin"}),
     "client": frozenset({"stratum", "work", "bitcoin"}),
-    "pool": frozenset({"stratum", "work", "bitcoin"}),  # never client: the two are independent witnesses
+    "pool": frozenset({"stratum", "work", "network", "bitcoin"}),  # never client: the two are independent witnesses
     "miner": frozenset({"client", "backends", "work", "bitcoin"}),
-    "proxy": frozenset({"client", "pool", "stratum", "work", "bitcoin"}),
-    "capture": frozenset({"stratum", "bitcoin"}),
+    "proxy": frozenset({"client", "pool", "stratum", "work", "network", "bitcoin"}),
+    "capture": frozenset({"stratum", "network", "bitcoin"}),
     "conformance": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
     "loadtest": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
     # of the rest only the modules with the frozen snapshots and events that they hand out
@@ -49,6 +51,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "work",
             "bitcoin",
             "economics",
+            "network",
             "backends.base",
             "client.difficulties",
             "client.fate",

@@ -18,9 +18,9 @@ from stratum_miner.capture.record import Closed, Numbered, Side
 from stratum_miner.capture.redaction import STARS
 from stratum_miner.capture.rules import Methods
 from stratum_miner.capture.script import Item, Script
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
-from stratum_miner.stratum.text import sanitize
 
 PATIENCE = 30.0
 """Seconds for the live side to say what the script cannot go on without."""

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from stratum_miner.stratum.text import sanitize
+from stratum_miner.foreign_text import sanitize
 
 HIDDEN = "***"
 SHORTEST_SECRET = 4

@@ -37,7 +37,7 @@ from stratum_miner.conformance.case import (
 from stratum_miner.conformance.hunt import Engine
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
 from stratum_miner.conformance.target import ChainError, Target, Unreachable, reason_of
-from stratum_miner.stratum.text import sanitize
+from stratum_miner.foreign_text import sanitize
 
 BESIDE_EACH_OTHER = 12
 """Watching checks at a time: most of them wait."""

@@ -17,9 +17,9 @@ import trio
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.conformance.case import HungUp, Silent
 from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import fields, pool_messages
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, FieldError, error_reply_from
-from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.job import Job
 
 PATIENCE = 10.0

@@ -18,6 +18,7 @@ from stratum_miner.bitcoin.target import (
     difficulty_to_announce,
     target_from_difficulty,
 )
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.endings import Ending, LimitReachedError
 from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
@@ -40,7 +41,6 @@ from stratum_miner.stratum.fields import difficulty as difficulty_field
 from stratum_miner.stratum.pool_messages import SetDifficulty
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import ServerConnection
-from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.hash_rate import HashRateMeter
 
 MIN_CHANGE_INTERVAL = 1.0

@@ -17,6 +17,7 @@ from stratum_miner.bitcoin.target import (
     target_from_difficulty,
 )
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.pool.endings import Ending, LimitReachedError
 from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.pool.jobs import SessionJob
@@ -48,7 +49,6 @@ from stratum_miner.stratum.extensions import (
 from stratum_miner.stratum.pool_messages import Reconnect, SetDifficulty, SetExtranonce, SetVersionMask
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import ServerConnection
-from stratum_miner.stratum.text import sanitize
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from typing import Any
 
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import events, pool_messages
 from stratum_miner.stratum.client_messages import (
     AnyClientMessage,
@@ -44,7 +45,6 @@ from stratum_miner.stratum.errors import (
 from stratum_miner.stratum.extensions import VersionRolling
 from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
-from stratum_miner.stratum.text import sanitize
 
 MAX_LINE = 1 << 20
 """Longest line taken from a pool, bytes (stratum.md 1.1)."""

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum.errors import FieldError, LocalProtocolError
-from stratum_miner.stratum.text import sanitize
 
 Id: TypeAlias = Any
 """Any JSON value; echoed as it came. We ourselves only send positive integers."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from stratum_miner.stratum.text import SHOWN_CHARACTERS, sanitize
+from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
 
 
 class StratumError(Exception):

@@ -8,8 +8,8 @@ import math
 import re
 from typing import Any
 
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum.errors import FieldError
-from stratum_miner.stratum.text import sanitize
 
 MAX_EXTRANONCE_SIZE = 32
 MAX_JOB_ID_LENGTH = 128

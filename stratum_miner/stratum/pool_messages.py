@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from stratum_miner.bitcoin.header import swap_words
 from stratum_miner.bitcoin.target import target_from_bits
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
-from stratum_miner.stratum.text import sanitize
 
 MAX_RECONNECT_WAIT = 300
 """Seconds; a longer wait is cut to this (stratum.md 1.6.5)."""

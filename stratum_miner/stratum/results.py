@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import fields, pool_messages
 from stratum_miner.stratum.errors import FieldError
 from stratum_miner.stratum.extensions import VersionRollingGrant
-from stratum_miner.stratum.text import sanitize
 
 
 @dataclass(frozen=True, slots=True)

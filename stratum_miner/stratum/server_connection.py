@@ -13,6 +13,7 @@ from collections import OrderedDict
 from enum import Enum, auto
 from typing import Any
 
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import client_messages, events
 from stratum_miner.stratum.client_messages import AnyClientMessage, Authorize, Configure, Submit, Subscribe
 from stratum_miner.stratum.envelope import (
@@ -37,7 +38,6 @@ from stratum_miner.stratum.extensions import VersionRollingGrant
 from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.pool_messages import AnyPoolMessage, GetVersion, PoolPing
 from stratum_miner.stratum.results import SubscribeResult
-from stratum_miner.stratum.text import sanitize
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10

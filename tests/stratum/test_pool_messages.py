@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import MAX_TARGET
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import pool_messages as messages
 from stratum_miner.stratum.envelope import Call, decode, encode_notification
 from stratum_miner.stratum.errors import FieldError
-from stratum_miner.stratum.text import sanitize
 
 UINT32 = st.integers(0, 2**32 - 1)
 HASH = st.binary(min_size=32, max_size=32)

@@ -21,6 +21,7 @@ import trio
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
 from stratum_miner.pool.nodes.base import (
     ChainState,
     Node,
@@ -43,7 +44,6 @@ from stratum_miner.pool.template import (
     template_from_rpc,
     with_tip_time,
 )
-from stratum_miner.stratum.text import SHOWN_CHARACTERS, sanitize
 
 CONNECT_SECONDS: Final = 5.0
 REPLY_SECONDS: Final = 60.0

@@ -1,4 +1,8 @@
-"""Text of the other side, made safe to show: bounded, printable, on one line."""
+"""Text that somebody else wrote, made safe to show: bounded, printable, on one line. The one place that does this.
+
+Peers, files, devices and other programs choose such text. It must not steer a terminal, begin another line of a log
+or fill a page.
+"""
 
 SHOWN_CHARACTERS = 200
 """How much of a foreign text is kept; python pools send tracebacks of 2 kB (stratum.md 7, 85)."""

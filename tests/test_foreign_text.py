@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.stratum.text import SHOWN_CHARACTERS, sanitize
+from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
 
 
 @pytest.mark.parametrize(
