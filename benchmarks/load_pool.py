@@ -55,7 +55,6 @@ def resident() -> int:
 
 def run_pool(pipe: Connection, block_every: float, connections: int) -> None:
     logs.configure(level="warning")
-    keep_old_objects()
     raise_file_limit(connections)
 
     async def serve() -> None:
@@ -72,7 +71,8 @@ def run_pool(pipe: Connection, block_every: float, connections: int) -> None:
                     return
                 pipe.send(figures(pool, baseline))
 
-    trio.run(serve)
+    with keep_old_objects():
+        trio.run(serve)
 
 
 async def find_blocks(node: ScriptedNode, every: float) -> None:

@@ -43,8 +43,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "miner": frozenset({"client", "backends", "work", "bitcoin"}),
     "proxy": frozenset({"client", "pool", "stratum", "work", "network", "bitcoin"}),
     "capture": frozenset({"stratum", "network", "bitcoin"}),
-    "conformance": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
-    "loadtest": frozenset({"stratum", "work", "bitcoin", "backends", "capture"}),
+    "conformance": frozenset({"stratum", "work", "network", "bitcoin", "backends", "capture"}),
+    "loadtest": frozenset({"stratum", "work", "network", "bitcoin", "backends", "capture"}),
     # of the rest only the modules with the frozen snapshots and events that they hand out
     "monitoring": frozenset(
         [

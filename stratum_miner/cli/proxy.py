@@ -20,7 +20,7 @@ from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.mine_settings import find_file, telling
-from stratum_miner.cli.pool import parse_listen, telling_of_listeners
+from stratum_miner.cli.pool import keep_old_objects, parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.foreign_text import sanitize
@@ -86,7 +86,7 @@ def _proxy(settings: ProxySettings) -> int:
         nonlocal code
         listeners = await capture_options.open_listeners(host, port)
         try:
-            with telling_of_listeners():
+            with keep_old_objects(), telling_of_listeners():
                 out_of_time = await _serve(
                     running, listeners, stop, time_limit=chosen.time_limit, quiet=chosen.quiet, beside=beside
                 )

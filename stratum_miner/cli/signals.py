@@ -79,9 +79,15 @@ class Stop:
 
 
 def run(main: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run a command's async part. KeyboardInterrupt when it was cancelled before it could be stopped gracefully."""
+    """Run a command's async part, with as many open files as the system allows.
+
+    KeyboardInterrupt when it was cancelled before it could be stopped gracefully.
+    """
     import trio  # noqa: PLC0415  see the module's first lines
 
+    from stratum_miner.network import files  # noqa: PLC0415  the same
+
+    files.allow()
     stop = Stop()
     trio.run(_run, main, stop)
     finish()

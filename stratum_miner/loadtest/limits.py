@@ -2,7 +2,8 @@
 
 import errno
 import os
-import resource
+
+from stratum_miner.network import files
 
 SPARE_FILES = 64
 """Beside the connections: standard streams, libraries, the loop's own."""
@@ -19,14 +20,12 @@ class LoadError(Exception):
 def raise_file_limit(connections: int) -> None:
     """Allow this process as many open files as it needs. LoadError when the system does not."""
     needed = connections + SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
+    allowed = files.allow(needed)
+    if 0 <= allowed < needed:
         raise LoadError(
-            f"{connections} miners need {needed} open files and this process may have {hard}: raise the hard limit "
+            f"{connections} miners need {needed} open files and this process may have {allowed}: raise the hard limit "
             "(ulimit -Hn, LimitNOFILE= of a service, --ulimit nofile of a container) or ask for fewer miners"
         )
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))
 
 
 def source_address(target: str, number: int, total: int) -> str | None:

@@ -2,7 +2,6 @@
 
 import json
 import random
-import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -32,6 +31,7 @@ from stratum_miner.conformance.cases.shares import percentile_95
 from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, Found, Probe
 from stratum_miner.conformance.target import Unreachable
 from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.network import files
 
 MANY = 100
 """Connections whose handshakes are timed."""
@@ -48,21 +48,16 @@ LATENCY = 0.5
 BAD_SHARES = 200
 RECONNECTS, RECONNECT_INTERVAL = 100, 0.1
 STORM = 50
+KEPT_FILES = 100
+"""Open files that are not for these connections; each of them may take two, where a pool of ours is in this process."""
 LAG = 0.1
 """Seconds of our own lateness that make a spread meaningless."""
 
 
 def _room(wanted: int) -> int:
     """How many of so many connections this process may open, leaving some for the rest."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted + 100:
-        target = min(hard, wanted + 100) if hard != resource.RLIM_INFINITY else wanted + 100
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, target), hard))
-            soft = max(soft, target)
-        except (ValueError, OSError):
-            pass
-    return max(10, min(wanted, (soft - 100) // 2))
+    allowed = files.allow(2 * wanted + KEPT_FILES)
+    return wanted if allowed < 0 else max(10, min(wanted, (allowed - KEPT_FILES) // 2))
 
 
 @check(
