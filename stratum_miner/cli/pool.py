@@ -19,8 +19,8 @@ from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.monitoring.http import pool_metrics
+from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.connections import ListenerError
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.snapshot import PoolSnapshot

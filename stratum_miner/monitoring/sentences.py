@@ -114,7 +114,7 @@ SENTENCES: dict[str, str] = {
     "worker_authorized": "Worker {worker_name} joined[ ({user_agent})].",
     "share_answered_late": "The pool answered a share after its miner was told that it is lost: {fate}.",
     "not_loopback": "Listening at {listen}: {text}.",
-    "accept_failed": "Connections cannot be accepted for now: {error}. It is tried every {retry_in_s} s.",
+    "accept_failed": "Connections to {address} cannot be accepted for now: {error}. It is tried every {retry_in_s} s.",
     "block_submit_failed": "A block could not be given to the node yet: {error}.",
     "block_not_taken_back": "The node does not build on a block of ours that it took before, {hash}: {reason}.",
     "block_undelivered": "A block waits until the node can take it: {explanation}[; {hash}].",

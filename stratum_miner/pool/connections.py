@@ -6,52 +6,25 @@ waking its writer: a job for ten thousand clients is so many system calls, not t
 a proxy serve their miners through this.
 """
 
-import errno
-import math
 import os
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 import trio
 
+from stratum_miner.network import accepting
+from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
 from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 
 RECEIVE_SIZE = 16 << 10
 """Bytes handled for one client before the others get a turn: some 150 shares."""
-ACCEPTED_AT_ONCE = 64
-"""Connections accepted before those that are there get a turn: one for each turn takes seconds for thousands."""
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-ACCEPT_PAUSE = 0.1
-"""Seconds until the next try when the system has no more to give; trio's value."""
-SHORTAGE_QUIET = 60.0
-"""Seconds without a shortage after which the next one is told again."""
-GONE_BEFORE_ACCEPTED = frozenset(
-    getattr(errno, name)
-    for name in (
-        "ECONNABORTED",
-        "ECONNRESET",
-        "EHOSTDOWN",
-        "EHOSTUNREACH",
-        "ENETDOWN",
-        "ENETUNREACH",
-        "ENONET",
-        "ENOPROTOOPT",
-        "EOPNOTSUPP",
-        "EPERM",
-        "EPROTO",
-        "ETIMEDOUT",
-    )
-    if hasattr(errno, name)
-)
-"""Errors of the connection that waited, which accept reports as its own (accept(2)): the next one may be sound."""
 SEND_BUFFER = 64 << 10
 """Socket buffer, bytes: small, so that a client that does not read shows soon; the kernel would take megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -61,12 +34,7 @@ USER_TIMEOUT_MS = 120_000
 FLUSH_SECONDS = 1.0
 """How long a connection that we end may take to receive its last lines."""
 
-Listener: TypeAlias = trio.abc.Listener[trio.abc.Stream]
 _log = structlog.get_logger(__name__)
-
-
-class ListenerError(Exception):
-    """Nobody can connect any more; the text says where and why."""
 
 
 class Limits(Protocol):
@@ -240,10 +208,10 @@ class Connections(Generic[S]):
 
     def listening(self, listeners: Sequence[Listener]) -> None:
         """Note where connections will be accepted."""
-        inner = map(_innermost, listeners)
+        inner = map(innermost, listeners)
         names = [each.socket.getsockname() for each in inner if isinstance(each, trio.SocketListener)]
         self.ports = tuple(name[1] for name in names)
-        self.addresses = tuple(_address_text(name) for name in names)
+        self.addresses = tuple(address_text(name) for name in names)
 
     async def serve(
         self,
@@ -258,11 +226,11 @@ class Connections(Generic[S]):
         broken: BaseExceptionGroup[ListenerError] | None = None
         async with trio.open_nursery() as clients:
             try:
-                async with trio.open_nursery() as accepting:
-                    await accepting.start(_accept, self._serve_client, listeners, clients)
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(partial(accepting.serve, self._serve_client, listeners, handlers=clients))
                     task_status.started(listeners)
                     await stopping.wait()
-                    accepting.cancel_scope.cancel()
+                    nursery.cancel_scope.cancel()
             except* ListenerError as errors:
                 broken = errors
             await self._owner.say_goodbye()
@@ -374,95 +342,14 @@ class Connections(Generic[S]):
             client.bytes_sent += len(data)
 
 
-async def _accept(
-    handler: Callable[[trio.abc.Stream], Awaitable[None]],
-    listeners: Sequence[Listener],
-    clients: trio.Nursery,
-    *,
-    task_status: trio.TaskStatus[object],
-) -> None:
-    async with trio.open_nursery() as nursery:
-        for listener in listeners:
-            nursery.start_soon(_accept_on, listener, lambda stream: clients.start_soon(handler, stream))
-        task_status.started()
-
-
-async def _accept_on(listener: Listener, serve: Callable[[trio.abc.Stream], None]) -> None:
-    """Accept until cancelled. A shortage passes: it is told once, and again when there was none for a while."""
-    quiet_until = -math.inf
-    async with listener:
-        with _acceptor(listener) as accept:
-            while True:
-                try:
-                    await accept(serve)
-                except (OSError, trio.ClosedResourceError, trio.BrokenResourceError) as error:
-                    if not (isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES):
-                        raise ListenerError(f"{_listens_at(listener)}: cannot accept connections: {error}") from error
-                    if trio.current_time() >= quiet_until:
-                        reason = os.strerror(error.errno)
-                        _log.warning("accept_failed", error=reason, retry_in_s=ACCEPT_PAUSE)
-                    quiet_until = trio.current_time() + SHORTAGE_QUIET
-                    await trio.sleep(ACCEPT_PAUSE)
-
-
-@contextmanager
-def _acceptor(listener: Listener) -> Iterator[Callable[[Callable[[trio.abc.Stream], None]], Awaitable[None]]]:
-    """What accepts on this listener: on a plain socket many at a time, for after a restart everybody comes at once."""
-    if not isinstance(listener, trio.SocketListener):
-        yield partial(_accept_one, listener)
-        return
-    with closing(socket.socket(fileno=os.dup(listener.socket.fileno()))) as acceptor:
-        acceptor.setblocking(False)  # it is closed before the listener: while it is open nobody else can have the port
-        yield partial(_accept_many, acceptor)
-
-
-async def _accept_one(listener: Listener, serve: Callable[[trio.abc.Stream], None]) -> None:
-    serve(await listener.accept())
-
-
-async def _accept_many(acceptor: socket.socket, serve: Callable[[trio.abc.Stream], None]) -> None:
-    await trio.lowlevel.wait_readable(acceptor)
-    for _ in range(ACCEPTED_AT_ONCE):
-        try:
-            accepted, _ = acceptor.accept()
-        except BlockingIOError:  # nobody waits any more
-            return
-        except OSError as error:
-            if error.errno in GONE_BEFORE_ACCEPTED:
-                continue
-            raise
-        accepted.setblocking(False)
-        serve(trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
-
-
-def _listens_at(listener: Listener) -> str:
-    inner = _innermost(listener)
-    try:
-        return _address_text(inner.socket.getsockname()) if isinstance(inner, trio.SocketListener) else "in memory"
-    except OSError:
-        return "a listener that is closed"
-
-
-def _innermost(wrapped: object) -> object:
-    """The stream or listener that has the socket, inside TLS or whatever else wraps it the way trio does."""
-    while (inner := getattr(wrapped, "transport_stream", getattr(wrapped, "transport_listener", None))) is not None:
-        wrapped = inner
-    return wrapped
-
-
 def _address_of(stream: trio.abc.Stream) -> str:
-    transport = _innermost(stream)
+    transport = innermost(stream)
     if not isinstance(transport, trio.SocketStream):
         return "in memory"
     try:
-        return _address_text(transport.socket.getpeername())
+        return address_text(transport.socket.getpeername())
     except OSError:  # gone before we looked
         return "unknown"
-
-
-def _address_text(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _host(address: str) -> str:
@@ -471,7 +358,7 @@ def _host(address: str) -> str:
 
 def _set_options(stream: trio.abc.Stream) -> None:
     """Keepalive and a small send buffer; trio has set TCP_NODELAY already."""
-    transport = _innermost(stream)
+    transport = innermost(stream)
     if not isinstance(transport, trio.SocketStream):
         return
     transport.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -21,10 +21,11 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
+from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.connections import Connection, Connections, Listener
+from stratum_miner.pool.connections import Connection, Connections
 from stratum_miner.pool.endings import ending_of
 from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.pool.jobs import JobBoard, PoolJob

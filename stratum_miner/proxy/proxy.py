@@ -23,7 +23,8 @@ from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.pool.connections import Connections, Listener
+from stratum_miner.network.accepting import Listener
+from stratum_miner.pool.connections import Connections
 from stratum_miner.pool.endings import ending_of
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.share_memory import MAX_SHARES

@@ -1,20 +1,18 @@
 """What is said to a client: at once while it keeps up, through the queue while it does not, in order either way."""
 
-import errno
-import os
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import structlog
 import trio
 import trio.testing
 
+from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.connections import ACCEPTED_AT_ONCE, Connection, Connections, ListenerError
+from stratum_miner.pool.connections import Connection, Connections
 from stratum_miner.pool.events import ClientConnected
 from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import MAX_UNSENT, SendQueue
@@ -132,14 +130,6 @@ async def served(pool: Pool, count: int) -> None:
             missing -= isinstance(await watched.receive(), ClientConnected)
 
 
-async def test_all_who_come_at_once_are_served() -> None:
-    async with open_pool(ScriptedNode(), CONFIG) as pool:
-        with ExitStack() as stack:
-            for _ in range(3 * ACCEPTED_AT_ONCE):
-                stack.enter_context(socket.create_connection(("127.0.0.1", pool.port)))
-            await served(pool, 3 * ACCEPTED_AT_ONCE)
-
-
 class Wrapped(trio.abc.Listener[trio.abc.Stream]):
     """A listener that is not a plain socket's, as a recorder makes one."""
 
@@ -154,42 +144,6 @@ class Wrapped(trio.abc.Listener[trio.abc.Stream]):
 
 
 KINDS = pytest.mark.parametrize("wrap", [lambda listener: listener, Wrapped], ids=["plain", "wrapped"])
-
-
-@pytest.mark.parametrize("wanting", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-async def test_a_shortage_is_outlived_and_told_once(monkeypatch: pytest.MonkeyPatch, wanting: int) -> None:
-    failures = [wanting, wanting, errno.ECONNABORTED, wanting]
-
-    class ScarceSocket(socket.socket):
-        def accept(self) -> Any:
-            if failures:
-                raise OSError(failures.pop(), "")
-            return super().accept()
-
-    monkeypatch.setattr(socket, "socket", ScarceSocket)
-    with structlog.testing.capture_logs() as logs:
-        async with open_pool(ScriptedNode(), CONFIG) as pool:
-            with socket.create_connection(("127.0.0.1", pool.port)):
-                await served(pool, 1)
-    assert not failures
-    assert [line["error"] for line in logs if line["event"] == "accept_failed"] == [os.strerror(wanting)]
-
-
-async def test_a_shortage_is_outlived_by_a_listener_that_is_no_plain_socket() -> None:
-    failures = [errno.EMFILE, errno.ENOMEM]
-
-    class Scarce(Wrapped):
-        async def accept(self) -> trio.abc.Stream:
-            if failures:
-                raise OSError(failures.pop(), "")
-            return await super().accept()
-
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    with structlog.testing.capture_logs() as logs:
-        async with open_pool(ScriptedNode(), CONFIG, listeners=[Scarce(listener)]) as pool:
-            with socket.create_connection(("127.0.0.1", pool.port)):
-                await served(pool, 1)
-    assert len([line for line in logs if line["event"] == "accept_failed"]) == 1
 
 
 @KINDS

@@ -8,9 +8,9 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.connections import ListenerError
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.server import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason

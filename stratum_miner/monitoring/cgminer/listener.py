@@ -15,6 +15,7 @@ from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, Asked, answer
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import Control
 from stratum_miner.monitoring.model import View
+from stratum_miner.network import accepting
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +43,7 @@ async def serve(
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
     room = trio.CapacityLimiter(MAX_CONNECTIONS)
     served = _Served(look, control, access, zero or Zero())
-    async with listener:
-        await trio.serve_listeners(partial(_serve_one, served, room), [listener])
+    await accepting.serve(partial(_serve_one, served, room), [listener])
 
 
 async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.SocketStream) -> None:

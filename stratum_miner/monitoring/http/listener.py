@@ -17,6 +17,7 @@ from stratum_miner.monitoring.http.endpoints import Source
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.guard import Access
 from stratum_miner.monitoring.http.server import answer
+from stratum_miner.network import accepting
 
 MAX_BACKLOG = 64
 MAX_CONNECTIONS = 256
@@ -87,4 +88,4 @@ async def serve_application(bound: socket.socket, app: Starlette) -> None:
         finally:
             limit.release_on_behalf_of(stream)
 
-    await trio.serve_listeners(answer_if_free, [trio.SocketListener(trio.socket.from_stdlib_socket(bound))])
+    await accepting.serve(answer_if_free, [trio.SocketListener(trio.socket.from_stdlib_socket(bound))])
