@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_SECONDS ?= 120
+FUZZ_JOBS ?= 1
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-.PHONY: demo test test-all lint format bench dist clean
+.PHONY: demo test test-all fuzz lint format bench dist clean
 
 demo: $(STAMP)
 	@$(BIN)/stratum-miner demo
@@ -17,6 +19,10 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	@$(BIN)/pytest -m ''
+
+# Every target of tests/fuzz for so many seconds; docs/fuzzing.md says more.
+fuzz: $(STAMP)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check

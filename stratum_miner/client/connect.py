@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import trio
 
+from stratum_miner.foreign_text import sanitize
+
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
 """Spellings of plain TCP; cpuminer's own is the first."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
@@ -69,7 +71,7 @@ class PoolUrl:
         except ValueError:
             port = 0
         if port is None:
-            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{parts.netloc}:3333")
+            raise PoolUrlError(f"pool URL: expected a port, as in stratum+tcp://{sanitize(parts.netloc)}:3333")
         if port == 0:
             raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {parts.netloc.rpartition(':')[2]!r}")
         if parts.path not in ("", "/") or parts.query:

@@ -1,0 +1,36 @@
+"""A configuration file: ``config.document``, the layers over it, and everything that ``mine`` reads out of it.
+
+An input is the file. What is wrong with it is told as a list of mistakes, each with its place.
+"""
+
+from pathlib import Path
+
+from stratum_miner.cli.mine_settings import Sources, settings_of
+from stratum_miner.cli.settings_shown import groups
+from stratum_miner.config.document import parse
+from stratum_miner.config.problems import ConfigError
+
+PATH = Path("fuzz.toml")
+
+
+def run(data: bytes) -> None:
+    try:
+        document = parse(data.decode("utf-8", "replace"), PATH)
+    except ConfigError as error:
+        _check(error)
+        return
+    lines = data.count(b"\n") + 1
+    assert all(1 <= line <= lines for line in document.lines.values())
+    document.where("pools", "home", "url")
+    try:
+        settings = settings_of(Sources({}, PATH, {}), document)
+    except ConfigError as error:
+        _check(error)
+    else:
+        assert settings.pools
+        str(groups(settings))
+
+
+def _check(error: ConfigError) -> None:
+    assert error.problems
+    assert all(map(str, error.problems))

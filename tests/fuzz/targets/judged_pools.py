@@ -1,0 +1,36 @@
+"""What a pool says that is being judged: ``conformance.wire``, which keeps whatever it is, and its transcript.
+
+The first byte is the size of the pieces in which it comes.
+"""
+
+import trio
+from trio.testing import memory_stream_pair
+
+from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.wire import Wire, is_number, is_positive
+
+ASKED = ("mining.configure", "mining.subscribe", "mining.authorize")
+
+
+def run(data: bytes) -> None:
+    trio.run(_feed, data[1:], max(1, (data[:1] or b"\1")[0]))
+
+
+async def _feed(data: bytes, size: int) -> None:
+    ours, _ = memory_stream_pair()
+    transcript = Transcript()
+    wire = Wire(ours, 1, transcript, trio.current_time())
+    for method in ASKED:
+        await wire.ask(method)
+    for start in range(0, len(data), size):
+        wire.take(data[start : start + size])
+    wire.end("closed by the pool")
+    assert len(wire.lines) == min(data.count(b"\n"), len(wire.lines))
+    for line in wire.lines:
+        assert (line.value is None) == bool(line.problem)
+    for job in wire.jobs:
+        wire.stale(job)
+        job.header(bytes(job.extranonce2_size), job.ntime, 0, job.version)
+    for line in wire.lines:
+        for value in (line.value or {}).values():
+            assert is_number(value) or not is_positive(value)

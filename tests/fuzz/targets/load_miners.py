@@ -1,0 +1,48 @@
+"""What a pool says to the miners of a load test: ``loadtest.miner``, one of thousands.
+
+The first byte chooses: with its lowest bit the handshake was made before.
+"""
+
+from random import Random
+
+from stratum_miner.loadtest.jobs import JobBook
+from stratum_miner.loadtest.metrics import Metrics
+from stratum_miner.loadtest.miner import MAX_LINE, SimulatedMiner, State
+from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.loadtest.site import Site
+from stratum_miner.stratum.envelope import decode
+from stratum_miner.stratum.errors import RemoteProtocolError
+from tests.fuzz.judge import check_shown
+
+HANDSHAKE = (
+    b'{"id":1,"result":{"version-rolling":true,"version-rolling.mask":"1fffe000"},"error":null}\n'
+    b'{"id":2,"result":[[["mining.notify","s"]],"0a0b0c0d",8],"error":null}\n'
+    b'{"id":3,"result":true,"error":null}\n'
+    b'{"id":null,"method":"mining.set_difficulty","params":[1e-8]}\n'
+)
+PLAN = LoadPlan(host="127.0.0.1", port=1, miners=1, duration=1000.0, share_rate=1.0)
+SITE = Site(PLAN, Metrics(PLAN.duration), 0.0, schedule=lambda miner, due: None)
+"""One for all inputs, for to make one takes 50 ms: it tests the kernel that it searches with."""
+
+
+def run(data: bytes) -> None:
+    mode, body = (data[:1] or b"\0")[0], data[1:]
+    SITE.metrics, SITE.book, SITE.rng, SITE.open_shares = Metrics(PLAN.duration), JobBook(), Random(PLAN.seed), 0
+    miner = SimulatedMiner(SITE, 0, 1.0)
+    miner.connected(0.0, 0.0)
+    try:
+        miner.receive(HANDSHAKE if mode & 1 else b"", 0.0, 0.0)
+        for second, line in enumerate(body.splitlines(keepends=True), 1):
+            _check(miner.receive(line, float(second), 0.0))
+            assert len(miner.buffer) <= MAX_LINE
+            if miner.state is State.MINING and miner.due is not None and miner.due < PLAN.duration:
+                _check(miner.share(miner.due))
+    except RemoteProtocolError as error:
+        check_shown(str(error))
+    check_shown(miner.leaving)
+    miner.closed("over")
+
+
+def _check(said: bytes) -> None:
+    for line in said.splitlines():
+        decode(line)

@@ -1,0 +1,34 @@
+"""Addresses of pools and proxies, and whether two hosts have one owner.
+
+An input is a URL; further lines are hosts that a pool may name in client.reconnect.
+"""
+
+from stratum_miner.client.connect import PoolUrl, PoolUrlError
+from stratum_miner.client.domains import same_domain
+from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
+from tests.fuzz.judge import check_shown
+
+
+def run(data: bytes) -> None:
+    text, *hosts = data.decode("utf-8", "surrogateescape").split("\n")
+    try:
+        url = PoolUrl.parse(text)
+    except PoolUrlError as error:
+        check_shown(str(error), 10 * len(text) + 300)
+    else:
+        assert 1 <= url.port <= 65535
+        assert PoolUrl.parse(str(url)) == url
+        hosts.append(url.host)
+    try:
+        proxy = ProxyUrl.parse(text)
+    except ProxyUrlError as error:
+        check_shown(str(error), 10 * len(text) + 300)
+    else:
+        assert proxy.password is None or len(proxy.password) < 3 or proxy.password not in str(proxy)
+        assert ProxyUrl.parse(str(proxy)).port == proxy.port
+    for host in hosts[:4]:
+        assert same_domain(host, host)
+        for other in ("pool.example.com", "203.0.113.1", "example.co.uk"):
+            assert same_domain(host, other) == same_domain(other, host)
+            if same_domain(host, other):
+                assert host.lower().rstrip(".").endswith(other.partition(".")[2])

@@ -1,0 +1,76 @@
+"""What a miner says to our proxy: ``proxy.session`` on a board with a pool's job.
+
+The first byte chooses: with its lowest bit the miner is logged in before; the next two bits are the fate of what is
+passed on to the pool.
+"""
+
+import json
+
+from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.proxy.board import Board
+from stratum_miner.proxy.config import ProxyConfig
+from stratum_miner.proxy.counts import ShareCounts
+from stratum_miner.proxy.events import SharePassed, ShareRefused, ShareRepeated, SubscribeHeld
+from stratum_miner.proxy.session import MinerSession
+from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.stratum.pool_messages import Notify
+from stratum_miner.testing.proxy_lab import NOW, job
+from stratum_miner.work.job import Job
+from tests.fuzz.judge import check_shown
+
+LOGIN = (
+    b'{"id":1,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"1fffe000"}]}\n'
+    b'{"id":2,"method":"mining.subscribe","params":["cgminer/4.13"]}\n'
+    b'{"id":3,"method":"mining.authorize","params":["w","x"]}\n'
+)
+FATES = (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)
+
+
+def run(data: bytes) -> None:
+    mode, body = data[:1] or b"\0", data[1:]
+    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    board.take(_upstream_job())
+    session = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0)
+    fate = FATES[mode[0] >> 1 & 3]
+    session.receive_data((LOGIN if mode[0] & 1 else b"") + body)
+    try:
+        while (event := session.next_event(0.0, NOW)) is not None:
+            match event:
+                case SubscribeHeld():
+                    session.subscribe(event, board, 0.0)
+                case SharePassed(share=share):
+                    session.settle(event, ShareOutcome(share=share, fate=fate, reason="of the pool"))
+                case ShareRepeated():
+                    session.refuse_repeated(event)
+                case ShareRefused(message=message):
+                    check_shown(message)
+    except RemoteProtocolError as error:
+        check_shown(str(error))
+    for line in session.data_to_send().splitlines():
+        assert isinstance(json.loads(line), dict)
+    session.tick(10.0)
+    assert session.hash_rate(10.0) >= 0
+    assert session.user_agent.isprintable()
+    session.close(10.0)
+
+
+def _upstream_job() -> Job:
+    notify = Notify.from_params(job())
+    return Job(
+        session=1,
+        job_id=notify.job_id,
+        previous_hash=notify.previous_hash,
+        coinbase_prefix=notify.coinbase_prefix,
+        coinbase_suffix=notify.coinbase_suffix,
+        merkle_branch=notify.merkle_branch,
+        version=notify.version,
+        nbits=notify.nbits,
+        ntime=notify.ntime,
+        clean_jobs=notify.clean_jobs,
+        extranonce1=b"\xa1\xb2",
+        extranonce2_size=4,
+        share_target=target_from_difficulty(1e-8),
+        version_mask=0x1FFFE000,
+        version_rolling=True,
+    )
