@@ -19,8 +19,8 @@ import trio
 
 from stratum_miner.network import accepting
 from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.endings import Ending
-from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 
 RECEIVE_SIZE = 16 << 10

@@ -4,7 +4,7 @@ and nobody else's time.
 
 import trio
 
-from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.network.fair_bound import FairBound
 
 MAX_UNSENT = 256 << 20
 """Bytes on their way to all clients of a pool or proxy; ten thousand that a job waits for have 25 MB."""

@@ -5,7 +5,7 @@ that is, while a session that has it may still submit to it or may still be resu
 a job that nobody can submit to any more is gone with its shares.
 """
 
-from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.network.fair_bound import FairBound
 
 MAX_BYTES = 512 << 20
 """For the shares of a whole pool or proxy."""

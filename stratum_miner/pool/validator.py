@@ -16,7 +16,7 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
-from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.jobs import JobTable, SessionJob
 from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.pool.template import MAX_TIME_AHEAD

@@ -18,8 +18,8 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from stratum_miner.bitcoin.target import difficulty_to_announce
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.extranonces import ExtranonceRegistry
-from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.jobs import AnnouncedJob
 from stratum_miner.pool.share_memory import MAX_SHARES, SeenShares
 from stratum_miner.pool.validator import ShareValidator

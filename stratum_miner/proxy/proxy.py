@@ -24,9 +24,9 @@ from stratum_miner.client.pools import PoolGroup, Strategy
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.network.accepting import Listener
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.connections import Connections
 from stratum_miner.pool.endings import ending_of
-from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts

@@ -16,8 +16,8 @@ import trio
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.connections import Connection
-from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed, ShareRepeated

@@ -11,10 +11,10 @@ import trio
 import trio.testing
 
 from stratum_miner.network.accepting import ListenerError
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.connections import Connection, Connections
 from stratum_miner.pool.events import ClientConnected
-from stratum_miner.pool.fair_bound import FairBound
 from stratum_miner.pool.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
 from stratum_miner.testing.wire_client import MemoryListener

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.send_queue import QueueFullError, SendQueue
 
 

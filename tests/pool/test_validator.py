@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.pool.fair_bound import FairBound
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, JobBoard, JobTable, SessionJob
 from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
 from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution, solution_of
