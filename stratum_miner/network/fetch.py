@@ -1,0 +1,241 @@
+"""The one way to ask a web server, with an end to every wait: seconds and bytes bound the whole answer.
+
+Theory of operation: ``exchange`` knows HTTP and counts bytes; here are sockets, TLS and time. One deadline holds for
+looking up the name, connecting, the handshake, sending, and the answer to its last byte, so a server that says a byte a
+second wins nothing. Connections are kept between requests where the server allows it. Closing one never waits.
+
+Nothing of the environment has a say: no proxy variable, no .netrc, no SSL_CERT_FILE. Certificates are checked with
+those of the system, at the places that its OpenSSL was built with.
+"""
+
+import math
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import trio
+
+from stratum_miner.foreign_text import sanitize
+from stratum_miner.network.exchange import (
+    Answer,
+    BrokenFetchError,
+    ConnectFetchError,
+    Exchange,
+    FetchError,
+    LargeFetchError,
+    SlowFetchError,
+    Target,
+    basic,
+)
+
+__all__ = [
+    "Answer",
+    "BrokenFetchError",
+    "ConnectFetchError",
+    "FetchError",
+    "Fetcher",
+    "LargeFetchError",
+    "SlowFetchError",
+    "Target",
+    "basic",
+]
+
+IDLE_SECONDS: Final = 20.0
+"""How long an unused connection is kept; bitcoind closes one after 30 (rpcservertimeout)."""
+MAX_IDLE: Final = 4
+"""Unused connections kept to one server."""
+CHUNK: Final = 1 << 16
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds, seconds, count: a server that vanished shows within 90 s also where an answer may take any time."""
+_AUTHORITIES: Final = (
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
+"""Where systems have their certificates, for a Python whose OpenSSL was built for another system."""
+
+
+class Fetcher:
+    """Asks servers, and keeps connections to them until it is closed; opened with ``async with``.
+
+    ``tls``: what to trust instead of the system's certificates.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, without waiting for anybody."""
+        self._closed = True
+        for connection in [connection for kept in self._idle.values() for connection in kept]:
+            await connection.aclose()
+        self._idle.clear()
+
+    async def fetch(
+        self,
+        target: Target,
+        *,
+        seconds: float,
+        max_bytes: int,
+        method: str = "GET",
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        connect_seconds: float = math.inf,
+        waits: bool = False,
+    ) -> Answer:
+        """The answer, whole, whatever its status. FetchError.
+
+        ``seconds`` is for everything, from looking up the name to the last byte; ``connect_seconds`` for the part of it
+        before the request. ``max_bytes`` counts what comes over the wire, head and body. With ``waits`` the answer may
+        begin at any time, and the seconds begin again with its first byte.
+        """
+        came = 0
+        with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
+            connection = await self._open(target, min(seconds, connect_seconds))
+            try:
+                request = connection.exchange.request(
+                    target, max_bytes=max_bytes, method=method, content=content, headers=headers
+                )
+                await connection.send(request)
+                if waits:
+                    scope.deadline = math.inf
+                    data = await connection.receive()
+                    scope.deadline = trio.current_time() + seconds
+                else:
+                    data = await connection.receive()
+                while (answer := connection.exchange.feed(data)) is None:
+                    data = await connection.receive()
+                self._keep(connection)
+                return answer
+            finally:
+                came = connection.exchange.came
+                if not connection.kept:
+                    await connection.aclose()
+        raise SlowFetchError(f"{target.where}: expected a whole answer within {seconds:g} s, got {came} bytes")
+
+    async def _open(self, target: Target, seconds: float) -> "_Connection":
+        if self._closed:
+            raise RuntimeError("the fetcher is closed")
+        kept = self._idle.get(_key(target), [])
+        while kept:
+            connection = kept.pop()
+            if connection.is_fresh():
+                connection.kept = False
+                return connection
+            await connection.aclose()
+        with trio.move_on_after(seconds):
+            return _Connection(_key(target), await self._connect(target))
+        raise SlowFetchError(f"{target.where}: expected a connection within {seconds:g} s, got none")
+
+    async def _connect(self, target: Target) -> trio.abc.Stream:
+        try:
+            stream = await trio.open_tcp_stream(target.host, target.port)
+        except (OSError, ExceptionGroup) as error:
+            raise ConnectFetchError(f"{target.where}: cannot connect: {_reason(error)}") from None
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):  # not every system has all three
+                stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        if target.scheme == "http":
+            return stream
+        secured = trio.SSLStream(
+            stream, self._tls or _system_trust(), server_hostname=target.host, https_compatible=True
+        )
+        try:
+            await secured.do_handshake()
+        except trio.BrokenResourceError as error:
+            await trio.aclose_forcefully(stream)
+            raise ConnectFetchError(f"{target.where}: cannot connect with TLS: {_reason(error)}") from None
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return secured
+
+    def _keep(self, connection: "_Connection") -> None:
+        kept = self._idle.setdefault(connection.key, [])
+        if connection.exchange.reusable and len(kept) < MAX_IDLE and not self._closed:
+            connection.kept, connection.idle_since = True, trio.current_time()
+            kept.append(connection)
+
+
+class _Connection:
+    """A stream to a server, and the exchanges over it."""
+
+    def __init__(self, key: tuple[str, str, int], stream: trio.abc.Stream) -> None:
+        self.key = key
+        self.exchange = Exchange()
+        self.kept = False
+        self.idle_since = 0.0
+        self._stream = stream
+
+    def is_fresh(self) -> bool:
+        """Whether another request may go over it: it is not old, and nothing came unasked, such as its end."""
+        inner = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
+        assert isinstance(inner, trio.SocketStream), "what open_tcp_stream gives"
+        return trio.current_time() < self.idle_since + IDLE_SECONDS and not inner.socket.is_readable()
+
+    async def send(self, data: bytes) -> None:
+        """A server may answer and close before it has read all; then its answer counts, which is read next."""
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            await trio.lowlevel.checkpoint()
+
+    async def receive(self) -> bytes:
+        """What came next; empty at the end, however it came."""
+        try:
+            return bytes(await self._stream.receive_some(CHUNK))
+        except trio.BrokenResourceError:
+            return b""
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+
+def _key(target: Target) -> tuple[str, str, int]:
+    return target.scheme, target.host, target.port
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    """As ``ssl.create_default_context``, but deaf to SSL_CERT_FILE and SSL_CERT_DIR."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    paths = ssl.get_default_verify_paths()
+    file = next((name for name in (paths.openssl_cafile, *_AUTHORITIES) if Path(name).is_file()), None)
+    folder = paths.openssl_capath if Path(paths.openssl_capath).is_dir() else None
+    if file or folder:
+        context.load_verify_locations(file, folder)
+    return context
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason in words: "Connection refused" rather than a group of attempts."""
+    while True:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate cannot be trusted: {sanitize(error.verify_message)}"
+        elif isinstance(error, ssl.SSLError):  # an OSError whose number is none of the system's
+            return sanitize(error.reason or str(error))
+        elif error.__cause__ is not None:
+            error = error.__cause__
+        elif isinstance(error, OSError) and error.strerror:  # trio keeps the system's number and not always its words
+            return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        else:
+            return sanitize(str(error)) or type(error).__name__
