@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import trio
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
 from stratum_miner.backends.base import ChangeCallback
@@ -22,7 +21,7 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import PATIENCE, Choice, Measured, Speed, conclude, time_of
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import logs, mining, options
+from stratum_miner.cli import logs, mining, options, printing
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import hash_rate_text
@@ -231,7 +230,7 @@ def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
         rows.append({"name": kernel.name, "against": other.name, "self_test": passed, "differences": differences})
         if not json:
             verdict = "passed" if passed else "FAILED"
-            print(f"{kernel.name}: self-test {verdict}; {'; '.join(differences) or f'agrees with {other.name}'}")
+            printing.say(f"{kernel.name}: self-test {verdict}; {'; '.join(differences) or f'agrees with {other.name}'}")
     if json:
         mining.print_json({"points": POINTS, "kernels": rows})
     sound = all(row["self_test"] and not row["differences"] for row in rows)
@@ -257,7 +256,7 @@ def _print_tables(trials: list[_Trial], choice: Choice, scaling: dict[int, Speed
             "passed" if item.self_test else "FAILED",
             "chosen" if len(uses) == 2 else f"chosen, {uses[0]}" if uses else "",
         )
-    output = Console()
+    output = printing.console()
     output.print(table)
     name = choice.rolling.kernel.name
     for count, speed in scaling.items():
@@ -278,7 +277,7 @@ def _both(speed: Speed) -> str:
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
     """That the machine was busy, and which figures of before are clearly better and stay."""
-    output = Console()
+    output = printing.console()
     if share < BUSY:
         output.print(
             f"The machine was busy: on average a measuring thread had {share:.0%} of a processor.",

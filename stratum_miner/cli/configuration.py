@@ -1,7 +1,6 @@
 """``stratum-miner config``: write a configuration, check one, show what is in force and why."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -10,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
-from stratum_miner.cli import settings_shown
+from stratum_miner.cli import printing, settings_shown
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.mine_options import MineOptions
@@ -22,6 +21,7 @@ from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.config.template import template
 from stratum_miner.config.writing import toml_key
+from stratum_miner.foreign_text import sanitize
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
@@ -55,7 +55,7 @@ def init(file: Path | None = None, /, *, force: Force = False) -> int:
     target = file or default_file()
     families = (MineOptions, PoolProfile, BackendProfile)
     write_private(target, template(*(keys_of(table).values() for table in families)), force=force)
-    print(f"wrote {target}; give it your pool and worker, then: stratum-miner mine --config {target}")
+    printing.say(f"wrote {target}; give it your pool and worker, then: stratum-miner mine --config {target}")
     return ExitCode.OK
 
 
@@ -66,12 +66,12 @@ def check(*, config: Config = None, no_config: NoConfig = False, **given: Any) -
     sources = Sources(given, find_file(config, no_config, os.environ))
     misspelt = sources.misspelt
     for problem in misspelt:
-        sys.stderr.write(f"stratum-miner: {problem}\n")
+        printing.say(f"stratum-miner: {problem}", stderr=True)
     settings = load(sources)
     counted = [_count(len(settings.pools), "pool"), _count(len(settings.backends), "backend")]
     if sources.is_exposed:
-        print(f"{sources.file}: others on this machine can read its passwords; chmod 600 keeps them out")
-    print(f"{sources.file or 'no file'}: good: {', '.join(counted)}, {settings.strategy.value}")
+        printing.say(f"{sources.file}: others on this machine can read its passwords; chmod 600 keeps them out")
+    printing.say(f"{sources.file or 'no file'}: good: {', '.join(counted)}, {settings.strategy.value}")
     return ExitCode.USAGE if misspelt else ExitCode.OK
 
 
@@ -81,7 +81,7 @@ def show(*, config: Config = None, no_config: NoConfig = False, **given: Any) ->
     """Print the configuration in force as TOML, with the origin of each value; passwords are hidden."""
     sources = Sources(given, find_file(config, no_config, os.environ))
     for line in shown_lines(load(sources)):
-        print(line)
+        printing.say(line)
     return ExitCode.OK
 
 
@@ -95,15 +95,15 @@ def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> 
     for note in imported.notes:
         match note:
             case Carried(key, to):
-                print(f"{key} -> {to}")
+                printing.say(f"{sanitize(key)} -> {to}")
             case Dropped(key, reason):
-                print(f"{key} dropped: {reason}")
-    print(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
+                printing.say(f"{sanitize(key)} dropped: {reason}")
+    printing.say(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
     try:
         settings_of(Sources({}, target, {}), parse(text, target))
     except ConfigError as error:
         for problem in error.problems:
-            print(f"to be mended: {problem}")
+            printing.say(f"to be mended: {problem}")
     return ExitCode.OK
 
 

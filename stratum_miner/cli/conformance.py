@@ -1,6 +1,5 @@
 """``stratum-miner conformance``: checks a pool against the protocol as miners need it."""
 
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from stratum_miner.cli import (
     options,
     ownership,
     pool_options,
+    printing,
     report_files,
     secrets,
     signals,
@@ -192,10 +192,10 @@ def conformance(
     else:
         _show(str(pool_url), results, seconds)
     if not complete:
-        sys.stderr.write(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks\n")
+        printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
     if left is not None:
-        sys.stderr.write(f"stratum-miner: {left}: the pool was there at the start and is not any more\n")
+        printing.say(f"stratum-miner: {left}: the pool was there at the start and is not any more", stderr=True)
         return ExitCode.GOAL_MISSED
     return exit_code(Tally.of(results), strict)
 
@@ -275,7 +275,7 @@ def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
 
 async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> None:
     engine = await trio.to_thread.run_sync(Engine.fastest)
-    console = Console(stderr=True)
+    console = printing.console(stderr=True)
     shown = console.is_terminal and not console.is_dumb_terminal
     progress = Progress(
         BarColumn(20),
@@ -311,7 +311,7 @@ async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> 
 
 
 def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
-    console = Console(highlight=False)
+    console = printing.console(highlight=False)
     topic = ""
     for result in results:
         case = result.case
@@ -379,6 +379,6 @@ def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:
             ]
         )
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = printing.console(highlight=False, soft_wrap=True)
     for case in cases:
         console.print(Text(f"{case.address:<20}{case.level.value:<7}{case.requirement} ({case.kind})"))

@@ -10,12 +10,11 @@ from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import logs, mining, node_options, options, signals
+from stratum_miner.cli import logs, mining, node_options, options, printing, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
@@ -129,7 +128,7 @@ def _progress() -> Progress:
 
 
 def _print_table(result: _Result, wanted: int) -> None:
-    output = Console()
+    output = printing.console()
     table = Table(box=None, pad_edge=False)
     table.add_column("height", justify="right")
     table.add_column("block hash", no_wrap=True)

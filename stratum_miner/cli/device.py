@@ -19,7 +19,7 @@ from stratum_miner.backends.asic.port_list import ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.transport import PortOpener
-from stratum_miner.cli import logs, signals
+from stratum_miner.cli import logs, printing, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
@@ -110,7 +110,7 @@ def _ask(spec: DeviceSpec, asked: Asked) -> int:
         answer = await asked(driver_of(board), board, DevicePorts(place.path, lambda: paths))
 
     signals.run(ask)
-    print(answer)
+    printing.say(answer)
     return ExitCode.OK
 
 

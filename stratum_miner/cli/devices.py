@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
-from stratum_miner.cli import mining, options
+from stratum_miner.cli import mining, options, printing
 from stratum_miner.cli.device_words import device_argument, naming_hint, what_it_is
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
 
@@ -60,7 +59,7 @@ def _object(device: FoundDevice, may: access.Access) -> dict[str, Any]:
 
 
 def _show(looked: list[tuple[FoundDevice, access.Access]], *, hidden: int) -> None:
-    output = Console(highlight=False)
+    output = printing.console(highlight=False)
     if not looked:
         other = f"; {hidden} other USB serial device{'s' * (hidden != 1)}, --all shows them" if hidden else ""
         output.print(f"No miner is plugged in{other}.", markup=False)

@@ -9,7 +9,7 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.cli import mining, options, signals
+from stratum_miner.cli import mining, options, printing, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
@@ -108,7 +108,7 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
         described = {"kind": emulator.kind.name, "path": emulator.path, "ports": dict(emulator.paths)}
         mining.print_json({"event": "ready"} | described | asdict(settings))
         return
-    print(emulator.path, flush=True)
+    printing.say(emulator.path)
     log.info(
         "ready",
         device=f"{emulator.kind.name}:{emulator.path}",

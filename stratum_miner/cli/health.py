@@ -8,6 +8,7 @@ import sys
 from urllib.parse import urlsplit
 
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.foreign_text import sanitize, sanitize_lines
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
@@ -47,7 +48,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
     try:
         status, text = _ask(parts.hostname, port or 80, "/ready")
     except (OSError, http.client.HTTPException) as error:
-        sys.stdout.write(f"no answer: {error or type(error).__name__}\n")
+        sys.stdout.write(f"no answer: {sanitize(str(error)) or type(error).__name__}\n")
         return ExitCode.GOAL_MISSED
     code = STATES.get(text.partition("\n")[0])
     if code is None:
@@ -63,9 +64,7 @@ def _ask(host: str, port: int, path: str) -> tuple[int, str]:
         connection.request("GET", path)
         response = connection.getresponse()
         text = response.read(LONGEST).decode("utf-8", "replace")
-        return response.status, "\n".join(
-            "".join(letter for letter in line if letter.isprintable()) for line in text.splitlines()
-        )
+        return response.status, sanitize_lines(text)
     finally:
         connection.close()
 

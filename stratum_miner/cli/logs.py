@@ -6,6 +6,7 @@ On a terminal a line is a sentence, elsewhere a name and fields, on request a JS
 import logging
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -14,22 +15,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import structlog
-from rich.console import Console
 
+from stratum_miner.cli import printing
 from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
-from stratum_miner.monitoring.events import EventLog
+from stratum_miner.foreign_text import sanitize_lines, sanitize_value
+from stratum_miner.monitoring.events import MAX_TEXT, EventLog
 from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.sentences import sentence
 
 LogFormat = Literal["auto", "sentences", "plain", "json"]
 Level = Literal["debug", "info", "warning"]
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
 _log = structlog.get_logger("stratum_miner")
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = printing.console(stderr=True, highlight=False, soft_wrap=True)
 """Where people look: progress and events; results go to stdout."""
 
 
@@ -115,10 +115,10 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             redact_event,
+            _make_safe,
             _keep,
             _write_to_file,
             _dropping_below(getattr(logging, level.upper())),
-            *([] if shown == "json" else [_make_printable]),
             structlog.processors.TimeStamper(fmt="iso" if shown == "json" else "%H:%M:%S", utc=shown == "json"),
             renderer[shown],
         ],
@@ -179,17 +179,21 @@ def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     return "\n".join(f"<{priority}>{line}" for line in lines)
 
 
-def _make_printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Pools and miners chose the words in many fields: they must not steer the terminal, nor begin another line."""
-    return {key: value if key == "exception" else _printable(value) for key, value in event.items()}
+def _make_safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Pools, miners, files and devices chose the words in many fields: whatever the format, they must not steer a
+    terminal, begin another line or fill the log. This is the one place for all lines.
+    """
+    return {key: _safe(key, value) for key, value in event.items()}
 
 
-def _printable(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_printable(item) for item in value]
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(letter if letter.isprintable() else REPLACEMENT for letter in value)
+def _safe(key: str, value: Any) -> Any:
+    if key == "exception":
+        return sanitize_lines(str(value))
+    return sanitize_value(value, _LONG_FIELDS.get(key, MAX_TEXT))
+
+
+_LONG_FIELDS = {"line": 16384}
+"""Characters of those that may be longer: a line of the protocol is dumped because somebody wants to read all of it."""
 
 
 def _dropping_below(level: int) -> structlog.typing.Processor:
@@ -212,7 +216,7 @@ def _sentence_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
 def _worded(values: dict[str, Any]) -> str:
     name, _, trace = (values.pop(key, None) for key in ("event", "level", "exception"))
     words = sentence(str(name), {key: value for key, value in values.items() if value is not None and value != ""})
-    return words if trace is None else f"{words}\n{trace}"
+    return words if trace is None else f"{words}\n{_indented(trace)}"
 
 
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -223,7 +227,12 @@ def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     marked = name if level in ("info", "debug") else f"{level}: {name}"
     fields = " ".join(f"{key}={_shown(value)}" for key, value in values.items() if value not in (None, ""))
     line = f"{clock} {marked:<18} {fields}".rstrip()
-    return line if trace is None else f"{line}\n{trace}"
+    return line if trace is None else f"{line}\n{_indented(trace)}"
+
+
+def _indented(trace: str) -> str:
+    """A line of an error's text must not look like a line of the log."""
+    return textwrap.indent(trace, "  ")
 
 
 def _shown(value: Any) -> str:

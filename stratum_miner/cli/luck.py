@@ -3,9 +3,8 @@
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from stratum_miner.cli import mining, options
+from stratum_miner.cli import mining, options, printing
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.profit.quantities import rounded, span_text
@@ -59,7 +58,7 @@ def luck(
     if json:
         mining.print_json(answer)
     else:
-        output = Console(highlight=False)
+        output = printing.console(highlight=False)
         for line in lines:
             output.print(line, markup=False)
     return ExitCode.OK

@@ -15,6 +15,7 @@ from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.config.problems import ConfigError
+from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.miner import JournalError
 
@@ -59,6 +60,8 @@ for name, place in COMMANDS.items():
 app.command(completion.command_for(app), name="completion")
 
 
+MAX_TOLD = 2000
+"""Characters of an error that are told; some quote a file or another program."""
 _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (cyclopts.CycloptsError, ExitCode.USAGE),
     (UsageError, ExitCode.USAGE),
@@ -94,7 +97,8 @@ def run(arguments: Sequence[str]) -> int:
 def _tell(error: Exception) -> int:
     told = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
     for text in told:
-        sys.stderr.write(f"stratum-miner: {' '.join(str(secrets.redact(text)).split())}\n")
+        told_line = " ".join(str(secrets.redact(text)).split())
+        sys.stderr.write(f"stratum-miner: {sanitize(told_line, MAX_TOLD)}\n")
     if isinstance(error, CommandFailed):
         return error.code
     return next(code for kind, code in _TOLD if isinstance(error, kind))
@@ -121,7 +125,7 @@ def _tell_unforeseen(error: Exception) -> int:
         sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
         return _without_output()
     text = "".join(traceback.format_exception(error))  # a defect; it may quote anything
-    sys.stderr.write(str(secrets.redact(text)))
+    sys.stderr.write(sanitize_lines(str(secrets.redact(text))) + "\n")
     return ExitCode.GOAL_MISSED
 
 

@@ -22,6 +22,7 @@ from stratum_miner.config.keys import Key, keys_of
 from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved
 from stratum_miner.config.problems import Problem
 from stratum_miner.config.profiles import POOLS, Named, PoolProfile, pool_profiles
+from stratum_miner.foreign_text import is_plain
 
 DEFAULT_PASSWORD = "x"
 DIRECT = "direct"
@@ -126,11 +127,11 @@ def _tls_for_nothing(
     """Whoever pins a certificate and names a plain pool believes in a protection that is not there."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
     places: dict[str, None] = {}
-    for profile, is_plain in zip(sources, plain, strict=True):
+    for profile, is_unencrypted in zip(sources, plain, strict=True):
         for field in ("tls_ca", "tls_fingerprint", "tls_cert", "tls_key"):
             value, origin = _stronger(resolved, profile, field)
             own = profile is not None and profile.origins.get(field) == origin
-            if value is not None and (is_plain if own else all(plain)):
+            if value is not None and (is_unencrypted if own else all(plain)):
                 places[origin.where] = None
     return [Problem(where, "expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+tcp") for where in places]
 
@@ -357,7 +358,7 @@ def _mask(text: str) -> int:
 
 
 def _user_agent(text: str) -> str:
-    if not text.isprintable() or not text.isascii() or not 0 < len(text) <= MAX_USER_AGENT:
+    if not is_plain(text) or not text.isascii() or not 0 < len(text) <= MAX_USER_AGENT:
         raise ValueError(f"expected 1 to {MAX_USER_AGENT} printable ASCII characters, got {text!r}")
     return text
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import structlog
 import trio
 from rich.console import Group, RenderableType
@@ -16,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.cli import printing
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.logs import console
@@ -155,7 +155,7 @@ async def _show_status(miner: Miner, quiet: bool, tariff: Callable[[], Tariff | 
             while True:
                 snapshot = miner.snapshot()
                 rare.look(snapshot)
-                live.update(_status_text(snapshot, tariff()), refresh=True)
+                live.update(printing.safe(_status_text(snapshot, tariff())), refresh=True)
                 await trio.sleep(REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
     await trio.sleep(SETTLED_S + 1)
@@ -269,7 +269,7 @@ def print_summary(snapshot: MinerSnapshot, *, tariff: Tariff | None = None, bloc
 
 def print_json(value: Any) -> None:
     """One object on one line of stdout."""
-    print(msgspec.json.encode(value).decode(), flush=True)
+    printing.say_json(value)
 
 
 def exit_code(ending: Ending, miner: Miner, *, has_mined: bool = False) -> ExitCode:

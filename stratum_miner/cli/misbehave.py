@@ -1,6 +1,5 @@
 """``stratum-miner misbehave``: faults of miners by name, committed against a pool of one's own."""
 
-import sys
 from typing import Annotated
 
 import structlog
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 from stratum_miner.capture.names import named
 from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
-from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, secrets, signals
+from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, printing, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
@@ -102,7 +101,7 @@ def misbehave_command(
             ]
         )
     if interrupted:
-        sys.stderr.write(f"stratum-miner: interrupted after {len(outcomes)} of {len(chosen)} faults\n")
+        printing.say(f"stratum-miner: interrupted after {len(outcomes)} of {len(chosen)} faults", stderr=True)
         return signals.INTERRUPTED
     return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.GOAL_MISSED
 
@@ -112,4 +111,5 @@ misbehave_command.__name__ = "misbehave"
 
 def _show(outcome: Outcome) -> None:
     mark = "ok  " if outcome.is_good else "FAIL"
-    print(f"{mark} {outcome.fault:<26} {outcome.verdict.value}\n       {secrets.redact(outcome.answer)}", flush=True)
+    printing.say(f"{mark} {outcome.fault:<26} {outcome.verdict.value}")
+    printing.say(secrets.redact(outcome.answer), indent=7)

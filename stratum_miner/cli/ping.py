@@ -6,11 +6,10 @@ from typing import Annotated
 import trio
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import logs, mining, options, pool_options, secrets, signals
+from stratum_miner.cli import logs, mining, options, pool_options, printing, secrets, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.quantities import difficulty_text
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
@@ -128,7 +127,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
 
 
 def _show(results: list[PingResult]) -> None:
-    output = Console(highlight=False)
+    output = printing.console(highlight=False)
     steps = [step for step in _STEPS if any(getattr(result, f"{step}_ms") is not None for result in results)]
     plain = output.options.ascii_only or output.is_dumb_terminal
     table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stratum_miner.cli import capture_options, figures, mining, options, ownership, signals
+from stratum_miner.cli import capture_options, figures, mining, options, ownership, printing, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.exit_codes import ExitCode
@@ -159,7 +159,7 @@ async def _show_status(running: Proxy, quiet: bool) -> None:
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         ) as live:
             while True:
-                live.update(_status_view(running.snapshot()), refresh=True)
+                live.update(printing.safe(_status_view(running.snapshot())), refresh=True)
                 await trio.sleep(REFRESH_S)
     while True:
         await trio.sleep(STATUS_INTERVAL_S)

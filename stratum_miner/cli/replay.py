@@ -14,7 +14,7 @@ from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.names import nearest_method
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
-from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, secrets, signals
+from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, printing, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.pool import parse_listen
 from stratum_miner.client import PoolUnreachable, PoolUrl
@@ -139,12 +139,12 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
         )
         return
     for departure in departures[:SHOWN]:
-        print(departure)
+        printing.say(str(departure))
     rest = len(departures) - min(SHOWN, len(departures)) + uncounted
     if rest:
-        print(f"and {rest} more")
+        printing.say(f"and {rest} more")
     total = len(departures) + uncounted
     how = f", {total} departure{'s' if total > 1 else ''} from the record" if total else ""
-    print(
+    printing.say(
         f"{played} of {len(plays)} connections played to their end" + (how or ", as recorded" * (played == len(plays)))
     )

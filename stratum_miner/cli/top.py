@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from stratum_miner.cli import secrets, signals
+from stratum_miner.cli import printing, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.screen import live, overview
@@ -55,7 +55,7 @@ def top(
         token_file, "--token-file"
     )  # fmt: skip
     miners = [_Remote(number, _checked(url), token) for number, url in enumerate(api or [DEFAULT_API])]
-    console = Console(highlight=False)
+    console = printing.console(highlight=False)
     showing = _Showing(console, miners)
     alone = once or not live.usable(console)
 

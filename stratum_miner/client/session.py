@@ -20,6 +20,7 @@ from stratum_miner.client.logins import Logins, wanted_login
 from stratum_miner.client.passing import may_pass
 from stratum_miner.client.pool_memory import Handshake, Limit
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.foreign_text import is_plain
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, Subscribe, SuggestDifficulty
@@ -527,7 +528,7 @@ class Session:
         return error if message == error.message else replace(error, message=message, raw=None)
 
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
-        if host is not None and not (host.isprintable() and same_domain(host, self.settings.url.host)):
+        if host is not None and not (is_plain(host) and same_domain(host, self.settings.url.host)):
             reason = "not the configured host or its domain"
             log.warning("reconnect_refused", host=host, port=port, reason=reason)
             return

@@ -11,9 +11,12 @@ from typing import Any, TypeAlias
 
 from stratum_miner.config.problems import ConfigError, Problem, shown
 from stratum_miner.config.writing import assignment
+from stratum_miner.foreign_text import is_plain
 
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
+MAX_BITS = 64
+"""Of a number; the largest is a mask of processors."""
 _PROXIES = ("http", "socks5", "socks5h")
 
 
@@ -137,11 +140,13 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield "quota", _integer(quota)
             if semicolon:
                 yield from _url(url)
-        case "user" | "pass":
+        case "user":
             yield key, _text(value)
+        case "pass":
+            yield key, _secret(value)
         case "userpass":
-            user, _, secret = _text(value).partition(":")
-            yield "user", user
+            user, _, secret = _secret(value).partition(":")
+            yield "user", _text(user)
             yield "pass", secret
         case "pool-priority" | "prio" | "priority":
             yield "priority", _integer(value)
@@ -225,18 +230,33 @@ def _take(
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise _Unfit("expected text, got something else")  # it may be a password
+    """What can be printed and encoded: JSON also spells control characters and halves of characters."""
+    if not isinstance(value, str):
+        raise _Unfit("expected text, got something else")
+    if not is_plain(value):
+        raise _Unfit("expected printable characters, got others among them")
+    return value
+
+
+def _secret(value: Any) -> str:
+    """A password is never shown, but it is written to a file and to the pool."""
+    if not isinstance(value, str):
+        raise _Unfit("expected text, got something else")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Unfit("expected whole characters of Unicode, got half of one among them") from None
+    return value
 
 
 def _integer(value: Any) -> int:
     try:
-        if isinstance(value, int | str) and not isinstance(value, bool):
-            return int(value)
+        number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
     except ValueError:
-        pass
-    raise _Unfit(f"expected a whole number, got {shown(value)}")
+        number = None
+    if number is None or number.bit_length() > MAX_BITS:
+        raise _Unfit(f"expected a whole number, got {shown(value)}")
+    return number
 
 
 def _positive(value: Any) -> int | None:

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from stratum_miner.foreign_text import sanitize
+
 MAX_SHOWN = 60
+MAX_PROBLEM = 1000
+"""Characters; file and keys are in it, which others may have chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.text}"
+        return sanitize(f"{self.where}: {self.text}", MAX_PROBLEM)
 
 
 class ConfigError(Exception):

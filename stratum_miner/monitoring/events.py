@@ -1,7 +1,7 @@
 """The newest events of a process, numbered, for whoever wants to see them or to wait for the next one.
 
 Events are what is logged: one name, one level, fields, and a sentence. They come from any thread and have lost their
-secrets before they come here.
+secrets before they come here; what others wrote in them is made safe to show here.
 """
 
 import threading
@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 
+from stratum_miner.foreign_text import sanitize_value
 from stratum_miner.monitoring.model import EventView
 from stratum_miner.monitoring.sentences import sentence
 
@@ -31,7 +32,8 @@ class EventLog:
 
     def take(self, name: str, level: str, fields: Mapping[str, Any], at: float) -> EventView:
         """Keep one; ``at`` is Unix time. From any thread."""
-        shown = {key: _bounded(value) for key, value in fields.items() if value is not None and value != ""}
+        told = {key: value for key, value in fields.items() if value is not None and value != ""}
+        shown = {key: sanitize_value(value, MAX_TEXT) for key, value in told.items()}
         with self._lock:
             self._number += 1
             event = EventView(
@@ -65,12 +67,3 @@ class EventLog:
     def _tell(self) -> None:
         self._news.set()
         self._news = trio.Event()
-
-
-def _bounded(value: Any) -> Any:
-    """What JSON can carry and nobody can flood us with."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value[:20]]
-    return str(value)[:MAX_TEXT]

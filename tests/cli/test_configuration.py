@@ -520,6 +520,36 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
     assert run(capsys, "config", "import", str(old), str(new), "--force")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"url":"stratum+tcp://a:3333","user":"x\\ud800y","pass":"p"}', "pool.user dropped: expected printable"),
+        (
+            '{"pools":[{"url":"a:3333","user":"u","pass":"p\\udcff"}],"x\\ud800":1}',
+            "pools[0].pass dropped: expected whole",
+        ),
+        ('{"url":"stratum+tcp://a:3333","user":"u","x\\ud800y":1}', "x\ufffdy dropped: not known"),
+        (
+            '{"url":"a:1","user":"u\\u001b[31m\\u0000","no\\u001b[2J\\u202ekey":"\\u001b[31m"}',
+            "no\ufffd[2J\ufffdkey dropped",
+        ),
+        ('{"url":"a:1","user":"u","' + "k" * 100_000 + '":1}', "k" * 200 + "… dropped"),
+        ('{"url":"a:1","user":"u","cpu-affinity":' + "9" * 4200 + "}", "cpu-affinity dropped: expected a whole number"),
+        ('{"url":"a:1\\u009b","user":"u","proxy":"socks5://\\u202e"}', "proxy dropped: expected printable"),
+    ],
+)
+def test_import_is_not_impressed_by_what_json_can_spell(
+    content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.toml"
+    old.write_text(content)
+    code, out, err = run(capsys, "config", "import", str(old), str(new))
+    assert (code, err) == (0, "")
+    assert any(line.startswith(told) for line in out.splitlines()), out
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert new.read_text(encoding="utf-8").replace("\n", "").isprintable()
+
+
 def test_import_tells_what_is_left_to_mend_and_what_it_cannot_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 from stratum_miner.backends.asic.port_list import is_pseudo_terminal
+from stratum_miner.foreign_text import sanitize
 
 RULE_FILE = "70-stratum-miner.rules"
 """Sorts before systemd's 73-seat-late.rules, which acts on the tag that ours sets."""
@@ -239,7 +240,6 @@ def _is_behind(pid: int, index: str) -> bool:
 
 def _program(pid: int) -> str:
     try:
-        name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace")
+        return sanitize(Path(f"/proc/{pid}/comm").read_bytes().strip()) or "a program"
     except OSError:
         return "a program"
-    return "".join(letter for letter in name if letter.isprintable()).strip() or "a program"

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import trio
 from serial.tools.list_ports import comports
 
+from stratum_miner.foreign_text import sanitize
+
 MAX_TEXT = 126
 """A USB string descriptor has at most 253 bytes of UTF-16."""
 TRIES = 5
@@ -109,5 +111,5 @@ def is_pseudo_terminal(path: str) -> bool:
 
 
 def _text(value: str | None) -> str:
-    """A device's own text without what would disturb a terminal."""
-    return "".join(letter for letter in (value or "") if letter.isprintable())[:MAX_TEXT].strip()
+    """A device's own text, as it may be shown; cheap ones fill it up with zeros or blanks."""
+    return sanitize((value or "").strip("\0 \r\n\t"), MAX_TEXT)

@@ -10,12 +10,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.backends.asic import access
-from stratum_miner.cli import logs, mining, secrets, signals
+from stratum_miner.cli import logs, mining, printing, secrets, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.doctor import machine, processor, usb
@@ -94,7 +93,7 @@ def _checks_of(setup: Setup) -> tuple[Check, ...]:
 
 
 def _show(findings: list[Finding]) -> None:
-    output = Console(highlight=False)
+    output = printing.console(highlight=False)
     whole = not output.is_terminal  # who reads a pipe wants a finding to be a line
     for item in findings:
         words = Text.assemble((f"{item.topic} {item.subject}".rstrip(), "bold"), f": {item.text}")

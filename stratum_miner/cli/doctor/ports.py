@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from stratum_miner.foreign_text import sanitize
+
 PROC = Path("/proc")
 _LISTENING = "0A"
 """State of a line of /proc/net/tcp: TCP_LISTEN of include/net/tcp_states.h."""
@@ -50,6 +52,5 @@ def _name(process: Path) -> str:
         arguments = (process / "cmdline").read_bytes().decode("utf-8", "replace").replace("\0", " ").split()
         if "stratum-miner" in " ".join(arguments[:3]) or "stratum_miner" in " ".join(arguments[:3]):
             return "stratum-miner"
-        name = (process / "comm").read_text(errors="replace").strip()
-        return "".join(letter for letter in name if letter.isprintable()) or "a program"
+        return sanitize((process / "comm").read_bytes().strip()) or "a program"
     return "a program"

@@ -12,11 +12,10 @@ import msgspec
 import structlog
 import trio
 from cyclopts import Parameter
-from rich.console import Console
 from rich.live import Live
 
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
-from stratum_miner.cli import mining, options, ownership, report_files, secrets, signals
+from stratum_miner.cli import mining, options, ownership, printing, report_files, secrets, signals
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.load import page, words
 from stratum_miner.cli.logs import console
@@ -233,7 +232,8 @@ async def _show_live(run: Run, plan: LoadPlan) -> None:
     async with _live() as display:
         while True:
             progress, metrics = run.look()
-            display.update(words.live(plan, progress, metrics, before, console.options.ascii_only), refresh=True)
+            drawn = words.live(plan, progress, metrics, before, console.options.ascii_only)
+            display.update(printing.safe(drawn), refresh=True)
             before = progress
             await trio.sleep(REFRESH_S)
 
@@ -281,7 +281,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _compare_only(earlier: list[dict[str, Any]]) -> int:
     if len(earlier) != 2:
         raise UsageError(f"expected a pool's URL, or two runs with --compare, got {len(earlier)} runs and no URL")
-    words.comparison(earlier[0], earlier[1], Console(highlight=False))
+    words.comparison(earlier[0], earlier[1], printing.console(highlight=False))
     return ExitCode.OK
 
 
@@ -294,7 +294,7 @@ def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: boo
         ]
         mining.print_json(result | ({"comparison": compared} if earlier else {}))
     else:
-        output = Console(highlight=False)
+        output = printing.console(highlight=False)
         words.show(report, output)
         if earlier:
             words.comparison(earlier[0], result, output)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 from rich.console import Console
 
-from stratum_miner.cli import mining, options, report_files
+from stratum_miner.cli import mining, options, printing, report_files
 from stratum_miner.cli.exit_codes import ExitCode, UsageError
 from stratum_miner.cli.logs import console
 from stratum_miner.cli.profit import hardware, market, page, result, scenario, words
@@ -144,7 +144,8 @@ def profit(
         found = [result.result(item) for item in complete]
         mining.print_json(found[0] if len(found) == 1 else {"scenarios": found})
     elif csv:
-        print(result.as_csv(complete), end="")
+        for line in result.as_csv(complete).splitlines():
+            printing.say(line)
     else:
         _tell(complete, schemes=schemes, plots=plots)
     if check:
@@ -197,4 +198,4 @@ def _check_price_options(price: str | None, command: str | None, url: str | None
 
 
 def _output() -> Console:
-    return Console(highlight=False)
+    return printing.console(highlight=False)

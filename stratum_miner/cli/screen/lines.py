@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from stratum_miner.foreign_text import is_plain, replace_unsafe
+
 LABEL = 12
 NARROW = 60
 """Below it, a label has no column of its own."""
@@ -67,11 +69,11 @@ def fitted(line: Text, width: int, *, ascii_only: bool = False) -> Text:
 
 
 def _printable(line: Text) -> Text:
-    """What others say may be in it: each letter that could steer the terminal is shown as a question mark."""
-    if line.plain.isprintable():
+    """What others say may be in it, and must not steer the terminal."""
+    if is_plain(line.plain):
         return line
     shown = line.copy()
-    shown.plain = "".join(letter if letter.isprintable() else "?" for letter in shown.plain)
+    shown.plain = replace_unsafe(shown.plain)
     return shown
 
 

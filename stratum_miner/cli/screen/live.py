@@ -12,6 +12,7 @@ from rich.text import Text
 
 from stratum_miner.cli.screen.keys import reading
 from stratum_miner.cli.screen.layout import Face, draw
+from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
 from stratum_miner.monitoring.model import View
 
@@ -78,7 +79,7 @@ class Screen:
             return "resumed" if paused else "paused: p again to go on"
         if key == "n" or key.isdecimal():
             return self._switch(control, view, key)
-        return f"{key!r} does nothing: ? shows the keys" if key.isprintable() and key not in "?h" else ""
+        return f"{key!r} does nothing: ? shows the keys" if is_plain(key) and key not in "?h" else ""
 
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:

@@ -144,7 +144,8 @@ def test_serial_numbers_that_do(number: str) -> None:
 
 
 def test_texts_of_a_device_cannot_disturb_a_terminal() -> None:
-    assert port_list._text("Bit\x1b[2Jaxe\n\u202e" + "x" * 200) == ("Bit[2Jaxe" + "x" * 200)[:126]
+    assert port_list._text("Bit\x1b[2Jaxe\n\u202e" + "x" * 200) == ("Bit�[2Jaxe��" + "x" * 200)[:126] + "…"
+    assert port_list._text(" 0001\0\0") == "0001"
     assert port_list._text(None) == ""
 
 
