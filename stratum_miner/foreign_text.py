@@ -11,6 +11,8 @@ from typing import Any
 
 SHOWN_CHARACTERS = 200
 """How much of a foreign text is kept; python pools send tracebacks of 2 kB (stratum.md 7, 85)."""
+SENTENCE_CHARACTERS = 500
+"""The same for a sentence of ours that quotes others, and for what a log line tells of one thing."""
 SHOWN_ITEMS = 20
 """Entries of a collection that are kept."""
 SHOWN_LINES = 500
@@ -85,6 +87,18 @@ def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) ->
         case str() | bytes():
             return sanitize(value, limit)
     return sanitize(str(value), limit)
+
+
+def sanitize_texts(value: Any, limit: int = SENTENCE_CHARACTERS) -> Any:
+    """The same JSON value, of any size, in which each text is sanitized."""
+    match value:
+        case str():
+            return sanitize(value, limit)
+        case list():
+            return [sanitize_texts(item, limit) for item in value]
+        case dict():
+            return {sanitize(key, limit): sanitize_texts(item, limit) for key, item in value.items()}
+    return value
 
 
 def _part_of(limit: int, entries: int) -> int:

@@ -21,7 +21,6 @@ from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.config.template import template
 from stratum_miner.config.writing import toml_key
-from stratum_miner.foreign_text import sanitize
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
@@ -95,9 +94,9 @@ def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> 
     for note in imported.notes:
         match note:
             case Carried(key, to):
-                printing.say(f"{sanitize(key)} -> {to}")
+                printing.say(f"{key} -> {to}")
             case Dropped(key, reason):
-                printing.say(f"{sanitize(key)} dropped: {reason}")
+                printing.say(f"{key} dropped: {reason}")
     printing.say(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
     try:
         settings_of(Sources({}, target, {}), parse(text, target))

@@ -19,8 +19,8 @@ import structlog
 from stratum_miner.cli import printing
 from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
-from stratum_miner.foreign_text import sanitize_lines, sanitize_value
-from stratum_miner.monitoring.events import MAX_TEXT, EventLog
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_lines, sanitize_value
+from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.sentences import sentence
 
@@ -189,7 +189,7 @@ def _make_safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> M
 def _safe(key: str, value: Any) -> Any:
     if key == "exception":
         return sanitize_lines(str(value))
-    return sanitize_value(value, _LONG_FIELDS.get(key, MAX_TEXT))
+    return sanitize_value(value, _LONG_FIELDS.get(key, SENTENCE_CHARACTERS))
 
 
 _LONG_FIELDS = {"line": 16384}

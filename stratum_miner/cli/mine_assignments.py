@@ -15,6 +15,9 @@ from stratum_miner.client import PoolSettings
 from stratum_miner.config.document import Document
 from stratum_miner.config.layers import Layer, Resolved
 from stratum_miner.config.problems import Problem, nearest
+from stratum_miner.foreign_text import is_plain
+
+PLAIN_NAMES = "expected worker names of printable characters in UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ def assign(
     for names, where in listed.values():
         if len(names) > len(plans) and resolved.layer("backend") < Layer.ENVIRONMENT:
             problems.append(Problem(where, f"expected at most one for each backend, {len(plans)}, got {len(names)}"))
+        if not all(map(is_plain, names)):
+            problems.append(Problem(where, PLAIN_NAMES))
+    problems += [Problem(plan.where, PLAIN_NAMES) for plan in plans if plan.worker and not is_plain(plan.worker)]
     places = {plan.name: place for place, plan in enumerate(plans)}
 
     def with_workers(pool: PoolSettings, these: Sequence[BackendPlan]) -> PoolSettings:

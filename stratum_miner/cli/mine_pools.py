@@ -249,8 +249,8 @@ class _Reader:
     def _user(self) -> str:
         value, where = self._pick("user")
         name = self._one_of(value, "user") if isinstance(value, list) else value
-        if name and not pool_options.is_text(name):
-            raise _Misfit(where, "expected a worker name in UTF-8")
+        if name and not is_plain(name):
+            raise _Misfit(where, "expected a worker name of printable characters in UTF-8")
         if not name:
             raise _Misfit(
                 where if value else self._missing("user"),

@@ -15,6 +15,7 @@ from stratum_miner.cli.quantities import difficulty_text
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
+from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
 
 DEFAULT_USER = "stratum-miner.ping"
@@ -51,8 +52,8 @@ def ping(
         raise UsageError(f"--timeout: expected seconds above 0 and up to 3600, got {timeout:g}")
     if len(urls) > MAX_POOLS:
         raise UsageError(f"expected at most {MAX_POOLS} pools, got {len(urls)}")
-    if not pool_options.is_text(user):
-        raise UsageError("--user: expected a worker name in UTF-8")
+    if not is_plain(user):
+        raise UsageError("--user: expected a worker name of printable characters in UTF-8")
     pools = [PoolUrl.parse(url) for url in urls]
     tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
     settings = [

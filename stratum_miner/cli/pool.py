@@ -18,6 +18,7 @@ from stratum_miner.cli import capture_options, figures, mining, node_options, op
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.http import pool_metrics
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
@@ -252,12 +253,12 @@ def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
     nothing.
     """
     taken = [_block(block) for block in snapshot.blocks if block.accepted]
-    refused = [_block(block) | {"reason": block.result} for block in snapshot.blocks if not block.accepted]
+    refused = [_block(block) | {"reason": sanitize(block.result)} for block in snapshot.blocks if not block.accepted]
     return {"blocks": taken, "blocks_refused": refused}
 
 
 def _block(block: BlockFound) -> dict[str, Any]:
-    return {"height": block.height, "hash": block.hash, "worker": block.worker_name}
+    return {"height": block.height, "hash": block.hash, "worker": sanitize(block.worker_name)}
 
 
 async def _until_stopped(

@@ -62,11 +62,6 @@ def tls_settings(
     return settings
 
 
-def is_text(name: str) -> bool:
-    """Whether it can be said in JSON: bytes of the command line that are no UTF-8 arrive as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
 def proxy_url(text: str | None) -> ProxyUrl | None:
     """UsageError without the credentials, which are kept out of everything from here on."""
     if text is None:

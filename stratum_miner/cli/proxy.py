@@ -300,7 +300,7 @@ def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:
         "connected": connected,
         "address": miner.address,
         "user_agent": miner.user_agent,
-        "workers": list(miner.workers),
+        "workers": [*map(sanitize, miner.workers)],
         "version_mask": f"{miner.version_mask:08x}",
         "extranonce1": None if miner.extranonce1 is None else miner.extranonce1.hex(),
         "difficulty": miner.difficulty,

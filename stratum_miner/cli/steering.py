@@ -11,6 +11,7 @@ from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
+from stratum_miner.foreign_text import is_plain, sanitize
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.control import PERSONS, ControlRefused, NewPool, PoolChange
 
@@ -70,6 +71,9 @@ class Steering:
     def add_pool(self, pool: NewPool) -> int:
         """See ``Control``."""
         secrets.register(pool.password)
+        for what, text in (("user", pool.user), ("name", pool.name)):
+            if not is_plain(text):
+                raise ControlRefused(f"{what}: expected printable characters, got {sanitize(text)!r}")
         with _refusing():
             settings = PoolSettings(
                 url=PoolUrl.parse(pool.url), worker_name=pool.user, password=pool.password, name=pool.name
@@ -109,6 +113,8 @@ class Steering:
 
     def add_device(self, spec: str) -> None:
         """See ``Control``."""
+        if not is_plain(spec):
+            raise ControlRefused(f"device: expected printable characters, got {sanitize(spec)!r}")
         for backend in self._miner.backends:
             if isinstance(backend, AsicBackend):
                 with _refusing():

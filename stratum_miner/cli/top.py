@@ -23,6 +23,7 @@ from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.screen import live, overview
 from stratum_miner.cli.screen.layout import Face
 from stratum_miner.cli.screen.overview import Seen
+from stratum_miner.foreign_text import sanitize, sanitize_texts
 from stratum_miner.monitoring.model import View
 
 DEFAULT_API = "http://127.0.0.1:7780"
@@ -116,7 +117,7 @@ class _Remote:
                 status, body = await self._answer(client)
             if status != 200:
                 raise ValueError(_refusal(status, body))
-            self.view = msgspec.json.decode(body, type=View)
+            self.view = msgspec.convert(sanitize_texts(msgspec.json.decode(body)), type=View)
             self.error, self.seen_at = "", time.monotonic()
         except (httpx.HTTPError, trio.TooSlowError, ValueError, RecursionError) as error:
             self.error = _why(error)
@@ -138,7 +139,7 @@ def _refusal(status: int, body: bytes) -> str:
         told = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
     except msgspec.DecodeError:
         told = "is it a miner that was started with --http?"
-    return f"it answers {status}: {told[:200]}"
+    return f"it answers {status}: {sanitize(told)}"
 
 
 def _why(error: Exception) -> str:

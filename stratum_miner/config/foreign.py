@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from stratum_miner.config.problems import ConfigError, Problem, shown
 from stratum_miner.config.writing import assignment
-from stratum_miner.foreign_text import is_plain
+from stratum_miner.foreign_text import is_plain, sanitize
 
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
@@ -117,12 +117,13 @@ def _take_pool(found: Imported, pool: Any, where: str) -> None:
     made: dict[str, Any] = {}
     notes: list[Carried | Dropped] = []
     for key, value in pool.items():
+        name = f"{where}.{sanitize(key)}"
         try:
             for to, item in _pool_setting(key, value):
                 made[to] = item
-                notes.append(Carried(f"{where}.{key}", to))
+                notes.append(Carried(name, to))
         except _Unfit as error:
-            notes.append(Dropped(f"{where}.{key}", str(error)))
+            notes.append(Dropped(name, str(error)))
     if "url" not in made:
         notes = [item for item in notes if isinstance(item, Dropped)] or [Dropped(where, "it has no url")]
         found.notes += notes
@@ -211,22 +212,23 @@ def _take(
     for key, value in content.items():
         if key in handled:
             continue
+        name = sanitize(key)
         rule = rules.get(key) or next((reason for start, reason in _FAMILIES if key.startswith(start)), "not known")
         if isinstance(rule, _To) and rule.key not in options:
             rule = "no counterpart"
         if isinstance(rule, str):
-            found.notes.append(Dropped(key, rule))
+            found.notes.append(Dropped(name, rule))
             continue
         try:
             made = rule.convert(value)
         except _Unfit as error:
-            found.notes.append(Dropped(key, str(error)))
+            found.notes.append(Dropped(name, str(error)))
             continue
         if made is None:
-            found.notes.append(Dropped(key, "it says what is the default"))
+            found.notes.append(Dropped(name, "it says what is the default"))
         else:
             found.options[rule.key] = made
-            found.notes.append(Carried(key, rule.key))
+            found.notes.append(Carried(name, rule.key))
 
 
 def _text(value: Any) -> str:

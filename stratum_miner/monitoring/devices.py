@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
@@ -110,11 +111,13 @@ class DeviceMeters:
         return DeviceView(
             id=device.id,
             backend=backend.label or backend.backend,
-            name=device.name,
-            detail=hardware.product or ("not known yet" if device.hardware else backend.kernel or backend.detail),
+            name=sanitize(device.name),
+            detail=sanitize(
+                hardware.product or ("not known yet" if device.hardware else backend.kernel or backend.detail)
+            ),
             mines=condition.mines,
             state=condition.state,
-            reason=condition.reason,
+            reason=sanitize(condition.reason, SENTENCE_CHARACTERS),
             hash_rate=short.rate(5.0),
             hash_rate_1m=rate,
             hash_rate_5m=long.rate(300.0),
@@ -128,7 +131,7 @@ class DeviceMeters:
             nonces_found=device.nonces_found,
             accepted=shares.accepted,
             refused=shares.refused,
-            reasons=dict(shares.reasons),
+            reasons={sanitize(reason): count for reason, count in shares.reasons.items()},
             best_share=shares.best,
             blocks_accepted=shares.blocks,
             difficulties=shares.difficulties.by_fate(),
@@ -139,10 +142,10 @@ class DeviceMeters:
             last_share_pool_id=None if last is None else last[1],
             last_share_difficulty=0.0 if last is None else last[2],
             unwell_at=None if unwell is None else unwell[0],
-            unwell_reason="" if unwell is None else unwell[1],
+            unwell_reason="" if unwell is None else sanitize(unwell[1], SENTENCE_CHARACTERS),
             spells=dict(self._spells[key]),
-            product=hardware.product or None,
-            chip=None if device.hardware is None else hardware.chip,
+            product=sanitize(hardware.product) or None,
+            chip=None if device.hardware is None else sanitize(hardware.chip),
             frequency_mhz=hardware.frequency,
             chip_temperature_c=hardware.chip_temperature,
             regulator_temperature_c=hardware.regulator_temperature,

@@ -11,13 +11,11 @@ from typing import Any
 
 import trio
 
-from stratum_miner.foreign_text import sanitize_value
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_value
 from stratum_miner.monitoring.model import EventView
 from stratum_miner.monitoring.sentences import sentence
 
 KEPT = 500
-MAX_TEXT = 500
-"""Characters of a field; pools write some of them."""
 
 
 class EventLog:
@@ -33,7 +31,7 @@ class EventLog:
     def take(self, name: str, level: str, fields: Mapping[str, Any], at: float) -> EventView:
         """Keep one; ``at`` is Unix time. From any thread."""
         told = {key: value for key, value in fields.items() if value is not None and value != ""}
-        shown = {key: sanitize_value(value, MAX_TEXT) for key, value in told.items()}
+        shown = {key: sanitize_value(value, SENTENCE_CHARACTERS) for key, value in told.items()}
         with self._lock:
             self._number += 1
             event = EventView(

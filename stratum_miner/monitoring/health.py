@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from stratum_miner.backends.base import BackendStatistics, DeviceStatistics
 from stratum_miner.client.pools import PoolStatus
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.statistics import MinerSnapshot
 from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
@@ -108,7 +109,7 @@ class Health:
         problems = [] if snapshot.stopping else self._problems(now, snapshot, kept, called)
         return Verdict(
             state=state,
-            detail=detail,
+            detail=sanitize(detail, SENTENCE_CHARACTERS),
             devices_mining=mining,
             devices_total=len(kept),
             devices=conditions,
@@ -200,7 +201,15 @@ class Health:
             return (problem.kind, *about, problem.text if about == (None, None) else "")
 
         self._since = {name(problem): self._since.get(name(problem), now) for problem in problems}
-        return tuple(replace(problem, since_s=now - self._since[name(problem)]) for problem in problems)
+        return tuple(
+            replace(
+                problem,
+                text=sanitize(problem.text, SENTENCE_CHARACTERS),
+                advice=sanitize(problem.advice, SENTENCE_CHARACTERS),
+                since_s=now - self._since[name(problem)],
+            )
+            for problem in problems
+        )
 
 
 def _key(backend: BackendStatistics, device: DeviceStatistics) -> Key:

@@ -18,6 +18,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
 from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
@@ -153,11 +154,11 @@ class Monitor:
                 device_id=source.device_id,
                 pool=source.pool,
                 pool_id=source.pool_id,
-                job_id=share.job.job_id,
+                job_id=sanitize(share.job.job_id),
                 difficulty=share.difficulty,
                 share_difficulty=share.job.share_difficulty,
                 fate=outcome.fate.value,
-                reason=outcome.reason,
+                reason=sanitize(outcome.reason, SENTENCE_CHARACTERS),
                 latency_ms=None if outcome.latency is None else outcome.latency * 1000,
                 block=block,
             )
@@ -269,7 +270,7 @@ class Monitor:
             hash_rate_15m=snapshot.hash_rate_15m,
             implied_hash_rate=implied,
             shares=_shares(snapshot),
-            reasons=dict(snapshot.reasons),
+            reasons={sanitize(reason): count for reason, count in snapshot.reasons},
             all_runs=_all_runs(snapshot),
             blocks_accepted=snapshot.blocks_accepted,
             best_share=snapshot.best_share,
@@ -289,7 +290,7 @@ class Monitor:
             network_difficulty=snapshot.network_difficulty,
             job=_job(snapshot),
             pool=str(snapshot.client.url),
-            worker_name=snapshot.client.worker_name,
+            worker_name=sanitize(snapshot.client.worker_name),
             power_w=power,
             power_is_partial=partial,
             joules_per_terahash=None if partial else _efficiency(power, snapshot.hash_rate_5m),
@@ -376,7 +377,7 @@ def _job(snapshot: MinerSnapshot) -> JobView | None:
     if job is None:
         return None
     return JobView(
-        job_id=job.job_id,
+        job_id=sanitize(job.job_id),
         age_s=job.age,
         previous_hash=display_hash(job.previous_hash),
         share_difficulty=job.share_difficulty,

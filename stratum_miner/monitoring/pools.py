@@ -1,6 +1,7 @@
 """A pool of a miner or of a proxy as every display shows it."""
 
 from stratum_miner.client.pools import PoolStatus
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.monitoring.model import PoolView, WorkerView
 
 
@@ -9,20 +10,20 @@ def pool_view(priority: int, pool: PoolStatus) -> PoolView:
     return PoolView(
         id=pool.id,
         priority=priority,
-        name=pool.name,
+        name=sanitize(pool.name),
         url=str(pool.client.url),
-        worker_name=pool.client.worker_name,
+        worker_name=sanitize(pool.client.worker_name),
         active=pool.active,
         enabled=pool.enabled,
         state=pool.condition.value,
-        reason=pool.reason,
+        reason=sanitize(pool.reason, SENTENCE_CHARACTERS),
         since_s=pool.since,
         connection=pool.client.state.value,
         accepted=pool.accepted,
         rejected=pool.rejected,
         stale=pool.stale,
         lost=pool.lost,
-        reasons=dict(pool.reasons),
+        reasons={sanitize(reason): count for reason, count in pool.reasons},
         reject_share=pool.reject_share,
         stale_share=pool.stale_share,
         latency_p50_ms=_milliseconds(pool.latency_p50),
@@ -38,8 +39,8 @@ def pool_view(priority: int, pool: PoolStatus) -> PoolView:
         bound=pool.bound,
         workers=tuple(
             WorkerView(
-                name=worker.name,
-                refusal=worker.refusal,
+                name=sanitize(worker.name),
+                refusal=sanitize(worker.refusal, SENTENCE_CHARACTERS),
                 accepted=worker.accepted,
                 rejected=worker.rejected,
                 stale=worker.stale,

@@ -346,8 +346,8 @@ def test_ping_measures_each_step_of_several_pools() -> None:
             "--tls-ca: expected a pool with TLS, stratum+ssl://HOST:PORT, got stratum+",
         ),
         (["tap", "1", "h:1", "--tls-key", "x.pem"], "--tls-key: expected a pool with TLS"),
-        (["ping", "h:1", "-u", "\udcff"], "--user: expected a worker name in UTF-8"),
-        (["mine", "-o", "h:1", "-u", "\udcff"], "--user: expected a worker name in UTF-8"),
+        (["ping", "h:1", "-u", "\udcff"], "--user: expected a worker name of printable characters in UTF-8"),
+        (["mine", "-o", "h:1", "-u", "\udcff"], "--user: expected a worker name of printable characters in UTF-8"),
         (["ping", "stratum+ssl://h:1", "--tls-ca", "/nowhere.pem"], "TLS CA file '/nowhere.pem': No such file"),
         (
             ["mine", "-o", "stratum+ssl://h:1", "-u", "w", "--tls-fingerprint", "ab"],

@@ -11,6 +11,7 @@ from stratum_miner.cli.secrets import redact
 from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.pools import Strategy
+from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Assignment, Miner
 from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange
 
@@ -153,3 +154,18 @@ def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
     backend.devices = (DeviceStatistics("erupter-7", 0, 0, listed_as="/dev/ttyUSB7"), other)
     assert ids() == {"erupter-7": 0, "other": 1}
     assert it.device(0) == (backend, "erupter-7")
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x1b[31m", "a\nb", "a\x9bb", "a\u202eb", "a\u2066b", "a\u200bb", "a\u2028b", "\ud800"]
+)
+def test_names_that_cannot_be_printed_are_refused_as_in_the_configuration(text: str) -> None:
+    it = miner()
+    before = hosts(it)
+    for pool in (NewPool(url="x:1", user=text), NewPool(url="x:1", user="w", name=text)):
+        with pytest.raises(ControlRefused, match="expected printable characters, got") as refused:
+            Steering(it).add_pool(pool)
+        assert is_plain(str(refused.value))
+    with pytest.raises(ControlRefused, match="expected printable characters, got"):
+        Steering(it).add_device(f"erupter:/dev/{text}")
+    assert hosts(it) == before

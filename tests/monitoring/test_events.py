@@ -6,7 +6,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from stratum_miner.monitoring.events import MAX_TEXT, EventLog
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS
+from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.sentences import SENTENCES, sentence
 
 
@@ -24,7 +25,7 @@ def test_events_are_numbered_and_the_oldest_go_first() -> None:
 def test_fields_are_what_json_can_carry_and_of_bounded_size() -> None:
     fields = {"text": "x" * 9999, "list": list(range(99)), "none": None, "error": ValueError("v")}
     event = EventLog().take("odd", "info", fields, 0.0)
-    assert event.fields["text"] == "x" * MAX_TEXT + "…"
+    assert event.fields["text"] == "x" * SENTENCE_CHARACTERS + "…"
     assert event.fields["list"] == list(range(20))
     assert event.fields["error"] == "v"
     assert "none" not in event.fields

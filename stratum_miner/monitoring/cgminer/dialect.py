@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
+
 MAX_REQUEST = 8192
 """Bytes; cgminer's own buffer is about as large."""
 JOIN = "+"
@@ -118,11 +120,11 @@ def encode(request: Request, replies: Sequence[Reply], *, when: int, description
     parts = [_one(reply, when, description, is_json=request.is_json) for reply in replies]
     if not request.is_json:
         if request.joined:
-            parts = [f"CMD={_escaped(name)}|{part}" for name, part in zip(request.commands, parts, strict=True)]
+            parts = [f"CMD={_escaped(_told(name))}|{part}" for name, part in zip(request.commands, parts, strict=True)]
         return "".join(parts).encode() + b"\0"
     if not request.joined:
         return parts[0].encode() + b"\0"
-    joined = ",".join(f"{json.dumps(name)}:[{part}]" for name, part in zip(request.commands, parts, strict=True))
+    joined = ",".join(f"{json.dumps(_told(name))}:[{part}]" for name, part in zip(request.commands, parts, strict=True))
     return f'{{{joined},"id":1}}'.encode() + b"\0"
 
 
@@ -153,7 +155,7 @@ def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
 
 def _object(fields: Fields) -> str:
     shown = (
-        f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(value)}"
+        f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(_told(value))}"
         for name, value in fields.items()
     )
     return f"{{{','.join(shown)}}}"
@@ -166,7 +168,12 @@ def _plain(fields: Fields) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _escaped(value) if isinstance(value, str) else str(value)
+    return _escaped(_told(value)) if isinstance(value, str) else str(value)
+
+
+def _told(value: Any) -> Any:
+    """Status texts repeat what was asked, and asking is open to all."""
+    return sanitize(value, SENTENCE_CHARACTERS) if isinstance(value, str) else value
 
 
 def _escaped(text: str) -> str:
