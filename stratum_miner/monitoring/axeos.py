@@ -27,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.control import OVER_AXEOS, Control, ControlRefused
 from stratum_miner.monitoring.http import Access, Guard, refusal, serve_application
 from stratum_miner.monitoring.model import DeviceView, PoolView, View
@@ -266,7 +267,7 @@ def _steering(actions: Iterable[Callable[[], str]]) -> list[Route]:
                 message = action()
             except ControlRefused as error:
                 return refusal(409, str(error))
-            log.info("changed_over_http", request=f"{request.method} {request.url.path}")
+            log.info("changed_over_http", request=f"{request.method} {request.scope['path']}")
             return _json({"message": message})
 
         return Route(f"/api/system/{action.__name__}", answer, methods=["POST"])
@@ -276,7 +277,7 @@ def _steering(actions: Iterable[Callable[[], str]]) -> list[Route]:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    asked = f"{request.method[:20]} {request.url.path[:80]}"
+    asked = sanitize(f"{request.method[:20]} {request.scope['path']}", 100)
     text = f"{asked}: expected {READING}; or {STEERING}; settings are changed where the miner was started"
     return refusal(error.status_code, text, **(error.headers or {}))
 

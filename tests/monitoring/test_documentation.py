@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stratum_miner.monitoring import cgminer
+from stratum_miner.monitoring.cgminer import dialect
 from stratum_miner.monitoring.cgminer.commands import COMMANDS
+from stratum_miner.monitoring.http import guard, listener, server, stream
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 
 from .http.scrapes import of_miner, of_pool, of_proxy
@@ -74,3 +77,20 @@ def test_the_tables_are_those_of_the_program(made: Callable[[], str]) -> None:
     if os.environ.get("UPDATE_REFERENCE"):
         DOCUMENTATION.write_text(expected)
     assert DOCUMENTATION.read_text() == expected, f"docs/watching.md: UPDATE_REFERENCE=1 pytest {Path(__file__).name}"
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        f"have at most {server.MAX_HEAD / 1024:g} KiB and come within {server.REQUEST_S:g} seconds of the connection",
+        f"A body has at most {guard.MAX_BODY / 1024:g} KiB and comes within {server.REQUEST_S:g} seconds",
+        f"takes less than {server.PIECE / 1024:g} KiB of what waits for it in {server.SEND_S:g} seconds is dropped",
+        f"At most {listener.MAX_CONNECTIONS} clients are connected at a time",
+        f"at most {stream.MAX_LISTENERS} of them may listen to the stream",
+        f"A request has at most {dialect.MAX_REQUEST / 1024:g} KiB",
+        f"is over after {cgminer.listener.REQUEST_S:g} seconds, whatever it said or took",
+        f"At most {cgminer.listener.MAX_CONNECTIONS} are there at a time",
+    ],
+)
+def test_the_limits_are_those_of_the_program(promise: str) -> None:
+    assert promise in " ".join(DOCUMENTATION.read_text().split())

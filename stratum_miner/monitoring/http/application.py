@@ -1,6 +1,7 @@
 """The Starlette application: the endpoints of the table, the stream, metrics, health, and the page."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -106,7 +107,7 @@ def _answering(endpoint: Endpoint, source: Source) -> Handler:
         except ControlRefused as error:
             return refusal(409, str(error))
         if endpoint.changes:
-            log.info("changed_over_http", request=f"{request.method} {request.url.path}")
+            log.info("changed_over_http", request=f"{request.method} {request.scope['path']}")
         return Response(msgspec.json.encode(found), media_type="application/json")
 
     return answer
@@ -130,11 +131,21 @@ def _whole(where: str, name: str, text: str) -> int:
 def _body(content: bytes, wanted: Any) -> Any:
     """An object as its type; JSON knows one kind of number, so 3.0 is as whole as 3."""
     value = msgspec.json.decode(content)
+    json.loads(content, object_pairs_hook=_each_once)
     if isinstance(value, dict):
         value = {
             name: int(item) if isinstance(item, float) and item.is_integer() else item for name, item in value.items()
         }
     return msgspec.convert(value, wanted)
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> None:
+    """ValueError for a key that comes twice: readers differ in which one counts, and msgspec takes the last."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"body: expected each key once, got {name[:80]!r} twice")
+        seen.add(name)
 
 
 def _lower(text: str) -> str:
@@ -191,7 +202,7 @@ async def _told(request: Request, error: Exception) -> Response:
     paths = [route.path for route in request.app.routes]
     known = "/openapi.json says what there is" if "/openapi.json" in paths else f"there is {' and '.join(paths)}"
     texts = {
-        404: f"path: nothing at {request.url.path[:80]!r}; {known}",
+        404: f"path: nothing at {request.scope['path'][:80]!r}; {known}",
         405: f"method: expected another one than {request.method[:20]}",
     }
     return refusal(error.status_code, texts.get(error.status_code, error.detail), **(error.headers or {}))

@@ -8,6 +8,7 @@ Requests of one connection follow each other: the next one is read when the answ
 a client sends in between waits in the kernel. Somebody who left is noticed when there is something to send.
 """
 
+import re
 from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, Never
@@ -18,6 +19,8 @@ import msgspec
 import structlog
 import trio
 from starlette.types import ASGIApp, Message, Scope
+
+from stratum_miner.foreign_text import sanitize
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +34,10 @@ CLOSE_S = 1.0
 """In which a client that was answered takes the answer and closes: closing first could make its kernel drop it."""
 PIECE = 16 * 1024
 
+SHOWN_OF_A_REQUEST = 80
+"""Characters of it in the log."""
+
+_ABSOLUTE = re.compile(rb"(?i:http)://(?P<host>[^/?#]*)(?P<path>/.*)?")
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
 
 
@@ -44,6 +51,8 @@ async def answer(stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
                 pass
     except _BROKEN:
         pass
+    except Exception as error:  # a mistake of ours that one client brought to light must not cost the others
+        log.error("http_failed", request="a request", error=repr(error))
     finally:
         await trio.aclose_forcefully(stream)
 
@@ -77,7 +86,7 @@ class _Connection:
                 await self._refuse(408, f"head: expected the request line and all headers within {REQUEST_S:.0f} s")
             return False
         except h11.RemoteProtocolError as error:
-            await self._refuse(error.error_status_hint, _reason(error))
+            await self._refuse(*_refusal(error))
             return False
         if request is None:
             return False
@@ -92,24 +101,30 @@ class _Connection:
 
     async def _head(self) -> h11.Request | None:
         """The next request; None at the end of the connection."""
+        start = bytearray(self._http.trailing_data[0][:MAX_HEAD])
         taken = len(self._http.trailing_data[0])
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = bytes(await self._stream.receive_some(PIECE))
-            taken += len(data)
-            self._http.receive_data(data)
-        if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 bounds only what is incomplete
-            raise h11.RemoteProtocolError("too large", error_status_hint=431)
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                data = bytes(await self._stream.receive_some(PIECE))
+                start += data[: MAX_HEAD - len(start)]
+                taken += len(data)
+                self._http.receive_data(data)
+            if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 bounds only what is incomplete
+                raise h11.RemoteProtocolError("too large", error_status_hint=431)
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == 431 and b"\n" not in start:
+                error.error_status_hint = 414
+            raise
         if not isinstance(event, h11.Request):
             return None
-        if not event.http_version.startswith(b"1."):  # h11 leaves the version to us
-            raise h11.RemoteProtocolError(f"version {event.http_version.decode()}", error_status_hint=505)
-        return event
+        return _understood(event)
 
     async def _call(self, scope: Scope) -> None:
         try:
             await self._app(scope, self._receive, self._send)
         except Exception as error:
-            log.error("http_failed", request=f"{scope['method']} {scope['path'][:80]}", error=repr(error))
+            asked = sanitize(f"{scope['method']} {scope['path']}", SHOWN_OF_A_REQUEST)
+            log.error("http_failed", request=asked, error=repr(error))
             self._refusal = (500, "a defect of ours; the log says more")
 
     def _is_complete(self) -> bool:
@@ -132,7 +147,7 @@ class _Connection:
         except trio.TooSlowError:
             await self._give_up(408, f"body: expected all of it within {REQUEST_S:.0f} s")
         except h11.RemoteProtocolError as error:
-            await self._give_up(error.error_status_hint, _reason(error))
+            await self._give_up(*_refusal(error))
         except _BROKEN:
             await self._give_up()
         if isinstance(event, h11.Data):
@@ -181,10 +196,40 @@ class _Connection:
                 await self._stream.send_all(data[start : start + PIECE])
 
 
-def _reason(error: h11.RemoteProtocolError) -> str:
-    if error.error_status_hint == 431:
-        return f"head: expected at most {MAX_HEAD} bytes of request line and headers"
-    return f"request: expected HTTP/1.1, got: {error}"
+def _refusal(error: h11.RemoteProtocolError) -> tuple[int, str]:
+    """Status and text. Whatever a client sends is its own mistake: h11 has a 501 for a coding that it does not know."""
+    match error.error_status_hint:
+        case 414:
+            return 414, f"request line: expected at most {MAX_HEAD} bytes of it and all headers"
+        case 431:
+            return 431, f"head: expected at most {MAX_HEAD} bytes of request line and headers"
+        case _:
+            return 400, f"request: expected HTTP/1.1, got: {error}"
+
+
+def _understood(request: h11.Request) -> h11.Request:
+    """The request, with a path for its target. RemoteProtocolError for what h11 takes and we do not.
+
+    A length beside a coding, or a coding in HTTP/1.0, is read differently by different programs: with a proxy before
+    us, a second request could hide in the body of a first (RFC 9112 6.1).
+    """
+    names = {name for name, _ in request.headers}
+    if not request.http_version.startswith(b"1."):  # h11 leaves the version to us
+        raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
+    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
+        raise h11.RemoteProtocolError("Transfer-Encoding with Content-Length, or in HTTP/1.0")
+    if request.target.startswith(b"/"):
+        return request
+    absolute = _ABSOLUTE.fullmatch(request.target)
+    if absolute is None:
+        raise h11.RemoteProtocolError("a target that is no path")
+    others = [(name, value) for name, value in request.headers if name != b"host"]
+    return h11.Request(  # RFC 9112 3.2.2: the target names the host, whatever the header says
+        method=request.method,
+        target=absolute["path"] or b"/",
+        headers=[(b"host", absolute["host"]), *others],
+        http_version=request.http_version,
+    )
 
 
 def _peer(stream: trio.abc.Stream) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Never
 
 import pytest
 import trio
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
 
+from stratum_miner.monitoring.http import server
 from stratum_miner.monitoring.http.server import MAX_HEAD, PIECE, REQUEST_S, SEND_S, answer
 
 WEEK_S = 7 * 86400.0
@@ -188,7 +190,7 @@ async def test_what_is_no_request_is_refused_and_closed(sent: bytes, autojump_cl
     async with connected() as client:
         await client.send_all(sent)
         found = await everything(client)
-        assert found[:10] in (b"HTTP/1.1 4", b"HTTP/1.1 5")
+        assert found.startswith(b"HTTP/1.1 400 ")
         assert b'{"error":"request: expected HTTP/1.1' in found
         assert b"connection: close" in found.lower()
 
@@ -257,3 +259,17 @@ async def test_a_defect_costs_one_answer_and_is_logged(begun: bool, autojump_clo
     assert found.startswith(b"HTTP/1.1 200 " if begun else b"HTTP/1.1 500 ")
     assert not found.endswith(b"0\r\n\r\n")  # what is cut does not look whole
     assert [entry["request"] for entry in logs if entry["event"] == "http_failed"] == ["GET /where"]
+
+
+async def test_a_defect_outside_of_any_answer_costs_one_connection(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    def defective(request: object) -> Never:
+        raise ValueError("oops")
+
+    monkeypatch.setattr(server, "_understood", defective)
+    with capture_logs() as logs:
+        async with connected() as client:
+            await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert await everything(client) == b""
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("http_failed", "ValueError('oops')")]
