@@ -24,6 +24,8 @@ OTHER_VARIABLES = frozenset(
     | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # of proxy
 )
 """Of other commands and of tests; any further one is probably misspelt."""
+NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
+"""What says that an address of the network is meant; AxeOS's API is made for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

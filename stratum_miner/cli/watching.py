@@ -16,6 +16,7 @@ import structlog
 from stratum_miner.cli import http_token, logs
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.operation import hooks, surroundings
 from stratum_miner.cli.operation.pauses import Pauses
@@ -169,7 +170,7 @@ def _service_manager(parts: _Parts) -> Service | None:
 
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
     try:
-        return http.listening_socket(address, network=network)
+        return http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])
     except http.ListenError as error:
         raise UsageError(f"{flag}: {error}") from None
 

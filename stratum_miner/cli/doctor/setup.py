@@ -14,6 +14,7 @@ from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import APPLICATION, directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
 from stratum_miner.cli.http_token import VARIABLE
+from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, load
 from stratum_miner.cli.operation import surroundings
 from stratum_miner.cli.ping import DEFAULT_USER
@@ -161,7 +162,7 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
     """Whether it can be listened at; it is, for a moment."""
     subject = f"{flag} {address}"
     try:
-        http.listening_socket(address, network=network).close()
+        http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag]).close()
     except http.ListenError as error:
         holder = holder_of_port(address)
         if holder is None:

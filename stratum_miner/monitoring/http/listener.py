@@ -28,9 +28,9 @@ class ListenError(Exception):
     """The address cannot be listened on; the message says why."""
 
 
-def listening_socket(address: str, *, network: bool = False) -> socket.socket:
+def listening_socket(address: str, *, network: bool = False, permission: str = "--http-network") -> socket.socket:
     """A socket listening on ``HOST:PORT``; port 0 takes a free one. ListenError, also for an address of the network
-    unless ``network`` says that it is meant.
+    unless ``network`` says that it is meant; ``permission`` is the option that would have said so.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
@@ -40,7 +40,7 @@ def listening_socket(address: str, *, network: bool = False) -> socket.socket:
     except ValueError:
         raise ListenError(f"expected an address of this machine, as in 127.0.0.1:7780, got {address!r}") from None
     if not (numeric.is_loopback or network):
-        raise ListenError(f"expected a loopback address, got {host}: --http-network says that it is meant")
+        raise ListenError(f"expected a loopback address, got {host}: {permission} says that it is meant")
     family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
