@@ -75,6 +75,15 @@ async def serve(
     raise AssertionError("unreachable: only an exception ends the nursery")
 
 
+async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: Sequence[Listener]) -> None:
+    """The same for what stands beside the work of a process: a broken listener is logged, and all else goes on."""
+    try:
+        await serve(handler, listeners)
+    except* ListenerError as errors:
+        for error in errors.exceptions:
+            log.error("listener_failed", error=str(error))
+
+
 def address_text(name: tuple[Any, ...]) -> str:
     """An address of a socket as host:port."""
     host, port = name[:2]

@@ -184,6 +184,15 @@ async def test_a_broken_listener_is_told(wrap: Callable[[trio.SocketListener], A
     assert listener.socket.fileno() == -1
 
 
+async def test_what_stands_beside_the_work_ends_alone() -> None:
+    listener, address = await listening()
+    listener.socket.shutdown(socket.SHUT_RDWR)
+    with trio.fail_after(60), structlog.testing.capture_logs() as logs:
+        await accepting.serve_beside(Guests().serve, [listener])
+    assert [line["event"] for line in logs] == ["listener_failed"]
+    assert f"127.0.0.1:{address[1]}: cannot accept connections" in logs[0]["error"]
+
+
 async def test_tasks_end_with_the_accepting_or_live_where_they_are_told_to() -> None:
     listener, address = await listening()
     ended: list[trio.SocketStream] = []

@@ -227,7 +227,7 @@ def _pool_quota(asked: Asked) -> Reply:
     pool = _pool(asked, number)
     if not comma or not quota:
         raise _Wrong(86, f"Missing config value N for '{number},N'")
-    if not quota.isdecimal() or len(quota) > 6:
+    if not _is_number(quota):
         raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for '{pool.url}'")
     asked.control.change_pool(pool.id, PoolChange(quota=int(quota)))
     return Reply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
@@ -312,7 +312,7 @@ def _pool(asked: Asked, text: str) -> PoolView:
     if not text:
         raise _Wrong(25, "Missing pool id parameter")
     pools = {pool.id: pool for pool in asked.view.pools}
-    if not text.isdecimal() or len(text) > 6 or int(text) not in pools:
+    if not _is_number(text) or int(text) not in pools:
         raise _Wrong(26, f"Invalid pool id {text[:20]} - {_known(pools)}")
     return pools[int(text)]
 
@@ -324,9 +324,14 @@ def _device_view(asked: Asked) -> DeviceView:
     devices = {device.id: device for device in asked.view.devices}
     if not devices:
         raise _Wrong(105, "No ASCs")
-    if not text.isdecimal() or len(text) > 6 or int(text) not in devices:
+    if not _is_number(text) or int(text) not in devices:
         raise _Wrong(107, f"Invalid ASC id {text[:20]} - {_known(devices)}")
     return devices[int(text)]
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a whole number of ordinary digits; longer ones than of anything here are none."""
+    return text.isascii() and text.isdecimal() and len(text) <= 6
 
 
 def _known(ids: Collection[int]) -> str:

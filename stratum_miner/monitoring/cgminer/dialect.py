@@ -6,6 +6,7 @@ has the form of its request, is on one line, and ends with a NUL.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ class Fixed(float):
 
     def __new__(cls, value: float, places: int) -> "Fixed":
         """``value`` rounded."""
-        number = super().__new__(cls, round(value, places))
+        number = super().__new__(cls, round(_finite(value), places))
         number.places = places
         return number
 
@@ -104,6 +105,8 @@ def _request(command: str, parameter: str, *, is_json: bool) -> Request:
     if JOIN not in command:
         return Request((command,), parameter, is_json)
     once = dict.fromkeys(name for name in command.split(JOIN) if name)
+    if not once:
+        raise BadRequest(INVALID_COMMAND, is_json=is_json)
     return Request(tuple(once), "", is_json, joined=True)
 
 
@@ -168,12 +171,19 @@ def _plain(fields: Fields) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _escaped(_told(value)) if isinstance(value, str) else str(value)
+    return _escaped(_told(value)) if isinstance(value, str) else str(_told(value))
 
 
 def _told(value: Any) -> Any:
     """Status texts repeat what was asked, and asking is open to all."""
-    return sanitize(value, SENTENCE_CHARACTERS) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return sanitize(value, SENTENCE_CHARACTERS)
+    return _finite(value) if isinstance(value, float) else value
+
+
+def _finite(value: float) -> float:
+    """JSON has no word for other numbers."""
+    return value if math.isfinite(value) else 0.0
 
 
 def _escaped(text: str) -> str:

@@ -16,6 +16,7 @@ from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import Control
 from stratum_miner.monitoring.model import View
 from stratum_miner.network import accepting
+from stratum_miner.network.leaving import take_leave
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ async def serve(
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
     room = trio.CapacityLimiter(MAX_CONNECTIONS)
     served = _Served(look, control, access, zero or Zero())
-    await accepting.serve(partial(_serve_one, served, room), [listener])
+    await accepting.serve_beside(partial(_serve_one, served, room), [listener])
 
 
 async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.SocketStream) -> None:
@@ -57,9 +58,14 @@ async def _serve_one(served: _Served, room: trio.CapacityLimiter, stream: trio.S
             return
         try:
             with trio.move_on_after(REQUEST_S):
-                await stream.send_all(_answered(await read_request(stream), served, group))
+                data = await read_request(stream)
+                await stream.send_all(_answered(data, served, group))
+                if len(data) == dialect.MAX_REQUEST:
+                    await take_leave(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+        except Exception as error:  # a mistake of ours that one client brought to light must not cost the others
+            log.error("cgminer_failed", error=repr(error))
         finally:
             room.release_on_behalf_of(stream)
 

@@ -88,4 +88,4 @@ async def serve_application(bound: socket.socket, app: Starlette) -> None:
         finally:
             limit.release_on_behalf_of(stream)
 
-    await accepting.serve(answer_if_free, [trio.SocketListener(trio.socket.from_stdlib_socket(bound))])
+    await accepting.serve_beside(answer_if_free, [trio.SocketListener(trio.socket.from_stdlib_socket(bound))])

@@ -21,6 +21,7 @@ import trio
 from starlette.types import ASGIApp, Message, Scope
 
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.network.leaving import take_leave
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,6 @@ REQUEST_S = 10.0
 """For the head, from the connection or the end of the answer before; for the body again, from the end of the head."""
 SEND_S = 20.0
 """In which a client takes ``PIECE`` bytes of an answer, or is gone."""
-CLOSE_S = 1.0
-"""In which a client that was answered takes the answer and closes: closing first could make its kernel drop it."""
 PIECE = 16 * 1024
 
 SHOWN_OF_A_REQUEST = 80
@@ -45,10 +44,7 @@ async def answer(stream: trio.abc.HalfCloseableStream, app: ASGIApp) -> None:
     """Answer all requests of a connection, which is closed then, however it ends."""
     try:
         await _Connection(stream, app).run()
-        with trio.move_on_after(CLOSE_S):
-            await stream.send_eof()
-            while await stream.receive_some(PIECE):
-                pass
+        await take_leave(stream)
     except _BROKEN:
         pass
     except Exception as error:  # a mistake of ours that one client brought to light must not cost the others

@@ -72,7 +72,7 @@ def _check(asked: bytes, said: bytes) -> None:
     while said:
         head, _, rest = said.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
-        assert 100 <= status < 500 or status in (503, 505), head  # /ready of a miner without a pool; HTTP/2.0
+        assert 100 <= status < 500 or status == 503, head  # /ready of a miner without a pool
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         length = fields.get(b"content-length")
         if status < 200:

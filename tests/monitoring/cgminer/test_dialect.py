@@ -1,6 +1,7 @@
 """Requests as tools write them, replies as they read them."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from stratum_miner.monitoring.cgminer.dialect import (
     INVALID_JSON,
     MISSING_COMMAND,
     BadRequest,
+    Fixed,
     Reply,
     Request,
     Status,
@@ -55,6 +57,8 @@ def test_requests(data: bytes, request_: Request) -> None:
         (b'{"comand":"summary"}', MISSING_COMMAND),
         (b'{"command":7}', INVALID_COMMAND),
         (b'{"command":' + b"[" * 4000, INVALID_JSON),
+        (b'{"command":"+"}', INVALID_COMMAND),
+        (b'{"command":"+++"}', INVALID_COMMAND),
     ],
 )
 def test_what_is_no_request(data: bytes, status: Status) -> None:
@@ -99,14 +103,37 @@ def test_joined_replies_stand_under_their_commands() -> None:
     assert "|CMD=pools|STATUS=S" in text
 
 
-@given(st.binary(max_size=300))
+def test_a_number_that_is_none_is_told_as_zero() -> None:
+    """A reader of JSON would take nothing of the reply."""
+    row = Reply(Status("S", 1, "x"), "A", [{"a": math.nan, "b": Fixed(math.inf, 2), "c": -math.inf}])
+    answer = encode(Request(("a",)), [row], when=0, description="d")
+    assert json.loads(answer[:-1], parse_constant=pytest.fail)["A"] == [{"a": 0, "b": 0, "c": 0}]
+    assert b"A,a=0.0,b=0.00,c=0.0|" in encode(Request(("a",), is_json=False), [row], when=0, description="d")
+
+
+WORDS = st.lists(
+    st.sampled_from(["summary", "+", "|", "id", "\0", "\n", "\ud800", '"', "\\", ""]) | st.text(max_size=5)
+)
+
+
+@given(
+    st.binary(max_size=300)
+    | WORDS.map(lambda words: json.dumps({"command": "".join(words), "parameter": words}).encode())
+    | WORDS.map(lambda words: "".join(words).encode("utf-8", "surrogatepass"))
+)
 def test_nothing_that_comes_breaks_it(data: bytes) -> None:
     try:
         request = parse(data)
         answer = encode(request, [SUMMARY] * len(request.commands), when=0, description="d")
+        is_json = request.is_json
     except BadRequest as bad:
         answer = refuse(bad, when=0, description="d")
+        is_json = bad.is_json
     assert answer.endswith(b"\0")
+    assert answer.count(b"\0") == 1
+    assert len(answer) > 20
+    if is_json:
+        assert isinstance(json.loads(answer[:-1]), dict)
 
 
 @given(st.text(max_size=50))

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from stratum_miner.monitoring.cgminer import AccessList, listener, serve
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
@@ -122,3 +123,40 @@ async def test_who_is_let_may_steer(served: Any) -> None:
 async def test_too_much_is_cut_and_answered(served: Any) -> None:
     async with served() as ask:
         assert b"Invalid" in await ask(b'{"command":"' + b"x" * (MAX_REQUEST - 12))
+
+
+async def test_an_answer_is_not_lost_for_what_was_sent_too_much(served: Any) -> None:
+    async with served() as ask:
+        for _ in range(20):
+            assert b"Invalid" in await ask(b'{"command":"' + b"x" * 5 * MAX_REQUEST)
+
+
+@pytest.mark.parametrize("drip", [b'{"command":"' + b"x" * 3000, b""])
+async def test_a_connection_is_over_in_time(drip: bytes, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "REQUEST_S", 0.2)
+    async with served() as ask, trio.open_nursery() as nursery:
+        with trio.fail_after(60):
+            stream = await trio.open_tcp_stream("127.0.0.1", ask.port)
+
+            async def send() -> None:
+                with suppress(trio.BrokenResourceError):
+                    for byte in drip:
+                        await stream.send_all(bytes([byte]))
+                        await trio.sleep(0.01)
+
+            nursery.start_soon(send)
+            with suppress(trio.BrokenResourceError):
+                assert await stream.receive_some() == b""
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_defect_costs_one_connection_and_is_told(monkeypatch: pytest.MonkeyPatch, served: Any) -> None:
+    def defective(*_: object) -> bytes:
+        raise ValueError("oops")
+
+    async with served() as ask:
+        with monkeypatch.context() as patch, capture_logs() as logs:
+            patch.setattr(listener, "_answered", defective)
+            assert await ask(b"summary") == b""
+        assert [(line["event"], line["error"]) for line in logs] == [("cgminer_failed", "ValueError('oops')")]
+        assert b"SUMMARY" in await ask(b"summary")
