@@ -1,17 +1,24 @@
 # A miner as a container: docker build -t stratum-miner . && docker run --rm stratum-miner mine -o HOST:PORT -u WORKER
 # docs/operation.md has the rest. The wheel runs on any CPU of its architecture: kernels are chosen at the start.
 
-FROM python:3.11-slim AS build
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make cmake && rm -rf /var/lib/apt/lists/*
+# `make base-image` writes the digest that this tag has today behind it; from then on an image is made of the same files.
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+COPY requirements requirements
+RUN python -m pip install --no-cache-dir --require-hashes --requirement requirements/build.txt
 COPY pyproject.toml CMakeLists.txt README.md LICENSE ./
 COPY native native
 COPY stratum_miner stratum_miner
-RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN cp requirements/runtime.txt /wheels
 
-FROM python:3.11-slim
+FROM ${BASE}
 COPY --from=build /wheels /wheels
-RUN python -m pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
+RUN python -m pip install --no-cache-dir --require-hashes --requirement /wheels/runtime.txt && \
+    python -m pip install --no-cache-dir --no-deps /wheels/*.whl && python -m pip check && rm -r /wheels
 RUN useradd --system --uid 10001 --home-dir /var/lib/stratum-miner --create-home --shell /usr/sbin/nologin miner
 USER 10001
 WORKDIR /var/lib/stratum-miner

@@ -1,5 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes .venv when it is missing or
 # stale (a build file or a C source is newer than the last installation); a second call starts at once.
+#
+# What is installed is locked in requirements/, with hashes: every file that pip takes is one that `make lock` saw.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +9,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_SECONDS ?= 120
 FUZZ_JOBS ?= 1
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
+LOCK := requirements/all.txt
+SOURCES := pyproject.toml CMakeLists.txt $(LOCK) $(wildcard native/*)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all fuzz lint format bench dist clean
+.PHONY: demo test test-all fuzz lint format bench dist lock upgrade base-image clean
 
 demo: $(STAMP)
 	@$(BIN)/stratum-miner demo
@@ -22,6 +26,7 @@ test-all: $(STAMP)
 
 # Every target of tests/fuzz for so many seconds; docs/fuzzing.md says more.
 fuzz: $(STAMP)
+	@$(PIP) install --require-hashes --requirement requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS)
 
 lint: $(STAMP)
@@ -36,17 +41,41 @@ format: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/stratum-miner bench
 
+# One commit makes the same two files, byte for byte, on every machine with the same compiler.
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 dist: $(STAMP)
 	@rm -rf dist
-	@$(BIN)/python -m build
+	@$(BIN)/python -m build --no-isolation
+
+# After a change of pyproject.toml. Versions that still fit stay as they are; `make upgrade` takes the newest of all.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+
+lock: $(BIN)/uv
+	@$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file $(LOCK)
+	@$(COMPILE) pyproject.toml --constraint $(LOCK) --output-file requirements/runtime.txt
+	@$(COMPILE) --constraint $(LOCK) --group build --output-file requirements/build.txt
+	@$(COMPILE) $(UPGRADE) --group fuzz --output-file requirements/fuzz.txt
+
+upgrade: UPGRADE = --upgrade
+upgrade: lock
+
+# Where Docker can ask its registry: the base image by its digest, or by a newer one.
+base-image:
+	@digest=$$(docker buildx imagetools inspect python:3.11-slim --format '{{.Manifest.Digest}}') && \
+	  sed -i "s/^ARG BASE=.*/ARG BASE=python:3.11-slim@$$digest/" Dockerfile && grep '^ARG BASE=' Dockerfile
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 $(STAMP): $(SOURCES)
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and f"stratum_miner needs Python 3.11 or newer, {sys.executable} is {v}: make PYTHON=python3.11 ...")'
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing into $(VENV) (a minute, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[regtest,dev]'
+	@$(PIP) install --require-hashes --requirement $(LOCK)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; echo "pyproject.toml asks for what is not locked: make lock"; exit 1; }
 	@touch $@
+
+$(BIN)/uv:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --requirement $(LOCK)

@@ -43,6 +43,8 @@ def stages() -> list[Stage]:
         if not line.strip() or line.startswith("#"):
             continue
         instruction, _, words = line.partition(" ")
+        if instruction == "ARG" and not found:
+            continue  # for the FROM lines: see the test of the base image
         if instruction == "FROM":
             base, _, name = words.partition(" AS ")
             found.append(Stage(base, name))
@@ -53,10 +55,34 @@ def stages() -> list[Stage]:
 
 def test_only_the_wheel_goes_from_the_compiler_to_the_image(stages: list[Stage]) -> None:
     build, final = stages
-    assert build.base == final.base == "python:3.11-slim"
+    assert build.base == final.base == "${BASE}"
     assert final.only("COPY") == f"--from={build.name} /wheels /wheels"
     assert not any("apt-get" in words for words in final.all("RUN"))
     assert any("gcc" in words for words in build.all("RUN"))
+
+
+def test_the_base_image_is_named_by_its_digest() -> None:
+    [base] = re.findall(r"^ARG BASE=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    name, _, digest = base.partition("@")
+    assert name == "python:3.11-slim"
+    if not digest:
+        pytest.skip("the base image is named by its tag alone: run make base-image where Docker reaches its registry")
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
+
+
+def test_all_that_pip_takes_is_locked(stages: list[Stage]) -> None:
+    commands = [
+        command
+        for stage in stages
+        for words in stage.all("RUN")
+        for command in words.split(" && ")
+        if re.search(r"pip (install|wheel)", command)
+    ]
+    assert len(commands) == 4
+    for command in commands:
+        # what is not checked against the lock is our own wheel, made without anything that pip would have to fetch
+        assert "--require-hashes" in command or "--no-deps" in command
+        assert "pip wheel" not in command or "--no-build-isolation" in command
 
 
 def test_it_runs_as_nobody_special_and_ends_gracefully(stages: list[Stage]) -> None:
@@ -107,7 +133,7 @@ def test_the_steps_make_a_program_that_runs(stages: list[Stage], tmp_path: Path)
     for stage, directory in zip(stages, (source, tmp_path), strict=True):
         for words in stage.all("RUN"):
             for command in words.split(" && "):
-                if command.startswith("python -m pip "):
+                if command.startswith(("python -m pip ", "cp ")):
                     line = command.replace("python ", f"{shlex.quote(str(python))} ", 1)
                     line = line.replace("/wheels", shlex.quote(str(wheels)))
                     subprocess.run(["sh", "-c", line], cwd=directory, check=True)

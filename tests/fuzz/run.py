@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 KEPT = ROOT / "build" / "fuzz"
 MOST_BYTES = 4 << 30
 """Memory of one process, above which libFuzzer ends it."""
-HINT = "atheris is not installed: inputs are mutated blindly. pip install -e '.[fuzz]' installs it (Linux, x86-64)."
+HINT = "atheris is not installed: inputs are mutated blindly. make fuzz installs it (Linux, x86-64)."
 
 
 def main() -> int:
