@@ -6,6 +6,7 @@ order in which they are spliced (stratum.md 0.2). Each function names the field 
 
 import math
 import re
+from itertools import islice
 from typing import Any
 
 from stratum_miner.foreign_text import sanitize
@@ -16,23 +17,43 @@ MAX_JOB_ID_LENGTH = 128
 MAX_MERKLE_BRANCH = 32
 """2^32 transactions; a real block has at most some 16 levels."""
 
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
 
 
+SHOWN_CHARACTERS = 60
+"""Of a foreign value in an error message."""
+
+
 def shown(value: Any) -> str:
-    """A foreign value for an error message: its JSON-ish form, printable and short."""
-    return sanitize(repr(value), 60)
+    """A foreign value for an error message: its JSON-ish form, printable and short, whatever its size."""
+    return sanitize(repr(_beginning(value)), SHOWN_CHARACTERS)
+
+
+def _beginning(value: Any) -> Any:
+    """Enough of a value to show, for to print a megabyte in order to cut it takes a stranger's choice of time."""
+    match value:
+        case str():
+            return value[: SHOWN_CHARACTERS + 1]
+        case list():
+            return [_beginning(item) for item in value[:SHOWN_CHARACTERS]]
+        case dict():
+            return {_beginning(key): _beginning(item) for key, item in islice(value.items(), SHOWN_CHARACTERS)}
+        case _:
+            return value
 
 
 def raw(value: Any, field: str, size: int | None = None) -> bytes:
     """Raw hex of exactly ``size`` bytes, or of any whole number of bytes."""
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
+    try:
+        result = bytes.fromhex(value)
+    except (TypeError, ValueError):
+        result = b""
+    if not isinstance(value, str) or len(value) != 2 * len(result):  # fromhex passes over blanks
         raise FieldError(f"{field}: expected a hex string of whole bytes, got {shown(value)}")
-    if size is not None and len(value) != 2 * size:
+    if size is not None and len(result) != size:
         raise FieldError(f"{field}: expected {2 * size} hex digits, got {len(value)}")
-    return bytes.fromhex(value)
+    return result
 
 
 def number(value: Any, field: str) -> int:

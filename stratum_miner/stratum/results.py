@@ -65,5 +65,9 @@ class ConfigureResult:
         verdicts: dict[str, bool | str] = {}
         for key, value in list(result.items())[:64]:
             if isinstance(key, str) and "." not in key:
-                verdicts[sanitize(key, 64)] = value if isinstance(value, bool) else sanitize(str(value))
+                verdicts[sanitize(key, 64)] = value if isinstance(value, bool) else _worded(value)
         return cls(VersionRollingGrant.from_result(result), verdicts)
+
+
+def _worded(value: Any) -> str:
+    return sanitize(value) if isinstance(value, str) else fields.shown(value)

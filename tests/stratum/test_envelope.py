@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.stratum.envelope import (
+    MAX_CONTAINERS,
     MAX_DEPTH,
+    MAX_DIGITS,
     Call,
     Reply,
     decode,
@@ -115,6 +117,59 @@ def test_the_search_for_nesting_takes_linear_time(filler: bytes) -> None:
     line = b'{"id":"' + b"[" * 40 + filler * (1_000_000 // len(filler))
     with pytest.raises(FieldError):
         decode(line)
+
+
+@pytest.mark.parametrize("container", [b"[]", b"{}", b'{"[":"]["}'])
+def test_arrays_and_objects_are_counted_exactly(container: bytes) -> None:
+    def line(count: int) -> bytes:
+        return b'{"id":1,"result":[' + b",".join([container] * (count - 2)) + b"]}"  # the envelope and the result
+
+    assert isinstance(decode(line(MAX_CONTAINERS)), Reply)
+    with pytest.raises(FieldError, match=f"more than {MAX_CONTAINERS} arrays and objects"):
+        decode(line(MAX_CONTAINERS + 1))
+
+
+@given(st.lists(JSON, max_size=30), st.integers(0, 3))
+def test_only_what_is_too_deep_or_too_much_is_refused(values: list[Any], spread: int) -> None:
+    """Strings full of quotes, backslashes and brackets change nothing."""
+    tricky = ['[{"\\', "[" * 40, '"', "\\", '"[', "{}"] * spread
+    parsed = {"id": 1, "result": [[values], *tricky, *values, dict.fromkeys(tricky, values)]}
+    line = json.dumps(parsed).encode()
+    if _depth(parsed) <= MAX_DEPTH and _containers(parsed) <= MAX_CONTAINERS:
+        assert isinstance(decode(line), Reply)
+    else:
+        with pytest.raises(FieldError, match="nested deeper"):
+            decode(line)
+
+
+def _inside(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def _depth(value: Any) -> int:
+    return isinstance(value, dict | list) and 1 + max(map(_depth, _inside(value)), default=0)
+
+
+def _containers(value: Any) -> int:
+    return isinstance(value, dict | list) and 1 + sum(map(_containers, _inside(value)))
+
+
+@pytest.mark.parametrize("text", ["[", "", "[]", "]["])
+def test_any_number_of_strings_may_hold_brackets(text: str) -> None:
+    result = [[text] * 20_000, "[" * 100, *[[text]] * 20]
+    assert decode(json.dumps({"id": 1, "result": result}).encode()) == Reply(1, result, None, None)
+
+
+@pytest.mark.parametrize("before", ["", "1" * 500, '"' + "2" * 500 + '\\"', "\\"])
+def test_digits_in_a_row_are_counted_outside_of_strings_only(before: str) -> None:
+    text = json.dumps(before).encode()
+    fine, long = b"1" * MAX_DIGITS, b"1" * (MAX_DIGITS + 1)
+    assert decode(b'{"id":%b,"result":[%b,"%b"]}' % (text, fine, long)) == Reply(
+        before, [int(fine), long.decode()], None, None
+    )
+    for number in (long, b"0." + long, b"1e" + long, b"9" * 100_000):
+        with pytest.raises(FieldError, match=f"a number of more than {MAX_DIGITS} digits"):
+            decode(b'{"id":%b,"result":[%b]}' % (text, number))
 
 
 def test_a_password_never_reaches_an_error_message() -> None:

@@ -1,0 +1,223 @@
+"""What a stranger's line costs: processor milliseconds for a megabyte of it, against an ordinary line as long.
+
+    python benchmarks/hostile_lines.py [--seconds 0.3]
+
+Each kind of line goes the whole way of the bytes of a pool or of a miner: it is received, split, parsed and judged by
+``ClientConnection`` (0.9 MB a line) or ``ServerConnection`` (60 kB a line, which is the most that it takes), and what
+is answered to it is taken away. The last column is the ratio to the ordinary line of the same side.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+from stratum_miner.stratum import envelope
+from stratum_miner.stratum.client_connection import MAX_LINE, ClientConnection
+from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.stratum.events import RequestReceived
+from stratum_miner.stratum.results import SubscribeResult
+from stratum_miner.stratum.server_connection import MAX_LINE_AUTHORIZED, ServerConnection
+
+CLIENT_LINE, SERVER_LINE = MAX_LINE - 150_000, MAX_LINE_AUTHORIZED - 4_000
+
+
+def _many(item: bytes, size: int) -> bytes:
+    """So many of the item, with commas between, that they make ``size`` bytes; of one that is longer its end."""
+    return b",".join([item] * (size // (len(item) + 1))) or item[-size:]
+
+
+def _keys(size: int) -> bytes:
+    return b",".join(b'"%07d":1' % number for number in range(size // 12))
+
+
+def _call(params: bytes, method: bytes = b"m", identifier: bytes = b"7") -> bytes:
+    return b'{"id":%b,"method":"%b","params":%b}' % (identifier, method, params)
+
+
+def _string(item: bytes, size: int) -> bytes:
+    return b'"%b"' % (item * (size // len(item)))
+
+
+KINDS: dict[str, Callable[[int], bytes]] = {
+    "ordinary": lambda size: _call(b"[%b]" % _string(b"x", size)),
+    "arrays, empty": lambda size: _call(b"[%b]" % _many(b"[]", size)),
+    "arrays, 30 deep": lambda size: _call(b"[%b]" % _many(b"[" * 30 + b"]" * 30, size)),
+    "arrays, one in another": lambda size: _call(b"[" * (size // 2) + b"]" * (size // 2)),
+    "arrays never closed": lambda size: _call(b"[" * size),
+    "arrays, then no JSON": lambda size: _call(b"[%b,x]" % _many(b"[]", size)),
+    "arrays under a key nobody reads": lambda size: b'{"id":7,"method":"m","x":[%b]}' % _many(b"[]", size),
+    "arrays under params, again and again": lambda size: b'{"id":7,"method":"m",%b}' % _many(b'"params":[]', size),
+    "objects, empty": lambda size: _call(b"[%b]" % _many(b"{}", size)),
+    "objects, 30 deep": lambda size: _call(b"[%b]" % _many(b'{"":' * 30 + b"1" + b"}" * 30, size)),
+    "objects of one key": lambda size: _call(b"[%b]" % _many(b'{"a":1}', size)),
+    "keys, all different": lambda size: _call(b"[{%b}]" % _keys(size)),
+    "keys, all different, on top": lambda size: b'{"id":7,"method":"m",%b}' % _keys(size),
+    "keys, all equal": lambda size: _call(b"[{%b}]" % _many(b'"a":1', size)),
+    "strings, empty": lambda size: _call(b"[%b]" % _many(b'""', size)),
+    "strings of one bracket": lambda size: _call(b"[%b]" % _many(b'"["', size)),
+    "string of brackets": lambda size: _call(b"[%b]" % _string(b"[", size)),
+    "string of escaped quotes": lambda size: _call(b"[%b,%b]" % (_string(b'\\"', size), _many(b"[]", 999))),
+    "string of escaped backslashes": lambda size: _call(b"[%b,%b]" % (_string(b"\\\\", size), _many(b"[]", 999))),
+    "string of escaped letters": lambda size: _call(b"[%b]" % _string(b"\\u00e9", size)),
+    "string of escaped pairs": lambda size: _call(b"[%b]" % _string(b"\\ud83d\\ude00", size)),
+    "string of control characters": lambda size: _call(b"[%b]" % _string(b"\\u001b", size)),
+    "string that is no UTF-8": lambda size: _call(b"[%b]" % _string(b"\xff", size)),
+    "string that is no UTF-8 at its end": lambda size: _call(b'["%b\xff"]' % (b"x" * size)),
+    "string never closed": lambda size: b'{"id":7,"method":"m","params":["' + b"x" * size,
+    "integers of one digit": lambda size: _call(b"[%b]" % _many(b"1", size)),
+    "integers of 30 digits": lambda size: _call(b"[%b]" % _many(b"9" * 30, size)),
+    "integers of 4000 digits": lambda size: _call(b"[%b]" % _many(b"9" * 4000, size)),
+    "integer as long as the line": lambda size: _call(b"[%b]" % (b"9" * size)),
+    "fractions of 4000 digits": lambda size: _call(b"[%b]" % _many(b"1." + b"7" * 4000, size)),
+    "fractions next to a tie": lambda size: _call(b"[%b]" % _many(b"9007199254740993" + b"0" * 760 + b"1e-5", size)),
+    "exponents": lambda size: _call(b"[%b]" % _many(b"1e-300", size)),
+    "literals": lambda size: _call(b"[%b]" % _many(b"null", size)),
+    "blanks": lambda size: _call(b" " * size + b"[]"),
+    "line of blanks": lambda size: b" " * size,
+    "id: string": lambda size: _call(b"[]", b"mining.ping", _string(b"x", size)),
+    "id: integer of 4000 digits": lambda size: _call(b"[%b]" % _string(b"x", size), b"mining.ping", b"9" * 4000),
+    "id: integers": lambda size: _call(b"[]", b"mining.ping", b"[%b]" % _many(b"9" * 4000, size)),
+    "id: strings": lambda size: _call(b"[]", b"mining.ping", b"[%b]" % _many(b'""', size)),
+    "id: object": lambda size: _call(b"[]", b"mining.ping", b"{%b}" % _keys(size)),
+    "id: escaped letters": lambda size: _call(b"[]", b"mining.ping", _string(b"\\u001b", size)),
+    "method: string": lambda size: _call(b"[]", b"x" * size),
+    "method: control characters": lambda size: _call(b"[]", b"\\u001b" * (size // 6)),
+    "method: strings": lambda size: b'{"id":7,"method":[%b]}' % _many(b'""', size),
+    "method: integers": lambda size: b'{"id":7,"method":[%b]}' % _many(b"9" * 4000, size),
+    "params: string": lambda size: _call(_string(b"\\u001b", size), b"mining.notify"),
+    "params: object": lambda size: _call(b"{%b}" % _keys(size), b"mining.submit"),
+    "params: integers": lambda size: _call(b'{"a":[%b]}' % _many(b"9" * 4000, size), b"mining.submit"),
+    "result: string": lambda size: b'{"id":7,"result":%b}' % _string(b"\\u001b", size),
+    "result: integers": lambda size: b'{"id":7,"result":[%b]}' % _many(b"9" * 4000, size),
+    "error: string": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b"job ", size),
+    "error: digits": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b"1:", size),
+    "error: blanks": lambda size: b'{"id":7,"result":null,"error":%b}' % _string(b" ", size),
+    "error: array": lambda size: b'{"id":7,"result":null,"error":[20,%b]}' % _string(b"stale-", size),
+    "error: object": lambda size: b'{"id":7,"result":null,"error":{%b}}' % _keys(size),
+    "notify: coinbase": lambda size: _notify(coinbase=b"0" * (size & ~1)),
+    "notify: coinbase with a last letter that is no digit": lambda size: _notify(coinbase=b"0" * size + b"x"),
+    "notify: branch": lambda size: _notify(branch=_many(b'"%b"' % (b"11" * 32), size)),
+    "notify: job id": lambda size: _notify(job_id=b"\\u001b" * (size // 6)),
+    "notify: job id of 4000 digits": lambda size: _notify(job_id=b"9" * 4000, coinbase=b"0" * (size & ~1)),
+    "submit: worker": lambda size: _call(
+        b'[%b,"j","00","00000000","00000000"]' % _string(b"x", size), b"mining.submit"
+    ),
+    "submit: extranonce2": lambda size: _call(
+        b'["w","j",%b,"00000000","00000000"]' % _string(b"00", size), b"mining.submit"
+    ),
+    "submit: integers": lambda size: _call(b"[%b]" % _many(b"9" * 4000, size), b"mining.submit"),
+    "configure: extensions": lambda size: _call(b"[[%b]]" % _many(b'"a"', size), b"mining.configure"),
+    "configure: keys": lambda size: _call(b'[["version-rolling"],{%b}]' % _keys(size), b"mining.configure"),
+    "message": lambda size: _call(b"[%b]" % _string(b"\\u001b", min(size, 60_000)), b"client.show_message"),
+    "authorize": lambda size: _call(b"[%b]" % _string(b"authoriz", size), b"mining.authorize"),
+    "TLS": lambda size: b"\x16\x03" + b"x" * size,
+}
+
+
+def _notify(coinbase: bytes = b"00", branch: bytes = b"", job_id: bytes = b"j") -> bytes:
+    fields = (job_id, b"00" * 32, coinbase, b"00", branch)
+    return _call(b'["%b","%b","%b","%b",[%b],"20000000","1d00ffff","5f5e1000",true]' % fields, b"mining.notify")
+
+
+class ClientSide:
+    """A miner that has its session and hears one line after another."""
+
+    def __init__(self) -> None:
+        self.connection = self._connected()
+
+    @staticmethod
+    def _connected() -> ClientConnection:
+        connection = ClientConnection("benchmark")
+        request_id = connection.subscribe()
+        connection.receive_data(envelope.encode_reply(request_id, SubscribeResult(b"1234", 4).to_result()))
+        while connection.next_event() is not None:
+            pass
+        connection.data_to_send()
+        return connection
+
+    def hear(self, line: bytes) -> None:
+        """One line, all the way."""
+        try:
+            self.connection.receive_data(line)
+            while self.connection.next_event() is not None:
+                pass
+            self.connection.data_to_send()
+        except RemoteProtocolError:
+            self.connection = self._connected()
+
+
+class ServerSide:
+    """A pool's connection of an authorized miner."""
+
+    def __init__(self) -> None:
+        self.connection = self._connected()
+
+    @staticmethod
+    def _connected() -> ServerConnection:
+        connection = ServerConnection()
+        for method, params in (("mining.subscribe", []), ("mining.authorize", ["w", "x"])):
+            connection.receive_data(envelope.encode_request(1, method, params))
+            event = connection.next_event()
+            assert isinstance(event, RequestReceived)
+            if method == "mining.subscribe":
+                connection.accept_subscribe(1, SubscribeResult(b"1234", 4))
+            else:
+                connection.accept_authorize(1, "w")
+        connection.data_to_send()
+        return connection
+
+    def hear(self, line: bytes) -> None:
+        """One line, all the way; a request is answered."""
+        try:
+            self.connection.receive_data(line)
+            while (event := self.connection.next_event()) is not None:
+                if isinstance(event, RequestReceived):
+                    self.connection.reply(event.id, True)
+            self.connection.data_to_send()
+        except RemoteProtocolError:
+            self.connection = self._connected()
+
+
+def cost(hear: Callable[[bytes], None], line: bytes, seconds: float) -> float:
+    """Processor milliseconds for a megabyte of such lines: the least of some tries, each of ``seconds``."""
+    return min(_one_try(hear, line, seconds) for _ in range(3))
+
+
+def _one_try(hear: Callable[[bytes], None], line: bytes, seconds: float) -> float:
+    heard, start = 0, time.process_time()
+    while (passed := time.process_time() - start) < seconds / 3 or not heard:
+        hear(line)
+        heard += len(line)
+    return passed * 1e9 / heard
+
+
+def table(seconds: float = 0.3) -> dict[str, dict[str, float]]:
+    """For each side the milliseconds of each kind of line, the ordinary one first."""
+    sides: dict[str, tuple[type[ClientSide | ServerSide], int]] = {
+        "client": (ClientSide, CLIENT_LINE),
+        "server": (ServerSide, SERVER_LINE),
+    }
+    return {
+        name: {kind: cost(side().hear, build(size) + b"\n", seconds) for kind, build in KINDS.items()}
+        for name, (side, size) in sides.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=0.3, help="processor seconds for each kind")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    arguments = parser.parse_args()
+    figures = table(arguments.seconds)
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    for side, costs in figures.items():
+        print(f"{side:52} ms/MB  ratio")
+        for kind, milliseconds in costs.items():
+            print(f"{kind:52} {milliseconds:5.1f} {milliseconds / costs['ordinary']:6.1f}")
+
+
+if __name__ == "__main__":
+    main()
