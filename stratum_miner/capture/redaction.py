@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-STARS = "***"
+from stratum_miner import secret_words
+from stratum_miner.secret_words import Hider
+
+STARS = secret_words.HIDDEN
 HIDDEN = STARS.encode()
-SHORTEST = 4
-"""A shorter password ("x") is a convention, no secret; replacing it everywhere would garble what is said."""
 MAX_REMEMBERED = 64
 """Passwords looked for, of one connection."""
 _MARK = b"authorize"
@@ -24,6 +25,7 @@ class Redactor:
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
         self._known: dict[str, None] = {}
+        self._hider = Hider()
 
     def redact(self, line: bytes) -> bytes:
         """The same line, or one in which passwords are stars; a line of mining.authorize that cannot be read goes."""
@@ -46,14 +48,12 @@ class Redactor:
         return self._without_known(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
 
     def _remember(self, secret: Any) -> None:
-        if isinstance(secret, str) and len(secret) >= SHORTEST and len(self._known) < MAX_REMEMBERED:
+        if isinstance(secret, str) and secret not in self._known and len(self._known) < MAX_REMEMBERED:
             self._known[secret] = None
+            self._hider = Hider(self._known)
 
     def _without_known(self, line: bytes) -> bytes:
-        for secret in self._known:
-            spellings = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-            for spelling in spellings:
-                line = line.replace(spelling.encode("utf-8", "surrogatepass"), HIDDEN)
+        line = self._hider.hide_in_line(line)
         text = line.decode("utf-8", "surrogateescape")
         hidden = self._hide(text)
         return line if hidden == text else hidden.encode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.capture.pool_faults import parse as parse_pool_fault
 from stratum_miner.cli import report_files
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
-from stratum_miner.cli.secrets import redact
+from stratum_miner.cli.secrets import redact_line
 
 Record: TypeAlias = Annotated[
     Path | None,
@@ -40,18 +40,13 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
         return
     report_files.check_writable(path, "--record")
     try:
-        recorder = Recorder(path, where=where, secrets=secrets, hide=_hidden)
+        recorder = Recorder(path, where=where, secrets=secrets, hide=redact_line)
     except CaptureError as error:
         raise CommandFailed(str(error)) from None
     try:
         yield recorder
     finally:
         recorder.close()
-
-
-def _hidden(text: str) -> str:
-    """Without the passwords that we were given."""
-    return str(redact(text))
 
 
 def pool_faults(texts: list[str]) -> list[ChosenFault]:

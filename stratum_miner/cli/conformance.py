@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -182,13 +183,13 @@ def conformance(
 
     signals.run(main)
     places = {case.id: index for index, case in enumerate(cases)}
-    results.sort(key=lambda result: places[result.case.id])
+    results = [_without_secrets(result) for result in sorted(results, key=lambda result: places[result.case.id])]
     if junit_file is not None:
-        report_files.write(junit_file, secrets.redact(junit(str(pool_url), results, strict=strict)), "--junit")
+        report_files.write(junit_file, junit(str(pool_url), results, strict=strict), "--junit")
     if html is not None:
-        report_files.write(html, secrets.redact(page(str(pool_url), results, seconds)), "--html")
+        report_files.write(html, page(str(pool_url), results, seconds), "--html")
     if json:
-        mining.print_json(secrets.redact(as_object(str(pool_url), results, seconds)))
+        mining.print_json(as_object(str(pool_url), results, seconds))
     else:
         _show(str(pool_url), results, seconds)
     if not complete:
@@ -310,6 +311,12 @@ async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> 
         raise CommandFailed(str(error), ExitCode.POOL_UNREACHABLE) from None
 
 
+def _without_secrets(result: Result) -> Result:
+    """What the pool said is in its texts; a document that was made of them would be spoilt."""
+    outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
+    return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))
+
+
 def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
     console = printing.console(highlight=False)
     topic = ""
@@ -323,7 +330,7 @@ def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
         if result.verdict is Verdict.FAILED:
             _show_failure(console, result)
         elif result.verdict is not Verdict.PASSED:
-            _print(console, _INDENT, Text(secrets.redact(result.outcome.actual), "dim"))
+            _print(console, _INDENT, Text(result.outcome.actual, "dim"))
     tally = Tally.of(results)
     summary = (
         f"{tally.passed} passed, {tally.failed_must} MUST and {tally.failed_should} SHOULD failed, "
@@ -335,10 +342,9 @@ def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
 
 def _show_failure(console: Console, result: Result) -> None:
     _print(console, _INDENT, Text(f"expected: {result.case.expected}"), hanging=10)
-    _print(console, _INDENT, Text(f"actual:   {secrets.redact(result.outcome.actual)}"), hanging=10)
+    _print(console, _INDENT, Text(f"actual:   {result.outcome.actual}"), hanging=10)
     shown = 2 * (console.width - _INDENT) if console.is_terminal else None
-    for entry in result.transcript:
-        text = str(secrets.redact(entry))
+    for text in result.transcript:
         _print(console, _INDENT, Text(text if shown is None or len(text) <= shown else f"{text[: shown - 1]}…", "dim"))
 
 

@@ -96,7 +96,11 @@ def misbehave_command(
     if json:
         mining.print_json(
             [
-                {"fault": each.fault, "verdict": each.verdict.name.lower(), "answer": secrets.redact(each.answer)}
+                {
+                    "fault": each.fault,
+                    "verdict": each.verdict.name.lower(),
+                    "answer": secrets.redact_foreign(each.answer),
+                }
                 for each in outcomes
             ]
         )
@@ -112,4 +116,4 @@ misbehave_command.__name__ = "misbehave"
 def _show(outcome: Outcome) -> None:
     mark = "ok  " if outcome.is_good else "FAIL"
     printing.say(f"{mark} {outcome.fault:<26} {outcome.verdict.value}")
-    printing.say(secrets.redact(outcome.answer), indent=7)
+    printing.say(secrets.redact_foreign(outcome.answer), indent=7)

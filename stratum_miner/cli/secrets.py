@@ -1,22 +1,20 @@
 """Passwords: where they may come from, and keeping them out of the process list and of every log line."""
 
-import json
 import os
 import re
 import shlex
 import sys
 from collections.abc import MutableMapping
+from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 import setproctitle
 
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.monitoring.sentences import SENTENCES
+from stratum_miner.secret_words import DISTINCT, HIDDEN, SHORTEST, Hider, is_word
 
-HIDDEN = "***"
-SHORTEST_REDACTED = 4
-"""Shorter passwords ("x") are conventions, not secrets; replacing them everywhere would garble the log."""
 MAX_FILE_SIZE = 4096
 
 _PASSWORD_OPTIONS = ("-p", "--pass", "--password", "--price-command", "--on-event")
@@ -26,45 +24,106 @@ _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
 """Flags and an option in one word, perhaps with its value: -qp SECRET, -pSECRET."""
 
-_spellings: tuple[str, ...] = ()
-"""Of all secrets, the longest first: one may be the beginning of another. Replaced as a whole: any thread may read."""
+_OUR_NAMES = (
+    "scalar sse2 shani avx2 avx512 armv8 armv8_sha2 asic simulated reference stratum stratum_miner version_mask "
+    "subscribe authorize submit notify configure extranonce password worker penalized silent untried trying degraded"
+)
+"""Kernels, backends, methods and states, which the sentences of events do not name."""
+
+
+class _Known(NamedTuple):
+    """All secrets, and how to find them. Replaced as a whole: any thread may read."""
+
+    secrets: frozenset[str] = frozenset()
+    in_ours: Hider = Hider(ours=True)
+    in_foreign: Hider = Hider()
+
+
+_NOTHING = Hider()
+_known = _Known()
 
 
 def register(secret: str) -> str:
     """Never show this text again, in any spelling; returns it."""
-    global _spellings  # noqa: PLW0603  there is one process
-    if len(secret) >= SHORTEST_REDACTED and secret not in _spellings:
-        _spellings = tuple(sorted({*_spellings, *_spelt(secret)}, key=len, reverse=True))
+    global _known  # noqa: PLW0603  there is one process
+    if len(secret) >= SHORTEST and secret not in _known.secrets:
+        secrets = _known.secrets | {secret}
+        _known = _Known(secrets, Hider((each for each in secrets if not _is_ours(each)), ours=True), Hider(secrets))
     return secret
 
 
 def redact(value: Any) -> Any:
-    """The same value without any registered secret, for whatever is about to be shown.
+    """The same value without any registered secret, for whatever of ours is about to be shown: it may quote others.
 
-    Bytes of a command line or of a file's name that are no text are spelt out, because JSON cannot carry them.
+    What is a word of ours as well, or a short number, stays: our own text has it anyway. So do the keys of a table,
+    which are ours. Bytes of a command line or of a file's name that are no text are spelt out, because JSON cannot
+    carry them.
     """
+    return _redact(value, _known.in_ours)
+
+
+def redact_foreign(text: str) -> str:
+    """A text that somebody else wrote, a pool's message or a job's id, without any registered secret; words too."""
+    return _known.in_foreign.hide(text)
+
+
+def redact_line(text: str) -> str:
+    """A line of a Stratum conversation without any registered secret; its keys and methods stay."""
+    return _known.in_foreign.hide_in_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
+
+
+def _redact(value: Any, hider: Hider) -> Any:
     if isinstance(value, str):
-        for spelling in _spellings:
-            value = value.replace(spelling, HIDDEN)
-        return value.encode("utf-8", "backslashreplace").decode()
+        return hider.hide(value).encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {redact(key): redact(item) for key, item in value.items()}
+        return {key: _redact(item, hider) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [redact(item) for item in value]
+        return [_redact(item, hider) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return redact(str(value))  # an error, a path: shown as text anyway
+    return _redact(str(value), hider)  # an error, a path: shown as text anyway
 
 
-def _spelt(secret: str) -> set[str]:
-    """As it stands in JSON, in URLs, and in what Python quotes."""
-    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {*plain, *(repr(text)[1:-1] for text in plain), quote(secret), quote(secret, safe="")}
+def _is_ours(secret: str) -> bool:
+    """Whether our own text has it anyway."""
+    return secret.lower() in _vocabulary() or (is_word(secret) and len(secret) < DISTINCT and not secret.isalpha())
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Names of events, the words of their sentences, and other names of ours."""
+    text = " ".join([*SENTENCES, *SENTENCES.values(), _OUR_NAMES]).lower()
+    return frozenset(re.findall(r"\w+", text)) | frozenset(re.findall(r"[^\W_]+", text))
+
+
+OUR_FIELDS = frozenset(
+    """
+    accepted address addresses backend blocks by chip chips clean connections device difficulty directory dropped
+    event fate file first form frequency hash hash_rate header height job_kept kernel kind last latency_ms level
+    lines listen lost miner_bytes miners missing most nonce nonce_difficulty number open_shares path place port
+    prefix_bytes product quota rate real records refused rejected resubmitted retry_in_s role room seconds session
+    sessions stale state step strategy tag thread threads timestamp token unanswered_blocks upstream_bytes url
+    version wait_s
+    """.split()  # noqa: SIM905  a table of words reads better than a list of strings
+)
+"""Fields of log lines that hold names, numbers and paths of ours, and nothing that others say."""
+FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_agent"})
+"""Those that hold what somebody else said, and nothing else."""
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: the one place where log lines lose their secrets."""
-    return {key: redact(value) for key, value in event.items()}
+    """A structlog processor: the one place where log lines lose their secrets. The name of an event, the keys of its
+    fields and the fields that are ours are never changed: programs wait for them.
+    """
+    return {key: _redacted_field(key, value) for key, value in event.items()}
+
+
+def _redacted_field(key: str, value: Any) -> Any:
+    if key in OUR_FIELDS:
+        return _redact(value, _NOTHING)
+    if key == "line":  # of the protocol, dumped
+        return redact_line(str(value))
+    return _redact(value, _known.in_foreign if key in FOREIGN_FIELDS else _known.in_ours)
 
 
 def read_secret_file(path: Path, what: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from stratum_miner.cli import http_token, logs
+from stratum_miner.cli import http_token, logs, secrets
 from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
@@ -86,6 +86,7 @@ def watch(
         source=miner.source,
         problems=logs.problems,
         pauses=lambda: steering.pauses,
+        hide=secrets.redact_foreign,
     )
     parts = _Parts(monitor, steering, settings, configuration)
     wanted = [service(parts) for service in _SERVICES]

@@ -20,7 +20,6 @@ from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, Po
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.logins import wanted_login
-from stratum_miner.client.passing import may_pass
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, Memories, PoolMemory
 from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.session import (
@@ -388,7 +387,7 @@ class PoolClient:
     def _try_refused_again(self, refusal: WorkerRefused, is_redirected: bool) -> float:
         """Return to the configured address, or wait until the refusal passes. Raises it when it will not."""
         was_accepted = not self._accepted.isdisjoint(self.settings.worker_names)
-        if not self._retry or not (is_redirected or was_accepted or may_pass(str(refusal))):
+        if not self._retry or not (is_redirected or was_accepted or refusal.passes):
             raise refusal
         pause = self._refusals_backoff.next_pause()
         self._detail = str(refusal)

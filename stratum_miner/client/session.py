@@ -88,7 +88,13 @@ class SubscribeRefused(SessionEnded):
 
 
 class WorkerRefused(Exception):  # noqa: N818  the field's word
-    """The pool does not want this worker; trying again soon would only annoy it."""
+    """The pool does not want this worker; trying again soon would only annoy it, unless its words say that the refusal
+    may pass.
+    """
+
+    def __init__(self, text: str = "", *, passes: bool = False) -> None:
+        super().__init__(text)
+        self.passes = passes
 
 
 class Redirect(SessionEnded):
@@ -165,6 +171,8 @@ class Session:
         self._open: OrderedDict[int, _OpenShare] = OrderedDict()
         self._submitted = 0
         self._reject_streak = 0
+        self._refusal_passes = False
+        """Whether the pool said of any worker that it may be accepted later."""
         self._refused_up_to = 0
         """Shares with a lower number left before the newest refusal that counts was known."""
         self._latest_job_id: str | None = None
@@ -419,8 +427,6 @@ class Session:
     # ---- events -----------------------------------------------------------------------------------------------
 
     def _handle(self, event: events.ClientEvent) -> None:
-        if isinstance(event, events.WorkerRefused):
-            event = replace(event, error=self._without_password(event.error))
         match event:
             case events.Subscribed(result=result):
                 self.resumable = Resumable(result.session_id, result.extranonce1, result.extranonce2_size)
@@ -428,12 +434,13 @@ class Session:
             case events.WorkerAuthorized(worker_name=name):
                 self._on_login(name, "")
             case events.WorkerRefused(worker_name=name, error=error):
-                self._on_login(name, str(error))
+                refusal = str(self._without_password(error))
+                self._on_login(name, refusal, passes=may_pass(str(error)))
             case events.JobAnnounced(notify=notify):
                 self._latest_job_id = notify.job_id
             case events.ExtranonceChanged(extranonce1, size) if self.resumable is not None:
                 self.resumable = Resumable(self.resumable.session_id, extranonce1, size)
-        self._on_event(event)
+        self._on_event(self._to_be_shown(event))
         match event:
             case events.SubmitAnswered():
                 self._settle(event)
@@ -465,12 +472,13 @@ class Session:
             self._on_login(name, str(error))
         self._to_flush.set()
 
-    def _on_login(self, name: str, refusal: str) -> None:
+    def _on_login(self, name: str, refusal: str, *, passes: bool = False) -> None:
         """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
-        passes = name in self._accepted or may_pass(refusal)
-        self.logins.answered(name, refusal, again_from=trio.current_time() if passes else inf)
+        self._refusal_passes = self._refusal_passes or passes
+        again_from = trio.current_time() if passes or name in self._accepted else inf
+        self.logins.answered(name, refusal, again_from=again_from)
         if self.logins.all_refused:
-            raise WorkerRefused(self.logins.refusal_text)
+            raise WorkerRefused(self.logins.refusal_text, passes=self._refusal_passes)
         if refusal:
             log.warning("login_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
         else:
@@ -484,7 +492,7 @@ class Session:
     def _settle(self, event: events.SubmitAnswered) -> None:
         """The pool's answer to a share."""
         item = self._open.pop(event.id)
-        error = None if event.error is None else self._without_password(event.error)
+        error = event.error
         if self._may_be_other_form(item, error):
             again = replace(item, differences=not item.differences, was_tried_before=True)
             self._send(replace(again, sent_at=trio.current_time(), number=self._submitted))
@@ -493,6 +501,9 @@ class Session:
             self._differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
         outcome = _outcome(item, error, trio.current_time() - item.sent_at)
+        if outcome.error is not None:
+            told = self._without_password(outcome.error)
+            outcome = replace(outcome, error=told, reason=str(told))
         if outcome.fate is Fate.ACCEPTED:
             self._reject_streak = 0
         elif self._says_something(outcome):
@@ -522,6 +533,25 @@ class Session:
         if outcome.fate is Fate.STALE:
             return outcome.share.job.job_id == self._latest_job_id
         return outcome.fate is Fate.REJECTED and not outcome.refused_as_weak
+
+    def _to_be_shown(self, event: events.ClientEvent) -> events.ClientEvent:
+        """The same without the password, where a pool's own words are in it."""
+        hidden = self.settings.without_password
+        match event:
+            case events.MessageShown(text):
+                return events.MessageShown(hidden(text))
+            case events.BadLine(reason):
+                return events.BadLine(hidden(reason))
+            case events.Ignored(what):
+                return events.Ignored(hidden(what))
+            case events.UnpairedReply(identifier, _, error):
+                shown_id = hidden(identifier) if isinstance(identifier, str) else identifier
+                return events.UnpairedReply(shown_id, None, error and self._without_password(error))
+            case events.WorkerRefused(error=error):
+                return replace(event, error=self._without_password(error))
+            case events.SubmitAnswered(error=error) | events.RequestAnswered(error=error) if error is not None:
+                return replace(event, error=self._without_password(error))
+        return event
 
     def _without_password(self, error: ErrorReply) -> ErrorReply:
         message = self.settings.without_password(error.message)

@@ -1,6 +1,5 @@
 """What a user decides about one pool, and how long the client waits for it."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,10 +8,9 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.client.connect import PoolUrl
 from stratum_miner.client.proxies import ProxyUrl
 from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.secret_words import hider
 
 USER_AGENT = f"stratum_miner/{__version__}"
-SHORTEST_SECRET = 4
-"""Characters; a shorter password ("x") is a convention, and words without those letters would make no sense."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +70,7 @@ class PoolSettings:
         return dict(self.workers).get(backend, self.worker_name)
 
     def without_password(self, text: str) -> str:
-        """The pool's words, which may repeat it and end up on displays, or at the miners of a proxy."""
-        if len(self.password) < SHORTEST_SECRET:
-            return text
-        plain = (self.password, json.dumps(self.password)[1:-1], json.dumps(self.password, ensure_ascii=False)[1:-1])
-        spellings = {*plain, *(repr(spelling)[1:-1] for spelling in plain)}
-        for spelling in sorted(spellings, key=len, reverse=True):
-            text = text.replace(spelling, "***")
-        return text
+        """The pool's words, which may repeat it and end up on displays, or at the miners of a proxy. To be shown, and
+        for nothing else: what a pool means is decided by what it said.
+        """
+        return hider(self.password).hide(text)

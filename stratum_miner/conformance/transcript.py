@@ -5,10 +5,8 @@ import re
 from dataclasses import dataclass, field
 
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.secret_words import HIDDEN, hider
 
-HIDDEN = "***"
-SHORTEST_SECRET = 4
-"""Shorter passwords ("x") are conventions; replacing them everywhere would garble the record."""
 MAX_ENTRIES = 300
 """Lines kept of a check: the first half and the last."""
 MAX_SHOWN = 4096
@@ -49,10 +47,10 @@ class Transcript:
         return shown
 
     def _safe(self, data: bytes | str) -> str:
+        known = hider(self.secret)
         if isinstance(data, bytes):
-            data = without_password(data.rstrip(b"\n"))
-        text = sanitize(data, MAX_SHOWN)
-        return text.replace(self.secret, HIDDEN) if len(self.secret) >= SHORTEST_SECRET else text
+            return sanitize(known.hide_in_line(without_password(data.rstrip(b"\n"))), MAX_SHOWN)
+        return sanitize(known.hide(data), MAX_SHOWN)
 
 
 def without_password(data: bytes) -> bytes:

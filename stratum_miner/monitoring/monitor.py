@@ -20,7 +20,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
-from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
+from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.health import Health, Key, Verdict
@@ -65,6 +65,7 @@ class Monitor:
         source: Callable[[Share], ShareSource] = lambda share: ShareSource(pool_id=None, pool="", device_id=-1),
         problems: Callable[[], Sequence[ProblemView]] = tuple,
         pauses: Callable[[], Mapping[str, str]] = dict,
+        hide: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +76,7 @@ class Monitor:
         self._source = source
         self._problems = problems
         self._pauses = pauses
+        self._hide = hide
         self._clock = clock
         self._wall_clock = wall_clock
         self._started_at = wall_clock()
@@ -154,7 +156,7 @@ class Monitor:
                 device_id=source.device_id,
                 pool=source.pool,
                 pool_id=source.pool_id,
-                job_id=sanitize(share.job.job_id),
+                job_id=self._job_id(share.job.job_id),
                 difficulty=share.difficulty,
                 share_difficulty=share.job.share_difficulty,
                 fate=outcome.fate.value,
@@ -288,7 +290,7 @@ class Monitor:
             block_at=self._tip_at,
             last_job_at=self._job_at,
             network_difficulty=snapshot.network_difficulty,
-            job=_job(snapshot),
+            job=None if snapshot.job is None else self._job(snapshot.job),
             pool=str(snapshot.client.url),
             worker_name=sanitize(snapshot.client.worker_name),
             power_w=power,
@@ -324,6 +326,20 @@ class Monitor:
             temperature_c=devices.hottest(snapshot.backends),
             power_w=self._power(snapshot)[0],
         )
+
+    def _job(self, job: JobSnapshot) -> JobView:
+        return JobView(
+            job_id=self._job_id(job.job_id),
+            age_s=job.age,
+            previous_hash=display_hash(job.previous_hash),
+            share_difficulty=job.share_difficulty,
+            network_difficulty=job.network_difficulty,
+            version_mask=f"{job.version_mask:08x}",
+            version=job.version,
+        )
+
+    def _job_id(self, job_id: str) -> str:
+        return sanitize(self._hide(job_id))
 
     def _estimates(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
         if self._intervals is None or now - self._intervals[0] >= INTERVALS_AGE_S or snapshot.lucky < 1000:
@@ -369,21 +385,6 @@ def _luck(snapshot: MinerSnapshot) -> LuckView:
         ratio=luck.ratio,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-    )
-
-
-def _job(snapshot: MinerSnapshot) -> JobView | None:
-    job = snapshot.job
-    if job is None:
-        return None
-    return JobView(
-        job_id=sanitize(job.job_id),
-        age_s=job.age,
-        previous_hash=display_hash(job.previous_hash),
-        share_difficulty=job.share_difficulty,
-        network_difficulty=job.network_difficulty,
-        version_mask=f"{job.version_mask:08x}",
-        version=job.version,
     )
 
 

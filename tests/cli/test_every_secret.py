@@ -190,7 +190,7 @@ def test_no_other_command_shows_one(
 ) -> None:
     titles: list[str] = []
     monkeypatch.setattr("setproctitle.setproctitle", titles.append)
-    monkeypatch.setattr(secrets, "_spellings", ())
+    monkeypatch.setattr(secrets, "_known", secrets._Known())
     node = RpcNode()
     node.status = 401
     with echoing_pool() as pool, serving(node) as port:

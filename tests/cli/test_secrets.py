@@ -1,10 +1,16 @@
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from stratum_miner.backends.cpu import kernels
 from stratum_miner.cli import logs, secrets
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.operation.hooks import Hook
 
 
 @pytest.mark.parametrize(
@@ -79,5 +85,123 @@ def test_a_secret_that_begins_like_another_leaves_no_rest() -> None:
 
 def test_whatever_is_shown_as_text_is_redacted_as_text() -> None:
     secrets.register("opensesame")
-    assert secrets.redact({"opensesame": ValueError("opensesame")}) == {"***": "***"}
+    assert secrets.redact({"opensesame": ValueError("opensesame")}) == {"opensesame": "***"}
     assert secrets.redact([1, None, 2.5, True, Path("/opensesame")]) == [1, None, 2.5, True, "/***"]
+
+
+WORDS = (
+    "mining",
+    "share",
+    "pool",
+    "event",
+    "level",
+    "accepted",
+    "warning",
+    "reason",
+    "avx2",
+    "1234",
+    "127.0",
+    "share_lost",
+)
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Forgets the secrets of other tests, and registers these."""
+
+    def register(*texts: str) -> None:
+        monkeypatch.setattr(secrets, "_known", secrets._Known())
+        for text in texts:
+            secrets.register(text)
+
+    return register
+
+
+@pytest.mark.parametrize("log_format", ["plain", "sentences", "json"])
+@pytest.mark.parametrize("word", WORDS)
+def test_a_password_that_is_a_word_of_ours_changes_nothing_that_is_ours(
+    word: str, log_format: logs.LogFormat, only: Callable[..., None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def written() -> tuple[str, list[dict[str, Any]], list[tuple[str, str]]]:
+        path = tmp_path / "log"
+        path.unlink(missing_ok=True)
+        before = logs.events.newest(1)
+        logs.configure(log_format=log_format)
+        log = structlog.get_logger("stratum_miner")
+        with logs.writing_to(path):
+            log.info("mining", detail="stratum+tcp://pool.example:1234")
+            log.info("share_accepted", job_id="7", difficulty="1234", latency_ms=12.34)
+            log.warning(
+                "pool_unreachable", reason="no pool accepted the share: cannot connect to 127.0.0.1:1234", next="x"
+            )
+            log.info("kernel_chosen", reason="avx2: 12.34 MH/s", kernel="avx2", threads=4)
+            log.warning("journal_damaged", file="/var/lib/mining/share/pool/1234", lines=2)
+            log.warning("hooks_too_slow", dropped="share_lost", kind="pool-down")
+        shown = re.sub(r"\d\d:\d\d:\d\d|\"timestamp\": \"[^\"]*\"", "", capsys.readouterr().err)
+        events = logs.events.newest(after=before[-1].number if before else 0)
+        records = [json.loads(line) | {"timestamp": ""} for line in path.read_text().splitlines()]
+        return shown, records, [(event.name, event.text) for event in events]
+
+    only()
+    expected = written()
+    only(word)
+    assert written() == expected
+
+
+def test_hooks_are_called_whatever_the_password_and_their_address(only: Callable[..., None]) -> None:
+    only()
+    hook = Hook.parse("pool-down=http://hooks.example/pool")
+    for word in ("pool_unreachable", "unreachable", "pool", "mining"):
+        secrets.register(word)
+    logs.configure(log_format="plain")
+    before = logs.events.newest(1)
+    structlog.get_logger("stratum_miner").warning("pool_unreachable", reason="cannot post to http://hooks.example/pool")
+    [event] = logs.events.newest(after=before[-1].number if before else 0)
+    assert hook.wants(event)
+    assert event.fields["reason"] == "cannot post to ***"
+
+
+def test_the_names_of_our_kernels_are_words_of_ours(only: Callable[..., None]) -> None:
+    for kernel in kernels.available_kernels():
+        only(kernel.name)
+        assert secrets.redact(f"{kernel.name}: 12 MH/s") == f"{kernel.name}: 12 MH/s"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_others_say_loses_even_such_a_password(
+    word: str, only: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only(word)
+    assert secrets.redact_foreign(f"bad password '{word}'") == "bad password '***'"
+    logs.configure(log_format="plain")
+    structlog.get_logger("stratum_miner").info(
+        "received", line=f'{{"id":1,"error":[20,"not {word}",null]}}', job_id=word
+    )
+    err = capsys.readouterr().err
+    assert '"error":[20,"not ***",null]' in err
+    assert "job_id=***" in err
+
+
+def test_a_secret_is_hidden_in_every_field_that_may_carry_it(
+    only: Callable[..., None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for secret in ("secretpw", "hunter2", "c0okie-c0okie"):
+        only(secret)
+        for log_format in ("plain", "sentences", "json"):
+            logs.configure(log_format=log_format)
+            log = structlog.get_logger("stratum_miner")
+            with logs.writing_to(tmp_path / "log"):
+                log.warning("pool_unreachable", reason=f"cannot connect to http://u:{secret}@h", next=f"<{secret}>")
+                log.info(
+                    "pool_message", text=f"your password is {secret}.", nested={"a": [secret]}, error=OSError(secret)
+                )
+                log.info("worker_authorized", worker_name="w", user_agent=f"x/{secret}")
+                try:
+                    raise RuntimeError(f"it was {secret!r}")
+                except RuntimeError:
+                    log.exception("client_failed", address="a")
+            err = capsys.readouterr().err
+            assert secret not in err
+            assert err.count("***") >= 4
+            assert secret not in (tmp_path / "log").read_text()
+        assert secret not in str(logs.events.newest(20))

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -34,6 +34,8 @@ POST_TRIES = 3
 WAITING = 100
 AT_ONCE = 4
 FAREWELL_S = 3.0
+SHORTEST_TOKEN = 12
+"""Characters; those of chat services have 24 and more."""
 KINDS: Mapping[str, frozenset[str]] = {
     "block": frozenset({"share_accepted"}),
     "block-lost": frozenset({"block_lost"}),
@@ -72,9 +74,8 @@ class Hook:
             parts = urlsplit(target)
             if not parts.hostname:
                 raise UsageError(f"--on-event: expected a URL with a host for {kind}")
-            secrets.register(target)
-            secrets.register(parts.path.strip("/"))  # where web hooks have their token
-            secrets.register(parts.query)
+            for secret in _secrets_of(target):
+                secrets.register(secret)
         return cls(kind, target)
 
     @property
@@ -89,6 +90,16 @@ class Hook:
         if self.kind in ("*", event.name):
             return True
         return event.name in KINDS.get(self.kind, ()) and (self.kind != "block" or "block" in event.fields)
+
+
+def _secrets_of(url: str) -> Iterator[str]:
+    """The whole address, and what of it may be a token. A short path such as /pool is none: it is not looked for."""
+    parts = urlsplit(url)
+    yield url
+    yield parts.password or ""
+    yield parts.query
+    path = parts.path.strip("/")
+    yield from (text for text in (path, *path.split("/")) if len(text) >= SHORTEST_TOKEN)
 
 
 async def run(hooks: tuple[Hook, ...], events: EventLog) -> None:
