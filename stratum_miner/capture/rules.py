@@ -1,9 +1,9 @@
 """Rules for a man in the middle: which lines they mean, and what becomes of those.
 
-A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=REGEX] [chance=P]``, or the same
-names as a table of a TOML file. Conditions look at a line as it came; the actions of those that mean it are applied in
-order, each to what the one before left. The method of a reply is that of its request. Chance is drawn from a seed, so
-a run can be repeated.
+A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or the same
+names as a table of a TOML file. In TEXT a ``*`` stands for anything. Conditions look at a line as it came; the actions
+of those that mean it are applied in order, each to what the one before left. The method of a reply is that of its
+request. Chance is drawn from a seed, so a run can be repeated.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 from stratum_miner.capture.names import named
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Close, Note, Send, Step, delayed
+from stratum_miner.capture.wildcard import Wildcard
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError
 
@@ -27,16 +28,15 @@ ACTIONS: Mapping[str, str] = {
     "delay": "send it after so many seconds; what follows waits too",
     "duplicate": "send it so many times more, once by default",
     "reorder": "send it after the next line the same way",
-    "replace": "replace what match= found by this text, in Python's regex syntax; the whole line without match=",
+    "replace": "replace what match= found by this text, \\1 for what its first * took; the whole line without match=",
     "split": "send it in pieces of so many bytes, one by default",
     "close": "send it, then close both connections",
 }
 MAX_RULES = 1000
-MAX_REGEX = 1000
 MAX_REQUESTS = 4096
 """Requests without a reply whose method is remembered."""
-MAX_MATCHED = 16 << 10
-"""Bytes of a line that a regex gets to see: a longer line is nobody's message, and time is not for it to take."""
+MAX_GROWN = 2 << 20
+"""Bytes to which a line may grow by ``replace``; more ends its connection."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
@@ -57,7 +57,7 @@ class Rule:
     first: int = 1
     last: int | None = None
     every: int = 1
-    match: re.Pattern[bytes] | None = None
+    match: Wildcard | None = None
     chance: float = 1.0
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Rule:
         if self.last is not None or self.first != 1:
             parts.append(f"nth={self.first}" + ("" if self.last == self.first else f"-{self.last or ''}"))
         parts += [f"every={self.every}"] if self.every != 1 else []
-        parts += [f"match={self.match.pattern.decode('utf-8', 'replace')}"] if self.match else []
+        parts += [f"match={self.match.text}"] if self.match else []
         parts += [f"chance={self.chance:g}"] if self.chance != 1 else []
         return " ".join(shlex.quote(part) for part in parts)
 
@@ -93,7 +93,7 @@ def parse(text: str) -> Rule:
 
 
 def _words(text: str) -> list[str]:
-    """Split at blanks, quotes kept together; a backslash is the regex's own."""
+    """Split at blanks, quotes kept together; a backslash is one."""
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
     return list(lexer)
@@ -182,22 +182,20 @@ def _speaker(text: str | None) -> Side | None:
     return Side(text)
 
 
-def _pattern(text: str | None) -> re.Pattern[bytes] | None:
+def _pattern(text: str | None) -> Wildcard | None:
     if text is None:
         return None
-    if len(text) > MAX_REGEX:
-        raise ValueError(f"match: expected at most {MAX_REGEX} characters, got {len(text)}")
     try:
-        return re.compile(text.encode())
-    except re.error as error:
-        raise ValueError(f"match: expected a regular expression, got {text!r} ({error})") from None
+        return Wildcard(text)
+    except ValueError as error:
+        raise ValueError(f"match: {error}") from None
 
 
-def _check_template(pattern: re.Pattern[bytes], template: str) -> None:
+def _check_template(match: Wildcard, template: str) -> None:
     try:
-        pattern.sub(template.encode(), b"")
-    except (re.error, IndexError) as error:
-        raise ValueError(f"replace: expected groups that match= has, got {template!r} ({error})") from None
+        match.check_template(template)
+    except ValueError as error:
+        raise ValueError(f"replace: {error}") from None
 
 
 class Methods:
@@ -262,7 +260,7 @@ class RuleFilter:
     def _applies(self, index: int, rule: Rule, speaker: Side, method: str | None, line: bytes) -> bool:
         if rule.speaker not in (None, speaker) or rule.method not in (None, method):
             return False
-        if rule.match is not None and not rule.match.search(line[:MAX_MATCHED]):
+        if rule.match is not None and not rule.match.found_in(line.rstrip(b"\r\n")):
             return False
         self._counts[index] += 1
         count = self._counts[index]
@@ -304,16 +302,11 @@ class RuleFilter:
 def _replaced(step: Step, rule: Rule) -> Step:
     if not isinstance(step, Send):
         return step
-    body = step.data.rstrip(b"\n")
-    end = step.data[len(body) :]
-    new = rule.value.encode() if rule.match is None else _substituted(rule, body)
-    return Send(step.to, new + end, step.after)
-
-
-def _substituted(rule: Rule, body: bytes) -> bytes:
-    assert rule.match is not None
-    seen, rest = body[:MAX_MATCHED], body[MAX_MATCHED:]
-    return rule.match.sub(rule.value.encode(), seen) + rest
+    body = step.data.rstrip(b"\r\n")
+    new = rule.value.encode()
+    if rule.match is not None:
+        new = rule.match.replaced(body, new, MAX_GROWN)
+    return Send(step.to, new + step.data[len(body) :], step.after)
 
 
 def _pieces(step: Step, size: int) -> list[Step]:

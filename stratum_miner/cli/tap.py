@@ -31,8 +31,9 @@ def tap(
         list[str] | None,
         Parameter(
             name="--rule",
-            help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=REGEX] [chance=P]; "
-            "actions are drop, delay, duplicate, reorder, replace, split, close. Repeatable, in order.",
+            help="ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]; "
+            "actions are drop, delay, duplicate, reorder, replace, split, close; in TEXT a * stands for anything. "
+            "Repeatable, in order.",
             group="Faults",
             negative=(),
         ),
