@@ -2,16 +2,17 @@
 
 The list follows stratum.md 8.9: what real pools did to miners, and what none should be able to do. A behaviour answers
 with the steps to take instead of the line, or None to let it pass; it is decided by the conversation and a seed, never
-by the clock. To add one, add a function and its row.
+by the clock. Many steps are made one by one, as the relay has room for them. To add one, add a function and its row.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from stratum_miner.capture.pool_talk import Behaviour, PoolFault, Said, Talk
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Close, Send, Step
+from stratum_miner.capture.relay import SEND_SIZE, Close, Send, Step
 from stratum_miner.capture.wire_faults import garbage_line
 
 _TO_MINER, _TO_POOL = Side.MINER, Side.POOL
@@ -41,32 +42,32 @@ def _instead(line: bytes, after: float = 0.0) -> list[Step]:
 # ---- silence and ends -----------------------------------------------------------------------------------------------
 
 
-def _silent(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _silent(talk: Talk, said: Said) -> Iterable[Step] | None:
     return [] if said.speaker is Side.POOL and talk.nth("line") > talk.value else None
 
 
-def _dead(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _dead(talk: Talk, said: Said) -> Iterable[Step] | None:
     return [] if talk.nth("line") > talk.value else None
 
 
-def _disconnect(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _disconnect(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
         return None
     return [Send(_TO_MINER, said.line), Close(_TO_MINER)]
 
 
-def _disconnect_after_shares(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _disconnect_after_shares(talk: Talk, said: Said) -> Iterable[Step] | None:
     return [Close(_TO_MINER)] if said.asks("mining.submit") and talk.nth("submit") > talk.value else None
 
 
-def _half_line(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _half_line(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
         return None
     return _instead(said.line[: len(said.line) // 2]) if talk.seen["line"] == talk.value else []
 
 
 def _close_on(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Sequence[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
         return [Close(_TO_MINER)] if said.asks(method) else None
 
     return behave
@@ -76,17 +77,17 @@ def _close_on(method: str) -> Behaviour:
 
 
 def _no_reply(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Sequence[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
         return [] if said.is_reply and said.method == method else None
 
     return behave
 
 
-def _slow_replies(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _slow_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
     return _instead(said.line, float(talk.value)) if said.is_reply else None
 
 
-def _reordered_replies(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _reordered_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL:
         return None
     if talk.held is not None:
@@ -98,30 +99,34 @@ def _reordered_replies(talk: Talk, said: Said) -> Sequence[Step] | None:
     return []
 
 
-def _duplicate_replies(talk: Talk, said: Said) -> Sequence[Step] | None:
-    return _also(said, said.line) if said.is_reply else None
+def _duplicate_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
+    return [Send(_TO_MINER, said.line, times=2)] if said.is_reply else None
 
 
-def _wrong_ids(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _wrong_ids(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_reply or said.method != "mining.submit" or talk.nth("reply") % 2:
         return None
     return _instead(_with(said, id=talk.rng.getrandbits(31)))
 
 
-def _odd_ids(talk: Talk, said: Said) -> Sequence[Step] | None:
+_EXACT = 1 << 53
+"""Whole numbers up to here are floats as well."""
+
+
+def _odd_ids(talk: Talk, said: Said) -> Iterable[Step] | None:
     request_id = (said.message or {}).get("id")
-    if not said.is_reply or not isinstance(request_id, int):
+    if not said.is_reply or not isinstance(request_id, int) or abs(request_id) > _EXACT:
         return None
     return _instead(_with(said, id=str(request_id) if talk.nth("reply") % 2 else float(request_id)))
 
 
-def _bare_replies(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _bare_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_reply or said.message is None:
         return None
     return _instead(_line({key: value for key, value in said.message.items() if key == "id" or value is not None}))
 
 
-def _reject_all(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _reject_all(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_reply or said.method != "mining.submit":
         return None
     return _instead(_with(said, result=None, error=[int(talk.value), "rejected by the fault reject-all", None]))
@@ -141,14 +146,14 @@ _ERROR_FORMS: tuple[dict[str, Any], ...] = (
 """Refusals in the shapes of stratum.md 1.3 and worse."""
 
 
-def _error_forms(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _error_forms(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_reply or said.method != "mining.submit":
         return None
     number = talk.nth("reply")
     return None if number % 2 else _instead(_with(said, **_ERROR_FORMS[number // 2 % len(_ERROR_FORMS)]))
 
 
-def _refuse_worker(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _refuse_worker(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_reply or said.method != "mining.authorize":
         return None
     return _instead(_with(said, result=False, error=[24, "unauthorized worker", None]))
@@ -157,22 +162,23 @@ def _refuse_worker(talk: Talk, said: Said) -> Sequence[Step] | None:
 # ---- jobs -----------------------------------------------------------------------------------------------------------
 
 
-def _no_jobs(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _no_jobs(talk: Talk, said: Said) -> Iterable[Step] | None:
     return [] if said.is_call("mining.notify") else None
 
 
-def _stuck_job(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _stuck_job(talk: Talk, said: Said) -> Iterable[Step] | None:
     return [] if said.is_call("mining.notify") and talk.nth("job") > 1 else None
 
 
 def _flood(*, clean: bool) -> Behaviour:
     """The same job again and again under other ids; a submit for one of them is made one for the real one."""
 
-    def behave(talk: Talk, said: Said) -> Sequence[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
         params = said.params
         if said.is_call("mining.notify") and len(params) > 8:
             copies = ([f"{params[0]}~{n}", *params[1:8], clean] for n in range(int(talk.value)))
-            return _also(said, *(_call("mining.notify", *copy) for copy in copies))
+            calls = (_call("mining.notify", *copy) for copy in copies)
+            return chain([Send(_TO_MINER, said.line)], (Send(_TO_MINER, call) for call in calls))
         if said.asks("mining.submit") and len(params) > 1 and "~" in str(params[1]):
             params[1] = str(params[1]).partition("~")[0]
             return [Send(_TO_POOL, _with(said, params=params))]
@@ -181,14 +187,14 @@ def _flood(*, clean: bool) -> Behaviour:
     return behave
 
 
-def _wrong_clean(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _wrong_clean(talk: Talk, said: Said) -> Iterable[Step] | None:
     params = said.params
     if not said.is_call("mining.notify") or len(params) < 9:
         return None
     return _instead(_with(said, params=[*params[:8], not params[8]]))
 
 
-def _bad_jobs(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _bad_jobs(talk: Talk, said: Said) -> Iterable[Step] | None:
     params = said.params
     if not said.is_call("mining.notify") or len(params) < 9:
         return None
@@ -210,34 +216,34 @@ def _bad_jobs(talk: Talk, said: Said) -> Sequence[Step] | None:
 # ---- settings in bad places -----------------------------------------------------------------------------------------
 
 
-def _bad_difficulty(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _bad_difficulty(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify"):
         return None
     bad: tuple[list[Any], ...] = ([0], [-1], ["x"], [None], [], [[]])
     return _also(said, *(_call("mining.set_difficulty", *each) for each in bad))
 
 
-def _difficulty_whiplash(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _difficulty_whiplash(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify"):
         return None
     return _also(said, *(_call("mining.set_difficulty", value) for value in (1e18, 1e-9, "5", talk.difficulty)))
 
 
-def _bad_extranonce(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _bad_extranonce(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify"):
         return None
     bad: tuple[tuple[Any, ...], ...] = (("xyz", 4), ("0", 4), ("00", -1), ("00", 99), ("00" * 40, 4), ({}, []))
     return _also(said, *(_call("mining.set_extranonce", *each) for each in bad))
 
 
-def _changed_extranonce(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _changed_extranonce(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify"):
         return None
     change = _call("mining.set_extranonce", f"{talk.rng.getrandbits(32):08x}", talk.rng.choice((2, 3, 4, 8)))
     return _also(said, change, _with(said, id=None))
 
 
-def _mask_changes(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _mask_changes(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify"):
         return None
     return _also(
@@ -248,14 +254,14 @@ def _mask_changes(talk: Talk, said: Said) -> Sequence[Step] | None:
 # ---- other talk -----------------------------------------------------------------------------------------------------
 
 
-def _unknown_methods(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _unknown_methods(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL:
         return None
     request_id = (said.message or {}).get("id")
     return _also(said, _call("mining.nonesuch", 1), _call(f"x.{talk.rng.getrandbits(16)}", {}, call_id=request_id or 7))
 
 
-def _odd_calls(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _odd_calls(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL:
         return None
     request_id = (said.message or {}).get("id")
@@ -267,42 +273,54 @@ def _odd_calls(talk: Talk, said: Said) -> Sequence[Step] | None:
     )
 
 
-def _garbage(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _garbage(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL or talk.rng.random() >= talk.value:
         return None
     return _also(said, garbage_line(talk.rng))
 
 
-def _oversized(talk: Talk, said: Said) -> Sequence[Step] | None:
+_FILLING = "here"
+
+
+def _oversized(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify") or talk.nth("job") != 2:
         return None
-    return _also(said, _call("client.show_message", "x" * int(talk.value)))
+    return chain([Send(_TO_MINER, said.line)], _long_line(int(talk.value)))
 
 
-def _bytewise(talk: Talk, said: Said) -> Sequence[Step] | None:
-    return [Send(_TO_MINER, bytes([byte])) for byte in said.line] if said.speaker is Side.POOL else None
+def _long_line(size: int) -> Iterator[Step]:
+    before, after = _call("client.show_message", _FILLING).split(_FILLING.encode())
+    yield Send(_TO_MINER, before)
+    filling = b"x" * SEND_SIZE
+    for _ in range(size // SEND_SIZE):
+        yield Send(_TO_MINER, filling)
+    yield Send(_TO_MINER, filling[: size % SEND_SIZE] + after)
 
 
-def _merged(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _bytewise(talk: Talk, said: Said) -> Iterable[Step] | None:
+    return [Send(_TO_MINER, said.line, piece=1)] if said.speaker is Side.POOL else None
+
+
+def _merged(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is not Side.POOL:
         return None
     return [Send(_TO_MINER, said.line + _call("client.show_message", "in one piece"))]
 
 
-def _redirect(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _redirect(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.is_call("mining.notify") or talk.nth("job") != 1:
         return None
     host, _, port = str(talk.value).rpartition(":")
     return _also(said, _call("client.reconnect", host, int(port) if port.isdigit() else port, 0))
 
 
-def _reconnect(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _reconnect(talk: Talk, said: Said) -> Iterable[Step] | None:
     if not said.asks("mining.submit") or talk.nth("submit") < talk.value:
         return None
     return [Send(_TO_POOL, said.line), Send(_TO_MINER, _call("client.reconnect"))]
 
 
-def _http(talk: Talk, said: Said) -> Sequence[Step] | None:
+def _http(talk: Talk, said: Said) -> Iterable[Step] | None:
     if said.speaker is Side.POOL:
         return []
     return [Send(_TO_MINER, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"), Close(_TO_MINER)]

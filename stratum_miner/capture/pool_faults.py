@@ -1,17 +1,19 @@
 """A pool that misbehaves on cue, by name: filters between a good pool and the miner or firmware under test."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from stratum_miner.capture.names import named
+from stratum_miner.capture.methods import Methods
+from stratum_miner.capture.names import METHODS, named
 from stratum_miner.capture.pool_behaviours import POOL_FAULTS
 from stratum_miner.capture.pool_talk import PoolFault, Said, Talk, Value
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Chain, Note, Send, Step
-from stratum_miner.capture.rules import Methods
+
+_MASK_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,14 @@ class FaultFilter:
     def __init__(self, chosen: ChosenFault, rng: Random) -> None:
         self._chosen = chosen
         self._talk = Talk(chosen.value, rng)
-        self._methods = Methods()
+        self._methods = Methods(METHODS)
         self._notes: list[Note] = []
 
     def opened(self) -> Sequence[Step]:
         """Nothing: faults answer to what is said."""
         return ()
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
         """What the fault makes of it."""
         said = Said(speaker, line, _message(line), self._methods.of(speaker, line))
         self._remember(said)
@@ -81,6 +83,11 @@ class FaultFilter:
         held, self._talk.held = self._talk.held, None
         return (Send(Side.MINER, held),) if held is not None and speaker is Side.POOL else ()
 
+    @property
+    def held(self) -> int:
+        """Bytes of a line that waits for the next one, and of requests without a reply."""
+        return len(self._talk.held or b"") + self._methods.held
+
     def notes(self) -> Sequence[Note]:
         """Which lines it met."""
         notes, self._notes = self._notes, []
@@ -90,8 +97,8 @@ class FaultFilter:
         message = said.message or {}
         result = message.get("result")
         if said.is_reply and said.method == "mining.configure" and isinstance(result, dict):
-            self._talk.mask = str(result.get("version-rolling.mask", self._talk.mask))
-        if said.is_call("mining.set_difficulty") and said.params:
+            self._talk.mask = str(result.get("version-rolling.mask", self._talk.mask))[:_MASK_DIGITS]
+        if said.is_call("mining.set_difficulty") and said.params and isinstance(said.params[0], int | float):
             self._talk.difficulty = said.params[0]
 
 

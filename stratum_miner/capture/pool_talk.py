@@ -1,7 +1,7 @@
 """What a fault of a pool sees and answers: one line, the talk so far, and the steps to take instead."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
@@ -53,7 +53,7 @@ class Talk:
     held: bytes | None = None
     mask: str = "00000000"
     """As granted."""
-    difficulty: Any = 1
+    difficulty: float = 1
     """As set last."""
 
     def nth(self, what: str) -> int:
@@ -62,7 +62,7 @@ class Talk:
         return self.seen[what]
 
 
-Behaviour: TypeAlias = Callable[[Talk, Said], Sequence[Step] | None]
+Behaviour: TypeAlias = Callable[[Talk, Said], Iterable[Step] | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Sink(Protocol):
     def close(self, by: Side | None, reason: str = "") -> None:
         """The end; only the first call counts."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of lines that are not complete."""
+        ...
+
 
 class Recording(Protocol):
     """Takes connections: a ``Recorder``, or something that keeps them in memory."""
@@ -165,6 +170,11 @@ class RecordedConnection:
             if rest := splitter.rest():
                 self._line(speaker, rest)
         self._recorder.add(lambda now: Closed(now, self._number, by, reason))
+
+    @property
+    def held(self) -> int:
+        """Bytes of lines that are not complete."""
+        return sum(splitter.held for splitter in self._splitters.values())
 
     def _line(self, speaker: Side, line: bytes) -> None:
         ended = line.endswith(b"\n")

@@ -1,11 +1,19 @@
 """A man in the middle: two streams, and a filter that decides what becomes of each line between them.
 
-Theory of operation: one reader a side splits what comes into lines and asks the filter; the steps it answers with go
-into the queues of the two writers, which carry them out in order and wait where a step says so. A line that was read
-is therefore never overtaken unless the filter wants it; a side that does not read holds up its own direction only.
+Theory of operation: one reader a side splits what comes into lines and asks the filter. The steps it answers with wait
+in order for the writer of their side, which carries them out and pauses where one says so. A line that was read is
+therefore never overtaken unless the filter wants it, and a side that does not read holds up its own direction only. A
+side that cannot be written to any more does not end what it said before: that still goes to the other one.
+
+Strangers speak on both sides, so nothing here is without a bound. What waits for a writer is bounded in bytes, and the
+readers wait for room as TCP would have them. All that the connections of a tap hold is a ``FairBound``. A side that
+takes nothing, a pause that nobody waits for any more, and the end of one side have their seconds. Whoever calls
+``relay`` is told which bound ended a connection, and so is the record.
 """
 
-from collections.abc import Sequence
+import select
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Protocol, TypeAlias
@@ -15,26 +23,52 @@ import trio
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Sink
+from stratum_miner.network.accepting import innermost
+from stratum_miner.network.fair_bound import FairBound
 
 RECEIVE_SIZE = 64 << 10
-MAX_WAITING = 1000
-"""Steps waiting for one writer; then the readers wait too, as TCP would have them."""
+SEND_SIZE = 64 << 10
+"""Bytes sent at once, so that a slow side shows that it takes some."""
+MAX_PIECES = 4096
+"""Of one line: each is a call of the system, and a longer line is said in larger pieces."""
+MAX_WAITING = 4 << 20
+"""Bytes of steps that wait for one writer, or one step that is larger; then the readers wait. It is more than a pool
+says at once: what is still in the system of one that has gone is lost as soon as it hears a line of the miner's."""
+STEP_BYTES = 200
+"""What a step takes besides its data."""
+MAX_HELD = 256 << 20
+"""Bytes of all connections that share a bound; one of them at its limits everywhere has 14 MiB."""
+STALL_SECONDS = 30.0
+"""How long a side may take nothing of what is sent to it; then its connection ends."""
+LINGER_SECONDS = 30.0
+"""How long pauses are kept after one side has ended; then what waits is said without them."""
 FLUSH_SECONDS = 5.0
-"""How long the other side may take to receive its last lines when one side has gone."""
+"""How long the last lines may take."""
+LOOK_SECONDS = 1.0
+"""How often a reader that waits for room looks whether its own side has gone."""
+
+
+class LimitReached(Exception):  # noqa: N818  nobody is wrong
+    """A filter gives up the connection: to go on would take more than is allowed. The text says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say ``data`` to ``to``, ``after`` so many seconds; what follows the same way waits too."""
+    """Say ``data`` to ``to``, ``after`` so many seconds; what follows the same way waits too.
+
+    It is said ``times`` in a row, and if ``piece`` is not 0, in pieces of so many bytes, but MAX_PIECES at most.
+    """
 
     to: Side
     data: bytes
     after: float = 0.0
+    times: int = 1
+    piece: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the connection towards ``to`` (and then the other one) once what was said before is sent."""
+    """End both connections once ``to`` was told what was said before; nothing more is heard."""
 
     to: Side
     after: float = 0.0
@@ -60,18 +94,26 @@ class Note:
 
 
 class Filter(Protocol):
-    """Decides for one connection; pure but for its own memory."""
+    """Decides for one connection; pure but for its own memory. Many steps are better made while they are carried out.
 
-    def opened(self) -> Sequence[Step]:
+    LimitReached ends the connection.
+    """
+
+    def opened(self) -> Iterable[Step]:
         """What happens before anybody spoke."""
         ...
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
         """What becomes of a line, with its LF unless it was cut; unchanged it is one ``Send`` to the other side."""
         ...
 
-    def ended(self, speaker: Side) -> Sequence[Step]:
+    def ended(self, speaker: Side) -> Iterable[Step]:
         """What is still to be said when one side has no more to say."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Bytes that it keeps."""
         ...
 
     def notes(self) -> Sequence[Note]:
@@ -95,6 +137,11 @@ class PassThrough:
         del speaker
         return ()
 
+    @property
+    def held(self) -> int:
+        """None."""
+        return 0
+
     def notes(self) -> Sequence[Note]:
         """Nothing."""
         return ()
@@ -106,36 +153,52 @@ class Chain:
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = tuple(filters)
 
-    def opened(self) -> Sequence[Step]:
+    def opened(self) -> Iterator[Step]:
         """What each has to say, through those behind it."""
-        return [step for index, item in enumerate(self._filters) for step in self._through(item.opened(), index + 1)]
+        for index, item in enumerate(self._filters):
+            yield from self._through(item.opened(), index + 1)
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
         """Through all of them."""
         return self._through([Send(speaker.other, line)], 0)
 
-    def ended(self, speaker: Side) -> Sequence[Step]:
+    def ended(self, speaker: Side) -> Iterator[Step]:
         """What each has left, through those behind it."""
-        ends = [(index, item.ended(speaker)) for index, item in enumerate(self._filters)]
-        return [step for index, steps in ends for step in self._through(steps, index + 1)]
+        for index, item in enumerate(self._filters):
+            yield from self._through(item.ended(speaker), index + 1)
+
+    @property
+    def held(self) -> int:
+        """Of all."""
+        return sum(item.held for item in self._filters)
 
     def notes(self) -> Sequence[Note]:
         """Of all."""
         return [note for item in self._filters for note in item.notes()]
 
-    def _through(self, steps: Sequence[Step], index: int) -> list[Step]:
+    def _through(self, steps: Iterable[Step], index: int) -> Iterable[Step]:
         for item in self._filters[index:]:
-            steps = [after for step in steps for after in _filtered(item, step)]
-        return list(steps)
+            steps = _filtered(item, steps)
+        return steps
 
 
-def _filtered(item: Filter, step: Step) -> Sequence[Step]:
-    if not isinstance(step, Send) or not step.data.endswith(b"\n"):
-        return (step,)
-    result: list[Step] = []
-    for line in step.data.splitlines(keepends=True):
-        result += item.line(step.to.other, line)
-    return delayed(result, step.after)
+def _filtered(item: Filter, steps: Iterable[Step]) -> Iterator[Step]:
+    """Each whole line of the steps through a filter, said as often and in as small pieces as before."""
+    for step in steps:
+        if not isinstance(step, Send) or not step.data.endswith(b"\n"):
+            yield step
+            continue
+        after = step.after
+        for line in step.data[:-1].split(b"\n"):
+            for result in item.line(step.to.other, line + b"\n"):
+                yield _like(result, step, after)
+                after = 0.0
+
+
+def _like(result: Step, step: Send, after: float) -> Step:
+    if isinstance(result, Send):
+        result = replace(result, times=result.times * step.times, piece=result.piece or step.piece)
+    return replace(result, after=result.after + after)
 
 
 def delayed(steps: Sequence[Step], seconds: float) -> list[Step]:
@@ -143,92 +206,309 @@ def delayed(steps: Sequence[Step], seconds: float) -> list[Step]:
     return [replace(step, after=step.after + seconds) if not index else step for index, step in enumerate(steps)]
 
 
-async def relay(miner: trio.abc.Stream, pool: trio.abc.Stream, filter_: Filter, record: Sink | None = None) -> None:
-    """Carry lines both ways until one side ends; both streams are closed afterwards."""
-    await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record).run()
+async def relay(
+    miner: trio.abc.Stream,
+    pool: trio.abc.Stream,
+    filter_: Filter,
+    record: Sink | None = None,
+    bound: FairBound | None = None,
+) -> str:
+    """Carry lines both ways until one side ends; both streams are closed afterwards.
+
+    ``bound`` is for the bytes of all connections that have it in common. Returns which bound ended this one, and what
+    was not said for it; nothing when a side or the filter did.
+    """
+    return await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record, bound or FairBound(MAX_HELD)).run()
+
+
+class _Way:
+    """What waits to be said to one side."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.closed = False
+        self._steps: deque[Step] = deque()
+        self._changed = trio.Event()
+
+    def has_room(self, step: Step) -> bool:
+        return self.closed or not self._steps or self.held + _size(step) <= MAX_WAITING
+
+    def put(self, step: Step) -> None:
+        """The last one to be carried out; once closed, nothing happens."""
+        if not self.closed:
+            self._steps.append(step)
+            self.held += _size(step)
+            self._wake()
+
+    async def get(self) -> Step | None:
+        """The first one, which keeps its place until it is done. None once closed."""
+        while not self._steps and not self.closed:
+            await self.changed()
+        if self.closed:
+            return None
+        self._join_lines()
+        return self._steps[0]
+
+    def _join_lines(self) -> None:
+        """What can be sent at once becomes one step, for each call of the system takes its time."""
+        lines: list[Send] = []
+        size = 0
+        while self._steps and size < SEND_SIZE:
+            step = self._steps[0]
+            if not isinstance(step, Send) or step.times != 1 or step.piece or (lines and step.after):
+                break
+            lines.append(step)
+            size += len(step.data)
+            self._steps.popleft()
+        if lines:
+            self._steps.appendleft(replace(lines[0], data=b"".join(line.data for line in lines)))
+            self.held -= STEP_BYTES * (len(lines) - 1)
+
+    def done(self) -> None:
+        """The first one was carried out."""
+        if not self.closed:
+            self.held -= _size(self._steps.popleft())
+            self._wake()
+
+    def close(self) -> None:
+        """Nothing more is said this way."""
+        self.closed = True
+        self._steps.clear()
+        self.held = 0
+        self._wake()
+
+    async def changed(self) -> None:
+        """Until there is more or less of it."""
+        await self._changed.wait()
+
+    @property
+    def unsaid(self) -> int:
+        """Bytes that the other side said and that were not passed on, as far as is known."""
+        return sum(len(step.data) for step in self._steps if isinstance(step, Send))
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _size(step: Step) -> int:
+    return STEP_BYTES + (len(step.data) if isinstance(step, Send) else 0)
 
 
 class _Relay:
-    def __init__(self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: Sink | None) -> None:
+    def __init__(
+        self, streams: dict[Side, trio.abc.Stream], filter_: Filter, record: Sink | None, bound: FairBound
+    ) -> None:
         self._streams = streams
         self._filter = filter_
         self._record = record
-        self._senders: dict[Side, trio.MemorySendChannel[Step]] = {}
+        self._bound = bound
+        self._held = 0
+        self._splitters = {side: LineSplitter() for side in Side}
+        self._in_hand = dict.fromkeys(Side, 0)
+        """Bytes that wait for room."""
+        self._ways = {side: _Way() for side in Side}
+        self._pauses: dict[Side, trio.CancelScope] = {}
+        self._pauses_until = inf
+        self._everything = trio.CancelScope()
+        self._readers = len(Side)
+        self._closing = False
         self._ended_by: Side | None = None
-        self._half_closed = False
-        self._sending: dict[Side, trio.CancelScope] = {}
+        self._reason = ""
 
-    async def run(self) -> None:
+    async def run(self) -> str:
         try:
-            async with trio.open_nursery() as nursery:
-                for side in Side:
-                    self._senders[side], receiver = trio.open_memory_channel[Step](MAX_WAITING)
-                    nursery.start_soon(self._write, side, receiver, nursery.cancel_scope)
-                await self._carry_out(self._filter.opened())
-                for side in Side:
-                    nursery.start_soon(self._read, side)
+            with self._everything:
+                async with trio.open_nursery() as nursery:
+                    for side in Side:
+                        nursery.start_soon(self._write, side)
+                    await self._carry_out(Side.POOL, self._filter.opened())
+                    for side in Side:
+                        nursery.start_soon(self._read, side)
+            return self._result()
         finally:
+            self._bound.used -= self._held
             if self._record is not None:
-                self._record.close(self._ended_by)
+                self._record.close(self._ended_by, self._result())
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 for stream in self._streams.values():
                     await trio.aclose_forcefully(stream)
 
-    async def _read(self, side: Side) -> None:
-        splitter = LineSplitter()
-        while True:
-            try:
-                data = await self._streams[side].receive_some(RECEIVE_SIZE)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                data = b""
-            if not data:
-                break
-            for line in splitter.feed(bytes(data)):
-                await self._carry_out(self._filter.line(side, line))
-        self._ended_by = self._ended_by or side
-        for scope in self._sending.values():
-            scope.deadline = min(scope.deadline, trio.current_time() + FLUSH_SECONDS)
-        rest = splitter.rest()
-        steps: list[Step] = [Send(side.other, rest)] if rest else []
-        await self._carry_out([*steps, *self._filter.ended(side), End(side.other)])
+    def _result(self) -> str:
+        unsaid = [f"up to {way.unsaid} bytes to the {side.value}" for side, way in self._ways.items() if way.unsaid]
+        if self._everything.cancelled_caught and unsaid:
+            lost = f"not said in time: {', '.join(unsaid)}"
+            return f"{self._reason}; {lost}" if self._reason else lost
+        return self._reason
 
-    async def _carry_out(self, steps: Sequence[Step]) -> None:
+    # ---- reading ------------------------------------------------------------------------------------------------
+
+    async def _read(self, side: Side) -> None:
+        splitter = self._splitters[side]
+        while data := await self._receive(side):
+            if not self._is_over:  # else heard only because a system takes back what we said when we close unread lines
+                await self._hear(side, splitter.feed(data))
+        self._ends(side)
+        rest = splitter.rest()
+        last = [Send(side.other, rest)] if rest else []
+        await self._carry_out(side, [*last, *self._filter.ended(side), End(side.other)])
+        self._readers -= 1
+        self._end_if_over()
+
+    async def _hear(self, side: Side, lines: Iterator[bytes]) -> None:
+        try:
+            for line in lines:
+                if self._is_over:
+                    return
+                await self._carry_out(side, self._filter.line(side, line))
+            self._count()
+        except LimitReached as error:
+            self._give_up(str(error))
+
+    async def _receive(self, side: Side) -> bytes:
+        try:
+            return bytes(await self._streams[side].receive_some(RECEIVE_SIZE))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._lost(side)
+            return b""
+
+    async def _carry_out(self, side: Side, steps: Iterable[Step]) -> None:
+        """Give the steps to their writers; they come of what ``side`` said."""
+        self._tell_notes()
+        for step in steps:
+            self._tell_notes()
+            if self._is_over:
+                return
+            way = self._ways[step.to]
+            if not way.has_room(step):
+                self._in_hand[side] = _size(step)
+            while not way.has_room(step):
+                self._count()
+                with trio.move_on_after(LOOK_SECONDS):
+                    await way.changed()
+                if _hung_up(self._streams[side]):
+                    self._ends(side)
+            self._in_hand[side] = 0
+            way.put(step)
+            await trio.lowlevel.checkpoint()
+        self._tell_notes()
+        self._count()
+
+    def _tell_notes(self) -> None:
         notes = self._filter.notes()
         if self._record is not None:
             for note in notes:
                 self._record.note(note.text, note.line)
-        for step in steps:
-            await self._senders[step.to].send(step)
 
-    async def _write(self, side: Side, steps: trio.MemoryReceiveChannel[Step], everything: trio.CancelScope) -> None:
-        async for step in steps:
-            if step.after:
-                await trio.sleep(step.after)
-            if not await self._do(side, step, everything):
-                break
-        everything.cancel()
+    # ---- writing ------------------------------------------------------------------------------------------------
 
-    async def _do(self, side: Side, step: Step, everything: trio.CancelScope) -> bool:
-        """Carry out one step; False when the connection is over."""
-        stream = self._streams[side]
+    async def _write(self, side: Side) -> None:
+        way = self._ways[side]
         try:
-            match step:
-                case Send(_, data):
-                    return await self._send(side, data)
-                case End() if isinstance(stream, trio.abc.HalfCloseableStream) and not self._half_closed:
-                    self._half_closed = True
-                    everything.deadline = trio.current_time() + FLUSH_SECONDS
-                    await stream.send_eof()
-                    return True
-                case _:
-                    return False
+            while (step := await way.get()) is not None:
+                if step.after:
+                    with trio.CancelScope(deadline=self._pauses_until) as self._pauses[side]:
+                        await trio.sleep(step.after)
+                match step:
+                    case Send():
+                        await self._say(side, step)
+                    case Close():
+                        self._close()
+                        break
+                    case End():
+                        break
+                way.done()
+                self._count()
+            if step is not None:
+                await self._say_end(side)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return False
+            self._ends(side)
+        except trio.TooSlowError:
+            what = f"up to {way.unsaid} bytes were not said to it"
+            self._give_up(f"the {side.value} took nothing for {STALL_SECONDS:g} s: {what}")
+        self._lost(side)
 
-    async def _send(self, side: Side, data: bytes) -> bool:
-        if self._record is not None:
-            self._record.data(side.other, data)
-        limit = inf if self._ended_by is None else FLUSH_SECONDS
-        with trio.move_on_after(limit) as self._sending[side]:
-            await self._streams[side].send_all(data)
-        return not self._sending[side].cancelled_caught
+    async def _say(self, side: Side, step: Send) -> None:
+        size = max(step.piece, -(-len(step.data) // MAX_PIECES)) if step.piece else SEND_SIZE
+        for _ in range(step.times):
+            for start in range(0, len(step.data), size):
+                piece = step.data[start : start + size]
+                if self._record is not None:
+                    self._record.data(side.other, piece)
+                with trio.fail_after(STALL_SECONDS):
+                    await self._streams[side].send_all(piece)
+
+    async def _say_end(self, side: Side) -> None:
+        stream = self._streams[side]
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.send_eof()
+        else:  # over TLS it cannot be said; who has no more to hear from us has no more to say for long
+            self._end_within(0.0)
+
+    # ---- ends ---------------------------------------------------------------------------------------------------
+
+    def _ends(self, side: Side) -> None:
+        """A side has no more to say, or is not there."""
+        if self._ended_by is None:
+            self._ended_by = side
+            self._end_within(LINGER_SECONDS)
+
+    def _lost(self, side: Side) -> None:
+        """Nothing more can be said to a side."""
+        self._ways[side].close()
+        if side in self._pauses:
+            self._pauses[side].cancel()
+        self._end_if_over()
+
+    def _close(self) -> None:
+        """Hear nothing more, say what waits, and end."""
+        self._closing = True
+        for side, way in self._ways.items():
+            way.put(End(side))
+        self._end_within(0.0)
+
+    def _give_up(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._close()
+
+    def _end_within(self, seconds: float) -> None:
+        """Pauses are kept for so long."""
+        self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
+        for scope in self._pauses.values():
+            scope.deadline = min(scope.deadline, self._pauses_until)
+        self._everything.deadline = min(self._everything.deadline, self._pauses_until + FLUSH_SECONDS)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing that is heard now will be said."""
+        return self._closing or all(way.closed for way in self._ways.values())
+
+    def _end_if_over(self) -> None:
+        if all(way.closed for way in self._ways.values()):
+            self._end_within(0.0)
+            if not self._readers:
+                self._everything.cancel()
+
+    def _count(self) -> None:
+        """Tell the bound what this connection holds, which ends when that is too much."""
+        held = self._filter.held + sum(self._in_hand.values()) + (0 if self._record is None else self._record.held)
+        for side in Side:
+            held += self._ways[side].held + self._splitters[side].held
+        more = held - self._held
+        if more > 0 and not self._bound.has_room(self._held, more):
+            self._reason = f"it holds {held} bytes, and so little is left of {self._bound.limit} for all connections"
+            self._everything.cancel()
+        self._held = held
+        self._bound.used += more
+
+
+def _hung_up(stream: trio.abc.Stream) -> bool:
+    """Whether the peer has ended its side, with lines unread or not; False where there is no socket to ask."""
+    inner = innermost(stream)
+    if isinstance(inner, trio.StapledStream):
+        inner = inner.receive_stream
+    if not isinstance(inner, trio.SocketStream) or inner.socket.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(inner.socket.fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
+from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Closed, Numbered, Side
 from stratum_miner.capture.redaction import STARS
-from stratum_miner.capture.rules import Methods
 from stratum_miner.capture.script import Item, Script
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import envelope

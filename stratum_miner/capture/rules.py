@@ -6,22 +6,20 @@ of those that mean it are applied in order, each to what the one before left. Th
 request. Chance is drawn from a seed, so a run can be repeated.
 """
 
-import json
 import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.names import named
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Close, Note, Send, Step, delayed
-from stratum_miner.capture.wildcard import Wildcard
-from stratum_miner.stratum import envelope
-from stratum_miner.stratum.errors import FieldError
+from stratum_miner.capture.relay import Close, LimitReached, Note, Send, Step, delayed
+from stratum_miner.capture.wildcard import TooLongError, Wildcard
 
 ACTIONS: Mapping[str, str] = {
     "drop": "never send it",
@@ -29,14 +27,12 @@ ACTIONS: Mapping[str, str] = {
     "duplicate": "send it so many times more, once by default",
     "reorder": "send it after the next line the same way",
     "replace": "replace what match= found by this text, \\1 for what its first * took; the whole line without match=",
-    "split": "send it in pieces of so many bytes, one by default",
+    "split": "send it in pieces of so many bytes, one by default; in 4096 of them at most",
     "close": "send it, then close both connections",
 }
 MAX_RULES = 1000
-MAX_REQUESTS = 4096
-"""Requests without a reply whose method is remembered."""
 MAX_GROWN = 2 << 20
-"""Bytes to which a line may grow by ``replace``; more ends its connection."""
+"""Bytes to which a line may grow by ``replace``, or that ``reorder`` may hold back; more ends its connection."""
 _NEEDS_VALUE = ("delay", "replace")
 _NUMBERS = {"delay": (float, 0.0, 86400.0), "duplicate": (int, 1, 100_000), "split": (int, 1, 1 << 20)}
 _KEYS = ("from", "method", "nth", "every", "match", "chance")
@@ -198,35 +194,13 @@ def _check_template(match: Wildcard, template: str) -> None:
         raise ValueError(f"replace: {error}") from None
 
 
-class Methods:
-    """Which method a line belongs to: its own, or for a reply that of the request with its id."""
-
-    def __init__(self) -> None:
-        self._asked: dict[tuple[Side, str], str] = {}
-
-    def of(self, speaker: Side, line: bytes) -> str | None:
-        """The method; None for what is no message, or a reply to nothing that was seen."""
-        try:
-            message = envelope.decode(line.rstrip(b"\r\n"))
-        except FieldError:
-            return None
-        key = json.dumps(message.id)
-        if isinstance(message, envelope.Reply):
-            return self._asked.get((speaker.other, key))
-        if message.wants_reply:
-            self._asked[speaker, key] = message.method
-            if len(self._asked) > MAX_REQUESTS:
-                del self._asked[next(iter(self._asked))]
-        return message.method
-
-
 class RuleFilter:
     """The rules at work on one connection (a ``relay.Filter``)."""
 
     def __init__(self, rules: Sequence[Rule], rng: Random) -> None:
         self._rules = rules
         self._rng = rng
-        self._methods = Methods()
+        self._methods = Methods({rule.method for rule in rules if rule.method is not None})
         self._counts = [0] * len(rules)
         self._held: dict[tuple[int, Side], bytes] = {}
         """Lines that wait for the next one, by rule and direction."""
@@ -251,6 +225,11 @@ class RuleFilter:
         """Lines that waited for a next one."""
         held = [self._held.pop(key) for key in sorted(self._held, key=lambda key: key[0]) if key[1] is speaker]
         return [Send(speaker.other, line) for line in held]
+
+    @property
+    def held(self) -> int:
+        """Bytes of lines that wait for the next one, and of requests without a reply."""
+        return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[Note]:
         """Which rule met which line."""
@@ -280,11 +259,11 @@ class RuleFilter:
             case "delay":
                 return delayed(steps, float(rule.value))
             case "duplicate":
-                return steps + steps * int(rule.value or 1)
+                return [_repeated(step, 1 + int(rule.value or 1)) for step in steps]
             case "replace":
                 return [_replaced(step, rule) for step in steps]
             case "split":
-                return [piece for step in steps for piece in _pieces(step, int(rule.value or 1))]
+                return [_in_pieces(step, int(rule.value or 1)) for step in steps]
             case _:
                 return [*steps, Close(to)]
 
@@ -295,7 +274,10 @@ class RuleFilter:
             return [*steps, Send(speaker.other, held)]
         if not applies or not all(isinstance(step, Send) for step in steps):
             return steps
-        self._held[key] = b"".join(step.data for step in steps if isinstance(step, Send))
+        said = [step for step in steps if isinstance(step, Send)]
+        if sum(len(step.data) * step.times for step in said) > MAX_GROWN:
+            raise LimitReached(f"rule {str(self._rules[index])!r}: expected at most {MAX_GROWN} bytes to hold back")
+        self._held[key] = b"".join(step.data * step.times for step in said)
         return []
 
 
@@ -305,12 +287,16 @@ def _replaced(step: Step, rule: Rule) -> Step:
     body = step.data.rstrip(b"\r\n")
     new = rule.value.encode()
     if rule.match is not None:
-        new = rule.match.replaced(body, new, MAX_GROWN)
-    return Send(step.to, new + step.data[len(body) :], step.after)
+        try:
+            new = rule.match.replaced(body, new, MAX_GROWN)
+        except TooLongError as error:
+            raise LimitReached(f"rule {str(rule)!r}: {error}") from None
+    return replace(step, data=new + step.data[len(body) :])
 
 
-def _pieces(step: Step, size: int) -> list[Step]:
-    if not isinstance(step, Send):
-        return [step]
-    pieces = [step.data[index : index + size] for index in range(0, len(step.data), size)]
-    return [Send(step.to, piece, step.after if not index else 0.0) for index, piece in enumerate(pieces)]
+def _repeated(step: Step, times: int) -> Step:
+    return replace(step, times=step.times * times) if isinstance(step, Send) else step
+
+
+def _in_pieces(step: Step, size: int) -> Step:
+    return replace(step, piece=size) if isinstance(step, Send) else step

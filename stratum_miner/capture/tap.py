@@ -4,19 +4,21 @@ How the pool is reached is the caller's affair: ``connect`` opens a stream, over
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Never
 
 import structlog
 import trio
 
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recording, peer_of
-from stratum_miner.capture.relay import Filter, relay
+from stratum_miner.capture.relay import MAX_HELD, Filter, relay
+from stratum_miner.network import accepting
+from stratum_miner.network.fair_bound import FairBound
 
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 1000
-"""At a time; each costs two sockets and two queues."""
+"""At a time; each costs two sockets. What waits in all of them together is bounded by ``relay.MAX_HELD``."""
 
 
 class Tap:
@@ -36,15 +38,24 @@ class Tap:
         self._make_filter = make_filter
         self._unreachable = unreachable
         self._recorder = recorder
+        self._bound = FairBound(MAX_HELD)
+
+    @property
+    def held(self) -> int:
+        """Bytes that all connections hold at the moment: lines that are not complete, or wait to be said."""
+        return self._bound.used
 
     async def serve(
         self,
         listeners: Sequence[trio.abc.Listener[Any]],
         *,
         task_status: trio.TaskStatus[Sequence[trio.abc.Listener[Any]]] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Accept and relay; a connection that goes wrong costs the others nothing."""
-        await trio.serve_listeners(self._carry, list(listeners), task_status=task_status)
+    ) -> Never:
+        """Accept and relay; a connection that goes wrong costs the others nothing.
+
+        Raises ``network.accepting.ListenerError`` when nobody can connect any more.
+        """
+        await accepting.serve(self._carry, listeners, task_status=task_status)
 
     async def _carry(self, miner: trio.abc.Stream) -> None:
         peer = peer_of(miner) if isinstance(miner, trio.SocketStream) else "in memory"
@@ -65,7 +76,10 @@ class Tap:
                 record.close(Side.POOL, str(error))
             await trio.aclose_forcefully(miner)
         else:
-            await relay(miner, pool, self._make_filter(number), record)
-            log.info("connection_over", connection=number)
+            ended_by_bound = await relay(miner, pool, self._make_filter(number), record, self._bound)
+            if ended_by_bound:
+                log.warning("connection_cut", connection=number, reason=ended_by_bound)
+            else:
+                log.info("connection_over", connection=number)
         finally:
             self.open -= 1

@@ -8,8 +8,8 @@ from typing import Any
 import trio
 
 from stratum_miner.capture.lines import LineSplitter
+from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.rules import Methods
 
 SHOWN = 12
 """Lines at the end of the message of a wait that failed."""
@@ -115,6 +115,11 @@ class TranscribedConnection:
         """Whoever waits looks again."""
         del by, reason
         self._transcript.wake()
+
+    @property
+    def held(self) -> int:
+        """Bytes of lines that are not complete."""
+        return sum(splitter.held for splitter in self._splitters.values())
 
 
 def _value(line: bytes) -> dict[str, Any] | None:

@@ -73,12 +73,12 @@ def test_chance_is_the_seed_s() -> None:
     [
         ("drop", []),
         ("delay=1.5", [Send(MINER, b"abc\n", 1.5)]),
-        ("duplicate", [Send(MINER, b"abc\n")] * 2),
-        ("duplicate=2", [Send(MINER, b"abc\n")] * 3),
+        ("duplicate", [Send(MINER, b"abc\n", times=2)]),
+        ("duplicate=2", [Send(MINER, b"abc\n", times=3)]),
         ("replace=x", [Send(MINER, b"x\n")]),
         (r"replace=<\1> match=a*c", [Send(MINER, b"<b>\n")]),
         ("replace= match=b", [Send(MINER, b"ac\n")]),
-        ("split=3", [Send(MINER, b"abc"), Send(MINER, b"\n")]),
+        ("split=3", [Send(MINER, b"abc\n", piece=3)]),
         ("close", [Send(MINER, b"abc\n"), Close(MINER)]),
     ],
 )
@@ -88,10 +88,7 @@ def test_what_actions_do(rule: str, steps: list[Step]) -> None:
 
 def test_rules_are_applied_in_order() -> None:
     assert filtered(["duplicate", "split=2", "delay=3"], (POOL, b"abc\n")) == [
-        Send(MINER, b"ab", 3),
-        Send(MINER, b"c\n"),
-        Send(MINER, b"ab"),
-        Send(MINER, b"c\n"),
+        Send(MINER, b"abc\n", 3, times=2, piece=2)
     ]
 
 

@@ -1,7 +1,7 @@
 """The tap between real sockets."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,6 +11,7 @@ import trio.lowlevel
 
 from stratum_miner.capture import record, rules
 from stratum_miner.capture.recorder import Recorder
+from stratum_miner.capture.relay import MAX_WAITING
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 
@@ -68,3 +69,59 @@ async def test_a_pool_that_is_away_costs_the_miner_its_connection_only() -> None
             miner = await trio.open_tcp_stream("127.0.0.1", port)
             assert await miner.receive_some() == b""
             await miner.aclose()
+
+
+async def test_a_pool_that_never_reads_makes_the_tap_keep_little() -> None:
+    """Three miners send as much as they can: what waits in the tap is bounded, and they are held up."""
+
+    async def never_read(stream: trio.SocketStream) -> None:
+        async with stream:
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        upstream = await nursery.start(partial(trio.serve_tcp, host="127.0.0.1"), never_read, 0)
+        connect = partial(trio.open_tcp_stream, *upstream[0].socket.getsockname()[:2])
+        tap = Tap(connect, lambda number: RuleFilter([], Random(number)), unreachable=Unreachable)
+        [listener] = await nursery.start(tap.serve, await trio.open_tcp_listeners(0, host="127.0.0.1"))
+        stopped = 0
+
+        async def flood() -> None:
+            nonlocal stopped
+            miner = await trio.open_tcp_stream(*listener.socket.getsockname()[:2])
+            while True:
+                with trio.move_on_after(1) as scope:  # a second in which nothing is taken
+                    await miner.send_all(b"x" * 1000 + b"\n")
+                if scope.cancelled_caught:
+                    break
+            stopped += 1
+
+        for _ in range(3):
+            nursery.start_soon(flood)
+        most = 0
+        with trio.fail_after(120):
+            while stopped < 3:
+                await trio.sleep(0.01)
+                most = max(most, tap.held)
+        assert MAX_WAITING < most < 3 * 1.5 * MAX_WAITING
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() -> None:
+    """A system takes back what it has not sent yet when a socket is closed on unread lines."""
+    async with tapped("close from=pool nth=1") as (tap, port):
+        miner = await trio.open_tcp_stream("127.0.0.1", port)
+        line = b"x" * 500_000 + b"\n"
+
+        async def talk() -> None:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await miner.send_all(line)
+                while True:
+                    await miner.send_all(b"talk\n" * 1000)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk)
+            heard = b"".join([bytes(data) async for data in miner])
+            await miner.aclose()
+        assert heard == line
+        while tap.open:
+            await trio.lowlevel.checkpoint()
