@@ -10,6 +10,7 @@ import trio
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Capture, Line, Numbered, Side
 from stratum_miner.capture.replay import Replay
+from stratum_miner.network import accepting
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ async def play_pool(
             nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, serve, list(listeners))
+        await nursery.start(accepting.serve, serve, listeners)
         task_status.started()
 
 

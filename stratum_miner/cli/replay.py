@@ -16,7 +16,7 @@ from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
 from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, printing, secrets, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.pool import parse_listen
+from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 
@@ -103,7 +103,7 @@ def replay(
 def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
     async def serve(stop: signals.Stop) -> None:
         listeners = await capture_options.open_listeners(host, port)
-        with trio.CancelScope() as scope, stop.calling(scope.cancel):
+        with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
             log.info("ready", url=capture_options.listening(listeners), connections=len(plays))
             await play_pool(plays, listeners)
 

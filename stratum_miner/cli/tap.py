@@ -13,7 +13,7 @@ from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.names import nearest_method
 from stratum_miner.cli import capture_options, options, ownership, pool_options, signals
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.pool import parse_listen
+from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 
@@ -78,12 +78,11 @@ def tap(
 
         async def serve(stop: signals.Stop) -> None:
             listeners = await capture_options.open_listeners(host, port)
-            async with trio.open_nursery() as nursery:
-                with stop.calling(nursery.cancel_scope.cancel):
-                    if recorder is not None:
-                        recorder.on_error = lambda _: nursery.cancel_scope.cancel()
-                    log.info("ready", url=capture_options.listening(listeners), upstream=str(url), rules=len(chosen))
-                    await tapped.serve(listeners)
+            with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
+                if recorder is not None:
+                    recorder.on_error = lambda _: scope.cancel()
+                log.info("ready", url=capture_options.listening(listeners), upstream=str(url), rules=len(chosen))
+                await tapped.serve(listeners)
 
         signals.run(serve)
         if recorder is not None:
