@@ -28,15 +28,30 @@ _SAFE: Final = "/?%:@!$&'()*+,;=~[]"
 
 
 class FetchError(Exception):
-    """No answer that can be used; the text names the server, and neither the path nor a password."""
+    """No answer that can be used. The message names the server, and neither the path nor a password.
+
+    ``text`` is the message without the server. It is the same as often as the same happens.
+    """
+
+    def __init__(self, where: str, text: str) -> None:
+        super().__init__(f"{where}: {text}")
+        self.text = text
 
 
 class ConnectFetchError(FetchError):
-    """No connection could be made, or no TLS inside it."""
+    """No connection could be made."""
+
+
+class TlsFetchError(FetchError):
+    """Somebody is there, and no TLS connection could be made: mostly a certificate that nobody trusts."""
 
 
 class SlowFetchError(FetchError):
-    """The answer was not whole in time."""
+    """The answer was not whole in time; ``seconds`` is the limit."""
+
+    def __init__(self, where: str, what: str, seconds: float) -> None:
+        super().__init__(where, f"expected {what} within {seconds:g} s")
+        self.seconds = seconds
 
 
 class BrokenFetchError(FetchError):
@@ -165,9 +180,8 @@ class Exchange:
             return self._advance()
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431:  # h11's word for a head that goes on and on
-                raise LargeFetchError(f"{self._where}: expected a head of at most {MAX_HEAD} bytes") from None
-            got = f"{self._came} bytes that are no whole one: {sanitize(str(error))}" if self._came else "none"
-            raise BrokenFetchError(f"{self._where}: expected an HTTP answer, got {got}") from None
+                raise LargeFetchError(self._where, f"expected a head of at most {MAX_HEAD} bytes") from None
+            raise BrokenFetchError(self._where, self._what_broke(data, error)) from None
 
     def _advance(self) -> Answer | None:
         while True:
@@ -188,10 +202,15 @@ class Exchange:
         fields = dict(head.headers)
         coding = fields.get(b"content-encoding", b"identity")
         if coding.lower() != b"identity":
-            raise LargeFetchError(f"{self._where}: expected an answer that is not compressed, got {sanitize(coding)!r}")
+            raise LargeFetchError(self._where, f"expected an answer that is not compressed, got {sanitize(coding)!r}")
         length = fields.get(b"content-length", b"0")
         if len(length) > 18 or int(length) > self._max_bytes:
             raise self._too_large()
 
     def _too_large(self) -> LargeFetchError:
-        return LargeFetchError(f"{self._where}: expected an answer of at most {self._max_bytes} bytes, it is larger")
+        return LargeFetchError(self._where, f"expected an answer of at most {self._max_bytes} bytes, it is larger")
+
+    def _what_broke(self, data: bytes, error: h11.RemoteProtocolError) -> str:
+        if data:
+            return f"expected an HTTP answer, got something else: {sanitize(str(error))}"
+        return f"expected {'the rest of an' if self._came else 'an'} HTTP answer, the connection ended"

@@ -30,6 +30,7 @@ from stratum_miner.network.exchange import (
     LargeFetchError,
     SlowFetchError,
     Target,
+    TlsFetchError,
     basic,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "LargeFetchError",
     "SlowFetchError",
     "Target",
+    "TlsFetchError",
     "basic",
 ]
 
@@ -105,7 +107,6 @@ class Fetcher:
         before the request. ``max_bytes`` counts what comes over the wire, head and body. With ``waits`` the answer may
         begin at any time, and the seconds begin again with its first byte.
         """
-        came = 0
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             connection = await self._open(target, min(seconds, connect_seconds))
             try:
@@ -124,10 +125,9 @@ class Fetcher:
                 self._keep(connection)
                 return answer
             finally:
-                came = connection.exchange.came
                 if not connection.kept:
                     await connection.aclose()
-        raise SlowFetchError(f"{target.where}: expected a whole answer within {seconds:g} s, got {came} bytes")
+        raise SlowFetchError(target.where, "a whole answer", seconds)
 
     async def _open(self, target: Target, seconds: float) -> "_Connection":
         if self._closed:
@@ -141,13 +141,13 @@ class Fetcher:
             await connection.aclose()
         with trio.move_on_after(seconds):
             return _Connection(_key(target), await self._connect(target))
-        raise SlowFetchError(f"{target.where}: expected a connection within {seconds:g} s, got none")
+        raise SlowFetchError(target.where, "a connection", seconds)
 
     async def _connect(self, target: Target) -> trio.abc.Stream:
         try:
             stream = await trio.open_tcp_stream(target.host, target.port)
         except (OSError, ExceptionGroup) as error:
-            raise ConnectFetchError(f"{target.where}: cannot connect: {_reason(error)}") from None
+            raise ConnectFetchError(target.where, f"cannot connect: {_reason(error)}") from None
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE.items():
             if hasattr(socket, name):  # not every system has all three
@@ -161,7 +161,7 @@ class Fetcher:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:
             await trio.aclose_forcefully(stream)
-            raise ConnectFetchError(f"{target.where}: cannot connect with TLS: {_reason(error)}") from None
+            raise TlsFetchError(target.where, f"cannot connect with TLS: {_reason(error)}") from None
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise

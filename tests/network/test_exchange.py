@@ -47,7 +47,9 @@ def test_an_answer_that_ends_too_early(data: bytes) -> None:
         exchange = asked()
         if place:
             assert exchange.feed(data[:place]) is None
-        with pytest.raises(BrokenFetchError, match=r"^http://example.org:81: expected an HTTP answer, got "):
+        with pytest.raises(
+            BrokenFetchError, match=r"^http://example.org:81: expected .* HTTP answer, the connection ended$"
+        ):
             exchange.feed(b"")
         assert not exchange.reusable
 
@@ -91,7 +93,7 @@ def test_a_compressed_answer_is_refused_before_its_body() -> None:
 @pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"\x1b[2J\r\n\r\n", b"\0" * 50, b"HTTP/1.1 101 X\r\n\r\n"])
 def test_what_is_no_answer_is_told_without_repeating_it(data: bytes) -> None:
     exchange = asked()
-    with pytest.raises(BrokenFetchError, match="bytes that are no whole one") as told:
+    with pytest.raises(BrokenFetchError, match=r"expected .* HTTP answer, ") as told:
         exchange.feed(data) or exchange.feed(b"")
     assert str(told.value).isprintable()
     assert len(str(told.value)) < 400

@@ -23,6 +23,7 @@ from stratum_miner.network.fetch import (
     LargeFetchError,
     SlowFetchError,
     Target,
+    TlsFetchError,
 )
 
 from .web_server import Talk, answer, request, saying, serving
@@ -71,9 +72,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 async def test_the_time_is_for_the_whole_answer(talk: Talk) -> None:
     async with serving(talk) as url:
         began = trio.current_time()
-        with pytest.raises(
-            SlowFetchError, match=r"^http://127.0.0.1:\d+: expected a whole answer within 0.3 s, got \d+"
-        ):
+        with pytest.raises(SlowFetchError, match=r"^http://127.0.0.1:\d+: expected a whole answer within 0.3 s$"):
             await ask(url, seconds=SHORT)
         assert trio.current_time() - began < LONG / 2
 
@@ -112,7 +111,10 @@ async def test_an_answer_has_a_size(talk: Talk) -> None:
 )
 async def test_a_server_that_hangs_up_or_talks_nonsense(data: bytes) -> None:
     async with serving(saying(data)) as url:
-        with pytest.raises(BrokenFetchError, match="expected an HTTP answer, got ") as told:
+        with pytest.raises(
+            BrokenFetchError,
+            match=r"expected (an|the rest of an) HTTP answer, (got something else|the connection ended)",
+        ) as told:
             await ask(url)
     assert str(told.value).isprintable()
 
@@ -257,7 +259,7 @@ async def test_a_server_that_cannot_be_reached_in_time(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(trio, "open_tcp_stream", never)
     async with Fetcher() as fetcher:
-        with pytest.raises(SlowFetchError, match=r"^http://h: expected a connection within 0.1 s, got none$"):
+        with pytest.raises(SlowFetchError, match=r"^http://h: expected a connection within 0.1 s$"):
             await fetcher.fetch(Target.parse("http://h/"), seconds=LONG, max_bytes=1, connect_seconds=0.1, waits=True)
 
 
@@ -284,10 +286,10 @@ async def test_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 assert found == Answer(200, number)
         CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        with pytest.raises(ConnectFetchError, match="cannot connect with TLS: its certificate cannot be trusted: "):
+        with pytest.raises(TlsFetchError, match="cannot connect with TLS: its certificate cannot be trusted: "):
             await ask(url)
         with pytest.raises(FetchError):
             await ask(plain)
     async with serving(saying(b"HTTP/1.1 400 X\r\n\r\n")) as plain:
-        with pytest.raises((ConnectFetchError, SlowFetchError)):
+        with pytest.raises((TlsFetchError, SlowFetchError)):
             await ask(plain.replace("http", "https"), seconds=1.0)

@@ -42,7 +42,7 @@ def _rpc_node(spec: str, cookie_file: Path | None, password: str | None) -> Node
     user = unquote(parts.username or "")
     if password is None and parts.password is not None:
         password = unquote(parts.password)
-    from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials  # noqa: PLC0415 - httpx loads slowly
+    from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials  # noqa: PLC0415 - its client loads slowly
 
     if cookie_file is None and password is None:
         raise ValueError(f"{EXPECTED}, got no password: give one, or a cookie file")

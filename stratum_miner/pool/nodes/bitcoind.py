@@ -2,9 +2,10 @@
 
 Believes nothing it did not check, waits for nothing without a limit, and puts no credentials into any message.
 Theory of operation: every call is one HTTP request, repeated once when the connection breaks, for a node closes idle
-connections when it likes and each call used here may be repeated. A long poll is the exception: it may last for hours,
-and a node keeps a thread busy for one that was given up. So it has no time limit of its own, and nobody should cancel
-it often. Core's returns for a new tip at once, for other transactions after a minute, and never for other bits: whoever
+connections when it likes and each call used here may be repeated. An answer is bounded as a whole, in seconds and in
+bytes. A long poll is the exception: it may last for hours, and a node keeps a thread busy for one that was given up. So
+its answer may begin at any time, and nobody should cancel it often; the system's keepalive notices a node that
+vanished. Core's returns for a new tip at once, for other transactions after a minute, and never for other bits: whoever
 mines asks for the template at intervals besides.
 """
 
@@ -14,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
-import httpx
 import msgspec
 import trio
 
@@ -22,6 +22,17 @@ from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
+from stratum_miner.network.fetch import (
+    Answer,
+    BrokenFetchError,
+    ConnectFetchError,
+    Fetcher,
+    LargeFetchError,
+    SlowFetchError,
+    Target,
+    TlsFetchError,
+    basic,
+)
 from stratum_miner.pool.nodes.base import (
     ChainState,
     Node,
@@ -51,8 +62,6 @@ REPLY_SECONDS: Final = 60.0
 MAX_REPLY: Final = 32 << 20
 """Bytes: the template of a full block, 4 MB written in hex, and room for its JSON."""
 MAX_COOKIE: Final = 4096
-KEEPALIVE_SECONDS: Final = 20.0
-"""Core closes a connection after 30 idle seconds (rpcservertimeout)."""
 POLL_SECONDS: Final = 1.0
 """Between two looks at the tip of a node without long polls."""
 CLAIM_SECONDS: Final = 600.0
@@ -108,18 +117,18 @@ class BitcoindNode(Node):
         if (credentials is None) == (cookie_file is None):
             raise ValueError("BitcoindNode: expected either credentials or a cookie file")
         try:
-            self._url = httpx.URL(url)
-        except httpx.InvalidURL:  # its message repeats parts of the URL
-            raise ValueError("BitcoindNode: expected a URL as in http://host:port") from None
-        if self._url.userinfo:
+            self._target = Target.parse(url)
+        except ValueError as error:
+            raise ValueError(f"BitcoindNode: {error}") from None
+        if self._target.authorization:
             raise ValueError("BitcoindNode: expected a URL without user and password")
-        self._where = f"node at {self._url.netloc.decode('ascii')}"
+        self._where = f"node at {self._target.authority}"
         self._credentials = credentials
         self._cookie_file = cookie_file
         self._expected_network = network
         self._max_reply = max_reply
         self._reply_seconds = reply_seconds
-        self._client: httpx.AsyncClient | None = None
+        self._fetcher: Fetcher | None = None
         self._next_id = 0
         self._chain: object = None
         self._template: BlockTemplate | None = None
@@ -127,15 +136,10 @@ class BitcoindNode(Node):
         self._claimed_at: float | None = None
 
     def __repr__(self) -> str:
-        return f"<BitcoindNode {self._url.scheme}://{self._url.netloc.decode('ascii')}>"
+        return f"<BitcoindNode {self._target.where}>"
 
     async def __aenter__(self) -> Self:
-        # trust_env: a proxy or a .netrc in the environment has no business with the node and its password
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
-        )
+        self._fetcher = Fetcher()
         try:
             self.network = self._network_of(await self._chain_info())
         except BaseException:
@@ -146,9 +150,9 @@ class BitcoindNode(Node):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        fetcher, self._fetcher = self._fetcher, None
+        if fetcher is not None:
+            await fetcher.aclose()
 
     # ---- templates ------------------------------------------------------------------------------------------------
 
@@ -174,7 +178,7 @@ class BitcoindNode(Node):
             await trio.sleep(SAME_AGAIN_SECONDS)
 
     async def _get_template(self, longpoll_id: str | None = None) -> BlockTemplate:
-        self._open_client()
+        self._open_fetcher()
         rules = ["segwit", "signet"] if self.network is Network.SIGNET else ["segwit"]
         request: dict[str, object] = {"rules": rules, "capabilities": ["longpoll"]}
         if longpoll_id is not None:
@@ -339,85 +343,77 @@ class BitcoindNode(Node):
     async def _call(self, method: str, params: Sequence[object], *, waits: bool = False) -> object:
         self._next_id += 1
         content = msgspec.json.encode({"jsonrpc": "1.0", "id": self._next_id, "method": method, "params": list(params)})
-        status, body = await self._authorized(method, content, waits=waits)
-        return self._result(method, status, body)
+        return self._result(method, await self._authorized(method, content, waits=waits))
 
-    async def _authorized(self, method: str, content: bytes, *, waits: bool) -> tuple[int, bytes]:
+    async def _authorized(self, method: str, content: bytes, *, waits: bool) -> Answer:
         if self._credentials is None:
             self._credentials = await self._read_cookie()
         used = self._credentials
-        status, body = await self._steady(method, content, used, waits=waits)
-        if status == 401 and self._cookie_file is not None:
+        answer = await self._steady(method, content, used, waits=waits)
+        if answer.status == 401 and self._cookie_file is not None:
             self._credentials = await self._read_cookie()
             if self._credentials != used:
-                status, body = await self._steady(method, content, self._credentials, waits=waits)
-        if status == 401:
+                answer = await self._steady(method, content, self._credentials, waits=waits)
+        if answer.status == 401:
             source = f"cookie file {str(self._cookie_file)!r}" if self._cookie_file else "user and password"
             raise NodeUnauthorizedError(f"{self._where}: it does not accept our {source} (HTTP 401)")
-        if status == 403:
+        if answer.status == 403:
             raise NodeUnauthorizedError(
                 f"{self._where}: it does not allow us {method} (HTTP 403): see its rpcallowip and rpcwhitelist"
             )
-        return status, body
+        return answer
 
-    async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> tuple[int, bytes]:
+    async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> Answer:
         """Once more when the connection breaks; not when there is none to be had or the answer takes too long."""
         try:
             return await self._post(method, content, credentials, waits=waits)
-        except httpx.TransportError:
+        except BrokenFetchError:
             await trio.lowlevel.checkpoint()
         try:
             return await self._post(method, content, credentials, waits=waits)
-        except httpx.TransportError as error:
+        except BrokenFetchError as error:
             raise NodeUnreachableError(
-                f"{self._where}: the connection broke during {method}, twice ({type(error).__name__})"
+                f"{self._where}: the connection broke during {method}, twice: {error.text}"
             ) from None
 
-    async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> tuple[int, bytes]:
-        client = self._open_client()
-        timeout = httpx.Timeout(
-            self._reply_seconds, connect=CONNECT_SECONDS, read=None if waits else self._reply_seconds
-        )
+    async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> Answer:
         try:
-            with trio.fail_after(float("inf") if waits else CONNECT_SECONDS + self._reply_seconds):
-                async with client.stream(
-                    "POST",
-                    self._url,
-                    content=content,
-                    headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-                    auth=httpx.BasicAuth(credentials.user, credentials.password),
-                    timeout=timeout,
-                ) as response:
-                    return response.status_code, await self._body(method, response)
-        except (httpx.TimeoutException, trio.TooSlowError) as error:
-            limit = CONNECT_SECONDS if isinstance(error, httpx.ConnectTimeout) else self._reply_seconds
-            raise NodeUnreachableError(f"{self._where}: no answer to {method} within {limit:g} s") from None
-        except httpx.ConnectError:
-            raise NodeUnreachableError(f"{self._where}: cannot connect: is it running, with server=1?") from None
+            return await self._open_fetcher().fetch(
+                self._target,
+                method="POST",
+                content=content,
+                headers={
+                    "Content-Type": "application/json",
+                    "Authorization": basic(credentials.user, credentials.password),
+                },
+                seconds=self._reply_seconds,
+                connect_seconds=CONNECT_SECONDS,
+                max_bytes=self._max_reply,
+                waits=waits,
+            )
+        except SlowFetchError as error:
+            raise NodeUnreachableError(f"{self._where}: no answer to {method} within {error.seconds:g} s") from None
+        except ConnectFetchError as error:
+            raise NodeUnreachableError(f"{self._where}: {error.text}; is it running, with server=1?") from None
+        except TlsFetchError as error:
+            raise NodeUnreachableError(f"{self._where}: {error.text}") from None
+        except LargeFetchError as error:
+            raise NodeReplyError(f"{self._where}: {method}: {error.text}") from None
 
-    def _open_client(self) -> httpx.AsyncClient:
-        if self._client is None:
+    def _open_fetcher(self) -> Fetcher:
+        if self._fetcher is None:
             raise NodeError(f"{self._where}: it is not open")
-        return self._client
+        return self._fetcher
 
-    async def _body(self, method: str, response: httpx.Response) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_raw():  # raw: what is counted is what came
-            body += chunk
-            if len(body) > self._max_reply:
-                raise NodeReplyError(
-                    f"{self._where}: {method}: expected at most {self._max_reply} bytes, the answer is longer"
-                )
-        return bytes(body)
-
-    def _result(self, method: str, status: int, body: bytes) -> object:
+    def _result(self, method: str, answer: Answer) -> object:
         try:
-            reply = msgspec.json.decode(body)
+            reply = msgspec.json.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             reply = None
         if not isinstance(reply, dict) or not ("result" in reply or "error" in reply):
             raise NodeReplyError(
-                f"{self._where}: {method}: expected a JSON-RPC answer, got HTTP {status} with {_shown_bytes(body)}"
+                f"{self._where}: {method}: expected a JSON-RPC answer, "
+                f"got HTTP {answer.status} with {_shown_bytes(answer.body)}"
             )
         if reply.get("error") is not None:
             self._raise(method, reply["error"])

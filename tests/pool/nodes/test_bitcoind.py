@@ -17,6 +17,7 @@ import trio.testing
 
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.network.fetch import Fetcher
 from stratum_miner.pool.nodes import bitcoind, open_node
 from stratum_miner.pool.nodes.base import (
     Node,
@@ -31,6 +32,8 @@ from stratum_miner.pool.nodes.base import (
 )
 from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials
 from stratum_miner.pool.template import BlockTemplate
+
+from ...network import web_server
 
 SECONDS = 60.0
 CHAIN = {"chain": "regtest", "blocks": 7, "bestblockhash": "07" * 32}
@@ -262,7 +265,12 @@ async def test_an_unknown_network(info: dict[str, object]) -> None:
         ("getblocktemplate", Raw(200, b'{"error": "no"}'), NodeReplyError, "expected an error with a code, got no"),
         ("getblocktemplate", Raw(200, b'{"error": {"code": "5"}}'), NodeReplyError, "expected an error with a code"),
         ("getblocktemplate", {"height": 1}, NodeReplyError, "getblocktemplate: "),
-        ("getblocktemplate", Raw(200, b" " * 20_000), NodeReplyError, "expected at most 10000 bytes"),
+        (
+            "getblocktemplate",
+            Raw(200, b" " * 20_000),
+            NodeReplyError,
+            "getblocktemplate: expected an answer of at most 10000 bytes, it is larger",
+        ),
         ("getblocktemplate", Raw(closes=True), NodeUnreachableError, "connection broke during getblocktemplate, twice"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -292,7 +300,7 @@ async def test_nobody_listens() -> None:
         pass
     error = await failure(node_at(fake))
     assert isinstance(error, NodeUnreachableError)
-    assert "cannot connect: is it running" in str(error)
+    assert "cannot connect: Connection refused; is it running" in str(error)
 
 
 async def test_no_answer_in_time() -> None:
@@ -303,6 +311,24 @@ async def test_no_answer_in_time() -> None:
         error = await failure(node_at(fake, reply_seconds=0.05))
         assert isinstance(error, NodeUnreachableError)
         assert "no answer to getblockchaininfo within 0.05 s" in str(error)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_an_answer_is_to_be_whole_in_time(waits: bool) -> None:
+    """A node that says a byte at a time holds nobody, also where its answer may begin at any time."""
+
+    async def drip(stream: trio.abc.Stream) -> None:
+        await web_server.request(stream)
+        while True:
+            await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")
+            await trio.sleep(0.1)
+
+    async with web_server.serving(drip) as url:
+        node = BitcoindNode(url, credentials=Credentials("user", SECRET), reply_seconds=0.2)
+        node._fetcher = Fetcher()
+        with trio.fail_after(SECONDS), pytest.raises(NodeUnreachableError, match=r"no answer to x within 0.2 s"):
+            await node._call("x", [], waits=waits)
+        await node.aclose()
 
 
 async def test_a_connection_that_the_node_closed_is_opened_again() -> None:
