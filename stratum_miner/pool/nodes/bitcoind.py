@@ -82,6 +82,11 @@ NETWORKS: Final = {
     "regtest": Network.REGTEST,
 }
 """What nodes call their chain. On those of Network.TESTNET the bits depend on the time."""
+MAX_HEIGHT: Final = (1 << 31) - 1
+MAX_TIME: Final = (1 << 32) - 1
+"""Core's own types have these limits."""
+MAX_SATOSHIS: Final = 21_000_000 * 100_000_000
+"""All that there will ever be."""
 DECODE_FAILED: Final = -22
 NO_METHOD: Final = -32601
 NOT_READY: Final = {-28: "it is starting", -10: "it is still downloading the chain", -9: "it has no peers"}
@@ -200,8 +205,8 @@ class BitcoindNode(Node):
         if self._tip_time is not None and self._tip_time[0] == block:
             return self._tip_time[1]
         header = await self._asked("getblockheader", [display_hash(block)])
-        seconds = header.get("time") if isinstance(header, dict) else None
-        if not isinstance(seconds, int) or isinstance(seconds, bool):
+        seconds = _whole(header.get("time") if isinstance(header, dict) else None, MAX_TIME)
+        if seconds is None:
             return None
         self._tip_time = block, seconds
         return seconds
@@ -227,8 +232,8 @@ class BitcoindNode(Node):
         try:
             if await self._best_hash() != digest:
                 header = await self._call("getblockheader", [display_hash(digest)])
-                height = header.get("height") if isinstance(header, dict) else None
-                if isinstance(height, int) and await self.block_hash(height) != digest:
+                height = _whole(header.get("height") if isinstance(header, dict) else None, MAX_HEIGHT)
+                if height is not None and await self.block_hash(height) != digest:
                     return SubmitResult.from_text("inconclusive")
         except NodeError:
             pass  # the block was taken; only the second look failed
@@ -237,9 +242,12 @@ class BitcoindNode(Node):
     async def tip(self) -> Tip:
         """Height and hash of the best block, from one answer."""
         info = await self._chain_info()
-        height = info.get("blocks")
-        if not isinstance(height, int) or isinstance(height, bool) or height < 0:
-            raise NodeReplyError(f"{self._where}: getblockchaininfo: blocks: expected a height, got {_shown(height)}")
+        height = _whole(info.get("blocks"), MAX_HEIGHT)
+        if height is None:
+            raise NodeReplyError(
+                f"{self._where}: getblockchaininfo: blocks: expected a height from 0 to {MAX_HEIGHT}, "
+                f"got {_shown(info.get('blocks'))}"
+            )
         return Tip(height, self._hash(info.get("bestblockhash"), "getblockchaininfo: bestblockhash"))
 
     async def chain_state(self) -> ChainState:
@@ -254,9 +262,13 @@ class BitcoindNode(Node):
 
     async def _block_fees(self, height: int) -> int:
         stats = await self._call("getblockstats", [height, ["totalfee"]])
-        fees = stats.get("totalfee") if isinstance(stats, dict) else None
-        if not isinstance(fees, int) or isinstance(fees, bool) or fees < 0:
-            raise NodeReplyError(f"{self._where}: getblockstats: totalfee: expected satoshis, got {_shown(fees)}")
+        told = stats.get("totalfee") if isinstance(stats, dict) else None
+        fees = _whole(told, MAX_SATOSHIS)
+        if fees is None:
+            raise NodeReplyError(
+                f"{self._where}: getblockstats: totalfee: expected from 0 to {MAX_SATOSHIS} satoshis, "
+                f"got {_shown(told)}"
+            )
         return fees
 
     async def block_hash(self, height: int) -> bytes:
@@ -278,10 +290,10 @@ class BitcoindNode(Node):
             check_signet_challenge(info.get("signet_challenge"))
         except UnsuitableTemplateError as error:
             raise NodeUnsuitableError(f"{self._where}: {error}") from None
-        blocks, headers = info.get("blocks"), info.get("headers")
-        if not isinstance(blocks, int):
+        blocks, headers = (_whole(info.get(key), MAX_HEIGHT) for key in ("blocks", "headers"))
+        if blocks is None:
             return
-        if isinstance(headers, int) and headers > blocks:
+        if headers is not None and headers > blocks:
             raise NodeDownloadingError(self._where, blocks, headers, proven=True)
         claimed = max(await self._claimed_heights(), default=0)
         if claimed <= blocks:
@@ -295,12 +307,12 @@ class BitcoindNode(Node):
     async def _claimed_heights(self) -> list[int]:
         peers = await self._asked("getpeerinfo", [])
         told = (
-            peer.get(key)
+            _whole(peer.get(key), MAX_HEIGHT)
             for peer in (peers if isinstance(peers, list) else ())
             if isinstance(peer, dict)
             for key in ("startingheight", "synced_headers")
         )
-        return [height for height in told if isinstance(height, int)]
+        return [height for height in told if height is not None]
 
     async def _asked(self, method: str, params: Sequence[object]) -> object:
         """The answer to something that a node need not tell; None when this one does not."""
@@ -461,6 +473,11 @@ async def _read(reply: object, before: BlockTemplate | None) -> BlockTemplate:
     if isinstance(transactions, list) and len(transactions) > MANY_TRANSACTIONS:
         return await trio.to_thread.run_sync(template_from_rpc, reply, before, abandon_on_cancel=True)
     return template_from_rpc(reply, before)
+
+
+def _whole(value: object, high: int) -> int | None:
+    """A whole number from 0 to ``high``; None for everything else that a node may say."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= high else None
 
 
 def _shown(value: object) -> str:

@@ -290,9 +290,19 @@ async def test_a_hash_that_is_none(value: object) -> None:
     async with serving(getblockhash=value, getblockchaininfo=CHAIN) as fake:
         error = await failure(node_at(fake), lambda node: node.block_hash(1))
         assert "getblockhash: expected 64 hex digits" in str(error)
-        fake.answers["getblockchaininfo"] = CHAIN | {"blocks": "7"}
-        error = await failure(node_at(fake), lambda node: node.tip())
-        assert "blocks: expected a height, got 7" in str(error)
+        for blocks in ("7", -1, True, 1 << 31, 10**4000):
+            fake.answers["getblockchaininfo"] = CHAIN | {"blocks": blocks}
+            error = await failure(node_at(fake), lambda node: node.tip())
+            assert f"blocks: expected a height from 0 to 2147483647, got {str(blocks)[:100]}" in str(error)
+            assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize("fees", [-1, "7", True, 10**16, 10**4000, 1.5, None])
+async def test_fees_that_no_block_has(fees: object) -> None:
+    async with serving(getblocktemplate=template(), getblockstats={"totalfee": fees}) as fake:
+        error = await failure(node_at(fake), lambda node: node.chain_state())
+        assert "getblockstats: totalfee: expected from 0 to 2100000000000000 satoshis, got " in str(error)
+        assert len(str(error)) < 500
 
 
 async def test_nobody_listens() -> None:
@@ -414,6 +424,8 @@ PEERS = [{"startingheight": 6, "synced_headers": -1}, {"startingheight": 9, "syn
         ({"getpeerinfo": [PEERS]}, "it has 7 blocks of 9, by a peer's word"),
         ({"getpeerinfo": [PEERS[:1]]}, ""),
         ({"getpeerinfo": [[None, {}, {"startingheight": "9"}]]}, ""),
+        ({"getpeerinfo": [[{"startingheight": 10**4000}, {"synced_headers": True}]]}, ""),
+        ({"getblockchaininfo": CHAIN | {"headers": 10**4000}}, ""),
         ({"getpeerinfo": Raw(403)}, ""),
         ({"getblockchaininfo": CHAIN | {"chain": "signet", "signet_challenge": "51"}}, ""),
         ({"getblockchaininfo": CHAIN | {"chain": "signet", "signet_challenge": "5121"}}, "must be signed"),
