@@ -1,8 +1,13 @@
 """stratum_miner: a Stratum V1 client, miner and pool for Bitcoin in one typed package."""
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("stratum-miner")
-except PackageNotFoundError:  # a source tree on sys.path without an installation
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    """``__version__``, looked up when somebody asks: what reads it from the installation loads slowly."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+
+    try:
+        return version("stratum-miner")
+    except PackageNotFoundError:  # a source tree on sys.path without an installation
+        return "0+unknown"
