@@ -9,7 +9,9 @@ def hash_rate_text(rate: float) -> str:
 
 
 def scaled(value: float) -> str:
-    """Three significant digits and an SI prefix, the unit to follow: ``12.3 M``."""
+    """Three significant digits and an SI prefix, the unit to follow: ``12.3 M``; beyond all prefixes ``1.23e+30 ``."""
+    if abs(value) >= 999.5e21:
+        return f"{value:.3g} "
     index = 0
     while abs(value) >= 999.5 and index < len(_PREFIXES) - 1:
         value /= 1000

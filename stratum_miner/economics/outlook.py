@@ -11,6 +11,9 @@ from decimal import Decimal
 EPOCH_DAYS = 14
 HORIZON_DAYS = 365 * 30
 """Nobody's machine lasts longer."""
+LEAST_GROWTH = -0.99
+MOST = 1e100
+"""Of what a day may earn as a share of today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,14 @@ class Payback:
 
 
 def income_factor(day: int, growth: float) -> float:
-    """What a day earns as a share of today: the difficulty grows once per epoch of two weeks."""
-    return (1 + growth) ** -(day // EPOCH_DAYS)
+    """What a day earns as a share of today: the difficulty grows once per epoch of two weeks.
+
+    Growth below -99 % counts as that, and a share above ``MOST`` as that: who assumes more assumes no mining.
+    """
+    try:
+        return min(MOST, (1 + max(growth, LEAST_GROWTH)) ** -(day // EPOCH_DAYS))
+    except OverflowError:
+        return MOST
 
 
 def shut_off_day(revenue_per_day: float, cost_per_day: float, growth: float) -> float:

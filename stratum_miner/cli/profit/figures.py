@@ -90,14 +90,15 @@ def cash_flow(scenario: Scenario) -> LineChart:
     """Cumulative, from the outlay on, with the growth of the difficulty a band lower and higher."""
     course = scenario.course
     step = max(1, scenario.horizon_days // POINTS)
-    x = tuple(day / odds.YEAR_DAYS for day in range(0, scenario.horizon_days, step))
+    shown = range(0, scenario.horizon_days, step)
+    x = tuple(day / odds.YEAR_DAYS for day in shown)
     middle, easier, harder = (
         _cumulative(scenario, replace(course, growth=course.growth + shift), step)
         for shift in (0.0, -scenario.band, scenario.band)
     )
-    marks = [Mark(day / odds.YEAR_DAYS, "halving") for day in course.halvings if day < scenario.horizon_days]
+    marks = [Mark(day / odds.YEAR_DAYS, "halving") for day in course.halvings if day <= shown[-1]]
     returned = scenario.payback
-    if returned is not None and returned.days is not None and returned.days < scenario.horizon_days:
+    if returned is not None and returned.days is not None and returned.days <= shown[-1]:
         marks.append(Mark(returned.days / odds.YEAR_DAYS, "paid back"))
     return LineChart(
         title="Cash so far" + (", from the outlay on" if scenario.capex else ""),

@@ -27,6 +27,8 @@ def read_toml(path: Path, option: str) -> dict[str, Any]:
         raise UsageError(f"{path}: expected TOML in UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: expected TOML: {error}") from None
+    except ArithmeticError:  # Decimal, of an exponent of twenty digits
+        raise UsageError(f"{path}: expected TOML: a number in it is too large") from None
 
 
 def table(value: Any, where: str) -> dict[str, Any]:

@@ -15,10 +15,15 @@ from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.economics import chain
 
+LEAST = 1e-12
+"""Of every number that is not 0: less is nothing that anybody means, and could take a screen of zeros to write."""
 MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000
-MAX_YEARS = Decimal(30)
+MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
+"""From three days on there is a course of time to draw."""
+MAX_LENGTH = 60
+"""Characters of a number; nobody writes more digits."""
 _POWER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|k|M|G)?W")
 _WATTS = {None: Decimal(1), "m": Decimal("0.001"), "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9}
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d*)?)\s*%")
@@ -40,9 +45,12 @@ def hash_rate(where: str, text: str) -> float:
 def power(where: str, text: str) -> Decimal:
     """Watts of ``17W`` or ``3.5kW``; the unit must be there."""
     match = _POWER.fullmatch(text.strip())
-    value = Decimal(match[1]) * _WATTS[match[2]] if match else None
-    if value is None or value > MAX_POWER:
-        raise UsageError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {text!r}")
+    value = Decimal(match[1]) * _WATTS[match[2]] if match and len(text) <= MAX_LENGTH else None
+    if value is None:
+        raise UsageError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {_got(text)}")
+    if value > MAX_POWER:
+        raise UsageError(f"{where}: expected at most {MAX_POWER:,} W, got {_got(text)}")
+    _check_smallness(where, text, value)
     return value
 
 
@@ -74,6 +82,14 @@ def uptime(where: str, text: str) -> Decimal:
     return value
 
 
+def stale(where: str, text: str) -> Decimal:
+    """``2%`` as 0.02, below 100 %."""
+    value = share(where, text)
+    if value == 1:
+        raise UsageError(f"{where}: expected less than 100%: who hands in nothing in time earns nothing")
+    return value
+
+
 def growth(where: str, text: str) -> float:
     """``2%`` or ``-1%`` as a share."""
     return float(_percentage(where, text, Decimal(-50), Decimal(1000), "2% or -1%"))
@@ -85,8 +101,8 @@ def cooling(where: str, text: str) -> Decimal:
 
 
 def years(where: str, text: str) -> Decimal:
-    """A span, above 0 and up to 30."""
-    return _number(where, text, Decimal(0), MAX_YEARS, above=True)
+    """A span of years, from 0.01 to 30."""
+    return _number(where, text, MIN_YEARS, MAX_YEARS)
 
 
 def difficulty(where: str, text: str) -> float:
@@ -96,7 +112,8 @@ def difficulty(where: str, text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= chain.MAX_DIFFICULTY:
-        raise UsageError(f"{where}: expected a number above 0 and up to {chain.MAX_DIFFICULTY:g}, got {text!r}")
+        raise UsageError(f"{where}: expected a number above 0 and up to {chain.MAX_DIFFICULTY:g}, got {_got(text)}")
+    _check_smallness(where, text, value)
     return value
 
 
@@ -147,7 +164,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "capex": money,
     "resale": money,
     "lifetime": years,
-    "stale": share,
+    "stale": stale,
     "uptime": uptime,
     "difficulty": difficulty,
     "difficulty_growth": growth,
@@ -170,25 +187,36 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
 
 def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool = False) -> Decimal:
     try:
-        value = Decimal(text)
+        value = Decimal(text if len(text) <= MAX_LENGTH else "NaN")
     except InvalidOperation:
         value = Decimal("NaN")
     if not (value.is_finite() and low <= value <= high and (value > low or not above)):
         bounds = f"above {low} and up to {high:,}" if above else f"from {low} to {high:,}"
-        raise UsageError(f"{where}: expected a number {bounds}, got {text!r}")
-    return value
+        raise UsageError(f"{where}: expected a number {bounds}, got {_got(text)}")
+    _check_smallness(where, text, value)
+    return value or Decimal(0)  # not 0e-400000000, which is as long to write
 
 
 def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str) -> Decimal:
     match = _PERCENT.fullmatch(text.strip())
-    value = Decimal(match[1]) if match else None
+    value = Decimal(match[1]) if match and len(text) <= MAX_LENGTH else None
     if value is None or not low <= value <= high:
-        raise UsageError(f"{where}: expected a percentage from {low}% to {high}%, such as {such_as}, got {text!r}")
+        raise UsageError(f"{where}: expected a percentage from {low}% to {high}%, such as {such_as}, got {_got(text)}")
+    _check_smallness(where, text, value)
     return value / 100
 
 
 def _whole(where: str, text: str, low: int, high: int) -> int:
     value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else low - 1
     if not low <= value <= high:
-        raise UsageError(f"{where}: expected a whole number from {low} to {high:,}, got {text!r}")
+        raise UsageError(f"{where}: expected a whole number from {low} to {high:,}, got {_got(text)}")
     return value
+
+
+def _check_smallness(where: str, text: str, value: Decimal | float) -> None:
+    if value and -LEAST < value < LEAST:  # abs() would round to 0
+        raise UsageError(f"{where}: expected a number that is not closer to 0 than {LEAST:g}, got {_got(text)}")
+
+
+def _got(text: str) -> str:
+    return repr(text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…")

@@ -1,6 +1,7 @@
 """The profit command: the checked values through the command line, words, and one line for each mistake."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -102,15 +103,33 @@ def test_words_and_a_table_that_fits(capsys: pytest.CaptureFixture[str]) -> None
         ("power", "-3W", "--power: expected watts with their unit, such as 17W or 3.5kW, got '-3W'"),
         ("hash_rate", "-1TH", "--hash-rate: expected a hash rate such as 1MH or 2.5GH/s, got '-1TH'"),
         ("hash_rate", "1.2", "--hash-rate: expected a hash rate with its unit, such as 1.2TH or 20MH/s, got '1.2'"),
-        ("power", "9999999GW", "--power: expected watts with their unit"),
-        ("hash_rate", "0TH", "--hash-rate: expected a hash rate such as"),
-        ("hash_rate", "9e30H", "--hash-rate: expected a hash rate such as"),
+        ("power", "9999999GW", "--power: expected at most 1,000,000,000,000 W, got '9999999GW'"),
+        ("hash_rate", "0TH", "--hash-rate: expected a hash rate from 0.001 H/s to less than 1e+21 H/s, got '0TH'"),
+        ("hash_rate", "9e30H", "--hash-rate: expected a hash rate from 0.001 H/s to less than 1e+21 H/s, got"),
         ("uptime", "0%", "--uptime: expected more than 0%"),
+        ("stale", "100%", "--stale: expected less than 100%"),
         ("fees", "22000000", "--fees: expected a number from 0 to 21,000,000"),
         ("price_date", "2999-01-01", "which is in the future"),
         ("price_date", "1.11.2026", "--price-date: expected a date such as 2026-11-01"),
         ("difficulty_growth", "2", "--difficulty-growth: expected a percentage from -50%"),
-        ("lifetime", "0", "--lifetime: expected a number above 0"),
+        ("lifetime", "0", "--lifetime: expected a number from 0.01 to 30"),
+        ("horizon", "0.0099", "--horizon: expected a number from 0.01 to 30, got '0.0099'"),
+        ("horizon", "31", "--horizon: expected a number from 0.01 to 30"),
+        ("horizon", "1e-400000000", "--horizon: expected a number from 0.01 to 30"),
+        ("price", "1e400000000", "--price: expected a number above 0 and up to 1,000,000,000,000, got '1e400000000'"),
+        ("price", "1e-400000000", "--price: expected a number that is not closer to 0 than 1e-12"),
+        ("price", "1e99999999999999999999", "--price: expected a number above 0"),
+        ("price", "9" * 401, "--price: expected a number above 0 and up to 1,000,000,000,000, got '999"),
+        ("price", "0." + "1" * 100_000, "--price: expected a number above 0"),
+        ("capex", "1e-13", "--capex: expected a number that is not closer to 0 than 1e-12, got '1e-13'"),
+        ("electricity", "sNaN", "--electricity: expected a number from 0"),
+        ("stale", "9" * 401 + "%", "--stale: expected a percentage"),
+        ("power", "9" * 401 + "W", "--power: expected watts"),
+        ("hash_rate", "9" * 401 + "H", "--hash-rate: expected a hash rate from 0.001 H/s"),
+        ("difficulty", "1e400000000", "--difficulty: expected a number above 0 and up to 1e+30"),
+        ("difficulty", "1e-300", "--difficulty: expected a number that is not closer to 0 than 1e-12"),
+        ("share_difficulty", "nan", "--share-difficulty: expected a number above 0"),
+        ("machine", "9" * 401 + "xbitaxe-gamma", "--machine: expected a whole number from 1"),
         ("lifetime", "3", "--lifetime: expected it together with what the machine cost"),
         ("resale", "3", "--resale: expected at most what the machine cost"),
         ("machine", "bitaxe-gama", "no machine is called 'bitaxe-gama': did you mean 'bitaxe-gamma'?"),
@@ -133,4 +152,41 @@ def test_mistakes_are_told_in_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert needle in err
+    assert len(err) < 1000
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("horizon", "height"),
+    [("0.01", "930000"), ("0.5", "930000"), ("1", "998560")],
+)
+def test_every_horizon_can_be_drawn(
+    horizon: str, height: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a halving falls on the last days, after the last point that is drawn."""
+    page = tmp_path / "page.html"
+    options = {"subsidy": "", "height": height, "capex": "0e-400000000", "horizon": horizon}
+    assert profit("--plots", "--html", str(page), **options) == 0
+    out, err = capsys.readouterr()
+    assert "Cash so far" in out
+    assert err == ""
+    assert page.stat().st_size < 1_000_000
+    assert len(out) < 100_000
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"hash_rate": "0.001H", "difficulty": "1e30", "price": "1e-12", "uptime": "0.000001%"},
+        {"hash_rate": "9e20H", "difficulty": "1e-12", "price": "1e12", "electricity": "1e12", "fees": "21000000"},
+        {"difficulty_growth": "-50%", "growth_band": "100%", "price_growth": "1000%"},
+        {"difficulty_growth": "1000%", "growth_band": "100%", "price_growth": "-50%", "pool_fee": "100%"},
+        {"stale": "99.99999999%", "capex": "1e12", "cooling": "1000%", "share_difficulty": "1e30"},
+    ],
+)
+def test_what_an_option_takes_can_be_computed_and_drawn(
+    terms: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"horizon": "2", "capex": "300"} | terms
+    assert profit("--plots", "--schemes", "--html", str(tmp_path / "page.html"), **given) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 1000
