@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import trio
 
+T = TypeVar("T")
 INTERRUPTED = 130
 """Exit code, as a shell reports SIGINT."""
 
@@ -93,6 +94,32 @@ def run(main: Callable[[Stop], Awaitable[None]]) -> None:
     finish()
     if stop.signalled:
         raise KeyboardInterrupt
+
+
+def wait_for(question: Callable[[], Awaitable[T]]) -> T:
+    """Run an async part of a command that goes on afterwards, and give what it returns or raises.
+
+    KeyboardInterrupt at the first signal: a question needs no graceful end.
+    """
+    import trio  # noqa: PLC0415  see the module's first lines
+
+    stop = Stop()
+    answers: list[T] = []
+    errors: list[Exception] = []
+
+    async def ask(_stop: Stop) -> None:
+        try:
+            answers.append(await question())
+        except Exception as error:  # raised below, without the nursery's wrapping
+            errors.append(error)
+
+    trio.run(_run, ask, stop)
+    if stop.signalled:
+        raise KeyboardInterrupt
+    enter(Phase.RUNNING)
+    for error in errors:
+        raise error
+    return answers[0]
 
 
 async def _run(main: Callable[[Stop], Awaitable[None]], stop: Stop) -> None:

@@ -23,6 +23,10 @@ KILLED_SECONDS: Final = 5.0
 class ChildError(Exception):
     """The program could not be run or did not end by itself; the text says which, and not with what arguments."""
 
+    def __init__(self, text: str, *, started: bool = True) -> None:
+        super().__init__(text)
+        self.started = started
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -54,7 +58,7 @@ async def run(
             env=None if environment is None else dict(environment),
         )  # fmt: skip
     except (OSError, ValueError) as error:  # ValueError: a null byte
-        raise ChildError(f"cannot run it: {getattr(error, 'strerror', None) or error}") from None
+        raise ChildError(f"cannot run it: {getattr(error, 'strerror', None) or error}", started=False) from None
     heard = [_Heard(stream, max_bytes or 0) for stream in (process.stdout, process.stderr) if stream is not None]
     try:
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:

@@ -1,7 +1,9 @@
 """A web server on a real socket that says what the test tells it to, right or wrong."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 
 import trio
@@ -62,3 +64,26 @@ def answer(body: bytes, *fields: str, status: int = 200) -> bytes:
     """A whole answer."""
     lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", *fields]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@contextmanager
+def dripping(first: bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n") -> Iterator[str]:
+    """Host and port of a server in a thread. It answers ``first``, and then a byte every 0.05 s until one hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(1000)
+            connection.sendall(first)
+            while True:
+                connection.sendall(b"9")
+                threading.Event().wait(0.05)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join()
+        listener.close()

@@ -1,29 +1,36 @@
 """What others know: the chain from a node, hash rate and power from a running miner, the price from the user's source.
 
-Each answer is checked, limited in size and time, and dated; no answer and no address's credentials get into a message
-whole.
+Each answer is checked, limited as a whole in bytes and in seconds, and dated. A number is checked for its size before
+anything is computed with it or printed. No answer and no address's credentials get into a message whole.
 """
 
 import json
+import math
 import shlex
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-import trio
-
-from stratum_miner.cli import node_options, secrets
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.backends.options import MAX_HASH_RATE, MIN_HASH_RATE
+from stratum_miner.cli import node_options, secrets, signals
+from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.cli.profit import terms
 from stratum_miner.economics.chain import SATOSHIS
+from stratum_miner.foreign_text import sanitize
+from stratum_miner.network import child
+from stratum_miner.network.child import ChildError, Ended
+from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
+"""For a whole answer, from looking up the name to the last byte, and for a command from its start to its end."""
 MAX_ANSWER = 1 << 20
+"""Bytes of an answer, with its head, and of each of the two outputs of a command."""
+SHOWN = 40
+"""Characters of an answer that a message repeats."""
 SUMMARY_PATH = "/api/v1/summary"
 
 
@@ -36,7 +43,7 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
         async with node_options.opened(spec, cookie=cookie, password_file=password_file) as node:
             return await node.chain_state()
 
-    state = trio.run(ask)
+    state = signals.wait_for(ask)
     return {
         "difficulty": repr(state.difficulty),
         "height": str(state.height),
@@ -49,15 +56,34 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
 def miner_terms(url: str) -> Mapping[str, str]:
     """Measured hash rate of a running miner, and its power when it knows it."""
     answer = _object(_get(url.rstrip("/") + SUMMARY_PATH, "--api"), "--api")
-    rate = answer.get("hash_rate_15m") or answer.get("hash_rate")
-    if not isinstance(rate, int | float) or isinstance(rate, bool) or not rate > 0:
+    rate = _number(answer.get("hash_rate_15m")) or _number(answer.get("hash_rate"))
+    if rate is None or not MIN_HASH_RATE <= rate < MAX_HASH_RATE:
         raise CommandFailed(
-            f"--api: expected a hash rate above 0 from {_shown(url)}, got {rate!r}", ExitCode.GOAL_MISSED
+            f"--api: expected a hash rate from {MIN_HASH_RATE:g} to {MAX_HASH_RATE:g} H/s from {_shown(url)}, "
+            f"got {sanitize(str(answer.get('hash_rate')), SHOWN)}"
         )
-    power = answer.get("power_w")
     found = {"hash_rate": f"{rate:.6e}H"}
-    known = isinstance(power, int | float) and not isinstance(power, bool)
-    return found | {"power": f"{Decimal(str(power)):f}W"} if known else found
+    power = answer.get("power_w")
+    if power is None:
+        return found
+    watts = _number(power)
+    if watts is None or not 0 <= watts <= terms.MAX_POWER:
+        raise CommandFailed(
+            f"--api: expected a power from 0 to {terms.MAX_POWER:,} W from {_shown(url)}, "
+            f"got {sanitize(str(power), SHOWN)}"
+        )
+    return found | {"power": f"{watts:f}W"}
+
+
+def _number(value: Any) -> float | None:
+    """A number; None for what is none, what is too large for one, and for the NaN that Python reads in JSON."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def price_from_url(url: str, field: str | None) -> Mapping[str, str]:
@@ -73,15 +99,18 @@ def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
         raise UsageError(f"--price-command: expected a command line: {error}") from None
     if not words:
         raise UsageError("--price-command: expected a command, got none")
+
+    async def call() -> Ended:
+        return await child.run(words, seconds=SECONDS, max_bytes=MAX_ANSWER)
+
     try:
-        result = subprocess.run(words, capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
-    except OSError as error:
-        raise UsageError(f"--price-command: cannot run {words[0]!r}: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise CommandFailed(f"--price-command: expected an answer within {SECONDS:g} s", ExitCode.GOAL_MISSED) from None
-    if result.returncode:
-        raise CommandFailed(f"--price-command: {words[0]!r} ended with {result.returncode}", ExitCode.GOAL_MISSED)
-    return _price(result.stdout[:MAX_ANSWER], field, "--price-command", repr(words[0]))
+        result = signals.wait_for(call)
+    except ChildError as error:
+        kind = CommandFailed if error.started else UsageError
+        raise kind(f"--price-command: {words[0]!r}: {error}") from None
+    if result.exit_code:
+        raise CommandFailed(f"--price-command: {words[0]!r} ended with {result.exit_code}")
+    return _price(result.output, field, "--price-command", repr(words[0]))
 
 
 def _price(answer: bytes, field: str | None, option: str, source: str) -> Mapping[str, str]:
@@ -90,21 +119,19 @@ def _price(answer: bytes, field: str | None, option: str, source: str) -> Mappin
     if field is not None or text[:1] in ("{", "["):
         try:
             value = json.loads(text, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            raise CommandFailed(
-                f"{option}: expected JSON from {source}, got {text[:40]!r}", ExitCode.GOAL_MISSED
-            ) from None
+        except (ValueError, RecursionError, ArithmeticError):  # the last: Decimal, of an exponent of twenty digits
+            raise CommandFailed(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
+    found = "" if isinstance(value, bool) else str(value)
     try:
-        price = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not price.is_finite() or price <= 0:
+        terms.price(option, found)
+    except UsageError:
         hint = "" if field else "; --price-field names the place of a number in JSON"
         raise CommandFailed(
-            f"{option}: expected a price above 0 from {source}, got {str(value)[:40]!r}{hint}", ExitCode.GOAL_MISSED
-        )
-    return {"price": f"{price:f}", "price_date": _today()}
+            f"{option}: expected a price above 0 and up to {terms.MAX_MONEY:,} from {source}, "
+            f"got {sanitize(str(value), SHOWN)!r}{hint}"
+        ) from None
+    return {"price": found, "price_date": _today()}
 
 
 def _walk(value: Any, field: str | None, source: str) -> Any:
@@ -114,42 +141,31 @@ def _walk(value: Any, field: str | None, source: str) -> Any:
         elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
             value = value[int(name)]
         else:
-            raise CommandFailed(f"--price-field: found no {name!r} in the answer of {source}", ExitCode.GOAL_MISSED)
+            raise CommandFailed(f"--price-field: found no {name!r} in the answer of {source}")
     return value
 
 
 def _get(url: str, option: str) -> bytes:
-    """The body, whole; CommandFailed names the host alone."""
+    """The body, whole. Nobody follows a redirection, and no proxy of the environment is asked."""
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UsageError(f"{option}: expected a URL as in http://host:port/path")
+        target = Target.parse(url)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    parts = urlsplit(url)
     for secret in (parts.password, parts.query):
         secrets.register(secret or "")
+
+    async def ask() -> Answer:
+        async with Fetcher() as fetcher:
+            return await fetcher.fetch(target, seconds=SECONDS, max_bytes=MAX_ANSWER)
+
     try:
-        with (
-            httpx.Client(timeout=SECONDS, follow_redirects=False) as client,
-            client.stream("GET", url) as response,
-        ):
-            if response.status_code != httpx.codes.OK:
-                raise CommandFailed(
-                    f"{option}: expected status 200 from {_shown(url)}, got {response.status_code}",
-                    ExitCode.GOAL_MISSED,
-                )
-            body = b""
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > MAX_ANSWER:
-                    raise CommandFailed(
-                        f"{option}: expected at most {MAX_ANSWER} bytes from {_shown(url)}", ExitCode.GOAL_MISSED
-                    )
-            return body
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = type(error).__name__
-        raise CommandFailed(f"{option}: no answer from {_shown(url)}: {reason}", ExitCode.GOAL_MISSED) from None
+        answer = signals.wait_for(ask)
+    except FetchError as error:
+        raise CommandFailed(f"{option}: {error}") from None
+    if answer.status != 200:
+        raise CommandFailed(f"{option}: expected status 200 from {target.where}, got {answer.status}")
+    return answer.body
 
 
 def _object(body: bytes, option: str) -> dict[str, Any]:
@@ -158,14 +174,13 @@ def _object(body: bytes, option: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise CommandFailed(f"{option}: expected a JSON object, got {body[:40]!r}", ExitCode.GOAL_MISSED)
+        raise CommandFailed(f"{option}: expected a JSON object, got {sanitize(body, SHOWN)!r}")
     return value
 
 
 def _shown(url: str) -> str:
     """Scheme, host and port: the rest may hold a key."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return Target.parse(url).where
 
 
 def _today() -> str:

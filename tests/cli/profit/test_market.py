@@ -12,6 +12,9 @@ import pytest
 
 from stratum_miner.cli import secrets
 from stratum_miner.cli.main import run
+from stratum_miner.cli.profit import market
+
+from ...network.web_server import dripping
 
 TERMS = ["--electricity", "0.1"]
 CHAIN = ["--difficulty", "144.40e12", "--subsidy", "3.125"]
@@ -112,9 +115,21 @@ def test_a_price_from_a_url_is_read_and_dated(
         (200, b'{"last": 3}', None, "--price-field names the place"),
         (200, b'{"last": 3}', "first", "found no 'first'"),
         (200, b'{"last": true}', "last", "expected a price above 0"),
+        (200, b"1e400000000", None, "expected a price above 0 and up to 1,000,000,000,000 from http://127.0.0.1"),
+        (200, b"1e-400000000", None, "expected a price above 0 and up to 1,000,000,000,000"),
+        (200, b"1e-13", None, "expected a price above 0 and up to 1,000,000,000,000"),
+        (200, b"1e99999999999999999999", None, "expected a price above 0"),
+        (200, b"9" * 401, None, "expected a price above 0"),
+        (200, b"Infinity", None, "expected a price above 0"),
+        (200, b"sNaN", None, "expected a price above 0"),
+        (200, b'{"last": 1e900000000}', "last", "expected a price above 0"),
+        (200, b'{"last": 1e99999999999999999999}', "last", "expected JSON"),
+        (200, b'{"last": NaN}', "last", "expected a price above 0"),
+        (200, b'{"last": ' + b"9" * 5000 + b"}", "last", "expected JSON"),
+        (200, b"\x1b[31mred\x07\xe2\x80\xae", None, "expected a price above 0"),
         (200, b"{", "last", "expected JSON"),
         (200, b"[" * 100_000, "last", "expected JSON"),
-        (200, b"9" * (2 << 20), None, "expected at most 1048576 bytes"),
+        (200, b"9" * (2 << 20), None, "expected an answer of at most 1048576 bytes, it is larger"),
     ],
 )
 def test_what_is_no_price_is_told_in_one_line_without_the_key(
@@ -126,11 +141,57 @@ def test_what_is_no_price_is_told_in_one_line_without_the_key(
     assert needle in told
     assert "abcd1234" not in told
     assert "s3cr3t" not in told
+    assert len(told) < 300
+    assert told.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("option", ["--price-url", "--api"])
+def test_a_server_that_drips_has_no_more_time_than_another(
+    option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market, "SECONDS", 0.3)
+    with dripping() as address:
+        told = refused(capsys, *RIG[: 2 * (option != "--api")], *CHAIN, option, f"http://{address}/key")
+    assert f"{option}: http://{address}: expected a whole answer within 0.3 s" in told
+
+
+@pytest.mark.parametrize("option", ["--price-url", "--api"])
+def test_no_proxy_of_the_environment_is_asked(
+    option: str, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://{server.address}")
+        monkeypatch.setenv(name.lower(), f"http://{server.address}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert "cannot connect: Connection refused" in refused(capsys, *RIG, *CHAIN, option, "http://127.0.0.1:1/")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("script", "needle"),
+    [
+        ("yes", "it printed more than 1048576 bytes and was ended"),
+        ("yes >&2", "it printed more than 1048576 bytes and was ended"),
+        ("exec >&- 2>&-; sleep 600", "it took more than 0.3 s and was ended"),
+        ("while :; do printf 9; sleep 0.05; done", "it took more than 0.3 s and was ended"),
+    ],
+)
+def test_a_price_command_has_an_end(
+    script: str, needle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market, "SECONDS", 0.3 if "0.3 s" in needle else 60.0)
+    told = refused(capsys, *RIG, *CHAIN, "--price-command", f"sh -c '{script}'")
+    assert f"--price-command: 'sh': {needle}" in told
+
+
+def test_a_price_command_that_leaves_another_running_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, *RIG, *CHAIN, "--price-command", "sh -c 'sleep 600 & echo 7'")["inputs"]["price"] == 7
 
 
 def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     told = refused(capsys, *RIG, *CHAIN, "--price-url", "http://127.0.0.1:1/?key=abcd1234")
-    assert "--price-url: no answer from http://127.0.0.1:1: ConnectError" in told
+    assert "--price-url: http://127.0.0.1:1: cannot connect: Connection refused" in told
 
 
 def test_a_price_from_a_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +203,7 @@ def test_a_price_from_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert needle in refused(capsys, *RIG, *CHAIN, "--price-command", command)
     for command, needle in (
-        ("/nowhere/price", "cannot run '/nowhere/price'"),
+        ("/nowhere/price", "'/nowhere/price': cannot run it: No such file or directory"),
         ("'", "expected a command line"),
         (" ", "got none"),
     ):
@@ -159,10 +220,42 @@ def test_a_running_miner_tells_its_hash_rate_and_power(server: Server, capsys: p
     assert "--power: expected it" in refused(capsys, *CHAIN, "--api", f"http://{server.address}", code=2)
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b'{"hash_rate": "fast"}', b'{"hash_rate": 0}', b'{"hash_rate": true}'])
-def test_a_miner_that_makes_no_sense_is_told(body: bytes, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+NO_RATE = "--api: expected a hash rate from 0.001 to 1e+21 H/s from http://127.0.0.1"
+NO_POWER = "--api: expected a power from 0 to 1,000,000,000,000 W from http://127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("body", "needle"),
+    [
+        (b"[]", "--api: expected a JSON object"),
+        (b"{", "--api: expected a JSON object"),
+        (b'{"hash_rate": ' + b"9" * 5000 + b"}", "--api: expected a JSON object"),
+        (b'{"hash_rate": "fast"}', NO_RATE),
+        (b'{"hash_rate": 0}', NO_RATE),
+        (b'{"hash_rate": true}', NO_RATE),
+        (b'{"hash_rate_15m": 1' + b"0" * 400 + b"}", NO_RATE),
+        (b'{"hash_rate": 1' + b"0" * 400 + b"}", NO_RATE),
+        (b'{"hash_rate": 1e400}', NO_RATE),
+        (b'{"hash_rate": -1e12}', NO_RATE),
+        (b'{"hash_rate": NaN}', NO_RATE),
+        (b'{"hash_rate": Infinity}', NO_RATE),
+        (b'{"hash_rate": 1e-300}', NO_RATE),
+        (b'{"hash_rate": "\\u001b[2J\\u202e"}', NO_RATE),
+        (b'{"hash_rate": 1e12, "power_w": 1e300}', NO_POWER),
+        (b'{"hash_rate": 1e12, "power_w": 1' + b"0" * 400 + b"}", NO_POWER),
+        (b'{"hash_rate": 1e12, "power_w": NaN}', NO_POWER),
+        (b'{"hash_rate": 1e12, "power_w": -5}', NO_POWER),
+        (b'{"hash_rate": 1e12, "power_w": "much"}', NO_POWER),
+    ],
+)
+def test_a_miner_that_makes_no_sense_is_told(
+    body: bytes, needle: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     server.answer = lambda path, sent: (200, body)
-    assert "--api: expected" in refused(capsys, *CHAIN, "--api", f"http://{server.address}")
+    told = refused(capsys, *CHAIN, "--api", f"http://{server.address}")
+    assert needle in told
+    assert len(told) < 300
+    assert told.rstrip("\n").isprintable()
 
 
 def node_answers(results: dict[str, Any]) -> Answer:
@@ -229,7 +322,7 @@ def test_a_node_that_lies_about_fees_is_told(server: Server, capsys: pytest.Capt
         {"getblockchaininfo": INFO, "getblocktemplate": TEMPLATE, "getblockstats": lambda *_: {"totalfee": -1}}
     )
     told = refused(capsys, *RIG, "--node", f"http://user:s3cr3t@{server.address}")
-    assert "getblockstats: totalfee: expected satoshis, got -1" in told
+    assert "getblockstats: totalfee: expected from 0 to 2100000000000000 satoshis, got -1" in told
     assert "s3cr3t" not in told
 
 
