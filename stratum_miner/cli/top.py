@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import trio
 from cyclopts import Parameter
@@ -25,12 +24,14 @@ from stratum_miner.cli.screen.layout import Face
 from stratum_miner.cli.screen.overview import Seen
 from stratum_miner.foreign_text import sanitize, sanitize_texts
 from stratum_miner.monitoring.model import View
+from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, FetchError, SlowFetchError, Target
 
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
 TIMEOUT_S = 5.0
-"""For a whole answer, from the connection to its last byte."""
+"""For a whole answer, from looking up the name to its last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
+"""Bytes of an answer, with its head."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000
@@ -88,11 +89,10 @@ def _checked(url: str) -> str:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        httpx.URL(url)
-        named = bool(parts.hostname) and parts.port != 0
-    except (ValueError, httpx.InvalidURL):
+        Target.parse(url)
+    except ValueError:
         return False
-    return parts.scheme in ("http", "https") and named and not (parts.query or parts.fragment or parts.username)
+    return not (parts.query or parts.fragment or "@" in parts.netloc)
 
 
 @dataclass(slots=True)
@@ -110,46 +110,39 @@ class _Remote:
         """For the screen."""
         return Seen(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
 
-    async def ask(self, client: httpx.AsyncClient) -> None:
+    async def ask(self, fetcher: Fetcher) -> None:
         """Take what it answers, or note why there is none."""
         try:
-            with trio.fail_after(TIMEOUT_S):
-                status, body = await self._answer(client)
-            if status != 200:
-                raise ValueError(_refusal(status, body))
-            self.view = msgspec.convert(sanitize_texts(msgspec.json.decode(body)), type=View)
+            answer = await self._answer(fetcher)
+            if answer.status != 200:
+                raise ValueError(_refusal(answer))
+            self.view = msgspec.convert(sanitize_texts(msgspec.json.decode(answer.body)), type=View)
             self.error, self.seen_at = "", time.monotonic()
-        except (httpx.HTTPError, trio.TooSlowError, ValueError, RecursionError) as error:
+        except (FetchError, ValueError, RecursionError) as error:
             self.error = _why(error)
 
-    async def _answer(self, client: httpx.AsyncClient) -> tuple[int, bytes]:
-        """Its status and its body as it comes: what is compressed could be of any size, and we do not ask for it."""
-        headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {self.token}"} if self.token else {})
-        body = bytearray()
-        async with client.stream("GET", f"{self.url}/api/v1/view", headers=headers) as response:
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    raise ValueError(f"it answers more than {MAX_ANSWER} bytes")
-        return response.status_code, bytes(body)
+    async def _answer(self, fetcher: Fetcher) -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        target = Target.parse(f"{self.url}/api/v1/view")
+        return await fetcher.fetch(target, seconds=TIMEOUT_S, max_bytes=MAX_ANSWER, headers=headers)
 
 
-def _refusal(status: int, body: bytes) -> str:
+def _refusal(answer: Answer) -> str:
     try:
-        told = msgspec.json.decode(body, type=dict[str, str]).get("error", "")
-    except msgspec.DecodeError:
+        told = sanitize(msgspec.json.decode(answer.body, type=dict[str, str]).get("error", ""))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = "is it a miner that was started with --http?"
-    return f"it answers {status}: {sanitize(told)}"
+    return f"it answers {answer.status}: {told}"
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, msgspec.DecodeError | RecursionError):
+    if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
         return "what it answers is no view of a miner: is it another version, or something else?"
-    if isinstance(error, trio.TooSlowError):
-        return f"no whole answer within {TIMEOUT_S:g} s"
-    if isinstance(error, httpx.ConnectError):
-        return "cannot connect: does a miner run there, with --http?"
-    return str(error) or type(error).__name__
+    if isinstance(error, SlowFetchError):
+        return f"no whole answer within {error.seconds:g} s"
+    if isinstance(error, ConnectFetchError):
+        return f"{error.text}; does a miner run there, with --http?"
+    return error.text if isinstance(error, FetchError) else str(error)
 
 
 @dataclass(slots=True)
@@ -168,15 +161,15 @@ class _Showing:
 
     async def poll(self) -> None:
         """Ask each of them again and again, at its own pace."""
-        async with _client() as client, trio.open_nursery() as nursery:
+        async with Fetcher() as fetcher, trio.open_nursery() as nursery:
             for miner in self.miners:
-                nursery.start_soon(_poll, miner, client)
+                nursery.start_soon(_poll, miner, fetcher)
 
     async def ask_once(self) -> None:
         """Ask each of them, all at the same time."""
-        async with _client() as client, trio.open_nursery() as nursery:
+        async with Fetcher() as fetcher, trio.open_nursery() as nursery:
             for miner in self.miners:
-                nursery.start_soon(miner.ask, client)
+                nursery.start_soon(miner.ask, fetcher)
 
     def print_once(self) -> None:
         """Outside of trio: the end of a pipe's reader is told by an exception, which a nursery would wrap."""
@@ -205,11 +198,7 @@ class _Showing:
         return overview.draw_one(self.miners[self.chosen or 0].seen(), face)
 
 
-async def _poll(miner: _Remote, client: httpx.AsyncClient) -> None:
+async def _poll(miner: _Remote, fetcher: Fetcher) -> None:
     while True:
-        await miner.ask(client)
+        await miner.ask(fetcher)
         await trio.sleep(POLL_S)
-
-
-def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(trust_env=False, timeout=None, limits=httpx.Limits(), follow_redirects=False)

@@ -16,10 +16,11 @@ import msgspec
 import pytest
 import trio
 from rich.console import Console
-from trio.testing import MockClock
+from trio.testing import MockClock, memory_stream_pair
 
 from stratum_miner.cli import top as top_module
 from stratum_miner.cli.main import run
+from stratum_miner.network.fetch import Fetcher
 
 from .screen.test_layout import view
 
@@ -107,13 +108,16 @@ async def test_a_miner_that_does_not_answer_keeps_no_other_back(
 ) -> None:
     answers: list[str] = []
 
-    async def answer(miner: Any, client: Any) -> tuple[int, bytes]:
-        if "dead" in miner.url:
+    async def connect(host: str, port: int) -> trio.abc.Stream:
+        if host == "dead":
             await trio.sleep_forever()
-        answers.append(miner.url)
-        return 200, VIEW
+        answers.append(host)
+        client, server = memory_stream_pair()
+        await server.send_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + VIEW)
+        await server.aclose()
+        return client
 
-    monkeypatch.setattr(top_module._Remote, "_answer", answer)
+    monkeypatch.setattr(Fetcher, "_connect", lambda self, target: connect(target.host, target.port))
     miners = [top_module._Remote(number, url, None) for number, url in enumerate(("http://dead", "http://quick"))]
     showing = top_module._Showing(Console(file=io.StringIO()), miners)
     with trio.move_on_after(60):

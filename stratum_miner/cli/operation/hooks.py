@@ -7,15 +7,11 @@ variables, which may have passwords, are not passed on.
 
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import structlog
 import trio
@@ -25,11 +21,17 @@ from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.model import EventView
 from stratum_miner.monitoring.sentences import SENTENCES
+from stratum_miner.network import child
+from stratum_miner.network.child import ChildError
+from stratum_miner.network.fetch import Fetcher, FetchError, Target
 
 log = structlog.get_logger("stratum_miner")
 
 COMMAND_S = 30.0
 POST_S = 10.0
+"""For one try as a whole, from looking up the name to the answer's last byte."""
+MAX_ANSWER = 1 << 16
+"""Bytes of an answer to a post, with its head; what it says does not matter."""
 POST_TRIES = 3
 WAITING = 100
 AT_ONCE = 4
@@ -71,9 +73,10 @@ class Hook:
             hint = f": did you mean {close[0]!r}?" if close else f"; kinds are {', '.join(KINDS)}"
             raise UsageError(f"--on-event: no event is called {kind!r}{hint}")
         if target.startswith(("http:", "https:")):
-            parts = urlsplit(target)
-            if not parts.hostname:
-                raise UsageError(f"--on-event: expected a URL with a host for {kind}")
+            try:
+                Target.parse(target)
+            except ValueError:
+                raise UsageError(f"--on-event: expected a URL with a host for {kind}") from None
             for secret in _secrets_of(target):
                 secrets.register(secret)
         return cls(kind, target)
@@ -139,15 +142,15 @@ class _Asked:
 
 async def _work_all(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], scope: trio.CancelScope) -> None:
     with scope:
-        async with httpx.AsyncClient(timeout=POST_S, trust_env=False) as client, trio.open_nursery() as nursery:
+        async with Fetcher() as fetcher, trio.open_nursery() as nursery:
             with receive:
                 for _ in range(AT_ONCE):
-                    nursery.start_soon(_work, receive.clone(), client)
+                    nursery.start_soon(_work, receive.clone(), fetcher)
 
 
-async def _work(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], client: httpx.AsyncClient) -> None:
+async def _work(receive: trio.MemoryReceiveChannel[tuple[Hook, EventView]], fetcher: Fetcher) -> None:
     async for hook, event in receive:
-        why = await (_post(client, hook.target, event) if hook.is_web else _call(hook.target, event))
+        why = await (_post(fetcher, hook.target, event) if hook.is_web else _call(hook.target, event))
         if why:
             log.warning("hook_failed", kind=hook.kind, reason=why)
 
@@ -159,39 +162,32 @@ async def _call(command: str, event: EventView) -> str:
         "STRATUM_MINER_TEXT": event.text,
         **{f"STRATUM_MINER_FIELD_{name.upper()}": str(value) for name, value in event.fields.items()},
     }
-    with trio.move_on_after(COMMAND_S):
-        try:
-            done = await trio.run_process(
-                ["/bin/sh", "-c", command], stdin=msgspec.json.encode(event), env=environment, check=False,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, deliver_cancel=_end,
-            )  # fmt: skip
-        except (OSError, ValueError, trio.BrokenResourceError) as error:
-            return f"cannot run it: {error}"
-        return f"it exited with {done.returncode}" if done.returncode else ""
-    return f"it took more than {COMMAND_S:g} s and was ended"
+    try:
+        ended = await child.run(
+            ["/bin/sh", "-c", command], seconds=COMMAND_S, max_bytes=None,
+            input=msgspec.json.encode(event), environment=environment,
+        )  # fmt: skip
+    except ChildError as error:
+        return str(error)
+    return f"it exited with {ended.exit_code}" if ended.exit_code else ""
 
 
-async def _end(process: trio.Process) -> None:
-    """It and whatever it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _post(client: httpx.AsyncClient, url: str, event: EventView) -> str:
+async def _post(fetcher: Fetcher, url: str, event: EventView) -> str:
     why = ""
     for attempt in range(POST_TRIES):
         if attempt:
             await trio.sleep(2.0**attempt)
         try:
-            answer = await client.post(
-                url, content=msgspec.json.encode(event), headers={"content-type": "application/json"}
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = f"cannot post: {type(error).__name__}"
+            answer = await fetcher.fetch(
+                Target.parse(url), method="POST", seconds=POST_S, max_bytes=MAX_ANSWER,
+                content=msgspec.json.encode(event), headers={"Content-Type": "application/json"},
+            )  # fmt: skip
+        except FetchError as error:
+            why = f"cannot post: {error.text}"
             continue
-        if answer.status_code < 400:
+        if answer.status < 400:
             return ""
-        why = f"it answered {answer.status_code}"
-        if answer.status_code < 500 and answer.status_code != 429:
+        why = f"it answered {answer.status}"
+        if answer.status < 500 and answer.status != 429:
             return why
     return f"{why}, {POST_TRIES} times"

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import structlog.testing
 import trio
@@ -17,6 +16,9 @@ from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.cli.secrets import redact
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.model import EventView
+from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, Target
+
+from ...network import web_server
 
 
 def event(name: str, **fields: Any) -> EventView:
@@ -50,6 +52,7 @@ def test_kinds(kind: str, name: str, fields: dict[str, Any], wanted: bool) -> No
         ("blok=true", "no event is called 'blok': did you mean 'block'?"),
         ("xyz=true", "kinds are block, block-lost, pool-down"),
         ("block=https:///x", "expected a URL with a host"),
+        ("block=https://h:99999/x", "expected a URL with a host"),
     ],
 )
 def test_mistakes_are_told(text: str, needle: str) -> None:
@@ -123,12 +126,12 @@ class Web:
         self.answers = list(answers)
         self.posted: list[dict[str, Any]] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.posted.append(json.loads(request.content))
+    async def fetch(self, target: Target, *, content: bytes, **_limits: object) -> Answer:
+        self.posted.append(json.loads(content))
         status = self.answers.pop(0)
         if status == 0:
-            raise httpx.ConnectError("refused", request=request)
-        return httpx.Response(status)
+            raise ConnectFetchError(target.where, "cannot connect: Connection refused")
+        return Answer(status, b"")
 
 
 @pytest.mark.parametrize(
@@ -138,18 +141,36 @@ class Web:
         ([0, 503, 200], ""),
         ([404], "it answered 404"),
         ([500, 500, 500], "it answered 500, 3 times"),
-        ([0, 0, 0], "cannot post: ConnectError, 3 times"),
+        ([0, 0, 0], "cannot post: cannot connect: Connection refused, 3 times"),
         ([429, 200], ""),
     ],
 )
 async def test_a_web_hook_is_tried_again_where_that_may_help(
     answers: list[int], why: str, autojump_clock: trio.testing.MockClock
 ) -> None:
-    web = Web(*answers)
-    async with httpx.AsyncClient(transport=httpx.MockTransport(web)) as client:
-        assert await hooks._post(client, "https://hooks.example/x", event("paused")) == why
+    web: Any = Web(*answers)
+    assert await hooks._post(web, "https://hooks.example/x", event("paused")) == why
     assert web.answers == []
     assert web.posted[0]["name"] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("talk", "why"),
+    [
+        (web_server.saying(b"", stays=True), "cannot post: expected a whole answer within 0.1 s"),
+        (
+            web_server.saying(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 999, again=True),
+            "cannot post: expected an answer of at most",
+        ),
+        (web_server.saying(web_server.answer(b"", "location: /elsewhere", status=302)), ""),
+    ],
+    ids=["silent", "endless", "redirecting"],
+)
+async def test_a_web_hook_has_an_end(talk: web_server.Talk, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "POST_S", 0.1 if "within" in why else 60)
+    monkeypatch.setattr(hooks, "POST_TRIES", 1)
+    async with web_server.serving(talk) as url, Fetcher() as fetcher:
+        assert (await hooks._post(fetcher, f"{url}/token", event("paused"))).startswith(why)
 
 
 async def test_a_flood_is_dropped_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
