@@ -6,16 +6,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 
 from stratum_miner.cli import health, main
 from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.foreign_text import SHOWN_LINES
 from stratum_miner.monitoring.health import STATES
 from stratum_miner.monitoring.model import ProblemView
 
 from ..monitoring.served import PlayedMonitor, full_view, serving
+from ..network.web_server import dripping
 from .test_process import ADDRESS, running_pool, started, until_line
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -103,6 +106,75 @@ def test_something_else_there(ask: Ask) -> None:
         code, out, err = ask("--api", f"http://127.0.0.1:{server.getsockname()[1]}")
     assert (code, err) == (1, "")
     assert out.startswith("no answer: ")
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\nmining\n"])
+def test_an_answer_is_to_be_whole_in_time(ask: Ask, first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "TIMEOUT_S", 0.3)
+    with dripping(first) as address:
+        assert ask("--api", f"http://{address}") == (1, "no answer: expected a whole answer within 0.3 s\n", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2_000_000, "no answer: expected an answer of at most 1048576 bytes"),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n", "no answer: expected an answer that is not compressed"),
+        (b"HTTP/1.1 302 X\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", "got an answer with status 302"),
+        (b"", "no answer: expected an HTTP answer, the connection ended"),
+    ],
+)
+def test_an_answer_that_cannot_be_used(ask: Ask, answer: bytes, told: str) -> None:
+    with answering(answer) as url:
+        code, out, err = ask("--api", url)
+    assert (code, err) == (1, "")
+    assert told in out
+
+
+def test_what_is_shown_has_a_bound_and_steers_no_terminal(ask: Ask) -> None:
+    body = b"no_pool\n" + b"\x1b[2J" + b"x" * 1000 + b"\n" + b"y\n" * 1000
+    with answering(b"HTTP/1.1 503 X\r\ncontent-length: %d\r\n\r\n" % len(body) + body) as url:
+        code, out, _ = ask("--api", url)
+    assert code == ExitCode.NO_POOL
+    assert len(out.splitlines()) == SHOWN_LINES + 1
+    assert max(map(len, out.splitlines())) <= health.CHARACTERS + 1
+    assert "\x1b" not in out
+
+
+def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nmining\n") as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        assert ask("--api", "http://127.0.0.1:1")[0] == 1
+        assert ask("--api", proxy)[0] == 0  # it was asked nothing before
+
+
+def test_it_imports_nothing_that_loads_slowly() -> None:
+    """It is started every few seconds, often on a small board."""
+    code = "import sys, stratum_miner.cli.health; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"trio", "ssl", "asyncio", "http.client", "email", "importlib.metadata", "msgspec", "structlog", "rich"}
+    assert slow.isdisjoint(done.stdout.split())
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """The URL of a server that takes one request."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(1000)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join()
+        listener.close()
 
 
 @pytest.mark.parametrize("url", ["https://h", "nonsense", "http://h:0", "http://h:99999999"])
