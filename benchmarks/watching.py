@@ -33,7 +33,7 @@ from functools import partial
 from math import comb
 from statistics import median
 
-import httpx
+import httpx2
 from notifier import serve
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -183,11 +183,11 @@ def drain(terminal: int, drawn: Counter) -> None:
 
 
 def scrape(url: str, ended: threading.Event, scraped: Counter) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False) as client:
         while not ended.wait(SCRAPE_S):
             try:
                 scraped.value += client.get(url).status_code == 200
-            except httpx.HTTPError:  # before it listens, and after it has ended
+            except httpx2.HTTPError:  # before it listens, and after it has ended
                 continue
 
 
@@ -195,9 +195,9 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     pause = threading.Event()
     while process.poll() is None:
         try:
-            httpx.get(url, trust_env=False)
+            httpx2.get(url, trust_env=False)
             return
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             pause.wait(0.05)
     raise SystemExit(f"the miner ended with {process.returncode}")
 

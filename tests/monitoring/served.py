@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import trio
 
 from stratum_miner.cli.steering import Steering
@@ -86,7 +86,7 @@ class ServedMiner:
 
     def ask(self, path: str) -> Any:
         """What the API answers."""
-        return httpx.get(
+        return httpx2.get(
             f"{self.url}api/v1/{path}", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
         ).json()
 

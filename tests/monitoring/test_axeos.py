@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -171,8 +171,8 @@ class Served:
     def __init__(self, url: str, control: NotedControl) -> None:
         self.url, self.control = url, control
 
-    async def ask(self, method: str, path: str, **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False) as client:
+    async def ask(self, method: str, path: str, **headers: str) -> httpx2.Response:
+        async with httpx2.AsyncClient(trust_env=False) as client:
             return await client.request(method, self.url + path, headers=headers)
 
 

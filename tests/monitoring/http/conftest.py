@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -42,13 +42,13 @@ class Api:
     monitor: Monitor
     control: NotedControl = field(default_factory=NotedControl)
 
-    async def ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
+    async def ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx2.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         headers |= options.pop("headers", {})
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False) as client:
             return await client.request(method, self.url + path, headers=headers, **options)
 
-    async def get(self, path: str, **options: Any) -> httpx.Response:
+    async def get(self, path: str, **options: Any) -> httpx2.Response:
         return await self.ask("GET", path, **options)
 
 

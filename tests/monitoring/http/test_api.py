@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 import trio
@@ -211,7 +211,7 @@ async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, mo
 async def test_the_stream_tells_a_view_and_what_happens(served: ApiFactory) -> None:
     listener = Listener()
     with trio.fail_after(60):
-        async with served() as api, httpx.AsyncClient(trust_env=False) as client:
+        async with served() as api, httpx2.AsyncClient(trust_env=False) as client:
             api.monitor.events.take("paused", "info", {}, 0.0)
             async with client.stream("GET", f"{api.url}{PREFIX}/stream") as response:
                 assert response.headers["content-type"].startswith("text/event-stream")

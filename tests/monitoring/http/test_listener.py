@@ -3,7 +3,7 @@
 import re
 import socket
 
-import httpx
+import httpx2
 import pytest
 import trio
 import trio.testing
@@ -56,7 +56,7 @@ def test_the_network_is_listened_to_on_request_and_a_taken_port_is_told() -> Non
 async def test_figures_alone_are_for_reading() -> None:
     bound = listening_socket("127.0.0.1:0")
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    async with trio.open_nursery() as nursery, httpx.AsyncClient(trust_env=False) as client:
+    async with trio.open_nursery() as nursery, httpx2.AsyncClient(trust_env=False) as client:
         family = GaugeMetricFamily("miners", "Miners", value=3)
         nursery.start_soon(serve_figures, bound, lambda: {"miners": 3}, lambda: [family], Access(""))
         assert (await client.get(f"{url}/api/v1/summary")).json() == {"miners": 3}
@@ -91,7 +91,7 @@ async def test_only_so_many_are_connected_at_a_time(served: ApiFactory, monkeypa
             while True:  # until the ends are noticed
                 try:
                     assert (await api.get("/health")).text == "no_pool\n"
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     continue
                 break
 
@@ -111,7 +111,7 @@ async def test_the_end_does_not_wait_for_who_does_not_read(served: ApiFactory) -
 
 @pytest.mark.slow
 async def test_the_stream_lasts_longer_than_any_limit_of_a_request(served: ApiFactory) -> None:
-    async with served() as api, httpx.AsyncClient(trust_env=False) as client:
+    async with served() as api, httpx2.AsyncClient(trust_env=False) as client:
         until = trio.current_time() + 60
         async with client.stream("GET", f"{api.url}/api/v1/stream", timeout=10) as response:
             async for _ in response.aiter_lines():
