@@ -38,6 +38,9 @@ from stratum_miner.work.share import Share
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 1 << 16
+MAX_UNSENT = 256 << 10
+"""Bytes waiting to go out beyond which we read no more: answers to a pool that asks without reading. The shares that
+may be unanswered are less."""
 _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
 """The second parameter of our own mining.authorize, as our encoder writes it."""
 WATCHDOG_INTERVAL_S = 1.0
@@ -184,6 +187,9 @@ class Session:
         self._authorized = trio.Event()
         self._answered = trio.Event()
         self._to_flush = trio.Event()
+        self._taken = trio.Event()
+        """Set, and made anew, whenever the writer took what waited."""
+        self._can_write = True
         self._last_received = self._asked_at = trio.current_time()
         self.bytes_received = self.bytes_sent = 0
 
@@ -339,6 +345,14 @@ class Session:
                 reason = self.settings.without_password(str(error))
                 raise (SubscribeRefused if self._was_refused else SessionEnded)(reason) from None
             self._to_flush.set()
+            await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        """Read no more while the pool does not take what we answer; the writer's limit of time ends that."""
+        while self._can_write and self.connection.unsent > MAX_UNSENT:
+            await self._taken.wait()
+        if not self._can_write:
+            self.connection.data_to_send()  # nobody will take it
 
     @property
     def _was_refused(self) -> bool:
@@ -354,6 +368,7 @@ class Session:
                     while (event := self.connection.next_event()) is not None:
                         if isinstance(event, events.SubmitAnswered):
                             self._settle(event)
+                    self.connection.data_to_send()  # nobody will take it
                     if not self._open or self.connection.state is ClientState.CLOSED:
                         return
                     data = await self._stream.receive_some(RECEIVE_SIZE)
@@ -383,6 +398,7 @@ class Session:
             await self._to_flush.wait()
             self._to_flush = trio.Event()
             data = self.connection.data_to_send()
+            self._note_taken()
             if not data:
                 continue
             if self.settings.trace:
@@ -394,7 +410,13 @@ class Session:
             except trio.TooSlowError:
                 raise SessionEnded(f"the pool took no data for {timeout:g} s") from None
             except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._can_write = False
+                self._note_taken()
                 return  # the reader sees the end too, with what the pool said before
+
+    def _note_taken(self) -> None:
+        self._taken.set()
+        self._taken = trio.Event()
 
     async def _watch(self) -> None:
         timeouts = self.settings.timeouts

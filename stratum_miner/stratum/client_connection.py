@@ -49,9 +49,15 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 MAX_LINE = 1 << 20
 """Longest line taken from a pool, bytes (stratum.md 1.1)."""
 MAX_SENT_LINE = 1000
-"""Longest line we send, bytes: ckpool drops a client at 1 024 (stratum.md 7, 21)."""
+"""Longest line we send, bytes: ckpool drops a client at 1 024 (stratum.md 7, 21). A request of the pool whose answer
+would be longer, for that repeats its id, is an unusable line."""
 MAX_BAD_LINES = 10
 """This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
+MAX_BAD_EXCESS = 100
+"""So many unusable lines more than usable ones end it too: a good line now and then is no excuse. Picked by feel; each
+usable line makes up for one unusable line before it, so a pool whose every other line is bad is borne."""
+MAX_EMPTY_LINES = 1000
+"""Empty lines in a row that end the connection; one in a while may be what keeps it alive."""
 MAX_OUTSTANDING = 4096
 """Requests waiting for a reply; beyond it a pool answers nothing and we would grow without bound."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
@@ -157,6 +163,11 @@ class ClientConnection:
         self._session_id: str | None = None
         self._seen_valid_line = False
         self._bad_lines = 0
+        """In a row."""
+        self._bad_excess = 0
+        """Unusable lines that no usable one has made up for."""
+        self._empty_lines = 0
+        """In a row."""
 
     # ---- requests ---------------------------------------------------------------------------------------------
 
@@ -216,6 +227,11 @@ class ClientConnection:
         """The version bits that we may roll now: our own and the pool's."""
         return self._settings.pool_mask & self.version_mask if self._settings.version_rolling else 0
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait to go out."""
+        return sum(map(len, self._to_send))
+
     def data_to_send(self) -> bytes:
         """Everything waiting to go out, once."""
         data = b"".join(self._to_send)
@@ -258,7 +274,11 @@ class ClientConnection:
 
     def _receive_line(self, line: bytes) -> None:
         if not line.strip():
+            self._empty_lines += 1
+            if self._empty_lines >= MAX_EMPTY_LINES:
+                raise RemoteProtocolError(f"{MAX_EMPTY_LINES} empty lines in a row")
             return
+        self._empty_lines = 0
         try:
             message = decode(line)
             self._seen_valid_line = True  # an envelope proves a Stratum pool, whatever its parameters are worth
@@ -270,13 +290,17 @@ class ClientConnection:
             self._note_bad_line(line, str(error))
         else:
             self._bad_lines = 0
+            self._bad_excess = max(0, self._bad_excess - 1)
 
     def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
+        self._bad_excess += 1
         if not self._seen_valid_line and not line.lstrip().startswith(b"{"):  # DATUM can garble its first reply (7, 6)
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
             raise RemoteProtocolError(f"{MAX_BAD_LINES} unusable lines in a row, the last one: {reason}")
+        if self._bad_excess >= MAX_BAD_EXCESS:
+            raise RemoteProtocolError(f"{MAX_BAD_EXCESS} unusable lines more than usable ones, the last one: {reason}")
         self._events.append(events.BadLine(reason))
 
     # ---- the pool's own messages ------------------------------------------------------------------------------
@@ -363,13 +387,18 @@ class ClientConnection:
 
     def _answer(self, call: Call, result: Any) -> None:
         if call.wants_reply:
-            self._send(encode_reply(call.id, result))
+            self._send_answer(encode_reply(call.id, result))
+
+    def _send_answer(self, line: bytes) -> None:
+        if len(line) > MAX_SENT_LINE:
+            raise FieldError(f"id: expected one that an answer of {MAX_SENT_LINE} bytes has room for, got {len(line)}")
+        self._send(line)
 
     def _refuse_unknown(self, call: Call) -> None:
         self._events.append(events.Ignored(f"unknown method {sanitize(call.method, 60)!r}"))
         if call.wants_reply:
             code = CODE_OF_REASON[ErrorReason.UNKNOWN_METHOD]
-            self._send(encode_reply(call.id, None, [code, "Method not found", None]))
+            self._send_answer(encode_reply(call.id, None, [code, "Method not found", None]))
 
     # ---- replies ----------------------------------------------------------------------------------------------
 

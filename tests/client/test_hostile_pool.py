@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import Fate
-from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_LINE
+from stratum_miner.client.session import MAX_UNSENT
+from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
 
@@ -124,6 +126,119 @@ async def test_flood_of_pings_is_answered_and_of_jobs_absorbed(lab: Any, autojum
         tracemalloc.stop()
         assert it.client.snapshot().jobs == 1000
         assert peak < 20_000_000
+
+
+PING = b'{"id":42,"method":"mining.ping","params":[]}\n'
+
+
+def stop_reading(it: Any) -> trio.Event:
+    """From now on the pool takes nothing, until the event is set."""
+    reads_again = trio.Event()
+    stream = it.client._session._stream.send_stream
+    deliver = stream.send_all_hook
+
+    async def wait() -> None:
+        await reads_again.wait()
+        await deliver()
+
+    stream.send_all_hook = wait
+    return reads_again
+
+
+@pytest.mark.parametrize(
+    "question",
+    [PING, b'{"id":1,"method":"x"}\n', b'{"id":"%b","method":"client.get_version"}\n' % (b"x" * 700)],
+    ids=["pings", "unknown requests", "long ids"],
+)
+async def test_a_pool_that_asks_and_does_not_read_is_not_read_either(
+    lab: Any, autojump_clock: MockClock, question: bytes
+) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        stop_reading(it)
+        before = it.client.snapshot().bytes_received
+        await pool.stream.send_all(question * (20_000_000 // len(question)))
+        with trio.fail_after(59):
+            await trio.testing.wait_all_tasks_blocked()
+        session = it.client._session
+        assert session.connection.unsent < 2 * MAX_UNSENT
+        assert it.client.snapshot().bytes_received - before < 2_000_000
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        assert it.recorder.lost_work == ["the pool took no data for 60 s"]
+
+
+async def test_a_pool_that_reads_late_gets_all_its_answers(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        reads_again = stop_reading(it)
+        await pool.stream.send_all(PING * 20_000)
+        await trio.sleep(50)
+        reads_again.set()
+        for _ in range(20_000):
+            assert await pool.request() == {"id": 42, "result": "pong", "error": None}
+        await pool.notify("2")
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        assert it.recorder.lost_work == []
+
+
+async def test_who_is_asked_after_the_pool_is_gone_keeps_no_answers(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        session = it.client._session
+
+        async def broken() -> None:
+            raise trio.BrokenResourceError
+
+        session._stream.send_stream.send_all_hook = broken
+        await pool.stream.send_all(PING * 200_000)
+        await trio.testing.wait_all_tasks_blocked()
+        assert session.connection.unsent == 0
+        await pool.stream.send_eof()
+        await it.recorder.until(lambda: it.recorder.lost_work)
+
+
+async def test_an_id_that_no_answer_has_room_for_is_a_bad_line(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        for method in ("mining.ping", "x"):
+            await pool.send({"id": "x" * 900_000, "method": method, "params": []})
+        await pool.stream.send_all(PING)
+        assert await pool.request() == {"id": 42, "result": "pong", "error": None}
+        assert it.client.snapshot().bad_lines == 2
+
+
+BAD = b'{"id":null,"method":"mining.notify","params":[]}\n'
+GOOD = b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'
+
+
+@pytest.mark.parametrize(
+    ("flood", "reason"),
+    [
+        ((BAD * 9 + GOOD) * 13, "unusable lines more than usable"),
+        ((BAD * 2 + GOOD) * 100, "unusable lines more than usable"),
+        (b"\n" * MAX_EMPTY_LINES, "empty lines in a row"),
+        (b" \r\n" * MAX_EMPTY_LINES, "empty lines in a row"),
+    ],
+    ids=["nine of ten are bad", "two of three are bad", "empty", "blank"],
+)
+async def test_a_flood_of_lines_without_use_ends_the_connection(
+    lab: Any, autojump_clock: MockClock, flood: bytes, reason: str
+) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await pool.stream.send_all(flood)
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        assert reason in it.recorder.lost_work[0]
+
+
+async def test_a_pool_whose_every_other_line_is_bad_or_empty_is_borne(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        await pool.stream.send_all((BAD + GOOD + b"\n" * 10) * 200)
+        await pool.stream.send_all(PING)
+        assert await pool.request() == {"id": 42, "result": "pong", "error": None}
+        assert it.recorder.lost_work == []
 
 
 async def test_colliding_ids_and_replies_out_of_order(lab: Any, autojump_clock: MockClock) -> None:
