@@ -82,6 +82,9 @@ _REASON_OF_TEXT = (
     (re.compile(r"method not found|unknown method"), ErrorReason.UNKNOWN_METHOD),
 )
 
+LARGEST_CODE = 2**53
+"""As far as every JSON reader counts; no pool's code has more than six digits."""
+
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 
 _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
@@ -144,9 +147,11 @@ def _reason(code: int | None, message: str) -> ErrorReason:
 
 
 def _integer(value: Any) -> int | None:
+    """A code; None for what is none, such as a number of hundreds of digits, for codes are printed."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        value = int(value)
+    is_code = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE
+    return value if is_code else None
 
 
 def _text(value: Any) -> str:
