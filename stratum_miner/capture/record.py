@@ -14,6 +14,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from stratum_miner.foreign_text import sanitize
+
 FORMAT = 1
 MAX_RECORD = 8 << 20
 """Bytes of one line of a capture: a megabyte of which each byte takes six, escaped, and room for its frame."""
@@ -214,5 +216,4 @@ def _bounded(file: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _brief(error: Exception) -> str:
-    text = str(error)
-    return text if len(text) <= 200 else text[:200] + "…"
+    return sanitize(str(error))

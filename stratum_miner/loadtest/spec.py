@@ -22,7 +22,8 @@ def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tup
         key, equals, value = part.partition("=")
         if not equals:
             raise SpecError(f"{what}: expected {name}:KEY=VALUE with {_listed(defaults)}, got {text!r}")
-        values[nearest(key.strip(), defaults, f"{what} {name}")] = number(value, f"{what} {name} {key.strip()}")
+        known_key = nearest(key.strip(), defaults, f"{what} {name}")  # before it is repeated in a complaint
+        values[known_key] = number(value, f"{what} {name} {known_key}")
     return name, values
 
 

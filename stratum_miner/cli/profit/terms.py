@@ -207,7 +207,8 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
 
 
 def _whole(where: str, text: str, low: int, high: int) -> int:
-    value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else low - 1
+    digits = text.strip()  # int() strips less
+    value = int(digits) if re.fullmatch(r"\d{1,12}", digits) else low - 1
     if not low <= value <= high:
         raise UsageError(f"{where}: expected a whole number from {low} to {high:,}, got {_got(text)}")
     return value
