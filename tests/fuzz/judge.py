@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from stratum_miner.foreign_text import is_plain
 from tests.fuzz.mutation import mutate
 
 HERE = Path(__file__).parent
@@ -54,6 +55,6 @@ def mutants(name: str, rng: random.Random) -> Iterator[bytes]:
 
 
 def check_shown(text: str, limit: int = 1000) -> None:
-    """That a text with foreign parts may be shown: printable, on one line, bounded."""
-    assert text.isprintable(), ascii(text)[:300]
+    """That a text with foreign parts may be shown: printable, visible, on one line, bounded."""
+    assert is_plain(text), ascii(text)[:300]
     assert len(text) <= limit, len(text)

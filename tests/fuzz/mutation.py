@@ -147,7 +147,7 @@ def _evil(value: Any, rng: random.Random) -> Any:
     if isinstance(value, str) and rng.random() < 0.5:
         return _text(value, rng)
     if isinstance(value, int | float) and rng.random() < 0.3:
-        return rng.choice((value + 1, value - 1, -value, value * 2, str(value), float(value)))
+        return rng.choice((value + 1, value - 1, -value, value * 2, str(value), -1.0))
     return rng.choice(EVIL)
 
 

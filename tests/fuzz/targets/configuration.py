@@ -9,6 +9,7 @@ from stratum_miner.cli.mine_settings import Sources, settings_of
 from stratum_miner.cli.settings_shown import groups
 from stratum_miner.config.document import parse
 from stratum_miner.config.problems import ConfigError
+from tests.fuzz.judge import check_shown
 
 PATH = Path("fuzz.toml")
 
@@ -33,4 +34,5 @@ def run(data: bytes) -> None:
 
 def _check(error: ConfigError) -> None:
     assert error.problems
-    assert all(map(str, error.problems))
+    for problem in error.problems:
+        check_shown(str(problem), 2000)
