@@ -5,6 +5,7 @@ in turn by the pool and the miner.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from stratum_miner.capture import record, rules
@@ -13,7 +14,7 @@ from stratum_miner.capture.pool_faults import ChosenFault, FaultFilter
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedConnection, Recorder
 from stratum_miner.capture.redaction import Redactor
-from stratum_miner.capture.relay import Chain, PassThrough, Send
+from stratum_miner.capture.relay import Chain, LimitReached, PassThrough, Send
 
 RULES = [
     rules.parse(text)
@@ -22,7 +23,7 @@ RULES = [
         "duplicate=2 method=mining.submit",
         "split=7 chance=0.5",
         "delay=0.1 match=notify",
-        r"replace=\g<0>x match=[0-9]+",
+        r"replace=\1x match=params*:",
         "drop every=3",
         "replace=zz nth=5",
         "close nth=30",
@@ -51,14 +52,15 @@ def run(data: bytes) -> None:
     faults = [ChosenFault(fault, fault.default) for fault in POOL_FAULTS.values()]
     fault = FaultFilter(faults[mode % len(faults)], Random(1))
     chain = Chain([rules.RuleFilter(chosen, Random(1)), fault])
-    for number, line in enumerate(lines):
-        speaker = Side.MINER if number % 2 else Side.POOL
-        for step in chain.line(speaker, line + b"\n"):
-            assert step.after >= 0
-            if isinstance(step, Send):
-                recorded.data(step.to.other, step.data)
-        for note in chain.notes():
-            recorded.note(note.text, note.line)
+    with suppress(LimitReached):  # the connection ends
+        for number, line in enumerate(lines):
+            speaker = Side.MINER if number % 2 else Side.POOL
+            for step in chain.line(speaker, line + b"\n"):
+                assert step.after >= 0
+                if isinstance(step, Send):
+                    recorded.data(step.to.other, step.data)
+            for note in chain.notes():
+                recorded.note(note.text, note.line)
     for side in Side:
         chain.ended(side)
     recorded.close(None)
