@@ -170,7 +170,7 @@ class RawMiner:
         try:
             message = envelope.decode(line.rstrip(b"\r\n"))
             if isinstance(message, envelope.Reply):
-                if isinstance(message.id, int):
+                if isinstance(message.id, int) and 0 < message.id <= self._next_id:  # nothing is kept of the others
                     reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
                     self._replies[message.id] = reply
             elif message.method == Notify.method and isinstance(message.params, list):

@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
+from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
 from stratum_miner.testing.misbehaving_miner import Verdict, misbehave
-from stratum_miner.testing.raw_miner import Dial, Plan
+from stratum_miner.testing.raw_miner import Dial, Plan, RawMiner
 
 EXPECTED = {
     **dict.fromkeys(SHARE_FAULTS, Verdict.REFUSED),
@@ -82,3 +85,18 @@ async def test_a_pool_that_does_not_answer_is_told() -> None:
         outcome = await misbehave(plan, "duplicate")
         assert outcome.verdict is Verdict.NOT_POSSIBLE
         assert "expected to be subscribed" in outcome.answer
+
+
+async def test_replies_that_nobody_asked_for_are_not_kept() -> None:
+    """A pool that floods would fill the memory, and a reply that comes too early would be taken for the answer."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    miner = RawMiner(Plan(dial=dialling(0), worker_name="mallory"), ours, None, Random(0))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(miner.listen)
+        await theirs.send_all(b"".join(b'{"id":%d,"result":"unasked"}\n' % number for number in range(1, 1000)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert await miner.ask(Subscribe("x"), patience=0.01) is None
+        await theirs.send_all(b'{"id":2,"result":"unasked"}\n{"id":1,"result":"late"}\n')
+        await trio.testing.wait_all_tasks_blocked()
+        assert await miner.ask(Subscribe("x"), patience=0.01) is None
+        nursery.cancel_scope.cancel()
