@@ -4,9 +4,10 @@ import http.client
 import ipaddress
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +25,12 @@ from .test_process import ADDRESS, started
 MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--backend", "simulated")
 PROXY = ("proxy", "--no-config", "-o", "127.0.0.1:1", "-u", "w")
 POOL = ("pool", "--address", ADDRESS)
-RECORD = (
-    '{"kind":"capture","format":1}\n{"kind":"open","t":0.0,"conn":1}\n'
-    '{"kind":"line","t":0.1,"conn":1,"from":"miner","text":"{}"}\n'
+RECORD = '{"kind":"capture","format":1}\n' + "".join(
+    f'{{"kind":"open","t":0.1,"conn":{number}}}\n'
+    f'{{"kind":"line","t":0.1,"conn":{number},"from":"miner","text":"{{}}"}}\n'
+    for number in range(1, 20)
 )
+"""Of more connections than ever come, so that it goes on."""
 
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "mine": ((*MINE, "--http", "localhost:0", "--cgminer-api", "localhost:0", "--axeos-api", "localhost:0"), 3),
@@ -59,13 +62,14 @@ AXEOS = [("POST", f"/api/system/{word}") for word in ("pause", "resume", "restar
 class Running:
     """A command that has opened all its addresses."""
 
-    pid: int
+    process: subprocess.Popen[str]
     expected: int
 
     @cached_property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens, once these are as many as expected; nothing is there that is not expected to be."""
-        while len(found := listening(self.pid)) < self.expected:
+        while len(found := listening(self.process.pid)) < self.expected:
+            assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.05)
         return found
 
@@ -73,14 +77,12 @@ class Running:
 def listening(pid: int) -> list[tuple[str, int]]:
     """Addresses and ports of a process's own listening sockets, by the kernel's word."""
     own = set()
-    for file in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            own.add(os.readlink(f"/proc/{pid}/fd/{file}"))
-        except FileNotFoundError:  # closed since
-            continue
+    for file in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(FileNotFoundError):  # closed since
+            own.add(os.readlink(file))
     found = []
     for table in ("tcp", "tcp6"):
-        for row in Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+        for row in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
             _, local, _, state, *_, inode = row.split()[:10]
             if state == "0A" and f"socket:[{inode}]" in own:
                 host, _, port = local.partition(":")
@@ -103,7 +105,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runn
             name: Running(
                 stack.enter_context(
                     started(*(str(record) if word == "RECORD" else word for word in words), environment=environment)
-                ).pid,
+                ),
                 count,
             )
             for name, (words, count) in COMMANDS.items()
