@@ -423,7 +423,7 @@ THROUGH_A_TAP: dict[str, Attack] = {
     "requests with ids of 900 kB, not answered": flood(with_id(900_000, "mining.unknown")),
     "requests with ids of 15 kB, answered": flood(with_id(15_000), reads=True),
     "lines of 900 kB to a pool that never reads": flood(lambda number: with_id(900_000)(number) if number else SILENCE),
-    "a line that keeps a regular expression busy": flood(b"id" * 4000 + b"submit" * 1300 + b"\n", reads=True),
+    "a line that nearly matches a rule, everywhere": flood(b"id" * 4000 + b"submit" * 1300 + b"\n", reads=True),
     "lines without an end": flood(b"x" * (1 << 20)),
     "connections until files run out": hold(300),
 }
@@ -552,7 +552,7 @@ def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable
             "mine --http": ["mine", "-o", upstream, "-u", "w", "-t", "1", "--http", f"127.0.0.1:{http}"],
             "pool": ["pool", "--listen", f"127.0.0.1:{port}", "--address", ADDRESS, "--difficulty", "1e-5"],
             "proxy": ["proxy", "--listen", f"127.0.0.1:{port}", "-o", upstream, "-u", "w"],
-            "tap": ["tap", f"127.0.0.1:{port}", upstream, "--rule", "replace=x match=id.*submit.*zz from=miner"],
+            "tap": ["tap", f"127.0.0.1:{port}", upstream, "--rule", "replace=x match=id*submit*zz from=miner"],
         }
         program = Program(*commands[subject], directory=directory)
         try:
