@@ -1,8 +1,9 @@
 """The pytest plugin: pools, miners and what stands between them as fixtures.
 
-Loaded by pytest through its entry point; it takes less than a tenth of a second until a fixture is asked for. What
-waits has a plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests alike.
-``docs/testing-your-pool.md`` shows them.
+Every run of pytest in an environment that has this package imports this module, whether or not its tests use a fixture.
+So it stands outside ``testing`` and imports nothing of ours before a fixture is asked for: then it costs a run two
+milliseconds. What waits has a plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests
+alike. ``docs/testing-your-pool.md`` shows them.
 """
 
 import argparse
