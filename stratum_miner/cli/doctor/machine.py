@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import resource
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import platformdirs
 
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.operation import surroundings
+from stratum_miner.network import files
 
 DESCRIPTORS = 256
 """Pools, devices, and a page or two with their streams stay below a tenth of it."""
@@ -81,20 +81,25 @@ def _youngest_file() -> float:
 
 async def check_limits() -> Sequence[Finding]:
     """Open files and memory."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     available = memory_available()
-    findings = [descriptor_finding(soft)]
+    findings = [descriptor_finding(files.limit())]
     return findings if available is None else [*findings, memory_finding(available)]
 
 
 def descriptor_finding(soft: int) -> Finding:
-    """``soft`` limit of open files; -1 for none."""
+    """``soft`` limit of open files, which every command raises as far as it may; -1 for none."""
     text = "any number of open files" if soft < 0 else f"{soft} open files"
     enough = soft < 0 or soft >= DESCRIPTORS
     if not enough:
         text += f"; several pools, devices and watchers may need more than that, {DESCRIPTORS} are plenty"
     verdict = Verdict.GOOD if enough else Verdict.PROBLEM
-    return Finding(topic="limits", subject="files", verdict=verdict, text=text, fix="ulimit -n 1024")
+    return Finding(
+        topic="limits",
+        subject="files",
+        verdict=verdict,
+        text=text,
+        fix="raise the hard limit: ulimit -Hn 1024 as root, or LimitNOFILE=1024 of the service",
+    )
 
 
 def memory_finding(available: int) -> Finding:
