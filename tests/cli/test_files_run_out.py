@@ -1,0 +1,91 @@
+"""Open files run out while strangers connect: the service goes on, and the log tells of it once a minute."""
+
+import resource
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from .test_process import ADDRESS, EAGER, running_pool, started
+
+FILES = 64
+"""Which a process may have open once it has started; a quarter of them is kept from strangers."""
+STRANGERS = 80
+SUBSCRIBE = b'{"id":7,"method":"mining.subscribe","params":[]}\n'
+ASK = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+POOL = ("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS)
+MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", *EAGER, "--http", "127.0.0.1:0")
+COMMANDS: dict[str, tuple[tuple[str, ...], str, bytes]] = {
+    "pool": (POOL, "ready", SUBSCRIBE),
+    "pool that records": ((*POOL, "--record", "RECORD"), "ready", SUBSCRIBE),
+    "proxy": (
+        ("proxy", "--no-config", "-o", "POOL", "-u", "w", "--listen", "127.0.0.1:0"),
+        "extranonce_divided",
+        SUBSCRIBE,
+    ),
+    "mine": (MINE, "http ", ASK),
+}
+"""Arguments, the event of which the command is ready, and a question that it answers."""
+
+
+class Log:
+    """What a process writes to stderr, read as it comes."""
+
+    def __init__(self, stream: object) -> None:
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream: object) -> None:
+        for line in stream:  # type: ignore[attr-defined]  # the file of a Popen
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+
+    def until(self, needle: str) -> str:
+        """The first line with it; the test's own time limit is the deadline."""
+        with self._changed:
+            self._changed.wait_for(lambda: any(needle in line for line in self.lines))
+            return next(line for line in self.lines if needle in line)
+
+
+def answered(client: socket.socket, question: bytes) -> bool:
+    client.sendall(question)
+    return bool(client.recv(4096))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in ("pool", "proxy") else []) for name in COMMANDS]
+)
+def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pbk")
+    words, ready, question = COMMANDS[name]
+    began = time.monotonic()
+    with ExitStack() as stack:
+        if "POOL" in words:
+            upstream = stack.enter_context(running_pool())[1]
+            words = tuple(upstream if word == "POOL" else word for word in words)
+        words = tuple(str(tmp_path / "record") if word == "RECORD" else word for word in words)
+        process = stack.enter_context(started(*words, environment={"XDG_STATE_HOME": str(tmp_path)}))
+        log = Log(process.stderr)
+        log.until(ready)
+        line = next(line for line in log.lines if "127.0.0.1:" in line and ("ready" in line or "http " in line))
+        address = "127.0.0.1", int(line.rsplit("127.0.0.1:", 1)[1].split()[0].strip("'"))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+        with closing(socket.create_connection(address, 60)) as known:
+            assert question is ASK or answered(known, question)
+            strangers = [socket.create_connection(address, 60) for _ in range(STRANGERS)]
+            log.until("accept_failed")
+            assert question is ASK or answered(known, question.replace(b"7", b"8"))
+            for stranger in strangers:
+                stranger.close()
+            with closing(socket.create_connection(address, 60)) as newcomer:
+                assert answered(newcomer, question)
+        assert process.poll() is None
+    told = sum("accept_failed" in line for line in log.lines)
+    assert 1 <= told <= 1 + (time.monotonic() - began) / 60
+    assert not [line for line in log.lines if "Traceback" in line or "Errno" in line]
