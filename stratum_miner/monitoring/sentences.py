@@ -126,6 +126,7 @@ SENTENCES: dict[str, str] = {
     "client_left": "The miner from {address} left: {reason}; {accepted} shares accepted, {rejected} refused.",
     "connection_over": "Connection {connection} is over.",
     "cgminer_failed": "A defect of ours while answering a request to cgminer's API: {error}.",
+    "connection_cut": "Connection {connection} is cut: {reason}.",
     "connection_refused": "A connection[ from {address}] is refused: {reason}.",
     "engines_not_told": "{device} does not tell its engines: expected {expected}, got {got}.",
     "failed": "Not met: {threshold}.",
