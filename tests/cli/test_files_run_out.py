@@ -69,7 +69,8 @@ def newcomer_is_served(address: tuple[str, int], question: bytes) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in ("pool", "proxy", "tap") else []) for name in COMMANDS]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in ("pool", "proxy", "tap") else []) for name in COMMANDS],
 )
 def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
     pytest.importorskip("pbk")

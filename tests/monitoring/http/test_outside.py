@@ -187,7 +187,7 @@ TOKENS: list[tuple[bytes, set[int]]] = [
 ]  # fmt: skip
 FRAMES: list[tuple[bytes, set[int]]] = [
     *(
-        (POOLS + headers + b"\r\n0\r\n\r\n", {400})
+        (PAUSE + AUTHORIZED + headers + b"\r\n0\r\n\r\n", {400})
         for headers in (
             b"Content-Length: 5\r\nContent-Length: 6\r\n", b"Content-Length: -1\r\n", b"Content-Length: +5\r\n",
             b"Content-Length: abc\r\n", b"Content-Length: 5, 6\r\n", b"Content-Length: 0x5\r\n",
@@ -200,7 +200,7 @@ FRAMES: list[tuple[bytes, set[int]]] = [
             b"Transfer-Encoding:\r\n", b"Transfer-Encoding : chunked\r\n",
         )
     ),
-    (b"POST /api/v1/pools HTTP/1.0\r\n" + AUTHORIZED + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    (b"POST /api/v1/pause HTTP/1.0\r\n" + AUTHORIZED + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
     (POOLS + b"Content-Length: 16385\r\n\r\n", {413}),
     (POOLS + b"Content-Length: 9999999999999999999\r\n\r\n", {413}),
     (POOLS + b"Expect: 100-continue\r\nContent-Length: 99999\r\n\r\n", {413}),
@@ -412,6 +412,10 @@ async def test_sixteen_listen_however_many_come_at_once(served: ApiFactory) -> N
             await all_answered.wait()
         nursery.cancel_scope.cancel()
     assert Counter(statuses) == {b"200": 16, b"503": 24}
+
+
+async def test_no_token_opens_what_has_none() -> None:
+    assert not any(Access("").has_token(given) for given in ("", "Bearer", "Bearer ", "Bearer x"))
 
 
 async def test_a_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
