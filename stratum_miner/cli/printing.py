@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
 from rich.segment import Segment
 
-from stratum_miner.foreign_text import REPLACEMENT, replace_unsafe, sanitize
+from stratum_miner.foreign_text import REPLACEMENT, is_plain, replace_unsafe, sanitize
 
 MAX_LINE = 65536
 """Characters of a line; a setting may be a long list."""
@@ -71,11 +71,11 @@ def json_text(value: Any) -> str:
         text = msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
         text = msgspec.json.encode(_whole_characters(msgspec.to_builtins(value))).decode()
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    return text if is_plain(text) else "".join(map(_escaped, text))
 
 
 def _escaped(character: str) -> str:
-    if character.isprintable():
+    if is_plain(character):
         return character
     code = ord(character)
     if code > 0xFFFF:

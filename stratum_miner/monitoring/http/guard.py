@@ -16,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
+
 MAX_BODY = 16 * 1024
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/health", "/ready")
@@ -127,10 +129,10 @@ class Guard:
 
 
 def refusal(status: int, text: str, **headers: str) -> Response:
-    """An error as the API tells it."""
+    """An error as the API tells it; it may quote the request."""
     if status == 401:
         headers["www-authenticate"] = "Bearer"
-    body = msgspec.json.encode({"error": text})
+    body = msgspec.json.encode({"error": sanitize(text, SENTENCE_CHARACTERS)})
     return Response(body, status, {**HEADERS, **headers}, media_type="application/json")
 
 
