@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import structlog
 
 from stratum_miner.cli import printing
+from stratum_miner.cli.line_limit import LineLimit
 from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_lines, sanitize_value
@@ -51,6 +52,7 @@ def writing_to(path: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
+        tell_left_out()
         _files.remove(file)
         file.close()
         if file.failures:
@@ -113,6 +115,7 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _limit,
             structlog.processors.format_exc_info,
             redact_event,
             _make_safe,
@@ -126,6 +129,23 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
         logger_factory=lambda *_: _ConsoleLogger(),
         cache_logger_on_first_use=False,
     )
+
+
+def tell_left_out() -> None:
+    """Log how many lines of which kind were left out since this was told last; for the end of the program, too."""
+    for each in _lines.take():
+        log = _log.warning if each.level == "warning" else _log.info
+        log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)
+
+
+_lines = LineLimit(tell_left_out)
+
+
+def _limit(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Strangers decide how often most things happen: see ``line_limit``."""
+    if not _lines.allows(event["event"], event["level"], tells_block="block" in event):
+        raise structlog.DropEvent
+    return event
 
 
 def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -114,6 +114,8 @@ def run_process(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except Exception as error:
         code = _tell_unforeseen(error)
+    finally:
+        logs.tell_left_out()
     return code
 
 

@@ -131,6 +131,7 @@ SENTENCES: dict[str, str] = {
     "engines_not_told": "{device} does not tell its engines: expected {expected}, got {got}.",
     "failed": "Not met: {threshold}.",
     "http_failed": "A defect of ours while answering {request}: {error}.",
+    "lines_left_out": "In the last {seconds} s {lines} more lines of the kind {kind} were left out.",
     "listener_failed": "Nobody can ask there any more: {error}.",
     "misbehaving": "Misbehaving on purpose: {faults}.",
     "node_failed": "Waiting for the node: {error}.",
