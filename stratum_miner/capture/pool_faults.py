@@ -12,6 +12,8 @@ from stratum_miner.capture.pool_behaviours import POOL_FAULTS
 from stratum_miner.capture.pool_talk import PoolFault, Said, Talk, Value
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Chain, Note, Send, Step
+from stratum_miner.stratum import envelope
+from stratum_miner.stratum.errors import FieldError
 
 _MASK_DIGITS = 8
 
@@ -103,8 +105,10 @@ class FaultFilter:
 
 
 def _message(line: bytes) -> dict[str, Any] | None:
+    """Of lines that are none, or nested so deep that they could not be written again, None."""
     try:
+        envelope.decode(line.rstrip(b"\r\n"))
         message = json.loads(line)
-    except (ValueError, RecursionError):
+    except (FieldError, ValueError):
         return None
     return message if isinstance(message, dict) else None

@@ -14,8 +14,10 @@ from stratum_miner.secret_words import Hider
 
 STARS = secret_words.HIDDEN
 HIDDEN = STARS.encode()
-MAX_REMEMBERED = 64
-"""Passwords looked for, of one connection."""
+MAX_REMEMBERED = 32
+"""Passwords looked for, of one connection: each is looked for in every line, in all its spellings."""
+LONGEST = 128
+"""Characters of a password that are looked for; a line in which so many are found goes as a whole."""
 _MARK = b"authorize"
 
 
@@ -24,17 +26,17 @@ class Redactor:
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide
-        self._known: dict[str, None] = {}
-        self._hider = Hider()
+        self._known: dict[str, Hider] = {}
+        """Passwords, or their beginnings; the longest first, for one may be the beginning of another."""
 
     def redact(self, line: bytes) -> bytes:
         """The same line, or one in which passwords are stars; a line of mining.authorize that cannot be read goes."""
         try:
             message = msgspec.json.decode(line)
+            if isinstance(message, dict) and message.get("method") == "mining.authorize":
+                return self._authorize(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return HIDDEN if _MARK in line else self._without_known(line)
-        if isinstance(message, dict) and message.get("method") == "mining.authorize":
-            return self._authorize(message)
         return HIDDEN if _MARK in line and not isinstance(message, dict) else self._without_known(line)
 
     def _authorize(self, message: dict[str, Any]) -> bytes:
@@ -48,12 +50,19 @@ class Redactor:
         return self._without_known(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
 
     def _remember(self, secret: Any) -> None:
-        if isinstance(secret, str) and secret not in self._known and len(self._known) < MAX_REMEMBERED:
-            self._known[secret] = None
-            self._hider = Hider(self._known)
+        if not isinstance(secret, str) or len(self._known) >= MAX_REMEMBERED:
+            return
+        start = secret[:LONGEST]
+        if start not in self._known:
+            known = {**self._known, start: Hider([start])}
+            self._known = dict(sorted(known.items(), key=lambda item: -len(item[0])))
 
     def _without_known(self, line: bytes) -> bytes:
-        line = self._hider.hide_in_line(line)
+        for start, hider in self._known.items():
+            without = hider.hide_in_line(line)
+            if len(start) == LONGEST and without != line:
+                return HIDDEN
+            line = without
         text = line.decode("utf-8", "surrogateescape")
         hidden = self._hide(text)
         return line if hidden == text else hidden.encode("utf-8", "surrogateescape")

@@ -112,7 +112,12 @@ def read(path: Path) -> list[Rule]:
 def from_table(table: Mapping[str, Any], where: str) -> Rule:
     """A rule from its names and values, all of them text or numbers. RuleError in one line."""
     try:
-        return _from_table({key: str(value) for key, value in table.items()})
+        texts = {key: str(value) for key, value in table.items()}
+        for text in texts.values():
+            text.encode()
+        return _from_table(texts)
+    except UnicodeEncodeError:
+        raise RuleError(f"{where}: expected text in UTF-8") from None
     except ValueError as error:
         raise RuleError(f"{where}: {error}") from None
 

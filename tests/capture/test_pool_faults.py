@@ -44,6 +44,23 @@ def test_whatever_is_said_no_fault_stumbles(text: str, said: list[tuple[Side, ob
         assert list(filters[0].ended(side)) == list(filters[1].ended(side))
 
 
+@pytest.mark.parametrize("text", QUICK)
+def test_lines_nested_to_any_depth_are_no_trouble(text: str) -> None:
+    """Around some depth a line can still be read, but not be written again."""
+    for depth in (30, 35, *range(900, 1000)):
+        nested = b"[" * depth + b"]" * depth
+        for line in (
+            b'{"id":1,"method":"mining.notify","params":[1,2,3,4,5,6,7,8,9,' + nested + b"]}\n",
+            b'{"id":1,"result":' + nested + b"}\n",
+        ):
+            assert list(filter_of([parse(text)], "0").line(Side.POOL, line)) is not None
+
+
+def test_ids_that_no_float_has_are_no_trouble() -> None:
+    reply = b'{"id":1' + b"0" * 400 + b',"result":true}\n'
+    assert list(filter_of([parse("odd-ids")], "0").line(Side.POOL, reply)) == [Send(Side.MINER, reply)]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

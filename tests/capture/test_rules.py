@@ -153,6 +153,7 @@ def test_a_rule_reads_back_what_it_prints(action: str, speaker: str, count: str,
         ("split=0", "split: expected a number from 1"),
         (r"replace=\2 match=a*b", r"replace: expected \1 to \1 for the stars of 'a*b'"),
         ("drop 'x", "No closing quotation"),
+        ("replace=\udcff", "expected text in UTF-8"),
     ],
 )
 def test_a_wrong_rule_is_answered_in_one_line(text: str, complaint: str) -> None:
