@@ -44,6 +44,8 @@ LINGER_SECONDS = 30.0
 """How long pauses are kept after one side has ended; then what waits is said without them."""
 FLUSH_SECONDS = 5.0
 """How long the last lines may take."""
+TURNS = 100
+"""Lines and steps of one connection before the others are served."""
 LOOK_SECONDS = 1.0
 """How often a reader that waits for room looks whether its own side has gone."""
 
@@ -228,7 +230,7 @@ class _Way:
         self.held = 0
         self.closed = False
         self._steps: deque[Step] = deque()
-        self._changed = trio.Event()
+        self._waiting = trio.lowlevel.ParkingLot()
 
     def has_room(self, step: Step) -> bool:
         return self.closed or not self._steps or self.held + _size(step) <= MAX_WAITING
@@ -238,7 +240,7 @@ class _Way:
         if not self.closed:
             self._steps.append(step)
             self.held += _size(step)
-            self._wake()
+            self._waiting.unpark_all()
 
     async def get(self) -> Step | None:
         """The first one, which keeps its place until it is done. None once closed."""
@@ -268,27 +270,23 @@ class _Way:
         """The first one was carried out."""
         if not self.closed:
             self.held -= _size(self._steps.popleft())
-            self._wake()
+            self._waiting.unpark_all()
 
     def close(self) -> None:
         """Nothing more is said this way."""
         self.closed = True
         self._steps.clear()
         self.held = 0
-        self._wake()
+        self._waiting.unpark_all()
 
     async def changed(self) -> None:
         """Until there is more or less of it."""
-        await self._changed.wait()
+        await self._waiting.park()
 
     @property
     def unsaid(self) -> int:
         """Bytes that the other side said and that were not passed on, as far as is known."""
         return sum(len(step.data) for step in self._steps if isinstance(step, Send))
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
 
 
 def _size(step: Step) -> int:
@@ -312,7 +310,9 @@ class _Relay:
         self._pauses_until = inf
         self._everything = trio.CancelScope()
         self._readers = len(Side)
-        self._closing = False
+        self._is_over = False
+        """Whether nothing that is heard now will be said."""
+        self._turns = 0
         self._ended_by: Side | None = None
         self._reason = ""
 
@@ -361,6 +361,7 @@ class _Relay:
                 if self._is_over:
                     return
                 await self._carry_out(side, self._filter.line(side, line))
+                await self._take_turns()
             self._count()
         except LimitReached as error:
             self._give_up(str(error))
@@ -376,9 +377,8 @@ class _Relay:
         """Give the steps to their writers; they come of what ``side`` said."""
         self._tell_notes()
         for step in steps:
-            self._tell_notes()
             if self._is_over:
-                return
+                break
             way = self._ways[step.to]
             if not way.has_room(step):
                 self._in_hand[side] = _size(step)
@@ -390,9 +390,14 @@ class _Relay:
                     self._ends(side)
             self._in_hand[side] = 0
             way.put(step)
-            await trio.lowlevel.checkpoint()
+            await self._take_turns()
         self._tell_notes()
-        self._count()
+
+    async def _take_turns(self) -> None:
+        self._turns += 1
+        if self._turns % TURNS == 0:
+            self._count()
+            await trio.lowlevel.checkpoint()
 
     def _tell_notes(self) -> None:
         notes = self._filter.notes()
@@ -462,7 +467,7 @@ class _Relay:
 
     def _close(self) -> None:
         """Hear nothing more, say what waits, and end."""
-        self._closing = True
+        self._is_over = True
         for side, way in self._ways.items():
             way.put(End(side))
         self._end_within(0.0)
@@ -478,13 +483,9 @@ class _Relay:
             scope.deadline = min(scope.deadline, self._pauses_until)
         self._everything.deadline = min(self._everything.deadline, self._pauses_until + FLUSH_SECONDS)
 
-    @property
-    def _is_over(self) -> bool:
-        """Whether nothing that is heard now will be said."""
-        return self._closing or all(way.closed for way in self._ways.values())
-
     def _end_if_over(self) -> None:
         if all(way.closed for way in self._ways.values()):
+            self._is_over = True
             self._end_within(0.0)
             if not self._readers:
                 self._everything.cancel()
