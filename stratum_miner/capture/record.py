@@ -21,6 +21,8 @@ MAX_RECORD = 8 << 20
 """Bytes of one line of a capture: a megabyte of which each byte takes six, escaped, and room for its frame."""
 MAX_CAPTURE = 256 << 20
 """Bytes of a capture that is read into memory; a busy miner writes a hundredth of that in a day."""
+MAX_RECORDS = 1_000_000
+"""Of a capture that is read: small ones take ten times their bytes."""
 MAX_SECONDS = 366 * 86400.0
 """How long a capture may last."""
 
@@ -184,6 +186,8 @@ def parse(lines: Iterable[bytes], name: str = "capture") -> Capture:
         if record.t < latest:
             raise CaptureError(f"{name} line {number}: expected a time of {latest:g} or later, got {record.t:g}")
         latest = record.t
+        if len(records) == MAX_RECORDS:
+            raise CaptureError(f"{name}: expected at most {MAX_RECORDS} records, it has more")
         records.append(Numbered(number, record))
     if header is None:
         raise CaptureError(f"{name}: expected a capture, got an empty file")
@@ -216,4 +220,4 @@ def _bounded(file: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _brief(error: Exception) -> str:
-    return sanitize(str(error))
+    return sanitize(str(error))  # it repeats what is in the file

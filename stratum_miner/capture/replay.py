@@ -30,6 +30,12 @@ GRACE = 2.0
 """Seconds after the record's end for what was recorded and is still on its way."""
 MAX_DEPARTURES = 1000
 """Kept; further ones are counted."""
+SHOWN = 400
+"""Characters of one."""
+SAID_AT_ONCE = 100
+"""Lines given out in one step; the next ones come with the next."""
+MAX_NAME = 256
+"""Bytes of a live job, session or id that are remembered or echoed; no pool and no miner has longer ones."""
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
 _OWN_WORDS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
 """A live pool has its own jobs, extranonces and sessions; that is no departure."""
@@ -90,6 +96,9 @@ class Replay:
             self._offset = now - self.starts_at * self._scale
         self.next_time = None
         while self._cursor < len(self._script.items):
+            if len(self._out) >= SAID_AT_ONCE:
+                self._wait(now)
+                break
             item = self._script.items[self._cursor]
             ready = self._say(item, now) if item.speaker is self.side else self._hear(item, now)
             if not ready:
@@ -100,6 +109,11 @@ class Replay:
         said, self._out = self._out, []
         self.said += len(said)
         return said
+
+    @property
+    def unsaid(self) -> int:
+        """Bytes that the next step gives out."""
+        return sum(map(len, self._out))
 
     @property
     def _scale(self) -> float:
@@ -161,6 +175,10 @@ class Replay:
         else:
             self.done = True
 
+    def stuck(self, seconds: float) -> None:
+        """The live side took nothing for so long; the connection is over. That is told in any case."""
+        self.departures.append(Departure(None, f"the {self.side.other.value} took nothing for {seconds:g} s"))
+
     def finish(self) -> None:
         """The live connection is over: what was not heard will not be."""
         missing: dict[str, list[int]] = {}
@@ -193,11 +211,16 @@ class Replay:
         if item is None:
             if call.method not in self.ignore:
                 self._depart(None, f"{call.method}: not in the record")
-            if self.side is Side.POOL and call.wants_reply:
+            if self.side is Side.POOL and call.wants_reply and _is_short(call.id):
                 self._out.append(envelope.encode_reply(call.id, None, [20, "not in the record", None]))
                 self.next_time = now
             return
-        item.live_id = call.id
+        if _is_short(call.id):
+            item.live_id = call.id
+        else:
+            self._depart(
+                item.number, f"{call.method}: expected an id of at most {MAX_NAME} bytes, got {_short(call.id)}"
+            )
         if item.method in _HANDSHAKE:
             self._offset = now - item.t * self._scale
         self._learn_job(item, call)
@@ -259,7 +282,7 @@ class Replay:
         recorded = item.message
         if call.method == "mining.notify" and isinstance(recorded, envelope.Call):
             match recorded.params, call.params:
-                case [str(old), *_], [str(new), *_]:
+                case [str(old), *_], [str(new), *_] if len(new) <= MAX_NAME:
                     self._jobs[old] = new
 
     # ---- comparing --------------------------------------------------------------------------------------------------
@@ -296,11 +319,12 @@ class Replay:
 
     def _learn_session(self, old: Any, new: Any) -> None:
         for recorded, live in zip(_session_ids(old), _session_ids(new), strict=False):
-            self.sessions[recorded] = live
+            if len(live) <= MAX_NAME:
+                self.sessions[recorded] = live
 
     def _depart(self, number: int | None, text: str) -> None:
         if len(self.departures) < MAX_DEPARTURES:
-            self.departures.append(Departure(number, text))
+            self.departures.append(Departure(number, sanitize(text, SHOWN)))
         else:
             self.uncounted += 1
 
@@ -332,6 +356,10 @@ def _session_ids(result: Any) -> list[str]:
             ]
         case _:
             return []
+
+
+def _is_short(identifier: envelope.Id) -> bool:
+    return len(envelope.encode_id(identifier)) <= MAX_NAME
 
 
 def _short(value: Any) -> str:

@@ -15,6 +15,10 @@ from stratum_miner.network import accepting
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 64 << 10
+MAX_UNSAID = 64 << 10
+"""Bytes of answers that wait for the live side; then it is not listened to until it takes them."""
+STALL_SECONDS = 30.0
+"""How long the live side may take nothing of what is said to it; then its connection is over."""
 
 
 def replays(capture: Capture, side: Side, **options: Any) -> list[Replay]:
@@ -80,6 +84,8 @@ async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
             await _talk(stream, play, heard)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             heard.ended = True
+        except trio.TooSlowError:
+            play.stuck(STALL_SECONDS)
         nursery.cancel_scope.cancel()
     if heard.ended:
         play.left()
@@ -90,18 +96,27 @@ async def play_on(stream: trio.abc.Stream, play: Replay) -> None:
 class _Wakeup:
     def __init__(self) -> None:
         self.event = trio.Event()
+        self.said = trio.Event()
         self.ended = False
 
     def set(self) -> None:
+        """Something was heard."""
         self.event.set()
         self.event = trio.Event()
+
+    def set_said(self) -> None:
+        """All that was to be said is said."""
+        self.said.set()
+        self.said = trio.Event()
 
 
 async def _talk(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None:
     while True:
         event = heard.event
         for line in play.step(trio.current_time()):
-            await stream.send_all(line)
+            with trio.fail_after(STALL_SECONDS):
+                await stream.send_all(line)
+        heard.set_said()
         if play.done or heard.ended:
             return
         if play.next_time is not None and play.next_time <= trio.current_time():
@@ -122,6 +137,10 @@ async def _listen(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None
             heard.ended = True
         for line in splitter.feed(bytes(data)):
             play.receive(line.rstrip(b"\r\n"), trio.current_time())
+            if play.unsaid > MAX_UNSAID:
+                said = heard.said
+                heard.set()
+                await said.wait()
         heard.set()
 
 

@@ -13,13 +13,12 @@ from stratum_miner.stratum.errors import FieldError
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One recorded line."""
+    """One recorded line. What it says is read again when it is needed: kept, it would take thirty times its bytes."""
 
     number: int
-    t: float
-    speaker: Side
-    wire: bytes
-    message: envelope.Call | envelope.Reply | None
+    line: Line
+    is_call: bool
+    """Whether it has a method of its own."""
     method: str | None
     """Its own, or of a reply that of its request."""
     answers: "Item | None" = None
@@ -34,9 +33,24 @@ class Item:
     """The id of the live counterpart of a call."""
 
     @property
-    def is_call(self) -> bool:
-        """Whether it has a method of its own."""
-        return isinstance(self.message, envelope.Call)
+    def t(self) -> float:
+        """When it was said."""
+        return self.line.t
+
+    @property
+    def speaker(self) -> Side:
+        """Who said it."""
+        return self.line.speaker
+
+    @property
+    def wire(self) -> bytes:
+        """Its bytes."""
+        return self.line.wire
+
+    @property
+    def message(self) -> envelope.Call | envelope.Reply | None:
+        """What it says; None when it is no message."""
+        return _message(self.line)
 
     @property
     def params(self) -> list[Any]:
@@ -47,9 +61,9 @@ class Item:
     @property
     def name(self) -> str:
         """For people."""
-        if self.message is None:
-            return "a line that is no message"
-        return str(self.method) if self.is_call else f"reply to {self.method or 'nothing'}"
+        if self.is_call:
+            return str(self.method)
+        return "a line that is no message" if self.message is None else f"reply to {self.method or 'nothing'}"
 
 
 class Script:
@@ -66,7 +80,7 @@ class Script:
         requests: dict[tuple[Side, str], Item] = {}
         for record in records:
             if isinstance(record.record, Line):
-                self._add(_item(record.number, record.record), heard, requests)
+                self._add(record.number, record.record, heard, requests)
 
     def announced_before(self, job_id: str, index: int) -> bool:
         """Whether the record has a notify of this job before this line."""
@@ -94,13 +108,16 @@ class Script:
         self.unheard -= 1
         return item
 
-    def _add(self, item: Item, heard: Side, requests: dict[tuple[Side, str], Item]) -> None:
-        message = item.message
+    def _add(self, number: int, line: Line, heard: Side, requests: dict[tuple[Side, str], Item]) -> None:
+        message = _message(line)
+        method = message.method if isinstance(message, envelope.Call) else None
+        item = Item(number, line, isinstance(message, envelope.Call), method)
         if isinstance(message, envelope.Call):
             if message.wants_reply:
                 requests[item.speaker, json.dumps(message.id)] = item
-            if item.method == "mining.notify" and item.params and isinstance(item.params[0], str):
-                self._jobs.setdefault(item.params[0], len(self.items))
+            match message.method, message.params:
+                case "mining.notify", [str(job), *_]:
+                    self._jobs.setdefault(job, len(self.items))
         elif isinstance(message, envelope.Reply):
             item.answers = requests.pop((item.speaker.other, json.dumps(message.id)), None)
             if item.answers is not None:
@@ -116,10 +133,8 @@ class Script:
         self.items.append(item)
 
 
-def _item(number: int, line: Line) -> Item:
+def _message(line: Line) -> envelope.Call | envelope.Reply | None:
     try:
-        message: envelope.Call | envelope.Reply | None = envelope.decode(line.data)
+        return envelope.decode(line.data)
     except FieldError:
-        message = None
-    method = message.method if isinstance(message, envelope.Call) else None
-    return Item(number, line.t, line.speaker, line.wire, message, method)
+        return None

@@ -99,3 +99,17 @@ def test_connections_are_told_apart() -> None:
     lines = [HEADER, *(record.encode(Opened(float(n), n % 2 + 1)) for n in range(4))]
     found = record.parse(lines).connections()
     assert {number: [item.number for item in items] for number, items in found.items()} == {1: [2, 4], 2: [3, 5]}
+
+
+def test_a_capture_has_a_most_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_RECORDS", 3)
+    note = record.encode(Note(0.0, 1, "x"))
+    assert len(record.parse([HEADER, *[note] * 3]).records) == 3
+    with pytest.raises(CaptureError, match="expected at most 3 records"):
+        record.parse([HEADER, *[note] * 4])
+
+
+def test_what_a_file_says_is_made_safe_before_it_is_told() -> None:
+    with pytest.raises(CaptureError) as told:
+        record.parse([HEADER, b'{"kind":"op\x7fen\xe2\x80\xae","t":0,"conn":1}\n'])
+    assert str(told.value).isprintable()

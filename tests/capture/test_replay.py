@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture.record import Closed, Line, Numbered, Opened, Side
-from stratum_miner.capture.replay import PATIENCE, Replay
-from stratum_miner.capture.replay_run import play_on
+from stratum_miner.capture.replay import MAX_DEPARTURES, PATIENCE, SAID_AT_ONCE, SHOWN, Replay
+from stratum_miner.capture.replay_run import MAX_UNSAID, STALL_SECONDS, play_on
 
 MINER, POOL = Side.MINER, Side.POOL
 
@@ -224,3 +224,46 @@ async def test_a_whole_conversation_over_streams(autojump_clock: trio.testing.Mo
         nursery.start_soon(play_on, one, plays[0])
         nursery.start_soon(play_on, other, plays[1])
     assert [play.departures for play in plays] == [[], []]
+
+
+def test_what_the_live_side_says_is_kept_in_few_bytes() -> None:
+    play = Replay(script(*CONVERSATION), POOL)
+    for number in range(MAX_DEPARTURES + 10):
+        play.receive(call(number, "x" * 10_000 + "\x1b[2J"), 0.0)
+    assert len(play.departures) == MAX_DEPARTURES
+    assert max(len(departure.text) for departure in play.departures) <= SHOWN + 1
+    assert all(departure.text.isprintable() for departure in play.departures)
+    unsaid = play.unsaid
+    play.receive(encoded(id="y" * 10_000, method="mining.ping", params=[]), 0.0)
+    assert play.unsaid == unsaid, "an answer would repeat the id"
+
+
+def test_a_long_id_of_a_recorded_request_is_told_and_not_kept() -> None:
+    play = Replay(script(*CONVERSATION), POOL)
+    play.receive(encoded(id="y" * 10_000, method="mining.subscribe", params=["ua"]), 0.0)
+    [departure] = play.departures
+    assert departure.text.startswith("mining.subscribe: expected an id of at most 256 bytes")
+
+
+def test_a_long_script_is_said_bit_by_bit() -> None:
+    play = Replay(script(*((0.0, POOL, call(None, "mining.notify", str(n))) for n in range(1000))), POOL, pace=0)
+    heard = []
+    while not play.done:
+        some = play.step(0.0)
+        assert len(some) <= SAID_AT_ONCE
+        heard += some
+        assert play.done or play.next_time == 0.0
+    assert [json.loads(line)["params"] for line in heard] == [[str(n)] for n in range(1000)]
+
+
+async def test_a_live_side_that_asks_and_takes_no_answers(autojump_clock: trio.testing.MockClock) -> None:
+    """It is listened to only while its answers find room, and not for ever."""
+    (ours, _), (asks, far) = trio.testing.lockstep_stream_pair(), trio.testing.memory_stream_pair()
+    play = Replay(script(*CONVERSATION), POOL)
+    await far.send_all(b"".join(call(n, "mining.nonesuch") + b"\n" for n in range(10_000)))
+    with trio.fail_after(60):
+        await play_on(trio.StapledStream(ours, asks), play)
+        assert trio.current_time() == STALL_SECONDS
+    answer = len(b'{"id":1000,"result":null,"error":[20,"not in the record",null]}\n')
+    assert MAX_UNSAID < play.heard * answer < 3 * MAX_UNSAID
+    assert "the miner took nothing for 30 s" in [departure.text for departure in play.departures]

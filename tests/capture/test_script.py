@@ -1,5 +1,7 @@
 """A script knows which reply belongs to which request, and gives each recorded line to one live line."""
 
+import tracemalloc
+
 from stratum_miner.capture.record import Line, Numbered, Side
 from stratum_miner.capture.script import Script
 
@@ -48,3 +50,15 @@ def test_which_jobs_were_announced_before() -> None:
     made = script((MINER, b'{"id":1,"method":"a"}'), (POOL, notify), (POOL, notify), heard=POOL)
     assert [made.announced_before("j", index) for index in range(4)] == [False, False, True, True]
     assert not made.announced_before("k", 3)
+
+
+def test_lines_are_not_kept_as_what_they_say() -> None:
+    """Empty arrays take thirty times their bytes."""
+    wide = b'{"id":1,"method":"a","params":[' + b"[]," * 20_000 + b"[]]}"
+    records = [Numbered(n, Line.of(float(n), 1, MINER, wide)) for n in range(2, 12)]
+    tracemalloc.start()
+    made = Script(records, MINER)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(made.items) == 10
+    assert kept < 2 * len(wide)
