@@ -1,7 +1,7 @@
 """What is plugged in at this moment, looked at again and again; who waits for a device waits for the next look.
 
-Polling and not udev's events: a look takes a few milliseconds in a worker thread, works in a container and on every
-system that pyserial knows, and sees pseudo-terminals and symlinks as well.
+Polling and not udev's events: a look takes a few milliseconds in a worker thread, works in a container, and sees
+pseudo-terminals and symlinks as well.
 """
 
 import structlog

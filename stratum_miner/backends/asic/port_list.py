@@ -1,25 +1,26 @@
 """Serial ports as the system lists them: which there are and which USB device each belongs to. Nothing is opened here.
 
-pyserial reads this from the system's own records (sysfs on Linux). A ``Listing`` is any function that returns ports,
-so that tests, and programs with another source, can put captured listings in its place.
+It is read from the system's own records, which Linux keeps in /sys (Documentation/ABI/stable/sysfs-bus-usb). A
+``Listing`` is any function that returns ports, so that tests, and programs with another source, can put captured
+listings in its place.
 """
 
-import contextlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TypeAlias
 
 import trio
-from serial.tools.list_ports import comports
 
 from stratum_miner.foreign_text import sanitize
 
 MAX_TEXT = 126
 """A USB string descriptor has at most 253 bytes of UTF-16."""
-TRIES = 5
-"""A device that vanishes while it is read spoils one look."""
+PATTERNS = ("ttyS*", "ttyUSB*", "ttyXRUSB*", "ttyACM*", "ttyAMA*", "rfcomm*", "ttyAP*")
+"""What drivers call their ports: of the machine, of USB bridges, of USB modems, of ARM boards, and rarer ones."""
 PLACEHOLDER_SERIAL = re.compile(r"0*1?|(?i:none|n/?a|123456.*|default|serial)")
 """What a maker leaves in who numbers nothing: a CP2102 ships as 0001 (asic reference, inferred)."""
 
@@ -80,29 +81,57 @@ async def ports_now() -> tuple[ListedPort, ...]:
     return await trio.to_thread.run_sync(list_ports, abandon_on_cancel=True)
 
 
-def list_ports() -> tuple[ListedPort, ...]:
+def list_ports(root: Path = Path("/")) -> tuple[ListedPort, ...]:
     """The ports of this machine, sorted by path with numbers as numbers; reads a few files for each, opens no port.
 
-    Raises OSError when the system cannot be read.
+    A device that vanishes while it is read is not listed. Raises OSError when the system cannot be read. Tests keep
+    other systems below a ``root`` of their own.
     """
-    for _ in range(TRIES):
-        with contextlib.suppress(TypeError, ValueError):  # pyserial wants the numbers of a device that just vanished
-            found = sorted(comports())
-            break
-    else:
-        raise OSError("the serial ports came and went while they were listed")
-    return tuple(
-        ListedPort(
-            path=item.device,
-            vid=item.vid,
-            pid=item.pid,
-            serial_number=_text(item.serial_number),
-            manufacturer=_text(item.manufacturer),
-            product=_text(item.product),
-            location=_text(item.location),
-        )
-        for item in found
+    names = [name for name in os.listdir(root / "dev") if any(fnmatchcase(name, pattern) for pattern in PATTERNS)]
+    found = (_read(root, name) for name in sorted(names, key=_by_number))
+    return tuple(port for port in found if port is not None)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """ttyUSB2 before ttyUSB10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _read(root: Path, name: str) -> ListedPort | None:
+    """None for a place that a driver keeps for a port that is not there, and for a device that is gone by now."""
+    path = f"/dev/{name}"
+    device = (root / "sys/class/tty" / name / "device").resolve()
+    bus = (device / "subsystem").resolve().name
+    if bus == "platform":
+        return None
+    if bus not in ("usb", "usb-serial"):
+        return ListedPort(path=path)
+    interface = device if bus == "usb" else device.parent
+    usb = interface.parent
+    try:
+        vid, pid = (int(_line(usb / file), 16) for file in ("idVendor", "idProduct"))
+    except ValueError:
+        return None
+    interfaces = _line(usb / "bNumInterfaces")
+    has_several = interfaces.isdecimal() and int(interfaces) > 1
+    return ListedPort(
+        path=path,
+        vid=vid,
+        pid=pid,
+        serial_number=_text(_line(usb / "serial")),
+        manufacturer=_text(_line(usb / "manufacturer")),
+        product=_text(_line(usb / "product")),
+        location=_text(interface.name if has_several else usb.name),
     )
+
+
+def _line(file: Path) -> str:
+    """The first line of a record, empty when there is none or no longer."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return ""
+    return lines[0].decode(errors="replace").strip() if lines else ""
 
 
 def is_pseudo_terminal(path: str) -> bool:
@@ -110,6 +139,6 @@ def is_pseudo_terminal(path: str) -> bool:
     return os.path.realpath(path).startswith("/dev/pts/")
 
 
-def _text(value: str | None) -> str:
+def _text(value: str) -> str:
     """A device's own text, as it may be shown; cheap ones fill it up with zeros or blanks."""
-    return sanitize((value or "").strip("\0 \r\n\t"), MAX_TEXT)
+    return sanitize(value.strip("\0 \r\n\t"), MAX_TEXT)

@@ -1,4 +1,4 @@
-"""A serial port as a ``Transport``: pyserial opens and configures it, trio waits on its descriptor.
+"""A serial port as a ``Transport``: ``terminal`` opens and configures it, trio waits on its descriptor.
 
 Reading and writing never block: the descriptor is non-blocking and each wait is trio's. Opening a port, changing its
 rate and waiting for the last bit can take a USB bridge a while, and many seconds when it is stuck: they happen in a
@@ -10,18 +10,15 @@ Whose the port is: ``flock`` keeps out programs that lock politely (bfgminer, py
 TIOCEXCL those that do not, but for root. A pseudo-terminal gets only the former: its exclusive mode would outlive us.
 """
 
-import array
 import contextlib
 import errno
 import fcntl
 import os
-import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import serial
 import trio
 
 from stratum_miner.backends.asic import access, reset_line
@@ -34,13 +31,13 @@ from stratum_miner.backends.asic.errors import (
     PortForbidden,
 )
 from stratum_miner.backends.asic.port_list import is_pseudo_terminal
+from stratum_miner.backends.asic.terminal import Terminal
 
 SEND_DEADLINE_S = 5.0
 """For the system to take what is sent. Even a long frame is out in 10 ms: who takes none for so long is stuck."""
 RATE_TOLERANCE = 0.05
 """Between the rate asked for and the one the bridge can do; a UART samples ten bits and survives half a bit."""
 BITS_A_BYTE = 10
-_TCGETS2 = 0x802C542A
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EPIPE, errno.ESHUTDOWN})
 _BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 
@@ -53,16 +50,17 @@ async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
     Raises DeviceGone when there is none, PortForbidden with the way to get access, PortBusy with who holds it,
     DeviceRefused for what is no serial port and for a rate that it cannot do.
     """
-    return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud, abandon_on_cancel=True))
+    return SerialPort(path, await trio.to_thread.run_sync(_open, path, baud, abandon_on_cancel=True), baud)
 
 
 class SerialPort:
     """See ``Transport`` for what each method promises."""
 
-    def __init__(self, path: str, port: serial.Serial) -> None:
+    def __init__(self, path: str, terminal: Terminal, baud: int) -> None:
         self.path = path
-        self._port = port
-        self._descriptor: int = port.fileno()
+        self._terminal = terminal
+        self._baud = baud
+        self._descriptor = terminal.fileno()
         self._closed = False
 
     async def receive(self, max_bytes: int = 4096) -> bytes:
@@ -101,7 +99,7 @@ class SerialPort:
         """Wait until the last bit has left the host. DeviceSilent when it does not leave."""
         with trio.move_on_after(SEND_DEADLINE_S):
             while waiting := self._output_waiting():  # noqa: ASYNC110  the system tells nobody when it is out
-                await trio.sleep(max(0.001, waiting * BITS_A_BYTE / int(self._port.baudrate)))
+                await trio.sleep(max(0.001, waiting * BITS_A_BYTE / self._baud))
             await self._in_thread(lambda: termios.tcdrain(self._descriptor))  # the bridge's own buffer
             return
         raise DeviceSilent(f"{self.path}: {self._output_waiting()} bytes did not leave in {SEND_DEADLINE_S:g} s")
@@ -109,23 +107,16 @@ class SerialPort:
     async def set_baud(self, baud: int) -> None:
         """Drain, switch, discard what came at the old rate."""
         await self.drain()
-        await self._in_thread(lambda: _set_baud(self._port, self.path, baud))
+        await self._in_thread(lambda: _set_baud(self._terminal, self.path, baud))
+        self._baud = baud
         self.discard_input()
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         """Modem control lines; False where there are none."""
+        lines = ((termios.TIOCM_DTR, dtr), (termios.TIOCM_RTS, rts))
         with self._gone():
-            try:
-                self._open_descriptor()
-                if dtr is not None:
-                    self._port.dtr = dtr
-                if rts is not None:
-                    self._port.rts = rts
-            except OSError as error:
-                if error.errno not in (errno.ENOTTY, errno.EINVAL):
-                    raise
-                return False
-        return True
+            self._open_descriptor()
+            return all(self._terminal.set_line(line, on) for line, on in lines if on is not None)
 
     async def send_break(self, seconds: float = 0.25) -> bool:
         """Hold the line low; False on a pseudo-terminal, whose system call only pretends."""
@@ -133,12 +124,12 @@ class SerialPort:
             return False
         with self._gone():
             self._open_descriptor()
-            self._port.break_condition = True
+            self._terminal.set_break(True)
             try:
                 await trio.sleep(seconds)
             finally:
                 if not self._closed:
-                    self._port.break_condition = False
+                    self._terminal.set_break(False)
         return True
 
     async def hold_reset(self, held: bool) -> bool:
@@ -159,7 +150,7 @@ class SerialPort:
         for call in (
             lambda: termios.tcflush(self._descriptor, termios.TCOFLUSH),
             lambda: fcntl.ioctl(self._descriptor, termios.TIOCNXCL),
-            self._port.close,
+            self._terminal.close,
         ):
             with contextlib.suppress(OSError, termios.error):
                 call()
@@ -174,7 +165,7 @@ class SerialPort:
     def _output_waiting(self) -> int:
         with self._gone():
             self._open_descriptor()
-            return int(self._port.out_waiting)
+            return self._terminal.output_waiting()
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         self._open_descriptor()
@@ -190,49 +181,35 @@ class SerialPort:
             raise _explained(self.path, error) from error
 
 
-def _open(path: str, baud: int) -> serial.Serial:
+def _open(path: str, baud: int) -> Terminal:
     access.require_serial_port(path)
     try:
-        # inter_byte_timeout 0 is VMIN = 1, VTIME = 0: a read without data then says so, and only a hang-up returns none
-        port = serial.Serial(path, baudrate=115200, exclusive=True, inter_byte_timeout=0, timeout=0, write_timeout=0)
+        terminal = Terminal(path)
     except (OSError, termios.error) as error:
         raise _explained(path, error) from error
     try:
         if not is_pseudo_terminal(path):
-            fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
-            with contextlib.suppress(ValueError, NotImplementedError):  # an FTDI bridge holds short replies for 16 ms
-                port.set_low_latency_mode(True)
-        _set_baud(port, path, baud)
-        termios.tcflush(port.fileno(), termios.TCIOFLUSH)
+            fcntl.ioctl(terminal.fileno(), termios.TIOCEXCL)
+            terminal.answer_at_once()
+        _set_baud(terminal, path, baud)
+        termios.tcflush(terminal.fileno(), termios.TCIOFLUSH)
     except (OSError, termios.error) as error:
-        port.close()
+        terminal.close()
         raise _explained(path, error) from error
     except BaseException:
-        port.close()
+        terminal.close()
         raise
-    return port
+    return terminal
 
 
-def _set_baud(port: serial.Serial, path: str, baud: int) -> None:
+def _set_baud(terminal: Terminal, path: str, baud: int) -> None:
     try:
-        port.baudrate = baud
-    except ValueError as error:  # the driver behind the port does not know it
+        terminal.set_baud(baud)
+    except ValueError as error:
         raise DeviceRefused(f"{path}: expected a port that can do {baud} baud: {error}") from error
-    actual = _actual_baud(port.fileno())
+    actual = terminal.baud
     if actual is not None and abs(actual / baud - 1) > RATE_TOLERANCE:
         raise DeviceRefused(f"{path}: expected a port that can do {baud} baud, this one does {actual}")
-
-
-def _actual_baud(descriptor: int) -> int | None:
-    """What the kernel says the rate came to; None where it cannot be asked."""
-    words = array.array("I", bytes(256))
-    try:
-        fcntl.ioctl(descriptor, _TCGETS2, words)
-    except OSError as error:
-        if error.errno in (errno.ENOTTY, errno.EINVAL) or sys.platform != "linux":
-            return None
-        raise
-    return words[10] or None
 
 
 def _explained(path: str, error: Exception) -> DeviceError:
@@ -249,7 +226,7 @@ def _explained(path: str, error: Exception) -> DeviceError:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """The system's number, wherever pyserial and termios keep it: in an argument, in what the error came from."""
+    """The system's number, wherever it is kept: by termios in an argument, by others in what the error came from."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error.errno

@@ -1,8 +1,9 @@
-"""Recognition, on listings as pyserial returns them for the devices of asic.md 6.1."""
+"""Recognition, on listings of the devices of asic.md 6.1, and how the system's records become such listings."""
 
 import fnmatch
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -146,26 +147,62 @@ def test_serial_numbers_that_do(number: str) -> None:
 def test_texts_of_a_device_cannot_disturb_a_terminal() -> None:
     assert port_list._text("Bit\x1b[2Jaxe\n\u202e" + "x" * 200) == ("Bit�[2Jaxe��" + "x" * 200)[:126] + "…"
     assert port_list._text(" 0001\0\0") == "0001"
-    assert port_list._text(None) == ""
+    assert port_list._text("") == ""
 
 
-@pytest.mark.parametrize(("spoilt", "fails"), [(2, False), (99, True)])
-def test_a_device_that_vanishes_while_it_is_read_spoils_one_look(
-    monkeypatch: pytest.MonkeyPatch, spoilt: int, fails: bool
-) -> None:
-    looks = iter(range(100))
+def plugged_in(root: Path, name: str, bus: str, where: str, **records: str) -> Path:
+    """A port as Linux shows it: /dev, /sys/class/tty and the device with its records. Returns the USB device."""
+    (root / "dev").mkdir(exist_ok=True)
+    (root / "dev" / name).touch()
+    interface = root / "sys/devices/pci0000:00/usb1" / where
+    device = interface / name if bus == "usb-serial" else interface
+    device.mkdir(parents=True)
+    (root / "sys/bus" / bus).mkdir(parents=True, exist_ok=True)
+    (device / "subsystem").symlink_to(root / "sys/bus" / bus)
+    terminal = root / "sys/class/tty" / name
+    terminal.mkdir(parents=True)
+    (terminal / "device").symlink_to(device)
+    for record, text in records.items():
+        (interface.parent / record).write_text(text + "\n")
+    return interface.parent
 
-    def comports() -> list[object]:
-        if next(looks) < spoilt:
-            raise TypeError("int() can't convert non-string with explicit base")  # as pyserial does
-        return []
 
-    monkeypatch.setattr(port_list, "comports", comports)
-    if fails:
-        with pytest.raises(OSError, match="came and went"):
-            port_list.list_ports()
-    else:
-        assert port_list.list_ports() == ()
+def test_ports_are_read_from_the_records_of_the_system(tmp_path: Path) -> None:
+    bridge = {"idVendor": "10c4", "idProduct": "ea60", "bNumInterfaces": " 1"}
+    plugged_in(
+        tmp_path, "ttyUSB10", "usb-serial", "1-2.3/1-2.3:1.0", **bridge, serial="0001", manufacturer="Silicon Labs"
+    )
+    plugged_in(tmp_path, "ttyUSB2", "usb-serial", "1-4/1-4:1.1", idVendor="0403", idProduct="6010", bNumInterfaces=" 2")
+    plugged_in(tmp_path, "ttyACM0", "usb", "1-5/1-5:1.0", idVendor="0403", idProduct="6015", product="Bitaxe\x1b[2J")
+    plugged_in(tmp_path, "ttyS0", "pnp", "00:05")
+    plugged_in(tmp_path, "ttyS1", "platform", "serial8250")
+    (tmp_path / "dev/tty1").touch()
+    (tmp_path / "dev/rfcomm0").touch()
+    assert port_list.list_ports(tmp_path) == (
+        ListedPort(path="/dev/rfcomm0"),
+        ListedPort(path="/dev/ttyACM0", vid=0x0403, pid=0x6015, product="Bitaxe\ufffd[2J", location="1-5"),
+        ListedPort(path="/dev/ttyS0"),
+        ListedPort(path="/dev/ttyUSB2", vid=0x0403, pid=0x6010, location="1-4:1.1"),
+        ListedPort(
+            path="/dev/ttyUSB10", vid=0x10C4, pid=0xEA60, serial_number="0001", manufacturer="Silicon Labs",
+            location="1-2.3",
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "x", None])
+def test_a_device_that_vanishes_while_it_is_read_is_not_listed(tmp_path: Path, text: str | None) -> None:
+    usb = plugged_in(tmp_path, "ttyUSB0", "usb-serial", "1-2/1-2:1.0", idVendor="0403", idProduct="6015")
+    assert len(port_list.list_ports(tmp_path)) == 1
+    (usb / "idProduct").unlink()
+    if text is not None:
+        (usb / "idProduct").write_text(text)
+    assert port_list.list_ports(tmp_path) == ()
+
+
+def test_a_system_that_cannot_be_read_is_told_from_one_without_ports(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="dev"):
+        port_list.list_ports(tmp_path)
 
 
 def test_the_listing_of_this_machine_can_be_read() -> None:
