@@ -494,7 +494,7 @@ class PoolClient:
                 version=notify.version,
                 nbits=notify.nbits,
                 ntime=notify.ntime,
-                clean_jobs=notify.clean_jobs and not event.amended,
+                clean_jobs=event.is_clean,
                 extranonce1=event.extranonce1,
                 extranonce2_size=event.extranonce2_size,
                 share_target=event.share_target,
@@ -506,8 +506,8 @@ class PoolClient:
             self._bad_lines += 1
             log.warning("bad_job", job_id=notify.job_id, reason=str(error))
             return
-        self._jobs += 1
-        self._tally.jobs += 1
+        self._jobs += 1 + event.superseded
+        self._tally.jobs += 1 + event.superseded
         self._difficulty = job.share_difficulty
         self._version_mask = event.version_mask
         self._previous_hash = job.previous_hash

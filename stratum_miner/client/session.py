@@ -38,6 +38,8 @@ from stratum_miner.work.share import Share
 log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE = 1 << 16
+MAX_JOBS_AT_ONCE = 4
+"""Jobs announced of what was read at once; of more only the last matters, for each would start the search anew."""
 MAX_UNSENT = 256 << 10
 """Bytes waiting to go out beyond which we read no more: answers to a pool that asks without reading. The shares that
 may be unanswered are less."""
@@ -339,8 +341,7 @@ class Session:
                 raise SessionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
             self._take(data)
             try:
-                while (event := self.connection.next_event()) is not None:
-                    self._handle(event)
+                self._handle_all()
             except RemoteProtocolError as error:
                 reason = self.settings.without_password(str(error))
                 raise (SubscribeRefused if self._was_refused else SessionEnded)(reason) from None
@@ -447,6 +448,19 @@ class Session:
         self._to_flush.set()
 
     # ---- events -----------------------------------------------------------------------------------------------
+
+    def _handle_all(self) -> None:
+        """Everything in what was read; in a storm of jobs, or of settings that make a job anew, the last of them."""
+        jobs, last = 0, None
+        while (event := self.connection.next_event()) is not None:
+            if isinstance(event, events.JobAnnounced):
+                jobs += 1
+                if jobs > MAX_JOBS_AT_ONCE:
+                    last = event if last is None else event.after(last)
+                    continue
+            self._handle(event)
+        if last is not None:
+            self._handle(last)
 
     def _handle(self, event: events.ClientEvent) -> None:
         match event:

@@ -1,6 +1,6 @@
 """What happened on a connection, for the layer above: frozen values, one class per kind of event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from stratum_miner.stratum.client_messages import AnyClientMessage, Submit
@@ -96,6 +96,20 @@ class JobAnnounced:
     version_rolling: bool
     version_mask: int
     amended: bool = False
+    superseded: int = 0
+    """How many jobs that came just before it were not announced, for nobody could have worked on them."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether work on earlier jobs is void."""
+        return self.notify.clean_jobs and not self.amended
+
+    def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
+        """This job in place of that one, too: it voids what that one would have."""
+        count = superseded.superseded + 1
+        if not superseded.is_clean or self.is_clean:
+            return replace(self, superseded=count)
+        return replace(self, notify=replace(self.notify, clean_jobs=True), amended=False, superseded=count)
 
 
 @dataclass(frozen=True, slots=True)

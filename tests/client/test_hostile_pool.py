@@ -11,7 +11,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import Fate
-from stratum_miner.client.session import MAX_UNSENT
+from stratum_miner.client.session import MAX_JOBS_AT_ONCE, MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
@@ -239,6 +239,54 @@ async def test_a_pool_whose_every_other_line_is_bad_or_empty_is_borne(lab: Any, 
         await pool.stream.send_all(PING)
         assert await pool.request() == {"id": 42, "result": "pong", "error": None}
         assert it.recorder.lost_work == []
+
+
+def job_line(job_id: str, *, clean: bool = False) -> bytes:
+    params = [job_id, *REGTEST_JOB[1:8], clean]
+    return json.dumps({"id": None, "method": "mining.notify", "params": params}).encode() + b"\n"
+
+
+def mask_line(mask: int) -> bytes:
+    return b'{"id":null,"method":"mining.set_version_mask","params":["%08x"]}\n' % mask
+
+
+async def test_of_a_storm_of_jobs_only_the_last_is_searched_and_all_are_counted(
+    lab: Any, autojump_clock: MockClock
+) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        storm = [job_line(f"s{number}", clean=number == 50) for number in range(60)]
+        await pool.stream.send_all(b"".join(storm))
+        await it.recorder.until(lambda: it.recorder.jobs[-1].job_id == "s59")
+        assert len(it.recorder.jobs) == 1 + MAX_JOBS_AT_ONCE + 1
+        assert [job.clean_jobs for job in it.recorder.jobs[1:]] == [False] * MAX_JOBS_AT_ONCE + [True]
+        assert it.client.snapshot().jobs == 61
+        it.client.submit(it.shares(it.recorder.jobs[-1], 1)[0])
+        await pool.reply(await pool.request("mining.submit"), True)
+        await it.recorder.until(lambda: it.recorder.fates == ["accepted"])
+
+
+async def test_of_a_storm_of_masks_only_the_last_starts_the_search_anew(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept(mask="1fffe000")
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        masks = [number << 13 for number in range(900)]
+        await pool.stream.send_all(job_line("clean", clean=True) + b"".join(map(mask_line, masks)))
+        await it.recorder.until(lambda: it.recorder.jobs[-1].version_mask == masks[-1])
+        assert len(it.recorder.jobs) == 1 + MAX_JOBS_AT_ONCE + 1
+        assert it.recorder.jobs[1].clean_jobs
+        assert not it.recorder.jobs[-1].clean_jobs
+
+
+async def test_jobs_that_come_one_by_one_are_all_searched(lab: Any, autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.mining()
+        for number in range(20):
+            await pool.notify(str(number))
+            await it.recorder.until(lambda number=number: it.recorder.jobs[-1].job_id == str(number))
+        assert len(it.recorder.jobs) == 21
 
 
 async def test_colliding_ids_and_replies_out_of_order(lab: Any, autojump_clock: MockClock) -> None:
