@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 from prometheus_client import Metric
-from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stratum_miner.monitoring.http.application import application, figures
 from stratum_miner.monitoring.http.endpoints import Source
@@ -73,9 +73,25 @@ async def serve_figures(
     await serve_application(bound, figures(summary, Exposition(metrics).text, access))
 
 
-async def serve_application(bound: socket.socket, app: Starlette) -> None:
+def in_turns(app: ASGIApp) -> ASGIApp:
+    """The application, of which the loop begins one answer in each of its turns at most.
+
+    An answer takes a millisecond or two, and all who ask at the same moment would hold up miners and pools for as many.
+    """
+    turn = trio.Lock()
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        async with turn:
+            await trio.lowlevel.checkpoint()
+        await app(scope, receive, send)
+
+    return answering
+
+
+async def serve_application(bound: socket.socket, app: ASGIApp) -> None:
     """Any application, with our limits, on a bound socket, which it takes over, until cancelled."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
+    app = in_turns(app)
 
     async def answer_if_free(stream: trio.SocketStream) -> None:
         try:

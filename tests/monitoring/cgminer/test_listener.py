@@ -125,6 +125,11 @@ async def test_too_much_is_cut_and_answered(served: Any) -> None:
         assert b"Invalid" in await ask(b'{"command":"' + b"x" * (MAX_REQUEST - 12))
 
 
+async def test_nothing_beyond_the_limit_is_read(served: Any) -> None:
+    async with served() as ask:
+        assert b"Invalid JSON" in await ask(b'{"command":"summary","x":"' + b"x" * MAX_REQUEST + b'"}')
+
+
 async def test_an_answer_is_not_lost_for_what_was_sent_too_much(served: Any) -> None:
     async with served() as ask:
         for _ in range(20):

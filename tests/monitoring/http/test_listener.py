@@ -2,14 +2,18 @@
 
 import re
 import socket
+from functools import partial
+from typing import Never
 
 import httpx2
 import pytest
 import trio
 import trio.testing
 from prometheus_client.core import GaugeMetricFamily
+from starlette.types import Receive, Scope, Send
 
 from stratum_miner.monitoring.http import Access, ListenError, is_loopback, listener, listening_socket, serve_figures
+from stratum_miner.monitoring.http.listener import in_turns
 
 from .conftest import ApiFactory
 
@@ -94,6 +98,33 @@ async def test_only_so_many_are_connected_at_a_time(served: ApiFactory, monkeypa
                 except httpx2.TransportError:
                     continue
                 break
+
+
+async def test_who_ask_at_the_same_moment_hold_up_nobody_for_more_than_one_answer() -> None:
+    turn = 0
+    answered: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answered.append(turn)
+
+    async def others(*, task_status: trio.TaskStatus[None]) -> None:
+        nonlocal turn
+        task_status.started()
+        while True:
+            await trio.lowlevel.checkpoint()
+            turn += 1
+
+    async def never(*_: object) -> Never:
+        raise AssertionError
+
+    asked = in_turns(app)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(others)
+        async with trio.open_nursery() as clients:
+            for _ in range(50):
+                clients.start_soon(partial(asked, {}, never, never))
+        nursery.cancel_scope.cancel()
+    assert len(set(answered)) == 50
 
 
 async def test_the_end_does_not_wait_for_who_does_not_read(served: ApiFactory) -> None:

@@ -114,6 +114,17 @@ async def test_a_silent_connection_is_closed_without_a_word(autojump_clock: Mock
         assert trio.current_time() == pytest.approx(REQUEST_S)
 
 
+async def test_a_connection_rests_for_so_long_and_no_longer(autojump_clock: MockClock) -> None:
+    async with connected() as client:
+        await trio.sleep(REQUEST_S - 1)
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        await trio.sleep(REQUEST_S - 1)
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        found = await everything(client)
+    assert found.count(b"HTTP/1.1 ") == found.count(b"HTTP/1.1 200 ") == 2
+    assert trio.current_time() == pytest.approx(3 * REQUEST_S - 2)
+
+
 @pytest.mark.parametrize(
     ("at_once", "drip", "needle"),
     [
