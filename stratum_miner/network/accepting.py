@@ -145,10 +145,6 @@ async def _accept_many(acceptor: socket.socket, serve_one: _Serve) -> None:
             accepted, _ = acceptor.accept()
         except BlockingIOError:  # nobody waits any more
             return
-        except OSError as error:
-            if error.errno in GONE_BEFORE_ACCEPTED:
-                continue
-            raise
         accepted.setblocking(False)
         serve_one(trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
 
