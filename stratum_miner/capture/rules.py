@@ -20,6 +20,7 @@ from stratum_miner.capture.names import named
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Close, LimitReached, Note, Send, Step, delayed
 from stratum_miner.capture.wildcard import TooLongError, Wildcard
+from stratum_miner.foreign_text import sanitize
 
 ACTIONS: Mapping[str, str] = {
     "drop": "never send it",
@@ -83,7 +84,7 @@ def parse(text: str) -> Rule:
         if not equals:
             raise RuleError(f"rule {text!r}: expected KEY=VALUE, got {word!r}")
         if key in table:
-            raise RuleError(f"rule {text!r}: expected {key} once")
+            raise RuleError(f"rule {text!r}: expected {sanitize(key)} once")
         table[key] = item
     return from_table(table, f"rule {text!r}")
 

@@ -1,26 +1,39 @@
 """What a miner's HTTP API answers to ``top``: read as a view and drawn, alone and among others, at several sizes."""
 
-import msgspec
+from typing import Any
 
+import trio
+
+from stratum_miner.cli import top
 from stratum_miner.cli.screen import overview
 from stratum_miner.cli.screen.layout import Face
-from stratum_miner.cli.screen.overview import Seen
-from stratum_miner.foreign_text import sanitize_texts
-from stratum_miner.monitoring.model import View
+from stratum_miner.network.fetch import Answer
 from tests.fuzz.judge import check_shown
 
 FACES = (Face(80, 24), Face(40, 12), Face(200, 60))
 ROUNDS = 40
 
 
+class Answering:
+    """Stands in for the fetcher."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def fetch(self, *arguments: Any, **options: Any) -> Answer:
+        await trio.lowlevel.checkpoint()
+        return self._answer
+
+
 def run(data: bytes) -> None:
-    try:
-        view = msgspec.convert(sanitize_texts(msgspec.json.decode(data)), type=View)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return
-    seen = Seen(0, "http://one.example:7780", view, "", 1.0)
-    for face in FACES:
-        for lines in (overview.draw_one(seen, face), overview.draw([seen, seen], face)):
-            assert len(lines) <= face.height
-            for line in lines:
-                check_shown(line.plain)
+    for status in (200, 503):
+        miner = top._Remote(0, "http://one.example:7780", None)
+        fetcher: Any = Answering(Answer(status, data))
+        trio.run(miner.ask, fetcher)
+        check_shown(miner.error, 300)
+        seen = miner.seen()
+        for face in FACES:
+            for lines in (overview.draw_one(seen, face), overview.draw([seen, seen], face)):
+                assert len(lines) <= face.height
+                for line in lines:
+                    check_shown(line.plain)

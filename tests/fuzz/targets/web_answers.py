@@ -33,8 +33,8 @@ def _answer(pieces: list[bytes]) -> Answer | str | None:
     exchange = Exchange()
     exchange.request(TARGET, max_bytes=MAX_BYTES)
     try:
-        for piece in [*pieces, b""]:
-            answer = exchange.feed(piece) if piece or exchange.came or not pieces else None
+        for piece in [*filter(None, pieces), b""]:  # an empty one is the end
+            answer = exchange.feed(piece)
             if answer is not None:
                 return answer
     except FetchError as error:
