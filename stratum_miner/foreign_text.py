@@ -19,11 +19,9 @@ SHOWN_LINES = 500
 """Lines that are kept of a text that has some of its own, such as a traceback."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
-)
-"""Characters that Python calls printable and nobody sees: fillers, an empty pattern of dots, selectors of variants. Not
-those two selectors that belong to ordinary emoji."""
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
+"""Characters that Python calls printable and nobody sees: fillers and selectors of variants. Not the two selectors that
+belong to ordinary emoji."""
 
 
 def is_plain(text: str) -> bool:

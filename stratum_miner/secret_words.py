@@ -20,6 +20,8 @@ DISTINCT = 8
 """From so many characters on a text is looked for anywhere, also inside of words: none has it by chance."""
 _WORD = re.compile(r"[^\W\d_]+|[\d.]+")
 """Letters only, or a number: what may stand in any text."""
+_NAME = re.compile(r"[\w.-]+")
+"""What may stand in a path or in a compound; a user and a password, ``u:pool``, are none."""
 _AFTER_ESCAPE = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-fA-F]{4})"
 """In JSON and in Python's quotes a letter of an escape may stand before it."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
@@ -103,7 +105,7 @@ def _pattern(texts: Sequence[str], *, ours: bool) -> re.Pattern[str]:
 
 
 def _one_pattern(text: str, *, ours: bool) -> str:
-    if len(text) >= DISTINCT:
+    if len(text) >= DISTINCT or not _NAME.fullmatch(text):
         return re.escape(text)
     if ours:
         return rf"(?:(?<![\w/])(?<!\w[.-])|{_AFTER_ESCAPE}){re.escape(text)}(?![\w/]|[.-]\w)"

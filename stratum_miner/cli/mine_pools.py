@@ -188,6 +188,7 @@ class _Reader:
         profile = self._profile
         worker_name, password = self._credentials()
         url, *others = self._urls()
+        secrets.given_openly(worker_name, *(item.host for item in (url, *others)))
         return PoolSettings(
             url=url,
             addresses=tuple(dict.fromkeys(item for item in others if item != url)),

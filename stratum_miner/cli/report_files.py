@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.foreign_text import replace_unsafe
 
 _NO_FILES = (
     (stat.S_ISDIR, os.strerror(errno.EISDIR)),
@@ -47,8 +48,11 @@ def check_writable(path: Path | None, option: str) -> None:
 
 
 def write(path: Path, text: str, option: str) -> None:
-    """CommandFailed when that is not possible after all: the disk is full."""
+    """Write a report, in which files and pools may be quoted: made safe to show. CommandFailed when it cannot be
+    written after all: the disk is full.
+    """
+    safe = "\n".join("\t".join(map(replace_unsafe, line.split("\t"))) for line in text.split("\n"))
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(safe, encoding="utf-8")
     except OSError as error:
         raise CommandFailed(f"{option}: cannot write {str(path)!r}: {error.strerror}") from None

@@ -13,7 +13,7 @@ import setproctitle
 
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.monitoring.sentences import SENTENCES
-from stratum_miner.secret_words import DISTINCT, HIDDEN, SHORTEST, Hider, is_word
+from stratum_miner.secret_words import HIDDEN, SHORTEST, Hider, is_word
 
 MAX_FILE_SIZE = 4096
 
@@ -24,9 +24,12 @@ _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
 """Flags and an option in one word, perhaps with its value: -qp SECRET, -pSECRET."""
 
+_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@'\"]+@")
+"""User and password in a URL: a secret where it stands, whatever the words."""
 _OUR_NAMES = (
     "scalar sse2 shani avx2 avx512 armv8 armv8_sha2 asic simulated reference stratum stratum_miner version_mask "
-    "subscribe authorize submit notify configure extranonce password worker penalized silent untried trying degraded"
+    "subscribe authorize submit notify configure extranonce password worker penalized silent untried trying degraded "
+    "debug info warning error critical localhost"
 )
 """Kernels, backends, methods and states, which the sentences of events do not name."""
 
@@ -40,16 +43,27 @@ class _Known(NamedTuple):
 
 
 _NOTHING = Hider()
+_open: frozenset[str] = frozenset()
 _known = _Known()
 
 
 def register(secret: str) -> str:
     """Never show this text again, in any spelling; returns it."""
-    global _known  # noqa: PLW0603  there is one process
     if len(secret) >= SHORTEST and secret not in _known.secrets:
-        secrets = _known.secrets | {secret}
-        _known = _Known(secrets, Hider((each for each in secrets if not _is_ours(each)), ours=True), Hider(secrets))
+        _remember(_known.secrets | {secret})
     return secret
+
+
+def _remember(secrets: frozenset[str]) -> None:
+    global _known  # noqa: PLW0603  there is one process
+    _known = _Known(secrets, Hider((each for each in secrets if not _is_ours(each)), ours=True), Hider(secrets))
+
+
+def given_openly(*texts: str) -> None:
+    """What is shown whatever the password: names of workers and pools, and their hosts."""
+    global _open  # noqa: PLW0603  there is one process
+    _open |= frozenset(texts)
+    _remember(_known.secrets)
 
 
 def redact(value: Any) -> Any:
@@ -74,7 +88,8 @@ def redact_line(text: str) -> str:
 
 def _redact(value: Any, hider: Hider) -> Any:
     if isinstance(value, str):
-        return hider.hide(value).encode("utf-8", "backslashreplace").decode()
+        text = hider.hide(value).encode("utf-8", "backslashreplace").decode()
+        return _USERINFO.sub(rf"\1{HIDDEN}@", text) if "@" in text else text
     if isinstance(value, dict):
         return {key: _redact(item, hider) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -86,7 +101,7 @@ def _redact(value: Any, hider: Hider) -> Any:
 
 def _is_ours(secret: str) -> bool:
     """Whether our own text has it anyway."""
-    return secret.lower() in _vocabulary() or (is_word(secret) and len(secret) < DISTINCT and not secret.isalpha())
+    return secret.lower() in _vocabulary() or secret in _open or (is_word(secret) and not secret.isalpha())
 
 
 @cache

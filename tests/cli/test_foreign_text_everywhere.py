@@ -24,8 +24,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.text import Text
 
-from stratum_miner.cli import logs, main
+from stratum_miner.cli import logs, main, report_files
+from stratum_miner.cli.line_limit import LineLimit
+from stratum_miner.cli.screen import overview
 from stratum_miner.cli.screen.overview import Seen, draw_one
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.cgminer import READING
@@ -74,6 +77,12 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
+
+
+@pytest.fixture(autouse=True)
+def without_lines_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has a limit for lines of a kind, and these commands run in one process."""
+    monkeypatch.setattr(logs, "_lines", LineLimit(lambda: None))
 
 
 @pytest.fixture
@@ -363,6 +372,22 @@ def test_other_miners(command: str, body: bytes, status: int, capfd: Any) -> Non
     assert len(out) < 100_000
 
 
+def test_texts_of_another_miner_are_short_before_they_are_drawn(capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Seen] = []
+
+    def note(one: Seen, face: object) -> list[Text]:
+        seen.append(one)
+        return []
+
+    monkeypatch.setattr(overview, "draw_one", note)
+    with served(evil_view()) as url:
+        main.run(["top", "--once", "--api", url])
+    [one] = seen
+    texts = [*_texts(msgspec.to_builtins(one.view))]
+    assert any("PWN" in text for text in texts)
+    assert all(is_plain(text) and len(text) <= 501 for text in texts)
+
+
 def test_a_price(capfd: Any) -> None:
     for answer in (EVIL.encode(), json.dumps({"price": EVIL}).encode(), b'{"' + HALF + b'":1}'):
         with served(answer) as url:
@@ -432,6 +457,13 @@ def test_a_recording(tmp_path: Path, capfd: Any) -> None:
 def _then_quit(pool: HostilePool) -> None:
     assert pool.enough.wait(PATIENCE_S)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_report(tmp_path: Path) -> None:
+    report_files.write(tmp_path / "report", f"<p>{EVIL}</p>\n\t<p>\ud800 Größe</p>\n", "--html")
+    data = (tmp_path / "report").read_bytes()
+    assert_clean({"report": data.replace(b"FAKE", b"")})
+    assert data.decode().endswith("\n\t<p>\ufffd Größe</p>\n")
 
 
 # ---- what draws -----------------------------------------------

@@ -10,6 +10,7 @@ import structlog
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.cli import logs, secrets
 from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli.line_limit import LineLimit
 from stratum_miner.cli.operation.hooks import Hook
 
 
@@ -111,6 +112,8 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def register(*texts: str) -> None:
         monkeypatch.setattr(secrets, "_known", secrets._Known())
+        monkeypatch.setattr(secrets, "_open", frozenset())
+        monkeypatch.setattr(logs, "_lines", LineLimit(lambda: None))  # the lines of other tests do not count
         for text in texts:
             secrets.register(text)
 
@@ -205,3 +208,39 @@ def test_a_secret_is_hidden_in_every_field_that_may_carry_it(
             assert err.count("***") >= 4
             assert secret not in (tmp_path / "log").read_text()
         assert secret not in str(logs.events.newest(20))
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("pool", "cannot ask http://u:pool@127.0.0.1:1/x"),
+        ("u:pool", "it was u:pool"),
+        ("mining", "socks5h://mining:mining@h"),
+        ("p/w1", "//p/w1//"),
+    ],
+)
+def test_a_short_secret_is_hidden_where_it_can_be_nothing_else(
+    secret: str, text: str, only: Callable[..., None]
+) -> None:
+    only(secret, f"u:{secret}")
+    assert secret not in secrets.redact(text)
+
+
+def test_what_is_given_openly_is_shown(only: Callable[..., None]) -> None:
+    only("alice-and-bob", "hunter2")
+    secrets.given_openly("alice-and-bob", "pool.example")
+    assert secrets.redact("worker alice-and-bob, not hunter2") == "worker alice-and-bob, not ***"
+    assert secrets.redact_foreign("bad password alice-and-bob") == "bad password ***"
+
+
+def test_paths_and_names_of_ours_stay_whatever_the_secret(
+    only: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only("a-long-pathname", "erupter0", "T0ken/of/a/web/hook")
+    logs.configure(log_format="plain")
+    log = structlog.get_logger("stratum_miner")
+    log.warning("journal_damaged", file="/srv/a-long-pathname/T0ken/of/a/web/hook/shares", lines=2)
+    log.warning("device_gone", device="erupter0", reason="it said a-long-pathname")
+    err = capsys.readouterr().err
+    assert "file=/srv/a-long-pathname/T0ken/of/a/web/hook/shares" in err
+    assert "device=erupter0 reason='it said ***'" in err
