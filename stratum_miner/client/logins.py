@@ -11,6 +11,9 @@ from math import inf
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.share import Share
 
+MAX_LOGINS = 10_000
+"""Workers of one connection: behind a proxy their names are its miners', who may think of more every day. Shares of
+further ones go under another's name."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
 """Before a refused worker is asked for again on the same connection, doubled each time."""
 
@@ -34,6 +37,11 @@ class Logins:
 
     def __contains__(self, name: str) -> bool:
         return name in self._logins
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else is asked for."""
+        return len(self._logins) >= MAX_LOGINS
 
     def asked(self, name: str, now: float) -> None:
         """A worker was sent to the pool."""

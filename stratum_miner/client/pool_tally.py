@@ -7,6 +7,10 @@ from typing import Protocol, TypeAlias
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
+from stratum_miner.client.logins import MAX_LOGINS
+
+MAX_WORKERS = len(Fate) * MAX_LOGINS
+"""Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""
 
 
 class Traffic(Protocol):
@@ -45,8 +49,9 @@ class PoolTally:
         self.best_share = max(self.best_share, outcome.share.difficulty)
         if outcome.fate is Fate.ACCEPTED:
             self.last_accepted = time.time(), outcome.share.job.share_difficulty
-        if outcome.worker_name:
-            self.workers[outcome.worker_name, outcome.fate] += 1
+        worker = outcome.worker_name, outcome.fate
+        if outcome.worker_name and (worker in self.workers or len(self.workers) < MAX_WORKERS):
+            self.workers[worker] += 1
         if outcome.fate is not Fate.ACCEPTED:
             self.reasons[outcome.cause] += 1
         if outcome.latency is not None:

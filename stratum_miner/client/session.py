@@ -491,7 +491,7 @@ class Session:
     def _authorized_login(self, share: Share) -> str | None:
         """Whom the pool lets submit this share; None while it has not answered."""
         name = wanted_login(share, self.settings)
-        if name not in self.logins:
+        if name not in self.logins and not self.logins.is_full:
             self._ask_for(name)
         return self.logins.stand_in(name)
 

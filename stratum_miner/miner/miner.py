@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
+from weakref import ref
 
 import structlog
 import trio
@@ -157,7 +158,8 @@ class Miner:
         self._statistics = Statistics(self._running(clock()))
         self._height: int | None = None
         self._network_difficulty: float | None = None
-        self._seen: OrderedDict[tuple[int, bytes], tuple[int, WorkUnit]] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
+        """What was found, and of which unit. A unit that nobody has any more goes with its job, which may be large."""
         self._stopping = trio.Event()
         self._has_had_work = False
         self._device_ids: dict[tuple[str, str], int] = {}
@@ -386,10 +388,10 @@ class Miner:
     def _reported(self, share: Share, unit: WorkUnit | None = None) -> bool:
         """Whether the same point was reported before; with a unit, whether it was reported for this very unit."""
         version, earlier = self._seen.get(share.place, (None, None))
-        return version == share.version and (unit is None or unit is earlier)
+        return version == share.version and (unit is None or (earlier is not None and unit is earlier()))
 
     def _remember(self, share: Share, unit: WorkUnit) -> None:
-        self._seen[share.place] = share.version, unit
+        self._seen[share.place] = share.version, ref(unit)
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
 

@@ -16,6 +16,8 @@ MAX_EXTRANONCE_SIZE = 32
 MAX_JOB_ID_LENGTH = 128
 MAX_MERKLE_BRANCH = 32
 """2^32 transactions; a real block has at most some 16 levels."""
+MAX_COINBASE = 64 << 10
+"""Bytes of a job's coinbase, both parts together: 1900 outputs. Each share that waits for its answer keeps its job."""
 
 _LOOSE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")

@@ -51,6 +51,11 @@ class Notify:
         fields.items(params, cls.method, 8)
         branch = fields.items(params[4], "mining.notify merkle branch", 0, fields.MAX_MERKLE_BRANCH)
         prefix = fields.raw(params[2], "mining.notify coinb1")
+        suffix = fields.raw(params[3], "mining.notify coinb2")
+        if len(prefix) + len(suffix) > fields.MAX_COINBASE:
+            raise FieldError(
+                f"mining.notify coinbase: expected at most {fields.MAX_COINBASE} bytes, got {len(prefix) + len(suffix)}"
+            )
         if prefix[4:6] == b"\x00\x01":
             raise FieldError(
                 "mining.notify coinb1: expected the serialization without witness, got marker 00 01: "
@@ -65,7 +70,7 @@ class Notify:
             job_id=_job_id(params[0]),
             previous_hash=swap_words(fields.raw(params[1], "mining.notify prevhash", 32)),
             coinbase_prefix=prefix,
-            coinbase_suffix=fields.raw(params[3], "mining.notify coinb2"),
+            coinbase_suffix=suffix,
             merkle_branch=tuple(fields.raw(item, "mining.notify merkle branch", 32) for item in branch),
             version=fields.number(params[5], "mining.notify version"),
             nbits=nbits,

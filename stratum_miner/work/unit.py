@@ -7,7 +7,7 @@ from stratum_miner.work.job import Job
 NONCE_SPACE = 1 << 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class WorkUnit:
     """A header to search.
 

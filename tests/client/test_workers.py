@@ -8,6 +8,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from stratum_miner.client import logins, pool_tally
 from stratum_miner.client.logins import login_of
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Share
@@ -54,6 +55,27 @@ async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(lab: Any
         assert (await pool.request("mining.submit"))["params"][0] == "worker.stick"
         await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
         assert it.recorder.fates == ["accepted"] * 3
+
+
+async def test_miners_that_think_of_ever_more_names_fill_no_table(
+    lab: Any, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "MAX_LOGINS", 3)
+    monkeypatch.setattr(pool_tally, "MAX_WORKERS", 2)
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        pool, shares = await mining(it)
+        for number in range(2):
+            it.client.submit(own(shares[number], f".{number}"))
+            await pool.reply(await pool.request("mining.authorize"), True)
+            await pool.reply(await pool.request("mining.submit"), True)
+        for number in range(2, 6):
+            it.client.submit(own(shares[number], f".{number}"))
+            submit = await pool.request()
+            assert (submit["method"], submit["params"][0]) == ("mining.submit", "worker")
+            await pool.reply(submit, True)
+        await it.recorder.until(lambda: len(it.recorder.outcomes) == 6)
+        assert it.recorder.fates == ["accepted"] * 6
+        assert len(it.client._tally.workers) == 2
 
 
 async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(lab: Any, autojump_clock: MockClock) -> None:

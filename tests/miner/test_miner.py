@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 import trio
@@ -526,9 +527,13 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(
         journal.close()
 
 
+class Unit:
+    """A stand-in."""
+
+
 def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
     miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
-    numbers, unit = itertools.count(), object()
+    numbers, unit = itertools.count(), Unit()
 
     def cost(count: int) -> float:
         shares = [SimpleNamespace(place=(1, next(numbers)), version=1) for _ in range(count)]
@@ -540,6 +545,21 @@ def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> Non
     remembering = cost(MAX_SEEN)
     assert cost(MAX_SEEN // 4) < 8 * remembering
     assert len(miner._seen) == MAX_SEEN
+
+
+def test_a_share_that_is_remembered_keeps_no_job() -> None:
+    """A pool may send a job of 64 KiB for each share, and many thousand shares are remembered."""
+    miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
+    unit, found_again = Unit(), Unit()
+    share: Any = SimpleNamespace(place=(1, b"2"), version=3)
+    miner._remember(share, unit)  # type: ignore[arg-type]  # stand-ins
+    assert miner._reported(share, unit)  # type: ignore[arg-type]  # the same
+    assert not miner._reported(share, found_again)  # type: ignore[arg-type]  # the same
+    gone = ref(unit)
+    del unit
+    assert gone() is None
+    assert miner._reported(share)
+    assert not miner._reported(share, found_again)  # type: ignore[arg-type]  # the same
 
 
 class MockStandstill(Standstill):

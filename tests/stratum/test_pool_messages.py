@@ -110,6 +110,7 @@ def test_notify_as_pools_vary_it(params: list[Any], expected: messages.Notify) -
     ("at", "value", "message"),
     [
         (0, None, "job id: expected a string"),
+        (3, "ab" * 65536, "coinbase: expected at most 65536 bytes, got 655"),
         (0, True, "job id: expected a string"),
         (0, 1.5, "job id: expected a string"),
         (0, "x" * 129, "job id: expected at most 128"),
