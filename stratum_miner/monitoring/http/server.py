@@ -86,7 +86,6 @@ class _Connection:
             return False
         if request is None:
             return False
-        self._is_head = request.method == b"HEAD"
         self._body_until = trio.current_time() + REQUEST_S
         self._refusal = None
         with trio.CancelScope() as self._answering:
@@ -99,12 +98,14 @@ class _Connection:
         """The next request; None at the end of the connection."""
         start = bytearray(self._http.trailing_data[0][:MAX_HEAD])
         taken = len(self._http.trailing_data[0])
+        self._is_head = False
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 data = bytes(await self._stream.receive_some(PIECE))
                 start += data[: MAX_HEAD - len(start)]
                 taken += len(data)
                 self._http.receive_data(data)
+            self._is_head = isinstance(event, h11.Request) and event.method == b"HEAD"
             if taken - len(self._http.trailing_data[0]) > MAX_HEAD:  # h11 bounds only what is incomplete
                 raise h11.RemoteProtocolError("too large", error_status_hint=431)
         except h11.RemoteProtocolError as error:
@@ -183,7 +184,8 @@ class _Connection:
             return
         body = msgspec.json.encode({"error": text})
         headers = [("connection", "close"), ("content-type", "application/json"), ("content-length", str(len(body)))]
-        pieces = [h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()]
+        pieces: list[h11.Event] = [h11.Response(status_code=status, headers=headers)]
+        pieces += [h11.EndOfMessage()] if self._is_head else [h11.Data(data=body), h11.EndOfMessage()]
         await self._write(b"".join(self._http.send(piece) or b"" for piece in pieces))
 
     async def _write(self, data: bytes) -> None:

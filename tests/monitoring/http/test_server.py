@@ -188,6 +188,17 @@ async def test_the_second_head_on_a_connection_has_a_size_too(autojump_clock: Mo
 
 
 @pytest.mark.parametrize(
+    ("line", "status"), [("/ HTTP/2.0", 400), ("* HTTP/1.1", 400), (f"/{'l' * MAX_HEAD} HTTP/1.1", 414)]
+)
+async def test_a_head_request_is_refused_without_a_body(line: str, status: int, autojump_clock: MockClock) -> None:
+    async with connected() as client:
+        await client.send_all(f"HEAD {line}\r\nHost: h\r\n\r\n".encode())
+        head, _, body = (await everything(client)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert body == b""
+
+
+@pytest.mark.parametrize(
     "sent",
     [
         b"nonsense\r\n\r\n",
