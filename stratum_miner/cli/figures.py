@@ -1,16 +1,20 @@
-"""``--http`` of commands that are no miner: their figures and metrics while they run, for programs."""
+"""``--http`` of commands that are no miner: their figures and metrics while they run, for programs.
+
+What a server over HTTP needs is imported when there is to be one: it takes longer than all else that they need.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import Metric
 
 from stratum_miner.cli import http_token
 from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.monitoring import http
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 log = structlog.get_logger("stratum_miner")
 
@@ -19,7 +23,7 @@ def api(
     address: str,
     *,
     summary: Callable[[], dict[str, Any]],
-    metrics: Callable[[], Iterable[Metric]],
+    metrics: "Callable[[], Iterable[Metric]]",
     network: bool,
     names: Sequence[str] | None,
     token_file: Path | None,
@@ -28,6 +32,8 @@ def api(
 
     On the network reading needs the token. On this machine nothing does, because nothing can be changed.
     """
+    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+
     try:
         bound = http.listening_socket(address, network=network)
     except http.ListenError as error:

@@ -19,7 +19,6 @@ from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.foreign_text import sanitize
-from stratum_miner.monitoring.http import pool_metrics
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
@@ -98,6 +97,8 @@ def pool(
     snapshot: Callable[[], PoolSnapshot]
     beside = None
     if http is not None:  # taken by somebody else is said now; it is answered when there is a pool
+        from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  see figures' first lines
+
         beside = figures.api(
             http,
             summary=lambda: summary(snapshot()),

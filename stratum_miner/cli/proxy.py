@@ -24,7 +24,6 @@ from stratum_miner.cli.pool import keep_old_objects, parse_listen, telling_of_li
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.foreign_text import sanitize
-from stratum_miner.monitoring.http import proxy_metrics
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
 
@@ -71,6 +70,8 @@ def _proxy(settings: ProxySettings) -> int:
     started = time.monotonic()
     beside = None
     if chosen.http is not None:
+        from stratum_miner.monitoring.http import proxy_metrics  # noqa: PLC0415  see figures' first lines
+
         beside = figures.api(
             chosen.http,
             summary=lambda: summary(running.snapshot(), time.monotonic() - started),

@@ -1,6 +1,8 @@
 """A miner as others see and steer it: the monitor, and the services that stand on it, made of the settings.
 
 To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
+What only a server over HTTP needs is imported when there is to be one: starlette and prometheus_client take longer to
+import than all else that a miner needs.
 """
 
 import ipaddress
@@ -9,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -25,8 +27,11 @@ from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
 from stratum_miner.miner import Miner, MinerSnapshot
-from stratum_miner.monitoring import axeos, cgminer, http
+from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor
+
+if TYPE_CHECKING:
+    from stratum_miner.monitoring.http import Network
 
 log = structlog.get_logger("stratum_miner")
 
@@ -101,6 +106,8 @@ def _http(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.http is None:
         return None
+    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+
     bound = _bound("--http", chosen.http, network=chosen.http_network)
     host = bound.getsockname()[0]
     token, where = http_token.find(chosen.http_token_file)
@@ -135,6 +142,8 @@ def _axeos(parts: _Parts) -> Service | None:
         if chosen.axeos_control is not None:
             raise UsageError("--axeos-control: expected it together with --axeos-api")
         return None
+    from stratum_miner.monitoring import axeos, http  # noqa: PLC0415  see the module's first lines
+
     trusted = tuple(_network("--axeos-control", text) for text in chosen.axeos_control or ())
     bound = _bound("--axeos-api", chosen.axeos_api, network=True)
     token, where = http_token.find(chosen.http_token_file, "--axeos-api")
@@ -170,13 +179,15 @@ def _service_manager(parts: _Parts) -> Service | None:
 
 
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
+    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+
     try:
         return http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])
     except http.ListenError as error:
         raise UsageError(f"{flag}: {error}") from None
 
 
-def _network(flag: str, text: str) -> http.Network:
+def _network(flag: str, text: str) -> "Network":
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:

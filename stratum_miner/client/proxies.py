@@ -1,18 +1,15 @@
-"""Through a SOCKS5 or HTTP CONNECT proxy to a pool, Tor's included. The credentials never show."""
+"""Through a SOCKS5 or HTTP CONNECT proxy to a pool, Tor's included. The credentials never show.
+
+python-socks is imported for the first connection through a proxy: most miners have none.
+"""
 
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 import trio
-from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
-from python_socks.async_.trio import Proxy
 
-KINDS = {
-    "socks5": (ProxyType.SOCKS5, False),
-    "socks5h": (ProxyType.SOCKS5, True),
-    "http": (ProxyType.HTTP, True),
-}
-"""Scheme to protocol, and whether the proxy resolves the pool's name."""
+KINDS = {"socks5": ("SOCKS5", False), "socks5h": ("SOCKS5", True), "http": ("HTTP", True)}
+"""Scheme to python-socks' name of the protocol, and whether the proxy resolves the pool's name."""
 
 
 class ProxyUrlError(ValueError):
@@ -58,9 +55,17 @@ class ProxyUrl:
 
     async def connect(self, host: str, port: int) -> trio.SocketStream:
         """A stream to ``host`` through the proxy. ProxyUnreachable says why not."""
-        kind, remote_names = KINDS[self.kind]
+        from python_socks import (  # noqa: PLC0415  see the module's first lines
+            ProxyConnectionError,
+            ProxyError,
+            ProxyTimeoutError,
+            ProxyType,
+        )
+        from python_socks.async_.trio import Proxy  # noqa: PLC0415  see the module's first lines
+
+        protocol, remote_names = KINDS[self.kind]
         proxy = Proxy(
-            proxy_type=kind,
+            proxy_type=ProxyType[protocol],
             host=self.host,
             port=self.port,
             username=self.user,
