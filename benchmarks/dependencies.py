@@ -1,0 +1,129 @@
+"""What each dependency weighs: the table of docs/explanation/dependencies.md, from the environment that runs this.
+
+    python benchmarks/dependencies.py [--rounds 7]
+
+Release dates come from the package registry, through uv. An import is measured in a process of its own, in processor
+time beyond that of a bare interpreter; the two alternate, so that a machine whose speed drifts does little harm.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+IMPORTS = {
+    "cffi": "_cffi_backend",
+    "prometheus-client": "prometheus_client",
+    "py-bitcoinkernel": "pbk",
+    "python-socks": "python_socks.async_.trio",
+    "rich": "rich.console",
+    "starlette": "starlette.applications",
+    "tomli-w": "tomli_w",
+}
+"""What our code imports of a package, where that is not its name."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    table = project["project"]
+    runtime = [Requirement(text) for text in table["dependencies"]]
+    extras = [Requirement(text) for texts in table["optional-dependencies"].values() for text in texts]
+    groups = project["dependency-groups"]
+    tools = [Requirement(text) for name in ("build", "dev") for text in groups[name] if isinstance(text, str)]
+    released = release_dates()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    print(f"`benchmarks/dependencies.py` at {commit}, Python {version}, {arguments.rounds} rounds:\n")
+    print("| package | release | date | only through it: packages | MB | import, ms of processor time |")
+    print("|---|---|---|---|---|---|")
+    base: frozenset[str] = frozenset()
+    for requirements, is_imported in ((runtime, True), (extras, True), (tools, False)):
+        for requirement in unique(requirements):
+            others = frozenset[str]().union(
+                *(closure(other) for other in requirements if other.name != requirement.name)
+            )
+            alone = closure(requirement) - others - base
+            name = canonicalize_name(requirement.name)
+            milliseconds = f"{import_cost(name, arguments.rounds):.0f}" if is_imported else ""
+            print(
+                f"| {name} | {metadata.version(name)} | {released.get(name, '')} | {len(alone)} "
+                f"| {sum(size(package) for package in alone) / 1e6:.1f} | {milliseconds} |"
+            )
+        base = base.union(*(closure(requirement) for requirement in requirements))
+        print(f"| *all so far* | | | {len(base)} | {sum(size(package) for package in base) / 1e6:.1f} | |")
+
+
+def unique(requirements: Iterable[Requirement]) -> list[Requirement]:
+    """The requirements, each name once, sorted."""
+    return [found for _, found in sorted({item.name: item for item in requirements}.items())]
+
+
+def release_dates() -> dict[str, date]:
+    """The day on which the first file of each locked release was uploaded, by the name of the package."""
+    command = [
+        "uv", "pip", "compile", "pyproject.toml", "--quiet", "--universal", "--python-version", "3.11",
+        "--all-extras", "--group", "dev", "--constraint", "requirements/all.txt", "--format", "pylock.toml",
+    ]  # fmt: skip
+    command[0] = str(Path(sys.executable).with_name("uv"))
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = {}
+    for package in tomllib.loads(answer)["packages"]:
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        found[package["name"]] = min(file["upload-time"] for file in files).date()
+    return found
+
+
+def closure(requirement: Requirement, extra: str = "") -> frozenset[str]:
+    """The package and all that it brings here, by name; nothing for one that this environment does not need."""
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+        return frozenset()
+    return brought(canonicalize_name(requirement.name), tuple(sorted(requirement.extras)))
+
+
+@cache
+def brought(name: str, extras: tuple[str, ...]) -> frozenset[str]:
+    found = {name}
+    for text in metadata.requires(name) or []:
+        for extra in extras or ("",):
+            found |= closure(Requirement(text), extra)
+    return frozenset(found)
+
+
+@cache
+def size(name: str) -> int:
+    """Bytes of a package's installed files, the compiled ones among them that pip made."""
+    paths = [file.locate() for file in metadata.files(name) or []]
+    return sum(Path(str(path)).stat().st_size for path in paths if Path(str(path)).exists())
+
+
+def import_cost(name: str, rounds: int) -> float:
+    """The median, in milliseconds of processor time, of what importing a package costs beyond a bare interpreter."""
+    module = IMPORTS.get(name, name.replace("-", "_"))
+    return statistics.median(processor_ms(f"import {module}") - processor_ms("pass") for _ in range(rounds))
+
+
+def processor_ms(program: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+if __name__ == "__main__":
+    main()
