@@ -26,7 +26,7 @@ belong to ordinary emoji."""
 
 def is_plain(text: str) -> bool:
     """Whether a text can be shown as it is, whatever its length: every character is printable, and can be seen."""
-    return text.isprintable() and not _UNSEEN.search(text)
+    return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
 def replace_unsafe(text: str) -> str:
@@ -85,6 +85,21 @@ def sanitize_value(value: Any, limit: int = SHOWN_CHARACTERS, depth: int = 4) ->
         case str() | bytes():
             return sanitize(value, limit)
     return sanitize(str(value), limit)
+
+
+def escape_json(text: str) -> str:
+    """JSON, on one line, that says the same in plain characters: for files and outputs that keep texts as they came."""
+    return text if is_plain(text) else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if is_plain(character):
+        return character
+    code = ord(character)
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
 def sanitize_texts(value: Any, limit: int = SENTENCE_CHARACTERS) -> Any:

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from stratum_miner.foreign_text import sanitize
+from stratum_miner.foreign_text import escape_json, sanitize
 
 FORMAT = 1
 MAX_RECORD = 8 << 20
@@ -123,7 +123,7 @@ _decoder = msgspec.json.Decoder(Record)
 
 def encode(record: Record) -> bytes:
     """One line with its LF."""
-    return _encoder.encode(record) + b"\n"
+    return escape_json(_encoder.encode(record).decode()).encode() + b"\n"
 
 
 def decode(line: bytes) -> Record:

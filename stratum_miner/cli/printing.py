@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
 from rich.segment import Segment
 
-from stratum_miner.foreign_text import REPLACEMENT, is_plain, replace_unsafe, sanitize
+from stratum_miner.foreign_text import REPLACEMENT, escape_json, replace_unsafe, sanitize
 
 MAX_LINE = 65536
 """Characters of a line; a setting may be a long list."""
@@ -71,17 +71,7 @@ def json_text(value: Any) -> str:
         text = msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
         text = msgspec.json.encode(_whole_characters(msgspec.to_builtins(value))).decode()
-    return text if is_plain(text) else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    if is_plain(character):
-        return character
-    code = ord(character)
-    if code > 0xFFFF:
-        code -= 0x10000
-        return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
-    return f"\\u{code:04x}"
+    return escape_json(text)
 
 
 def _whole_characters(value: Any) -> Any:

@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from stratum_miner.foreign_text import escape_json
 from stratum_miner.miner.journal_records import (
     BEGINNINGS,
     MAX_LINE,
@@ -245,4 +246,4 @@ def _checked(path: Path) -> Reading:
 
 
 def _line(record: Record) -> bytes:
-    return msgspec.json.encode(record) + b"\n"
+    return escape_json(msgspec.json.encode(record).decode()).encode() + b"\n"

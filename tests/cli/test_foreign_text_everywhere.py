@@ -162,7 +162,7 @@ def test_mine(
     assert pool.submits >= 10
     out, err = capfd.readouterr()
     outputs |= {"stdout": out.encode(), "stderr": err.encode()}
-    outputs |= {name: (tmp_path / name).read_bytes() for name in ("log", "hook")}
+    outputs |= {name: (tmp_path / name).read_bytes() for name in ("log", "hook", "journal")}
     assert_clean(outputs)
     for name, data in outputs.items():
         if name.startswith(("GET /api", "POST", "AxeOS", "stdout")) and not name.endswith("stream"):
@@ -445,7 +445,9 @@ def test_a_recording(tmp_path: Path, capfd: Any) -> None:
             main.run(
                 ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-t", "1", "--record", str(file)]
             )
-        assert file.stat().st_size
+        recorded = file.read_bytes()
+    assert_clean({"the recording": recorded})
+    assert any(json.dumps(EVIL)[1:-1] in text for line in recorded.splitlines() for text in _texts(json.loads(line)))
     with hostile_pool(refusing_answers) as pool:
         main.run(["replay", str(file), "--to", f"127.0.0.1:{pool.port}", "--pace", "0"])
     file.write_bytes(EVIL.encode() + b"\n" + HALF)
