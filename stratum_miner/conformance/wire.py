@@ -28,6 +28,9 @@ MAX_LINES = 50_000
 """Lines kept of one connection."""
 MAX_BUFFER = 4 << 20
 """Bytes kept of a line that does not end."""
+MAX_RECEIVED = 32 << 20
+"""Bytes taken from the pool on one connection: the lines are kept until the check is over. The checks themselves cause
+a hundredth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +253,9 @@ class Wire:
                 self.take(bytes(data))
                 if len(self._buffer) > MAX_BUFFER:
                     self.end(f"we left: a line of the pool exceeds {MAX_BUFFER} bytes")
+                elif self.bytes_received > MAX_RECEIVED:
+                    self.end(f"we left: the pool sent more than {MAX_RECEIVED} bytes")
+                if self.closed:
                     await self.aclose()
                     return
         except trio.BrokenResourceError:

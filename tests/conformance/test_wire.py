@@ -10,6 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.conformance import wire as wire_module
 from stratum_miner.conformance.case import HungUp, Silent
 from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError
 from stratum_miner.conformance.transcript import Transcript
@@ -168,3 +169,29 @@ def test_a_coinbase_cut_anywhere(end: int) -> None:
 def test_any_bytes_as_a_coinbase(data: bytes) -> None:
     with suppress(CoinbaseError):
         Coinbase.parse(GOOD[:42] + data)
+
+
+@pytest.mark.parametrize(
+    ("line", "ending"),
+    [
+        (b'{"id":null,"method":"client.show_message","params":["' + b"x" * 4000 + b'"]}\n', "the pool sent more than"),
+        (b"x" * 4000, "a line of the pool exceeds"),
+    ],
+)
+async def test_a_pool_that_talks_without_end_is_left(line: bytes, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "MAX_RECEIVED", 1 << 20)
+    monkeypatch.setattr(wire_module, "MAX_BUFFER", 1 << 19)
+    ours, theirs = trio.testing.memory_stream_pair()
+    wire = Wire(ours, 1, Transcript(), 0.0)
+
+    async def talk() -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                await theirs.send_all(line * 20)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await wire.read()
+        nursery.cancel_scope.cancel()
+    assert ending in wire.ending
+    assert wire.bytes_received < (1 << 20) + 200_000
