@@ -185,6 +185,8 @@ class Connections(Generic[S]):
         self._owner = owner
         self._unix_time = unix_time
         self._clients: dict[int, Connection[S]] = {}
+        self._newcomers: dict[int, Connection[S]] = {}
+        """Those that may not have logged in yet, the oldest first."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
@@ -264,12 +266,23 @@ class Connections(Generic[S]):
             await trio.aclose_forcefully(stream)
 
     def _refusal(self, address: str) -> str | None:
-        if len(self._clients) >= self._limits.max_connections:
-            return f"more than {self._limits.max_connections} connections"
         limit = self._limits.max_connections_per_address
         if limit is not None and self._per_host[_host(address)] >= limit:
             return f"more than {limit} connections from one address"
+        if len(self._clients) >= self._limits.max_connections and not self._make_room():
+            return f"more than {self._limits.max_connections} connections"
         return None
+
+    def _make_room(self) -> bool:
+        """End the connection that has been there longest without logging in: to hold all places costs nothing, and who
+        means to mine logs in within a moment. False when all are miners.
+        """
+        while self._newcomers:
+            client = self._newcomers.pop(next(iter(self._newcomers)))
+            if not client.session.started and not client.reason:
+                client.drop("not subscribed and authorized while others had no place", Ending.NOT_AUTHORIZED)
+                return True
+        return False
 
     def _admit(self, stream: trio.abc.Stream, address: str) -> Connection[S]:
         now = trio.current_time()
@@ -284,7 +297,7 @@ class Connections(Generic[S]):
             connected_time=now,
             last_line_at=now,
         )
-        self._clients[client.number] = client
+        self._clients[client.number] = self._newcomers[client.number] = client
         self._per_host[_host(address)] += 1
         self._owner.connected(client)
         return client
@@ -292,6 +305,7 @@ class Connections(Generic[S]):
     def _forget(self, client: Connection[S]) -> None:
         client.queue.discard()
         del self._clients[client.number]
+        self._newcomers.pop(client.number, None)
         self.ended[client.ending] += 1
         self._bytes_received += client.bytes_received
         self._bytes_sent += client.bytes_sent

@@ -11,6 +11,7 @@ import trio.testing
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.server import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
@@ -556,6 +557,25 @@ async def test_connections_beyond_the_limit_are_closed_at_once(autojump_clock: C
         await second.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
         await listener.connect().login()
+
+
+async def test_who_holds_places_without_logging_in_loses_them_to_miners(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode(), replace(CONFIG, max_connections=3)) as (pool, listener):
+        miner = listener.connect()
+        await miner.login()
+        idle = [listener.connect() for _ in range(20)]
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(pool.snapshot().sessions) == 3
+        await listener.connect().login()
+        await listener.connect().login()
+        for each in idle:
+            await each.read_to_end()
+        assert trio.current_time() == 0
+        refused = listener.connect()
+        await refused.read_to_end()
+        snapshot = pool.snapshot()
+        assert [session.workers != () for session in snapshot.sessions] == [True] * 3
+        assert (snapshot.connections_refused, snapshot.connections_ended[Ending.NOT_AUTHORIZED]) == (1, 20)
 
 
 async def test_connections_from_one_address_are_limited(autojump_clock: Clock) -> None:
