@@ -4,8 +4,7 @@ import os
 import secrets as random
 from pathlib import Path
 
-import platformdirs
-
+from stratum_miner import user_folders
 from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
 
@@ -24,7 +23,7 @@ def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
     given = secrets.from_environment(VARIABLE)
     if given is not None:
         return _checked(given, VARIABLE, flag)
-    path = platformdirs.user_state_path("stratum-miner") / "http-token"
+    path = user_folders.state() / "http-token"
     if path.exists():
         return _checked(secrets.read_secret_file(path, flag), str(path), flag)
     return _made(path, flag), str(path)

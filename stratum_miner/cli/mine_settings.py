@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from stratum_miner import user_folders
 from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import earnings, mine_backends, mine_pools, options, secrets
 from stratum_miner.cli.exit_codes import UsageError
@@ -100,7 +99,7 @@ def find_file(config: Path | None, no_config: bool, environment: Mapping[str, st
 
 def default_file() -> Path:
     """Where the user's own configuration is looked for."""
-    return platformdirs.user_config_path("stratum-miner") / "config.toml"
+    return user_folders.configuration() / "config.toml"
 
 
 def load(sources: Sources) -> MineSettings:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from platformdirs import user_cache_path
 
+from stratum_miner import user_folders
 from stratum_miner.backends.base import SelfTestError
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.kernels import Kernel
@@ -248,7 +248,7 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
 
 def cache_file() -> Path:
     """Where figures are remembered."""
-    return user_cache_path("stratum-miner") / "kernels.json"
+    return user_folders.cache() / "kernels.json"
 
 
 def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | None:

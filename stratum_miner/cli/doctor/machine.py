@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
-import platformdirs
-
+from stratum_miner import user_folders
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.operation import surroundings
 from stratum_miner.network import files
@@ -22,7 +21,6 @@ FREE_DISK = 50 * 1024 * 1024
 """Bytes, for a journal and log files."""
 OFF_BY = 24 * 3600.0
 """Seconds that a clock may be behind our own files: time zones of archives."""
-APPLICATION = "stratum-miner"
 _ADJTIMEX_SIZE, _STATUS_AT, _UNSYNCHRONISED = 208, 40, 0x40
 """struct timex on 64-bit Linux, its field ``status``, and STA_UNSYNC of it: adjtimex(2)."""
 
@@ -166,8 +164,8 @@ def battery_finding(on_battery: bool | None) -> Finding:
 async def check_directories() -> Sequence[Finding]:
     """Where kernels' figures and the token for changes are kept."""
     return [
-        directory_finding("cache", platformdirs.user_cache_path(APPLICATION), "kernels are measured at each start"),
-        directory_finding("state", platformdirs.user_state_path(APPLICATION), "--http needs --http-token-file"),
+        directory_finding("cache", user_folders.cache(), "kernels are measured at each start"),
+        directory_finding("state", user_folders.state(), "--http needs --http-token-file"),
     ]
 
 

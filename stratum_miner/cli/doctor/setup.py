@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import platformdirs
 import trio
 
+from stratum_miner import user_folders
 from stratum_miner.cli import report_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
-from stratum_miner.cli.doctor.machine import APPLICATION, directory_finding
+from stratum_miner.cli.doctor.machine import directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
 from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
@@ -115,7 +115,7 @@ class Setup:
         makes_token = chosen.http_token_file is None and VARIABLE not in self.sources.environment
         wants_token = [flag for flag, text in (("--http", chosen.http), ("--axeos-api", chosen.axeos_api)) if text]
         if wants_token and makes_token:
-            state = platformdirs.user_state_path(APPLICATION)
+            state = user_folders.state()
             found.append(directory_finding("state", state, f"{wants_token[0]} keeps its token there", needed=True))
         return found
 
