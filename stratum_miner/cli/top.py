@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,6 +32,8 @@ TIMEOUT_S = 5.0
 """For a whole answer, from looking up the name to its last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
 """Bytes of an answer, with its head."""
+MAX_NUMBER = 1e70
+"""What a hash of zeros would be worth as a share is less."""
 FOOT_ONE = ("q quit",)
 FOOT_SEVERAL = ("0-9 one miner", "a all", "q quit")
 ONCE_HEIGHT = 1000
@@ -116,7 +118,9 @@ class _Remote:
             answer = await self._answer(fetcher)
             if answer.status != 200:
                 raise ValueError(_refusal(answer))
-            self.view = msgspec.convert(sanitize_texts(msgspec.json.decode(answer.body)), type=View)
+            told = msgspec.json.decode(answer.body)
+            _check_sizes(told)
+            self.view = msgspec.convert(sanitize_texts(told), type=View)
             self.error, self.seen_at = "", time.monotonic()
         except (FetchError, ValueError, RecursionError) as error:
             self.error = _why(error)
@@ -125,6 +129,17 @@ class _Remote:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         target = Target.parse(f"{self.url}/api/v1/view")
         return await fetcher.fetch(target, seconds=TIMEOUT_S, max_bytes=MAX_ANSWER, headers=headers)
+
+
+def _check_sizes(value: Any) -> None:
+    """ValueError for a number beyond all figures of a miner: it could not be computed with, or not shown."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _check_sizes(item)
+    elif isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise ValueError(f"it answers a number that is not between {-MAX_NUMBER:g} and {MAX_NUMBER:g}")
 
 
 def _refusal(answer: Answer) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +26,13 @@ from stratum_miner.network.fetch import Fetcher
 from .screen.test_layout import view
 
 VIEW = msgspec.json.encode(view())
+
+
+def changed(key: str, number: bytes) -> bytes:
+    """The view, with one of its numbers replaced as it stands in JSON."""
+    body, count = re.subn(rb'"%s":[-0-9.e+]+' % key.encode(), b'"%s":%s' % (key.encode(), number), VIEW, count=1)
+    assert count == 1
+    return body
 
 
 @contextmanager
@@ -154,12 +162,37 @@ def test_a_reader_that_goes_away_ends_it_in_silence(miners: int) -> None:
         (b'{"error":"authorization: expected the token"}', 401, "it answers 401: authorization: expected the token"),
         (b'{"summary":{"economics":{"a":' + b"[" * 100_000, 200, "what it answers is no view of a miner"),
         (b"<html>", 404, "it answers 404: is it a miner that was started with --http?"),
+        (b'{"error":"\\u001b[2J' + b"x" * 9999 + b'"}', 401, "it answers 401: "),
+        (changed("hash_rate_1m", b"1e400"), 200, "what it answers is no view of a miner"),
+        (changed("hash_rate_1m", b"1e71"), 200, "it answers a number that is not between -1e+70 and 1e+70"),
+        (changed("devices_total", b"-1" + b"0" * 4000), 200, "it answers a number that is not between"),
+        (changed("devices_total", b"1" * 5000), 200, "what it answers is no view of a miner"),
     ],
 )
 def test_what_is_no_miner_is_told(body: bytes, status: int, needle: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(body, status) as (url, _):
         assert run(["top", "--api", url]) == 1
-    assert needle in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert needle in told
+    assert len(told) < 500
+    assert "\x1b" not in told
+
+
+def test_no_proxy_of_the_environment_is_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as (proxy, asked):
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        assert run(["top", "--api", "http://127.0.0.1:1"]) == 1
+    assert asked == []
+
+
+def test_numbers_as_large_as_they_may_be_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    for key in ("hash_rate_1m", "devices_total", "elapsed_s", "power_w"):
+        with serving(changed(key, b"1e70" if key != "devices_total" else b"9" * 70)) as (url, _):
+            assert run(["top", "--api", url, "--api", url]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) < 200
 
 
 @pytest.mark.parametrize(
