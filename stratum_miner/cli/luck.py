@@ -76,8 +76,8 @@ def _count(found: int, expected: float | None, confidence: float, answer: dict[s
     )
     if expected is None:
         return
-    if not 0 < expected <= MAX_FOUND:
-        raise UsageError(f"--expected: expected a number above 0 and up to {MAX_FOUND}, got {expected:g}")
+    if not terms.LEAST <= expected <= MAX_FOUND:
+        raise UsageError(f"--expected: expected a number from {terms.LEAST:g} to {MAX_FOUND}, got {expected:g}")
     it = odds.Luck(found, expected)
     chance = odds.chance_of_luck(it)
     low, high = interval.low / expected, interval.high / expected
@@ -91,8 +91,8 @@ def _count(found: int, expected: float | None, confidence: float, answer: dict[s
 def _rounds(blocks: int, times: float, answer: dict[str, Any], lines: list[str]) -> None:
     if not 1 <= blocks <= MAX_FOUND:
         raise UsageError(f"--blocks: expected a count from 1 to {MAX_FOUND}, got {blocks}")
-    if not 0 < times <= MAX_FOUND:
-        raise UsageError(f"--times: expected a number above 0, got {times:g}")
+    if not terms.LEAST <= times <= MAX_FOUND:
+        raise UsageError(f"--times: expected a number from {terms.LEAST:g} to {MAX_FOUND}, got {times:g}")
     chance = odds.chance_of_pool_luck(blocks, times)
     answer["pool"] = {"blocks": blocks, "times": times, "chance": chance}
     lines.append(f"{blocks} blocks take more than {times:g} times the expected work with a chance of {chance:.4g}.")
@@ -109,8 +109,8 @@ def _work(
 ) -> None:
     rate = terms.hash_rate("--hash-rate", hash_rate)
     span = 86400.0 if seconds is None else seconds
-    if not 0 < span <= MAX_SECONDS:
-        raise UsageError(f"--seconds: expected a number above 0 and up to {MAX_SECONDS:g}, got {span:g}")
+    if not terms.LEAST <= span <= MAX_SECONDS:
+        raise UsageError(f"--seconds: expected a number from {terms.LEAST:g} to {MAX_SECONDS:g}, got {span:g}")
     median = odds.median_best_share(rate * span)
     best: dict[str, Any] = {"hash_rate": rate, "seconds": span, "median": median}
     lines.append(

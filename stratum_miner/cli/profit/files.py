@@ -25,9 +25,9 @@ def read_toml(path: Path, option: str) -> dict[str, Any]:
         return tomllib.loads(content.decode(), parse_float=Decimal)
     except UnicodeDecodeError:
         raise UsageError(f"{path}: expected TOML in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: expected TOML: {error}") from None
-    except ArithmeticError:  # Decimal, of an exponent of twenty digits
+    except (ValueError, ArithmeticError):  # what int makes of 5000 digits, and Decimal of an exponent of twenty
         raise UsageError(f"{path}: expected TOML: a number in it is too large") from None
 
 

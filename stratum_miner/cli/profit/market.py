@@ -56,11 +56,12 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
 def miner_terms(url: str) -> Mapping[str, str]:
     """Measured hash rate of a running miner, and its power when it knows it."""
     answer = _object(_get(url.rstrip("/") + SUMMARY_PATH, "--api"), "--api")
-    rate = _number(answer.get("hash_rate_15m")) or _number(answer.get("hash_rate"))
+    told = answer.get("hash_rate_15m") or answer.get("hash_rate")
+    rate = _number(told)
     if rate is None or not MIN_HASH_RATE <= rate < MAX_HASH_RATE:
         raise CommandFailed(
             f"--api: expected a hash rate from {MIN_HASH_RATE:g} to {MAX_HASH_RATE:g} H/s from {_shown(url)}, "
-            f"got {sanitize(str(answer.get('hash_rate')), SHOWN)}"
+            f"got {sanitize(str(told), SHOWN)}"
         )
     found = {"hash_rate": f"{rate:.6e}H"}
     power = answer.get("power_w")

@@ -126,6 +126,11 @@ def test_a_file_without_tables_is_one_scenario_by_its_name(tmp_path: Path, capsy
         ("price_date = 2999-01-01", "price_date: expected a date up to today"),
         ("subsidy = 3\nheight = 4", "expected one of the two"),
         ("[" * 5000, "expected TOML"),
+        ("price = 1e99999999999999999999", "expected TOML: a number in it is too large"),
+        ("price = " + "9" * 5000, "expected TOML: a number in it is too large"),
+        ("price = 1e400000000", "price: expected a number above 0 and up to 1,000,000,000,000, got '1E+400000000'"),
+        ("price = " + "9" * 401, "price: expected a number above 0 and up to 1,000,000,000,000, got '999"),
+        ("horizon = inf", "horizon: expected a number from 0.01 to 30, got 'Infinity'"),
     ],
 )
 def test_mistakes_in_a_file_are_told_in_one_line(
