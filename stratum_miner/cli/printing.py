@@ -27,8 +27,10 @@ def say(text: str, *, indent: int = 0, stderr: bool = False) -> None:
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
-    """A console of rich; what is printed on it is made safe. ``options`` are rich's."""
-    made = Console(stderr=stderr, **options)
+    """A console of rich; what is printed on it is made safe, and nothing in it is markup: a name in a table must not
+    become a link. ``options`` are rich's.
+    """
+    made = Console(stderr=stderr, markup=False, emoji=False, **options)
     made.push_render_hook(_MadeSafe())
     return made
 

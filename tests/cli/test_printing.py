@@ -47,6 +47,18 @@ def test_everything_that_a_console_draws_is_made_safe() -> None:
         assert sign not in shown
 
 
+def test_nothing_that_is_printed_is_markup() -> None:
+    console = terminal(colours=True)
+    table = Table("[link=http://evil.example]a[/link]")
+    table.add_row("[link=http://evil.example]a[/link]", "[bold]b[/bold] :smile:")
+    console.print(table)
+    console.print("[link=http://evil.example]a[/link] [/]", highlight=False)
+    shown = written(console)
+    assert "\x1b]8" not in shown
+    assert shown.count("[link=http://evil.example]a[/link]") == 3
+    assert "[bold]b[/bold] :smile:" in shown
+
+
 def test_what_rich_itself_says_to_the_terminal_stays() -> None:
     console = terminal(colours=True)
     console.print(Text("a\x1bb", "bold"))
