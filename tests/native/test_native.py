@@ -3,25 +3,53 @@
 import itertools
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 NATIVE = Path(__file__).parents[2] / "native"
+pytestmark = pytest.mark.timeout(900)
+"""Compilers and the emulator take a minute and a half of processor time, and on a busy machine ten."""
 FEATURES = ("sse2", "shani", "avx2", "avx512")
 SUBSETS = [subset for size in range(len(FEATURES) + 1) for subset in itertools.combinations(FEATURES, size)]
+ARM_ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+"""Leaks are looked for by a process that watches another, which the emulator has not."""
 is_x86 = platform.machine() in ("x86_64", "AMD64")
+
+
+SANITIZERS = ("-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ROUNDS = 300
+"""Random works; make fuzz is for Python, docs/fuzzing.md says how the kernels are searched for longer."""
 
 
 def compile_program(compiler: str, target: Path, *flags: str, program: str = "sanitized.c") -> None:
     sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
+    link(compiler, target, *flags, program=program, kernels=sources)
+
+
+def compile_kernels(compiler: str, directory: Path, *flags: str) -> list[str]:
+    """Objects of all kernels, for several programs: under sanitizers they take half a minute of processor time."""
+
+    def compiled(source: Path) -> str:
+        target = str(directory / f"{source.stem}.o")
+        command = [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *flags, f"-I{NATIVE}", "-c"]
+        subprocess.run([*command, str(source), "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        return list(workers.map(compiled, sorted(NATIVE.glob("*.c"))))
+
+
+def link(compiler: str, target: Path, *flags: str, program: str, kernels: list[str]) -> None:
     subprocess.run(
         [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *flags, f"-I{NATIVE}",
-         str(Path(__file__).parent / program), *sources, "-o", str(target)],
+         str(Path(__file__).parent / program), *kernels, "-o", str(target)],
         check=True,
     )  # fmt: skip
 
@@ -34,11 +62,37 @@ def own_compiler() -> str:
 
 
 @pytest.fixture(scope="session")
-def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sanitized_kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return compile_kernels(own_compiler(), tmp_path_factory.mktemp("kernels"), *SANITIZERS)
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory, sanitized_kernels: list[str]) -> Path:
     target = tmp_path_factory.mktemp("native") / "sanitized"
-    sanitizers = "-fsanitize=address,undefined"
-    compile_program(own_compiler(), target, "-O2", "-g", sanitizers, "-fno-sanitize-recover=all")
+    link(own_compiler(), target, *SANITIZERS, program="sanitized.c", kernels=sanitized_kernels)
     return target
+
+
+@pytest.fixture(scope="session")
+def random_work(tmp_path_factory: pytest.TempPathFactory, sanitized_kernels: list[str]) -> Path:
+    target = tmp_path_factory.mktemp("native") / "random_work"
+    link(own_compiler(), target, *SANITIZERS, program="random_work.c", kernels=sanitized_kernels)
+    return target
+
+
+@pytest.fixture(scope="session")
+def arm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """How to run each program under emulation."""
+    compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
+    if compiler is None or emulator is None:
+        pytest.skip("no cross compiler for ARM (gcc-aarch64-linux-gnu) or no emulator (qemu-user)")
+    directory = tmp_path_factory.mktemp("arm")
+    compile_program(compiler, directory / "sanitized", "-O2", "-static")  # with sanitizers it takes a minute
+    kernels = compile_kernels(compiler, directory, *SANITIZERS)
+    flags = (*SANITIZERS, "-static-libasan", "-static-libubsan")
+    link(compiler, directory / "random_work", *flags, program="random_work.c", kernels=kernels)
+    run = [emulator, "-L", "/usr/aarch64-linux-gnu"]
+    return {program: [*run, str(directory / program)] for program in ("sanitized", "random_work")}
 
 
 @pytest.fixture(scope="session")
@@ -114,16 +168,26 @@ def test_an_unknown_feature_is_refused(sanitized: Path) -> None:
     assert done.stderr == f"STRATUM_MINER_CPU_DISABLE: expected names out of {known}, got avx-512\n"
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_work_is_searched_as_our_own_loop_does(random_work: Path, seed: int) -> None:
+    done = subprocess.run([str(random_work), str(seed), str(ROUNDS)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
+    assert min(searches, points, hits) > 10 * ROUNDS
+
+
+def test_random_work_on_arm_under_emulation(arm: dict[str, list[str]]) -> None:
+    command = [*arm["random_work"], "1", str(ROUNDS // 3)]
+    done = subprocess.run(command, env=ARM_ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
+    assert min(searches, points, hits) > 3 * ROUNDS
+
+
 @pytest.mark.parametrize("disabled", ["", "armv8_sha2", "neon,armv8_sha2"])
-def test_arm_kernels_compute_the_same_under_emulation(tmp_path: Path, disabled: str) -> None:
-    compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
-    if compiler is None or emulator is None:
-        pytest.skip("no cross compiler for ARM (gcc-aarch64-linux-gnu) or no emulator (qemu-user)")
-    compile_program(compiler, tmp_path / "arm", "-O2", "-static")
-    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": disabled}
-    done = subprocess.run(
-        [emulator, str(tmp_path / "arm")], env=environment, capture_output=True, text=True, check=False
-    )
+def test_arm_kernels_compute_the_same_under_emulation(arm: dict[str, list[str]], disabled: str) -> None:
+    environment = {**ARM_ENVIRONMENT, "STRATUM_MINER_CPU_DISABLE": disabled}
+    done = subprocess.run(arm["sanitized"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [name for name in ("scalar", "neon", "armv8_sha2") if name not in disabled.split(",")]
 
