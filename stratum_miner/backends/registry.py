@@ -1,6 +1,6 @@
 """Backends by name: ours, and those that other packages register under ``stratum_miner.backends``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -20,7 +20,7 @@ _BUILT_IN = {
 
 def available() -> tuple[str, ...]:
     """Names of all backends, sorted; nothing is imported."""
-    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+    return _names(entry_points(group=GROUP))
 
 
 def load(name: str) -> type[Backend]:
@@ -29,17 +29,23 @@ def load(name: str) -> type[Backend]:
         module, _, attribute = _BUILT_IN[name].partition(":")
         built_in: type[Backend] = getattr(import_module(module), attribute)
         return built_in
-    for point in entry_points(group=GROUP):
+    points = entry_points(group=GROUP)  # once: it reads the metadata of all that is installed
+    for point in points:
         if point.name == name:
             return _load_entry_point(point)
-    close = get_close_matches(name, available(), 1)
+    known = _names(points)
+    close = get_close_matches(name, known, 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
-    raise BackendOptionError(f"backend: expected one of {', '.join(available())}, got {name!r}{hint}")
+    raise BackendOptionError(f"backend: expected one of {', '.join(known)}, got {name!r}{hint}")
 
 
 def create(name: str, options: Mapping[str, str]) -> Backend:
     """A backend from options as the command line gives them."""
     return load(name).from_options(options)
+
+
+def _names(points: Iterable[EntryPoint]) -> tuple[str, ...]:
+    return tuple(sorted({*_BUILT_IN, *(point.name for point in points)}))
 
 
 def _load_entry_point(point: EntryPoint) -> type[Backend]:
