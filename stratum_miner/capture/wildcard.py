@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 MAX_TEXT = 1000
 """Characters of such a text."""
-MAX_REPLACED = 1000
+MAX_REPLACED = 200
 """Places of one line that are replaced, the first ones: each is a step in Python, and a line shall ask few of them."""
 _GROUP = re.compile(rb"\\([1-9])")
 _OF_REGEXES = re.compile(r"[\\^$|()+?]|\.\*|\[\^|\[\w-\w")

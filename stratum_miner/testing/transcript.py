@@ -15,6 +15,8 @@ SHOWN = 12
 """Lines at the end of the message of a wait that failed."""
 MAX_MESSAGES = 100_000
 """Kept; a test that says more has another aim than to read them."""
+MAX_BYTES = 64 << 20
+"""Of lines that are kept."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
@@ -41,6 +43,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self._bytes = 0
         self._connections = 0
         self._given: dict[tuple[str, Side | None], int] = {}
         self._changed = trio.Event()
@@ -53,8 +56,9 @@ class Transcript:
 
     def add(self, message: Message) -> None:
         """One line was said."""
-        if len(self.messages) < MAX_MESSAGES:
+        if len(self.messages) < MAX_MESSAGES and self._bytes + len(message.line) <= MAX_BYTES:
             self.messages.append(message)
+            self._bytes += len(message.line)
         self.wake()
 
     def wake(self) -> None:
