@@ -183,7 +183,12 @@ class _Connection:
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         body = msgspec.json.encode({"error": text})
-        headers = [("connection", "close"), ("content-type", "application/json"), ("content-length", str(len(body)))]
+        headers = [
+            ("connection", "close"),
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("date", formatdate(usegmt=True)),
+        ]
         pieces: list[h11.Event] = [h11.Response(status_code=status, headers=headers)]
         pieces += [h11.EndOfMessage()] if self._is_head else [h11.Data(data=body), h11.EndOfMessage()]
         await self._write(b"".join(self._http.send(piece) or b"" for piece in pieces))

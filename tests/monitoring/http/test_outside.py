@@ -154,6 +154,12 @@ METHODS: list[tuple[bytes, set[int]]] = [
     ),
     (b"HEAD /api/v1/summary HTTP/1.1\r\n" + HOST + b"\r\n", {200}),
     (b"HEAD /nothing HTTP/1.1\r\n" + HOST + b"\r\n", {404}),
+    (b"HEAD /nothing HTTP/2.0\r\n" + HOST + b"\r\n", {400}),
+    (b"HEAD * HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    (b"HEAD / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 9000 + b"\r\n\r\n", {431}),
+    (b"HEAD /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", {414}),
+    (b"HEAD /api/v1/summary HTTP/1.1\r\n" + HOST + b"Content-Length: 99999\r\n\r\n", {413}),
+    (b"HEAD / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", {400}),
     (b"OPTIONS /api/v1/pause HTTP/1.1\r\n" + HOST + b"\r\n", {405}),
     (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
     (b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
@@ -428,6 +434,7 @@ async def test_a_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPa
 # ---- whatever else ---------------------------------------------------------------------------------------------------
 
 CASES = [sent for cases in (HOSTS, ORIGINS, TARGETS, METHODS, TOKENS, FRAMES, BODIES) for sent, _ in cases]
+NAMES = [b"GET ", b"HEAD ", b"POST ", b"PATCH ", b"CONNECT ", b"OPTIONS "]
 PIECES = [
     b"\r\n",
     b"\n",
@@ -453,6 +460,8 @@ PIECES = [
 def mutants(draw: st.DrawFn) -> bytes:
     """A request with a few bytes changed, left out or put in."""
     sent = bytearray(draw(st.sampled_from(CASES))[:20_000])
+    if draw(st.booleans()):
+        sent[: sent.find(b" ") + 1] = draw(st.sampled_from(NAMES))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(sent)))
         sent[at : at + draw(st.sampled_from((0, 0, 1, 2, 30)))] = draw(st.sampled_from(PIECES) | st.binary(max_size=3))

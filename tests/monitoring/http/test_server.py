@@ -215,6 +215,7 @@ async def test_what_is_no_request_is_refused_and_closed(sent: bytes, autojump_cl
         assert found.startswith(b"HTTP/1.1 400 ")
         assert b'{"error":"request: expected HTTP/1.1' in found
         assert b"connection: close" in found.lower()
+        assert b"\r\ndate: " in found.lower()
 
 
 async def test_a_request_may_end_at_every_byte(autojump_clock: MockClock) -> None:
