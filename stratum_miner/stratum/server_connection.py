@@ -46,6 +46,9 @@ MAX_WORKERS = 64
 """Workers that one connection may authorize; picked by feel."""
 MAX_REFUSED = 1000
 """Requests in a row that the connection itself refuses before it ends; a client that never learns is no miner."""
+MAX_USELESS = 1000
+"""Empty lines and replies to nothing, in what comes at once; a client that floods is no miner, and one that keeps its
+connection alive with them sends one in a while."""
 MAX_ID = 1024
 """Longest id of a request, bytes: it is kept until the request is answered, and that may take minutes."""
 MAX_QUESTIONS = 16
@@ -100,12 +103,15 @@ class ServerConnection:
         self._questions: OrderedDict[int, str] = OrderedDict()
         self._next_id = 1
         self._refused_in_a_row = 0
+        self._useless = 0
+        """Since bytes came last."""
         self._seen_line = False
 
     # ---- input ------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
         """Add bytes from the client; then call ``next_event`` until it returns None. Ignored once closed."""
+        self._useless = 0
         if self.state is not ServerState.CLOSED:
             self._decoder.receive(data)
 
@@ -122,6 +128,8 @@ class ServerConnection:
                     return None
                 if line.strip():
                     self._receive_line(line)
+                else:
+                    self._note_useless()
         except RemoteProtocolError:
             self._fire(_Trigger.CLOSE)
             self._decoder.discard()
@@ -195,7 +203,14 @@ class ServerConnection:
     def _receive_reply(self, reply: Reply) -> None:
         known = isinstance(reply.id, int) and not isinstance(reply.id, bool)
         method = self._questions.pop(reply.id, "") if known else ""
+        if not method:
+            self._note_useless()
         self._events.append(events.ClientReplied(method, reply.result))
+
+    def _note_useless(self) -> None:
+        self._useless += 1
+        if self._useless > MAX_USELESS:
+            raise RemoteProtocolError(f"more than {MAX_USELESS} empty lines or replies to nothing at once")
 
     # ---- answers ----------------------------------------------------------------------------------------------
 

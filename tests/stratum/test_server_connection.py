@@ -19,6 +19,7 @@ from stratum_miner.stratum.server_connection import (
     MAX_ID,
     MAX_QUESTIONS,
     MAX_REFUSED,
+    MAX_USELESS,
     MAX_WORKERS,
     TRANSITIONS,
     ServerConnection,
@@ -423,6 +424,19 @@ def test_requests_of_two_kinds_may_have_one_id() -> None:
     with pytest.raises(LocalProtocolError):
         connection.reply(1, True)
     assert [reply["result"] for reply in sent(connection)] == [True, SESSION.to_result()]
+
+
+@pytest.mark.parametrize(
+    "useless", [b"\n", b" \r\n", b"{}\n", b'{"id":7,"result":true}\n', b'{"id":"1","result":"pong"}\n']
+)
+def test_a_flood_of_lines_without_use_ends_the_connection_and_one_in_a_while_does_not(useless: bytes) -> None:
+    connection = ready()
+    for _ in range(3):
+        feed(connection, useless * MAX_USELESS)
+    assert connection.state is ServerState.SUBSCRIBED
+    with pytest.raises(RemoteProtocolError, match="empty lines or replies to nothing"):
+        feed(connection, useless * (MAX_USELESS + 1))
+    assert connection.state.name == "CLOSED"
 
 
 def test_as_many_answers_go_out_as_requests_had_the_id() -> None:
