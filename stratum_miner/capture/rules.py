@@ -32,6 +32,8 @@ ACTIONS: Mapping[str, str] = {
     "close": "send it, then close both connections",
 }
 MAX_RULES = 1000
+MAX_FILE = 1 << 18
+"""Bytes of a file of rules: 250 for each of them."""
 MAX_GROWN = 2 << 20
 """Bytes to which a line may grow by ``replace``, or that ``reorder`` may hold back; more ends its connection."""
 _NEEDS_VALUE = ("delay", "replace")
@@ -99,10 +101,17 @@ def _words(text: str) -> list[str]:
 def read(path: Path) -> list[Rule]:
     """The ``[[rule]]`` tables of a TOML file. RuleError in one line."""
     try:
-        tables = tomllib.loads(path.read_bytes()[: 1 << 20].decode())
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise RuleError(f"rules {str(path)!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    if len(content) > MAX_FILE:
+        raise RuleError(f"rules {str(path)!r}: expected a file of at most {MAX_FILE} bytes, it is larger")
+    try:
+        tables = tomllib.loads(content.decode())
+    except RecursionError:
+        raise RuleError(f"rules {str(path)!r}: expected tables named [[rule]], got some nested too deep") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise RuleError(f"rules {str(path)!r}: {error}") from None
     rules = tables.get("rule")
     if list(tables) != ["rule"] or not isinstance(rules, list) or len(rules) > MAX_RULES:

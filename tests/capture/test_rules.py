@@ -178,6 +178,9 @@ def test_rules_from_a_file(tmp_path: Path) -> None:
         ("[[rule]]\nacton = 'drop'", "rule 1: key: expected a known name, got 'acton': did you mean 'action'?"),
         ("[[rule]]\naction = 'drop'\n[[rule]]\naction = 'delay'", "rule 2: delay: expected a value"),
         ("nonsense\n", "line 1"),
+        ("rule = " + "[" * 10_000, "nested too deep"),
+        ("rule = " + "9" * 10_000, "4300 digits"),
+        ("#" * (rules.MAX_FILE + 1), "expected a file of at most 262144 bytes"),
     ],
 )
 def test_a_wrong_file_is_answered_in_one_line(tmp_path: Path, content: str, complaint: str) -> None:
