@@ -7,6 +7,7 @@ The pool repeats the password in all it says: in messages, refusals, errors and 
 import base64
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -117,11 +118,11 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
             *("--on-event", f"*=(env; cat) >> {tmp_path}/hook"),
         ]
         with started(*watched, environment=environment) as miner, ExitStack() as after:
-            seen: list[str] = []
-            addresses = _addresses(miner, seen)
+            said = _Said(miner)
+            addresses = _addresses(said)
             after.callback(miner.kill)
             outputs["the process list"] = Path(f"/proc/{miner.pid}/cmdline").read_bytes().decode()
-            _until_rejected(miner, seen)
+            _until_rejected(said)
             token = _token(tmp_path, case)
             outputs |= _http_answers(addresses["http"], token)
             outputs |= _cgminer_answers(addresses["cgminer_api"])
@@ -132,11 +133,12 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
                 assert quoted in file.read_text()
                 file.write_text(file.read_text().replace(quoted, f'"{NEW_PASSWORD}"'))
                 miner.send_signal(signal.SIGHUP)
-                while "configuration_changed" not in _line(miner, seen):
+                while "configuration_changed" not in said.line():
                     pass
             miner.send_signal(signal.SIGINT)
-            out, err = miner.communicate(timeout=120)
-            outputs |= {"stdout": out, "stderr": "".join(seen) + err}
+            miner.stderr = None  # it is read already
+            out, _ = miner.communicate(timeout=120)
+            outputs |= {"stdout": out, "stderr": said.rest()}
         for name in ("log", "record", "journal", "hook"):
             outputs[name] = (tmp_path / name).read_text()
         for command in (["config", "show"], ["config", "check"], ["doctor"], ["doctor", "--json"]):
@@ -253,7 +255,7 @@ def _token(directory: Path, case: Case) -> str:
 # ---- what is listened to --------------------------------------------------------------------------------------------
 
 
-def _addresses(miner: "subprocess.Popen[str]", seen: list[str]) -> dict[str, str]:
+def _addresses(said: "_Said") -> dict[str, str]:
     """HOST:PORT of each service, from the log of any format."""
     found: dict[str, str] = {}
     marks = {
@@ -262,25 +264,48 @@ def _addresses(miner: "subprocess.Popen[str]", seen: list[str]) -> dict[str, str
         "axeos_api": ("axeos_api", "AxeOS's API at"),
     }
     while len(found) < len(marks):
-        line = _line(miner, seen)
+        line = said.line()
         for name, signs in marks.items():
             if any(sign in line for sign in signs):
                 found[name] = "127.0.0.1:" + line.partition("127.0.0.1:")[2].split('"')[0].split()[0].strip(".;")
     return found
 
 
-def _until_rejected(miner: "subprocess.Popen[str]", seen: list[str]) -> None:
+def _until_rejected(said: "_Said") -> None:
     """All of the pool's ways to say it have been heard by then."""
-    while not any(sign in (line := _line(miner, seen)) for sign in ("share_rejected", "rejected: ")):
+    while not any(sign in (line := said.line()) for sign in ("share_rejected", "rejected: ")):
         assert "Traceback" not in line
 
 
-def _line(miner: "subprocess.Popen[str]", seen: list[str]) -> str:
-    assert miner.stderr is not None
-    line = miner.stderr.readline()
-    assert line, "".join(seen)
-    seen.append(line)
-    return line
+class _Said:
+    """The lines of stderr, read all the time: a miner that nobody listens to waits, and answers nothing."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stderr is not None
+        self._stderr = process.stderr
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._seen: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self._stderr:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def line(self) -> str:
+        """The next one. AssertionError at the end."""
+        line = self._lines.get(timeout=120)
+        assert line, "".join(self._seen)
+        self._seen.append(line)
+        return line
+
+    def rest(self) -> str:
+        """All of them, once the process has ended."""
+        self._reader.join(120)
+        while line := self._lines.get(timeout=120):
+            self._seen.append(line)
+        return "".join(self._seen)
 
 
 def _http_answers(address: str, token: str) -> dict[str, str]:
