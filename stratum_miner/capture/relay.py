@@ -461,8 +461,6 @@ class _Relay:
     def _lost(self, side: Side) -> None:
         """Nothing more can be said to a side."""
         self._ways[side].close()
-        if side in self._pauses:
-            self._pauses[side].cancel()
         self._end_if_over()
 
     def _close(self) -> None:

@@ -1,6 +1,8 @@
 """Faults by name and parameter; each is told in the documentation; none breaks its own filter on hostile lines."""
 
 import json
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,18 @@ def test_lines_nested_to_any_depth_are_no_trouble(text: str) -> None:
             b'{"id":1,"result":' + nested + b"}\n",
         ):
             assert list(filter_of([parse(text)], "0").line(Side.POOL, line)) is not None
+
+
+@pytest.mark.parametrize("text", ["flood-jobs=100000", "clean-storm=100000", "oversized=268435456"])
+def test_what_is_many_times_a_line_is_made_while_it_is_said(text: str) -> None:
+    filter_ = filter_of([parse(text)], "0")
+    job = b'{"id":null,"method":"mining.notify","params":[1,"","","",[],"","","",true]}\n'
+    tracemalloc.start()
+    for _ in range(2):
+        assert len(list(islice(filter_.line(Side.POOL, job), 3))) > 0
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
 
 
 def test_ids_that_no_float_has_are_no_trouble() -> None:

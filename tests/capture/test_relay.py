@@ -162,6 +162,11 @@ def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
     assert isinstance(Close(to), Close)
 
 
+def test_a_chain_keeps_how_a_line_is_said_and_ends_lines_at_lf_only() -> None:
+    chain = Chain([by_rules("duplicate", "split=2"), PassThrough()])
+    assert list(chain.line(Side.POOL, b"a\rb\n")) == [Send(Side.MINER, b"a\rb\n", times=2, piece=2)]
+
+
 async def test_the_record_has_what_was_said_and_what_was_done(
     autojump_clock: trio.testing.MockClock, tmp_path: Path
 ) -> None:

@@ -267,6 +267,17 @@ async def test_a_line_in_pieces_costs_its_bytes(length: int, autojump_clock: tri
     assert middle.ended_at == FLUSH_SECONDS  # the pool could not be told that the miner has ended
 
 
+async def test_lines_are_sent_together_but_for_those_in_pieces(autojump_clock: trio.testing.MockClock) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    counted = Counted(ours)
+    async with between(by_rules("delay=1 nth=1", "split from=miner nth=3"), pool=(counted, theirs)) as middle:
+        await middle.miner.send_all(b"aa\nbb\ncc\ndd\n")
+        await trio.sleep(2)
+        await middle.miner.aclose()
+        assert await read_all(middle.pool) == b"aa\nbb\ncc\ndd\n"
+    assert counted.sizes == [6, 1, 1, 1, 3]
+
+
 @pytest.mark.parametrize(
     "fault", ["flood-jobs=100000", "clean-storm=100000", "oversized=268435456", "duplicate-replies", "bytewise"]
 )
