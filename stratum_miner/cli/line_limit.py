@@ -6,9 +6,9 @@ What is beyond that goes nowhere (not to the terminal, the log file, the page or
 tells the count, ten seconds after the first that was left out or when the program ends. Every figure that the program
 tells has a count of its own, so none of them depends on lines.
 
-Left alone are errors, and what only we or our user can cause: devices, the configuration, status lines, what a node of
-ours says of blocks. Shares that solve blocks have a limit of their own, which no chain that takes work reaches: a pool
-can pretend one that takes none.
+Left alone is what only we or our user can cause: devices, the configuration, status lines, what a node of ours says of
+blocks. Shares that solve blocks have a limit of their own, which no chain that takes work reaches: a pool can pretend
+one that takes none.
 """
 
 import threading
@@ -78,7 +78,7 @@ class LineLimit:
         """Whether this line may come; if not, it is counted."""
         if event in _SHARES:
             allowance = OF_SHARES
-        elif level in ("debug", "error", "critical") or event in _UNLIMITED or event.startswith(_UNLIMITED_PREFIXES):
+        elif level == "debug" or event in _UNLIMITED or event.startswith(_UNLIMITED_PREFIXES):
             return True
         else:
             allowance = USUAL

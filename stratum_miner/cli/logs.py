@@ -134,7 +134,7 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
 def tell_left_out() -> None:
     """Log how many lines of which kind were left out since this was told last; for the end of the program, too."""
     for each in _lines.take():
-        log = _log.warning if each.level == "warning" else _log.info
+        log = _log.info if each.level == "info" else _log.warning
         log("lines_left_out", kind=each.kind, lines=each.lines, seconds=each.seconds)
 
 

@@ -52,6 +52,11 @@ def test_a_storm_of_one_kind_takes_no_room_of_another_and_leaves_room_when_it_is
     assert not lines.allows("pool_message", "info")
 
 
+def test_errors_are_limited_too_for_a_stranger_may_know_how_to_cause_one() -> None:
+    lines = limit(Clock())
+    assert sum(lines.allows("http_failed", "error") for _ in range(1000)) == USUAL_AT_ONCE
+
+
 def test_shares_that_come_at_twenty_a_second_are_all_told() -> None:
     clock = Clock()
     lines = limit(clock)
@@ -75,7 +80,6 @@ def test_a_block_is_told_whatever_storm_of_shares_there_is_and_a_storm_of_blocks
     [
         ("block_accepted", "info"),
         ("block_refused", "warning"),
-        ("journal_failed", "error"),
         ("device_hot", "warning"),
         ("configuration_problem", "warning"),
         ("status", "info"),
