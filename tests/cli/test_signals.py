@@ -69,3 +69,26 @@ def test_signal_before_anything_can_be_stopped() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         signals.run(main)
+
+
+def test_a_question_in_the_middle_of_a_command() -> None:
+    async def answer() -> int:
+        return 7
+
+    async def fail() -> int:
+        raise ValueError("no")
+
+    async def never() -> int:
+        interrupt()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    signals.install()
+    signals.enter(Phase.RUNNING)
+    assert signals.wait_for(answer) == 7
+    with pytest.raises(ValueError, match="no"):  # as it is, without a group around it
+        signals.wait_for(fail)
+    with pytest.raises(KeyboardInterrupt):  # the command goes on, and can be interrupted
+        interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        signals.wait_for(never)
