@@ -168,7 +168,7 @@ def _from_table(table: dict[str, str]) -> Rule:
 def _number(name: str, text: str, kind: type, low: float, high: float) -> float:
     try:
         value = float(kind(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # the second: of an integer of hundreds of digits
         value = float("nan")
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
