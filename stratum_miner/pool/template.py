@@ -96,7 +96,7 @@ class BlockTemplate:
         A ``curtime`` that is not after ``mintime`` is no clock (Core raises it to ``mintime``), so it does not advance.
         """
         now = self.curtime + int(age) if self.curtime > self.mintime else self.mintime
-        return now if self.maxtime is None else min(now, self.maxtime)
+        return min(now, MAX_TIME if self.maxtime is None else self.maxtime)
 
     def seconds_left(self) -> float | None:
         """How long after its arrival the node's clock passes ``maxtime``; None when that is unknown or does not matter.

@@ -14,7 +14,8 @@ TARGET = Target.parse("http://user:secret@example.org:81/a/path?key=qwertz")
 def run(data: bytes) -> None:
     size, body = max(1, (data[:1] or b"\1")[0]), data[1:]
     whole = _answer([body])
-    assert whole == _answer([body[start : start + size] for start in range(0, len(body), size)])
+    if len(body) <= MAX_BYTES:  # else it may depend on the pieces whether the answer ends before the limit
+        assert whole == _answer([body[start : start + size] for start in range(0, len(body), size)])
     if isinstance(whole, Answer):
         assert len(whole.body) <= MAX_BYTES
         assert 200 <= whole.status < 1000
