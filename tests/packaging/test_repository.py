@@ -12,11 +12,13 @@ HIDDEN = frozenset({".ci", ".dockerignore", ".gitignore", ".npmrc"})
 """Names with a leading dot that a person wrote. Every other one is some tool's cache or its settings."""
 LEFT_BEHIND = frozenset({"__pycache__", "build", "dist", "node_modules"})
 COMPILED = frozenset({".a", ".o", ".pyc", ".so"})
+CAPTURED = frozenset({".err", ".log", ".out"})
+"""What somebody kept of a run that he looked at."""
 
 
 def is_left_behind(path: PurePosixPath) -> bool:
-    """Whether a tool made this file: a cache, a build, a compiled module."""
-    return path.suffix in COMPILED or any(
+    """Whether a tool or a run made this file: a cache, a build, a compiled module, an output."""
+    return path.suffix in COMPILED | CAPTURED or any(
         part in LEFT_BEHIND or (part.startswith(".") and part not in HIDDEN) for part in path.parts
     )
 
@@ -28,7 +30,7 @@ def committed() -> list[PurePosixPath]:
     return [PurePosixPath(name) for name in listing.split("\0") if name]
 
 
-def test_no_cache_is_committed() -> None:
+def test_nothing_that_a_tool_or_a_run_made_is_committed() -> None:
     files = committed()
     assert PurePosixPath("pyproject.toml") in files
     assert [str(path) for path in files if is_left_behind(path)] == []
@@ -42,6 +44,7 @@ def test_no_cache_is_committed() -> None:
         "stratum_miner/__pycache__/config.cpython-311.pyc",
         "stratum_miner/backends/cpu/_native.abi3.so",
         "tests/realpool/node_modules/x/package.json",
+        "http.err",
     ],
 )
 def test_what_tools_leave_is_recognised_and_ignored(path: str) -> None:
