@@ -77,8 +77,9 @@ async def run(
     finally:
         if heard or process.returncode is None:
             await _end(process)
-        for one in heard:
-            await trio.aclose_forcefully(one.stream)
+        with trio.CancelScope(shield=True):  # closing never waits, and all are closed
+            for one in heard:
+                await one.stream.aclose()
 
 
 @dataclass(slots=True)

@@ -128,4 +128,6 @@ async def test_nothing_is_held_open() -> None:
     for script in ("echo 1", "yes", "exit 3"):
         with suppress(ChildError):
             await shell(script)
+    with trio.move_on_after(SHORT):  # whoever waited gives up
+        await shell("sleep 600")
     assert sorted(os.listdir("/proc/self/fd")) == before
