@@ -80,7 +80,7 @@ class Target:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
-            host = host if host.isascii() else host.encode("idna").decode()
+            host = host.encode("idna").decode()  # also refuses labels that looking up the name would
         except ValueError:  # its message repeats parts of the URL
             raise ValueError("expected a URL as in http://host:port/path") from None
         if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:

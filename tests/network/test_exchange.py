@@ -129,6 +129,7 @@ def test_a_second_answer_that_nobody_asked_for_is_never_taken_for_the_next() -> 
         ("https://h:443/x", "https://h", "/x"),
         ("https://h:80?q=1", "https://h:80", "/?q=1"),
         ("http://[::1]:7780/", "http://[::1]:7780", "/"),
+        ("http://" + "a" * 63 + ".example./", "http://" + "a" * 63 + ".example.", "/"),
         ("http://bücher.example/ü v", "http://xn--bcher-kva.example", "/%C3%BC%20v"),
         ("http://h/%2F?a=b&c=[d]#e", "http://h", "/%2F?a=b&c=[d]"),
         ("http://user:pa%20ss@h/", "http://h", "/"),
@@ -143,7 +144,8 @@ def test_urls(url: str, where: str, path: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "h", "ftp://h/", "http://", "http://:80/", "http://h:0/", "http://h:99999/", "http://h:x/", "http://[::1/",
-     "http://a b/", "http://a\x1b[2J/", "http://h\u202e/", "http://" + "ü" * 80 + "/", "http://h\\x/"],
+     "http://a b/", "http://a\x1b[2J/", "http://h\u202e/", "http://" + "ü" * 80 + "/", "http://h\\x/",
+     "http://" + "a" * 64 + ".example/", "http://a..b/", "http://.example/"],
 )  # fmt: skip
 def test_what_is_no_url(url: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a URL as in http://host:port/path$"):
