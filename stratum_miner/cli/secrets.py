@@ -24,8 +24,9 @@ _URL_OPTIONS = ("--node", "--api", "--price-url", "--proxy", "-x")
 _PACKED = re.compile(r"-([DPq]*)([pOx])(.*)", re.DOTALL)
 """Flags and an option in one word, perhaps with its value: -qp SECRET, -pSECRET."""
 
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@'\"]+@")
-"""User and password in a URL: a secret where it stands, whatever the words."""
+_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
+"""User and password in a URL: a secret where it stands, whatever the words. No scheme is longer, and without a bound a
+long text would take quadratic time."""
 _OUR_NAMES = (
     "scalar sse2 shani avx2 avx512 armv8 armv8_sha2 asic simulated reference stratum stratum_miner version_mask "
     "subscribe authorize submit notify configure extranonce password worker penalized silent untried trying degraded "
