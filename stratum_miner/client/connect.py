@@ -20,6 +20,9 @@ TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", 
 """Spellings of TLS from the first byte on; the commonest is the first (stratum.md 5)."""
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
 """What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes (stratum.md 4.1)."""
+MAX_HOST = 255
+"""Characters of a host's name, RFC 1035; what proxies are told has one byte for its length."""
+HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
 class PoolUrlError(ValueError):
@@ -78,7 +81,18 @@ class PoolUrl:
             raise PoolUrlError(f"pool URL: expected nothing after the port, got {parts.path + parts.query!r}")
         if not re.fullmatch(r"[0-9A-Za-z._:%-]+", host):
             raise PoolUrlError(f"pool URL: expected a host name or address, got {host!r}")
+        if not is_host(host):
+            raise PoolUrlError(f"pool URL: expected a host name of {HOST_FORM}, got {sanitize(host)!r}")
         return cls(host, port, parts.scheme in TLS_SCHEMES)
+
+
+def is_host(name: str) -> bool:
+    """Whether a host may have this name or address. Resolver, TLS and proxies raise errors of their own for others."""
+    try:
+        encoded = name.encode("idna")
+    except UnicodeError:
+        return False
+    return 0 < len(encoded) <= MAX_HOST
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import trio
 
 from stratum_miner.client import tls
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl, open_tcp, set_keepalive
+from stratum_miner.client.connect import HOST_FORM, PoolUnreachable, PoolUrl, is_host, open_tcp, set_keepalive
 from stratum_miner.client.proxies import ProxyUnreachable, ProxyUrl
 from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
 
@@ -22,6 +22,8 @@ class Dialer:
 
     async def __call__(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
         """Connect and, where the URL says so, shake hands in TLS; PoolUnreachable names the reason in one line."""
+        if not is_host(url.host):  # a pool may have sent us there
+            raise PoolUnreachable(f"{url}: expected a host name of {HOST_FORM}")
         limit = seconds if self.proxy is None else max(seconds, PROXY_SECONDS)
         try:
             with trio.fail_after(limit):

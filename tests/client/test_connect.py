@@ -11,6 +11,7 @@ import trio
 
 from stratum_miner.client.connect import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.proxies import ProxyUrl
 
 NAME = "pool.test"
 ELSEWHERE = "127.0.0.2"
@@ -128,6 +129,7 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         (":3333", "expected stratum+tcp://HOST:PORT, got no host in 'stratum+tcp://:3333'"),
         ("stratum+tpc://h:1", "expected stratum+tcp or stratum+ssl, got 'stratum+tpc': did you mean stratum+tcp?"),
         ("h:1/x", "expected nothing after the port, got '/x'"),
+        ("a..b:1", "expected a host name of 1 to 63 characters between dots and at most 255 in all, got 'a..b'"),
         ("u:hunter2@h:1", "expected no user name or password inside; give them with -u and -p"),
         ("u:hunter2@h:99999", "expected no user name or password inside; give them with -u and -p"),
     ],
@@ -136,6 +138,17 @@ def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
     with pytest.raises(PoolUrlError) as error:
         PoolUrl.parse(text)
     assert str(error.value) == f"pool URL: {told}"
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".pool.test", "a..pool.test", ".pool.test", "ü" * 80, "ü." * 120, ""])
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("proxy", [None, "socks5://127.0.0.1:1", "socks5h://127.0.0.1:1", "http://127.0.0.1:1"])
+async def test_a_name_that_no_host_can_have_is_a_pool_that_cannot_be_reached(
+    host: str, tls: bool, proxy: str | None
+) -> None:
+    dialer = Dialer(proxy=None if proxy is None else ProxyUrl.parse(proxy))
+    with pytest.raises(PoolUnreachable, match="expected a host name of 1 to 63 characters between dots"):
+        await dialer(PoolUrl(host, 3333, tls), 30.0)
 
 
 def test_spellings_of_a_url() -> None:
