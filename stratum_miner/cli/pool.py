@@ -18,6 +18,7 @@ from stratum_miner.cli import capture_options, figures, mining, node_options, op
 from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
+from stratum_miner.client.connect import HOST_FORM, is_host
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
@@ -169,7 +170,10 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
     match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
     if match is None or int(match[2]) > 65535:
         raise UsageError(f"{option}: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
-    return (match[1] or "127.0.0.1").strip("[]"), int(match[2])
+    host = (match[1] or "127.0.0.1").strip("[]")
+    if not is_host(host):
+        raise UsageError(f"{option}: expected a host name of {HOST_FORM}, got {host!r}")
+    return host, int(match[2])
 
 
 @contextlib.contextmanager

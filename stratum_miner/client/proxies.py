@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
+from stratum_miner.client.connect import HOST_FORM, is_host
+
 KINDS = {"socks5": ("SOCKS5", False), "socks5h": ("SOCKS5", True), "http": ("HTTP", True)}
 """Scheme to python-socks' name of the protocol, and whether the proxy resolves the pool's name."""
 
@@ -47,6 +49,8 @@ class ProxyUrl:
             raise ProxyUrlError(f"{expected}, got the scheme {parts.scheme!r}")
         if not host or not port:
             raise ProxyUrlError(f"{expected}, got no {'port' if host else 'host'}")
+        if not is_host(host):
+            raise ProxyUrlError(f"{expected}, with a host name of {HOST_FORM}")
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ProxyUrlError(f"{expected}, got more after the port")
         user = None if parts.username is None else unquote(parts.username)

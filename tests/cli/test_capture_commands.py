@@ -103,6 +103,7 @@ def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
         (["misbehave", "127.0.0.1:1", "--fault", "slow"], "--fault: expected a known name, got 'slow'"),
         (["misbehave", "127.0.0.1:1", "--hold", "0"], "--hold: expected seconds above 0"),
         (["tap", "x", "127.0.0.1:1"], "LISTEN: expected HOST:PORT"),
+        (["tap", "a..b:1", "127.0.0.1:1"], "LISTEN: expected a host name of 1 to 63 characters between dots"),
         (["tap", "3388", "127.0.0.1:3388"], "UPSTREAM: expected another pool than what listens here"),
         (["tap", "0.0.0.0:3388", "localhost:3388"], "UPSTREAM: expected another pool than what listens here"),
         (["tap", "0", "127.0.0.1"], "pool URL: expected a port"),
