@@ -565,10 +565,10 @@ def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable
             good: Callable[[], int] = lambda: pool.shares  # noqa: E731  one of three
             if subject == "mine --http":
                 reader = Reader(port)
-                good = lambda: reader.good  # noqa: E731
+                good = lambda: reader.good  # noqa: E731  another
             elif subject != "mine":
                 miner = ShareMiner(port)
-                good = lambda: miner.good  # noqa: E731
+                good = lambda: miner.good  # noqa: E731  the third
             if "files run out" in attack:
                 program.limit_files()
             yield row, program, good, port, pool
