@@ -64,8 +64,8 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
 }
 
 # Texts outrank codes: bzminer#193 met code 24 for duplicates, slush0's python server code -2 for a missing job,
-# ckpool bare strings. Each pattern names wordings listed in stratum.md 1.3, in small
-# letters, and takes linear time in any text.
+# ckpool bare strings. Each pattern names wordings listed in stratum.md 1.3, in small letters, and takes linear time in
+# any text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
