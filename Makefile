@@ -41,8 +41,9 @@ format: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/stratum-miner bench
 
-# One commit makes the same two files, byte for byte, on every machine with the same compiler.
-dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+# One commit makes the same two files, byte for byte, on every machine with the same compiler. Where there is no commit, as
+# in an unpacked sdist, they have the first date that a ZIP file can have.
+dist: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
 dist: $(STAMP)
 	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation
