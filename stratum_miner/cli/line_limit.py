@@ -109,6 +109,12 @@ class LineLimit:
             self._timer.daemon = True
             self._timer.start()
 
+    def begin(self) -> None:
+        """Begin anew: nothing has come, and nothing was left out."""
+        self.take()
+        with self._lock:
+            self._kinds.clear()
+
     def take(self) -> list[LeftOut]:
         """What was left out since the last call."""
         with self._lock:

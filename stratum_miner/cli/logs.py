@@ -101,7 +101,7 @@ class _ConsoleLogger:
 
 
 def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
-    """Set structlog up for this process."""
+    """Set structlog up for this process; what was left out before is forgotten."""
     shown: str = log_format
     if log_format == "auto":
         shown = "journal" if _is_journal() else "sentences" if console.is_terminal else "plain"
@@ -112,6 +112,7 @@ def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
         "json": structlog.processors.JSONRenderer(),
     }
     kept = logging.DEBUG if level == "debug" else logging.INFO
+    _lines.begin()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -146,3 +146,18 @@ def test_lines_file_and_events_have_the_same_few_lines_and_every_block(tmp_path:
     events = logs.events.newest(after=before[-1].number if before else 0)
     assert [event.name for event in events] == [line["event"] for line in lines][-len(events) :]
     assert events[-1].text.startswith("In the last ")
+
+
+def test_a_new_configuration_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "miner.log"
+    try:
+        logs.configure(log_format="json")
+        for _ in range(2 * USUAL_AT_ONCE):
+            structlog.get_logger("x").warning("bad_line", reason="no JSON")
+        logs.configure(log_format="json")
+        with logs.writing_to(path):
+            structlog.get_logger("x").warning("bad_line", reason="no JSON")
+    finally:
+        structlog.reset_defaults()
+    [line] = path.read_text().splitlines()
+    assert json.loads(line)["event"] == "bad_line"
