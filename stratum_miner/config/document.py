@@ -15,6 +15,10 @@ from stratum_miner.config.problems import ConfigError, Problem
 
 MAX_BYTES = 1 << 18
 """Far above any real one; a file named by mistake is not read into memory."""
+MAX_DEPTH = 32
+"""Tables and lists inside of each other; a key with dots can nest thousands in one line."""
+_MAX_RETRIED = 1 << 22
+"""Characters that are parsed again because a statement goes on; the lines of what follows are not known."""
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -61,10 +65,24 @@ def parse(text: str, path: Path) -> Document:
         raise ConfigError([_syntax_problem(error, text, path)]) from None
     except (RecursionError, ValueError) as error:  # nested without end, a number of thousands of digits
         raise ConfigError([Problem(str(path), f"expected TOML: {error}")]) from None
+    if _is_deep(table):
+        raise ConfigError([Problem(str(path), f"expected at most {MAX_DEPTH} tables and lists inside of each other")])
     lines: dict[KeyPath, int] = {}
     for place, line in _places(text):
         lines.setdefault(place, line)
     return Document(path, table, lines)
+
+
+def _is_deep(table: dict[str, Any]) -> bool:
+    level: list[Any] = [table]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, path: Path) -> Problem:
@@ -77,7 +95,7 @@ def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, path: Path) -> Pr
 
 def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
     prefix: KeyPath = ()
-    statement, first = "", 1
+    statement, first, retried = "", 1, 0
     for number, line in enumerate(text.split("\n"), 1):
         if not statement:
             first = number
@@ -85,6 +103,9 @@ def _places(text: str) -> Iterator[tuple[KeyPath, int]]:
         try:
             part = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
+            retried += len(statement)
+            if retried > _MAX_RETRIED:
+                return
             continue  # a string or a list that goes on in the next line
         if statement.lstrip().startswith("["):
             places = list(_paths(part))

@@ -1,5 +1,6 @@
 """Where each key of a TOML file stands, and what is said of a file that is none."""
 
+import time
 import tomllib
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.config.document import MAX_BYTES, parse, read
+from stratum_miner.config.document import MAX_BYTES, MAX_DEPTH, parse, read
 from stratum_miner.config.problems import ConfigError
 
 FILE = Path("miner.toml")
@@ -111,3 +112,26 @@ def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
         document = parse(text, FILE)
         assert document.table == table
         assert set(table) == {path[0] for path in document.lines}
+
+
+@pytest.mark.parametrize("text", ["threads.{}x = 1", "[{}x]", "[[{}x]]", "pools.{}x = []"])
+def test_a_key_of_thousands_of_parts_is_an_error_of_one_line(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text.format("a." * 20_000), FILE)
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"miner.toml: expected at most {MAX_DEPTH} tables and lists inside of each other"
+    ]
+
+
+def test_as_many_parts_as_are_allowed_have_their_line() -> None:
+    deepest = (*["a"] * (MAX_DEPTH - 1), "x")
+    assert parse(".".join(deepest) + " = 1", FILE).lines[deepest] == 1
+
+
+def test_a_statement_of_many_lines_is_not_parsed_again_for_each() -> None:
+    text = "a = 1\nb = [\n" + "1,\n" * 80_000 + "]\nc = 1\n"
+    begun = time.process_time()
+    document = parse(text, FILE)
+    assert time.process_time() - begun < 10  # minutes before
+    assert document.table == tomllib.loads(text)
+    assert document.lines == {("a",): 1}
