@@ -3,6 +3,8 @@
 How the pool is reached is the caller's affair: ``connect`` opens a stream, over TLS or a proxy or in memory.
 """
 
+import math
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Never
 
@@ -39,6 +41,7 @@ class Tap:
         self._unreachable = unreachable
         self._recorder = recorder
         self._bound = FairBound(MAX_HELD)
+        self._shortage_told_until = -math.inf
 
     @property
     def held(self) -> int:
@@ -71,7 +74,7 @@ class Tap:
         try:
             pool = await self._connect()
         except self._unreachable as error:
-            log.warning("pool_unreachable", connection=number, reason=str(error))
+            self._tell(number, error)
             if record is not None:
                 record.close(Side.POOL, str(error))
             await trio.aclose_forcefully(miner)
@@ -83,3 +86,12 @@ class Tap:
                 log.info("connection_over", connection=number)
         finally:
             self.open -= 1
+
+    def _tell(self, number: int, error: Exception) -> None:
+        """Why a miner gets no pool; once a minute where this machine is short of something, which all who come meet."""
+        shortage = accepting.shortage_behind(error)
+        if shortage is None:
+            log.warning("pool_unreachable", connection=number, reason=str(error))
+        elif trio.current_time() >= self._shortage_told_until:
+            log.warning("miners_turned_away", error=os.strerror(shortage))
+            self._shortage_told_until = trio.current_time() + accepting.TOLD_EVERY_S

@@ -133,6 +133,7 @@ SENTENCES: dict[str, str] = {
     "http_failed": "A defect of ours while answering {request}: {error}.",
     "lines_left_out": "In the last {seconds} s {lines} more lines of the kind {kind} were left out.",
     "listener_failed": "Nobody can ask there any more: {error}.",
+    "miners_turned_away": "Miners that come are turned away for now, for nothing can be opened to the pool: {error}.",
     "misbehaving": "Misbehaving on purpose: {faults}.",
     "node_failed": "Waiting for the node: {error}.",
     "node_recovered": "The node gives work.",

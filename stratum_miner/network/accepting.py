@@ -84,6 +84,16 @@ async def serve_beside(handler: Callable[[Any], Awaitable[object]], listeners: S
             log.error("listener_failed", error=str(error))
 
 
+def shortage_behind(error: BaseException | None) -> int | None:
+    """The system's number of the shortage that an error came of, whatever it was made into; None if of none."""
+    if error is None:
+        return None
+    if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES:
+        return error.errno
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else (error.__cause__ or error.__context__,)
+    return next((number for each in inner if (number := shortage_behind(each)) is not None), None)
+
+
 def address_text(name: tuple[Any, ...]) -> str:
     """An address of a socket as host:port."""
     host, port = name[:2]

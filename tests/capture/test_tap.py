@@ -1,13 +1,16 @@
 """The tap between real sockets."""
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 
+import pytest
 import trio
 import trio.lowlevel
+from structlog.testing import capture_logs
 
 from stratum_miner.capture import record, rules
 from stratum_miner.capture.recorder import Recorder
@@ -22,7 +25,7 @@ class Unreachable(Exception):  # noqa: N818
 
 @asynccontextmanager
 async def tapped(
-    *texts: str, recorder: Recorder | None = None, reachable: bool = True
+    *texts: str, recorder: Recorder | None = None, reachable: bool = True, number: int = errno.ECONNREFUSED
 ) -> AsyncIterator[tuple[Tap, int]]:
     """A tap in front of a pool that echoes; yields the tap and its port."""
 
@@ -35,7 +38,10 @@ async def tapped(
 
         async def connect() -> trio.abc.Stream:
             if not reachable:
-                raise Unreachable("connection refused")
+                try:
+                    raise ExceptionGroup("all attempts", [OSError(number, "the system's reason")])
+                except ExceptionGroup:
+                    raise Unreachable("the pool cannot be reached") from None
             return await trio.open_tcp_stream(*upstream.socket.getsockname()[:2])
 
         chosen = [rules.parse(text) for text in texts]
@@ -69,6 +75,21 @@ async def test_a_pool_that_is_away_costs_the_miner_its_connection_only() -> None
             miner = await trio.open_tcp_stream("127.0.0.1", port)
             assert await miner.receive_some() == b""
             await miner.aclose()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(errno.ECONNREFUSED, ["pool_unreachable"] * 5), (errno.EMFILE, ["miners_turned_away"])],
+    ids=["refused", "no files"],
+)
+async def test_a_shortage_of_files_is_told_once_and_a_pool_that_refuses_each_time(number: int, told: list[str]) -> None:
+    with capture_logs() as lines:
+        async with tapped(reachable=False, number=number) as (_, port):
+            for _ in range(5):
+                miner = await trio.open_tcp_stream("127.0.0.1", port)
+                assert await miner.receive_some() == b""
+                await miner.aclose()
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == told
 
 
 async def test_a_pool_that_never_reads_makes_the_tap_keep_little() -> None:
