@@ -124,6 +124,8 @@ def _price(answer: bytes, field: str | None, option: str, source: str) -> Mappin
             raise CommandFailed(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
     found = "" if isinstance(value, bool) else str(value)
+    if not found.isascii() or "_" in found:  # Python takes 1_000, and the digits of every script
+        found = ""
     try:
         terms.price(option, found)
     except UsageError:
