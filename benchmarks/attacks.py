@@ -49,7 +49,7 @@ LOGIN = (
 Make = Callable[[int], bytes]
 """What to send, of the number of the piece."""
 Attack = Callable[[int, float], int]
-"""Of a port and the time at which to end; the bytes that were sent."""
+"""Attacks a port until a time, and returns how many bytes it sent."""
 Attacks = Literal["miners", "tapped", "http"]
 SPAWN = multiprocessing.get_context("spawn")
 """A fork would copy the locks of our threads."""
@@ -123,7 +123,7 @@ class ScriptedPool:
     """
 
     def __init__(self, difficulty: float) -> None:
-        self.shares = 0
+        self.good = 0
         self.silent = False
         """Whether it has stopped reading, for an attack that never reads."""
         self.difficulty = difficulty
@@ -169,7 +169,7 @@ class ScriptedPool:
                     return
                 while self.silent:
                     time.sleep(0.1)
-                self.shares += method == "mining.submit"
+                self.good += method == "mining.submit"
                 if method == "mining.unknown":
                     continue
                 reply = {"id": request["id"], "result": results.get(method, True), "error": None}
@@ -304,7 +304,7 @@ def flood(make: bytes | Make, *, login: bool = True, reads: bool = False) -> Att
 
 
 def hold(count: int, data: bytes = b"", drip: bytes = b"") -> Attack:
-    """So many connections at a time, each replaced when it ends; each says ``data`` and then ``drip`` every second."""
+    """Keep this many connections open, and replace each that ends. Each sends ``data``, then ``drip`` every second."""
 
     def attack(port: int, until: float) -> int:
         held: list[socket.socket] = []
@@ -403,7 +403,7 @@ POOL_SAYS: dict[str, Make] = {
         * 100
     ),
 }
-"""Of a pool against its miner."""
+"""What a pool does to its miner."""
 
 MINERS_DO: dict[str, Attack] = {
     "requests, answers not read": flood(PING * 4000),
@@ -417,7 +417,7 @@ MINERS_DO: dict[str, Attack] = {
     "600 connections with half a line": hold(600, b"x" * 16_000),
     "connections until files run out": hold(300),
 }
-"""Of miners against a pool or a proxy."""
+"""What miners do to a pool or a proxy."""
 
 THROUGH_A_TAP: dict[str, Attack] = {
     "requests with ids of 900 kB, not answered": flood(with_id(900_000, "mining.unknown")),
@@ -427,7 +427,7 @@ THROUGH_A_TAP: dict[str, Attack] = {
     "lines without an end": flood(b"x" * (1 << 20)),
     "connections until files run out": hold(300),
 }
-"""Of miners against a tap with a rule."""
+"""What miners do to a tap that has a rule."""
 
 OVER_HTTP: dict[str, Attack] = {
     "requests, answers not read": flood(b"GET /api/v1/view HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100, login=False),
@@ -562,16 +562,14 @@ def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable
                 program.wait_for("extranonce_divided")
             elif subject == "mine --http":
                 port = http
-            good: Callable[[], int] = lambda: pool.shares  # noqa: E731  one of three
+            honest: ScriptedPool | Reader | ShareMiner = pool
             if subject == "mine --http":
-                reader = Reader(port)
-                good = lambda: reader.good  # noqa: E731  another
+                honest = Reader(port)
             elif subject != "mine":
-                miner = ShareMiner(port)
-                good = lambda: miner.good  # noqa: E731  the third
+                honest = ShareMiner(port)
             if "files run out" in attack:
                 program.limit_files()
-            yield row, program, good, port, pool
+            yield row, program, lambda: honest.good, port, pool
         finally:
             row.ended = program.stop()
 

@@ -23,7 +23,7 @@ CLIENT_LINE, SERVER_LINE = MAX_LINE - 150_000, MAX_LINE_AUTHORIZED - 4_000
 
 
 def _many(item: bytes, size: int) -> bytes:
-    """So many of the item, with commas between, that they make ``size`` bytes; of one that is longer its end."""
+    """Repeat the item, with commas between, up to ``size`` bytes. A longer item loses its beginning."""
     return b",".join([item] * (size // (len(item) + 1))) or item[-size:]
 
 

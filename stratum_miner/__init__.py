@@ -5,7 +5,7 @@ def __getattr__(name: str) -> str:
     """``__version__``, looked up when somebody asks: what reads it from the installation loads slowly."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  slow to load, and seldom asked
 
     try:
         return version("stratum-miner")

@@ -62,7 +62,7 @@ def stratum_lab(
     request: pytest.FixtureRequest, stratum_seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[SyncLab]":
     """Everything as methods: ``pool``, ``miner``, ``fleet``, ``tap``, ``device``, ``tls``; all end with the test."""
-    from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  loads trio
 
     with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum")) as lab:
         yield lab
@@ -127,7 +127,7 @@ def stratum_tls(stratum_lab: "SyncLab") -> "LabTls":
 @pytest.fixture
 def stratum_lab_async(stratum_lab: "SyncLab") -> "AsyncLab":
     """``stratum_lab`` to be awaited."""
-    from stratum_miner.testing.portal_lab import AsyncLab  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.testing.portal_lab import AsyncLab  # noqa: PLC0415  loads trio
 
     return AsyncLab(stratum_lab)
 
@@ -135,7 +135,7 @@ def stratum_lab_async(stratum_lab: "SyncLab") -> "AsyncLab":
 @pytest.fixture
 def stratum_pool_async(stratum_pool: "SyncPool") -> "AsyncPool":
     """``stratum_pool`` to be awaited."""
-    from stratum_miner.testing.portal_lab import AsyncPool  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.testing.portal_lab import AsyncPool  # noqa: PLC0415  loads trio
 
     return AsyncPool(stratum_pool)
 
@@ -143,7 +143,7 @@ def stratum_pool_async(stratum_pool: "SyncPool") -> "AsyncPool":
 @pytest.fixture
 def stratum_pool_miner_async(stratum_pool_miner: "SyncMiner") -> "AsyncMiner":
     """``stratum_pool_miner`` to be awaited."""
-    from stratum_miner.testing.portal_lab import AsyncMiner  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.testing.portal_lab import AsyncMiner  # noqa: PLC0415  loads trio
 
     return AsyncMiner(stratum_pool_miner)
 

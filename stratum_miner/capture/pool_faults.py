@@ -105,7 +105,7 @@ class FaultFilter:
 
 
 def _message(line: bytes) -> dict[str, Any] | None:
-    """Of lines that are none, or nested so deep that they could not be written again, None."""
+    """None for a line that is no message, or is nested so deep that it could not be written again."""
     try:
         envelope.decode(line.rstrip(b"\r\n"))
         message = json.loads(line)

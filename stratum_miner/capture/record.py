@@ -22,7 +22,7 @@ MAX_RECORD = 8 << 20
 MAX_CAPTURE = 256 << 20
 """Bytes of a capture that is read into memory; a busy miner writes a hundredth of that in a day."""
 MAX_RECORDS = 1_000_000
-"""Of a capture that is read: small ones take ten times their bytes."""
+"""Most records of a capture that is read: small ones take ten times their bytes in memory."""
 MAX_SECONDS = 366 * 86400.0
 """How long a capture may last."""
 

@@ -30,7 +30,7 @@ RECEIVE_SIZE = 64 << 10
 SEND_SIZE = 64 << 10
 """Bytes sent at once, so that a slow side shows that it takes some."""
 MAX_PIECES = 4096
-"""Of one line: each is a call of the system, and a longer line is said in larger pieces."""
+"""Most pieces of one line. Each is a call of the system, and a longer line is sent in larger pieces."""
 MAX_WAITING = 4 << 20
 """Bytes of steps that wait for one writer, or one step that is larger; then the readers wait. It is more than a pool
 says at once: what is still in the system of one that has gone is lost as soon as it hears a line of the miner's."""
@@ -50,7 +50,7 @@ LOOK_SECONDS = 1.0
 """How often a reader that waits for room looks whether its own side has gone."""
 
 
-class LimitReached(Exception):  # noqa: N818  nobody is wrong
+class LimitReached(Exception):  # noqa: N818  a bound that was reached is no error of anybody
     """A filter gives up the connection: to go on would take more than is allowed. The text says what."""
 
 

@@ -22,9 +22,9 @@ class Item:
     method: str | None
     """Its own, or of a reply that of its request."""
     answers: "Item | None" = None
-    """Of a reply its request."""
+    """The request that a reply answers."""
     answer: "Item | None" = None
-    """Of a request its reply."""
+    """The reply that answers a request."""
     met: bool = False
     """Heard, or said."""
     late: bool = False

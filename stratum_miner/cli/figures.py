@@ -32,7 +32,7 @@ def api(
 
     On the network reading needs the token. On this machine nothing does, because nothing can be changed.
     """
-    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 
     try:
         bound = http.listening_socket(address, network=network)

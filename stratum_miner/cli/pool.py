@@ -98,7 +98,7 @@ def pool(
     snapshot: Callable[[], PoolSnapshot]
     beside = None
     if http is not None:  # taken by somebody else is said now; it is answered when there is a pool
-        from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  see figures' first lines
+        from stratum_miner.monitoring.http import pool_metrics  # noqa: PLC0415  starlette loads slowly
 
         beside = figures.api(
             http,

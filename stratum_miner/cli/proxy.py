@@ -70,7 +70,7 @@ def _proxy(settings: ProxySettings) -> int:
     started = time.monotonic()
     beside = None
     if chosen.http is not None:
-        from stratum_miner.monitoring.http import proxy_metrics  # noqa: PLC0415  see figures' first lines
+        from stratum_miner.monitoring.http import proxy_metrics  # noqa: PLC0415  starlette loads slowly
 
         beside = figures.api(
             chosen.http,

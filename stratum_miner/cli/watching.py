@@ -106,7 +106,7 @@ def _http(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
     if chosen.http is None:
         return None
-    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 
     bound = _bound("--http", chosen.http, network=chosen.http_network)
     host = bound.getsockname()[0]
@@ -142,7 +142,7 @@ def _axeos(parts: _Parts) -> Service | None:
         if chosen.axeos_control is not None:
             raise UsageError("--axeos-control: expected it together with --axeos-api")
         return None
-    from stratum_miner.monitoring import axeos, http  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.monitoring import axeos, http  # noqa: PLC0415  starlette loads slowly
 
     trusted = tuple(_network("--axeos-control", text) for text in chosen.axeos_control or ())
     bound = _bound("--axeos-api", chosen.axeos_api, network=True)
@@ -179,7 +179,7 @@ def _service_manager(parts: _Parts) -> Service | None:
 
 
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
-    from stratum_miner.monitoring import http  # noqa: PLC0415  see the module's first lines
+    from stratum_miner.monitoring import http  # noqa: PLC0415  starlette loads slowly
 
     try:
         return http.listening_socket(address, network=network, permission=NETWORK_PERMISSIONS[flag])

@@ -59,13 +59,13 @@ class ProxyUrl:
 
     async def connect(self, host: str, port: int) -> trio.SocketStream:
         """A stream to ``host`` through the proxy. ProxyUnreachable says why not."""
-        from python_socks import (  # noqa: PLC0415  see the module's first lines
+        from python_socks import (  # noqa: PLC0415  slow to load; few have a proxy
             ProxyConnectionError,
             ProxyError,
             ProxyTimeoutError,
             ProxyType,
         )
-        from python_socks.async_.trio import Proxy  # noqa: PLC0415  see the module's first lines
+        from python_socks.async_.trio import Proxy  # noqa: PLC0415  slow to load; few have a proxy
 
         protocol, remote_names = KINDS[self.kind]
         proxy = Proxy(

@@ -14,7 +14,7 @@ import termios
 _TCGETS2, _TCSETS2 = 0x802C542A, 0x402C542B
 """asm-generic/ioctls.h, for struct termios2: four flags, the line, 19 control characters, then the two rates."""
 _WORDS = 64
-"""Of a buffer for it: the structure has 11, and the system may write no more than its own."""
+"""Words of a buffer for that structure: it has 11, and the system may write no more than its own."""
 _FLAGS, _INPUT_RATE, _OUTPUT_RATE = 2, 9, 10
 """The words of struct termios2 that hold c_cflag, c_ispeed and c_ospeed."""
 _CBAUD, _BOTHER = 0o010017, 0o010000

@@ -3,10 +3,10 @@
 The first byte chooses: with its lowest bit the handshake was made before, its upper half cuts the rest into pieces.
 """
 
+from stratum_miner.loadtest.jobs import Assignment
 from stratum_miner.stratum import client_messages, events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.errors import ErrorReply, LocalProtocolError, RemoteProtocolError
-from stratum_miner.work.job import Job
 from tests.fuzz.judge import check_shown
 
 HANDSHAKE = (
@@ -68,23 +68,15 @@ def _take(connection: ClientConnection, event: events.ClientEvent) -> None:
 
 def _check_job(event: events.JobAnnounced) -> None:
     notify = event.notify
-    job = Job(
-        session=1,
-        job_id=notify.job_id,
-        previous_hash=notify.previous_hash,
-        coinbase_prefix=notify.coinbase_prefix,
-        coinbase_suffix=notify.coinbase_suffix,
-        merkle_branch=notify.merkle_branch,
-        version=notify.version,
-        nbits=notify.nbits,
-        ntime=notify.ntime,
-        clean_jobs=notify.clean_jobs,
-        extranonce1=event.extranonce1,
-        extranonce2_size=event.extranonce2_size,
-        share_target=event.share_target,
-        version_mask=event.version_mask,
-        version_rolling=event.version_rolling,
-    )
+    job = Assignment(
+        notify,
+        event.extranonce1,
+        event.extranonce2_size,
+        1.0,  # of no account: the target decides
+        event.share_target,
+        event.version_mask,
+        event.version_rolling,
+    ).job()
     assert job.share_difficulty > 0
     assert 0 <= job.share_chance <= 1
     assert job.network_difficulty >= 0

@@ -8,6 +8,7 @@ import json
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.loadtest.jobs import Assignment
 from stratum_miner.proxy.board import Board
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
@@ -24,6 +25,7 @@ LOGIN = (
     b'{"id":2,"method":"mining.subscribe","params":["cgminer/4.13"]}\n'
     b'{"id":3,"method":"mining.authorize","params":["w","x"]}\n'
 )
+DIFFICULTY = 1e-8
 FATES = (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)
 
 
@@ -57,20 +59,4 @@ def run(data: bytes) -> None:
 
 def _upstream_job() -> Job:
     notify = Notify.from_params(job())
-    return Job(
-        session=1,
-        job_id=notify.job_id,
-        previous_hash=notify.previous_hash,
-        coinbase_prefix=notify.coinbase_prefix,
-        coinbase_suffix=notify.coinbase_suffix,
-        merkle_branch=notify.merkle_branch,
-        version=notify.version,
-        nbits=notify.nbits,
-        ntime=notify.ntime,
-        clean_jobs=notify.clean_jobs,
-        extranonce1=b"\xa1\xb2",
-        extranonce2_size=4,
-        share_target=target_from_difficulty(1e-8),
-        version_mask=0x1FFFE000,
-        version_rolling=True,
-    )
+    return Assignment(notify, b"\xa1\xb2", 4, DIFFICULTY, target_from_difficulty(DIFFICULTY), 0x1FFFE000, True).job()
