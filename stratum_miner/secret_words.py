@@ -35,7 +35,7 @@ def is_word(secret: str) -> bool:
 
 
 def spellings(secret: str) -> frozenset[str]:
-    """As it stands in JSON, in URLs, in what Python quotes, and in text that was made safe to show."""
+    """How a secret stands in JSON, in URLs, in what Python quotes, and in text that was made safe to show."""
     plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     urls = {quote(secret, errors="replace"), quote(secret, safe="", errors="replace")}
     spelt = {*plain, *(repr(text)[1:-1] for text in plain), *urls}
@@ -92,7 +92,7 @@ class Hider:
 
 @lru_cache(maxsize=256)
 def hider(secret: str) -> Hider:
-    """Of one secret, for text that others wrote."""
+    """The hider of one secret, for text that others wrote."""
     return Hider([secret])
 
 

@@ -20,7 +20,7 @@ REQUEST_BYTES = 400
 
 
 class Methods:
-    """For one connection. Given ``wanted``, the requests of other methods are not remembered, and without any nothing
+    """The methods of one connection's requests. Those not ``wanted`` are not remembered; where none is wanted, no line
     is even looked at.
     """
 

@@ -13,11 +13,11 @@ from stratum_miner.network.exchange import Answer, Exchange, FetchError, Target
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
-"""For the whole answer, from the connection to its last byte. Looking up a name, where there is one, comes before."""
+"""Seconds for the whole answer, from the connection to its last byte. A name is looked up before that."""
 LARGEST = 1 << 20
 """Bytes of an answer, with its head."""
 CHARACTERS = 300
-"""Of each of its lines that are shown."""
+"""Most characters of each line of the answer that is shown."""
 STATES = {
     "mining": ExitCode.OK,
     "degraded": ExitCode.DEGRADED,

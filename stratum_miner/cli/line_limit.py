@@ -21,12 +21,12 @@ TOLD_AFTER_S = 10.0
 
 
 USUAL_AT_ONCE = 30
-"""Of one kind; picked by feel: a miner's start with a few pools and a wave of reconnections are told whole."""
+"""Lines of one kind. Picked by feel: a start with a few pools and a wave of reconnections are logged whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many lines at once, and then so many a second."""
+    """How many lines may come at once, and how many a second after that."""
 
     at_once: float
     each_second: float
@@ -44,7 +44,7 @@ _UNLIMITED_PREFIXES = ("block", "device", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """So many lines of one kind, in so many seconds."""
+    """How many lines of one kind were left out, and in how many seconds."""
 
     kind: str
     level: str
@@ -70,7 +70,7 @@ class LineLimit:
         self._tell = tell
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        """By the names of events, which are ours and few."""
+        """The keys are names of events, which are ours and few."""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 

@@ -36,7 +36,7 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
 
 
 def safe(renderable: RenderableType) -> ConsoleRenderable:
-    """For what rich draws without asking its hooks, the contents of a live display."""
+    """Make safe what rich draws without asking its hooks: the contents of a live display."""
     return _Safe(renderable)
 
 

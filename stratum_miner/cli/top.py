@@ -29,7 +29,7 @@ from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, Fetc
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
 TIMEOUT_S = 5.0
-"""For a whole answer, from looking up the name to its last byte."""
+"""Seconds for a whole answer, from looking up the name to the last byte."""
 MAX_ANSWER = 8 * 1024 * 1024
 """Bytes of an answer, with its head."""
 MAX_NUMBER = 1e70

@@ -16,7 +16,7 @@ from stratum_miner.foreign_text import is_plain, sanitize
 ALGORITHM = "sha256d"
 MAX_POOLS = 64
 MAX_BITS = 64
-"""Of a number; the largest is a mask of processors."""
+"""Most bits of a number. The longest that makes sense is a mask of processors."""
 _PROXIES = ("http", "socks5", "socks5h")
 
 

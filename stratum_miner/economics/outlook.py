@@ -13,7 +13,7 @@ HORIZON_DAYS = 365 * 30
 """Nobody's machine lasts longer."""
 LEAST_GROWTH = -0.99
 MOST = 1e100
-"""Of what a day may earn as a share of today."""
+"""The most that a day may earn, as a multiple of today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ import trio
 
 CHUNK: Final = 1 << 16
 KILLED_SECONDS: Final = 5.0
-"""For the system to end what was killed; longer only for one that hangs in the system itself."""
+"""Seconds for the system to end a killed program. One that hangs in the system itself takes longer."""
 
 
 class ChildError(Exception):
@@ -98,7 +98,7 @@ class _Heard:
                 stop.cancel()
 
     def all(self) -> bytes:
-        """With what is in the pipe already, after the program's end."""
+        """All that was read and, after the end of the program, what is still in the pipe."""
         assert isinstance(self.stream, trio.lowlevel.FdStream), "what trio makes of a pipe"
         with suppress(BlockingIOError):  # somebody still holds the other end
             while len(self.said) <= self.limit and (data := os.read(self.stream.fileno(), CHUNK)):

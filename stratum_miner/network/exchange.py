@@ -70,13 +70,13 @@ class Target:
     host: str
     port: int
     path: str = field(repr=False)
-    """With its query, as it goes over the wire; it may hold a key, so it is not shown."""
+    """Path and query as they go over the wire. They may hold a key, so they are not shown."""
     authorization: str = field(repr=False)
-    """For the field of this name; empty where the URL has no user."""
+    """Value of the Authorization field; empty where the URL has no user."""
 
     @classmethod
     def parse(cls, url: str) -> "Target":
-        """Of ``http://`` or ``https://``, perhaps with user and password. ValueError repeats nothing of the URL."""
+        """Read an ``http://`` or ``https://`` URL, perhaps with user and password. ValueError repeats nothing of it."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port

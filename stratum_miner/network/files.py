@@ -6,7 +6,7 @@ import resource
 from contextlib import suppress
 
 PLENTY = 65_536
-"""As many as we ask for unprompted. More would be a burden to programs that we start: some close every possible one."""
+"""Open files that we ask for unprompted. More would burden programs that we start: some close every possible one."""
 SPARE = 32
 """Open files kept from who connects: for the node, pools, logs, hooks, and whatever else the process opens itself."""
 

@@ -54,8 +54,8 @@ would be longer, for that repeats its id, is an unusable line."""
 MAX_BAD_LINES = 10
 """This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
 MAX_BAD_EXCESS = 100
-"""So many unusable lines more than usable ones end it too: a good line now and then is no excuse. Picked by feel; each
-usable line makes up for one unusable line before it, so a pool whose every other line is bad is borne."""
+"""This many more unusable lines than usable ones end it too: a good line now and then is no excuse. Picked by feel;
+each usable line makes up for one unusable line before it, so a pool whose every other line is bad is borne."""
 MAX_EMPTY_LINES = 1000
 """Empty lines in a row that end the connection; one in a while may be what keeps it alive."""
 MAX_OUTSTANDING = 4096

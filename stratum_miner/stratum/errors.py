@@ -83,7 +83,7 @@ _REASON_OF_TEXT = (
 )
 
 LARGEST_CODE = 2**53
-"""As far as every JSON reader counts; no pool's code has more than six digits."""
+"""The largest integer that every JSON reader keeps exact. No code of a pool has more than six digits."""
 
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 

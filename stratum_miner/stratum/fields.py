@@ -24,7 +24,7 @@ _STRICT_NUMBER = re.compile(r"[0-9a-fA-F]{8}")
 
 
 SHOWN_CHARACTERS = 60
-"""Of a foreign value in an error message."""
+"""Most characters of a foreign value in an error message."""
 
 
 def shown(value: Any) -> str:

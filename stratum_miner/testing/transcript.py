@@ -16,7 +16,7 @@ SHOWN = 12
 MAX_MESSAGES = 100_000
 """Kept; a test that says more has another aim than to read them."""
 MAX_BYTES = 64 << 20
-"""Of lines that are kept."""
+"""Most bytes of the lines that are kept."""
 
 
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it

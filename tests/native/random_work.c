@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sha256d.h"
+#include "spread.h"
 
 enum { MOST_POINTS = 400, MOST_CAPACITY = 9 };
 
@@ -103,17 +104,6 @@ static int is_hit(const sha256d_work *work, uint32_t version, uint32_t nonce)
 }
 
 /* ---- the points of work, in the order of sha256d.h -------------------------------------------------------------- */
-
-static uint32_t spread(uint64_t index, uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (int position = 0; position < 32; position++)
-        if (mask >> position & 1) {
-            bits |= (uint32_t)(index & 1) << position;
-            index >>= 1;
-        }
-    return bits;
-}
 
 static sha256d_hit point_of(int kernel, const sha256d_work *work, uint64_t position)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sha256d.h"
+#include "spread.h"
 
 static const sha256d_stop_word never = 0;
 
@@ -59,17 +60,6 @@ static void compare_rolling(int kernel, sha256d_work *work)
             if (found != expected)
                 fail(kernel, "rolls other versions than the scalar kernel");
         }
-}
-
-static uint32_t spread(uint64_t index, uint32_t mask)
-{
-    uint32_t bits = 0;
-    for (int position = 0; position < 32; position++)
-        if (mask >> position & 1) {
-            bits |= (uint32_t)(index & 1) << position;
-            index >>= 1;
-        }
-    return bits;
 }
 
 /* Where every hash is a hit, points come in the order of sha256d.h; also with nearly all bits of the version, at the

@@ -15,6 +15,7 @@ import trio.testing
 
 from stratum_miner.network import accepting, files
 from stratum_miner.network.accepting import ACCEPTED_AT_ONCE, ListenerError
+from tests.network.wrapped_listener import Wrapped
 
 
 class Guests:
@@ -37,19 +38,6 @@ class Guests:
     async def leave(self) -> None:
         for stream in self.streams:
             await stream.aclose()
-
-
-class Wrapped(trio.abc.Listener[trio.abc.Stream]):
-    """A listener that is not a plain socket's, as a recorder makes one."""
-
-    def __init__(self, listener: trio.SocketListener) -> None:
-        self.transport_listener = listener
-
-    async def accept(self) -> trio.abc.Stream:
-        return await self.transport_listener.accept()
-
-    async def aclose(self) -> None:
-        await self.transport_listener.aclose()
 
 
 class Exhausted(trio.abc.Listener[trio.abc.Stream]):

@@ -18,6 +18,7 @@ from stratum_miner.pool.events import ClientConnected
 from stratum_miner.pool.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
 from stratum_miner.testing.wire_client import MemoryListener
+from tests.network.wrapped_listener import Wrapped
 
 from .cost import bytecodes
 
@@ -128,19 +129,6 @@ async def served(pool: Pool, count: int) -> None:
         missing = count - pool.snapshot().connections_total
         while missing:
             missing -= isinstance(await watched.receive(), ClientConnected)
-
-
-class Wrapped(trio.abc.Listener[trio.abc.Stream]):
-    """A listener that is not a plain socket's, as a recorder makes one."""
-
-    def __init__(self, listener: trio.SocketListener) -> None:
-        self.transport_listener = listener
-
-    async def accept(self) -> trio.abc.Stream:
-        return await self.transport_listener.accept()
-
-    async def aclose(self) -> None:
-        await self.transport_listener.aclose()
 
 
 KINDS = pytest.mark.parametrize("wrap", [lambda listener: listener, Wrapped], ids=["plain", "wrapped"])

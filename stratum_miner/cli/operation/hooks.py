@@ -29,7 +29,7 @@ log = structlog.get_logger("stratum_miner")
 
 COMMAND_S = 30.0
 POST_S = 10.0
-"""For one try as a whole, from looking up the name to the answer's last byte."""
+"""Seconds for one whole try, from looking up the name to the last byte of the answer."""
 MAX_ANSWER = 1 << 16
 """Bytes of an answer to a post, with its head; what it says does not matter."""
 POST_TRIES = 3

@@ -16,7 +16,7 @@ from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.economics import chain
 
 LEAST = 1e-12
-"""Of every number that is not 0: less is nothing that anybody means, and could take a screen of zeros to write."""
+"""The smallest number besides 0. Nobody means less, and writing it could take a screen of zeros."""
 MAX_MONEY = Decimal(10) ** 12
 MAX_POWER = Decimal(10) ** 12
 MAX_COUNT = 1_000_000

@@ -31,7 +31,7 @@ HEADERS = {
 }
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
-"""Of a Host header, in lower case. Nothing else is taken: what programs read differently can mean a stranger."""
+"""What a Host header may say, in lower case. What programs read in different ways can mean a stranger."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
