@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "bitcoin",
             "economics",
             "network",
-            "backends.base",
+            "backends.statistics",
             "client.difficulties",
             "client.fate",
             "client.pools",

@@ -10,7 +10,8 @@ from typing import ClassVar
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, WorkSource
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 

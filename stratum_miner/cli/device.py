@@ -8,7 +8,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from stratum_miner.backends.asic import access
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Driver
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.discovery import discover

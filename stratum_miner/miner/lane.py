@@ -13,7 +13,8 @@ from typing import Protocol
 import structlog
 import trio
 
-from stratum_miner.backends.base import Backend, BackendStatistics
+from stratum_miner.backends.base import Backend
+from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup, PoolStatus

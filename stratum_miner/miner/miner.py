@@ -18,7 +18,8 @@ from weakref import ref
 import structlog
 import trio
 
-from stratum_miner.backends.base import Backend, BackendError, BackendStatistics
+from stratum_miner.backends.base import Backend, BackendError
+from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause

@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from stratum_miner.backends.base import BackendStatistics
+from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.client.pools import PoolStatus

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize

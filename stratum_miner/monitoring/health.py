@@ -8,7 +8,7 @@ a device or a pool; time and snapshots are arguments. ``problems`` says what is 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.statistics import MinerSnapshot

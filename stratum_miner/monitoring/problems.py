@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
-from stratum_miner.backends.base import DeviceStatistics
+from stratum_miner.backends.statistics import DeviceStatistics
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner.statistics import MinerSnapshot
 from stratum_miner.monitoring.model import ProblemView

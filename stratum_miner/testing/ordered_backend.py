@@ -13,9 +13,10 @@ from typing import ClassVar
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, WorkSource
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 
 SLICE_SECONDS = 0.001

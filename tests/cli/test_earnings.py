@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.cli.earnings import Earnings, Tariff, tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl

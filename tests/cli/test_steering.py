@@ -5,8 +5,8 @@ import structlog.testing
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics
 from stratum_miner.backends.simulated import SimulatedBackend
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.cli.secrets import redact
 from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl

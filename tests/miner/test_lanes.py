@@ -10,7 +10,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import Backend, WorkSource
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.failover import Condition
 from stratum_miner.miner import Assignment, Ending, Goals, Miner

@@ -16,7 +16,8 @@ import trio.testing
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from stratum_miner.backends.base import Backend, BackendError, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import Backend, BackendError, WorkSource
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.header import display_hash, swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused

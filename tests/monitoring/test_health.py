@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import WorkerSnapshot

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome

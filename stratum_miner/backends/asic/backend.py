@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.drivers import driver_of
@@ -27,13 +27,8 @@ from stratum_miner.backends.asic.port_list import Listing, ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.slot import LOSSES, LOSSES_WITHIN_S, Slot, SlotSnapshot, SlotState
-from stratum_miner.backends.base import (
-    Backend,
-    BackendError,
-    BackendOptionError,
-    BackendStatistics,
-    WorkSource,
-)
+from stratum_miner.backends.base import Backend, BackendError, BackendOptionError, WorkSource
+from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from stratum_miner.backends.asic import bringup
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.bringup import Step
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, PowerFault, WrongChip
 from stratum_miner.backends.asic.frames.replies import NonceReply, RegisterReply, Reply, ReplyDecoder

@@ -14,7 +14,8 @@ import trio
 
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.transport import PortOpener
-from stratum_miner.backends.base import Hardware, WorkSource
+from stratum_miner.backends.base import WorkSource
+from stratum_miner.backends.statistics import Hardware
 from stratum_miner.work.unit import NonceFound
 
 

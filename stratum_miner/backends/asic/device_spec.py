@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from stratum_miner.backends.asic import access
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import BOARDS, board_of
-from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 from stratum_miner.backends.asic.options import DeviceOptions, check_spelling
 from stratum_miner.backends.base import BackendOptionError

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from stratum_miner.backends.asic.board import Board, UsbPattern
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.boards.board import Board, UsbPattern
 from stratum_miner.backends.asic.port_list import ListedPort
 
 _GEKKO = "bitshopperde|GekkoScience"

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
-from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.boards.compac_a1_power import CompacA1Power
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
 from stratum_miner.backends.asic.chips.bm1362 import Bm1362Chain

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, nan
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.asic.boards.board import Board, Range
+from stratum_miner.backends.asic.board import Board, Range
 from stratum_miner.backends.base import BackendOptionError
 
 NAMES = (

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.discovery import FoundDevice
 from stratum_miner.backends.asic.errors import DeviceGone
 from stratum_miner.backends.asic.serial_port import open_serial_port

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Driver, Probed
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceSilent, WrongChip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from stratum_miner.backends.asic.boards.board import Board, TemperatureLimits
+from stratum_miner.backends.asic.board import Board, TemperatureLimits
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.errors import (

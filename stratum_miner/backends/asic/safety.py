@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from stratum_miner.backends.asic.boards.board import TemperatureLimits
+from stratum_miner.backends.asic.board import TemperatureLimits
 from stratum_miner.backends.asic.device import Readings
 
 IN_A_ROW = 3

@@ -6,12 +6,12 @@ from enum import Enum
 
 import trio
 
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import board_of
-from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceSnapshot
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.place import DevicePorts
-from stratum_miner.backends.base import DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.chain import Chain
 from stratum_miner.backends.asic.device import (
     ChipStatistics,

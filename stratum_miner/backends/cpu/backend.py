@@ -26,17 +26,10 @@ import structlog
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import (
-    ASK_AGAIN_SECONDS,
-    Backend,
-    BackendError,
-    BackendOptionError,
-    BackendStatistics,
-    DeviceStatistics,
-    WorkSource,
-)
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendError, BackendOptionError, WorkSource
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.choice import Choice, choose, correct
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS

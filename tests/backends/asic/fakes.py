@@ -6,7 +6,7 @@ from typing import cast
 
 import trio
 
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import (
     Device,
     DeviceIdentity,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from stratum_miner.backends.asic.boards.board import Board, Port, Range, TemperatureLimits
+from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.crc import seal_last_byte
 from stratum_miner.backends.asic.frames.jobs import reverse_words

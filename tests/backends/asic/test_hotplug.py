@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from stratum_miner.backends.asic.backend import AsicBackend
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.options import DeviceOptions

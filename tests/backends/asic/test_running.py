@@ -10,7 +10,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from stratum_miner.backends.asic.boards.board import Board, Port
+from stratum_miner.backends.asic.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
@@ -20,7 +20,8 @@ from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.restarts import MAX_FAILURES
 from stratum_miner.backends.asic.running import RunningDevice
-from stratum_miner.backends.base import Backend, BackendStatistics, DeviceStatistics, WorkSource
+from stratum_miner.backends.base import Backend, WorkSource
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.testing import check_backend
 from stratum_miner.testing.check_backend import MAX_TARGET, unit_of
 from stratum_miner.testing.work_source import ScriptedWorkSource

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from stratum_miner.backends.base import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.miner import ShareCounts
 from stratum_miner.miner.statistics import JobSnapshot

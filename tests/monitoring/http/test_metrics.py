@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stratum_miner.backends.base import DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 from stratum_miner.monitoring.http.metrics import Exporter
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards.antminer import ANTMINER_U1, ANTMINER_U2
 from stratum_miner.backends.asic.boards.bitaxe import BITAXE_GAMMA, BITAXE_SUPRA, BITAXE_ULTRA
-from stratum_miner.backends.asic.boards.board import Board
 from stratum_miner.backends.asic.boards.compac import COMPAC, TWO_PAC
 from stratum_miner.backends.asic.boards.compac_a1 import COMPAC_A1
 from stratum_miner.backends.asic.boards.compac_f import COMPAC_F

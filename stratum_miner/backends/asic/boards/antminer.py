@@ -1,6 +1,6 @@
 """Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock (asic.md 1.8)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 
 _BRING_UP = (

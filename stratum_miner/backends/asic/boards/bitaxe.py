@@ -1,6 +1,6 @@
 """Bitaxe Gamma, Supra and Ultra through the bitaxe-raw firmware: one chip, its power in our hands (asic.md 5)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits, UsbPattern
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,

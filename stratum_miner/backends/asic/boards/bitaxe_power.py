@@ -7,7 +7,7 @@ where the core voltage can be bent but not cut. Which one it is is asked of the 
 import trio
 
 from stratum_miner.backends.asic.bitaxe_raw import RESET_PIN, BitaxeControl
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import PowerFault
 from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u

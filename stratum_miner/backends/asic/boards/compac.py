@@ -1,6 +1,6 @@
 """GekkoScience Compac and 2Pac: BM1384 behind a CP2102 (asic.md 2.4)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import AssignAddresses, CountChips, Deactivate, OpenCores, RampUp, VerifyClock
 
 _BRING_UP = (

@@ -1,6 +1,6 @@
 """GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port tells temperatures (asic.md 2.7)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits, UsbPattern
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,

@@ -1,6 +1,6 @@
 """GekkoScience Compac F: one BM1397 behind an FT230X (asic.md 2.6)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,

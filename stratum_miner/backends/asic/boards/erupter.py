@@ -1,6 +1,6 @@
 """ASICMINER Block Erupter USB and other devices that speak the Icarus protocol (asic.md 1)."""
 
-from stratum_miner.backends.asic.boards.board import Board, UsbPattern
+from stratum_miner.backends.asic.board import Board, UsbPattern
 from stratum_miner.backends.asic.bringup import CountChips, CountEngines
 
 ERUPTER = Board(

@@ -1,6 +1,6 @@
 """GekkoScience NewPac and R606: chains of BM1387 behind an FT230X (asic.md 2.5)."""
 
-from stratum_miner.backends.asic.boards.board import Board, Range, UsbPattern
+from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stratum_miner.backends.asic import bringup
-from stratum_miner.backends.asic.boards.board import Board
+from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.bringup import Step
 from stratum_miner.backends.asic.chain import ChainSettings
 from stratum_miner.backends.asic.chips.pll import REFERENCE
