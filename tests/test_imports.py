@@ -3,60 +3,54 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "stratum_miner"
 
-EVERYTHING = frozenset(
-    [
-        "bitcoin",
-        "stratum",
-        "work",
-        "network",
-        "backends",
-        "client",
-        "miner",
-        "pool",
-        "proxy",
-        "capture",
-        "conformance",
-        "loadtest",
-        "monitoring",
-        "economics",
-        "plots",
-        "config",
-        "testing",
-        "cli",
-    ]
-)
+GROUND = frozenset({"bitcoin", "stratum", "work"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
+    # true without a clock or a socket
     "bitcoin": frozenset(),
     "stratum": frozenset({"bitcoin"}),
     "work": frozenset({"bitcoin"}),
     "network": frozenset(),
+    # what hashes
     "backends": frozenset({"work", "bitcoin"}),
-    "client": frozenset({"stratum", "work", "bitcoin"}),
-    "pool": frozenset({"stratum", "work", "network", "bitcoin"}),  # never client: the two are independent witnesses
+    # what runs
+    "client": GROUND,
     "miner": frozenset({"client", "backends", "work", "bitcoin"}),
-    "proxy": frozenset({"client", "pool", "stratum", "work", "network", "bitcoin"}),
+    "downstream": GROUND | {"network"},
+    "pool": GROUND | {"downstream", "network"},  # never client: the two are independent witnesses
+    "proxy": GROUND | {"client", "downstream", "network", "pool"},
+    # what tests others
     "capture": frozenset({"stratum", "network", "bitcoin"}),
-    "conformance": frozenset({"stratum", "work", "network", "bitcoin", "backends", "capture"}),
-    "loadtest": frozenset({"stratum", "work", "network", "bitcoin", "backends", "capture"}),
-    # of the rest only the modules with the frozen snapshots and events that they hand out
+    "faults": GROUND | {"capture", "backends", "network"},
+    "emulators": frozenset({"backends.cpu", "bitcoin"}),  # never backends.asic: they are the drivers' witness
+    "conformance": GROUND | {"backends", "capture", "network"},
+    "loadtest": GROUND | {"backends", "capture", "faults", "network"},
+    # what counts, watches and draws; of what runs, only the frozen snapshots and events that it hands out
+    "economics": frozenset({"bitcoin"}),
+    "plots": frozenset(),
+    "reports": frozenset({"conformance", "loadtest", "economics", "plots"}),
     "monitoring": frozenset(
         [
             "work",
             "bitcoin",
             "economics",
             "network",
+            "backends.base",
             "backends.statistics",
             "client.difficulties",
+            "client.events",
             "client.fate",
+            "client.group.status",
             "client.pools",
             "miner.events",
+            "miner.snapshot",
             "miner.statistics",
             "pool.endings",
             "pool.snapshot",
@@ -64,13 +58,27 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "stratum.errors",
         ]
     ),
-    "economics": frozenset({"bitcoin"}),
-    "plots": frozenset(),
+    # the application; nobody but the pytest plugin imports testing
     "config": frozenset(),
-    "testing": EVERYTHING - {"cli"},
-    "cli": EVERYTHING,
 }
-"""Package to the packages, or single modules, of ours that it may import besides itself."""
+BELOW_THE_APPLICATION = frozenset(MAY_IMPORT)
+MAY_IMPORT |= {
+    "testing": BELOW_THE_APPLICATION - {"monitoring", "reports"},
+    "app": BELOW_THE_APPLICATION,
+    "cli": BELOW_THE_APPLICATION | {"app", "testing"},
+}
+"""Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
+ROOT_MODULES: dict[str, frozenset[str]] = {
+    "foreign_text": frozenset(),
+    "quantities": frozenset(),
+    "secret_words": frozenset({"foreign_text"}),
+    "user_folders": frozenset(),
+    "pytest_plugin": frozenset({"client", "emulators", "testing"}),
+    "__init__": frozenset(),
+    "__main__": frozenset({"cli"}),
+}
+"""The same for the modules beside the packages. Everybody may import the first four, but ``NOT_FOR_THE_GROUND``."""
+NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "user_folders", "pytest_plugin", "__main__"})
 
 IMPURE = frozenset(
     [
@@ -121,29 +129,40 @@ def imported_names(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str
 
 def violations(path: str, source: str) -> list[str]:
     """What is wrong with the imports of the module at ``path``, relative to the package's root."""
-    parts = path.split("/")
-    owner = parts[0] if len(parts) > 1 else ""
+    parts = path.removesuffix(".py").split("/")
     package = ["stratum_miner", *parts[:-1]]
     found = []
     for number, name in imported_names(ast.parse(source), package):
-        reason = _reason(owner, path, name.split("."))
+        reason = _reason(parts, name.split("."))
         if reason:
             found.append(f"stratum_miner/{path}:{number}: {name}: {reason}")
     return found
 
 
-def _reason(owner: str, path: str, name: list[str]) -> str | None:
+def _row(module: list[str]) -> str:
+    """The nearest row of the table for a module of ours, whose name is given in parts."""
+    rows = (".".join(module[:length]) for length in range(len(module), 0, -1))
+    return next((row for row in rows if row in MAY_IMPORT), module[0])
+
+
+def _reason(module: list[str], name: list[str]) -> str | None:
     if name[0] != "stratum_miner":
-        return _foreign_reason(owner, name[0])
+        return _foreign_reason(module[0], name[0])
     inner = name[1:]
-    if any(part.startswith("_") and not part.startswith("__") for part in inner) and path != NATIVE_IMPORTER:
+    is_native_importer = "/".join(module) + ".py" == NATIVE_IMPORTER
+    if any(part.startswith("_") and not part.startswith("__") for part in inner) and not is_native_importer:
         return f"only {NATIVE_IMPORTER} may import the native module, and no module another's private names"
-    if not owner or not inner or inner[0] not in EVERYTHING or inner[0] == owner:
-        return None  # the root modules are the command's; the root itself holds the version only
-    allowed = MAY_IMPORT[owner]
-    if inner[0] in allowed or ".".join(inner[:2]) in allowed:
+    if not inner or inner[0] == "__version__":
         return None
-    return f"{owner} may import of ours only {sorted(allowed)}"
+    if inner[0] in ROOT_MODULES:
+        ground = inner[0] in NOT_FOR_THE_GROUND and module[0] in PURE
+        return f"{module[0]} needs no {inner[0]}" if ground else None
+    row = _row(module)
+    allowed = ROOT_MODULES[row] if row in ROOT_MODULES else MAY_IMPORT[row]
+    wanted = {".".join(inner[:length]) for length in range(1, len(inner) + 1)}
+    if row in wanted or wanted & allowed:
+        return None
+    return f"{row} may import of ours only {sorted(allowed)}"
 
 
 def _foreign_reason(owner: str, top: str) -> str | None:
@@ -162,10 +181,45 @@ def test_imports_follow_the_table(path: str) -> None:
     assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
 
 
-def test_every_package_is_in_the_table() -> None:
-    packages = {path.split("/")[0] for path in FILES if "/" in path}
-    assert packages <= set(MAY_IMPORT)
-    assert set(MAY_IMPORT) == EVERYTHING
+def test_every_package_and_module_of_the_root_is_in_a_table() -> None:
+    assert {path.split("/")[0] for path in FILES if "/" in path} <= set(MAY_IMPORT)
+    assert {path.removesuffix(".py") for path in FILES if "/" not in path} <= set(ROOT_MODULES)
+
+
+def modules_imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """All modules of ours that this file imports, at the top, inside functions or for their types only."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    own = ".".join(parts).removesuffix(".__init__")
+    names = {name for _, name in imported_names(ast.parse(path.read_text(encoding="utf-8")), list(parts[:-1]))}
+    found = {name if name in modules else name.rpartition(".")[0] for name in names}
+    return {name for name in found if name in modules} - {own}
+
+
+STILL_IN_CIRCLES = ("conformance", "loadtest")
+
+
+def circles(imports: Mapping[str, set[str]]) -> list[str]:
+    """What is left of the modules when those that import none of the others are taken away, again and again."""
+    left = {module: set(names) for module, names in imports.items()}
+    while free := {module for module, names in left.items() if not names & set(left)}:
+        left = {module: names for module, names in left.items() if module not in free}
+    users = Counter(name for names in left.values() for name in names if name in left)
+    while unused := {module for module in left if not users[module]}:  # they only stand above a circle
+        for module in unused:
+            users.subtract(name for name in left.pop(module) if name in users)
+    return sorted(left)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    modules = {"stratum_miner." + path.removesuffix(".py").replace("/", "."): ROOT / path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items() if path != ROOT / "__init__.py"}
+    found = circles({name: modules_imported(path, modules) for name, path in modules.items()})
+    assert [name for name in found if name.split(".")[1] not in STILL_IN_CIRCLES] == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}) == ["b", "c"]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
 
 
 def test_the_table_has_no_cycles() -> None:
@@ -204,6 +258,11 @@ def test_the_table_has_no_cycles() -> None:
         ("monitoring/http.py", "from stratum_miner import miner"),
         ("economics/luck.py", "from stratum_miner.work.job import Job"),
         ("testing/fakes.py", "from stratum_miner.cli import main"),
+        ("app/settings/mine.py", "from stratum_miner.cli import main"),
+        ("monitoring/view.py", "from stratum_miner.app.process import logs"),
+        ("capture/tap.py", "from stratum_miner.testing import lab"),
+        ("work/job.py", "from stratum_miner import quantities"),
+        ("foreign_text.py", "from stratum_miner import work"),
         ("client/session.py", "from stratum_miner.client.connect import _dial"),
     ],
 )
