@@ -22,10 +22,6 @@ class BackendStatistics:
     devices: "tuple[DeviceStatistics, ...]"
     kernel: str = ""
     """Name of the C function in use, for backends that have one."""
-    label: str = ""
-    """What the user calls it; the miner fills it in."""
-    bound_to: str = ""
-    """The pool that it mines on alone; the miner fills it in."""
     problem: str = ""
     """What is wrong with the backend as a whole, such as that it found no device; empty while all is well."""
 

@@ -14,12 +14,12 @@ import structlog
 import trio
 
 from stratum_miner.backends.base import Backend
-from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState
 from stratum_miner.client.pools import PoolGroup, PoolStatus
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.weak_blocks import WeakBlocks
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
@@ -183,10 +183,15 @@ class Lane:
             for status in self.client.pools()
         )
 
-    def statistics(self, assignment: Assignment) -> BackendStatistics:
+    def statistics(self, assignment: Assignment) -> BackendSnapshot:
         """Of one of its backends, under its own name."""
-        return replace(
-            assignment.backend.statistics(),
+        told = assignment.backend.statistics()
+        return BackendSnapshot(
+            backend=told.backend,
+            detail=told.detail,
+            devices=told.devices,
+            kernel=told.kernel,
+            problem=told.problem,
             label=assignment.label,
             bound_to="" if assignment.pool is None else self.client.pools()[0].name,
         )

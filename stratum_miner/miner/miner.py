@@ -19,7 +19,6 @@ import structlog
 import trio
 
 from stratum_miner.backends.base import Backend, BackendError
-from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.causes import leading_cause
@@ -42,6 +41,7 @@ from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.lane import Assignment, Lane
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource, Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
@@ -485,7 +485,7 @@ class Miner:
             backends=tuple(map(self._completed, backends)),
         )
 
-    def _completed(self, backend: BackendStatistics) -> BackendStatistics:
+    def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
         """Its devices with their ids, and with the errors that re-hashing found added to those that a driver sees."""
         errors = self._statistics.hardware_errors
         return replace(

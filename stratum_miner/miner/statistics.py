@@ -3,11 +3,11 @@
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from stratum_miner.backends.statistics import BackendStatistics
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner.counts import ShareCounts
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
@@ -70,7 +70,7 @@ class MinerSnapshot:
     """Of the pool mined on."""
     pools: tuple[PoolStatus, ...]
     """All of several, the best first; empty for a single one."""
-    backends: tuple[BackendStatistics, ...]
+    backends: tuple[BackendSnapshot, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.model import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
@@ -52,7 +53,7 @@ class DeviceMeters:
         self,
         now: float,
         at: float,
-        backends: Sequence[BackendStatistics],
+        backends: Sequence[BackendSnapshot],
         conditions: Mapping[Key, DeviceCondition],
         *,
         ran: float | None = None,
@@ -93,14 +94,14 @@ class DeviceMeters:
         shares.difficulties.add(outcome)
 
     def views(
-        self, now: float, backends: Sequence[BackendStatistics], conditions: Mapping[Key, DeviceCondition]
+        self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[Key, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
         """Each device at this moment; ``conditions`` says what each of them does."""
         views = [self._view(key, backend, device, conditions[key], now) for key, backend, device in _all(backends)]
         return tuple(sorted(views, key=lambda view: view.id))
 
     def _view(
-        self, key: Key, backend: BackendStatistics, device: DeviceStatistics, condition: DeviceCondition, now: float
+        self, key: Key, backend: BackendSnapshot, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
         unknown = 0.0, self._frozen, HashRateMeter(now), HashRateMeter(now)
         came_at, frozen_before, short, long = self._meters.get(key) or unknown
@@ -110,7 +111,7 @@ class DeviceMeters:
         rate = short.rate(60.0)
         return DeviceView(
             id=device.id,
-            backend=backend.label or backend.backend,
+            backend=backend.label,
             name=sanitize(device.name),
             detail=sanitize(
                 hardware.product or ("not known yet" if device.hardware else backend.kernel or backend.detail)
@@ -166,7 +167,7 @@ class DeviceMeters:
         )
 
 
-def hottest(backends: Sequence[BackendStatistics]) -> float | None:
+def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
     """Degrees Celsius; None where no device has a sensor."""
     known = [
         device.hardware.chip_temperature
@@ -176,7 +177,7 @@ def hottest(backends: Sequence[BackendStatistics]) -> float | None:
     return max(known, default=None)
 
 
-def measured_power(backends: Sequence[BackendStatistics]) -> tuple[float | None, bool]:
+def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
     """Watts of all devices that measure them, None where none does; and whether others use power too."""
     hardware = [device.hardware or THIS_COMPUTER for _, _, device in _all(backends)]
     known = [item.power for item in hardware if item.power is not None]
@@ -187,5 +188,5 @@ def measured_power(backends: Sequence[BackendStatistics]) -> tuple[float | None,
 _WITHOUT_POWER = ("idle", "dead", "off", "absent", "removed")
 
 
-def _all(backends: Sequence[BackendStatistics]) -> list[tuple[Key, BackendStatistics, DeviceStatistics]]:
+def _all(backends: Sequence[BackendSnapshot]) -> list[tuple[Key, BackendSnapshot, DeviceStatistics]]:
     return [((backend.label, device.name), backend, device) for backend in backends for device in backend.devices]

@@ -8,9 +8,10 @@ a device or a pool; time and snapshots are arguments. ``problems`` says what is 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.backends.statistics import DeviceStatistics
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import MinerSnapshot
 from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
@@ -118,9 +119,7 @@ class Health:
 
     # ---- devices ------------------------------------------------------------------------------------------------
 
-    def _condition(
-        self, step: float, backend: BackendStatistics, device: DeviceStatistics, idle: str
-    ) -> DeviceCondition:
+    def _condition(self, step: float, backend: BackendSnapshot, device: DeviceStatistics, idle: str) -> DeviceCondition:
         hardware = device.hardware
         if hardware is None:
             return self._search_condition(step, _key(backend, device), device.hashes, idle)
@@ -173,7 +172,7 @@ class Health:
         self,
         now: float,
         snapshot: MinerSnapshot,
-        devices: Sequence[tuple[BackendStatistics, DeviceStatistics, DeviceCondition]],
+        devices: Sequence[tuple[BackendSnapshot, DeviceStatistics, DeviceCondition]],
         called: Mapping[Key, str],
     ) -> list[ProblemView]:
         found = self._pools.look(snapshot)
@@ -212,11 +211,11 @@ class Health:
         )
 
 
-def _key(backend: BackendStatistics, device: DeviceStatistics) -> Key:
+def _key(backend: BackendSnapshot, device: DeviceStatistics) -> Key:
     return backend.label, device.name
 
 
-def _idle_because(snapshot: MinerSnapshot, backend: BackendStatistics) -> str:
+def _idle_because(snapshot: MinerSnapshot, backend: BackendSnapshot) -> str:
     """Why its devices are not to search now; empty when they are."""
     if snapshot.stopping:
         return "stopping"
@@ -232,7 +231,7 @@ def _reason(pool: PoolStatus) -> str:
     return f": {pool.reason}" if pool.reason else ""
 
 
-def _names(backends: Sequence[BackendStatistics]) -> dict[Key, str]:
+def _names(backends: Sequence[BackendSnapshot]) -> dict[Key, str]:
     """What to call each device: its name, with the backend's label where another device has the same name."""
     keys = [_key(backend, device) for backend in backends for device in backend.devices]
     names = [name for _, name in keys]

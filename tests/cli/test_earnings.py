@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.cli.earnings import Earnings, Tariff, tariff
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
 
 TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
@@ -105,7 +106,7 @@ def test_power_that_the_devices_measure_needs_no_option() -> None:
 
     def on(*hardware: Hardware | None) -> Earnings:
         devices = tuple(DeviceStatistics(f"d{index}", 10, 0, hardware=item) for index, item in enumerate(hardware))
-        return Earnings(snapshot(backends=(BackendStatistics("asic", "", devices),)), terms)
+        return Earnings(snapshot(backends=(BackendSnapshot("asic", "", devices, label="asic"),)), terms)
 
     bitaxe, off = Hardware(product="Bitaxe", power=15.0), Hardware(product="Bitaxe", state="off")
     measured = on(bitaxe, bitaxe, off)

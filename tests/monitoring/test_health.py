@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import WorkerSnapshot
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
 from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
 from stratum_miner.monitoring.model import ProblemView
@@ -35,7 +36,7 @@ class Looks:
         self.snapshot = replace(self.snapshot, **changes)
 
     def devices(self, *devices: DeviceStatistics, label: str = "cpu", bound_to: str = "") -> None:
-        self.set(backends=(BackendStatistics("cpu", "", devices, label=label, bound_to=bound_to),))
+        self.set(backends=(BackendSnapshot("cpu", "", devices, label=label, bound_to=bound_to),))
 
     def look(self, **options: Any) -> Verdict:
         return self.health.look(self.now, self.snapshot, **options)
@@ -167,7 +168,7 @@ def test_devices_of_one_name_are_told_apart() -> None:
     looks = Looks()
     looks.set(
         backends=tuple(
-            BackendStatistics("asic", "", (stick(number, state),), label=label)
+            BackendSnapshot("asic", "", (stick(number, state),), label=label)
             for number, state, label in ((0, "mining", "left"), (0, "off", "right"))
         )
     )
@@ -176,7 +177,7 @@ def test_devices_of_one_name_are_told_apart() -> None:
 
 def test_a_backend_that_found_nothing_says_so() -> None:
     looks = Looks()
-    looks.set(backends=(BackendStatistics("asic", "", (), problem="--device auto found none"),))
+    looks.set(backends=(BackendSnapshot("asic", "", (), problem="--device auto found none", label="asic"),))
     verdict = looks.look()
     assert (verdict.state, verdict.detail) == ("no_device", "--device auto found none")
     assert [(problem.kind, problem.text) for problem in verdict.problems] == [
@@ -324,8 +325,8 @@ def test_a_backend_whose_own_pool_is_lost_does_not_mine() -> None:
     looks.set(
         pools=pools_of(POOL, bound),
         backends=(
-            BackendStatistics("cpu", "", (thread(0, 10),), label="cpu"),
-            BackendStatistics("simulated", "", (replace(thread(1, 10), name="sim0"),), label="other", bound_to="B"),
+            BackendSnapshot("cpu", "", (thread(0, 10),), label="cpu"),
+            BackendSnapshot("simulated", "", (replace(thread(1, 10), name="sim0"),), label="other", bound_to="B"),
         ),
     )
     verdict = looks.look()

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
 from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, ShareSource
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
@@ -47,7 +48,7 @@ class Bench:
         self.snapshot = replace(self.snapshot, **changes)
 
     def devices(self, *devices: DeviceStatistics) -> None:
-        self.set(backends=(BackendStatistics("cpu", "avx512, 2 threads", devices, "avx512"),))
+        self.set(backends=(BackendSnapshot("cpu", "avx512, 2 threads", devices, "avx512", label="cpu"),))
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -63,7 +64,7 @@ def shares(count: int, wanted: Callable[[Share], bool] = lambda share: True) -> 
     for nonce in range(100_000):
         verdict = verify(NonceFound(unit, nonce, unit.version, "t0"))
         if isinstance(verdict, Share) and wanted(verdict):
-            found.append(verdict)
+            found.append(replace(verdict, backend="cpu"))
         if len(found) == count:
             return found
     raise AssertionError("not enough shares")
@@ -128,7 +129,7 @@ def test_two_backends_of_one_kind_are_two() -> None:
     def hashed(first: int, second: int) -> None:
         bench.set(
             backends=tuple(
-                BackendStatistics("simulated", "", (DeviceStatistics("sim0", hashes, 0),), "avx512", label)
+                BackendSnapshot("simulated", "", (DeviceStatistics("sim0", hashes, 0),), "avx512", label=label)
                 for label, hashes in (("simulated", first), ("simulated2", second))
             )
         )

@@ -3,9 +3,10 @@
 import random
 from dataclasses import replace
 
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.miner import ShareCounts
+from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
 
 from ..test_monitor import JOB, Bench, shares
@@ -62,7 +63,7 @@ class BusyMiner(Bench):
                 )
                 for pool in self._pools
             ),
-            backends=(BackendStatistics("asic", "", tuple(map(self._device, range(DEVICES))), label="asic"),),
+            backends=(BackendSnapshot("asic", "", tuple(map(self._device, range(DEVICES))), label="asic"),),
         )  # fmt: skip
         self.later(1.0)
         if self._seconds % SHARE_EVERY_S == 0:
