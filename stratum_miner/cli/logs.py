@@ -22,8 +22,8 @@ from stratum_miner.cli.operation.log_file import LogFile
 from stratum_miner.cli.secrets import redact_event
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_lines, sanitize_value
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.sentences import sentence
+from stratum_miner.monitoring.view import ProblemView
 
 LogFormat = Literal["auto", "sentences", "plain", "json"]
 Level = Literal["debug", "info", "warning"]

@@ -23,7 +23,7 @@ from stratum_miner.cli.screen import live, overview
 from stratum_miner.cli.screen.layout import Face
 from stratum_miner.cli.screen.overview import Seen
 from stratum_miner.foreign_text import sanitize, sanitize_texts
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, FetchError, SlowFetchError, Target
 
 DEFAULT_API = "http://127.0.0.1:7780"

@@ -30,7 +30,7 @@ from starlette.routing import Route
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.control import OVER_AXEOS, Control, ControlRefused
 from stratum_miner.monitoring.http import Access, Guard, refusal, serve_application
-from stratum_miner.monitoring.model import DeviceView, PoolView, View
+from stratum_miner.monitoring.view import DeviceView, PoolView, View
 
 log = structlog.get_logger(__name__)
 

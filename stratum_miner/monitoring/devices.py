@@ -10,7 +10,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.health import DeviceCondition, Key
-from stratum_miner.monitoring.model import DeviceView
+from stratum_miner.monitoring.view import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
 
 SHORT_S, LONG_S = 60.0, 3600.0

@@ -12,8 +12,8 @@ from typing import Any
 import trio
 
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_value
-from stratum_miner.monitoring.model import EventView
 from stratum_miner.monitoring.sentences import sentence
+from stratum_miner.monitoring.view import EventView
 
 KEPT = 500
 

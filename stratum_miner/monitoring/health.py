@@ -13,8 +13,8 @@ from stratum_miner.client.pools import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import MinerSnapshot
-from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
+from stratum_miner.monitoring.view import ProblemView
 
 Key = tuple[str, str]
 """The label of the backend, which no other has, and the device's name, which no other of that backend has."""

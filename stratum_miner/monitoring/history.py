@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import replace
 
-from stratum_miner.monitoring.model import Point
+from stratum_miner.monitoring.view import Point
 
 FINE_S = 2.0
 """Between points of the last ten minutes."""

@@ -25,7 +25,8 @@ from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.health import Health, Key, Verdict
 from stratum_miner.monitoring.history import History
-from stratum_miner.monitoring.model import (
+from stratum_miner.monitoring.pools import pool_view
+from stratum_miner.monitoring.view import (
     BlockView,
     Estimate,
     JobView,
@@ -38,7 +39,6 @@ from stratum_miner.monitoring.model import (
     Summary,
     View,
 )
-from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.work.share import Share
 
 log = structlog.get_logger(__name__)

@@ -2,7 +2,7 @@
 
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
-from stratum_miner.monitoring.model import PoolView, WorkerView
+from stratum_miner.monitoring.view import PoolView, WorkerView
 
 
 def pool_view(priority: int, pool: PoolStatus) -> PoolView:

@@ -11,7 +11,7 @@ from math import sqrt
 from stratum_miner.backends.statistics import DeviceStatistics
 from stratum_miner.client.pools import PoolStatus
 from stratum_miner.miner.statistics import MinerSnapshot
-from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.view import ProblemView
 
 CRITICAL, WARNING = "critical", "warning"
 KINDS = (

@@ -15,7 +15,7 @@ from stratum_miner.cli import health, main
 from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.foreign_text import SHOWN_LINES
 from stratum_miner.monitoring.health import STATES
-from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.view import ProblemView
 
 from ..monitoring.served import PlayedMonitor, full_view, serving
 from ..network.web_server import dripping

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.backends.cpu import processors
-from stratum_miner.monitoring.model import Summary
+from stratum_miner.monitoring.view import Summary
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]

@@ -16,8 +16,8 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
-from stratum_miner.monitoring.model import BlockView, LuckView, Point, ProblemView, ShareView, View
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import BlockView, LuckView, Point, ProblemView, ShareView, View
 
 from ..cli.screen.test_layout import device, pool, view
 

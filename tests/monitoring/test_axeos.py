@@ -15,7 +15,7 @@ from stratum_miner.cli.watching import _network
 from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
 from stratum_miner.monitoring.http import Access, listening_socket
-from stratum_miner.monitoring.model import DeviceView, View
+from stratum_miner.monitoring.view import DeviceView, View
 
 from ..cli.screen.test_layout import device, pool, view
 from .http.conftest import TOKEN, NotedControl

@@ -15,8 +15,8 @@ from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
 from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
-from stratum_miner.monitoring.model import ProblemView
 from stratum_miner.monitoring.problems import KINDS, worst_first
+from stratum_miner.monitoring.view import ProblemView
 
 from .test_monitor import JOB
 

@@ -1,7 +1,7 @@
 """A day of points in bounded memory: fine at the end, coarse before, the coarse ones true to what they stand for."""
 
 from stratum_miner.monitoring.history import COARSE_KEPT, FINE_KEPT, History
-from stratum_miner.monitoring.model import Point
+from stratum_miner.monitoring.view import Point
 
 
 def point(at: float, hash_rate: float = 1.0) -> Point:

@@ -19,8 +19,8 @@ import trio
 from stratum_miner.cli import secrets
 from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.model import EventView
 from stratum_miner.monitoring.sentences import SENTENCES
+from stratum_miner.monitoring.view import EventView
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError
 from stratum_miner.network.fetch import Fetcher, FetchError, Target

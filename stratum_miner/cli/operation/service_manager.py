@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import trio
 
 from stratum_miner.cli.quantities import hash_rate_text
-from stratum_miner.monitoring.model import Summary
+from stratum_miner.monitoring.view import Summary
 
 STATUS_S = 5.0
 

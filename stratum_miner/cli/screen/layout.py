@@ -19,7 +19,7 @@ from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_ra
 from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
 from stratum_miner.cli.screen.tables import Column, Table, table
 from stratum_miner.monitoring.history import FINE_KEPT, FINE_S
-from stratum_miner.monitoring.model import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
+from stratum_miner.monitoring.view import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
 
 NO_ANSWER = "no answer"
 """In place of the state of a miner that does not answer."""

@@ -14,7 +14,7 @@ from stratum_miner.cli.screen.keys import reading
 from stratum_miner.cli.screen.layout import Face, draw
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 
 REFRESH_S = 1.0
 WHOLE_EVERY = 10

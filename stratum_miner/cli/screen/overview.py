@@ -12,7 +12,7 @@ from stratum_miner.cli.screen import layout
 from stratum_miner.cli.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, count_text, framed, state_text
 from stratum_miner.cli.screen.lines import field, packed
 from stratum_miner.cli.screen.tables import Column, Table, table
-from stratum_miner.monitoring.model import Summary, View
+from stratum_miner.monitoring.view import Summary, View
 
 _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
 """States from the worst; a miner in another one mines."""

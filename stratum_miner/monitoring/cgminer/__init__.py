@@ -1,6 +1,6 @@
 """The API that mining tools have spoken for a decade: cgminer's, version 3.7, on request.
 
-``dialect`` is its two forms, JSON and plain; ``commands`` its vocabulary over our views; ``figures`` its fields;
+``dialect`` is its two forms, JSON and plain; ``commands`` its vocabulary over our views; ``fields`` what it tells;
 ``zero`` counts from another moment on; ``access`` who may say what; ``listener`` the socket. Facts from cgminer
 4.13.6's API-README and api.c, and from its recorded answers.
 """

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from stratum_miner import __version__
-from stratum_miner.monitoring.cgminer import figures
+from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.dialect import BYE, INVALID_COMMAND, Reply, Status
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import OVER_CGMINER, Control, ControlRefused, NewPool, PoolChange
-from stratum_miner.monitoring.model import DeviceView, PoolView, View
+from stratum_miner.monitoring.view import DeviceView, PoolView, View
 
 log = structlog.get_logger(__name__)
 
@@ -79,16 +79,16 @@ def _version(asked: Asked) -> Reply:
 
 
 def _summary(asked: Asked) -> Reply:
-    return Reply(Status("S", 11, "Summary"), "SUMMARY", [figures.summary(asked.counted)])
+    return Reply(Status("S", 11, "Summary"), "SUMMARY", [fields.summary(asked.counted)])
 
 
 def _pools(asked: Asked) -> Reply:
-    rows = figures.pools(asked.counted)
+    rows = fields.pools(asked.counted)
     return Reply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
 
 
 def _devices(asked: Asked) -> Reply:
-    rows = figures.devices(asked.counted)
+    rows = fields.devices(asked.counted)
     if not rows:
         return Reply(Status("E", 10, "No ASCs"))
     return Reply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
@@ -96,32 +96,32 @@ def _devices(asked: Asked) -> Reply:
 
 def _device(asked: Asked) -> Reply:
     chosen = _device_view(asked)
-    rows = [row for row in figures.devices(asked.counted) if row["ASC"] == chosen.id]
+    rows = [row for row in fields.devices(asked.counted) if row["ASC"] == chosen.id]
     return Reply(Status("S", 106, f"ASC{chosen.id}"), "ASC", rows, is_table=True)
 
 
 def _details(asked: Asked) -> Reply:
-    return Reply(Status("S", 69, "Device Details"), "DEVDETAILS", figures.details(asked.view), is_table=True)
+    return Reply(Status("S", 69, "Device Details"), "DEVDETAILS", fields.details(asked.view), is_table=True)
 
 
 def _statistics(asked: Asked) -> Reply:
-    return Reply(Status("S", 70, "CGMiner stats"), "STATS", figures.statistics(asked.counted), is_table=True)
+    return Reply(Status("S", 70, "CGMiner stats"), "STATS", fields.statistics(asked.counted), is_table=True)
 
 
 def _notify(asked: Asked) -> Reply:
-    return Reply(Status("S", 60, "Notify"), "NOTIFY", figures.notices(asked.view), is_table=True)
+    return Reply(Status("S", 60, "Notify"), "NOTIFY", fields.notices(asked.view), is_table=True)
 
 
 def _configuration(asked: Asked) -> Reply:
-    return Reply(Status("S", 33, "CGMiner config"), "CONFIG", [figures.configuration(asked.view)])
+    return Reply(Status("S", 33, "CGMiner config"), "CONFIG", [fields.configuration(asked.view)])
 
 
 def _coin(asked: Asked) -> Reply:
-    return Reply(Status("S", 78, "CGMiner coin"), "COIN", [figures.coin(asked.view)])
+    return Reply(Status("S", 78, "CGMiner coin"), "COIN", [fields.coin(asked.view)])
 
 
 def _lcd(asked: Asked) -> Reply:
-    return Reply(Status("S", 125, "LCD"), "LCD", [figures.lcd(asked.counted)])
+    return Reply(Status("S", 125, "LCD"), "LCD", [fields.lcd(asked.counted)])
 
 
 def _asc_count(asked: Asked) -> Reply:
@@ -235,7 +235,7 @@ def _pool_quota(asked: Asked) -> Reply:
 
 def _enable_device(asked: Asked) -> Reply:
     device = _device_view(asked)
-    if device.state not in figures.DISABLED and device.state not in figures.STATUS:
+    if device.state not in fields.DISABLED and device.state not in fields.STATUS:
         raise _Wrong(108, f"ASC {device.id} already enabled", "I")
     asked.control.restart_device(device.id)
     return Reply(Status("I", 110, f"ASC {device.id} sent enable message"))
@@ -243,7 +243,7 @@ def _enable_device(asked: Asked) -> Reply:
 
 def _disable_device(asked: Asked) -> Reply:
     device = _device_view(asked)
-    if device.state in figures.DISABLED:
+    if device.state in fields.DISABLED:
         raise _Wrong(109, f"ASC {device.id} already disabled", "I")
     asked.control.remove_device(device.id)
     return Reply(Status("I", 111, f"ASC {device.id} set disable flag"))

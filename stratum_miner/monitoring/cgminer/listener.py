@@ -14,7 +14,7 @@ from stratum_miner.monitoring.cgminer.access import AccessList
 from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, Asked, answer
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import Control
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 from stratum_miner.network import accepting
 from stratum_miner.network.leaving import take_leave
 

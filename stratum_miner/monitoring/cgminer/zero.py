@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 
-from stratum_miner.monitoring.model import DeviceView, PoolView, SharesView, Summary, View
+from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 BestSince = Callable[[float, int | None], float]
 """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""

@@ -10,17 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from stratum_miner.monitoring.control import OVER_HTTP, Control, NewPool, PoolChange
-from stratum_miner.monitoring.model import (
-    BlockView,
-    DeviceView,
-    EventView,
-    Point,
-    PoolView,
-    ShareView,
-    Summary,
-    View,
-)
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import BlockView, DeviceView, EventView, Point, PoolView, ShareView, Summary, View
 
 MOST = 500
 """Entries of a list in one answer."""

@@ -9,9 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from stratum_miner.monitoring.health import STATES
 from stratum_miner.monitoring.http.exposition import Exposition, histogram
-from stratum_miner.monitoring.model import DeviceView, PoolView, Summary, View
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.problems import KINDS
+from stratum_miner.monitoring.view import DeviceView, PoolView, Summary, View
 
 PREFIX = "stratum_miner_"
 FATES = ("accepted", "rejected", "stale", "lost")

@@ -15,8 +15,8 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from stratum_miner.monitoring.http.difference import difference
-from stratum_miner.monitoring.model import EventView, Point, View
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import EventView, Point, View
 
 STEP_S = 1.0
 MAX_LISTENERS = 16

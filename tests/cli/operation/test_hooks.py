@@ -15,7 +15,7 @@ from stratum_miner.cli.operation import hooks
 from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.cli.secrets import redact
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.model import EventView
+from stratum_miner.monitoring.view import EventView
 from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, Target
 
 from ...network import web_server

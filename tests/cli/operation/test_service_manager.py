@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from stratum_miner.cli.operation.service_manager import ServiceManager
-from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.view import ProblemView
 
 from ..screen.test_layout import SUMMARY
 

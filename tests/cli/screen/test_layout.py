@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from stratum_miner.cli.screen.layout import Face, draw
 from stratum_miner.cli.screen.live import FOOT, HELP
 from stratum_miner.cli.screen.tables import MOST_ROWS
-from stratum_miner.monitoring.model import (
+from stratum_miner.monitoring.view import (
     DeviceView,
     Estimate,
     EventView,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.cli.screen.layout import Face
 from stratum_miner.cli.screen.overview import Seen, draw, draw_one
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 
 from .test_layout import WORDS, joined, problem, troubled, view
 

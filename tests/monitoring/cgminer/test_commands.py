@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.monitoring.cgminer import figures
+from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, Asked, answer
 from stratum_miner.monitoring.cgminer.dialect import Reply
 from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 
 from ...cli.screen.test_layout import device, pool, view
 
@@ -241,4 +241,4 @@ def test_a_refusal_is_told() -> None:
 
 
 def test_devices_that_are_parts_of_this_computer_are_ascs_to_a_tool() -> None:
-    assert [row["ASC"] for row in figures.devices(view(devices=3))] == [0, 1, 2]
+    assert [row["ASC"] for row in fields.devices(view(devices=3))] == [0, 1, 2]

@@ -10,7 +10,7 @@ import pytest
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, Asked, answer
 from stratum_miner.monitoring.cgminer.dialect import encode, parse
 from stratum_miner.monitoring.cgminer.zero import Zero
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 
 from ...cli.screen.test_layout import device, view
 from .test_commands import Control

@@ -11,7 +11,7 @@ import trio
 from stratum_miner import __version__
 from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
-from stratum_miner.monitoring.model import ProblemView
+from stratum_miner.monitoring.view import ProblemView
 
 from ..served import full_view
 from .conftest import TOKEN, ApiFactory

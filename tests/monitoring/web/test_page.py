@@ -18,7 +18,7 @@ from stratum_miner.monitoring.http import application, stream
 from stratum_miner.monitoring.http import page as pages
 from stratum_miner.monitoring.http.difference import difference
 from stratum_miner.monitoring.http.page import WEB
-from stratum_miner.monitoring.model import View
+from stratum_miner.monitoring.view import View
 
 from ...cli.screen.test_layout import pool
 from ..served import TOKEN, PlayedMonitor, ServedMiner, farm_view, full_view, serving

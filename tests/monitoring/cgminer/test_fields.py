@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.monitoring.cgminer import figures
+from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.zero import Zero
-from stratum_miner.monitoring.model import DeviceView, JobView, PoolView, SharesView, View
+from stratum_miner.monitoring.view import DeviceView, JobView, PoolView, SharesView, View
 
 from ...cli.screen.test_layout import device, pool, view
 
@@ -119,31 +119,31 @@ CONFIGURATION = {
 }  # fmt: skip
 
 
-def printed(row: figures.Fields) -> dict[str, str]:
+def printed(row: fields.Fields) -> dict[str, str]:
     return {name: str(value) for name, value in row.items()}
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (figures.summary(IT), SUMMARY),
-        (figures.pools(IT)[0], POOLS[0]),
-        (figures.pools(IT)[1], POOLS[1]),
-        (figures.devices(IT)[0], DEVICE),
-        (figures.notices(IT)[0], NOTICE),
-        (figures.coin(IT), COIN),
-        (figures.lcd(IT), LCD),
-        (figures.details(IT)[0], DETAILS),
-        (figures.configuration(IT), CONFIGURATION),
+        (fields.summary(IT), SUMMARY),
+        (fields.pools(IT)[0], POOLS[0]),
+        (fields.pools(IT)[1], POOLS[1]),
+        (fields.devices(IT)[0], DEVICE),
+        (fields.notices(IT)[0], NOTICE),
+        (fields.coin(IT), COIN),
+        (fields.lcd(IT), LCD),
+        (fields.details(IT)[0], DETAILS),
+        (fields.configuration(IT), CONFIGURATION),
     ],
     ids=["summary", "spare", "mined on", "device", "notify", "coin", "lcd", "devdetails", "config"],
 )
-def test_every_field_tells_its_own_number(row: figures.Fields, expected: dict[str, str]) -> None:
+def test_every_field_tells_its_own_number(row: fields.Fields, expected: dict[str, str]) -> None:
     assert printed(row) == expected
 
 
 def test_statistics_have_the_sensors_of_a_device_and_the_traffic_of_a_pool() -> None:
-    stick, _, _, connection = (printed(row) for row in figures.statistics(IT))
+    stick, _, _, connection = (printed(row) for row in fields.statistics(IT))
     assert stick == {
         "STATS": "0", "ID": "sticks3", "Elapsed": "1000", "Calls": "0", "Wait": "0.000000", "Max": "0.000000",
         "Min": "99999999.000000", "temp": "61.125", "temp_vr": "52.5", "voltage": "1.23", "power": "14.5",
@@ -155,7 +155,7 @@ def test_statistics_have_the_sensors_of_a_device_and_the_traffic_of_a_pool() -> 
 
 
 def test_a_device_that_did_nothing_yet_has_zeros() -> None:
-    row = figures.devices(IT)[1]
+    row = fields.devices(IT)[1]
     assert (row["Enabled"], row["Last Share Pool"], row["Last Share Time"], row["Last Valid Work"]) == ("N", -1, 0, 0)
     assert (row["MHS av"], row["Utility"], row["Device Hardware%"]) == (0, 0, 0)
 
@@ -167,14 +167,14 @@ def test_a_device_that_did_nothing_yet_has_zeros() -> None:
      ("removed", "N", "Alive")],
 )  # fmt: skip
 def test_states_have_cgminers_words(state: str, enabled: str, status: str) -> None:
-    row = figures.device(IT, device(0, state=state))
+    row = fields.device(IT, device(0, state=state))
     assert (row["Enabled"], row["Status"], row["No Device"]) == (enabled, status, state == "absent")
 
 
 def test_the_last_share_is_the_newest_of_all_pools() -> None:
     it = replace(IT, pools=(SPARE, replace(MINED_ON, last_share_at=None)))
-    assert figures.lcd(it)["Last Share Difficulty"] == 4.5
-    assert figures.lcd(replace(it, pools=(MINED_ON, SPARE)))["Last Share Time"] == 1799999979
+    assert fields.lcd(it)["Last Share Difficulty"] == 4.5
+    assert fields.lcd(replace(it, pools=(MINED_ON, SPARE)))["Last Share Time"] == 1799999979
 
 
 # ---- zero -----------------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_zero_counts_anew() -> None:
     assert zero.since(IT) is IT
     zero.everything(IT)
     it = zero.since(later(IT))
-    row = printed(figures.summary(it))
+    row = printed(fields.summary(it))
     wanted = {
         "Elapsed": "100", "MHS av": "10000.00", "MHS 5s": "12000.00", "MHS 15m": "15000.00", "Found Blocks": "1",
         "Getworks": "4", "Accepted": "1", "Rejected": "1", "Hardware Errors": "2", "Utility": "0.60", "Stale": "0",
@@ -222,7 +222,7 @@ def test_zero_counts_anew() -> None:
     }  # fmt: skip
     assert {name: row[name] for name in wanted} == wanted
     assert bests == [(NOW, None), (NOW, 2), (NOW, 5)]
-    spare, mined_on = (printed(one) for one in figures.pools(it))
+    spare, mined_on = (printed(one) for one in fields.pools(it))
     assert (spare["Accepted"], spare["Last Share Time"], spare["Last Share Difficulty"]) == ("0", "0", "0.00000000")
     assert (mined_on["Accepted"], mined_on["Stale"], mined_on["Getworks"], mined_on["Best Share"]) == (
         "1",
@@ -231,7 +231,7 @@ def test_zero_counts_anew() -> None:
         "3",
     )
     assert (mined_on["Last Share Time"], mined_on["Remote Failures"]) == ("1800000099", "0")
-    stick, thread = (printed(one) for one in figures.devices(it))
+    stick, thread = (printed(one) for one in fields.devices(it))
     assert (stick["Accepted"], stick["Rejected"], stick["Hardware Errors"], stick["Diff1 Work"]) == (
         "1",
         "1",
@@ -247,13 +247,13 @@ def test_zero_of_the_best_share_leaves_the_rest() -> None:
     zero = Zero(lambda at, pool_id: 0.0 if pool_id is None else float(pool_id))
     zero.best_share(IT)
     expected = {**SUMMARY, "Best Share": "0"}
-    assert printed(figures.summary(zero.since(IT))) == expected
-    assert [row["Best Share"] for row in figures.pools(zero.since(IT))] == [2, 5]
+    assert printed(fields.summary(zero.since(IT))) == expected
+    assert [row["Best Share"] for row in fields.pools(zero.since(IT))] == [2, 5]
 
 
 def test_what_comes_after_zero_counts_from_its_own_start() -> None:
     zero = Zero()
     zero.everything(replace(IT, pools=(MINED_ON,), devices=(THREAD,)))
     it = zero.since(later(IT))
-    assert [row["Accepted"] for row in figures.pools(it)] == [109, 1]
-    assert [row["Accepted"] for row in figures.devices(it)] == [131, 0]
+    assert [row["Accepted"] for row in fields.pools(it)] == [109, 1]
+    assert [row["Accepted"] for row in fields.devices(it)] == [131, 0]

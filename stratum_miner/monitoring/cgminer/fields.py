@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from stratum_miner.monitoring.cgminer.dialect import Fixed
-from stratum_miner.monitoring.model import DeviceView, PoolView, View
+from stratum_miner.monitoring.view import DeviceView, PoolView, View
 
 Fields = dict[str, Any]
 SCHEMES = {"stratum+tcp": "stratum+tcp", "tcp": "stratum+tcp"}
