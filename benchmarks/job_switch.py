@@ -16,8 +16,8 @@ from statistics import median
 import trio
 from notifier import serve
 
+from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.miner import Miner

@@ -22,9 +22,9 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
-from stratum_miner.cli import logs
+from stratum_miner.app.process import logs
+from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.cli.load import words
-from stratum_miner.cli.pool import keep_old_objects
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.fleet import Fleet
 from stratum_miner.loadtest.limits import raise_file_limit

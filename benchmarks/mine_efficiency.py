@@ -15,10 +15,10 @@ from statistics import median
 import trio
 from notifier import serve
 
+from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import choose, measure
-from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, Miner
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from stratum_miner.cli import logs
+from stratum_miner.app.process import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.config import LOWEST_DIFFICULTY

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 
 import trio
 
+from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.cli import logs
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, Miner
 from stratum_miner.pool import PoolConfig, open_pool

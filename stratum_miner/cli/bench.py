@@ -15,15 +15,16 @@ import trio
 from cyclopts import Parameter
 from rich.table import Table
 
+from stratum_miner.app.process import logs, printing
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.logs import console
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import PATIENCE, Choice, Measured, Speed, conclude, time_of
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import logs, mining, options, printing
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
-from stratum_miner.cli.logs import console
+from stratum_miner.cli import options
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
@@ -93,7 +94,7 @@ def bench(
         "busy": share < BUSY,
     }
     if json:
-        mining.print_json(result)
+        printing.print_json(result)
     else:
         _print_tables(trials, choice, scaling, mined)
         _print_doubts(trials, choice, share)
@@ -232,7 +233,7 @@ def _check(wanted: tuple[kernels.Kernel, ...], json: bool) -> int:
             verdict = "passed" if passed else "FAILED"
             printing.say(f"{kernel.name}: self-test {verdict}; {'; '.join(differences) or f'agrees with {other.name}'}")
     if json:
-        mining.print_json({"points": POINTS, "kernels": rows})
+        printing.print_json({"points": POINTS, "kernels": rows})
     sound = all(row["self_test"] and not row["differences"] for row in rows)
     return ExitCode.OK if sound else ExitCode.SELF_TEST_FAILED
 

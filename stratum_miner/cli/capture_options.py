@@ -8,12 +8,12 @@ from typing import Annotated, TypeAlias
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.process import output_files
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
+from stratum_miner.app.process.secrets import redact_line
 from stratum_miner.capture import CaptureError, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.capture.pool_faults import parse as parse_pool_fault
-from stratum_miner.cli import report_files
-from stratum_miner.cli.exit_codes import CommandFailed, UsageError
-from stratum_miner.cli.secrets import redact_line
 
 Record: TypeAlias = Annotated[
     Path | None,
@@ -38,7 +38,7 @@ def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recor
             raise UsageError("--record-secrets: expected --record FILE with it")
         yield None
         return
-    report_files.check_writable(path, "--record")
+    output_files.check_writable(path, "--record")
     try:
         recorder = Recorder(path, where=where, secrets=secrets, hide=redact_line)
     except CaptureError as error:

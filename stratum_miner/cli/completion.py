@@ -6,7 +6,7 @@ from typing import Literal
 
 import cyclopts
 
-from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.app.process.exit_codes import ExitCode
 
 
 def command_for(app: cyclopts.App) -> Callable[[Literal["bash", "zsh", "fish"]], int]:

@@ -3,15 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, TypeAlias
 
 import cyclopts
 from cyclopts import Parameter
 
-from stratum_miner.cli import printing, settings_shown
+from stratum_miner.app.process import printing
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.process.output_files import write_private
+from stratum_miner.cli import settings_shown
 from stratum_miner.cli.command_line import takes_options_of
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load, settings_of
 from stratum_miner.config.document import MAX_BYTES, parse
@@ -127,27 +128,6 @@ def shown_lines(settings: MineSettings) -> Iterator[str]:
         for item in group.settings:
             key = toml_key(item.key)
             yield f"# {key} is not set" if item.value is None else f"{key} = {item.value}  # {item.origin}"
-
-
-def write_private(target: Path, text: str, *, force: bool) -> None:
-    """Write a whole file or none, which only its owner can read. CommandFailed when it cannot be written, UsageError
-    when it is there.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not force:
-            raise UsageError(f"{target}: it is there already; --force replaces it")
-        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # 0600 by itself
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, target)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise CommandFailed(f"{target}: cannot write it: {error.strerror}") from None
 
 
 def _count(number: int, what: str) -> str:

@@ -12,19 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from stratum_miner.cli import (
-    logs,
-    mining,
-    node_options,
-    options,
-    ownership,
-    pool_options,
-    printing,
-    report_files,
-    secrets,
-    signals,
-)
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process import logs, output_files, printing, secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import node_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.tls import TlsSettings, secure
 from stratum_miner.conformance import (
@@ -148,8 +138,8 @@ def conformance(
         raise UsageError(f"--max-seconds-of-work: expected 0 to {MAX_WORK_SECONDS:g}, got {max_seconds_of_work:g}")
     if retarget_seconds is not None and not 1 <= retarget_seconds <= 3600:
         raise UsageError(f"--retarget-seconds: expected 1 to 3600, got {retarget_seconds:g}")
-    report_files.check_writable(junit_file, "--junit")
-    report_files.check_writable(html, "--html")
+    output_files.check_writable(junit_file, "--junit")
+    output_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)
     ownership.check(pool_url.host, owned, "checks take work and connections")
     tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
@@ -185,11 +175,11 @@ def conformance(
     places = {case.id: index for index, case in enumerate(cases)}
     results = [_without_secrets(result) for result in sorted(results, key=lambda result: places[result.case.id])]
     if junit_file is not None:
-        report_files.write(junit_file, junit(str(pool_url), results, strict=strict), "--junit")
+        output_files.write(junit_file, junit(str(pool_url), results, strict=strict), "--junit")
     if html is not None:
-        report_files.write(html, page(str(pool_url), results, seconds), "--html")
+        output_files.write(html, page(str(pool_url), results, seconds), "--html")
     if json:
-        mining.print_json(as_object(str(pool_url), results, seconds))
+        printing.print_json(as_object(str(pool_url), results, seconds))
     else:
         _show(str(pool_url), results, seconds)
     if not complete:
@@ -371,7 +361,7 @@ def _hung(text: Text, hanging: int, width: int, console: Console) -> list[Text]:
 
 def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:
     if as_json:
-        mining.print_json(
+        printing.print_json(
             [
                 {
                     "id": case.id,

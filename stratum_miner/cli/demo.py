@@ -13,10 +13,11 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from stratum_miner.app.process import logs, printing, signals
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import logs, mining, node_options, options, printing, signals
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
-from stratum_miner.cli.logs import console
+from stratum_miner.cli import mining, node_options, options
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
@@ -68,7 +69,7 @@ def demo(
         return ExitCode.OK
     [result] = results
     if json:
-        mining.print_json(result.report | {"height": result.height, "blocks": result.blocks})
+        printing.print_json(result.report | {"height": result.height, "blocks": result.blocks})
     else:
         _print_table(result, blocks)
     ended_by_user = result.ending is Ending.STOPPED

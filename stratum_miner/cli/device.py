@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
+from stratum_miner.app.process import logs, printing, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.device import Driver
@@ -19,8 +21,6 @@ from stratum_miner.backends.asic.port_list import ports_now
 from stratum_miner.backends.asic.probing import candidates, choose_board
 from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.transport import PortOpener
-from stratum_miner.cli import logs, printing, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
 
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
 

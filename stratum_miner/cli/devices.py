@@ -8,12 +8,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.process import printing
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
-from stratum_miner.cli import mining, options, printing
+from stratum_miner.cli import options
 from stratum_miner.cli.device_words import device_argument, naming_hint, what_it_is
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
 
 
 def devices(
@@ -32,7 +33,7 @@ def devices(
     shown = [device for device in found if everything or device.kinds or device.undriven]
     looked = [(device, access.examine_all(port.path for port in device.ports)) for device in shown]
     if json:
-        mining.print_json([_object(device, may) for device, may in looked])
+        printing.print_json([_object(device, may) for device, may in looked])
     else:
         _show(looked, hidden=len(found) - len(shown))
     blocked = any(device.recognised and not may.allowed for device, may in looked)

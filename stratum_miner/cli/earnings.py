@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.target import difficulty_from_target
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.profit.quantities import amount, rounded, span_text
 from stratum_miner.cli.quantities import scaled

@@ -9,8 +9,9 @@ import structlog
 import trio
 from cyclopts import Parameter
 
-from stratum_miner.cli import mining, options, printing, signals
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process import printing, signals
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.testing.emulators import (
@@ -106,7 +107,7 @@ def _tell_start(emulator: Emulator, *, json: bool) -> None:
     settings = emulator.settings
     if json:
         described = {"kind": emulator.kind.name, "path": emulator.path, "ports": dict(emulator.paths)}
-        mining.print_json({"event": "ready"} | described | asdict(settings))
+        printing.print_json({"event": "ready"} | described | asdict(settings))
         return
     printing.say(emulator.path)
     log.info(
@@ -138,14 +139,14 @@ async def _watch(emulator: Emulator, *, json: bool) -> None:
 
 def _tell(json: bool, event: str, **fields: Any) -> None:
     if json:
-        mining.print_json({"event": event, **fields})
+        printing.print_json({"event": event, **fields})
     else:
         log.info(event, **fields)
 
 
 def _tell_end(statistics: EmulatorStatistics, *, json: bool) -> None:
     if json:
-        mining.print_json({"event": "end", **asdict(statistics)})
+        printing.print_json({"event": "end", **asdict(statistics)})
         return
     counts = ("works", "commands", "nonces", "bad_frames", "overruns")
     log.info(

@@ -2,7 +2,7 @@
 
 import sys
 
-from stratum_miner.cli import signals, streams
+from stratum_miner.app.process import signals, streams
 
 
 def entry_point() -> None:

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.foreign_text import sanitize_lines
 from stratum_miner.network.exchange import Answer, Exchange, FetchError, Target
 

@@ -5,8 +5,8 @@ import secrets as random
 from pathlib import Path
 
 from stratum_miner import user_folders
-from stratum_miner.cli import secrets
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 
 VARIABLE = "STRATUM_MINER_HTTP_TOKEN"
 SHORTEST = 16

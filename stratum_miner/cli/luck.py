@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from stratum_miner.cli import mining, options, printing
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process import printing
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.profit.quantities import rounded, span_text
 from stratum_miner.cli.quantities import hash_rate_text
@@ -56,7 +57,7 @@ def luck(
     if not answer:
         raise UsageError("expected --found N, --blocks N --times X, or --hash-rate H: see luck --help")
     if json:
-        mining.print_json(answer)
+        printing.print_json(answer)
     else:
         output = printing.console(highlight=False)
         for line in lines:

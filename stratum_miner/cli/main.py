@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import cyclopts
 
 from stratum_miner import __version__
+from stratum_miner.app.process import logs, secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
-from stratum_miner.cli import completion, logs, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import completion
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.config.problems import ConfigError

@@ -12,11 +12,12 @@ from typing import Any
 
 import structlog
 
+from stratum_miner.app.process import logs, output_files, printing, signals
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, earnings, logs, mining, options, report_files, settings_shown, signals
+from stratum_miner.cli import capture_options, earnings, mining, options, settings_shown
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
@@ -119,7 +120,7 @@ class MineRun:
                 if self.journal is not None:
                     self.journal.close()
                 if chosen.json:
-                    mining.print_json(self._watching.monitor.report())
+                    printing.print_json(self._watching.monitor.report())
                 else:
                     mining.print_summary(self.miner.snapshot(), tariff=self.tariff())
 
@@ -167,7 +168,7 @@ def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
     if chosen.journal is None:
         yield None
         return
-    report_files.check_writable(chosen.journal, "--journal")
+    output_files.check_writable(chosen.journal, "--journal")
     journal = Journal(chosen.journal)
     if journal.unclean:
         log.warning("journal_unclean", file=str(chosen.journal))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import pool_options, secrets
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli import pool_options
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.pools import Strategy

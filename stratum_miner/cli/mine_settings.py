@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from stratum_miner import user_folders
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import earnings, mine_backends, mine_pools, options, secrets
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.cli import earnings, mine_backends, mine_pools, options
 from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions

@@ -14,14 +14,14 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from stratum_miner.app.process import printing
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.process.logs import console
+from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import printing
 from stratum_miner.cli.earnings import Earnings, Tariff
-from stratum_miner.cli.exit_codes import ExitCode
-from stratum_miner.cli.logs import console
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
-from stratum_miner.cli.signals import Stop
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.client.pools import PoolStatus
@@ -265,11 +265,6 @@ def print_summary(snapshot: MinerSnapshot, *, tariff: Tariff | None = None, bloc
         lines.append(Earnings(snapshot, tariff).line())
     for line in lines:
         console.print(line, markup=False)
-
-
-def print_json(value: Any) -> None:
-    """One object on one line of stdout."""
-    printing.say_json(value)
 
 
 def exit_code(ending: Ending, miner: Miner, *, has_mined: bool = False) -> ExitCode:

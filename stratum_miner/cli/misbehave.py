@@ -6,11 +6,12 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.process import printing, secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture.names import named
 from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
-from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, printing, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
 from stratum_miner.testing.misbehaving_miner import Outcome, misbehave
@@ -94,7 +95,7 @@ def misbehave_command(
     signals.run(run)
     interrupted = len(outcomes) < len(chosen)
     if json:
-        mining.print_json(
+        printing.print_json(
             [
                 {
                     "fault": each.fault,

@@ -7,10 +7,10 @@ from pathlib import Path
 import structlog
 import trio
 
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.address import AddressError, Network, script_from_address
-from stratum_miner.cli import secrets
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.signals import Stop
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError

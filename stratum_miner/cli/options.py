@@ -6,10 +6,10 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from stratum_miner.app.process import logs
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import Backend
 from stratum_miner.backends.registry import create
-from stratum_miner.cli import logs
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.miner import Goals
 
 Threads: TypeAlias = Annotated[

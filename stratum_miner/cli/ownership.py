@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUrl
 
 

@@ -8,9 +8,10 @@ from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
+from stratum_miner.app.process import logs, printing, secrets, signals
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import logs, mining, options, pool_options, printing, secrets, signals
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli import options, pool_options
 from stratum_miner.cli.quantities import difficulty_text
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.ping import PingResult
@@ -89,7 +90,7 @@ def ping(
 
     signals.run(measure)
     if json:
-        mining.print_json([asdict(result) for result in results])
+        printing.print_json([asdict(result) for result in results])
     else:
         _show(results)
     if not complete:

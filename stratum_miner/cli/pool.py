@@ -1,7 +1,6 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
 import contextlib
-import gc
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -12,10 +11,12 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.process import printing, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
-from stratum_miner.cli import capture_options, figures, mining, node_options, options, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import capture_options, figures, node_options, options
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import HOST_FORM, is_host
@@ -31,8 +32,6 @@ from stratum_miner.testing.faulty_pool import open_faulty_pool
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
-COLLECTIONS = (10_000, 10, 1000)
-"""Thresholds of the garbage collector: the first two keep a pause below some ten milliseconds, measured."""
 REGTEST_DIFFICULTY = 0.001
 """4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
 
@@ -134,7 +133,7 @@ def pool(
                     log.warning("misbehaving", faults=faults)
                 await _until_stopped(running, stop, url, beside)
             if json:  # after the last answers
-                mining.print_json(summary(running.snapshot()))
+                printing.print_json(summary(running.snapshot()))
 
     with capture_options.recording(record, "pool", secrets=record_secrets) as recorder:
         signals.run(serve)
@@ -174,22 +173,6 @@ def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
     if not is_host(host):
         raise UsageError(f"{option}: expected a host name of {HOST_FORM}, got {host!r}")
     return host, int(match[2])
-
-
-@contextlib.contextmanager
-def keep_old_objects() -> Iterator[None]:
-    """Have the garbage collector look at young objects only, all but never at all of them, while the block runs.
-
-    The sessions of 10 000 miners are half a million objects that stay: looking through them stops everything for a
-    third of a second, and the default does so again and again while miners come (docs/load.md). Sessions that end leave
-    no cycles behind, so nothing piles up.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(*COLLECTIONS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @asynccontextmanager

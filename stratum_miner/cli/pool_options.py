@@ -6,8 +6,8 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from stratum_miner.cli import secrets
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.client.connect import PoolUrl
 from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
 from stratum_miner.client.tls import TlsSettings, TlsSettingsError

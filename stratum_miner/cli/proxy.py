@@ -14,13 +14,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stratum_miner.cli import capture_options, figures, mining, options, ownership, printing, signals
+from stratum_miner.app.process import printing, signals
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.process.garbage_collection import keep_old_objects
+from stratum_miner.app.process.logs import console
+from stratum_miner.cli import capture_options, figures, mining, options, ownership
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
-from stratum_miner.cli.exit_codes import ExitCode
-from stratum_miner.cli.logs import console
 from stratum_miner.cli.mine_settings import find_file, telling
-from stratum_miner.cli.pool import keep_old_objects, parse_listen, telling_of_listeners
+from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.foreign_text import sanitize
@@ -245,7 +247,7 @@ def _bad(shares: SharesSnapshot) -> int:
 
 def _print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None:
     if as_json:
-        mining.print_json(summary(snapshot, elapsed))
+        printing.print_json(summary(snapshot, elapsed))
         return
     shares = snapshot.shares
     everyone = (*snapshot.miners, *snapshot.left)

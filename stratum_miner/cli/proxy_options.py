@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import mine_pools, options
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.mine_settings import register_secrets
 from stratum_miner.cli.upstream_options import UpstreamOptions

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from stratum_miner.cli import secrets
+from stratum_miner.app.process import secrets
 from stratum_miner.cli.mine_settings import MineSettings, Sources, load
 from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.settings_changes import Change, changes

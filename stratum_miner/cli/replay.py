@@ -9,13 +9,14 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.process import printing, secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import CaptureError, Side
 from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.names import nearest_method
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
-from stratum_miner.cli import capture_options, mining, options, ownership, pool_options, printing, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer
@@ -126,7 +127,7 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
     uncounted = sum(play.uncounted for play in plays)
     played = sum(play.done for play in plays)
     if as_json:
-        mining.print_json(
+        printing.print_json(
             {
                 "file": str(file),
                 "connections": len(plays),

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stratum_miner.cli import mine_pools, secrets
+from stratum_miner.app.process import secrets
+from stratum_miner.cli import mine_pools
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.config.keys import Key, keys_of

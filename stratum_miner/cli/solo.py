@@ -6,8 +6,9 @@ from functools import partial
 
 import trio
 
-from stratum_miner.cli import logs, mining, node_options, options, signals
-from stratum_miner.cli.exit_codes import ExitCode
+from stratum_miner.app.process import logs, printing, signals
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.cli import mining, node_options, options
 from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerEvent
@@ -79,7 +80,7 @@ def solo(
                 finally:
                     judged = blocks(pool.snapshot())
                     if json:
-                        mining.print_json(monitor.report() | judged)
+                        printing.print_json(monitor.report() | judged)
                     else:
                         mining.print_summary(miner.snapshot(), blocks_refused=len(judged["blocks_refused"]))
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import structlog
 
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import secrets
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.foreign_text import is_plain, sanitize
 from stratum_miner.miner import Miner

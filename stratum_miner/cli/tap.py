@@ -8,11 +8,12 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.process import signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.names import nearest_method
-from stratum_miner.cli import capture_options, options, ownership, pool_options, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialer import Dialer

@@ -16,8 +16,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from stratum_miner.cli import printing, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process import printing, secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.screen import live, overview
 from stratum_miner.cli.screen.layout import Face

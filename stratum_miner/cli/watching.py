@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from stratum_miner.cli import http_token, logs, secrets
+from stratum_miner.app.process import logs, secrets
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.cli import http_token
 from stratum_miner.cli.earnings import Earnings, Tariff
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.operation import hooks, surroundings

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.app.process import secrets
 from stratum_miner.backends.cpu import processors
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import main, secrets
+from stratum_miner.cli import main
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
 from stratum_miner.client.pools import Strategy

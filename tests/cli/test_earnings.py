@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.cli.earnings import Earnings, Tariff, tariff
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli import main, secrets, signals
+from stratum_miner.app.process import secrets, signals
+from stratum_miner.cli import main
 from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.testing.played_pool import REGTEST_JOB
 

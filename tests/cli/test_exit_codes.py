@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli.exit_codes import ExitCode
-from stratum_miner.cli.signals import INTERRUPTED
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.process.signals import INTERRUPTED
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

@@ -26,8 +26,9 @@ import msgspec
 import pytest
 from rich.text import Text
 
-from stratum_miner.cli import logs, main, report_files
-from stratum_miner.cli.line_limit import LineLimit
+from stratum_miner.app.process import logs, output_files
+from stratum_miner.app.process.line_limit import LineLimit
+from stratum_miner.cli import main
 from stratum_miner.cli.screen import overview
 from stratum_miner.cli.screen.overview import Seen, draw_one
 from stratum_miner.foreign_text import is_plain
@@ -462,7 +463,7 @@ def _then_quit(pool: HostilePool) -> None:
 
 
 def test_a_report(tmp_path: Path) -> None:
-    report_files.write(tmp_path / "report", f"<p>{EVIL}</p>\n\t<p>\ud800 Größe</p>\n", "--html")
+    output_files.write(tmp_path / "report", f"<p>{EVIL}</p>\n\t<p>\ud800 Größe</p>\n", "--html")
     data = (tmp_path / "report").read_bytes()
     assert_clean({"report": data.replace(b"FAKE", b"")})
     assert data.decode().endswith("\n\t<p>\ufffd Größe</p>\n")

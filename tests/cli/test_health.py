@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import health, main
-from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.foreign_text import SHOWN_LINES
 from stratum_miner.monitoring.health import STATES
 from stratum_miner.monitoring.view import ProblemView

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.secrets import redact
 from stratum_miner.cli import http_token
-from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.cli.secrets import redact
 
 
 @pytest.fixture(autouse=True)

@@ -6,26 +6,10 @@ import socket
 import pytest
 import trio
 
-from stratum_miner.cli import main, pool
+from stratum_miner.app.process import garbage_collection
+from stratum_miner.cli import main
 
 from .test_process import ADDRESS
-
-
-class Kept:
-    """Something that is tracked."""
-
-
-def test_objects_that_stay_are_not_looked_through_again_and_again() -> None:
-    before = gc.get_threshold()
-    with pool.keep_old_objects():
-        gc.collect()
-        collections = gc.get_stats()[2]["collections"]
-        kept = [Kept() for _ in range(400_000)]
-        assert gc.get_stats()[2]["collections"] == collections
-        assert gc.get_stats()[0]["collections"] > 0
-        assert len(kept) == 400_000
-    assert gc.get_threshold() == before
-
 
 COMMANDS = pytest.mark.parametrize(
     "command",
@@ -61,7 +45,7 @@ def test_who_serves_thousands_may_open_files_and_keeps_objects(
     monkeypatch.setattr("gc.set_threshold", lambda *wanted: thresholds.append(wanted))
     assert main.run(command) == 1
     assert limits["now"] == (20_000, 20_000)
-    assert thresholds == [pool.COLLECTIONS, gc.get_threshold()]
+    assert thresholds == [garbage_collection.COLLECTIONS, gc.get_threshold()]
 
 
 @COMMANDS

@@ -3,11 +3,11 @@
 import pytest
 import structlog.testing
 
+from stratum_miner.app.process.secrets import redact
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
-from stratum_miner.cli.secrets import redact
 from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.pools import Strategy

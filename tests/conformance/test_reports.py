@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
 from stratum_miner.cli.conformance import exit_code
-from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.conformance.case import CASES, failed, observed, passed, skipped
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.page import page

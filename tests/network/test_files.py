@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from stratum_miner.cli import signals
+from stratum_miner.app.process import signals
 from stratum_miner.network import files
 
 UNLIMITED = resource.RLIM_INFINITY

@@ -13,14 +13,14 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.process import logs, printing, secrets, signals
+from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.backends.asic import access
-from stratum_miner.cli import logs, mining, printing, secrets, signals
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.doctor import machine, processor, usb
 from stratum_miner.cli.doctor.check import Check, Finding, Verdict
 from stratum_miner.cli.doctor.setup import Setup
-from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import Sources, find_file
 
@@ -75,7 +75,7 @@ def doctor(
 
     signals.run(look)
     if json:
-        mining.print_json([secrets.redact(asdict(item) | {"verdict": item.verdict.value}) for item in findings])
+        printing.print_json([secrets.redact(asdict(item) | {"verdict": item.verdict.value}) for item in findings])
     else:
         _show(findings)
     bad = any(item.verdict is Verdict.PROBLEM for item in findings)

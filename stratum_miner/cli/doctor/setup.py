@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from stratum_miner import user_folders
-from stratum_miner.cli import report_files, secrets
+from stratum_miner.app.process import output_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
@@ -191,7 +191,7 @@ def _address_fix(address: str, why: str) -> str:
 
 
 def _file_finding(flag: str, path: Path) -> Finding:
-    reason = report_files.obstacle(path)
+    reason = output_files.obstacle(path)
     if path.exists() or reason:
         text = f"{path} cannot be written: {reason}" if reason else f"{path} can be written to"
         verdict = Verdict.PROBLEM if reason else Verdict.GOOD

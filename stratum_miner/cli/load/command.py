@@ -14,11 +14,12 @@ import trio
 from cyclopts import Parameter
 from rich.live import Live
 
+from stratum_miner.app.process import output_files, printing, secrets, signals
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.logs import console
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
-from stratum_miner.cli import mining, options, ownership, printing, report_files, secrets, signals
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
+from stratum_miner.cli import options, ownership
 from stratum_miner.cli.load import page, words
-from stratum_miner.cli.logs import console
 from stratum_miner.client import PoolUrl
 from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
@@ -134,7 +135,7 @@ def load(
     if cluster is None and miners > MAX_MINERS:
         raise UsageError(f"--miners: expected at most {MAX_MINERS} in one process, got {miners}; --cluster takes more")
     ownership.check(plan.host, i_own_this_pool, "a load test of somebody else's pool is an attack")
-    report_files.check_writable(html, "--html")
+    output_files.check_writable(html, "--html")
     report = _run(_Local(plan) if cluster is None else ClusterRun(plan, cluster), plan, quiet=quiet)
     result = report.to_json()
     figures = thresholds.figures_of(result)
@@ -292,7 +293,7 @@ def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: boo
         compared = [
             {"figure": item.figure, "before": item.before, "after": item.after, "ratio": item.ratio} for item in changes
         ]
-        mining.print_json(result | ({"comparison": compared} if earlier else {}))
+        printing.print_json(result | ({"comparison": compared} if earlier else {}))
     else:
         output = printing.console(highlight=False)
         words.show(report, output)
@@ -302,5 +303,5 @@ def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: boo
         for failure in report.failures:
             log.error("failed", threshold=failure)
     if html is not None:
-        report_files.write(html, page.page(report), "--html")
+        output_files.write(html, page.page(report), "--html")
         log.info("page_written", path=os.fspath(html))

@@ -16,8 +16,8 @@ import msgspec
 import structlog
 import trio
 
-from stratum_miner.cli import secrets
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process import secrets
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.sentences import SENTENCES
 from stratum_miner.monitoring.view import EventView

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cyclopts
 
+from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode
 from stratum_miner.backends.asic import access
-from stratum_miner.cli.exit_codes import CommandFailed, ExitCode
 
 app = cyclopts.App(name="service", help="Print what makes a miner a service: systemd unit, udev rule, the steps.")
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 from rich.console import Console
 
-from stratum_miner.cli import mining, options, printing, report_files
-from stratum_miner.cli.exit_codes import ExitCode, UsageError
-from stratum_miner.cli.logs import console
+from stratum_miner.app.process import output_files, printing
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.logs import console
+from stratum_miner.cli import options
 from stratum_miner.cli.profit import hardware, market, page, result, scenario, words
 from stratum_miner.cli.profit.scenario import Raw, Scenario
 from stratum_miner.economics import monte_carlo
@@ -121,7 +122,7 @@ def profit(
         "horizon": horizon,
     }  # fmt: skip
     flags = scenario.from_flags(given, machine or [], known)
-    report_files.check_writable(html, "--html")
+    output_files.check_writable(html, "--html")
     _check_price_options(price, price_command, price_url, price_field)
     answers = [
         *([scenario.answered(market.miner_terms(api), "--api")] if api else []),
@@ -139,10 +140,10 @@ def profit(
         for doubt in item.doubts:
             words.say(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
     if html is not None:
-        report_files.write(html, page.page(complete), "--html")
+        output_files.write(html, page.page(complete), "--html")
     if json:
         found = [result.result(item) for item in complete]
-        mining.print_json(found[0] if len(found) == 1 else {"scenarios": found})
+        printing.print_json(found[0] if len(found) == 1 else {"scenarios": found})
     elif csv:
         for line in result.as_csv(complete).splitlines():
             printing.say(line)

@@ -7,7 +7,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.profit import files, terms
 
 _KEYS = ["hash_rate", "power", "capex", "source", "date"]

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stratum_miner.app.process import secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.backends.options import MAX_HASH_RATE, MIN_HASH_RATE
-from stratum_miner.cli import node_options, secrets, signals
-from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.cli import node_options
 from stratum_miner.cli.profit import terms
 from stratum_miner.economics.chain import SATOSHIS
 from stratum_miner.foreign_text import sanitize

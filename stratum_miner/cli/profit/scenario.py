@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.profit import files, hardware, terms
 from stratum_miner.cli.profit.hardware import Machine
 from stratum_miner.cli.profit.quantities import rounded

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends import options as backend_options
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.economics import chain
 
 LEAST = 1e-12

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
-from stratum_miner.cli.exit_codes import ExitCode
 from stratum_miner.loadtest.fleet import Fleet
 
 

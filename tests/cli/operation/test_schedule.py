@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.operation.schedule import Schedule
 
 

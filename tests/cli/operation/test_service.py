@@ -58,7 +58,7 @@ def test_a_program_with_odd_letters_in_its_path_is_quoted() -> None:
 
 
 def test_the_exit_codes_that_no_restart_helps_are_those_of_the_readme() -> None:
-    from stratum_miner.cli.exit_codes import ExitCode
+    from stratum_miner.app.process.exit_codes import ExitCode
 
     hopeless = (ExitCode.USAGE, ExitCode.WORKER_REFUSED, ExitCode.SELF_TEST_FAILED)
     assert f"\nRestartPreventExitStatus={' '.join(str(int(code)) for code in hopeless)}\n" in service.unit_text(

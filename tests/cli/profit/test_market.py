@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.cli import secrets
+from stratum_miner.app.process import secrets
 from stratum_miner.cli.main import run
 from stratum_miner.cli.profit import market
 

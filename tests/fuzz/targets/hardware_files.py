@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.profit import hardware, scenario
 from tests.fuzz.judge import check_shown
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from stratum_miner.cli import logs
-from stratum_miner.cli.secrets import redact_event
+from stratum_miner.app.process import logs
+from stratum_miner.app.process.secrets import redact_event
 from stratum_miner.monitoring.events import EventLog
 from tests.fuzz.judge import check_shown
 

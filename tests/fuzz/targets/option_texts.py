@@ -7,17 +7,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.secrets import hidden_arguments
 from stratum_miner.backends import options as backend_options
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.cli.exit_codes import UsageError
 from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.pool import parse_listen
 from stratum_miner.cli.profit import terms
-from stratum_miner.cli.secrets import hidden_arguments
 from stratum_miner.loadtest import pacer, spec, thresholds
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList
 from stratum_miner.pool.session import password_difficulty

@@ -6,7 +6,7 @@ The first byte chooses: a number alone, a number under a field of JSON, or the s
 from collections.abc import Mapping
 from unittest.mock import patch
 
-from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.cli.profit import market, terms
 from tests.fuzz.judge import check_shown
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from stratum_miner.cli import line_limit, logs
-from stratum_miner.cli.line_limit import USUAL_AT_ONCE, LeftOut, LineLimit
+from stratum_miner.app.process import line_limit, logs
+from stratum_miner.app.process.line_limit import USUAL_AT_ONCE, LeftOut, LineLimit
 
 
 class Clock:

@@ -60,8 +60,8 @@ class _Safe:
                 yield Segment(lines, segment.style)
 
 
-def say_json(value: Any) -> None:
-    """Print one value as JSON on one line."""
+def print_json(value: Any) -> None:
+    """Print one value as JSON on one line of stdout."""
     print(json_text(value), flush=True)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from stratum_miner.cli import report_files
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process import output_files
+from stratum_miner.app.process.exit_codes import UsageError
 
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 5
@@ -30,7 +30,7 @@ class LogFile:
         self._max_bytes, self._kept = max_bytes, kept
         self._lock = threading.Lock()
         self._file = -1
-        report_files.check_writable(path, "--log-file")
+        output_files.check_writable(path, "--log-file")
         try:
             self._open()
         except OSError as error:

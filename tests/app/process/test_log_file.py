@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from stratum_miner.cli import logs
-from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.cli.operation.log_file import LogFile
-from stratum_miner.cli.secrets import register
+from stratum_miner.app.process import logs
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.log_file import LogFile
+from stratum_miner.app.process.secrets import register
 
 
 def test_lines_are_json_and_files_rotate(tmp_path: Path) -> None:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli import main, report_files
-from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.app.process import output_files
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
+from stratum_miner.cli import main
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
 def test_a_file_that_can_be_written_is_neither_made_nor_changed(tmp_path: Path) -> None:
-    report_files.check_writable(None, "--html")
-    report_files.check_writable(tmp_path / "new.html", "--html")
+    output_files.check_writable(None, "--html")
+    output_files.check_writable(tmp_path / "new.html", "--html")
     assert not (tmp_path / "new.html").exists()
     (tmp_path / "old.html").write_text("old")
-    report_files.check_writable(tmp_path / "old.html", "--html")
+    output_files.check_writable(tmp_path / "old.html", "--html")
     assert (tmp_path / "old.html").read_text() == "old"
 
 
@@ -30,22 +31,22 @@ def test_one_that_cannot_is_told_before_the_run(tmp_path: Path) -> None:
         (tmp_path / "file" / "x", "Not a directory"),
     ):
         with pytest.raises(UsageError, match=f"^--html: cannot write '{path}': {reason}$"):
-            report_files.check_writable(path, "--html")
+            output_files.check_writable(path, "--html")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError, match="Permission denied"):
-        report_files.check_writable(tmp_path / "x", "--html")
+        output_files.check_writable(tmp_path / "x", "--html")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has none")
 def test_a_full_disk(tmp_path: Path) -> None:
-    report_files.write(tmp_path / "x", "text", "--html")
+    output_files.write(tmp_path / "x", "text", "--html")
     assert (tmp_path / "x").read_text() == "text"
     with pytest.raises(CommandFailed, match=r"^--html: cannot write '/dev/full': No space left on device$"):
-        report_files.write(Path("/dev/full"), "text", "--html")
+        output_files.write(Path("/dev/full"), "text", "--html")
 
 
 def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
@@ -61,17 +62,17 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None
             (Path("nul\0l"), "embedded null byte"),
             (tmp_path / ("x" * 300), "File name too long"),
         ):
-            assert report_files.obstacle(path) == reason
+            assert output_files.obstacle(path) == reason
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    assert report_files.obstacle(pipe) == "expected a file, got a pipe"
+    assert output_files.obstacle(pipe) == "expected a file, got a pipe"
     os.close(reader)
 
 
 def test_devices_and_our_own_streams_are_as_good_as_files() -> None:
-    assert report_files.obstacle(Path("/dev/null")) == ""
+    assert output_files.obstacle(Path("/dev/null")) == ""
     reading, writing = os.pipe()
     try:
-        assert report_files.obstacle(Path(f"/dev/fd/{writing}")) == ""
+        assert output_files.obstacle(Path(f"/dev/fd/{writing}")) == ""
     finally:
         os.close(reading)
         os.close(writing)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import structlog
 
-from stratum_miner.cli import logs
+from stratum_miner.app.process import logs
 from stratum_miner.foreign_text import is_plain
 
 HOSTILE = "a\x1b]0;t\x07\x1b[2J\x9bb\r\n19:56:08 Share accepted.\u202e\u2066\u200b\u2028\ud800" + "x" * 100_000

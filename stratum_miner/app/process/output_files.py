@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from stratum_miner.cli.exit_codes import CommandFailed, UsageError
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.foreign_text import replace_unsafe
 
 _NO_FILES = (
@@ -56,3 +57,24 @@ def write(path: Path, text: str, option: str) -> None:
         path.write_text(safe, encoding="utf-8")
     except OSError as error:
         raise CommandFailed(f"{option}: cannot write {str(path)!r}: {error.strerror}") from None
+
+
+def write_private(target: Path, text: str, *, force: bool) -> None:
+    """Write a whole file or none, which only its owner can read. CommandFailed when it cannot be written, UsageError
+    when it is there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not force:
+            raise UsageError(f"{target}: it is there already; --force replaces it")
+        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # 0600 by itself
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, target)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise CommandFailed(f"{target}: cannot write it: {error.strerror}") from None

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import structlog
 
+from stratum_miner.app.process import logs, secrets
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.line_limit import LineLimit
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.cli import logs, secrets
-from stratum_miner.cli.exit_codes import UsageError
-from stratum_miner.cli.line_limit import LineLimit
 from stratum_miner.cli.operation.hooks import Hook
 
 

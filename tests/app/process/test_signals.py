@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import trio
 
-from stratum_miner.cli import signals
-from stratum_miner.cli.signals import Phase, Stop
+from stratum_miner.app.process import signals
+from stratum_miner.app.process.signals import Phase, Stop
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, Literal
 
 import structlog
 
-from stratum_miner.cli import printing
-from stratum_miner.cli.line_limit import LineLimit
-from stratum_miner.cli.operation.log_file import LogFile
-from stratum_miner.cli.secrets import redact_event
+from stratum_miner.app.process import printing
+from stratum_miner.app.process.line_limit import LineLimit
+from stratum_miner.app.process.log_file import LogFile
+from stratum_miner.app.process.secrets import redact_event
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize_lines, sanitize_value
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.sentences import sentence

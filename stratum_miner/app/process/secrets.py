@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import setproctitle
 
-from stratum_miner.cli.exit_codes import UsageError
+from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.monitoring.sentences import SENTENCES
 from stratum_miner.secret_words import HIDDEN, SHORTEST, Hider, is_word
 
