@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "client.events",
             "client.fate",
             "client.group.status",
-            "client.pools",
+            "client.pool_control",
             "miner.events",
             "miner.snapshot",
             "miner.statistics",

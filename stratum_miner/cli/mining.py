@@ -24,7 +24,7 @@ from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pools import PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
     ConnectionChanged,

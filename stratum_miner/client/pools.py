@@ -24,7 +24,7 @@ from stratum_miner.client.pool_client import (
     Origin,
     PoolClient,
 )
-from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
+from stratum_miner.client.pool_control import PoolStatus, Strategy
 from stratum_miner.client.pool_identity import PoolIdentities
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import PoolTally, Tallies
@@ -33,8 +33,6 @@ from stratum_miner.client.session import Resumable, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
-
-__all__ = ["PoolControl", "PoolGroup", "PoolStatus", "Strategy"]
 
 log = structlog.get_logger(__name__)
 

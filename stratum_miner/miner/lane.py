@@ -16,7 +16,8 @@ import trio
 from stratum_miner.backends.base import Backend
 from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState
-from stratum_miner.client.pools import PoolGroup, PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.snapshot import BackendSnapshot

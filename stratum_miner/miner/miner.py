@@ -25,9 +25,10 @@ from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector, PoolUnreachable
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientListener, ConnectionState, Origin
+from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
 from stratum_miner.client.pool_identity import PoolIdentities
 from stratum_miner.client.pool_memory import Memories
-from stratum_miner.client.pools import PoolControl, PoolGroup, PoolStatus, Strategy
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.events import (

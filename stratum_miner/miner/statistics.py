@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_client import ClientSnapshot
-from stratum_miner.client.pools import PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
 from stratum_miner.miner.counts import ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.work.hash_rate import HashRateMeter

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stratum_miner.backends.statistics import DeviceStatistics
-from stratum_miner.client.pools import PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import MinerSnapshot

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 from stratum_miner.backends.statistics import DeviceStatistics
-from stratum_miner.client.pools import PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
 from stratum_miner.miner.statistics import MinerSnapshot
 from stratum_miner.monitoring.view import ProblemView
 

@@ -18,9 +18,10 @@ import trio
 from stratum_miner.client.causes import leading_cause
 from stratum_miner.client.connect import Connector
 from stratum_miner.client.failover import DEFAULT_POLICY, FailoverPolicy
+from stratum_miner.client.pool_control import Strategy
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import Tallies
-from stratum_miner.client.pools import PoolGroup, Strategy
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.client.session import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.network.accepting import Listener

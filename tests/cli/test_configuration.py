@@ -15,7 +15,7 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import main
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
-from stratum_miner.client.pools import Strategy
+from stratum_miner.client.pool_control import Strategy
 from stratum_miner.client.proxies import ProxyUrl
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.problems import ConfigError

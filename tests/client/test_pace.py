@@ -14,8 +14,9 @@ from trio.testing import MockClock
 
 from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.pool_client import PoolClient
+from stratum_miner.client.pool_control import Strategy
 from stratum_miner.client.pool_memory import Memories
-from stratum_miner.client.pools import PoolGroup, Strategy
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.testing.played_pool import PlayedPool
 
 Behaviour = Callable[[trio.abc.Stream], Any]

@@ -12,7 +12,8 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pools import PoolGroup, Strategy
+from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.pools import PoolGroup
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace

@@ -10,7 +10,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.failover import Condition
 from stratum_miner.client.pool_client import WorkerSnapshot
-from stratum_miner.client.pools import PoolStatus
+from stratum_miner.client.pool_control import PoolStatus
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.statistics import JobSnapshot
