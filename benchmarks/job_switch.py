@@ -19,7 +19,7 @@ from notifier import serve
 from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.miner import Miner
 
 INTERVAL_S = 0.02

@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _checked_url(text: str) -> str:
-    from stratum_miner.client.connect import PoolUrl, PoolUrlError  # noqa: PLC0415  only when it is given
+    from stratum_miner.client.dialing.url import PoolUrl, PoolUrlError  # noqa: PLC0415  only when it is given
 
     try:
         PoolUrl.parse(text)

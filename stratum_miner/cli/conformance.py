@@ -16,7 +16,7 @@ from stratum_miner.app.process import logs, output_files, printing, secrets, sig
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli import node_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.tls import TlsSettings, secure
+from stratum_miner.client.dialing.tls import TlsSettings, secure
 from stratum_miner.conformance import (
     ALL,
     Case,

@@ -14,7 +14,7 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.cli import completion
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
-from stratum_miner.client.causes import leading_cause
+from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.config.problems import ConfigError
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.loadtest.limits import LoadError

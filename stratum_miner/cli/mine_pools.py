@@ -15,9 +15,8 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import pool_options
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
-from stratum_miner.client.pool_control import Strategy
-from stratum_miner.client.settings import USER_AGENT
-from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.config.document import Document
 from stratum_miner.config.keys import Key, keys_of
 from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved

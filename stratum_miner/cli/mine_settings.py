@@ -24,7 +24,7 @@ from stratum_miner.cli.operation.pauses import check_limit
 from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.settings import Strategy
 from stratum_miner.config.document import Document, read
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables

@@ -23,8 +23,8 @@ from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.client import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
     ConnectionChanged,

@@ -13,7 +13,7 @@ from stratum_miner.capture.share_faults import SHARE_FAULTS
 from stratum_miner.capture.wire_faults import WIRE_FAULTS
 from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.testing.misbehaving_miner import Outcome, misbehave
 from stratum_miner.testing.raw_miner import Plan
 

@@ -18,8 +18,8 @@ from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.cli import capture_options, figures, node_options, options
 from stratum_miner.cli.quantities import hash_rate_text
-from stratum_miner.client.causes import leading_cause
-from stratum_miner.client.connect import HOST_FORM, is_host
+from stratum_miner.client.dialing.url import HOST_FORM, is_host
+from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool

@@ -8,9 +8,9 @@ from cyclopts import Parameter
 
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.client.connect import PoolUrl
-from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
-from stratum_miner.client.tls import TlsSettings, TlsSettingsError
+from stratum_miner.client.dialing.tls import TlsSettings, TlsSettingsError
+from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
+from stratum_miner.client.dialing.url import PoolUrl
 
 TlsCa: TypeAlias = Annotated[
     Path | None,
@@ -62,13 +62,13 @@ def tls_settings(
     return settings
 
 
-def proxy_url(text: str | None) -> ProxyUrl | None:
+def proxy_url(text: str | None) -> TunnelUrl | None:
     """UsageError without the credentials, which are kept out of everything from here on."""
     if text is None:
         return None
     try:
-        proxy = ProxyUrl.parse(text)
-    except ProxyUrlError as error:
+        proxy = TunnelUrl.parse(text)
+    except TunnelUrlError as error:
         raise UsageError(f"--proxy: {error}") from None
     secrets.register(proxy.password or "")
     return proxy

@@ -16,7 +16,7 @@ from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.mine_settings import register_secrets
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.settings import Strategy
 from stratum_miner.config.document import Document, read
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Resolved, resolve, unknown_variables

@@ -16,7 +16,7 @@ from stratum_miner.capture.names import nearest_method
 from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer
 
 log = structlog.get_logger("stratum_miner")
 

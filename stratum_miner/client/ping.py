@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import trio
 
 from stratum_miner.bitcoin.target import difficulty_from_target
-from stratum_miner.client import tls
-from stratum_miner.client.connect import PoolUnreachable, reason_of
+from stratum_miner.client.connection import PoolConnection
+from stratum_miner.client.dialing import tls
+from stratum_miner.client.dialing.dialer import reason_of
+from stratum_miner.client.dialing.tunnel import TunnelUnreachable
+from stratum_miner.client.dialing.url import PoolUnreachable
+from stratum_miner.client.endings import ConnectionEnded, HungUp, WorkerRefused
 from stratum_miner.client.pool_memory import Handshake
-from stratum_miner.client.proxies import ProxyUnreachable
-from stratum_miner.client.session import HungUp, Session, SessionEnded, WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
 
@@ -66,7 +68,7 @@ async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
                 await _handshake(await _open(settings, steps), settings, steps, Handshake.BARE)
     except trio.TooSlowError:
         steps.note(error=f"{_step_after(steps.result)}: nothing within {seconds:g} s")
-    except (PoolUnreachable, SessionEnded, WorkerRefused) as error:
+    except (PoolUnreachable, ConnectionEnded, WorkerRefused) as error:
         steps.note(error=str(error))
     return steps.result
 
@@ -77,7 +79,7 @@ async def _open(settings: PoolSettings, steps: _Steps) -> trio.abc.Stream:
     if settings.proxy is not None:
         try:
             stream = await settings.proxy.connect(url.host, url.port)
-        except ProxyUnreachable as error:
+        except TunnelUnreachable as error:
             raise PoolUnreachable(f"{url}: {error}") from None
     else:
         stream = await _connect_resolved(settings, steps)
@@ -134,7 +136,7 @@ async def _handshake(
             steps.done("first_job")
             scope.cancel()
 
-    session = Session(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, handshake=handshake)
+    session = PoolConnection(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, handshake=handshake)
     with trio.CancelScope() as scope:
         await session.run()
 

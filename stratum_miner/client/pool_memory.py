@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from stratum_miner.client.connect import PoolUrl
+from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import Timeouts
 
 KEPT_S = 3600.0

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
-from stratum_miner.client.logins import MAX_LOGINS
+from stratum_miner.client.workers import MAX_LOGINS
 
 MAX_WORKERS = len(Fate) * MAX_LOGINS
 """Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""

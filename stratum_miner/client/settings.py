@@ -1,13 +1,14 @@
 """What a user decides about one pool, and how long the client waits for it."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Literal
 
 from stratum_miner import __version__
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.client.connect import PoolUrl
-from stratum_miner.client.proxies import ProxyUrl
-from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
+from stratum_miner.client.dialing.tunnel import TunnelUrl
+from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.secret_words import hider
 
 USER_AGENT = f"stratum_miner/{__version__}"
@@ -55,7 +56,7 @@ class PoolSettings:
     """Its part of the time, where several pools are mined on at once; 0 for when there is no other."""
     tls: TlsSettings = SYSTEM_TRUST
     """For a URL that says TLS."""
-    proxy: ProxyUrl | None = None
+    proxy: TunnelUrl | None = None
     timeouts: Timeouts = Timeouts()
     trace: bool = False
     """Log every line in both directions, passwords replaced."""
@@ -74,3 +75,12 @@ class PoolSettings:
         for nothing else: what a pool means is decided by what it said.
         """
         return hider(self.password).hide(text)
+
+
+class Strategy(Enum):
+    """How several pools are used."""
+
+    FAILOVER = "failover"
+    """The best that is up."""
+    QUOTA = "quota"
+    """All that are up, in turns, each for its quota of the time."""

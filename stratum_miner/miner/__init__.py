@@ -1,6 +1,6 @@
 """The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
 
-from stratum_miner.miner.counts import ShareCounts
+from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
     ConnectionChanged,
     EventListener,
@@ -9,15 +9,12 @@ from stratum_miner.miner.events import (
     MinerEvent,
     PoolMessage,
 )
+from stratum_miner.miner.goals import Ending, Goals
 from stratum_miner.miner.journal import Journal, JournalError
-from stratum_miner.miner.lane import Assignment
-from stratum_miner.miner.miner import (
-    Ending,
-    Goals,
-    Miner,
-)
+from stratum_miner.miner.miner import Miner
 from stratum_miner.miner.scheduler import Scheduler
-from stratum_miner.miner.statistics import MinerSnapshot, ShareSource
+from stratum_miner.miner.share_counts import ShareCounts
+from stratum_miner.miner.snapshot import MinerSnapshot, ShareSource
 
 __all__ = [
     "Assignment",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stratum_miner.client.events import ConnectionState
 from stratum_miner.client.fate import ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState
 from stratum_miner.work.job import Job
 
 

@@ -31,9 +31,8 @@ import structlog
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import Origin
-from stratum_miner.client.session import Resumable
-from stratum_miner.miner.counts import ShareCounts
+from stratum_miner.client.reconnecting import Origin
+from stratum_miner.client.resume import Resumable
 from stratum_miner.miner.journal_file import MAX_BYTES, JournalFile
 from stratum_miner.miner.journal_records import (
     Closed,
@@ -46,6 +45,7 @@ from stratum_miner.miner.journal_records import (
     older_file,
     read,
 )
+from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 

@@ -10,8 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from math import inf
 from weakref import ref
 
@@ -21,16 +20,20 @@ import trio
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client.causes import leading_cause
-from stratum_miner.client.connect import Connector, PoolUnreachable
+from stratum_miner.client.dialing.dialer import Connector
+from stratum_miner.client.dialing.url import PoolUnreachable
+from stratum_miner.client.endings import WorkerRefused
+from stratum_miner.client.events import ClientListener, ConnectionState
+from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import ClientListener, ConnectionState, Origin
-from stratum_miner.client.pool_control import PoolControl, PoolStatus, Strategy
-from stratum_miner.client.pool_identity import PoolIdentities
+from stratum_miner.client.group.control import PoolControl
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.group.identities import PoolIdentities
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.pool_memory import Memories
-from stratum_miner.client.pools import PoolGroup
-from stratum_miner.client.session import WorkerRefused
-from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.reconnecting import Origin
+from stratum_miner.client.settings import PoolSettings, Strategy
+from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
     ConnectionChanged,
     EventListener,
@@ -38,13 +41,14 @@ from stratum_miner.miner.events import (
     JobStarted,
     PoolMessage,
 )
+from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
-from stratum_miner.miner.lane import Assignment, Lane
+from stratum_miner.miner.mining_group import MiningGroup
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
-from stratum_miner.miner.snapshot import BackendSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot, ShareSource
 from stratum_miner.miner.standstill import LOOK_S, Standstill
-from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource, Statistics
+from stratum_miner.miner.statistics import Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -55,24 +59,6 @@ MEASURED_AFTER_S = 10.0
 """Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
 MAX_SEEN = 65536
 """Headers remembered, but for their versions, to catch a backend that reports a point twice."""
-
-
-class Ending(Enum):
-    """Why a miner stopped by itself."""
-
-    SHARES_REACHED = "shares reached"
-    BLOCKS_REACHED = "blocks reached"
-    TIME_LIMIT = "time limit"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goals:
-    """When to stop; None never. Accepted shares, blocks as the miner counts them, and seconds."""
-
-    shares: int | None = None
-    blocks: int | None = None
-    time_limit: float | None = None
 
 
 class Miner:
@@ -96,7 +82,7 @@ class Miner:
         settings: PoolSettings | Sequence[PoolSettings],
         backends: Sequence[Backend | Assignment],
         *,
-        goals: Goals = Goals(),
+        goals: Goals = UNTIL_STOPPED,
         retry: bool = True,
         weak_blocks: bool | None = None,
         node_judges: bool = False,
@@ -117,7 +103,7 @@ class Miner:
             first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
         visited = SharedVisited(first_extranonce2)
 
-        def lane(these: Sequence[Assignment], on: Sequence[PoolSettings]) -> Lane:
+        def lane(these: Sequence[Assignment], on: Sequence[PoolSettings]) -> MiningGroup:
             def group(listener: ClientListener) -> PoolGroup:
                 return PoolGroup(
                     on,
@@ -134,7 +120,7 @@ class Miner:
                 )
 
             scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock, visited=visited)
-            return Lane(self, these, group, scheduler, clock())
+            return MiningGroup(self, these, group, scheduler, clock())
 
         self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
         free = [item for item in self._assignments if item.pool is None]
@@ -344,7 +330,7 @@ class Miner:
 
     # ---- the way of a share -----------------------------------------------------------------------------------
 
-    def _judge(self, lane: Lane, assignment: Assignment, found: NonceFound) -> None:
+    def _judge(self, lane: MiningGroup, assignment: Assignment, found: NonceFound) -> None:
         match verify(found):
             case Share() as share if self._reported(share, found.unit):
                 self._note_hardware_error(assignment, found.device, "the same point reported twice")
@@ -372,7 +358,7 @@ class Miner:
             case NotAHit() as reason:
                 self._note_hardware_error(assignment, found.device, reason.value)
 
-    def _submit(self, lane: Lane, share: Share) -> None:
+    def _submit(self, lane: MiningGroup, share: Share) -> None:
         current = lane.scheduler.job
         if not share.meets_share_target:
             if current is None or not lane.scheduler.wants_weak_block(share.job):
@@ -404,7 +390,7 @@ class Miner:
 
     # ---- what the lanes tell (LaneOwner) ------------------------------------------------------------------------
 
-    def job_started(self, lane: Lane, job: Job, new_block: bool) -> None:
+    def job_started(self, lane: MiningGroup, job: Job, new_block: bool) -> None:
         """Tell it, if it is what most of the miner works on."""
         self._has_had_work = True
         if lane is self._lanes[0]:
@@ -412,7 +398,7 @@ class Miner:
             self._network_difficulty = job.network_difficulty
             self._on_event(JobStarted(job, self._height, new_block))
 
-    def share_settled(self, lane: Lane, outcome: ShareOutcome) -> None:
+    def share_settled(self, lane: MiningGroup, outcome: ShareOutcome) -> None:
         """Count it, tell it, and see whether a goal is reached."""
         self._statistics.settle(outcome)
         if outcome.share.is_block:
@@ -430,11 +416,11 @@ class Miner:
         elif outcome.fate is Fate.ACCEPTED:
             self._statistics.count_block(outcome.share)
 
-    def state_changed(self, lane: Lane, state: ConnectionState, detail: str) -> None:
+    def state_changed(self, lane: MiningGroup, state: ConnectionState, detail: str) -> None:
         """Pass it on."""
         self._on_event(ConnectionChanged(state, detail))
 
-    def message_shown(self, lane: Lane, text: str) -> None:
+    def message_shown(self, lane: MiningGroup, text: str) -> None:
         """Pass it on."""
         self._on_event(PoolMessage(text))
 

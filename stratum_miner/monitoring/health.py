@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stratum_miner.backends.statistics import DeviceStatistics
-from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
-from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, MinerSnapshot
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
 from stratum_miner.monitoring.view import ProblemView
 

@@ -20,7 +20,7 @@ from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
-from stratum_miner.miner.statistics import JobSnapshot, MinerSnapshot, ShareSource
+from stratum_miner.miner.snapshot import JobSnapshot, MinerSnapshot, ShareSource
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.health import Health, Key, Verdict

@@ -1,6 +1,6 @@
 """A pool of a miner or of a proxy as every display shows it."""
 
-from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.monitoring.view import PoolView, WorkerView
 

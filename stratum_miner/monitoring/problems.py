@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 from stratum_miner.backends.statistics import DeviceStatistics
-from stratum_miner.client.pool_control import PoolStatus
-from stratum_miner.miner.statistics import MinerSnapshot
+from stratum_miner.client.group.status import PoolStatus
+from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring.view import ProblemView
 
 CRITICAL, WARNING = "critical", "warning"

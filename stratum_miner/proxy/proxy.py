@@ -1,6 +1,6 @@
 """A Stratum proxy on trio: one connection to a pool for many miners that speak Stratum too.
 
-To the pool it is a client (``client.pools``: failover, TLS, resume), to its miners a pool (``pool.connections``);
+To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``pool.connections``);
 ``board`` and ``session`` between them decide what is said, ``upstream`` and this module move it. Where a pool's
 extranonce2 has no room for a further miner, another connection is made.
 """
@@ -15,15 +15,14 @@ from functools import partial
 import structlog
 import trio
 
-from stratum_miner.client.causes import leading_cause
-from stratum_miner.client.connect import Connector
-from stratum_miner.client.failover import DEFAULT_POLICY, FailoverPolicy
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.dialing.dialer import Connector
+from stratum_miner.client.endings import WorkerRefused
+from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.client.group.failover import DEFAULT_POLICY, FailoverPolicy
+from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import Tallies
-from stratum_miner.client.pools import PoolGroup
-from stratum_miner.client.session import WorkerRefused
-from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.connections import Connections

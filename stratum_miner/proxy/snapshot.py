@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.pool.endings import Ending
 from stratum_miner.work.durations import DurationCounts
 

@@ -13,9 +13,9 @@ from typing import TypeAlias
 import structlog
 import trio
 
+from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import STOPPED, ClientListener, ConnectionState
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.connections import Connection
 from stratum_miner.proxy.board import Board, Change

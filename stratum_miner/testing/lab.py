@@ -21,8 +21,8 @@ from stratum_miner.capture.recorder import RecordedListener, record_connections
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
-from stratum_miner.client.dialer import Dialer
-from stratum_miner.client.tls import TlsSettings
+from stratum_miner.client.dialing.dialer import Dialer
+from stratum_miner.client.dialing.tls import TlsSettings
 from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import Pool, PoolConfig, PoolSnapshot, open_pool
 from stratum_miner.pool.nodes import open_node

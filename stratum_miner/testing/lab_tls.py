@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratum_miner.client.tls import TlsSettings
+from stratum_miner.client.dialing.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import main
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
-from stratum_miner.client.pool_control import Strategy
-from stratum_miner.client.proxies import ProxyUrl
+from stratum_miner.client.dialing.tunnel import TunnelUrl
+from stratum_miner.client.settings import Strategy
 from stratum_miner.config.keys import keys_of
 from stratum_miner.config.problems import ConfigError
 from stratum_miner.config.profiles import BackendProfile, PoolProfile
@@ -77,7 +77,7 @@ def test_pool_profiles(tmp_path: Path) -> None:
     assert (away.suggest_difficulty, away.extranonce_subscribe) == (2.5, False)
     assert away.user_agent == "cgminer/4.12"
     assert away.version_mask == GENERAL_PURPOSE_MASK
-    assert away.proxy == ProxyUrl("socks5h", "127.0.0.1", 9050, "me", "hunter2proxy")
+    assert away.proxy == TunnelUrl("socks5h", "127.0.0.1", 9050, "me", "hunter2proxy")
     assert away.tls.fingerprint == "ab" * 32
     assert settings(tmp_path, TWO_POOLS).strategy is Strategy.QUOTA
 
@@ -127,7 +127,7 @@ def test_a_pool_may_be_disabled_but_not_all(tmp_path: Path) -> None:
 def test_a_pool_may_go_without_the_proxy_of_all(tmp_path: Path) -> None:
     text = "proxy = 'socks5://p:1'\nuser = 'u'\n[pools.a]\nurl = 'a:1'\n[pools.b]\nurl = 'b:1'\nproxy = 'direct'\n"
     first, second = settings(tmp_path, text).pools
-    assert first.proxy == ProxyUrl("socks5", "p", 1)
+    assert first.proxy == TunnelUrl("socks5", "p", 1)
     assert second.proxy is None
 
 

@@ -11,8 +11,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.cli.earnings import Earnings, Tariff, tariff
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerSnapshot
-from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 
 TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
 

@@ -10,7 +10,7 @@ from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.settings import Strategy
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Assignment, Miner
 from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from stratum_miner.client import PoolClient, PoolSettings, PoolUrl, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.events import ConnectionState
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace

@@ -10,7 +10,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import WorkerRefused
-from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.events import ConnectionState
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, Share
 

@@ -13,9 +13,10 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
-from stratum_miner.client.pool_client import ConnectionState, PoolClient
-from stratum_miner.client.pools import PoolGroup
-from stratum_miner.client.session import Session
+from stratum_miner.client.connection import PoolConnection
+from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work import Job, NonceFound, Share, verify
@@ -302,7 +303,9 @@ async def test_one_pool_at_its_worst_on_real_sockets(mock_clock: MockClock) -> N
         nursery.cancel_scope.cancel()
     check(digger, [pool])
     gc.collect()
-    assert sum(isinstance(item, Session | ClientConnection) for item in gc.get_objects()) == 0, "what is over is gone"
+    assert sum(isinstance(item, PoolConnection | ClientConnection) for item in gc.get_objects()) == 0, (
+        "what is over is gone"
+    )
 
 
 async def test_two_pools_at_their_worst_and_taken_away_by_hand(autojump_clock: MockClock) -> None:

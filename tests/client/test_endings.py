@@ -8,7 +8,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolClient, PoolSettings, PoolUrl
-from stratum_miner.client.connect import Connector
+from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.testing.played_pool import PlayedPool
 
 

@@ -11,7 +11,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import Fate
-from stratum_miner.client.session import MAX_JOBS_AT_ONCE, MAX_UNSENT
+from stratum_miner.client.connection import MAX_JOBS_AT_ONCE, MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 

@@ -13,10 +13,10 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
-from stratum_miner.client.pool_client import PoolClient
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.reconnecting import PoolClient
+from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
 
 Behaviour = Callable[[trio.abc.Stream], Any]

@@ -9,7 +9,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolUrl, WorkerRefused
-from stratum_miner.client.passing import PHRASES, may_pass
+from stratum_miner.client.temporary_refusals import PHRASES, may_pass
 from stratum_miner.testing.played_pool import PlayedPool
 
 

@@ -8,8 +8,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import logins, pool_tally
-from stratum_miner.client.logins import login_of
+from stratum_miner.client import pool_tally, workers
+from stratum_miner.client.workers import login_of
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Share
 
@@ -60,7 +60,7 @@ async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(lab: Any
 async def test_miners_that_think_of_ever_more_names_fill_no_table(
     lab: Any, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logins, "MAX_LOGINS", 3)
+    monkeypatch.setattr(workers, "MAX_LOGINS", 3)
     monkeypatch.setattr(pool_tally, "MAX_WORKERS", 2)
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)

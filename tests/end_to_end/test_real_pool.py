@@ -11,7 +11,7 @@ import trio
 
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
-from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.events import ConnectionState
 from stratum_miner.miner import ConnectionChanged, Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.work import Share
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, ShareOutcome
-from stratum_miner.client.pool_client import Origin
+from stratum_miner.client.reconnecting import Origin
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
 from stratum_miner.work import Job, NonceFound, Share, verify

@@ -8,12 +8,11 @@ import pytest
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.failover import Condition
-from stratum_miner.client.pool_client import WorkerSnapshot
-from stratum_miner.client.pool_control import PoolStatus
+from stratum_miner.client.group.failover import Condition
+from stratum_miner.client.group.status import PoolStatus
+from stratum_miner.client.snapshot import WorkerSnapshot
 from stratum_miner.miner import Miner, MinerSnapshot
-from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
 from stratum_miner.monitoring.problems import KINDS, worst_first
 from stratum_miner.monitoring.view import ProblemView

@@ -13,8 +13,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
 from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, ShareSource
-from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
 from stratum_miner.work import Job, NonceFound, Share, verify

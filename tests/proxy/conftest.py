@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.pool_control import Strategy
+from stratum_miner.client.settings import Strategy
 from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.testing.proxy_lab import NOW, ProxyLab

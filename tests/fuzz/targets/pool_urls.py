@@ -3,9 +3,9 @@
 An input is a URL; further lines are hosts that a pool may name in client.reconnect.
 """
 
-from stratum_miner.client.connect import PoolUrl, PoolUrlError
-from stratum_miner.client.domains import same_domain
-from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
+from stratum_miner.client.dialing.domains import same_domain
+from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
+from stratum_miner.client.dialing.url import PoolUrl, PoolUrlError
 from tests.fuzz.judge import check_shown
 
 
@@ -20,12 +20,12 @@ def run(data: bytes) -> None:
         assert PoolUrl.parse(str(url)) == url
         hosts.append(url.host)
     try:
-        proxy = ProxyUrl.parse(text)
-    except ProxyUrlError as error:
+        proxy = TunnelUrl.parse(text)
+    except TunnelUrlError as error:
         check_shown(str(error), 10 * len(text) + 300)
     else:
-        assert str(proxy) == str(ProxyUrl(proxy.kind, proxy.host, proxy.port))  # no credentials
-        assert ProxyUrl.parse(str(proxy)).port == proxy.port
+        assert str(proxy) == str(TunnelUrl(proxy.kind, proxy.host, proxy.port))  # no credentials
+        assert TunnelUrl.parse(str(proxy)).port == proxy.port
     for host in hosts[:4]:
         assert same_domain(host, host)
         for other in ("pool.example.com", "203.0.113.1", "example.co.uk"):

@@ -6,8 +6,7 @@ from dataclasses import replace
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.miner import ShareCounts
-from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.miner.statistics import JobSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 
 from ..test_monitor import JOB, Bench, shares
 

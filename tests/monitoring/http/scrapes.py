@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.monitoring.http import pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.metrics import Exporter

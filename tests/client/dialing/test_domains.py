@@ -3,8 +3,8 @@
 import pytest
 from publicsuffixlist import PublicSuffixList
 
-from stratum_miner.client import domains
-from stratum_miner.client.domains import same_domain
+from stratum_miner.client.dialing import domains
+from stratum_miner.client.dialing.domains import same_domain
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stratum_miner.client.connect import PoolUrl
-from stratum_miner.client.pool_identity import PoolIdentities
+from stratum_miner.client.dialing.url import PoolUrl
+from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.settings import PoolSettings
 
 

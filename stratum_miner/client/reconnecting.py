@@ -9,31 +9,24 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Protocol
 
 import structlog
 import trio
 
 from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY
-from stratum_miner.client.connect import Backoff, Connector, PoolUnreachable, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.backoff import Backoff
+from stratum_miner.client.connection import PoolConnection
+from stratum_miner.client.dialing.dialer import Connector, Dialer
+from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
+from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
+from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.logins import wanted_login
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, Memories, PoolMemory
 from stratum_miner.client.pool_tally import PoolTally
-from stratum_miner.client.session import (
-    HungUp,
-    Redirect,
-    Resumable,
-    Session,
-    SessionEnded,
-    SubscribeRefused,
-    TooSlow,
-    Unanswered,
-    WorkerRefused,
-)
+from stratum_miner.client.resume import Resumable, Unanswered
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.snapshot import ClientSnapshot, WorkerSnapshot
+from stratum_miner.client.workers import wanted_login
 from stratum_miner.stratum import events
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
@@ -46,83 +39,12 @@ MAX_UNANSWERED = 1000
 """Shares in flight before the search has to wait; picked by feel: a second of the fastest pool, a minute of none."""
 SECONDS_PER_SHARE = 10.0
 """What ``auto`` asks for: a reply often enough to see that all is well, seldom enough for any pool."""
-STOPPED = "stopped"
-"""Why work is lost when the client itself is cancelled."""
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
 """Between two connections to a pool that are made because of what it said or did: at least so long by chance."""
 LONGEST_REFUSAL_S = 600.0
 """Between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
 STABLE_S = 60.0
 """An accepted share after this long on one connection makes the pool a good one again: pauses start over."""
-
-
-class ConnectionState(Enum):
-    """Where the client is with its pool."""
-
-    CONNECTING = "connecting"
-    HANDSHAKE = "handshake"
-    MINING = "mining"
-    WAITING = "waiting"
-    STOPPED = "stopped"
-
-
-class ClientListener(Protocol):
-    """Whom the client tells; all methods are called synchronously."""
-
-    def job_arrived(self, job: Job) -> None:
-        """A valid job: search it."""
-        ...
-
-    def work_lost(self, reason: str) -> None:
-        """No job is valid any more: stop searching."""
-        ...
-
-    def share_settled(self, outcome: ShareOutcome) -> None:
-        """A share met its fate."""
-        ...
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        """The connection went on to another state."""
-        ...
-
-    def message_shown(self, text: str) -> None:
-        """The pool has a message for the user: printable and bounded."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSnapshot:
-    """One of a pool's workers: what the pool said of it, and the shares that went under its name."""
-
-    name: str
-    refusal: str
-    """Why it may not mine; empty while it may."""
-    accepted: int
-    rejected: int
-    stale: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientSnapshot:
-    """A frozen view of the client; counts are those of its pool, which other clients may have had before."""
-
-    url: PoolUrl
-    worker_name: str
-    state: ConnectionState
-    detail: str
-    session: int
-    difficulty: float | None
-    version_mask: int
-    jobs: int
-    connects: int
-    unanswered: int
-    bad_lines: int
-    unpaired_replies: int
-    bytes_received: int
-    """Over all connections, inside TLS."""
-    bytes_sent: int
-    workers: tuple[WorkerSnapshot, ...] = ()
-    """The pool's own first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +88,7 @@ class PoolClient:
         self._connect = connect or Dialer(settings.tls, settings.proxy)
         if wrap_connector is not None:  # a recorder, say
             self._connect = wrap_connector(self._connect)
-        self._session: Session | None = None
+        self._session: PoolConnection | None = None
         self._subscribed = False
         """Whether this connection's session is known: until then it may turn out to be another one than before."""
         self._running = False
@@ -346,7 +268,7 @@ class PoolClient:
             return max(redirect.wait * self._rng.uniform(1, 1.1), self._backoff.next_pause())
         except WorkerRefused as refusal:
             return self._try_refused_again(refusal, is_redirected)
-        except SessionEnded as end:
+        except ConnectionEnded as end:
             is_useless = self._jobs == jobs_before
             self._learn_from(end, handshake, is_useless, self._bytes_received == bytes_before)
             if isinstance(end, HungUp) and end.unheard and not (self._retry or self._bare_next):
@@ -357,7 +279,7 @@ class PoolClient:
             return self._try_again("connection_ended", lost, str(end), str(end), next_address=next_address)
         raise AssertionError("a session ends by an exception")
 
-    def _learn_from(self, end: SessionEnded, handshake: Handshake, is_useless: bool, is_silent: bool) -> None:
+    def _learn_from(self, end: ConnectionEnded, handshake: Handshake, is_useless: bool, is_silent: bool) -> None:
         now = trio.current_time()
         if isinstance(end, SubscribeRefused):
             self._resumable = None
@@ -412,7 +334,7 @@ class PoolClient:
         self._enter(ConnectionState.HANDSHAKE, str(self._url))
         self._handshake, self._first_job_at = handshake, None
         timeouts = self._memory.timeouts(self.settings.timeouts, trio.current_time())
-        session = self._session = Session(
+        session = self._session = PoolConnection(
             stream,
             replace(self.settings, url=self._url, timeouts=timeouts),
             on_event=self._on_event,
@@ -427,7 +349,7 @@ class PoolClient:
         reason = STOPPED
         try:
             await session.run()
-        except (SessionEnded, WorkerRefused) as error:
+        except (ConnectionEnded, WorkerRefused) as error:
             reason = str(error)
             raise
         finally:

@@ -6,7 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from stratum_miner.client import Fate, PoolUnreachable, PoolUrl, WorkerRefused
-from stratum_miner.client.pool_client import ConnectionState
+from stratum_miner.client.events import ConnectionState
 
 OTHER_TIP = "00" * 28 + "12345678"
 

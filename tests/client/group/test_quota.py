@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.client.quota import SLICE_S, Quotas
+from stratum_miner.client.group.quota import SLICE_S, Quotas
 
 
 def run(it: Quotas[str], up: dict[str, int], seconds: int, now: float = 0.0) -> dict[str, int]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import trio
 
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl, PoolUrlError
-from stratum_miner.client.dialer import Dialer
-from stratum_miner.client.proxies import ProxyUrl
+from stratum_miner.client.dialing.dialer import Dialer
+from stratum_miner.client.dialing.tunnel import TunnelUrl
+from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
 
 NAME = "pool.test"
 ELSEWHERE = "127.0.0.2"
@@ -146,7 +146,7 @@ def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
 async def test_a_name_that_no_host_can_have_is_a_pool_that_cannot_be_reached(
     host: str, tls: bool, proxy: str | None
 ) -> None:
-    dialer = Dialer(proxy=None if proxy is None else ProxyUrl.parse(proxy))
+    dialer = Dialer(proxy=None if proxy is None else TunnelUrl.parse(proxy))
     with pytest.raises(PoolUnreachable, match="expected a host name of 1 to 63 characters between dots"):
         await dialer(PoolUrl(host, 3333, tls), 30.0)
 

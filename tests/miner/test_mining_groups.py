@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
-from stratum_miner.client.failover import Condition
+from stratum_miner.client.group.failover import Condition
 from stratum_miner.miner import Assignment, Ending, Goals, Miner
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import NonceFound, Share, WorkUnit, verify

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer
+from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
+from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.ping import ping
-from stratum_miner.client.proxies import ProxyUrl, ProxyUrlError
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.testing.played_pool import PlayedPool
 
@@ -117,7 +117,7 @@ async def proxied(**options: object) -> AsyncIterator[tuple[TestProxy, int]]:
 
 
 async def through(url: str, host: str = "127.0.0.1") -> str:
-    settings = PoolSettings(url=PoolUrl(host, 3333), worker_name="w", proxy=ProxyUrl.parse(url))
+    settings = PoolSettings(url=PoolUrl(host, 3333), worker_name="w", proxy=TunnelUrl.parse(url))
     result = await ping(settings, seconds=10)
     assert result.resolve_ms is None
     return result.error or ""
@@ -159,10 +159,10 @@ async def test_a_refusal_and_an_absent_proxy_are_told() -> None:
 
 
 async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stratum_miner.client.dialer.PROXY_SECONDS", 0.2)
+    monkeypatch.setattr("stratum_miner.client.dialing.dialer.PROXY_SECONDS", 0.2)
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, _say_nothing, 0)
-        proxy = ProxyUrl("socks5h", "127.0.0.1", listeners[0].socket.getsockname()[1])
+        proxy = TunnelUrl("socks5h", "127.0.0.1", listeners[0].socket.getsockname()[1])
         with pytest.raises(PoolUnreachable, match=r"no connection within 0\.2 s"):
             await Dialer(proxy=proxy)(PoolUrl("pool.example", 3333), 0.1)
         nursery.cancel_scope.cancel()
@@ -181,13 +181,13 @@ async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_proxies_that_are_none(text: str, needle: str) -> None:
-    with pytest.raises(ProxyUrlError, match=needle) as info:
-        ProxyUrl.parse(text)
+    with pytest.raises(TunnelUrlError, match=needle) as info:
+        TunnelUrl.parse(text)
     assert "secret" not in str(info.value)
 
 
 def test_credentials_are_in_no_representation() -> None:
-    proxy = ProxyUrl.parse("socks5h://me:secret@[::1]:1080")
+    proxy = TunnelUrl.parse("socks5h://me:secret@[::1]:1080")
     assert (proxy.user, proxy.password) == ("me", "secret")
     assert "secret" not in f"{proxy} {proxy!r}"
     assert str(proxy) == "socks5h://[::1]:1080"

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError
+from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.ping import ping
 from stratum_miner.client.settings import PoolSettings
-from stratum_miner.client.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError
 from stratum_miner.testing.played_pool import PlayedPool
 
 HOST = "localhost"

@@ -8,22 +8,22 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
-from stratum_miner.client.connect import HOST_FORM, is_host
+from stratum_miner.client.dialing.url import HOST_FORM, is_host
 
 KINDS = {"socks5": ("SOCKS5", False), "socks5h": ("SOCKS5", True), "http": ("HTTP", True)}
 """Scheme to python-socks' name of the protocol, and whether the proxy resolves the pool's name."""
 
 
-class ProxyUrlError(ValueError):
+class TunnelUrlError(ValueError):
     """The user's proxy is not one we can use; the message shows no credentials."""
 
 
-class ProxyUnreachable(Exception):  # noqa: N818 - the field's word
+class TunnelUnreachable(Exception):  # noqa: N818 - the field's word
     """No connection through the proxy; the message says whose fault it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyUrl:
+class TunnelUrl:
     """Where a proxy listens and what it wants to know."""
 
     kind: str
@@ -37,22 +37,22 @@ class ProxyUrl:
         return f"{self.kind}://{host}:{self.port}"
 
     @classmethod
-    def parse(cls, text: str) -> "ProxyUrl":
+    def parse(cls, text: str) -> "TunnelUrl":
         """``socks5://[USER:PASS@]HOST:PORT``, ``socks5h://`` (names resolved by the proxy, for Tor) or ``http://``."""
         expected = "proxy: expected socks5://, socks5h:// or http:// and HOST:PORT"
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
         except ValueError:  # its message may repeat parts of the URL
-            raise ProxyUrlError(f"{expected}; write special characters as %xx") from None
+            raise TunnelUrlError(f"{expected}; write special characters as %xx") from None
         if parts.scheme not in KINDS:
-            raise ProxyUrlError(f"{expected}, got the scheme {parts.scheme!r}")
+            raise TunnelUrlError(f"{expected}, got the scheme {parts.scheme!r}")
         if not host or not port:
-            raise ProxyUrlError(f"{expected}, got no {'port' if host else 'host'}")
+            raise TunnelUrlError(f"{expected}, got no {'port' if host else 'host'}")
         if not is_host(host):
-            raise ProxyUrlError(f"{expected}, with a host name of {HOST_FORM}")
+            raise TunnelUrlError(f"{expected}, with a host name of {HOST_FORM}")
         if parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise ProxyUrlError(f"{expected}, got more after the port")
+            raise TunnelUrlError(f"{expected}, got more after the port")
         user = None if parts.username is None else unquote(parts.username)
         password = None if parts.password is None else unquote(parts.password)
         return cls(parts.scheme, host, port, user, password)
@@ -79,8 +79,8 @@ class ProxyUrl:
         try:
             return trio.SocketStream(await proxy.connect(dest_host=host, dest_port=port))
         except ProxyConnectionError as error:
-            raise ProxyUnreachable(f"no connection to the proxy {self}: {error.strerror or error}") from None
+            raise TunnelUnreachable(f"no connection to the proxy {self}: {error.strerror or error}") from None
         except ProxyError as error:
-            raise ProxyUnreachable(f"the proxy {self} refused: {error}") from None
+            raise TunnelUnreachable(f"the proxy {self} refused: {error}") from None
         except (ProxyTimeoutError, OSError) as error:
-            raise ProxyUnreachable(f"the proxy {self}: {error}") from None
+            raise TunnelUnreachable(f"the proxy {self}: {error}") from None

@@ -1,6 +1,6 @@
 """The id and the label of each pool of a run, which it keeps wherever it moves and whatever is changed of it."""
 
-from stratum_miner.client.connect import PoolUrl
+from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import PoolSettings
 
 

@@ -7,18 +7,18 @@ same points, even where a pool gives both connections the same extranonce1.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 import trio
 
 from stratum_miner.backends.base import Backend
+from stratum_miner.client.events import ClientListener, ConnectionState
 from stratum_miner.client.fate import ShareOutcome
-from stratum_miner.client.pool_client import ClientListener, ConnectionState
-from stratum_miner.client.pool_control import PoolStatus
-from stratum_miner.client.pools import PoolGroup
-from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.group.status import PoolStatus
+from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.weak_blocks import WeakBlocks
@@ -32,51 +32,35 @@ FOUND_BUFFER = 256
 """Claims waiting for the verifier before a backend has to wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """A backend and where it mines."""
-
-    backend: Backend
-    name: str = ""
-    """What the user calls it; shares carry it to the pool's settings, which may have a worker for it."""
-    pool: PoolSettings | None = None
-    """The pool that it mines on alone; None: wherever the miner's strategy says."""
-
-    @property
-    def label(self) -> str:
-        """Its name, or its kind."""
-        return self.name or self.backend.name
-
-
-class LaneOwner(Protocol):
+class MiningGroupOwner(Protocol):
     """Whom a lane tells; called synchronously in the trio thread."""
 
-    def job_started(self, lane: "Lane", job: Job, new_block: bool) -> None:
+    def job_started(self, lane: "MiningGroup", job: Job, new_block: bool) -> None:
         """A job is being searched."""
         ...
 
-    def share_settled(self, lane: "Lane", outcome: ShareOutcome) -> None:
+    def share_settled(self, lane: "MiningGroup", outcome: ShareOutcome) -> None:
         """A share met its fate."""
         ...
 
-    def state_changed(self, lane: "Lane", state: ConnectionState, detail: str) -> None:
+    def state_changed(self, lane: "MiningGroup", state: ConnectionState, detail: str) -> None:
         """A connection went on to another state."""
         ...
 
-    def message_shown(self, lane: "Lane", text: str) -> None:
+    def message_shown(self, lane: "MiningGroup", text: str) -> None:
         """A pool has a message for the user."""
         ...
 
 
-Judge = Callable[["Lane", Assignment, NonceFound], None]
+Judge = Callable[["MiningGroup", Assignment, NonceFound], None]
 
 
-class Lane:
+class MiningGroup:
     """Listens to its pools (``ClientListener``) and feeds its backends."""
 
     def __init__(
         self,
-        owner: LaneOwner,
+        owner: MiningGroupOwner,
         assignments: Sequence[Assignment],
         pools: Callable[[ClientListener], PoolGroup],
         scheduler: Scheduler,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from stratum_miner.client.connect import PoolUnreachable, PoolUrl
+from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 
 FINGERPRINT_DIGITS = 64
 _NOT_TLS = frozenset(

@@ -1,23 +1,11 @@
-"""How several pools are used, seen and changed: what displays read, and the one interface for whoever may change."""
+"""One pool of a group as displays read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
 
-from stratum_miner.client.failover import Condition
-from stratum_miner.client.pool_client import ClientSnapshot
-from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.group.failover import Condition
+from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.work.durations import NO_DURATIONS, DurationCounts
-
-
-class Strategy(Enum):
-    """How several pools are used."""
-
-    FAILOVER = "failover"
-    """The best that is up."""
-    QUOTA = "quota"
-    """All that are up, in turns, each for its quota of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,53 +66,3 @@ class PoolStatus:
         """Of all answered shares, 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.stale / answered if answered else 0.0
-
-
-class PoolControl(Protocol):
-    """How pools are changed while mining, by whoever may: configuration, APIs, a terminal. Places count from 0, the
-    best first; ValueError for a place that is none, with the reason in one line.
-    """
-
-    def pools(self) -> tuple[PoolStatus, ...]:
-        """All pools, the best first."""
-        ...
-
-    def add(self, settings: PoolSettings, index: int | None = None) -> int:
-        """A pool more, the worst unless a place is given; its id."""
-        ...
-
-    def remove(self, index: int) -> None:
-        """A pool less; never the last."""
-        ...
-
-    def move(self, index: int, to: int) -> None:
-        """Give a pool another priority."""
-        ...
-
-    def enable(self, index: int, enabled: bool) -> None:
-        """Use or leave a pool."""
-        ...
-
-    def switch(self, index: int) -> None:
-        """Make a pool the best and mine on it as soon as it is up. ValueError where pools are mined on in turns."""
-        ...
-
-    def set_quota(self, index: int, quota: int) -> None:
-        """Give a pool another part of the time; its connection stays."""
-        ...
-
-    def settings(self) -> tuple[PoolSettings, ...]:
-        """Of all pools, the best first."""
-        ...
-
-    def change(self, index: int, settings: PoolSettings) -> None:
-        """Give a pool other settings, in its place; it is connected to anew if they make a difference there."""
-        ...
-
-    def arrange(self, settings: Sequence[PoolSettings]) -> None:
-        """Make these the pools, in this order; those that stay as they are keep their connections."""
-        ...
-
-    def use(self, strategy: Strategy) -> None:
-        """Use the pools in another way from now on."""
-        ...

@@ -10,10 +10,10 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
-from stratum_miner.client.failover import Condition
-from stratum_miner.client.pool_client import ConnectionState
-from stratum_miner.client.pool_control import Strategy
-from stratum_miner.client.pools import PoolGroup
+from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.group.failover import Condition
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.space import SearchSpace

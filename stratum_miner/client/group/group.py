@@ -13,24 +13,20 @@ from dataclasses import replace
 import structlog
 import trio
 
-from stratum_miner.client.connect import Connector
-from stratum_miner.client.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
+from stratum_miner.client.dialing.dialer import Connector
+from stratum_miner.client.endings import WorkerRefused
+from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.pool_client import (
-    STOPPED,
-    ClientListener,
-    ClientSnapshot,
-    ConnectionState,
-    Origin,
-    PoolClient,
-)
-from stratum_miner.client.pool_control import PoolStatus, Strategy
-from stratum_miner.client.pool_identity import PoolIdentities
+from stratum_miner.client.group.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
+from stratum_miner.client.group.identities import PoolIdentities
+from stratum_miner.client.group.quota import Quotas
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import PoolTally, Tallies
-from stratum_miner.client.quota import Quotas
-from stratum_miner.client.session import Resumable, WorkerRefused
-from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.reconnecting import Origin, PoolClient
+from stratum_miner.client.resume import Resumable
+from stratum_miner.client.settings import PoolSettings, Strategy
+from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 

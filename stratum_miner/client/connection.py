@@ -1,7 +1,7 @@
 """One connection to a pool, from the handshake to its end: a trio stream on one side, events for us on the other.
 
 It owns what lives and dies with a connection: the handshake, the reader, the writer, the watchdog and the shares
-that wait for a reply. What outlives it (the next try, the resume) is ``pool_client``'s.
+that wait for a reply. What outlives it (the next try, the resume) is ``reconnecting``'s.
 """
 
 import re
@@ -13,13 +13,15 @@ from math import inf
 import structlog
 import trio
 
-from stratum_miner.client.causes import leading_cause
-from stratum_miner.client.domains import same_domain
+from stratum_miner.client.dialing.domains import same_domain
+from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
+from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.client.fate import Fate, ShareOutcome
-from stratum_miner.client.logins import Logins, wanted_login
-from stratum_miner.client.passing import may_pass
-from stratum_miner.client.pool_memory import Handshake, Limit
+from stratum_miner.client.pool_memory import Handshake
+from stratum_miner.client.resume import Resumable, Unanswered
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.client.temporary_refusals import may_pass
+from stratum_miner.client.workers import Workers, wanted_login
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
@@ -64,71 +66,6 @@ PATIENCE_WITH_JOBS = 4
 """How many times as long a worker may wait for its authorization while jobs come."""
 
 
-class SessionEnded(Exception):  # noqa: N818  an end, not always an error
-    """The connection is over; the text says why. Try again."""
-
-
-class HungUp(SessionEnded):
-    """The pool closed the connection. ``unanswered``: it did so before its first job, or soon after a request of the
-    handshake, and left one unanswered, so we may have asked too much. ``unheard``: it has not answered mining.subscribe
-    and was asked mining.configure.
-    """
-
-    def __init__(self, reason: str, *, unanswered: bool, unheard: bool) -> None:
-        super().__init__(reason)
-        self.unanswered = unanswered
-        self.unheard = unheard
-
-
-class TooSlow(SessionEnded):
-    """The pool did not answer within one of our limits."""
-
-    def __init__(self, limit: Limit, reason: str) -> None:
-        super().__init__(reason)
-        self.limit = limit
-
-
-class SubscribeRefused(SessionEnded):
-    """The pool answered mining.subscribe with an error: perhaps it does not know the session that we want resumed."""
-
-
-class WorkerRefused(Exception):  # noqa: N818  the field's word
-    """The pool does not want this worker; trying again soon would only annoy it, unless its words say that the refusal
-    may pass.
-    """
-
-    def __init__(self, text: str = "", *, passes: bool = False) -> None:
-        super().__init__(text)
-        self.passes = passes
-
-
-class Redirect(SessionEnded):
-    """The pool asked to reconnect, after ``wait`` seconds, to ``host`` and ``port`` (None: the same)."""
-
-    def __init__(self, host: str | None, port: int | None, wait: float) -> None:
-        super().__init__("the pool asked to reconnect")
-        self.host = host
-        self.port = port
-        self.wait = wait
-
-
-@dataclass(frozen=True, slots=True)
-class Resumable:
-    """What a later connection needs to continue this session."""
-
-    session_id: str | None
-    extranonce1: bytes
-    extranonce2_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A share without a fate; ``sent`` if a pool may have seen it."""
-
-    share: Share
-    sent: bool
-
-
 @dataclass(slots=True)
 class _OpenShare:
     share: Share
@@ -138,12 +75,12 @@ class _OpenShare:
     """How many left before it on this connection."""
     resubmitted: bool
     differences: bool
-    """The form of its version bits; see ``Session._may_be_other_form``."""
+    """The form of its version bits; see ``PoolConnection._may_be_other_form``."""
     was_tried_before: bool = False
     """In the other form, which was refused."""
 
 
-class Session:
+class PoolConnection:
     """Runs once. ``on_event`` sees each protocol event in order, ``on_outcome`` each answered share."""
 
     def __init__(
@@ -161,7 +98,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask, first_id=first_id)
-        self.logins = Logins(settings)
+        self.logins = Workers(settings)
         self._accepted = set() if accepted is None else accepted
         """Workers that the pool accepted, on this connection or an earlier one."""
         self.resumable: Resumable | None = None
@@ -198,7 +135,7 @@ class Session:
     # ---- what the pool client uses ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Handshake, then stay until the connection ends, which raises SessionEnded or WorkerRefused."""
+        """Handshake, then stay until the connection ends, which raises ConnectionEnded or WorkerRefused."""
         self._last_received = trio.current_time()
         try:
             async with trio.open_nursery() as nursery:
@@ -208,7 +145,7 @@ class Session:
                 await self._shake_hands()
         except BaseExceptionGroup as group:
             cancelled, rest = group.split(trio.Cancelled)
-            cause = rest and leading_cause(rest, WorkerRefused, SessionEnded, LocalProtocolError)
+            cause = rest and leading_cause(rest, WorkerRefused, ConnectionEnded, LocalProtocolError)
             if rest is not None and cause is None:
                 raise
             if cancelled is None:
@@ -338,13 +275,13 @@ class Session:
                 how = f" in the middle of {rest!r}" if rest else "" if self.bytes_received else " without a word"
                 self._hung_up("the pool closed the connection" + how)
             if not self.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
-                raise SessionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
+                raise ConnectionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
             self._take(data)
             try:
                 self._handle_all()
             except RemoteProtocolError as error:
                 reason = self.settings.without_password(str(error))
-                raise (SubscribeRefused if self._was_refused else SessionEnded)(reason) from None
+                raise (SubscribeRefused if self._was_refused else ConnectionEnded)(reason) from None
             self._to_flush.set()
             await self._wait_for_room()
 
@@ -409,7 +346,7 @@ class Session:
                     await self._stream.send_all(data)
                 self.bytes_sent += len(data)
             except trio.TooSlowError:
-                raise SessionEnded(f"the pool took no data for {timeout:g} s") from None
+                raise ConnectionEnded(f"the pool took no data for {timeout:g} s") from None
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._can_write = False
                 self._note_taken()
@@ -432,7 +369,7 @@ class Session:
                 for name in self.logins.overdue(now - timeouts.authorize):
                     self._on_login(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
-                raise SessionEnded(f"no data from the pool for {timeouts.silence:g} s")
+                raise ConnectionEnded(f"no data from the pool for {timeouts.silence:g} s")
             oldest = next(iter(self._open.values()), None)
             if oldest is not None and now - oldest.sent_at > timeouts.unanswered_submit:
                 raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
@@ -482,7 +419,7 @@ class Session:
                 self._settle(event)
                 if self._reject_streak >= REJECT_STREAK:
                     reason = f"{REJECT_STREAK} shares refused in a row, the last one: {event.error}"
-                    raise SessionEnded(self.settings.without_password(reason))
+                    raise ConnectionEnded(self.settings.without_password(reason))
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
 

@@ -28,7 +28,7 @@ class _Login:
     again_at: float = inf
 
 
-class Logins:
+class Workers:
     """The workers of one connection that were asked for."""
 
     def __init__(self, settings: PoolSettings) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.client.failover import Condition, Failover, FailoverPolicy
+from stratum_miner.client.group.failover import Condition, Failover, FailoverPolicy
 
 POLICY = FailoverPolicy()
 
