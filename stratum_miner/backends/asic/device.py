@@ -13,6 +13,7 @@ from typing import Protocol
 import trio
 
 from stratum_miner.backends.asic.options import DeviceOptions
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import PortOpener
 from stratum_miner.backends.base import WorkSource
 from stratum_miner.backends.statistics import Hardware
@@ -62,24 +63,6 @@ class ChipStatistics:
     nonces: int = 0
     last_nonce_at: float | None = None
     """On the device's clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
-    """What sensors said last; None where there is none or it is not valid now."""
-
-    chip_temperature: float | None = None
-    regulator_temperature: float | None = None
-    """Degrees Celsius."""
-    core_voltage: float | None = None
-    input_voltage: float | None = None
-    """Volts."""
-    current: float | None = None
-    """Amperes."""
-    power: float | None = None
-    """Watts."""
-    fan_rpm: int | None = None
-    fan_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ import structlog
 import trio
 
 from stratum_miner.backends.asic.chain import Chain
-from stratum_miner.backends.asic.device import DeviceState, Readings
+from stratum_miner.backends.asic.device import DeviceState
 from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, DeviceSilent, PowerFault, Unfit
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.health import Complaint, HealthMonitor
 from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.safety import Decision, FrequencyGovernor, Level, SafetyGuard, fan_percent
 from stratum_miner.backends.asic.tally import Tally
 from stratum_miner.backends.asic.work_feed import WorkFeed

@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 import structlog
 import trio
 
-from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import DeviceError, DeviceGone
+from stratum_miner.backends.asic.readings import Readings
 
 log = structlog.get_logger(__name__)
 

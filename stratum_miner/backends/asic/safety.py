@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from stratum_miner.backends.asic.board import TemperatureLimits
-from stratum_miner.backends.asic.device import Readings
+from stratum_miner.backends.asic.readings import Readings
 
 IN_A_ROW = 3
 """Readings that agree before anything is switched off."""

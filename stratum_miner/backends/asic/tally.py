@@ -5,14 +5,9 @@ from dataclasses import dataclass, field
 
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.chain import Chain
-from stratum_miner.backends.asic.device import (
-    ChipStatistics,
-    DeviceIdentity,
-    DeviceSnapshot,
-    DeviceState,
-    Readings,
-)
+from stratum_miner.backends.asic.device import ChipStatistics, DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.health import HealthMonitor
+from stratum_miner.backends.asic.readings import Readings
 
 NO_READINGS = Readings()
 

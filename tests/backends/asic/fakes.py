@@ -7,18 +7,11 @@ from typing import cast
 import trio
 
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.device import (
-    Device,
-    DeviceIdentity,
-    DeviceSnapshot,
-    DeviceState,
-    Driver,
-    Probed,
-    Readings,
-)
+from stratum_miner.backends.asic.device import Device, DeviceIdentity, DeviceSnapshot, DeviceState, Driver, Probed
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, WrongChip
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.port_list import ListedPort
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import PortOpener, Transport
 from stratum_miner.backends.base import WorkSource
 from stratum_miner.work.unit import NonceFound

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 from stratum_miner.backends.asic.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
-from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState, Readings
+from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
 from stratum_miner.backends.asic.health import Complaint, Health
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.restarts import MAX_FAILURES
 from stratum_miner.backends.asic.running import RunningDevice
 from stratum_miner.backends.base import Backend, WorkSource

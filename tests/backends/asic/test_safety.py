@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.backends.asic.board import TemperatureLimits
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.device import Readings
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.restarts import MAX_FAILURES, PAUSES_S, PROVEN_AFTER_S, RestartPolicy
 from stratum_miner.backends.asic.safety import (
     IN_A_ROW,

@@ -13,9 +13,9 @@ import trio.testing
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
 from stratum_miner.backends.asic.boards.compac_a1_power import CompacA1Power
-from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.safety import SafetyGuard, fan_percent
 from tests.fuzz.judge import check_shown
 from tests.fuzz.port import Port

@@ -8,13 +8,13 @@ import trio
 
 from stratum_miner.backends.asic.bitaxe_raw import RESET_PIN, BitaxeControl
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import PowerFault
 from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u
 from stratum_miner.backends.asic.peripherals.emc2101 import Emc2101
 from stratum_miner.backends.asic.peripherals.ina260 import Ina260
 from stratum_miner.backends.asic.peripherals.tps546 import Tps546
 from stratum_miner.backends.asic.power import each_of
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000

@@ -2,9 +2,9 @@
 
 import trio
 
-from stratum_miner.backends.asic.device import Readings
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.power import each_of
+from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
