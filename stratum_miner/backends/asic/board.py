@@ -1,9 +1,13 @@
 """What a product is, as data: how USB shows it, its ports, its chips, and the limits it is safe within."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.power import NoPower, PowerControl
+from stratum_miner.backends.asic.transport import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class Port:
 
 
 DATA = (Port("data"),)
+MakePower: TypeAlias = Callable[[Mapping[str, Transport]], PowerControl]
+"""From the open ports of a device, by role, to what can be asked of its supply; optional ports may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Board:
     """Core volts; None where nothing can be set."""
     temperature: TemperatureLimits | None = None
     """None where the product has no sensor we can read."""
+    power: MakePower = lambda transports: NoPower()
     hash_rate_per_mhz: float = 0.0
     """H/s of the whole product for each MHz; 0 with a fixed rate."""
     fixed_hash_rate: float = 0.0

@@ -7,6 +7,7 @@ table of ``Board.bring_up`` says in which order. The device above feeds it, judg
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import ClassVar
 
 import structlog
@@ -51,9 +52,22 @@ class ChainSettings:
     """Whether chips answered before: silence is then about power, not about the wrong port."""
 
 
+class Question(IntEnum):
+    """What a family takes as a question whether it is there. The lower it is, the less harm it does to others."""
+
+    PREAMBLE = 0
+    """A short command behind a preamble, with a checksum: what does not understand it ignores it."""
+    CHECKSUM = 1
+    """A short command with a checksum alone."""
+    WORK = 2
+    """Sixty-four bytes that look like work to many."""
+
+
 class Chain(ABC):
     """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
 
+    question: ClassVar[Question] = Question.WORK
+    """What ``count`` asks."""
     rolls: ClassVar[tuple[int, int]] = (0, 0)
     """The version bits that it can roll, by midstates or by itself, and how many of them in one unit."""
     job_ids: ClassVar[tuple[int, ...]] = (0,)

@@ -1,71 +1,32 @@
-"""Board to driver: which chain and which power control a product has, and what can be asked of it at rest."""
+"""Board to driver: what can be asked of a device at rest."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
 
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
-from stratum_miner.backends.asic.boards.compac_a1_power import CompacA1Power
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
-from stratum_miner.backends.asic.chips.bm1362 import Bm1362Chain
-from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
-from stratum_miner.backends.asic.chips.bm1368 import Bm1368Chain
-from stratum_miner.backends.asic.chips.bm1370 import Bm1370Chain
-from stratum_miner.backends.asic.chips.bm1380 import Bm1380Chain
-from stratum_miner.backends.asic.chips.bm1384 import Bm1384Chain
-from stratum_miner.backends.asic.chips.bm1387 import Bm1387Chain
-from stratum_miner.backends.asic.chips.bm1397 import Bm1397Chain
-from stratum_miner.backends.asic.chips.icarus import IcarusChain
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver, Probed
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl, switch_off
-from stratum_miner.backends.asic.running import MakeChain, MakePower, RunningDevice, open_ports
-from stratum_miner.backends.asic.transport import PortOpener, Transport
-
-CHAINS: Mapping[str, MakeChain] = {
-    "icarus": IcarusChain,
-    "bm1380": Bm1380Chain,
-    "bm1384": Bm1384Chain,
-    "bm1387": Bm1387Chain,
-    "bm1397": Bm1397Chain,
-    "bm1362": Bm1362Chain,
-    "bm1366": Bm1366Chain,
-    "bm1368": Bm1368Chain,
-    "bm1370": Bm1370Chain,
-}
-
-
-def make_power(transports: Mapping[str, Transport], board: Board) -> PowerControl:
-    """By the ports there are."""
-    if "control" in transports:
-        return BitaxePower(transports["control"], board)
-    if "telemetry" in transports:
-        return CompacA1Power(transports["telemetry"], transports["data"])
-    return NoPower()
+from stratum_miner.backends.asic.running import RunningDevice, open_ports
+from stratum_miner.backends.asic.transport import PortOpener
 
 
 class BoardDriver:
     """Implements ``Driver`` for one board out of its chain and its power control."""
 
-    def __init__(self, board: Board, make_chain: MakeChain, make_power: MakePower) -> None:
-        self._board, self._make_chain, self._make_power = board, make_chain, make_power
+    def __init__(self, board: Board) -> None:
+        self._board = board
 
     def device(
         self, identity: DeviceIdentity, ports: PortOpener, options: DeviceOptions, clock: Callable[[], float]
     ) -> Device:
         """See ``Driver``."""
-        return RunningDevice(
-            self._board.hashing(options.hash_rate),
-            identity,
-            ports,
-            options,
-            clock,
-            make_chain=self._make_chain,
-            make_power=self._make_power,
-        )
+        return RunningDevice(self._board.hashing(options.hash_rate), identity, ports, options, clock)
 
     async def probe(self, ports: PortOpener) -> Probed:
         """See ``Driver``: power up where there is a switch, count the chips, power down."""
@@ -118,7 +79,7 @@ class BoardDriver:
 
     @asynccontextmanager
     async def _opened(self, ports: PortOpener, options: DeviceOptions) -> AsyncIterator[tuple[Chain, PowerControl]]:
-        opened = await open_ports(self._board, ports, self._make_power)
+        opened = await open_ports(self._board, ports)
         try:
             default = self._board.frequency.default if self._board.frequency else None
             settings = ChainSettings(
@@ -126,7 +87,7 @@ class BoardDriver:
                 frequency=options.frequency or default,
                 nonce_difficulty=options.nonce_difficulty,
             )
-            chain = self._make_chain(opened.transports["data"], self._board, settings)
+            chain = CHAINS[self._board.chip](opened.transports["data"], self._board, settings)
             try:
                 yield chain, opened.power
             finally:
@@ -137,4 +98,4 @@ class BoardDriver:
 
 def driver_of(board: Board) -> Driver:
     """The driver for a board."""
-    return BoardDriver(board, CHAINS[board.chip], make_power)
+    return BoardDriver(board)

@@ -1,4 +1,4 @@
-"""Which of several boards it is: ask the chips, one family after the other, with what each family takes as a question.
+"""Which of several boards it is: ask the chips, one family after the other, the most harmless question first.
 
 Only for devices that said themselves that they are miners and for ports that the user named: a question to anything
 else could do harm.
@@ -10,16 +10,13 @@ import structlog
 
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards import BOARDS
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import Driver, Probed
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceSilent, WrongChip
 from stratum_miner.backends.asic.place import DevicePorts, OpenPort, Place
 
 log = structlog.get_logger(__name__)
-
-CHIP_ORDER = ("bm1370", "bm1368", "bm1366", "bm1397", "bm1362", "bm1387", "bm1384", "bm1380", "icarus")
-"""Short questions with a checksum first: what does not understand them ignores them. The golden work, 64 bytes that
-look like work to many, comes last."""
 
 
 def candidates(place: Place, kind: str | None) -> tuple[Board, ...]:
@@ -46,7 +43,7 @@ async def choose_board(
     left = tuple(boards)
     if len(left) == 1:
         return left[0]
-    for chip in CHIP_ORDER:
+    for chip in sorted(CHAINS, key=lambda name: CHAINS[name].question):
         family = tuple(board for board in left if board.chip == chip)
         if not family:
             continue

@@ -15,6 +15,7 @@ import trio
 
 from stratum_miner.backends.asic.board import Board, TemperatureLimits
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.errors import (
     DeviceError,
@@ -43,9 +44,6 @@ COOLING_LOOK_S = 2.0
 STEPS_AFTER_A_TRIP = 2
 """Steps of the governor below where it tripped; ESP-Miner goes down by 100 MHz."""
 
-MakeChain = Callable[[Transport, Board, ChainSettings], Chain]
-MakePower = Callable[[dict[str, Transport], Board], PowerControl]
-
 _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
 """Errors that are the supervisor's to deal with, in the order in which they explain the others."""
 
@@ -69,7 +67,7 @@ class Opened:
             transport.close()
 
 
-async def open_ports(board: Board, ports: PortOpener, make_power: MakePower) -> Opened:
+async def open_ports(board: Board, ports: PortOpener) -> Opened:
     """All ports of a board; those that it can do without may be missing."""
     transports: dict[str, Transport] = {}
     try:
@@ -80,7 +78,7 @@ async def open_ports(board: Board, ports: PortOpener, make_power: MakePower) -> 
                 if port.required:
                     raise
                 log.warning("port_missing", role=port.role, reason=str(error), hint="nothing watches its temperature")
-        return Opened(transports, make_power(transports, board))
+        return Opened(transports, board.power(transports))
     except BaseException:
         for transport in transports.values():
             transport.close()
@@ -97,12 +95,8 @@ class RunningDevice:
         ports: PortOpener,
         options: DeviceOptions,
         clock: Callable[[], float],
-        *,
-        make_chain: MakeChain,
-        make_power: MakePower,
     ) -> None:
         self._board, self._identity, self._ports, self._options, self._clock = board, identity, ports, options, clock
-        self._make_chain, self._make_power = make_chain, make_power
         self._tally = Tally(clock)
         self._chain: Chain | None = None
         self._stretch: MiningStretch | None = None
@@ -174,7 +168,7 @@ class RunningDevice:
     ) -> DeviceError | None:
         """Open, power up, bring up, mine. None when it ended for want of work; else the error to try again after."""
         self._enter(DeviceState.STARTING)
-        opened = await open_ports(self._board, self._ports, self._make_power)
+        opened = await open_ports(self._board, self._ports)
         try:
             if self._guard is None:
                 self._guard = self._make_guard(opened.power)
@@ -206,7 +200,7 @@ class RunningDevice:
         policy: RestartPolicy,
         found: trio.MemorySendChannel[NonceFound],
     ) -> None:
-        chain = self._make_chain(opened.transports["data"], self._board, self._chain_settings())
+        chain = CHAINS[self._board.chip](opened.transports["data"], self._board, self._chain_settings())
         self._chain, self._rolls = chain, chain.rolls
         try:
             await opened.power.on(self._voltage)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from stratum_miner.backends.asic import bitaxe_raw
 from stratum_miner.backends.asic.bitaxe_raw import BitaxeControl, ControlReply, decode_reply, encode_request
 from stratum_miner.backends.asic.boards import board_of
-from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.peripherals import ds4432u, tps546
 from tests.backends.asic.memory_port import MemoryPort
@@ -133,7 +132,7 @@ CONFIGURED = "01 02 04 33 35 36 55 56 29 21 24 2b 40 42 25 26 43 44 4a 46 47 51 
 
 async def test_power_on_and_off_of_a_gamma(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     await power.on(1.15)
     assert firmware.pins == [False, True]
     assert firmware.written(EMC2101) == ["0304", "4a23", "1724", "1800", "4c3f"]
@@ -153,7 +152,7 @@ async def test_power_on_and_off_of_a_gamma(autojump_clock: object) -> None:
 async def test_voltage_goes_off_though_the_reset_pin_does_not_answer(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     port = MemoryPort("control", firmware)
-    power = BitaxePower(port, board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": port})
     await power.on(1.15)
     answer = firmware.answer
     firmware.answer = lambda page, command, data: None if page == 6 else answer(page, command, data)  # type: ignore[method-assign]
@@ -164,7 +163,7 @@ async def test_voltage_goes_off_though_the_reset_pin_does_not_answer(autojump_cl
 
 async def test_readings_of_a_gamma(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     await power.on(1.15)
     readings = await power.read()
     assert (readings.chip_temperature, readings.regulator_temperature) == (50.625, 52)
@@ -176,7 +175,7 @@ async def test_readings_of_a_gamma(autojump_clock: object) -> None:
 
 async def test_power_on_and_readings_of_an_ultra_without_a_regulator_that_talks(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(ULTRA_REGISTERS)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-ultra"))
+    power = board_of("bitaxe-ultra").power({"control": MemoryPort("control", firmware)})
     await power.on(1.2)
     assert firmware.written(DS4432U) == ["f8c6"]
     readings = await power.read()
@@ -190,7 +189,7 @@ async def test_power_on_and_readings_of_an_ultra_without_a_regulator_that_talks(
 async def test_an_open_or_short_diode_is_no_temperature(raw: str, autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     firmware.registers[EMC2101] |= {0x01: bytes.fromhex(raw)[:1], 0x10: bytes.fromhex(raw)[1:]}
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     await power.on(1.15)
     assert (await power.read()).chip_temperature is None
 
@@ -206,14 +205,14 @@ async def test_an_open_or_short_diode_is_no_temperature(raw: str, autojump_clock
 async def test_power_faults_are_named(register: int, value: str, message: str, autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     firmware.registers[TPS546][register] = bytes.fromhex(value)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     with pytest.raises(PowerFault, match=message):
         await power.on(1.15)
 
 
 async def test_a_board_that_restarted_by_itself_is_told(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     await power.on(1.15)
     firmware.pins.append(False)
     with pytest.raises(PowerFault, match="control: the board has restarted by itself"):
@@ -225,14 +224,14 @@ async def test_a_board_that_restarted_by_itself_is_told(autojump_clock: object) 
 async def test_another_fan_controller_is_refused(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
     firmware.registers[EMC2101][0xFD] = b"\x99"
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     with pytest.raises(DeviceRefused, match="expected ids 5d 16 or 5d 28, got 5d 99"):
         await power.on(1.15)
 
 
 async def test_its_lamp(autojump_clock: object) -> None:
     firmware = ScriptedBitaxe(GAMMA_REGISTERS)
-    power = BitaxePower(MemoryPort("control", firmware), board_of("bitaxe-gamma"))
+    power = board_of("bitaxe-gamma").power({"control": MemoryPort("control", firmware)})
     assert await power.identify() == "its lamp flashes magenta"
     assert firmware.lamp[0] == b"\xff\0\xff"
     assert firmware.lamp[-1] == bytes(3)

@@ -4,9 +4,9 @@ import pytest
 
 from stratum_miner.backends.asic.boards import board_of
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.pll import nearest
 from stratum_miner.backends.asic.crc import crc5, seal_last_byte
-from stratum_miner.backends.asic.drivers import CHAINS
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, PowerFault, WrongChip
 from tests.backends.asic.memory_port import Answer, MemoryPort
 from tests.backends.asic.vectors import VECTORS, unhex

@@ -6,8 +6,8 @@ import pytest
 
 from stratum_miner.backends.asic.boards import board_of
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.registers import midstate_versions, ticket_mask
-from stratum_miner.backends.asic.drivers import CHAINS
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.workbook import Proven
 from stratum_miner.bitcoin import display_hash, target_from_difficulty

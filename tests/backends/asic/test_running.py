@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from stratum_miner.backends.asic.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
-from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
 from stratum_miner.backends.asic.health import Complaint, Health
@@ -70,13 +69,11 @@ def device_of(
     ports: MemoryPorts, board: Board = TEST_BOARD, power: PowerControl | None = None, **options: object
 ) -> RunningDevice:
     return RunningDevice(
-        board,
+        replace(board, power=lambda transports: power or NoPower()),
         IDENTITY,
         ports,
         DeviceOptions(**{"nonce_difficulty": NONCE_DIFFICULTY, "hash_rate": TEST_BOARD.hash_rate(), **options}),  # type: ignore[arg-type]
         trio.current_time,
-        make_chain=Bm1366Chain,
-        make_power=lambda transports, board: power or NoPower(),
     )
 
 

@@ -7,9 +7,9 @@ their length, bits 3 and 4 the number of chips, bit 5 an easy difficulty, bit 6 
 import trio
 import trio.testing
 
-from stratum_miner.backends.asic import drivers
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.frames.replies import NonceReply
@@ -54,7 +54,7 @@ def run(data: bytes) -> None:
         frequency=board.frequency.default if board.frequency else None,
         nonce_difficulty=1e-9 if mode & 32 else None,
     )
-    chain = drivers.CHAINS[board.chip](Port(body), board, settings)
+    chain = CHAINS[board.chip](Port(body), board, settings)
     trio.run(_use, chain, bool(mode & 64), clock=trio.testing.MockClock(autojump_threshold=0))
 
 

@@ -11,8 +11,6 @@ import trio
 import trio.testing
 
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
-from stratum_miner.backends.asic.boards.compac_a1_power import CompacA1Power
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.power import PowerControl
 from stratum_miner.backends.asic.readings import Readings
@@ -56,9 +54,7 @@ async def _use(kind: str, data: bytes, switch_on: bool) -> None:
 
 
 def _power(kind: str, data: bytes) -> PowerControl:
-    if kind == "compac-a1":
-        return CompacA1Power(Port(data), Port(b""))
-    return BitaxePower(Port(data, answers=True), BOARDS[kind])
+    return BOARDS[kind].power({"control": Port(data, answers=True), "telemetry": Port(data), "data": Port(b"")})
 
 
 def _check(readings: Readings) -> None:

@@ -1,6 +1,9 @@
 """Bitaxe Gamma, Supra and Ultra through the bitaxe-raw firmware: one chip, its power in our hands (asic.md 5)."""
 
+from collections.abc import Mapping
+
 from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.boards.bitaxe_power import BitaxePower
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,
@@ -13,6 +16,9 @@ from stratum_miner.backends.asic.bringup import (
     WriteEach,
     WriteTo,
 )
+from stratum_miner.backends.asic.peripherals.emc2101 import Diode
+from stratum_miner.backends.asic.power import PowerControl
+from stratum_miner.backends.asic.transport import Transport
 
 _ROLL_VERSIONS = Write(0xA4, 0x9000FFFF)
 _ASK = Write(0xA4, 0x9000FFFF, times=3, pause=0.005)
@@ -110,6 +116,14 @@ _ULTRA = (  # asic.md 3.9, BM1366
 )
 
 
+def _power(transports: Mapping[str, Transport]) -> PowerControl:
+    return BitaxePower(transports["control"])
+
+
+def _gamma_power(transports: Mapping[str, Transport]) -> PowerControl:
+    return BitaxePower(transports["control"], Diode(ideality=0x24, beta=0x00))
+
+
 _USB = (UsbPattern(vid=0xC0DE, pid=0xCAFE, manufacturer="OSMU", product=r"^Bitaxe$"),)
 _PORTS = (Port("control", 0), Port("data", 1))
 _TEMPERATURE = TemperatureLimits(warn=65, throttle=70, cut_off=75, resume=45)  # ESP-Miner trips above 75 (asic.md 5.7)
@@ -124,6 +138,7 @@ BITAXE_GAMMA = Board(
     frequency=Range(50, 525, 625),
     voltage=Range(1.0, 1.15, 1.25),
     temperature=_TEMPERATURE,
+    power=_gamma_power,
     hash_rate_per_mhz=2040e6,
 )
 
@@ -137,6 +152,7 @@ BITAXE_SUPRA = Board(
     frequency=Range(50, 490, 575),
     voltage=Range(1.0, 1.166, 1.3),
     temperature=_TEMPERATURE,
+    power=_power,
     hash_rate_per_mhz=1276e6,
 )
 
@@ -150,5 +166,6 @@ BITAXE_ULTRA = Board(
     frequency=Range(50, 485, 575),
     voltage=Range(1.0, 1.2, 1.3),
     temperature=_TEMPERATURE,
+    power=_power,
     hash_rate_per_mhz=894e6,
 )

@@ -7,10 +7,9 @@ where the core voltage can be bent but not cut. Which one it is is asked of the 
 import trio
 
 from stratum_miner.backends.asic.bitaxe_raw import RESET_PIN, BitaxeControl
-from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.errors import PowerFault
 from stratum_miner.backends.asic.peripherals.ds4432u import Ds4432u
-from stratum_miner.backends.asic.peripherals.emc2101 import Emc2101
+from stratum_miner.backends.asic.peripherals.emc2101 import Diode, Emc2101
 from stratum_miner.backends.asic.peripherals.ina260 import Ina260
 from stratum_miner.backends.asic.peripherals.tps546 import Tps546
 from stratum_miner.backends.asic.power import each_of
@@ -18,7 +17,6 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 I2C_HERTZ = 100_000
-GAMMA_IDEALITY, GAMMA_BETA = 0x24, 0x00
 INTERNAL_OFFSET_C = 5.0
 """What the fan controller beside the chip reads too low on boards without a diode (esp/CFG)."""
 VOLTAGE_TOLERANCE = 0.10
@@ -32,9 +30,9 @@ class BitaxePower:
     minimum_input_voltage: float | None = 4.6
     """Between the regulator's own 4.5 V, where it switches off, and the 4.8 V at which it starts."""
 
-    def __init__(self, transport: Transport, board: Board) -> None:
+    def __init__(self, transport: Transport, diode: Diode | None = None) -> None:
         self._path = transport.path
-        self._chip = board.chip
+        self._diode = diode
         self._control = BitaxeControl(transport)
         self._fan = Emc2101(self._control)
         self._tps = Tps546(self._control)
@@ -48,7 +46,7 @@ class BitaxePower:
         assert voltage is not None
         await self._control.set_pin(RESET_PIN, False)
         await self._control.i2c_speed(I2C_HERTZ)
-        await self._fan.configure(**({"ideality": GAMMA_IDEALITY, "beta": GAMMA_BETA} if self._has_diode_set else {}))
+        await self._fan.configure(self._diode)
         await trio.sleep(0.01)
         await self._fan.set_fan(100)
         self._has_tps = await self._tps.is_there()
@@ -111,10 +109,6 @@ class BitaxePower:
             await self._control.set_lamp(0, 0, 0)
             await trio.sleep(0.3)
         return "its lamp flashes magenta"
-
-    @property
-    def _has_diode_set(self) -> bool:
-        return self._chip == "bm1370"
 
     async def _hold_reset(self) -> None:
         await self._control.set_pin(RESET_PIN, False)

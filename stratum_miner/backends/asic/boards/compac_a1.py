@@ -1,6 +1,9 @@
 """GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port tells temperatures (asic.md 2.7)."""
 
+from collections.abc import Mapping
+
 from stratum_miner.backends.asic.board import Board, Port, Range, TemperatureLimits, UsbPattern
+from stratum_miner.backends.asic.boards.compac_a1_power import CompacA1Power
 from stratum_miner.backends.asic.bringup import (
     AssignAddresses,
     CountChips,
@@ -12,6 +15,8 @@ from stratum_miner.backends.asic.bringup import (
     Write,
     WriteEach,
 )
+from stratum_miner.backends.asic.power import NoPower, PowerControl
+from stratum_miner.backends.asic.transport import Transport
 
 _ROLL_VERSIONS = Write(0xA4, 0x9000FFFF, pause=0.01)
 _BRING_UP = (
@@ -41,6 +46,12 @@ _BRING_UP = (
 )
 
 
+def _power(transports: Mapping[str, Transport]) -> PowerControl:
+    if "telemetry" not in transports:
+        return NoPower()
+    return CompacA1Power(transports["telemetry"], transports["data"])
+
+
 COMPAC_A1 = Board(
     kind="compac-a1",
     product="GekkoScience Compac A1",
@@ -50,6 +61,7 @@ COMPAC_A1 = Board(
     frequency=Range(100, 300, 600),
     voltage=Range(0.25, 0.3, 0.4),
     temperature=TemperatureLimits(warn=85, throttle=95, cut_off=105, resume=45),
+    power=_power,
     bring_up=_BRING_UP,
     hash_rate_per_mhz=512e6,
 )

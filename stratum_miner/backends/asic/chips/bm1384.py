@@ -4,7 +4,7 @@ import trio
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.bringup import Step
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chain import Chain, Question
 from stratum_miner.backends.asic.chips.pll import bm1384_word
 from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.errors import WrongChip
@@ -29,6 +29,7 @@ SETTLE_S = 0.2
 class Bm1384Chain(Chain):
     """One or two chips, each searching its part of the nonce range."""
 
+    question = Question.CHECKSUM
     job_ids = tuple(range(0x10, 0x20))
 
     def _make_decoder(self) -> ReplyDecoder:

@@ -6,7 +6,7 @@ import trio
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.bringup import Step
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chain import Chain, Question
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames.commands import BM13XX, RegisterDialect
 from stratum_miner.backends.asic.frames.replies import PreambleDecoder, RegisterReply, ReplyDecoder
@@ -23,6 +23,7 @@ LOCKED = 1 << 31
 class RegisterChain(Chain):
     """Chips with a register file."""
 
+    question = Question.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
     """First two bytes of register 00."""
@@ -112,7 +113,9 @@ class RegisterChain(Chain):
 
 
 class PreambleChain(RegisterChain):
-    """Chips whose replies start with AA 55: BM1397 and later."""
+    """Chips whose commands start with 55 AA and whose replies start with AA 55: BM1397 and later."""
+
+    question = Question.PREAMBLE
 
     def _make_decoder(self) -> ReplyDecoder:
         return PreambleDecoder((9,))

@@ -1,5 +1,7 @@
 """EMC2101: fan controller, and the thermometer of the mining chip's diode."""
 
+from dataclasses import dataclass
+
 from stratum_miner.backends.asic.errors import DeviceRefused
 from stratum_miner.backends.asic.peripherals.bus import I2cBus
 
@@ -10,23 +12,30 @@ _DIODE_OPEN, _DIODE_SHORT = 0x3F8, 0x3FF
 _TACH_STOPPED = 0xFFFF
 
 
+@dataclass(frozen=True, slots=True)
+class Diode:
+    """The constants of a diode in a mining chip, as registers 17 and 18 take them."""
+
+    ideality: int
+    beta: int
+
+
 class Emc2101:
     """One, at its only address."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus
 
-    async def configure(self, *, ideality: int | None = None, beta: int | None = None) -> None:
-        """Check that it is one; take the fan's tachometer and direct setting; the diode's constants where given."""
+    async def configure(self, diode: Diode | None) -> None:
+        """Check that it is one; take the fan's tachometer and direct setting; set the diode's constants where given."""
         manufacturer, product = await self._get(0xFE), await self._get(0xFD)
         if manufacturer != _MANUFACTURER or product not in PRODUCT_IDS:
             raise DeviceRefused(f"EMC2101: expected ids 5d 16 or 5d 28, got {manufacturer:02x} {product:02x}")
         await self._set(0x03, await self._get(0x03) | 0x04)  # the pin is a tachometer input
         await self._set(0x4A, 0x23)
-        if ideality is not None:
-            await self._set(0x17, ideality)
-        if beta is not None:
-            await self._set(0x18, beta)
+        if diode is not None:
+            await self._set(0x17, diode.ideality)
+            await self._set(0x18, diode.beta)
 
     async def set_fan(self, percent: int) -> None:
         """Duty in steps of 1/63."""

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.bringup import ramp
 from stratum_miner.backends.asic.chain import ChainSettings
-from stratum_miner.backends.asic.chips import pll
-from stratum_miner.backends.asic.drivers import CHAINS
+from stratum_miner.backends.asic.chips import CHAINS, pll
 from tests.backends.asic.memory_port import MemoryPort
 from tests.backends.asic.vectors import VECTORS
 
