@@ -73,13 +73,14 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "foreign_text": frozenset(),
     "quantities": frozenset(),
     "secret_words": frozenset({"foreign_text"}),
+    "spelling": frozenset(),
     "user_folders": frozenset(),
     "pytest_plugin": frozenset({"client", "emulators", "testing"}),
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
-"""The same for the modules beside the packages. Everybody may import the first four, but ``NOT_FOR_THE_GROUND``."""
-NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "user_folders", "pytest_plugin", "__main__"})
+"""The same for the modules beside the packages. Everybody may import the first five, but ``NOT_FOR_THE_GROUND``."""
+NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "spelling", "user_folders", "pytest_plugin", "__main__"})
 
 IMPURE = frozenset(
     [

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.spelling import did_you_mean
 
 _SCALED = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -18,8 +18,7 @@ def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) 
     names = sorted(known)
     for name in options:
         if name not in names:
-            close = get_close_matches(name, names, 1)
-            hint = f": did you mean {close[0]!r}?" if close else f"; it has {', '.join(names) or 'none'}"
+            hint = did_you_mean(name, names, f"; it has {', '.join(names) or 'none'}")
             raise BackendOptionError(f"backend {backend}: unknown option {name!r}{hint}")
 
 
@@ -60,9 +59,7 @@ def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     """One of a few words; None when the option is absent."""
     text = options.get(name)
     if text is not None and text not in choices:
-        close = get_close_matches(text, choices, 1)
-        hint = f": did you mean {close[0]!r}?" if close else ""
-        raise BackendOptionError(f"{name}: expected {' or '.join(choices)}, got {text!r}{hint}")
+        raise BackendOptionError(f"{name}: expected {' or '.join(choices)}, got {text!r}{did_you_mean(text, choices)}")
     return text
 
 

@@ -1,11 +1,11 @@
 """Backends by name: ours, and those that other packages register under ``stratum_miner.backends``."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from stratum_miner.backends.base import Backend, BackendError, BackendOptionError
+from stratum_miner.spelling import did_you_mean
 
 GROUP = "stratum_miner.backends"
 
@@ -34,9 +34,7 @@ def load(name: str) -> type[Backend]:
         if point.name == name:
             return _load_entry_point(point)
     known = _names(points)
-    close = get_close_matches(name, known, 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise BackendOptionError(f"backend: expected one of {', '.join(known)}, got {name!r}{hint}")
+    raise BackendOptionError(f"backend: expected one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}")
 
 
 def create(name: str, options: Mapping[str, str]) -> Backend:

@@ -14,8 +14,9 @@ from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.client import PoolSettings
 from stratum_miner.config.document import Document
 from stratum_miner.config.layers import Layer, Resolved
-from stratum_miner.config.problems import Problem, nearest
+from stratum_miner.config.problems import Problem
 from stratum_miner.foreign_text import is_plain
+from stratum_miner.spelling import did_you_mean
 
 PLAIN_NAMES = "expected worker names of printable characters in UTF-8"
 
@@ -86,7 +87,7 @@ def _find(
     if found is None:
         names = [pool.name or str(pool.url) for pool in pools]
         problems.append(
-            Problem(where, f"expected a pool of {', '.join(names)}, got {plan.pool!r}{nearest(plan.pool, names)}")
+            Problem(where, f"expected a pool of {', '.join(names)}, got {plan.pool!r}{did_you_mean(plan.pool, names)}")
         )
     elif not found.enabled:
         problems.append(Problem(where, f"expected a pool that is enabled, {plan.pool!r} is not"))

@@ -11,8 +11,9 @@ from stratum_miner.backends.registry import create
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.config.document import Document
 from stratum_miner.config.layers import Layer, Resolved
-from stratum_miner.config.problems import Problem, nearest
+from stratum_miner.config.problems import Problem
 from stratum_miner.config.profiles import BackendProfile, Named, backend_profiles
+from stratum_miner.spelling import did_you_mean
 
 DEFAULT_BACKEND = "cpu"
 DEVICES = "device"
@@ -205,4 +206,4 @@ def _by_backend(
 
 
 def _no_such(what: str, name: str, known: Iterable[str]) -> str:
-    return f"expected a {what} of {', '.join(known)}, got {name!r}{nearest(name, known)}"
+    return f"expected a {what} of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from cyclopts import Parameter
 
-from stratum_miner.config.problems import nearest, shown
+from stratum_miner.config.problems import shown
+from stratum_miner.spelling import did_you_mean
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
 
@@ -138,7 +139,7 @@ def _convert(key: Key, value: Any, *, strict: bool, directory: Path) -> Any:
         came = "something else" if key.secret else shown(value)
         hint = ""
         if get_origin(key.wanted) is Literal and isinstance(value, str):
-            hint = nearest(value, map(str, get_args(key.wanted)))
+            hint = did_you_mean(value, map(str, get_args(key.wanted)))
         raise Unfit(f"expected {key.words}, got {came}{hint}") from None
 
 

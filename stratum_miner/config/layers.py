@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from stratum_miner.config.document import Document
 from stratum_miner.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
-from stratum_miner.config.problems import ConfigError, Problem, nearest, shown
+from stratum_miner.config.problems import ConfigError, Problem, shown
+from stratum_miner.spelling import did_you_mean
 
 Table = TypeVar("Table")
 Table_co = TypeVar("Table_co", covariant=True)
@@ -107,7 +108,7 @@ def table_values(
             kind = "table" if isinstance(value, dict) else "key"
             known = ", ".join(sorted(keys))
             otherwise = f"; known are {known}" if path else "; docs/configuration.md lists all"
-            hint = nearest(name.replace("-", "_"), [*keys, *elsewhere], otherwise=otherwise)
+            hint = did_you_mean(name, [*keys, *elsewhere], otherwise)
             problems.append(Problem(where, f"unknown {kind}{hint}"))
             continue
         try:
@@ -121,7 +122,7 @@ def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key], o
     """Variables that look like ours and are not: probably misspelt."""
     known = {key.variable for key in keys.values()} | others
     return [
-        Problem(name, f"unknown variable{nearest(name, known)}")
+        Problem(name, f"unknown variable{did_you_mean(name, known)}")
         for name in sorted(environment)
         if name.startswith(VARIABLE_PREFIX) and name not in known
     ]

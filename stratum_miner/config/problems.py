@@ -1,8 +1,7 @@
 """Mistakes in a configuration, one line each: where, what was expected, what came, and the nearest spelling."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from stratum_miner.foreign_text import sanitize
@@ -29,12 +28,6 @@ class ConfigError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
-
-
-def nearest(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """``: did you mean 'quota'?``, or ``otherwise``."""
-    close = get_close_matches(name, list(known), 1)
-    return f": did you mean {close[0]!r}?" if close else otherwise
 
 
 def shown(value: Any) -> str:

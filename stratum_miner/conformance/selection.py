@@ -1,10 +1,10 @@
 """Which checks to run: ids, addresses, topics, levels and globs of them, with the nearest spelling for a typo."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from stratum_miner.conformance.case import TOPICS, Case
+from stratum_miner.spelling import nearest
 
 
 class SelectionError(ValueError):
@@ -34,7 +34,6 @@ def _matches(case: Case, pattern: str) -> bool:
 
 
 def _hint(cases: Sequence[Case], pattern: str) -> str:
-    names = {case.id.lower(): case.id for case in cases} | {case.address.lower(): case.address for case in cases}
-    names |= {topic: topic for topic in TOPICS.values()}
-    close = get_close_matches(pattern.lower(), names, 1, 0.5)
-    return f": did you mean {names[close[0]]}?" if close else "; --list shows them all"
+    names = [name for case in cases for name in (case.id, case.address)]
+    name = nearest(pattern, [*names, *TOPICS.values()], 0.5)
+    return "; --list shows them all" if name is None else f": did you mean {name}?"

@@ -90,7 +90,7 @@ class LoadPlan:
         if self.reconnect not in get_args(Reconnect):
             raise PlanError(f"reconnect: expected one of {', '.join(get_args(Reconnect))}, got {self.reconnect!r}")
         for name, share in self.bad.items():
-            spec.nearest(name, SHARE_FAULTS, "bad submits")
+            spec.check_known(name, SHARE_FAULTS, "bad submits")
             _within(f"bad submits {name}", share, 0, 1)
         if sum(self.bad.values()) > 1:
             raise PlanError(f"bad submits: expected shares of 100 % at most together, got {sum(self.bad.values()):.0%}")

@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+
+from stratum_miner.spelling import did_you_mean
 
 MOST_LISTED = 12
 """Names that are all listed although there is a guess."""
@@ -16,25 +17,24 @@ class SpecError(ValueError):
 def parse(text: str, what: str, known: Mapping[str, Mapping[str, float]]) -> tuple[str, dict[str, float]]:
     """The name and all its numbers, the defaults of ``known`` filled in. SpecError names what is wrong."""
     name, colon, rest = text.strip().partition(":")
-    defaults = known[nearest(name, known, what)]
+    defaults = known[check_known(name, known, what)]
     values = dict(defaults)
     for part in rest.split(",") if colon else ():
         key, equals, value = part.partition("=")
         if not equals:
             raise SpecError(f"{what}: expected {name}:KEY=VALUE with {_listed(defaults)}, got {text!r}")
-        known_key = nearest(key.strip(), defaults, f"{what} {name}")  # before it is repeated in a complaint
+        known_key = check_known(key.strip(), defaults, f"{what} {name}")  # before it is repeated in a complaint
         values[known_key] = number(value, f"{what} {name} {known_key}")
     return name, values
 
 
-def nearest(word: str, known: Iterable[str], what: str) -> str:
+def check_known(word: str, known: Iterable[str], what: str) -> str:
     """The word, when it is known. SpecError with the nearest one otherwise."""
     names = list(known)
     if word in names:
         return word
-    close = get_close_matches(word, names, 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    wanted = "a known name" if close and len(names) > MOST_LISTED else _listed(names)
+    hint = did_you_mean(word, names)
+    wanted = "a known name" if hint and len(names) > MOST_LISTED else _listed(names)
     raise SpecError(f"{what}: expected {wanted}, got {word!r}{hint}")
 
 

@@ -40,10 +40,10 @@ class Threshold:
         if match is None:
             raise spec.SpecError(f"--fail-if: expected FIGURE>VALUE or FIGURE<VALUE, as submit_p99>50ms, got {text!r}")
         figure, operator, number, unit = match.groups()
-        spec.nearest(figure, _UNITS, "--fail-if")
+        spec.check_known(figure, _UNITS, "--fail-if")
         units = _UNITS[figure]
         if unit:
-            spec.nearest(unit.lower(), units or ("no unit",), f"--fail-if {figure}: unit")
+            spec.check_known(unit.lower(), units or ("no unit",), f"--fail-if {figure}: unit")
         factor = units[unit.lower()] if unit else 1.0
         return cls(text.strip(), figure, operator, spec.number(number, f"--fail-if {figure}") * factor)
 

@@ -9,7 +9,6 @@ leaves its port open.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import ClassVar, Protocol
 
 import structlog
@@ -29,6 +28,7 @@ from stratum_miner.backends.asic.serial_port import open_serial_port
 from stratum_miner.backends.asic.slot import LOSSES, LOSSES_WITHIN_S, Slot, SlotSnapshot, SlotState
 from stratum_miner.backends.base import Backend, BackendError, BackendOptionError, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics
+from stratum_miner.spelling import did_you_mean
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
@@ -153,9 +153,9 @@ class AsicBackend(Backend):
         kept = {slot.name: slot for slot in self._slots if slot.is_kept}
         if name in kept:
             return kept[name]
-        close = get_close_matches(name, kept, 1)
-        hint = f": did you mean {close[0]!r}?" if close else ""
-        raise BackendOptionError(f"device: expected one of {', '.join(kept) or 'none'}, got {name!r}{hint}")
+        raise BackendOptionError(
+            f"device: expected one of {', '.join(kept) or 'none'}, got {name!r}{did_you_mean(name, kept)}"
+        )
 
     def _first_name(self, path: str) -> str:
         """Its path; where another one is still called by that path, another name."""

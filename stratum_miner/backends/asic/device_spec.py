@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.board import Board
@@ -12,6 +11,7 @@ from stratum_miner.backends.asic.boards import BOARDS, board_of
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused
 from stratum_miner.backends.asic.options import DeviceOptions, check_spelling
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.spelling import did_you_mean
 
 AUTO = "auto"
 EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0"
@@ -83,9 +83,7 @@ def _kind_and_path(head: str) -> tuple[str | None, str | None]:
         raise BackendOptionError(f"device: expected a port after the kind, as in {kind}:/dev/ttyUSB0 or {kind}:auto")
     if "/" in head:
         raise BackendOptionError(f"device: {EXPECTED}; a path from here begins with ./, got {head!r}")
-    close = get_close_matches(kind, (AUTO, *BOARDS), 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{hint}")
+    raise BackendOptionError(f"device: {EXPECTED}, got {head!r}{did_you_mean(kind, (AUTO, *BOARDS))}")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ of points.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import _native
 from stratum_miner.backends.cpu._native import ffi, lib
+from stratum_miner.spelling import did_you_mean
 from stratum_miner.work.unit import NONCE_SPACE
 
 DISABLING = "STRATUM_MINER_CPU_DISABLE"
@@ -222,8 +222,7 @@ def check_disabled() -> None:
     if unknown != ffi.NULL:
         name = ffi.buffer(unknown, length[0])[:].decode(errors="replace")
         known = _text(lib.sha256d_feature_names())
-        close = get_close_matches(name.lower(), known.split(", "), 1)
-        hint = f": did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, known.split(", "))
         raise BackendOptionError(f"{DISABLING}: expected names out of {known}, got {name!r}{hint}")
 
 
@@ -232,9 +231,9 @@ def kernel_named(name: str) -> Kernel:
     table: Mapping[str, Kernel] = {kernel.name: kernel for kernel in available_kernels()}
     if name in table:
         return table[name]
-    close = get_close_matches(name, table, 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise BackendOptionError(f"kernel: expected one of {', '.join(table)} on this machine, got {name!r}{hint}")
+    raise BackendOptionError(
+        f"kernel: expected one of {', '.join(table)} on this machine, got {name!r}{did_you_mean(name, table)}"
+    )
 
 
 def self_test(kernel: Kernel) -> bool:

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +23,7 @@ from stratum_miner.monitoring.view import EventView
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError
 from stratum_miner.network.fetch import Fetcher, FetchError, Target
+from stratum_miner.spelling import did_you_mean
 
 log = structlog.get_logger("stratum_miner")
 
@@ -69,8 +69,7 @@ class Hook:
             raise UsageError("--on-event: expected KIND=COMMAND or KIND=https://..., got another form")
         known = (*KINDS, *SENTENCES, "*")
         if kind not in known and not re.fullmatch(r"device_\w+", kind):
-            close = get_close_matches(kind, known, 1)
-            hint = f": did you mean {close[0]!r}?" if close else f"; kinds are {', '.join(KINDS)}"
+            hint = did_you_mean(kind, known, f"; kinds are {', '.join(KINDS)}")
             raise UsageError(f"--on-event: no event is called {kind!r}{hint}")
         if target.startswith(("http:", "https:")):
             try:

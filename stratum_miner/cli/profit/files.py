@@ -3,11 +3,11 @@
 import tomllib
 from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.spelling import did_you_mean
 
 MAX_FILE_SIZE = 1 << 20
 
@@ -49,8 +49,7 @@ def check_keys(values: dict[str, Any], known: list[str], where: str) -> None:
     """UsageError for the first unknown key, with the nearest known one."""
     for key in values:
         if key not in known:
-            close = get_close_matches(key.replace("-", "_"), known, 1)
-            hint = f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+            hint = did_you_mean(key, known, f"; known are {', '.join(sorted(known))}")
             raise UsageError(f"{where}: unknown key {key!r}{hint}")
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.profit import files, terms
+from stratum_miner.spelling import did_you_mean
 
 _KEYS = ["hash_rate", "power", "capex", "source", "date"]
 
@@ -37,8 +37,7 @@ def table(extra: Path | None = None) -> dict[str, Machine]:
 def find(name: str, machines: dict[str, Machine], where: str) -> Machine:
     """By name. UsageError with the nearest one."""
     if name not in machines:
-        close = get_close_matches(name.lower(), machines, 1)
-        hint = f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(machines))}"
+        hint = did_you_mean(name, machines, f"; known are {', '.join(sorted(machines))}")
         raise UsageError(f"{where}: no machine is called {name!r}{hint}")
     return machines[name]
 

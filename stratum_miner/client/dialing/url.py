@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.spelling import nearest
 
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
 """Spellings of plain TCP; cpuminer's own is the first."""
@@ -50,8 +50,8 @@ class PoolUrl:
         except ValueError as error:
             raise PoolUrlError(f"pool URL: expected stratum+tcp://HOST:PORT ({error})") from None
         if parts.scheme not in SCHEMES + TLS_SCHEMES:
-            close = get_close_matches(parts.scheme, SCHEMES + TLS_SCHEMES, 1)
-            hint = f": did you mean {close[0]}?" if close else ""
+            scheme = nearest(parts.scheme, SCHEMES + TLS_SCHEMES)
+            hint = f": did you mean {scheme}?" if scheme else ""
             raise PoolUrlError(f"pool URL: expected stratum+tcp or stratum+ssl, got {parts.scheme!r}{hint}")
         if "@" in parts.netloc:
             raise PoolUrlError("pool URL: expected no user name or password inside; give them with -u and -p")

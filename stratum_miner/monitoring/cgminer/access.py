@@ -8,7 +8,8 @@ the address is all there is, so the default is this machine and reading.
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from stratum_miner.spelling import did_you_mean
 
 READ, WRITE = "R", "W"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -67,9 +68,7 @@ def _groups(text: str | None, reading: frozenset[str], known: frozenset[str]) ->
 def _command(name: str, known: frozenset[str]) -> str:
     if name.lower() in known:
         return name.lower()
-    close = get_close_matches(name, sorted(known), 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise AccessError(f"groups: no command is called {name!r}{hint}")
+    raise AccessError(f"groups: no command is called {name!r}{did_you_mean(name, sorted(known))}")
 
 
 def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, Network]:

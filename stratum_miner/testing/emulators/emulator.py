@@ -6,7 +6,6 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -15,6 +14,7 @@ import structlog
 import trio
 
 from stratum_miner.backends.cpu.choice import FASTEST
+from stratum_miner.spelling import did_you_mean
 from stratum_miner.testing.emulators.faults import Fault, FaultError, Faults, parse_fault
 from stratum_miner.testing.emulators.kinds import KINDS, Kind
 from stratum_miner.testing.emulators.model import Device, Settings
@@ -279,9 +279,7 @@ def kind_named(name: str) -> Kind:
     """A kind by its name. EmulatorError with the nearest spelling when there is none."""
     if name in KINDS:
         return KINDS[name]
-    close = get_close_matches(name, KINDS, 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise EmulatorError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}{hint}")
+    raise EmulatorError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}{did_you_mean(name, KINDS)}")
 
 
 def _one_of(values: tuple[int, ...]) -> str:

@@ -9,9 +9,10 @@ import random
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import inf
 from typing import Final
+
+from stratum_miner.spelling import did_you_mean
 
 
 class FaultError(ValueError):
@@ -72,10 +73,7 @@ def parse_fault(text: str) -> Fault:
     name, value, start, seconds = match.groups()
     kind = FAULTS.get(name)
     if kind is None:
-        close = get_close_matches(name, FAULTS, 1)
-        raise FaultError(
-            f"fault: unknown name {name!r}" + (f": did you mean {close[0]!r}?" if close else f"; one of {list(FAULTS)}")
-        )
+        raise FaultError(f"fault: unknown name {name!r}{did_you_mean(name, FAULTS, f'; one of {list(FAULTS)}')}")
     probability, chip = kind.probability, None
     if value is not None and kind.of_chip:
         chip = int(_number(name, "chip's number", value, 255, whole=True))

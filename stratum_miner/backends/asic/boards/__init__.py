@@ -1,7 +1,6 @@
 """Every product by its kind name: the one table to extend for a new one (docs/asic.md)."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.boards.antminer import ANTMINER_U1, ANTMINER_U2
@@ -12,6 +11,7 @@ from stratum_miner.backends.asic.boards.compac_f import COMPAC_F
 from stratum_miner.backends.asic.boards.erupter import ERUPTER, ICARUS
 from stratum_miner.backends.asic.boards.newpac import NEWPAC, R606
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.spelling import did_you_mean
 
 BOARDS: Mapping[str, Board] = {
     board.kind: board
@@ -37,6 +37,6 @@ def board_of(kind: str) -> Board:
     """The board of a kind name. BackendOptionError with the nearest spelling for an unknown one."""
     if kind in BOARDS:
         return BOARDS[kind]
-    close = get_close_matches(kind, BOARDS, 1)
-    hint = f": did you mean {close[0]!r}?" if close else ""
-    raise BackendOptionError(f"device kind: expected one of {', '.join(BOARDS)}, got {kind!r}{hint}")
+    raise BackendOptionError(
+        f"device kind: expected one of {', '.join(BOARDS)}, got {kind!r}{did_you_mean(kind, BOARDS)}"
+    )

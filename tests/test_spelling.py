@@ -1,0 +1,44 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.spelling import did_you_mean, nearest
+
+PACKAGE = Path(__file__).parents[1] / "stratum_miner"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("qouta", "quota"),
+        ("QUOTA", "quota"),
+        ("until-shares", "until_shares"),
+        ("vd-07", "VD-07"),
+        ("elephant", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_name_is_told_as_it_is_written(word: str, expected: str | None) -> None:
+    assert nearest(word, ("quota", "until_shares", "VD-07")) == expected
+
+
+def test_how_alike_it_must_be_is_asked() -> None:
+    assert nearest("mining.notfy", ["mining.notify"], 0.85) == "mining.notify"
+    assert nearest("notify", ["mining.notify"], 0.85) is None
+
+
+def test_a_complaint_ends_with_it() -> None:
+    assert did_you_mean("qouta", ["quota"]) == ": did you mean 'quota'?"
+    assert did_you_mean("elephant", ["quota"]) == ""
+    assert did_you_mean("elephant", ["quota"], "; known are quota") == "; known are quota"
+
+
+def test_nobody_else_guesses() -> None:
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "difflib"
+    ]
+    assert found == ["spelling.py"]
