@@ -25,7 +25,7 @@ def naming_hint(device: FoundDevice) -> str:
     """What to do with a bare bridge that is a miner; empty for anything else."""
     if device.bridge is None:
         return ""
-    kinds = _alternatives(list(device.bridge.kinds))
+    kinds = _alternatives(list(device.kinds))
     example = f"--device {device.kinds[0]}:{device.path}"
     return f"{kinds}, or anything else ({device.bridge.lookalikes}): if it is one, name it, as in {example}"
 

@@ -28,6 +28,11 @@ class UsbPattern:
         )
 
     @property
+    def vid_pid(self) -> str:
+        """The numbers as listings have them, such as 10c4:ea60."""
+        return f"{self.vid:04x}:{self.pid:04x}"
+
+    @property
     def is_specific(self) -> bool:
         """Whether strings are part of it: ids of USB bridges alone name no product and must never open a port."""
         return bool(self.manufacturer or self.product)
@@ -86,6 +91,9 @@ class Board:
     chips: int = 1
     """How many it is built with."""
     usb: tuple[UsbPattern, ...] = ()
+    """How it is recognised; empty where it has to be named, with the path of its port."""
+    bare_bridges: tuple[str, ...] = ()
+    """VID:PID of bridges that it has without any text of its own, besides the bridges in ``usb``."""
     ports: tuple[Port, ...] = DATA
     """In the order of their USB interfaces."""
     frequency: Range | None = None
@@ -104,6 +112,11 @@ class Board:
     """From reset to ready for work."""
     probe_is_certain: bool = True
     """Whether an answer to the probe proves the chip; False where several kinds answer alike."""
+
+    @property
+    def usb_ids(self) -> tuple[str, ...]:
+        """VID:PID of every way it may show up on the bus, recognised or not."""
+        return (*(usb.vid_pid for usb in self.usb), *self.bare_bridges)
 
     @property
     def chip_name(self) -> str:

@@ -2,8 +2,8 @@
 
 Most miners borrow the numbers of a bridge chip that thousands of other things use: 10c4:ea60 is every CP2102 on
 earth, a GPS receiver as well as a Block Erupter. So a device is *recognised*, and may be opened unasked, only when
-its own texts say what it is. Of a bare bridge the table below knows what it may be, and the user has to name its
-port. Where the texts leave several kinds (all Bitaxes say the same), asking the chips decides between them.
+its own texts say what it is. A bare bridge may be any board that has its numbers, and the user has to name its port.
+Where the texts leave several kinds (all Bitaxes say the same), asking the chips decides between them.
 """
 
 from collections import Counter
@@ -32,21 +32,20 @@ NOT_DRIVEN: Mapping[str, UsbPattern] = {
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A USB serial bridge without a text of its own, and what may be behind it."""
+    """A USB serial bridge without a text of its own, and what else than a miner may be behind it."""
 
     name: str
-    kinds: tuple[str, ...]
     lookalikes: str
 
 
 BRIDGES: Mapping[str, Bridge] = {
-    "10c4:ea60": Bridge("CP2102", ("erupter", "antminer-u1", "compac", "2pac"), "GPS receivers, 3-D printers"),
-    "10c4:ea70": Bridge("CP2105", ("compac-a1",), "development boards"),
-    "0403:6015": Bridge("FT230X", ("newpac", "r606", "compac-f"), "serial cables"),
-    "0403:6001": Bridge("FT232R", ("icarus",), "serial cables"),
-    "0403:6014": Bridge("FT232H", ("icarus",), "programmers"),
-    "0403:8350": Bridge("FT232", ("icarus",), "serial cables"),
-    "067b:2303": Bridge("PL2303", ("icarus",), "serial cables"),
+    "10c4:ea60": Bridge("CP2102", "GPS receivers, 3-D printers"),
+    "10c4:ea70": Bridge("CP2105", "development boards"),
+    "0403:6015": Bridge("FT230X", "serial cables"),
+    "0403:6001": Bridge("FT232R", "serial cables"),
+    "0403:6014": Bridge("FT232H", "programmers"),
+    "0403:8350": Bridge("FT232", "serial cables"),
+    "067b:2303": Bridge("PL2303", "serial cables"),
 }
 """By VID:PID. Sources: cgminer's usbutils.c through asic.md 6.1; what looks alike is common knowledge."""
 
@@ -84,9 +83,9 @@ class FoundDevice:
     @property
     def kinds(self) -> tuple[str, ...]:
         """What it is or may be; empty for anything else."""
-        if self.boards:
+        if self.bridge is None:
             return tuple(board.kind for board in self.boards)
-        return () if self.bridge is None else self.bridge.kinds
+        return tuple(board.kind for board in BOARDS.values() if self.ports[0].vid_pid in board.usb_ids)
 
     def port_paths(self, board: Board) -> dict[str, str]:
         """Role to path for a board; empty while a port that it cannot do without is not there yet."""

@@ -6,7 +6,7 @@ import trio
 
 from stratum_miner.backends.asic import access, usb_power
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.discovery import BRIDGES, FoundDevice, discover
+from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
 from stratum_miner.cli.device_words import naming_hint, what_it_is
 from stratum_miner.cli.doctor.check import Finding, Verdict
@@ -52,7 +52,7 @@ async def check_rule() -> Sequence[Finding]:
 
 async def check_drivers() -> Sequence[Finding]:
     """Miners on the bus that got no serial port."""
-    usb_ids = {f"{usb.vid:04x}:{usb.pid:04x}" for board in BOARDS.values() for usb in board.usb} | set(BRIDGES)
+    usb_ids = {usb_id for board in BOARDS.values() for usb_id in board.usb_ids}
     found = await trio.to_thread.run_sync(usb_power.devices_without_a_port, usb_ids)
     return [
         Finding(

@@ -74,7 +74,23 @@ def test_a_bare_bridge_is_never_recognised_whatever_it_may_be(port: ListedPort) 
     [device] = discover([port])
     assert not device.recognised
     assert device.bridge is not None
-    assert set(device.kinds) <= set(BOARDS)
+
+
+@pytest.mark.parametrize(
+    ("vid_pid", "kinds"),
+    [
+        ("10c4:ea60", ("erupter", "antminer-u1", "compac", "2pac")),
+        ("10c4:ea70", ("compac-a1",)),
+        ("0403:6015", ("newpac", "r606", "compac-f")),
+        ("0403:6001", ("icarus",)),
+        ("0403:6014", ("icarus",)),
+        ("0403:8350", ("icarus",)),
+        ("067b:2303", ("icarus",)),
+    ],
+)
+def test_a_bare_bridge_may_be_any_board_that_has_its_numbers(vid_pid: str, kinds: tuple[str, ...]) -> None:
+    assert discover([usb("ttyUSB0", vid_pid)])[0].kinds == kinds
+    assert vid_pid in BRIDGES
 
 
 @pytest.mark.parametrize("vid_pid", sorted(BRIDGES))
