@@ -19,7 +19,7 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.pool import PoolConfig
-from stratum_miner.pool.server import open_pool
+from stratum_miner.pool.pool import open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
 SCRIPT = bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6")

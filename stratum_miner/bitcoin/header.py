@@ -2,12 +2,15 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Final
 
 from stratum_miner.bitcoin.sha256d import sha256d
 
 HEADER_SIZE = 80
 GENERAL_PURPOSE_MASK = 0x1FFFE000
 """Bits 13 to 28 of the version, set aside for miners to roll by BIP 320."""
+MAX_TIME_AHEAD: Final = 7200
+"""Seconds by which a block may be ahead of the node's clock (consensus)."""
 _LAYOUT = struct.Struct("<I32s32sIII")
 
 

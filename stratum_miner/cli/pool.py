@@ -20,13 +20,13 @@ from stratum_miner.cli import capture_options, figures, node_options, options
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.dialing.url import HOST_FORM, is_host
 from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.snapshot import PoolSnapshot
-from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 
 log = structlog.get_logger("stratum_miner")

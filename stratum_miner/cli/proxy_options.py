@@ -22,8 +22,8 @@ from stratum_miner.config.keys import keys_of
 from stratum_miner.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.config.problems import ConfigError, Problem
 from stratum_miner.config.profiles import POOLS, TABLES
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import USUAL_MINIMUM
-from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.proxy import ProxyConfig, WorkerNames
 
 

@@ -9,14 +9,13 @@ import math
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
+from stratum_miner.downstream.vardiff import VardiffConfig
 
 LOWEST_DIFFICULTY = 2.0**-32
 """Below this nearly every hash is a share (stratum.md 6.6)."""
 USUAL_MINIMUM = 1e-6
 """The least that vardiff goes down to unless told otherwise: 4300 hashes a share."""
-MAX_NTIME_AHEAD = 7000
-"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
 MAX_TAG = 50
 """Bytes that a coinbase script has room for beside height, extranonces, job id and the node's flags."""
 

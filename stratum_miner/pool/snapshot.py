@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stratum_miner.pool.endings import Ending
+from stratum_miner.downstream.endings import Ending
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationCounts

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from stratum_miner.bitcoin.block import serialize_block
 from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase, with_witness, witness_commitment_script
+from stratum_miner.bitcoin.header import MAX_TIME_AHEAD
 from stratum_miner.bitcoin.merkle import merkle_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_bits
@@ -24,8 +25,6 @@ MAX_VALUE: Final = 21_000_000 * 100_000_000
 """Satoshis: more than a coinbase can ever be worth."""
 MAX_TIME: Final = (1 << 32) - 1
 """The header has 32 bits for the time."""
-MAX_TIME_AHEAD: Final = 7200
-"""Seconds by which a block may be ahead of the node's clock (consensus)."""
 MAX_FLAGS: Final = 16
 """Bytes of coinbaseaux that fit beside height, extranonces and tag; Core sends none today."""
 MIN_DIFFICULTY_SECONDS: Final = 1200

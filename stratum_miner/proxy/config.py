@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from stratum_miner.pool.config import MAX_NTIME_AHEAD
-from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
+from stratum_miner.downstream.vardiff import VardiffConfig
 
 MAX_MINERS = 10_000
 """What one process was ever tried with."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stratum_miner.pool.share_memory import SeenShares
+from stratum_miner.downstream.share_memory import SeenShares
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import ErrorReason
@@ -12,7 +12,7 @@ from stratum_miner.work.share import Share
 
 @dataclass(frozen=True, slots=True)
 class SubscribeHeld:
-    """A miner wants a place: call ``subscribe`` once a board has one."""
+    """A miner wants a place: call ``subscribe`` once a connection up has one."""
 
     request_id: Id
     message: requests.Subscribe

@@ -1,8 +1,8 @@
 """A Stratum proxy on trio: one connection to a pool for many miners that speak Stratum too.
 
-To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``pool.connections``);
-``board`` and ``session`` between them decide what is said, ``upstream`` and this module move it. Where a pool's
-extranonce2 has no room for a further miner, another connection is made.
+To the pool it is a client (``client.group``: failover, TLS, resume), to its miners a pool (``downstream``);
+``job_translator`` and ``forwarding`` between them decide what is said, ``upstream`` and this module move it. Where a
+pool's extranonce2 has no room for a further miner, another connection is made.
 """
 
 import random
@@ -23,11 +23,11 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
+from stratum_miner.downstream.connections import Connections
+from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.connections import Connections
-from stratum_miner.pool.endings import ending_of
-from stratum_miner.pool.share_memory import MAX_SHARES
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import (
@@ -38,7 +38,7 @@ from stratum_miner.proxy.events import (
     SubscribeHeld,
     WorkerJoined,
 )
-from stratum_miner.proxy.session import MinerSession
+from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.proxy.upstream import Miner, Upstream
 from stratum_miner.stratum.errors import RemoteProtocolError
@@ -137,15 +137,15 @@ class Proxy:
     def snapshot(self) -> ProxySnapshot:
         """The state of this moment. To be called from the trio thread while the proxy serves."""
         now = trio.current_time()
-        board = self._first.board
-        layout, latest = board.layout, board.latest
+        jobs = self._first.jobs
+        split, latest = jobs.split, jobs.latest
         return ProxySnapshot(
             started_at=self._started_at,
             addresses=self.addresses,
-            has_work=board.current is not None,
-            prefix_size=None if layout is None else layout.prefix_size,
-            extranonce2_size=None if layout is None else layout.extranonce2_size,
-            room=None if layout is None else layout.miners,
+            has_work=jobs.current is not None,
+            prefix_size=None if split is None else split.prefix_size,
+            extranonce2_size=None if split is None else split.extranonce2_size,
+            room=None if split is None else split.miners,
             difficulty=None if latest is None else latest.share_difficulty,
             hash_rate=sum(miner.session.hash_rate(now) for miner in self._miners),
             shares=self._total.snapshot(),
@@ -166,7 +166,7 @@ class Proxy:
 
     def open_session(self, now: float) -> MinerSession:
         """A session for a connection that was accepted."""
-        return MinerSession(self.config, self._first.board, self._total, now)
+        return MinerSession(self.config, self._first.jobs, self._total, now)
 
     def connected(self, client: Miner) -> None:
         """A miner connected."""
@@ -250,12 +250,12 @@ class Proxy:
         upstream.miners[miner.number] = miner
         upstream.deserted_since = None
         self._has_served = True
-        miner.session.subscribe(held, upstream.board, trio.current_time())
+        miner.session.subscribe(held, upstream.jobs, trio.current_time())
 
     def _with_room(self, session_id: str | None) -> Upstream | None:
         """Where the miner was before, if it is remembered there, else the first place that is free."""
         roomy = [each for each in self._upstreams if each.has_room]
-        known = (each for each in roomy if session_id and each.board.extranonces.remembers(session_id))
+        known = (each for each in roomy if session_id and each.jobs.extranonces.remembers(session_id))
         return next(known, roomy[0] if roomy else None)
 
     def _open_further(self) -> Upstream:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratum_miner.client.group.status import PoolStatus
-from stratum_miner.pool.endings import Ending
+from stratum_miner.downstream.endings import Ending
 from stratum_miner.work.durations import DurationCounts
 
 

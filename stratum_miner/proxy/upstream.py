@@ -16,12 +16,12 @@ import trio
 from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.downstream.connections import Connection
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.connections import Connection
-from stratum_miner.proxy.board import Board, Change
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.events import SharePassed, ShareRepeated
-from stratum_miner.proxy.session import MinerSession
+from stratum_miner.proxy.forwarding import MinerSession
+from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.work.durations import DurationMeter
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import Share
@@ -51,7 +51,7 @@ class Upstream:
         memory: FairBound,
         answers: DurationMeter,
     ) -> None:
-        self.board = Board(
+        self.jobs = JobTranslator(
             config.max_miners,
             ntime_ahead=config.ntime_ahead,
             resume_seconds=config.resume_seconds,
@@ -62,7 +62,7 @@ class Upstream:
             memory=memory,
         )
         self.divisible = trio.Event()
-        """The board has a layout."""
+        """It is known how the extranonce2 is split."""
         self.miners: dict[int, Miner] = {}
         """Those that subscribed here, by number."""
         self.answered_late = 0
@@ -87,8 +87,8 @@ class Upstream:
     @property
     def has_room(self) -> bool:
         """Whether a further miner finds a prefix here."""
-        layout = self.board.layout
-        return layout is not None and self.board.extranonces.live < layout.miners
+        split = self.jobs.split
+        return split is not None and self.jobs.extranonces.live < split.miners
 
     def submit(self, miner: Miner, passed: SharePassed) -> None:
         """Hand a share over; its miner is answered, possibly before this returns."""
@@ -127,16 +127,16 @@ class Upstream:
     def job_arrived(self, job: Job) -> None:
         """A job to work on: to all miners."""
         now = trio.current_time()
-        change = self.board.take(job, now)
-        current = self.board.current
+        change = self.jobs.take(job, now)
+        current = self.jobs.current
         assert current is not None
-        if change is Change.LAYOUT:
-            self._say_layout(job)
+        if change is Change.SPLIT:
+            self._say_split(job)
         for miner in list(self.miners.values()):
             session = miner.session
             if change is Change.MASK:
                 session.amend(current)
-            elif change is Change.LAYOUT and not session.move(now):
+            elif change is Change.SPLIT and not session.move(now):
                 miner.finish("the pool's extranonce changed")
             elif session.misses_rolling(current):
                 session.ask_to_reconnect()
@@ -148,9 +148,9 @@ class Upstream:
 
     def work_lost(self, reason: str) -> None:
         """No pool gives work: miners go on with what they have, in case the session is resumed."""
-        if self.board.current is not None and reason != STOPPED:
+        if self.jobs.current is not None and reason != STOPPED:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
-        self.board.lose()
+        self.jobs.lose()
 
     def share_settled(self, outcome: ShareOutcome) -> None:
         """The pool's answer, or that there is none: to the miner that asked."""
@@ -203,15 +203,15 @@ class Upstream:
         self._suggested = True
         self.group.hash_rate_known(sum(miner.session.hash_rate(now) for miner in self.miners.values()))
 
-    def _say_layout(self, job: Job) -> None:
-        layout = self.board.layout
-        assert layout is not None
+    def _say_split(self, job: Job) -> None:
+        split = self.jobs.split
+        assert split is not None
         _log.info(
             "extranonce_divided",
             upstream_bytes=job.extranonce2_size,
-            prefix_bytes=layout.prefix_size,
-            miner_bytes=layout.extranonce2_size,
-            room=layout.miners,
+            prefix_bytes=split.prefix_size,
+            miner_bytes=split.extranonce2_size,
+            room=split.miners,
         )
 
 

@@ -18,7 +18,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.conformance.target import Tip
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import Node, SubmitResult
-from stratum_miner.pool.server import Pool, open_pool
+from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.template import BlockTemplate
 
 EASY_BITS = 0x207FFFFF

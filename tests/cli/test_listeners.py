@@ -50,7 +50,7 @@ OPENERS = {
     "cli/tap.py": "tap",
     "cli/watching.py": "the three APIs of mine",
     "monitoring/http/listener.py": "makes the sockets of the APIs",
-    "pool/server.py": "a pool inside another program; PoolConfig has the address",
+    "pool/pool.py": "a pool inside another program; PoolConfig has the address",
     "testing/lab.py": "the pytest plugin, on loopback",
 }
 """Every file that opens a listener: a new one wants a row here, and a command of its own in the table above."""

@@ -13,10 +13,10 @@ from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import Network, script_from_address
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
-from stratum_miner.pool.vardiff import VardiffConfig
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)

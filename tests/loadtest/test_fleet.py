@@ -15,7 +15,7 @@ from stratum_miner.loadtest.fleet import Fleet
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.jobs import JobBoard
+from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.stratum.envelope import encode_reply
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum.pool_messages import SetDifficulty
@@ -220,7 +220,7 @@ def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
 def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
     """It answers the handshake and reads nothing more: shares fill the sockets, wait, and are lost with it."""
     job = encode_announcement(
-        JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).notify
+        JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).notify
     )
     hello = b"".join(
         (

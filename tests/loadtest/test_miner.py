@@ -11,7 +11,7 @@ from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.miner import MAX_LINE, SimulatedMiner, State
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.site import Site
-from stratum_miner.pool.jobs import JobBoard
+from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.stratum import client_messages, pool_messages
 from stratum_miner.stratum.envelope import Call, decode, encode_reply
 from stratum_miner.stratum.errors import RemoteProtocolError
@@ -36,12 +36,12 @@ class Scene:
         self.scheduled: list[float] = []
         self.site = Site(self.plan, self.metrics, 0.0, schedule=lambda _, due: self.scheduled.append(due))
         self.miner = SimulatedMiner(self.site, 0, 1.0)
-        self.board = JobBoard(payout_script=b"\x51", version_mask=MASK, extranonce_size=12)
+        self.factory = JobFactory(payout_script=b"\x51", version_mask=MASK, extranonce_size=12)
         self.height = 100
 
     def job(self, *, clean: bool = True) -> bytes:
         self.height += clean
-        return self.board.publish(make_template(self.height), 0.0).line
+        return self.factory.publish(make_template(self.height), 0.0).line
 
     def receive(self, *lines: bytes, now: float = 0.0) -> list[Call]:
         return calls(self.miner.receive(b"".join(lines), now, 0.0))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.vardiff import VardiffConfig
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.testing.proxy_lab import ProxyLab, job, upstream_header
 from stratum_miner.testing.wire_client import WireClient

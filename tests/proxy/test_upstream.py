@@ -10,7 +10,7 @@ import trio.testing
 
 from stratum_miner.client import WorkerRefused
 from stratum_miner.client.settings import Strategy
-from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 from stratum_miner.testing.wire_client import WireClient

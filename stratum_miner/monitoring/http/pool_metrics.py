@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from stratum_miner import __version__
+from stratum_miner.downstream.endings import Ending
 from stratum_miner.monitoring.http.exposition import histogram
-from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.stratum.errors import ErrorReason
 

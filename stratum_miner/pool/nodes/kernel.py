@@ -26,7 +26,7 @@ import trio
 
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.coinbase import block_subsidy, witness_commitment_script
-from stratum_miner.bitcoin.header import HEADER_SIZE
+from stratum_miner.bitcoin.header import HEADER_SIZE, MAX_TIME_AHEAD
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool.nodes.base import (
     REGTEST_HALVING_INTERVAL,
@@ -38,7 +38,7 @@ from stratum_miner.pool.nodes.base import (
     Tip,
 )
 from stratum_miner.pool.nodes.block_files import read_blocks
-from stratum_miner.pool.template import MAX_TIME_AHEAD, BlockTemplate
+from stratum_miner.pool.template import BlockTemplate
 
 _log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""What a miner says to our pool: ``stratum.server_connection`` under ``pool.session``, on real jobs.
+"""What a miner says to our pool: ``stratum.server_connection`` under ``pool.judging``, on real jobs.
 
 The first byte chooses: with its lowest bit the miner is logged in before, the next bit gives it an easy pool, whose
 shares are accepted and may be blocks; its upper half cuts the rest into pieces.
@@ -6,12 +6,12 @@ shares are accepted and may be blocks; its upper half cuts the rest into pieces.
 
 import json
 
+from stratum_miner.downstream.extranonces import ExtranonceRegistry
+from stratum_miner.downstream.validator import ShareValidator
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.extranonces import ExtranonceRegistry
-from stratum_miner.pool.jobs import JobBoard
-from stratum_miner.pool.session import BlockCandidate, PoolSession, SessionEvent, ShareRefused
-from stratum_miner.pool.validator import ShareValidator
-from stratum_miner.pool.vardiff import VardiffConfig
+from stratum_miner.pool.job_factory import JobFactory
+from stratum_miner.pool.judging import BlockCandidate, PoolSession, SessionEvent, ShareRefused
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.server_connection import MAX_LINE_AUTHORIZED
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -53,16 +53,16 @@ def run(data: bytes) -> None:
 
 def _session(*, easy: bool) -> PoolSession:
     config = PoolConfig(payout_script=b"\x51", difficulty=1e-9 if easy else 1.0, vardiff=VardiffConfig())
-    board = JobBoard(
+    factory = JobFactory(
         payout_script=config.payout_script,
         version_mask=config.version_mask,
         extranonce_size=4 + config.extranonce2_size,
     )
     template = make_template(nbits=EASY_BITS if easy else HARD_BITS)
-    board.publish(template, 100.0)
+    factory.publish(template, 100.0)
     validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
     validator.set_tip(template.previous_hash)
-    return PoolSession(config, board, validator, ExtranonceRegistry(first=7), 100.0)
+    return PoolSession(config, factory, validator, ExtranonceRegistry(first=7), 100.0)
 
 
 def _take(session: PoolSession, event: SessionEvent) -> None:

@@ -18,9 +18,9 @@ from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.pool import parse_listen
 from stratum_miner.cli.profit import terms
+from stratum_miner.downstream.miner_session import password_difficulty
 from stratum_miner.loadtest import pacer, spec, thresholds
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList
-from stratum_miner.pool.session import password_difficulty
 from tests.fuzz.judge import check_shown
 
 COMMANDS = ("summary", "pools", "switchpool")

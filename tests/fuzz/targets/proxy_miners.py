@@ -1,4 +1,4 @@
-"""What a miner says to our proxy: ``proxy.session`` on a board with a pool's job.
+"""What a miner says to our proxy: ``proxy.forwarding`` on the jobs of a pool.
 
 The first byte chooses: with its lowest bit the miner is logged in before; the next two bits are the fate of what is
 passed on to the pool.
@@ -9,11 +9,11 @@ import json
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.loadtest.jobs import Assignment
-from stratum_miner.proxy.board import Board
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import SharePassed, ShareRefused, ShareRepeated, SubscribeHeld
-from stratum_miner.proxy.session import MinerSession
+from stratum_miner.proxy.forwarding import MinerSession
+from stratum_miner.proxy.job_translator import JobTranslator
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.testing.proxy_lab import NOW, job
@@ -31,16 +31,16 @@ FATES = (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)
 
 def run(data: bytes) -> None:
     mode, body = data[:1] or b"\0", data[1:]
-    board = Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    board.take(_upstream_job())
-    session = MinerSession(ProxyConfig(), board, ShareCounts(), 0.0)
+    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    translator.take(_upstream_job())
+    session = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0)
     fate = FATES[mode[0] >> 1 & 3]
     session.receive_data((LOGIN if mode[0] & 1 else b"") + body)
     try:
         while (event := session.next_event(0.0, NOW)) is not None:
             match event:
                 case SubscribeHeld():
-                    session.subscribe(event, board, 0.0)
+                    session.subscribe(event, translator, 0.0)
                 case SharePassed(share=share):
                     session.settle(event, ShareOutcome(share=share, fate=fate, reason="of the pool"))
                 case ShareRepeated():

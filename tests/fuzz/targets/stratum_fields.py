@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from stratum_miner.pool.session import password_difficulty
+from stratum_miner.downstream.miner_session import password_difficulty
 from stratum_miner.stratum import client_messages, envelope, fields, pool_messages
 from stratum_miner.stratum.errors import FieldError, RemoteProtocolError, error_reply_from
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult

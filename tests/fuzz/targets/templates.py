@@ -5,7 +5,7 @@ An input is the result of the call. Whatever a template passes the checks, a who
 
 import msgspec
 
-from stratum_miner.pool.jobs import JobBoard
+from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.pool.template import (
     BlockTemplate,
     TemplateError,
@@ -44,8 +44,8 @@ def _use(template: BlockTemplate) -> None:
     template.seconds_left()
     limited = with_tip_time(template, template.curtime - 1)
     assert limited.maxtime is None or limited.maxtime >= 0
-    board = JobBoard(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=EXTRANONCE_SIZE)
-    job = board.publish(template, 100.0)
+    factory = JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=EXTRANONCE_SIZE)
+    job = factory.publish(template, 100.0)
     assert job.line.endswith(b"\n")
     prefix, suffix = coinbase_parts(template, payout_script=b"\x51", extranonce_size=EXTRANONCE_SIZE)
     block = assemble_block(template, prefix + bytes(EXTRANONCE_SIZE) + suffix, bytes(80))

@@ -6,11 +6,11 @@ from typing import Any
 
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.downstream.endings import Ending
 from stratum_miner.monitoring.http import pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.metrics import Exporter
 from stratum_miner.monitoring.view import View
-from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
 from stratum_miner.stratum.errors import ErrorReason

@@ -8,12 +8,12 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.downstream.endings import Ending
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.endings import Ending
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
-from stratum_miner.pool.server import Pool, open_pool
+from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.meddled_pool import ToyChain
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
@@ -636,7 +636,7 @@ async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, mon
         def fail(password: str) -> float:
             raise ZeroDivisionError(password)
 
-        monkeypatch.setattr("stratum_miner.pool.session.password_difficulty", fail)
+        monkeypatch.setattr("stratum_miner.pool.judging.password_difficulty", fail)
         await bad.stream.send_all(bad.miner.login())
         await bad.read_to_end()
         assert await good.submit(good.miner.solve()) == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.pool.vardiff import Vardiff, VardiffConfig
+from stratum_miner.downstream.vardiff import Vardiff, VardiffConfig
 
 CONFIG = VardiffConfig(target_seconds=10.0, retarget_seconds=60.0, variance=0.3)
 TICK = 1.0

@@ -1,4 +1,4 @@
-"""The session, sans-IO: a wire-level miner on one side, the board on the other."""
+"""The session, sans-IO: a wire-level miner on one side, the factory on the other."""
 
 import json
 import random
@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.downstream.extranonces import ExtranonceRegistry
+from stratum_miner.downstream.miner_session import password_difficulty
+from stratum_miner.downstream.validator import ShareValidator
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.extranonces import ExtranonceRegistry
-from stratum_miner.pool.jobs import JobBoard
-from stratum_miner.pool.session import (
+from stratum_miner.pool.job_factory import JobFactory
+from stratum_miner.pool.judging import (
     BlockCandidate,
     DifficultySet,
     PoolSession,
@@ -23,11 +26,8 @@ from stratum_miner.pool.session import (
     ShareRefused,
     ShareTaken,
     WorkerJoined,
-    password_difficulty,
 )
 from stratum_miner.pool.template import BlockTemplate
-from stratum_miner.pool.validator import ShareValidator
-from stratum_miner.pool.vardiff import VardiffConfig
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, make_template
 from stratum_miner.testing.wire_miner import WireMiner
@@ -45,7 +45,7 @@ class Ground:
         self.config = config
         self.now = 100.0
         self.unix_time = float(UNIX_TIME)
-        self.board = JobBoard(
+        self.factory = JobFactory(
             payout_script=config.payout_script,
             version_mask=config.version_mask,
             extranonce_size=4 + config.extranonce2_size,
@@ -56,12 +56,12 @@ class Ground:
         self.publish(template or make_template())
 
     def publish(self, template: BlockTemplate) -> None:
-        job = self.board.publish(template, self.now)
+        job = self.factory.publish(template, self.now)
         self.validator.set_tip(template.previous_hash)
         self._announce(job)
 
     def renew(self) -> None:
-        self._announce(self.board.renew(self.now))
+        self._announce(self.factory.renew(self.now))
 
     def _announce(self, job: Any) -> None:
         for connection in self.connections:
@@ -87,7 +87,7 @@ class Connection:
         self.ground = ground
         self.miner = WireMiner()
         self.events: list[SessionEvent] = []
-        self.session = PoolSession(ground.config, ground.board, ground.validator, ground.extranonces, ground.now)
+        self.session = PoolSession(ground.config, ground.factory, ground.validator, ground.extranonces, ground.now)
 
     def say(self, data: bytes) -> None:
         self.session.receive_data(data)
@@ -210,7 +210,7 @@ def test_unknown_method_and_stray_replies() -> None:
 
 def test_the_waiting_miner_gets_the_first_job_when_the_node_has_one() -> None:
     ground = Ground()
-    ground.board.current = None
+    ground.factory.current = None
     connection = ground.connect()
     connection.say(connection.miner.login())
     assert connection.miner.difficulty == SHARE_DIFFICULTY

@@ -12,16 +12,18 @@ stale. Such a share is refused unless the node takes its block, so the verdict c
 
 from dataclasses import dataclass
 
-from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, MAX_TIME_AHEAD, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
+from stratum_miner.downstream.jobs import JobTable, SessionJob
+from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.jobs import JobTable, SessionJob
-from stratum_miner.pool.share_memory import MAX_SHARES
-from stratum_miner.pool.template import MAX_TIME_AHEAD
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
+
+MAX_NTIME_AHEAD = 7000
+"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,16 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.downstream.connections import Connection, Connections
+from stratum_miner.downstream.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.connections import Connection, Connections
 from stratum_miner.pool.events import ClientConnected
-from stratum_miner.pool.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.testing.scripted_node import ScriptedNode
 from stratum_miner.testing.wire_client import MemoryListener
+from tests.downstream.cost import bytecodes
 from tests.network.wrapped_listener import Wrapped
-
-from .cost import bytecodes
 
 
 class Talker:

@@ -21,17 +21,16 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
+from stratum_miner.downstream.connections import Connection, Connections
+from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
+from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.connections import Connection, Connections
-from stratum_miner.pool.endings import ending_of
-from stratum_miner.pool.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
-from stratum_miner.pool.jobs import JobBoard, PoolJob
-from stratum_miner.pool.node_follower import NodeFollower
-from stratum_miner.pool.nodes.base import Node, NodeError
-from stratum_miner.pool.session import (
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
+from stratum_miner.pool.judging import (
     BlockCandidate,
     DifficultySet,
     PoolSession,
@@ -41,9 +40,10 @@ from stratum_miner.pool.session import (
     ShareTaken,
     WorkerJoined,
 )
+from stratum_miner.pool.node_follower import NodeFollower
+from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
 from stratum_miner.pool.template import BlockTemplate
-from stratum_miner.pool.validator import ShareValidator
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
@@ -81,7 +81,7 @@ class Pool:
         self.config = config
         self._node = node
         self._unix_time = unix_time
-        self._board = JobBoard(
+        self._jobs = JobFactory(
             payout_script=config.payout_script,
             version_mask=config.version_mask,
             extranonce_size=EXTRANONCE1_SIZE + config.extranonce2_size,
@@ -174,7 +174,7 @@ class Pool:
     def snapshot(self) -> PoolSnapshot:
         """The state of this moment. To be called from the trio thread while the pool serves."""
         now = trio.current_time()
-        job = self._board.current
+        job = self._jobs.current
         return PoolSnapshot(
             started_at=self._started_at,
             addresses=self.addresses,
@@ -211,14 +211,14 @@ class Pool:
         if await self._delivery.give_back(template):
             self._follower.refresh()
             return
-        job = self._board.update(template, trio.current_time())
+        job = self._jobs.update(template, trio.current_time())
         if job is not None:
             self._publish(job)
 
     def node_failed(self, error: NodeError) -> None:
         """For the follower: there are no new templates, for this reason."""
         self._delivery.node_failed()
-        _log.warning("node_failed", error=str(error), job_kept=self._board.current is not None)
+        _log.warning("node_failed", error=str(error), job_kept=self._jobs.current is not None)
         self._emit(events.NodeFailed(str(error)))
         self._node_error = str(error)
 
@@ -250,8 +250,8 @@ class Pool:
         while True:
             await trio.sleep_until(due)
             now = trio.current_time()
-            if self._board.current is not None and now >= self._published_at + interval:
-                self._publish(self._board.renew(now))
+            if self._jobs.current is not None and now >= self._published_at + interval:
+                self._publish(self._jobs.renew(now))
             due = max(self._published_at, now - interval / 2) + interval  # a first job may come meanwhile
 
     async def _tick(self) -> None:
@@ -298,7 +298,7 @@ class Pool:
 
     def open_session(self, now: float) -> PoolSession:
         """For the connections: a session for one that was accepted."""
-        return PoolSession(self.config, self._board, self._validator, self._extranonces, now)
+        return PoolSession(self.config, self._jobs, self._validator, self._extranonces, now)
 
     def connected(self, client: _Client) -> None:
         """For the connections: one was accepted."""

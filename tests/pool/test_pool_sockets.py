@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.server import open_pool
+from stratum_miner.pool.pool import open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 from stratum_miner.testing.wire_miner import WireMiner
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stratum_miner.pool.jobs import JobTable
+from stratum_miner.downstream.jobs import JobTable
 
 EXTRANONCE1_SIZE = 4
 MAX_RETIRED = 10_000

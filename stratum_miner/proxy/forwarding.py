@@ -17,14 +17,13 @@ from stratum_miner.bitcoin.target import (
     target_from_difficulty,
 )
 from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.downstream.endings import Ending, LimitReachedError
+from stratum_miner.downstream.extranonces import ExtranoncesExhausted, Lease
+from stratum_miner.downstream.jobs import SessionJob
+from stratum_miner.downstream.miner_session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
+from stratum_miner.downstream.validator import Accepted, Refused, Solution, solution_of, unknown_job
+from stratum_miner.downstream.vardiff import Vardiff
 from stratum_miner.foreign_text import sanitize
-from stratum_miner.pool.endings import Ending, LimitReachedError
-from stratum_miner.pool.extranonces import ExtranoncesExhausted, Lease
-from stratum_miner.pool.jobs import SessionJob
-from stratum_miner.pool.session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
-from stratum_miner.pool.validator import Accepted, Refused, Solution, solution_of, unknown_job
-from stratum_miner.pool.vardiff import Vardiff
-from stratum_miner.proxy.board import Board, ProxyJob
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
 from stratum_miner.proxy.events import (
@@ -35,6 +34,7 @@ from stratum_miner.proxy.events import (
     SubscribeHeld,
     WorkerJoined,
 )
+from stratum_miner.proxy.job_translator import JobTranslator, ProxyJob
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply
@@ -57,7 +57,7 @@ from stratum_miner.work.share import Share
 class MinerSession:
     """One connection of a miner. ``total`` counts the shares of all sessions."""
 
-    def __init__(self, config: ProxyConfig, board: Board, total: ShareCounts, now: float) -> None:
+    def __init__(self, config: ProxyConfig, jobs: JobTranslator, total: ShareCounts, now: float) -> None:
         self.connection = ServerConnection()
         self.lease: Lease | None = None
         self.started = False
@@ -70,7 +70,7 @@ class MinerSession:
         self.difficulty = 0.0
         """What the miner was told last; 0 before."""
         self._config = config
-        self._board = board
+        self._jobs = jobs
         self._total = total
         self._events: deque[SessionEvent] = deque()
         self._asked_mask = 0
@@ -110,22 +110,22 @@ class MinerSession:
                     pass  # a refusal of another request is answered; replies to our pings mean nothing
         return self._events.popleft()
 
-    def subscribe(self, held: SubscribeHeld, board: Board, now: float) -> None:
-        """Answer a subscribe: from now on the miner works on this board. RemoteProtocolError when it has no room."""
-        self._board = board
-        layout = board.layout
-        assert layout is not None, "a held subscribe waits for the layout"
+    def subscribe(self, held: SubscribeHeld, jobs: JobTranslator, now: float) -> None:
+        """Answer a subscribe: from now on the miner works on these jobs. RemoteProtocolError when it has no room."""
+        self._jobs = jobs
+        split = jobs.split
+        assert split is not None, "a held subscribe waits for the split"
         if self.lease is None:
             try:
-                self.lease = self._board.extranonces.lease(now, held.message.session_id)
+                self.lease = self._jobs.extranonces.lease(now, held.message.session_id)
             except ExtranoncesExhausted:
-                reason = f"no room: the pool's extranonce2 is enough for {layout.miners} miners"
+                reason = f"no room: the pool's extranonce2 is enough for {split.miners} miners"
                 self.connection.refuse(held.request_id, ErrorReason.OTHER, reason)
                 raise LimitReachedError(reason, Ending.NO_ROOM) from None
             self.user_agent = sanitize(held.message.user_agent)
         self.connection.accept_subscribe(
             held.request_id,
-            SubscribeResult(self.lease.extranonce1, layout.extranonce2_size, self.lease.session_id),
+            SubscribeResult(self.lease.extranonce1, split.extranonce2_size, self.lease.session_id),
         )
         self._start_if_ready(now)
 
@@ -153,17 +153,17 @@ class MinerSession:
             self._set_mask(job)
 
     def move(self, now: float) -> bool:
-        """Take a place in a new layout; False when the miner has to connect again for that, which it was asked to."""
+        """Take a place in a new split; False when the miner has to connect again for that, which it was asked to."""
         if self.lease is None:
             return True
         self.lease = None  # of a registry that is no more
-        layout = self._board.layout
-        if layout is not None and self._takes_extranonce:
+        split = self._jobs.split
+        if split is not None and self._takes_extranonce:
             try:
-                self.lease = self._board.extranonces.lease(now)
+                self.lease = self._jobs.extranonces.lease(now)
             except ExtranoncesExhausted:
                 return False
-            self.connection.announce(SetExtranonce(self.lease.extranonce1, layout.extranonce2_size))
+            self.connection.announce(SetExtranonce(self.lease.extranonce1, split.extranonce2_size))
             return True
         self.connection.announce(Reconnect())
         return False
@@ -231,7 +231,7 @@ class MinerSession:
                 if self.lease is None:
                     self._events.append(held)
                 else:
-                    self.subscribe(held, self._board, now)
+                    self.subscribe(held, self._jobs, now)
             case requests.Authorize():
                 self._authorize(request_id, message, now)
             case requests.SuggestDifficulty(difficulty):
@@ -281,7 +281,7 @@ class MinerSession:
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
         """Before the pool has said what it grants, what it may grant: the first job comes with the truth."""
-        job = self._board.latest
+        job = self._jobs.latest
         self._asked_mask = mask
         self.version_mask = mask & (GENERAL_PURPOSE_MASK if job is None else job.rollable_mask)
         self._rolls = self.version_mask != 0
@@ -307,7 +307,7 @@ class MinerSession:
             self._refuse(request_id, submit.worker_name, verdict.reason, verdict.message)
             return
         made = _made_here(job)
-        match made.space.validator.judge(submit, self.lease.jobs, unix_time):
+        match made.session.validator.judge(submit, self.lease.jobs, unix_time):
             case Accepted(solution, difficulty, is_block):
                 self._take(solution, difficulty, now)
                 self._weigh(difficulty, now)
@@ -342,7 +342,7 @@ class MinerSession:
     def _pass(self, request_id: Id, submit: requests.Submit, solution: Solution, made: ProxyJob) -> None:
         assert self.lease is not None
         share = Share(
-            job=made.space.as_granted(made.job),
+            job=made.session.as_granted(made.job),
             extranonce2=made.padding + solution.job.extranonce1 + submit.extranonce2,
             ntime=submit.ntime,
             nonce=submit.nonce,
@@ -383,7 +383,7 @@ class MinerSession:
         if self.started or self.lease is None or not self.workers:
             return
         self.started = True
-        job = self._board.job_for(self.lease.extranonce1, now)
+        job = self._jobs.job_for(self.lease.extranonce1, now)
         if job is not None:
             self._announce(job, job.clean_line, now)
 
@@ -403,7 +403,7 @@ class MinerSession:
                 version_mask=self.version_mask,
             )
         )
-        self._board.note_holder(self.lease.extranonce1)
+        self._jobs.note_holder(self.lease.extranonce1)
         self.connection.announce_encoded(line)
 
     def _set_mask(self, job: ProxyJob) -> None:
@@ -434,7 +434,7 @@ class MinerSession:
 
     def _release(self, now: float) -> None:
         if self.lease is not None:
-            self._board.extranonces.release(self.lease, now)
+            self._jobs.extranonces.release(self.lease, now)
             self.lease = None
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.proxy import board as board_module
-from stratum_miner.proxy.board import Board, Change
+from stratum_miner.proxy import job_translator
+from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.testing.proxy_lab import NOW
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
@@ -25,8 +25,8 @@ def upstream_job(**changes: Any) -> Job:
     return Job(**values | changes)
 
 
-def new_board(**options: Any) -> Board:
-    return Board(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "token", **options)
+def new_translator(**options: Any) -> JobTranslator:
+    return JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "token", **options)
 
 
 @dataclass
@@ -37,9 +37,9 @@ class RestlessMiner:
     size: int
     seen: set[tuple[bytes, ...]] = field(default_factory=set)
 
-    def search(self, board: Board) -> None:
-        assert board.current is not None
-        notify = board.current.notify
+    def search(self, translator: JobTranslator) -> None:
+        assert translator.current is not None
+        notify = translator.current.notify
         for value in range(3 if self.size else 1):
             extranonce2 = value.to_bytes(self.size, "big")
             coinbase = notify.coinbase_prefix + self.extranonce1 + extranonce2 + notify.coinbase_suffix
@@ -48,50 +48,56 @@ class RestlessMiner:
             self.seen.add(point)
 
 
-def announcements(board: Board) -> tuple[bytes, int]:
-    assert board.current is not None
-    return board.current.notify.coinbase_prefix, board.current.notify.ntime
+def announcements(translator: JobTranslator) -> tuple[bytes, int]:
+    assert translator.current is not None
+    return translator.current.notify.coinbase_prefix, translator.current.notify.ntime
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 8])
 def test_pools_in_turns_never_bring_the_same_work_back(size: int) -> None:
-    board, miner = new_board(), None
+    translator, miner = new_translator(), None
     jobs = [upstream_job(session=number, extranonce1=bytes([number] * 2), extranonce2_size=size) for number in range(3)]
     for second, index in enumerate((0, 1, 0, 2, 1, 0, 0, 1) * 50):
-        board.take(jobs[index], second / 10)
+        translator.take(jobs[index], second / 10)
         if miner is None:
-            assert board.layout is not None
-            miner = RestlessMiner(bytes(board.layout.prefix_size), board.layout.extranonce2_size)
-        miner.search(board)
+            assert translator.split is not None
+            miner = RestlessMiner(bytes(translator.split.prefix_size), translator.split.extranonce2_size)
+        miner.search(translator)
 
 
 def test_new_work_has_other_padding_and_the_time_of_now() -> None:
-    board, first, other = new_board(), upstream_job(extranonce2_size=5), upstream_job(session=2, extranonce1=b"other")
-    board.take(first, 100.0)
-    board.take(other, 130.0)
-    board.take(first, 160.7)
+    translator, first, other = (
+        new_translator(),
+        upstream_job(extranonce2_size=5),
+        upstream_job(session=2, extranonce1=b"other"),
+    )
+    translator.take(first, 100.0)
+    translator.take(other, 130.0)
+    translator.take(first, 160.7)
     prefix = first.coinbase_prefix + first.extranonce1
-    assert announcements(board) == (prefix + b"\x01", NOW + 60)
-    board.take(other, 161.0)
-    board.take(first, 5000.0)
-    assert announcements(board) == (prefix + b"\x02", NOW + 600), "pools differ in how far it may be ahead of the job's"
-    board.take(replace(first, job_id="b", ntime=NOW + 4800), 5000.0)
-    assert announcements(board) == (prefix + b"\x03", NOW + 4800)
+    assert announcements(translator) == (prefix + b"\x01", NOW + 60)
+    translator.take(other, 161.0)
+    translator.take(first, 5000.0)
+    assert announcements(translator) == (prefix + b"\x02", NOW + 600), (
+        "pools differ in how far it may be ahead of the job's"
+    )
+    translator.take(replace(first, job_id="b", ntime=NOW + 4800), 5000.0)
+    assert announcements(translator) == (prefix + b"\x03", NOW + 4800)
 
 
 def test_where_no_byte_is_left_to_pad_each_second_has_its_own_work() -> None:
-    board, job = new_board(), upstream_job()
+    translator, job = new_translator(), upstream_job()
     for _ in range(3):
-        board.take(job, 7.0)
-    assert announcements(board) == (job.coinbase_prefix + job.extranonce1, NOW + 2)
+        translator.take(job, 7.0)
+    assert announcements(translator) == (job.coinbase_prefix + job.extranonce1, NOW + 2)
 
 
 def test_a_restarted_proxy_pads_from_another_place() -> None:
-    board, job = new_board(first_padding=0x1234FE), upstream_job(extranonce2_size=5)
+    translator, job = new_translator(first_padding=0x1234FE), upstream_job(extranonce2_size=5)
     seen = []
     for _ in range(257):
-        board.take(job)
-        seen.append(announcements(board))
+        translator.take(job)
+        seen.append(announcements(translator))
     assert seen[0] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW)
     assert seen[2] == (job.coinbase_prefix + job.extranonce1 + b"\x00", NOW)
     assert seen[256] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW + 1)
@@ -99,27 +105,27 @@ def test_a_restarted_proxy_pads_from_another_place() -> None:
 
 
 def test_a_job_is_made_anew_for_a_prefix_that_had_it_and_only_then() -> None:
-    board = new_board()
-    assert board.job_for(b"\x01", 0.0) is None
-    board.take(upstream_job())
-    first = board.job_for(b"\x01", 0.0)
-    board.note_holder(b"\x01")
-    assert board.job_for(b"\x02", 0.0) is first
-    anew = board.job_for(b"\x01", 9.0)
+    translator = new_translator()
+    assert translator.job_for(b"\x01", 0.0) is None
+    translator.take(upstream_job())
+    first = translator.job_for(b"\x01", 0.0)
+    translator.note_holder(b"\x01")
+    assert translator.job_for(b"\x02", 0.0) is first
+    anew = translator.job_for(b"\x01", 9.0)
     assert anew is not None
     assert first is not None
     assert (anew.notify.ntime, anew.job) == (first.notify.ntime + 9, first.job)
     assert anew.seen is first.seen
-    assert board.job_for(b"\x01", 10.0) is anew, "one new job does for all that come back"
+    assert translator.job_for(b"\x01", 10.0) is anew, "one new job does for all that come back"
 
 
 def test_a_miner_that_comes_back_without_end_does_not_drive_the_time_of_all_away() -> None:
-    board = new_board()
-    board.take(upstream_job(), 0.0)
+    translator = new_translator()
+    translator.take(upstream_job(), 0.0)
     for _ in range(3000):
-        board.note_holder(b"\x01")
-        board.job_for(b"\x01", 5.0)
-    assert announcements(board)[1] == NOW + 5 + MAX_NTIME_ROLL
+        translator.note_holder(b"\x01")
+        translator.job_for(b"\x01", 5.0)
+    assert announcements(translator)[1] == NOW + 5 + MAX_NTIME_ROLL
 
 
 turns = st.tuples(
@@ -137,61 +143,61 @@ turns = st.tuples(
 def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
     script: list[tuple[int, bytes, int, bytes, int, float]], first_padding: int
 ) -> None:
-    board, now, miner = new_board(first_padding=first_padding), 0.0, None
+    translator, now, miner = new_translator(first_padding=first_padding), 0.0, None
     seen: set[tuple[bytes, ...]] = set()
     for session, extranonce1, size, prefix, ntime, pause in script:
         now += pause
         job = upstream_job(
             session=session, extranonce1=extranonce1, extranonce2_size=size, coinbase_prefix=prefix, ntime=NOW + ntime
         )
-        if board.take(job, now) is Change.LAYOUT or miner is None:
-            assert board.layout is not None
-            miner = RestlessMiner(bytes(board.layout.prefix_size), board.layout.extranonce2_size, seen)
-        miner.search(board)
-        assert board.current is not None
-        assert board.current.notify.ntime >= job.ntime
+        if translator.take(job, now) is Change.SPLIT or miner is None:
+            assert translator.split is not None
+            miner = RestlessMiner(bytes(translator.split.prefix_size), translator.split.extranonce2_size, seen)
+        miner.search(translator)
+        assert translator.current is not None
+        assert translator.current.notify.ntime >= job.ntime
 
 
 def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
     """With four bytes of padding, then with five: where one ends the other's prefix begins."""
-    board, job, seen = new_board(), upstream_job(extranonce2_size=8), set[tuple[bytes, ...]]()
-    board.take(job)
-    RestlessMiner(b"\x01", 3, seen).search(board)
-    assert board.take(upstream_job(session=2, extranonce2_size=3)) is Change.LAYOUT
-    board.take(job)
-    RestlessMiner(b"\x00", 2, seen).search(board)
+    translator, job, seen = new_translator(), upstream_job(extranonce2_size=8), set[tuple[bytes, ...]]()
+    translator.take(job)
+    RestlessMiner(b"\x01", 3, seen).search(translator)
+    assert translator.take(upstream_job(session=2, extranonce2_size=3)) is Change.SPLIT
+    translator.take(job)
+    RestlessMiner(b"\x00", 2, seen).search(translator)
     assert len(seen) == 6
 
 
 def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board_module, "MAX_BEGINNINGS", 2)
-    board, miner = new_board(), RestlessMiner(b"\x01", 3)
+    monkeypatch.setattr(job_translator, "MAX_BEGINNINGS", 2)
+    translator, miner = new_translator(), RestlessMiner(b"\x01", 3)
     for number in range(6):
-        board.take(upstream_job())
-        miner.search(board)
-        board.take(upstream_job(coinbase_suffix=bytes([number])))
+        translator.take(upstream_job())
+        miner.search(translator)
+        translator.take(upstream_job(coinbase_suffix=bytes([number])))
 
 
 def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board_module, "MAX_BEGINNINGS", 10)
-    board = new_board()
+    monkeypatch.setattr(job_translator, "MAX_BEGINNINGS", 10)
+    translator = new_translator()
     for number in range(30):
-        board.take(upstream_job(coinbase_suffix=bytes([number])))
-    assert len(board._beginnings) == 10
+        translator.take(upstream_job(coinbase_suffix=bytes([number])))
+    assert len(translator._beginnings) == 10
 
 
 def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_for_no_other() -> None:
-    board = new_board()
+    translator = new_translator()
     jobs = [
         upstream_job(session=1, extranonce1=b"a", version_mask=0xE000, version_rolling=True),
         upstream_job(session=2, extranonce1=b"b", version_mask=0xE000, version_rolling=True),
         upstream_job(session=1, extranonce1=b"c", version_mask=0xE000, version_rolling=True),
     ]
-    spaces = []
+    sessions = []
     for job in jobs:
-        board.take(job)
-        assert board.current is not None
-        spaces.append(board.current.space)
-    assert board.take(replace(jobs[2], version_mask=0x1FFFE000)) is Change.MASK
-    granted = [space.as_granted(job).version_mask for space, job in zip(spaces, jobs, strict=True)]
+        translator.take(job)
+        assert translator.current is not None
+        sessions.append(translator.current.session)
+    assert translator.take(replace(jobs[2], version_mask=0x1FFFE000)) is Change.MASK
+    granted = [session.as_granted(job).version_mask for session, job in zip(sessions, jobs, strict=True)]
     assert granted == [0x1FFFE000, 0xE000, 0x1FFFE000]

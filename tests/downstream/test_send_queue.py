@@ -4,8 +4,8 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.downstream.send_queue import QueueFullError, SendQueue
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.send_queue import QueueFullError, SendQueue
 
 
 async def test_the_writer_gets_everything_in_order_and_then_the_end() -> None:

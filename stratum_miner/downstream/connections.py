@@ -17,11 +17,11 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 import trio
 
+from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 from stratum_miner.network import accepting
 from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.endings import Ending
-from stratum_miner.pool.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 
 RECEIVE_SIZE = 16 << 10
 """Bytes handled for one client before the others get a turn: some 150 shares."""

@@ -1,14 +1,13 @@
-"""Jobs of the board and of a session."""
+"""Jobs of the factory and of a session."""
 
 import json
-import tracemalloc
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from stratum_miner.pool.config import MAX_TAG
-from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, AnnouncedJob, JobBoard, JobTable, SessionJob
+from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.pool.template import MAX_FLAGS, TemplateTransaction
 from stratum_miner.stratum.errors import LocalProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -16,14 +15,14 @@ from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_templ
 START = 1_700_000_000
 
 
-def _board() -> JobBoard:
-    return JobBoard(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12, coinbase_tag=b"/t/")
+def _factory() -> JobFactory:
+    return JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12, coinbase_tag=b"/t/")
 
 
 def test_clean_exactly_when_the_block_changes() -> None:
-    board = _board()
+    factory = _factory()
     flags = [
-        board.publish(template, 0.0).notify.clean_jobs
+        factory.publish(template, 0.0).notify.clean_jobs
         for template in (make_template(1), make_template(1), make_template(2), make_template(2, fork=1))
     ]
     assert flags == [True, False, True, True]
@@ -61,50 +60,50 @@ EASIER = {"nbits": EASY_BITS, "curtime": START + 1201}
 def test_whatever_changes_the_block_makes_a_job(
     before: dict[str, Any], after: dict[str, Any], clean: bool | None
 ) -> None:
-    board = _board()
+    factory = _factory()
     template = replace(make_template(curtime=START), coinbase_value=2, **before)
-    board.publish(template, 0.0)
-    job = board.update(replace(template, **after), 1.0)
+    factory.publish(template, 0.0)
+    job = factory.update(replace(template, **after), 1.0)
     assert (None if job is None else job.notify.clean_jobs) == clean
-    assert job is None or job is board.current
+    assert job is None or job is factory.current
 
 
 def test_a_renewed_job_takes_the_newest_template() -> None:
-    board = _board()
-    board.publish(make_template(curtime=START), 0.0)
-    assert board.update(make_template(curtime=START + 1), 10.0) is None
-    assert board.renew(15.5).notify.ntime == START + 6, "the node's clock, not ours"
+    factory = _factory()
+    factory.publish(make_template(curtime=START), 0.0)
+    assert factory.update(make_template(curtime=START + 1), 10.0) is None
+    assert factory.renew(15.5).notify.ntime == START + 6, "the node's clock, not ours"
 
 
 def test_no_job_is_beyond_the_latest_time() -> None:
-    board = _board()
-    jobs = [board.publish(replace(make_template(curtime=START), maxtime=START + 40), 0.0)]
-    jobs += [board.renew(now) for now in (30.0, 60.0, 1e6)]
+    factory = _factory()
+    jobs = [factory.publish(replace(make_template(curtime=START), maxtime=START + 40), 0.0)]
+    jobs += [factory.renew(now) for now in (30.0, 60.0, 1e6)]
     assert [job.notify.ntime for job in jobs] == [START, START + 30, START + 40, START + 40]
     assert all(job.maxtime == START + 40 for job in jobs)
 
 
 def test_both_encodings_differ_in_the_flag_only() -> None:
-    board = _board()
-    board.publish(make_template(), 0.0)
-    job = board.renew(1.0)
+    factory = _factory()
+    factory.publish(make_template(), 0.0)
+    job = factory.renew(1.0)
     plain, clean = json.loads(job.line)["params"], json.loads(job.clean_line)["params"]
     assert plain[:8] == clean[:8]
     assert (plain[8], clean[8]) == (False, True)
 
 
 def test_every_job_has_its_own_id_and_coinbase_and_time_goes_on() -> None:
-    board = _board()
-    jobs = [board.publish(make_template(curtime=1000), 50.0), board.renew(80.9), board.renew(80.9)]
+    factory = _factory()
+    jobs = [factory.publish(make_template(curtime=1000), 50.0), factory.renew(80.9), factory.renew(80.9)]
     assert [job.notify.ntime for job in jobs] == [1000, 1030, 1030]
     assert len({job.notify.job_id for job in jobs}) == 3
     assert len({job.notify.coinbase_prefix + job.notify.coinbase_suffix for job in jobs}) == 3
-    assert board.current is jobs[-1]
+    assert factory.current is jobs[-1]
 
 
 def test_job_ids_wrap_at_32_bits() -> None:
-    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12, first_id=0xFFFFFFFF)
-    assert [board.publish(make_template(), 0.0).notify.job_id, board.renew(0.0).notify.job_id] == [
+    factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12, first_id=0xFFFFFFFF)
+    assert [factory.publish(make_template(), 0.0).notify.job_id, factory.renew(0.0).notify.job_id] == [
         "ffffffff",
         "00000000",
     ]
@@ -112,48 +111,10 @@ def test_job_ids_wrap_at_32_bits() -> None:
 
 def test_renew_needs_a_template() -> None:
     with pytest.raises(LocalProtocolError, match="expected a template"):
-        _board().renew(0.0)
-
-
-def test_a_table_keeps_the_latest_jobs() -> None:
-    board, table = _board(), JobTable(max_jobs=3)
-    board.publish(make_template(), 0.0)
-    for _ in range(5):
-        job = SessionJob(pool_job=board.renew(0.0), extranonce1=b"", difficulty=1.0, target=1, version_mask=1)
-        table.add(job)
-    assert len(table) == 3
-    assert [table.get(f"{number:08x}") is not None for number in range(2, 7)] == [False, False, True, True, True]
-    table.allow_versions(2)
-    latest = table.get("00000006")
-    assert latest is not None
-    assert latest.version_mask == 3
-    assert job.version_mask == 1
+        _factory().renew(0.0)
 
 
 def test_the_largest_coinbase_script_fits() -> None:
     template = replace(make_template(height=2**31 - 1), coinbase_flags=bytes(MAX_FLAGS))
-    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=4 + 16, coinbase_tag=bytes(MAX_TAG))
-    assert board.publish(template, 0.0).notify.coinbase_prefix
-
-
-def test_the_worst_that_a_table_takes_is_bounded() -> None:
-    board = _board()
-    board.publish(make_template(), 0.0)
-    jobs = [board.renew(0.0) for _ in range(2 * (MAX_JOBS + MAX_OLD_JOBS))]
-    tracemalloc.start()
-    try:
-        tables = [JobTable() for _ in range(10)]
-        for table in tables:
-            for job in jobs:
-                table.add(
-                    SessionJob(pool_job=job, extranonce1=b"\x01", difficulty=1.0, target=1 << 200, version_mask=0)
-                )
-                table.count_share(job.notify.job_id)
-        taken, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert taken / len(tables) < 170_000
-    assert {table.shares for table in tables} == {MAX_JOBS + MAX_OLD_JOBS}
-    old = tables[0].get_old(jobs[-MAX_JOBS - 1].notify.job_id)
-    assert old is not None
-    assert type(old.pool_job) is AnnouncedJob, "the template that it was made of would be megabytes"
+    factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=4 + 16, coinbase_tag=bytes(MAX_TAG))
+    assert factory.publish(template, 0.0).notify.coinbase_prefix

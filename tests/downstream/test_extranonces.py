@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.pool import extranonces
-from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
-
-from .cost import bytecodes
+from stratum_miner.downstream import extranonces
+from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
+from tests.downstream.cost import bytecodes
 
 
 def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:

@@ -17,7 +17,7 @@ LEAST_MINER_SIZE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ExtranonceSplit:
     """Bytes of a miner's own prefix, and bytes that it counts in."""
 
     prefix_size: int
@@ -34,15 +34,15 @@ class Layout:
         return 1 << 8 * self.prefix_size
 
 
-def lay_out(extranonce2_size: int, miners: int) -> Layout:
-    """A layout for a pool that gives so many bytes, and for so many miners if that is possible.
+def split_extranonce2(extranonce2_size: int, miners: int) -> ExtranonceSplit:
+    """The split for a pool that gives so many bytes, and for so many miners if that is possible.
 
-    No more is used than needed, so that the layout also fits a pool that gives less. With fewer than three bytes there
+    No more is used than needed, so that the split also fits a pool that gives less. With fewer than three bytes there
     is room for one miner only: it gets all of them.
     """
     wanted = max(1, ((miners - 1).bit_length() + 7) // 8)
     for own in (MINER_SIZE, LEAST_MINER_SIZE):
         if wanted + own <= extranonce2_size:
-            return Layout(wanted, own)
+            return ExtranonceSplit(wanted, own)
     prefix = extranonce2_size - LEAST_MINER_SIZE
-    return Layout(prefix, LEAST_MINER_SIZE) if prefix > 0 else Layout(0, extranonce2_size)
+    return ExtranonceSplit(prefix, LEAST_MINER_SIZE) if prefix > 0 else ExtranonceSplit(0, extranonce2_size)

@@ -1,8 +1,7 @@
 """What there is to work on: the pool's jobs, remade for miners. Sans-IO.
 
-A *space* is one session of a pool under one extranonce1. Its shares are judged by a validator of its own; they are
-remembered with what the pool sent for a job, its id apart, so none goes up twice. A job belongs to the space it came
-in, for ever.
+The shares of an upstream session are judged by a validator of its own; they are remembered with what the pool sent for
+a job, its id apart, so none goes up twice. A job belongs to the upstream session it came in, for ever.
 
 Many miners count their extranonce2 from the beginning at a clean job, some at every notify (ESP-Miner). So whatever is
 announced anew must be new work, also where a pool repeats a job, where another pool's turn is over, and where a miner
@@ -18,18 +17,18 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from stratum_miner.bitcoin.target import difficulty_to_announce
+from stratum_miner.downstream.extranonces import ExtranonceRegistry
+from stratum_miner.downstream.jobs import AnnouncedJob
+from stratum_miner.downstream.share_memory import MAX_SHARES, SeenShares
+from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.extranonces import ExtranonceRegistry
-from stratum_miner.pool.jobs import AnnouncedJob
-from stratum_miner.pool.share_memory import MAX_SHARES, SeenShares
-from stratum_miner.pool.validator import ShareValidator
-from stratum_miner.proxy.layout import Layout, lay_out
+from stratum_miner.proxy.extranonce_split import ExtranonceSplit, split_extranonce2
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
-MAX_SPACES = 16
+MAX_SESSIONS = 16
 """Remembered: with several pools in turns each comes back to its own."""
 MAX_BEGINNINGS = 1024
 """Jobs of which it is remembered how they were announced: eight hours of one every half minute."""
@@ -42,19 +41,19 @@ class Change(Enum):
     """One more job."""
     MASK = auto()
     """The current job again, under another version mask, which is in force at once."""
-    LAYOUT = auto()
+    SPLIT = auto()
     """What miners were told of extranonces is no longer true."""
 
 
 @dataclass(slots=True, eq=False)
-class Space:
+class UpstreamSession:
     """One session of a pool under one extranonce1."""
 
-    session: int
+    number: int
     extranonce1: bytes
     extranonce2_size: int
     """What the pool gave."""
-    layout: Layout
+    split: ExtranonceSplit
     validator: ShareValidator
     mask: int = 0
     """All version bits that were ever granted in this session: what a submitted version is cut to."""
@@ -62,10 +61,10 @@ class Space:
     @property
     def padding_size(self) -> int:
         """How many bytes of the pool's extranonce2 no miner needs."""
-        return self.extranonce2_size - self.layout.size
+        return self.extranonce2_size - self.split.size
 
     def as_granted(self, job: Job) -> Job:
-        """A job of this space with every version bit that was granted since it came."""
+        """A job of this session with every version bit that was granted since it came."""
         if job.version_mask == self.mask:
             return job
         return replace(job, version_mask=self.mask, version_rolling=True)
@@ -76,13 +75,13 @@ class ProxyJob(AnnouncedJob):
     """A pool's job as miners get it; its id is ours, for two pools may use the same."""
 
     job: Job
-    space: Space
+    session: UpstreamSession
     padding: bytes
     difficulty: float
     """What miners may be told at the least, so that their shares meet the pool's target."""
 
 
-_SpaceKey: TypeAlias = tuple[int, bytes, int]
+_SessionKey: TypeAlias = tuple[int, bytes, int]
 
 
 @dataclass(slots=True)
@@ -110,8 +109,8 @@ class _Beginnings:
         self.ntime = max(least, self.ntime)
 
 
-class Board:
-    """The current job, the layout, and who has which prefix. ``first_id``, ``first_prefix`` and
+class JobTranslator:
+    """The current job, the split of its extranonce2, and who has which prefix. ``first_id``, ``first_prefix`` and
     ``first_padding`` are where counting starts: a random start keeps a restarted proxy from repeating what it said.
     """
 
@@ -127,7 +126,7 @@ class Board:
         first_padding: int = 0,
         memory: FairBound | None = None,
     ) -> None:
-        self.layout: Layout | None = None
+        self.split: ExtranonceSplit | None = None
         """None before the first job."""
         self.current: ProxyJob | None = None
         """None while no pool gives work."""
@@ -147,28 +146,28 @@ class Board:
         self._memory = memory or FairBound(MAX_SHARES)
         self._seen: WeakValueDictionary[bytes, SeenShares] = WeakValueDictionary()
         """By the content of the jobs that are still known."""
-        self._spaces: OrderedDict[_SpaceKey, Space] = OrderedDict()
+        self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
         """The current one is the last."""
         self.extranonces = self._registry(0)
 
     def take(self, job: Job, now: float = 0.0) -> Change:
         """Make a pool's job the current one. ``now``: seconds of any clock that does not go back."""
         current, self.latest = self.current, job
-        space = self._spaces.get(_space_key(job))
-        if current is not None and current.space is space and _differ_in_mask_only(current.job, job):
+        session = self._sessions.get(_session_key(job))
+        if current is not None and current.session is session and _differ_in_mask_only(current.job, job):
             self._widen(job)
             self.current = replace(current, job=job)
             return Change.MASK
-        relaid = self.layout is None or self.layout.size > job.extranonce2_size
-        if relaid:
-            self._relay(job)
-            space = None
-        entered = space is None or next(reversed(self._spaces.values())) is not space
-        space = self._enter(job) if entered or space is None else space
+        resplit = self.split is None or self.split.size > job.extranonce2_size
+        if resplit:
+            self._split_anew(job)
+            session = None
+        entered = session is None or next(reversed(self._sessions.values())) is not session
+        session = self._enter(job) if entered or session is None else session
         self._widen(job)
-        space.validator.set_tip(job.previous_hash)
-        self._announce(job, space, now, clean=job.clean_jobs or entered)
-        return Change.LAYOUT if relaid else Change.JOB
+        session.validator.set_tip(job.previous_hash)
+        self._announce(job, session, now, clean=job.clean_jobs or entered)
+        return Change.SPLIT if resplit else Change.JOB
 
     def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
         """The current job for a miner that begins under this prefix; made anew if the prefix had it before.
@@ -176,7 +175,7 @@ class Board:
         A miner that comes back may count from the beginning again, and so does another one that gets its prefix.
         """
         if self.current is not None and extranonce1 in self._holders:
-            self._announce(self.current.job, self.current.space, now, clean=False)
+            self._announce(self.current.job, self.current.session, now, clean=False)
         return self.current
 
     def note_holder(self, extranonce1: bytes) -> None:
@@ -189,12 +188,12 @@ class Board:
 
     def _widen(self, job: Job) -> None:
         """A mask counts for all jobs of its session, under whatever extranonce1 they came."""
-        for space in self._spaces.values():
-            if space.session == job.session:
-                space.mask |= job.version_mask
+        for session in self._sessions.values():
+            if session.number == job.session:
+                session.mask |= job.version_mask
 
-    def _announce(self, job: Job, space: Space, now: float, *, clean: bool) -> None:
-        padding, ntime = self._begin(job, space, now)
+    def _announce(self, job: Job, session: UpstreamSession, now: float, *, clean: bool) -> None:
+        padding, ntime = self._begin(job, session, now)
         notify = Notify(
             job_id=f"{self._next_id & 0xFFFFFFFF:x}",
             previous_hash=job.previous_hash,
@@ -216,14 +215,14 @@ class Board:
             clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
             seen=self._seen.setdefault(job.content_hash(), SeenShares()),
             job=job,
-            space=space,
+            session=session,
             padding=padding,
             difficulty=difficulty_to_announce(job.share_target),
         )
 
-    def _begin(self, job: Job, space: Space, now: float) -> tuple[bytes, int]:
+    def _begin(self, job: Job, session: UpstreamSession, now: float) -> tuple[bytes, int]:
         """Padding and ntime of an announcement of this job that makes it new work."""
-        key, size = job.content_hash(), space.padding_size
+        key, size = job.content_hash(), session.padding_size
         begun = self._beginnings.get(key)
         if begun is None:
             begun = self._beginnings[key] = _Beginnings(job.ntime, now, job.ntime, size)
@@ -234,25 +233,25 @@ class Board:
             begun.another(job.ntime, size, now)
         return ((self._first_padding + begun.padding) % (1 << 8 * size)).to_bytes(size, "big"), begun.ntime
 
-    def _enter(self, job: Job) -> Space:
-        key = _space_key(job)
-        space = self._spaces.pop(key, None) or self._new_space(job)
-        self._spaces[key] = space
-        if len(self._spaces) > MAX_SPACES:
-            self._spaces.popitem(last=False)
-        return space
+    def _enter(self, job: Job) -> UpstreamSession:
+        key = _session_key(job)
+        session = self._sessions.pop(key, None) or self._new_session(job)
+        self._sessions[key] = session
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return session
 
-    def _new_space(self, job: Job) -> Space:
-        assert self.layout is not None, "a job was taken"
+    def _new_session(self, job: Job) -> UpstreamSession:
+        assert self.split is not None, "a job was taken"
         validator = ShareValidator(
-            extranonce2_size=self.layout.extranonce2_size, ntime_ahead=self._ntime_ahead, memory=self._memory
+            extranonce2_size=self.split.extranonce2_size, ntime_ahead=self._ntime_ahead, memory=self._memory
         )
-        return Space(job.session, job.extranonce1, job.extranonce2_size, self.layout, validator)
+        return UpstreamSession(job.session, job.extranonce1, job.extranonce2_size, self.split, validator)
 
-    def _relay(self, job: Job) -> None:
-        self.layout = lay_out(job.extranonce2_size, self._miners)
-        self.extranonces = self._registry(self.layout.prefix_size)
-        self._spaces.clear()
+    def _split_anew(self, job: Job) -> None:
+        self.split = split_extranonce2(job.extranonce2_size, self._miners)
+        self.extranonces = self._registry(self.split.prefix_size)
+        self._sessions.clear()
 
     def _registry(self, size: int) -> ExtranonceRegistry:
         return ExtranonceRegistry(
@@ -260,7 +259,7 @@ class Board:
         )
 
 
-def _space_key(job: Job) -> _SpaceKey:
+def _session_key(job: Job) -> _SessionKey:
     return job.session, job.extranonce1, job.extranonce2_size
 
 

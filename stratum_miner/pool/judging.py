@@ -1,13 +1,12 @@
 """One miner's session, sans-IO: requests are answered, shares judged, jobs announced; bytes in, events and bytes out.
 
-It knows the pool only through what it shares with all sessions: the job board, the validator, the extranonce
+It knows the pool only through what it shares with all sessions: the job factory, the validator, the extranonce
 registry. ``now`` is seconds of any clock that does not go back; ``unix_time`` is the clock that ntime is held against.
 
 A miner gets its first job once it is subscribed and authorized: difficulty first, then the job (D3). A new difficulty
 is announced together with a job of its own, so that both sides mean the same job by "the next one".
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -18,17 +17,19 @@ from stratum_miner.bitcoin.target import (
     difficulty_to_announce,
     target_from_difficulty,
 )
+from stratum_miner.downstream.endings import Ending, LimitReachedError
+from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
+from stratum_miner.downstream.jobs import SessionJob
+from stratum_miner.downstream.miner_session import RATE_RESOLUTION, RATE_WINDOW, password_difficulty
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution
+from stratum_miner.downstream.vardiff import Vardiff
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.endings import Ending, LimitReachedError
-from stratum_miner.pool.extranonces import ExtranonceRegistry, Lease
-from stratum_miner.pool.jobs import JobBoard, PoolJob, SessionJob
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.pool.template import assemble_block
-from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution
-from stratum_miner.pool.vardiff import Vardiff
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
-from stratum_miner.stratum.errors import ErrorReason, FieldError
+from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
     Info,
@@ -37,7 +38,6 @@ from stratum_miner.stratum.extensions import (
     VersionRolling,
     VersionRollingGrant,
 )
-from stratum_miner.stratum.fields import difficulty as difficulty_field
 from stratum_miner.stratum.pool_messages import SetDifficulty
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import ServerConnection
@@ -47,12 +47,6 @@ MIN_CHANGE_INTERVAL = 1.0
 """Seconds between two changes of difficulty, each of which costs a job of its own; picked by feel."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
 """Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job (stratum.md 7, 73)."""
-RATE_WINDOW = 300.0
-"""Seconds over which a session's hash rate is estimated."""
-RATE_RESOLUTION = 10.0
-"""Seconds between the samples kept for that: some 30, 4 kB a session."""
-
-_PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
 
 # ---- events ------------------------------------------------------------------------------------------------------
@@ -152,7 +146,7 @@ class PoolSession:
     def __init__(
         self,
         config: PoolConfig,
-        board: JobBoard,
+        jobs: JobFactory,
         validator: ShareValidator,
         extranonces: ExtranonceRegistry,
         now: float,
@@ -167,7 +161,7 @@ class PoolSession:
         self.workers: dict[str, ShareCount] = {}
         self.shares = ShareCount()
         self._config = config
-        self._board = board
+        self._jobs = jobs
         self._validator = validator
         self._extranonces = extranonces
         self._events: list[SessionEvent] = []  # two at most, and a deque is 760 bytes for each session
@@ -424,8 +418,8 @@ class PoolSession:
             self._changed_at = now
             self.connection.announce(SetDifficulty(difficulty))
             self._events.append(DifficultySet(difficulty))
-            if self._board.current is not None:
-                self._announce_next(self._board.current, now)
+            if self._jobs.current is not None:
+                self._announce_next(self._jobs.current, now)
 
     def _set_difficulty(self, difficulty: float) -> None:
         self.difficulty = difficulty
@@ -444,7 +438,7 @@ class PoolSession:
         return max(low, min(difficulty, self._ceiling()))
 
     def _ceiling(self) -> float:
-        current = self._board.current
+        current = self._jobs.current
         return self._config.ceiling(None if current is None else difficulty_from_target(current.network_target))
 
     def _start_if_ready(self, now: float) -> None:
@@ -453,9 +447,9 @@ class PoolSession:
         self.started = True
         self.connection.announce(SetDifficulty(self.difficulty))
         self._events.append(DifficultySet(self.difficulty))
-        current = self._board.current
+        current = self._jobs.current
         if current is not None and self.lease.jobs.get(current.notify.job_id) is not None:
-            current = self._board.renew(now)  # it had this job before it came back, and may begin again with it
+            current = self._jobs.renew(now)  # it had this job before it came back, and may begin again with it
         if current is not None:
             self._announce(current, current.clean_line)
 
@@ -463,7 +457,7 @@ class PoolSession:
         """A job that this miner does not know yet: one that was made for another's new difficulty will do, so that
         they take some memory together and not each.
         """
-        pool_job = self._board.renew(now) if current is self._latest else current
+        pool_job = self._jobs.renew(now) if current is self._latest else current
         self._announce(pool_job, pool_job.line)
 
     def _announce(self, pool_job: PoolJob, line: bytes) -> None:
@@ -484,14 +478,3 @@ class PoolSession:
 def _made_here(job: SessionJob) -> PoolJob:
     assert isinstance(job.pool_job, PoolJob), "a pool's sessions get the pool's own jobs"
     return job.pool_job
-
-
-def password_difficulty(password: str) -> float | None:
-    """The difficulty a password asks for, as in ``x,d=64`` or ``diff=0.5``; None when it names none that is sane."""
-    match = _PASSWORD_DIFFICULTY.search(password)
-    if match is None:
-        return None
-    try:
-        return difficulty_field(match[1], "password difficulty")
-    except FieldError:
-        return None

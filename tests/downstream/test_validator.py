@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, JobTable, SessionJob
+from stratum_miner.downstream.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution, solution_of
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.jobs import MAX_JOBS, MAX_OLD_JOBS, JobBoard, JobTable, SessionJob
-from stratum_miner.pool.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
-from stratum_miner.pool.validator import Accepted, Refused, ShareValidator, Solution, solution_of
+from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -21,9 +22,9 @@ SUBMIT = Submit("w", "00000001", bytes(8), int(NOW), 5)
 
 
 def job_of(submit: Submit = SUBMIT, *, target: int, nbits: int = HARD_BITS, mask: int = 0) -> SessionJob:
-    board = JobBoard(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
+    factory = JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
     return SessionJob(
-        pool_job=board.publish(make_template(nbits=nbits), 0.0),
+        pool_job=factory.publish(make_template(nbits=nbits), 0.0),
         extranonce1=b"\x01\x02\x03\x04",
         difficulty=0.5,
         target=target,
@@ -227,10 +228,10 @@ def test_a_flood_over_several_jobs_is_one_flood() -> None:
 def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -> None:
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
-    board = JobBoard(payout_script=b"\x51", version_mask=0, extranonce_size=12)
+    factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12)
     jobs = JobTable(max_jobs=2)
     for number in range(1, 50):
-        pool_job = board.publish(make_template(number, curtime=int(NOW) + 700 * number), 0.0)
+        pool_job = factory.publish(make_template(number, curtime=int(NOW) + 700 * number), 0.0)
         validator.set_tip(pool_job.notify.previous_hash)
         jobs.add(replace(job_of(target=2**256 - 1), pool_job=pool_job))
         ntime = replace(SUBMIT, ntime=pool_job.notify.ntime, job_id=pool_job.notify.job_id)
@@ -241,7 +242,7 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
         assert memory.used <= 20
         assert jobs.shares == memory.used
         del pool_job
-    board.current = None
+    factory.current = None
     del jobs
     assert memory.used == 0
 
@@ -325,8 +326,8 @@ def test_version_is_assigned_inside_the_mask_only(mask: int, bits: int) -> None:
 
 
 def test_template_version_bits_inside_the_pools_mask_are_cleared() -> None:
-    board = JobBoard(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
-    assert board.publish(make_template(version=0x3FFFE004), 0.0).notify.version == 0x20000004
+    factory = JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
+    assert factory.publish(make_template(version=0x3FFFE004), 0.0).notify.version == 0x20000004
 
 
 @pytest.mark.parametrize("stale", [False, True])
