@@ -18,8 +18,8 @@ import structlog
 import trio
 from trio.testing import MockClock
 
+from stratum_miner.emulators import FAULTS, KINDS
 from stratum_miner.testing.device_soak import Recovery, soak
-from stratum_miner.testing.emulators import FAULTS, KINDS
 
 
 def run(kind: str, seed: int) -> list[Recovery]:

@@ -27,7 +27,7 @@ from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
 from watching import browsing, free_port, wait_for
 
-from stratum_miner.testing.emulators import Emulator
+from stratum_miner.emulators import Emulator
 
 KIND = "bitaxe-gamma"
 HASH_RATE = 50e3

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from stratum_miner.testing.emulators import Emulator
+    from stratum_miner.emulators import Emulator
     from stratum_miner.testing.lab_tls import LabTls
     from stratum_miner.testing.portal_lab import (
         AsyncLab,

@@ -14,15 +14,7 @@ from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
-from stratum_miner.testing.emulators import (
-    FAULTS,
-    KINDS,
-    Emulator,
-    EmulatorError,
-    EmulatorStatistics,
-    FaultError,
-    LinkError,
-)
+from stratum_miner.emulators import FAULTS, KINDS, Emulator, EmulatorError, EmulatorStatistics, FaultError, LinkError
 
 log = structlog.get_logger("stratum_miner")
 

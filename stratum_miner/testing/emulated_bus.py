@@ -11,10 +11,10 @@ import trio
 from stratum_miner.backends.asic.errors import DeviceGone
 from stratum_miner.backends.asic.port_list import ListedPort
 from stratum_miner.backends.asic.transport import Transport
-from stratum_miner.testing.emulators import KINDS, Fault
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.model import Settings
-from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.emulators import KINDS, Fault
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.model import Settings
+from stratum_miner.emulators.sweep import Searcher
 
 USB: Final[dict[str, tuple[int, int, str, str]]] = {
     "icarus": (0x067B, 0x2303, "", ""),

@@ -23,11 +23,11 @@ from stratum_miner.capture.tap import Tap
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings
+from stratum_miner.emulators import Emulator, emulated
 from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import Pool, PoolConfig, PoolSnapshot, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
-from stratum_miner.testing.emulators import Emulator, emulated
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 from stratum_miner.testing.ordered_backend import OrderedBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template

@@ -14,9 +14,9 @@ import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from stratum_miner.client import ShareOutcome
+from stratum_miner.emulators import Emulator
 from stratum_miner.miner import MinerSnapshot
 from stratum_miner.pool import PoolSnapshot
-from stratum_miner.testing.emulators import Emulator
 from stratum_miner.testing.lab import TIMEOUT, Lab, LabMiner, LabPool, LabTap, Wanted, open_lab
 from stratum_miner.testing.lab_tls import LabTls
 from stratum_miner.testing.transcript import Message

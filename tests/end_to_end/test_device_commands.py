@@ -7,7 +7,7 @@ from functools import partial
 
 import trio
 
-from stratum_miner.testing.emulators import emulated
+from stratum_miner.emulators import emulated
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 

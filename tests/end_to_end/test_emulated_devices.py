@@ -18,10 +18,10 @@ from stratum_miner.backends.asic.device import DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.bitcoin import Network, script_from_address
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.emulators import KINDS, emulated
 from stratum_miner.miner import Goals, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
-from stratum_miner.testing.emulators import KINDS, emulated
 from stratum_miner.work import Share
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"

@@ -15,10 +15,10 @@ from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.bitcoin import Network, script_from_address
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.emulators import emulated
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
-from stratum_miner.testing.emulators import emulated
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)

@@ -5,9 +5,9 @@ from math import isfinite
 import pytest
 from trio.testing import MockClock
 
+from stratum_miner.emulators import FAULTS, KINDS
 from stratum_miner.testing.device_soak import Recovery, faults_for, soak
 from stratum_miner.testing.emulated_bus import USB
-from stratum_miner.testing.emulators import FAULTS, KINDS
 
 
 @pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])

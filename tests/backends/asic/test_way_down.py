@@ -5,12 +5,12 @@ import trio
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
+from stratum_miner.emulators.bitaxe import BitaxeDevice
+from stratum_miner.emulators.compac_a1 import CompacA1Device
+from stratum_miner.emulators.faults import Fault
+from stratum_miner.emulators.model import Device
 from stratum_miner.testing.device_soak import EndlessWork
 from stratum_miner.testing.emulated_bus import PluggedDevice
-from stratum_miner.testing.emulators.bitaxe import BitaxeDevice
-from stratum_miner.testing.emulators.compac_a1 import CompacA1Device
-from stratum_miner.testing.emulators.faults import Fault
-from stratum_miner.testing.emulators.model import Device
 from stratum_miner.work.unit import NonceFound
 
 HASH_RATE, NONCE_DIFFICULTY = 2e4, 1e-6

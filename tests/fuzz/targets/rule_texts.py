@@ -6,7 +6,7 @@ from random import Random
 
 from stratum_miner.capture import pool_faults, rules
 from stratum_miner.capture.record import Side
-from stratum_miner.testing.emulators import faults
+from stratum_miner.emulators import faults
 from tests.fuzz.judge import check_shown
 
 LINE = b'{"id":1,"method":"mining.submit","params":["w","j"]}\n'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratum_miner.testing.emulators.crc import crc5, crc16
+from stratum_miner.emulators.crc import crc5, crc16
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.testing.emulators import FAULTS, KINDS
+from stratum_miner.emulators import FAULTS, KINDS
 
 Plug = Callable[..., Any]
 GOLDEN = "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + "00" * 20 + "87320b1a1426674f2fa722ce"

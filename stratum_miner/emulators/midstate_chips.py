@@ -5,11 +5,11 @@ from functools import partial
 from itertools import chain as joined
 from typing import ClassVar
 
-from stratum_miner.testing.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
-from stratum_miner.testing.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
-from stratum_miner.testing.emulators.icarus import NONCES, load_midstate, part_of
-from stratum_miner.testing.emulators.known_work import known_nonces
-from stratum_miner.testing.emulators.sweep import Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
+from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
+from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.known_work import known_nonces
+from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
 
 
 class MidstateDevice(ChainDevice):

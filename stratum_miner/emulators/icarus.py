@@ -11,9 +11,9 @@ from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.testing.emulators.known_work import known_nonces
-from stratum_miner.testing.emulators.model import Device
-from stratum_miner.testing.emulators.sweep import Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.known_work import known_nonces
+from stratum_miner.emulators.model import Device
+from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05

@@ -8,7 +8,7 @@ byte further.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from stratum_miner.testing.emulators.crc import crc5, crc16
+from stratum_miner.emulators.crc import crc5, crc16
 
 JOB: Final = 1
 COMMAND: Final = 2

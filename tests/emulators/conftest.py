@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from stratum_miner.testing.emulators import KINDS, parse_fault
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.model import Device, Settings
-from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.emulators import KINDS, parse_fault
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.sweep import Searcher
 
 
 class Heard(NamedTuple):

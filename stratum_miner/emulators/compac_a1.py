@@ -6,11 +6,11 @@ There a question is a letter and a byte, an answer one byte, or one for each thi
 from math import inf
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.full_header_chips import Bm1362Device
-from stratum_miner.testing.emulators.model import Settings
-from stratum_miner.testing.emulators.sweep import Searcher
-from stratum_miner.testing.emulators.thermal import Heat
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.full_header_chips import Bm1362Device
+from stratum_miner.emulators.model import Settings
+from stratum_miner.emulators.sweep import Searcher
+from stratum_miner.emulators.thermal import Heat
 
 TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31

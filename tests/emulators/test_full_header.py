@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.testing.emulators.crc import crc5, crc16
+from stratum_miner.emulators.crc import crc5, crc16
 
 Plug = Callable[..., Any]
 EASY = 2**-16

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.frames import JOB, FrameParser
-from stratum_miner.testing.emulators.model import Device, Settings
-from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.frames import JOB, FrameParser
+from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.sweep import Searcher
 
 CHIP_ADDRESS: Final = 0x00
 TICKET_MASK: Final = 0x14

@@ -5,11 +5,11 @@ from enum import IntEnum
 from functools import partial
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.antminer import AntminerU1Device
-from stratum_miner.testing.emulators.crc import crc5
-from stratum_miner.testing.emulators.icarus import NONCES, load_midstate, part_of
-from stratum_miner.testing.emulators.known_work import known_nonces
-from stratum_miner.testing.emulators.sweep import Hit, Lane, nonce_target
+from stratum_miner.emulators.antminer import AntminerU1Device
+from stratum_miner.emulators.crc import crc5
+from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.known_work import known_nonces
+from stratum_miner.emulators.sweep import Hit, Lane, nonce_target
 
 CORES: Final = 55
 ID_REGISTER: Final = 0

@@ -9,13 +9,13 @@ from enum import IntEnum
 from math import inf
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.chain import ChainDevice
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.full_header_chips import Bm1366Device, Bm1368Device, Bm1370Device
-from stratum_miner.testing.emulators.i2c_chips import Ds4432u, Emc2101, I2cChip, Ina260, Supply, Tps546
-from stratum_miner.testing.emulators.model import Settings
-from stratum_miner.testing.emulators.sweep import Searcher
-from stratum_miner.testing.emulators.thermal import Heat
+from stratum_miner.emulators.chain import ChainDevice
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.full_header_chips import Bm1366Device, Bm1368Device, Bm1370Device
+from stratum_miner.emulators.i2c_chips import Ds4432u, Emc2101, I2cChip, Ina260, Supply, Tps546
+from stratum_miner.emulators.model import Settings
+from stratum_miner.emulators.sweep import Searcher
+from stratum_miner.emulators.thermal import Heat
 
 CONTROL: Final = "control"
 DATA: Final = "data"

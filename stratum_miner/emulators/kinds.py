@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from stratum_miner.testing.emulators.antminer import AntminerU1Device
-from stratum_miner.testing.emulators.bitaxe import GammaDevice, SupraDevice, UltraDevice
-from stratum_miner.testing.emulators.bm1384 import Bm1384Device, TwoPacDevice
-from stratum_miner.testing.emulators.compac_a1 import CompacA1Device
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.icarus import ErupterDevice, IcarusDevice
-from stratum_miner.testing.emulators.midstate_chips import Bm1387Device, Bm1397Device, R606Device
-from stratum_miner.testing.emulators.model import Device, Settings
-from stratum_miner.testing.emulators.sweep import Searcher
+from stratum_miner.emulators.antminer import AntminerU1Device
+from stratum_miner.emulators.bitaxe import GammaDevice, SupraDevice, UltraDevice
+from stratum_miner.emulators.bm1384 import Bm1384Device, TwoPacDevice
+from stratum_miner.emulators.compac_a1 import CompacA1Device
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.icarus import ErupterDevice, IcarusDevice
+from stratum_miner.emulators.midstate_chips import Bm1387Device, Bm1397Device, R606Device
+from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.sweep import Searcher
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.testing.emulators import Emulator, EmulatorError, FaultError, LinkError, emulated
+from stratum_miner.emulators import Emulator, EmulatorError, FaultError, LinkError, emulated
 
 GOLDEN = bytes.fromhex(
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + "00" * 20 + "87320b1a1426674f2fa722ce"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.faults import Faults
-from stratum_miner.testing.emulators.sweep import Hit, Lane, Searcher
+from stratum_miner.emulators.faults import Faults
+from stratum_miner.emulators.sweep import Hit, Lane, Searcher
 
 BITS_PER_BYTE: Final = 10
 """Start, eight data bits, stop."""

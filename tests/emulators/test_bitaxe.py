@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.testing.emulators.i2c_chips import linear11
+from stratum_miner.emulators.i2c_chips import linear11
 
 Plug = Callable[..., Any]
 COUNT = "55aa520500000a"

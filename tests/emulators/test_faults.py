@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.testing.emulators import FAULTS, Fault, FaultError, parse_fault
-from stratum_miner.testing.emulators.faults import Faults
+from stratum_miner.emulators import FAULTS, Fault, FaultError, parse_fault
+from stratum_miner.emulators.faults import Faults
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import ClassVar, Final
 
 from stratum_miner.backends.cpu import kernels
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.testing.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
-from stratum_miner.testing.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
-from stratum_miner.testing.emulators.known_work import known_rolled
-from stratum_miner.testing.emulators.sweep import CANDIDATE_TARGET, Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
+from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
+from stratum_miner.emulators.known_work import known_rolled
+from stratum_miner.emulators.sweep import CANDIDATE_TARGET, Hit, Lane, Stretch, nonce_target
 
 PLL0, HASH_COUNT, MISC_CONTROL, FAST_UART, CORE_CONTROL, VERSION_ROLLING = 0x08, 0x10, 0x18, 0x28, 0x3C, 0xA4
 NONCE_OFFSET: Final = 0x0C

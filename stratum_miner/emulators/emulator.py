@@ -14,12 +14,12 @@ import structlog
 import trio
 
 from stratum_miner.backends.cpu.choice import FASTEST
+from stratum_miner.emulators.faults import Fault, FaultError, Faults, parse_fault
+from stratum_miner.emulators.kinds import KINDS, Kind
+from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.sweep import Searcher
+from stratum_miner.emulators.terminal import Terminal
 from stratum_miner.spelling import did_you_mean
-from stratum_miner.testing.emulators.faults import Fault, FaultError, Faults, parse_fault
-from stratum_miner.testing.emulators.kinds import KINDS, Kind
-from stratum_miner.testing.emulators.model import Device, Settings
-from stratum_miner.testing.emulators.sweep import Searcher
-from stratum_miner.testing.emulators.terminal import Terminal
 
 log = structlog.get_logger(__name__)
 

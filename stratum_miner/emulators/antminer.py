@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import inf
 from typing import ClassVar, Final
 
-from stratum_miner.testing.emulators.crc import crc5
-from stratum_miner.testing.emulators.icarus import WORK_SIZE, ErupterDevice
+from stratum_miner.emulators.crc import crc5
+from stratum_miner.emulators.icarus import WORK_SIZE, ErupterDevice
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.testing.emulators import known_work
-from stratum_miner.testing.emulators.antminer import AntminerU1Device, checksum_fits, clock_mhz
-from stratum_miner.testing.emulators.icarus import midstate_from_wire, tail_from_wire
+from stratum_miner.emulators import known_work
+from stratum_miner.emulators.antminer import AntminerU1Device, checksum_fits, clock_mhz
+from stratum_miner.emulators.icarus import midstate_from_wire, tail_from_wire
 
 FILLER = "00" * 20
 GOLDEN = "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + FILLER + "87320b1a1426674f2fa722ce"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.testing.emulators.crc import crc5, crc16
-from stratum_miner.testing.emulators.frames import FrameParser, full_job_size, midstate_job_size
+from stratum_miner.emulators.crc import crc5, crc16
+from stratum_miner.emulators.frames import FrameParser, full_job_size, midstate_job_size
 
 Plug = Callable[..., Any]
 EASY = 2**-16
