@@ -21,8 +21,9 @@ from stratum_miner.cli import mining, node_options, options
 from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Ending, Goals, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import Summary
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
@@ -35,7 +36,8 @@ DIFFICULTY = 0.002
 
 @dataclass(slots=True)
 class _Result:
-    snapshot: MinerSnapshot
+    summary: Summary
+    kernel: str
     report: dict[str, Any]
     height: int
     ending: Ending
@@ -105,7 +107,9 @@ async def _demo(
                 )
                 monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner, on_block)
-                ending = await mining.mine_until_done(miner, stop, quiet=True, beside=[follow, monitor.run])
+                ending = await mining.mine_until_done(
+                    miner, stop, monitor.view, quiet=True, beside=[follow, monitor.run]
+                )
         return await _result(node, miner, monitor, ending)
 
 
@@ -113,7 +117,8 @@ async def _result(node: Node, miner: Miner, monitor: Monitor, ending: Ending) ->
     """What the node says of its chain, not what the miner believes."""
     height = (await node.tip()).height
     chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]
-    return _Result(miner.snapshot(), monitor.report(), height, ending, chain)
+    kernel = miner.backends[0].statistics().detail
+    return _Result(monitor.view().summary, kernel, monitor.report(), height, ending, chain)
 
 
 def _progress() -> Progress:
@@ -136,11 +141,10 @@ def _print_table(result: _Result, wanted: int) -> None:
     for block in result.blocks:
         table.add_row(str(block["height"]), block["hash"])
     output.print(table)
-    shares, snapshot = result.snapshot.shares, result.snapshot
-    kernel = snapshot.backends[0].detail
+    shares, summary = result.summary.shares, result.summary
     lines = (
-        f"{result.height} of {wanted} blocks in the node's chain after {duration_text(snapshot.elapsed)}",
-        f"{hash_rate_text(snapshot.hash_rate)} ({kernel})",
+        f"{result.height} of {wanted} blocks in the node's chain after {duration_text(summary.elapsed_s)}",
+        f"{hash_rate_text(summary.hash_rate)} ({result.kernel})",
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost",
     )
     for line in lines:

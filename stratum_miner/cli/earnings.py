@@ -16,9 +16,7 @@ from stratum_miner.cli.quantities import scaled
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
-from stratum_miner.miner import MinerSnapshot
 from stratum_miner.miner.scheduler import TRIVIAL_TARGET
-from stratum_miner.monitoring.devices import measured_power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +73,29 @@ def tariff(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a run came to so far; None is what nobody knows."""
+
+    elapsed: float
+    """Seconds."""
+    hash_rate: float
+    """H/s since the start."""
+    height: int | None
+    """Of the block being searched for."""
+    network_difficulty: float | None
+    share_difficulty: float | None
+    """Of the job being searched."""
+    luck: Luck
+    power: float | None
+    """Watts of everything that mines, where its devices measure that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """A snapshot in the light of a tariff."""
+    """What was measured, in the light of a tariff."""
 
-    snapshot: MinerSnapshot
+    measured: Measured
     tariff: Tariff
 
     @property
@@ -87,18 +103,17 @@ class Earnings:
         """Watts: those of the tariff, else what the devices measure; None where they do not measure all of it."""
         if self.tariff.power is not None:
             return self.tariff.power
-        measured, partial = measured_power(self.snapshot.backends)
-        return None if measured is None or partial else Decimal(repr(measured))
+        return None if self.measured.power is None else Decimal(repr(self.measured.power))
 
     @property
     def operation(self) -> Operation | None:
         """At mainnet's difficulty: the job's when it is mainnet, else the tariff's; None before any hash."""
-        if self.snapshot.hash_rate <= 0:
+        if self.measured.hash_rate <= 0:
             return None
-        height = self.snapshot.height if self.on_mainnet and self.snapshot.height is not None else None
+        height = self.measured.height if self.on_mainnet and self.measured.height is not None else None
         subsidy = chain.subsidy(height if height is not None else 4 * chain.HALVING_INTERVAL)
         return Operation(
-            hash_rate=self.snapshot.hash_rate,
+            hash_rate=self.measured.hash_rate,
             power=self.power or Decimal(0),
             electricity=self.tariff.electricity,
             difficulty=self.difficulty if self.on_mainnet and self.difficulty else self.tariff.mainnet_difficulty,
@@ -110,7 +125,7 @@ class Earnings:
     @property
     def difficulty(self) -> float | None:
         """Of the network mined on."""
-        return self.snapshot.network_difficulty
+        return self.measured.network_difficulty
 
     @property
     def on_mainnet(self) -> bool:
@@ -122,17 +137,12 @@ class Earnings:
         """Expected on the chain mined on; None while nobody knows. Where every second hash is a block, as on plain
         regtest, only shares are handed in, and a block takes as long as a share.
         """
-        difficulty, job = self.difficulty, self.snapshot.job
+        difficulty, share_difficulty = self.difficulty, self.measured.share_difficulty
         if difficulty is not None and difficulty <= difficulty_from_target(TRIVIAL_TARGET):
-            difficulty = None if job is None else max(difficulty, job.share_difficulty)
-        if difficulty is None or self.snapshot.hash_rate <= 0:
+            difficulty = None if share_difficulty is None else max(difficulty, share_difficulty)
+        if difficulty is None or self.measured.hash_rate <= 0:
             return None
-        return chain.hashes_per_block(difficulty, exact=True) / self.snapshot.hash_rate
-
-    @property
-    def luck(self) -> Luck:
-        """Shares found against those expected of the work."""
-        return Luck(self.snapshot.lucky, self.snapshot.expected)
+        return chain.hashes_per_block(difficulty, exact=True) / self.measured.hash_rate
 
     def line(self) -> str:
         """For people: what it costs, how lucky it was, what to expect."""
@@ -155,7 +165,7 @@ class Earnings:
         return None if power is None else float(power / 1000 * 24 * self.tariff.electricity)
 
     def _luck_text(self) -> str:
-        ratio, interval = self.luck.ratio, self.luck.interval()
+        ratio, interval = self.measured.luck.ratio, self.measured.luck.interval()
         if ratio is None or interval is None:
             return ""
         return f"luck {ratio:.2f} (95 %: {interval.low:.2f} to {interval.high:.2f})"
@@ -177,20 +187,20 @@ class Earnings:
 
     def as_object(self) -> dict[str, Any]:
         """For --json and the API; money in the tariff's own, None for what is not known."""
-        operation, interval = self.operation, self.luck.interval()
+        operation, interval = self.operation, self.measured.luck.interval()
         power, per_day = self.power, self._per_day
         fixed = self.tariff.power is not None  # what is measured changes, so that of the moment says nothing of before
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),
             "electricity_per_day": per_day,
-            "electricity_so_far": per_day * self.snapshot.elapsed / DAY_SECONDS
+            "electricity_so_far": per_day * self.measured.elapsed / DAY_SECONDS
             if per_day is not None and fixed
             else None,
             "joules_per_terahash": float(operation.joules_per_terahash) if operation and power is not None else None,
             "luck": {
-                "found": self.luck.found,
-                "expected": self.luck.expected,
-                "ratio": self.luck.ratio,
+                "found": self.measured.luck.found,
+                "expected": self.measured.luck.expected,
+                "ratio": self.measured.luck.ratio,
                 "low": interval.low if interval else None,
                 "high": interval.high if interval else None,
             },

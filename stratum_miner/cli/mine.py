@@ -22,9 +22,10 @@ from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.screen import live
-from stratum_miner.cli.watching import Service, watch
+from stratum_miner.cli.watching import Service, earnings_of, watch
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.view import Summary
 
 log = structlog.get_logger("stratum_miner")
 
@@ -106,7 +107,7 @@ class MineRun:
     def run(self) -> int:
         """Mine; returns the exit code."""
         ending = Ending.STOPPED
-        chosen = self._settings.options
+        chosen, monitor = self._settings.options, self._watching.monitor
         on_screen = chosen.display == "auto" and not chosen.quiet and live.usable(logs.console)
         display = self._watching.display if on_screen else None
 
@@ -114,18 +115,20 @@ class MineRun:
             nonlocal ending
             try:
                 ending = await mining.mine_until_done(
-                    self.miner, stop, quiet=chosen.quiet, tariff=self.tariff, beside=self.services, display=display
-                )
+                    self.miner, stop, monitor.view,
+                    quiet=chosen.quiet, costs=self.costs, beside=self.services, display=display,
+                )  # fmt: skip
             finally:
                 if self.journal is not None:
                     self.journal.close()
                 if chosen.json:
-                    printing.print_json(self._watching.monitor.report())
+                    printing.print_json(monitor.report())
                 else:
-                    mining.print_summary(self.miner.snapshot(), tariff=self.tariff())
+                    view = monitor.view()
+                    mining.print_summary(view, costs=self.costs(view.summary))
 
         signals.run(mine_and_tell)
-        return mining.exit_code(ending, self.miner, has_mined=self._watching.monitor.has_mined)
+        return mining.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
         """Go on with other settings (``Reloadable``): the level of the log, the tariff."""
@@ -137,6 +140,11 @@ class MineRun:
     def tariff(self) -> earnings.Tariff | None:
         """What mining costs, as of now."""
         return self._settings.tariff
+
+    def costs(self, summary: Summary) -> str:
+        """What mining costs and earns, in a line for people; empty where nobody told a price."""
+        terms = self.tariff()
+        return "" if terms is None else earnings_of(summary, terms).line()
 
     def shown_settings(self) -> dict[str, Any]:
         """The settings in force, for people, without secrets."""

@@ -6,6 +6,7 @@ Shared by the commands that mine. Everything for people goes to stderr, the summ
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -19,12 +20,10 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli.earnings import Earnings, Tariff
 from stratum_miner.cli.profit.quantities import span_text
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.events import ConnectionState
-from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
     ConnectionChanged,
@@ -32,8 +31,9 @@ from stratum_miner.miner import (
     JobStarted,
     Miner,
     MinerEvent,
-    MinerSnapshot,
 )
+from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import PoolView, Summary, View
 
 log = structlog.get_logger("stratum_miner")
 
@@ -91,16 +91,18 @@ class Reporter:
 async def mine_until_done(
     miner: Miner,
     stop: Stop,
+    look: Callable[[], View],
     *,
     quiet: bool = False,
-    tariff: Callable[[], Tariff | None] = lambda: None,
+    costs: Callable[[Summary], str] = lambda summary: "",
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
     display: Callable[[], Awaitable[None]] | None = None,
 ) -> Ending:
-    """Run a miner with its status shown; the first signal ends it gracefully. Returns why it ended.
+    """Run a miner with its status shown, as ``look`` gives it; the first signal ends it gracefully. Returns why it
+    ended.
 
-    ``tariff`` adds what it costs and earns to the status, asked for each time; ``beside`` run as long; ``display``
-    takes the place of lines.
+    ``costs`` says in a line what mining costs and earns, empty where nobody knows a price; ``beside`` run as long;
+    ``display`` takes the place of lines.
     """
 
     def stop_gracefully() -> None:
@@ -110,10 +112,10 @@ async def mine_until_done(
     with stop.calling(stop_gracefully):
         async with trio.open_nursery() as nursery:
             if display is None:
-                nursery.start_soon(_show_status, miner, quiet, tariff)
+                nursery.start_soon(_show_status, look, quiet, costs)
             else:
                 nursery.start_soon(display)
-                nursery.start_soon(_watch_rare_shares, miner)
+                nursery.start_soon(_watch_rare_shares, look)
             for service in beside:
                 nursery.start_soon(service)
             ending = await miner.run()
@@ -127,9 +129,9 @@ class _RareShares:
     def __init__(self) -> None:
         self._said: float | None = None
 
-    def look(self, snapshot: MinerSnapshot) -> None:
-        difficulty, rate = snapshot.client.difficulty, snapshot.hash_rate_1m
-        if difficulty is None or difficulty == self._said or snapshot.elapsed < SETTLED_S or rate <= 0:
+    def look(self, view: View) -> None:
+        difficulty, rate = view.share_difficulty, view.summary.hash_rate_1m
+        if difficulty is None or difficulty == self._said or view.summary.elapsed_s < SETTLED_S or rate <= 0:
             return
         seconds = seconds_per_share(difficulty, rate)
         if seconds > RARE_SHARE_S:
@@ -141,34 +143,33 @@ class _RareShares:
             )
 
 
-async def _watch_rare_shares(miner: Miner) -> None:
+async def _watch_rare_shares(look: Callable[[], View]) -> None:
     rare = _RareShares()
     while True:
-        rare.look(miner.snapshot())
+        rare.look(look())
         await trio.sleep(SETTLED_S)
 
 
-async def _show_status(miner: Miner, quiet: bool, tariff: Callable[[], Tariff | None]) -> None:
+async def _show_status(look: Callable[[], View], quiet: bool, costs: Callable[[Summary], str]) -> None:
     rare = _RareShares()
     if console.is_terminal and not console.is_dumb_terminal and not quiet:
         async with _live_line() as live:
             while True:
-                snapshot = miner.snapshot()
-                rare.look(snapshot)
-                live.update(printing.safe(_status_text(snapshot, tariff())), refresh=True)
+                view = look()
+                rare.look(view)
+                live.update(printing.safe(_status_text(view, costs(view.summary))), refresh=True)
                 await trio.sleep(REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
     await trio.sleep(SETTLED_S + 1)
-    rare.look(miner.snapshot())
+    rare.look(look())
     while True:
         await trio.sleep(max(0.0, next_at - time.monotonic()))
         next_at += STATUS_INTERVAL_S
-        snapshot = miner.snapshot()
-        rare.look(snapshot)
-        log.info("status", **_status_fields(snapshot))
-        terms = tariff()
-        if terms is not None:
-            log.info("economics", line=Earnings(snapshot, terms).line())
+        view = look()
+        rare.look(view)
+        log.info("status", **_status_fields(view))
+        if line := costs(view.summary):
+            log.info("economics", line=line)
 
 
 @asynccontextmanager
@@ -179,57 +180,52 @@ async def _live_line() -> AsyncIterator[Live]:
         yield live
 
 
-def _status_text(snapshot: MinerSnapshot, tariff: Tariff | None) -> RenderableType:
-    shares = snapshot.shares
-    windows = (snapshot.hash_rate_5s, snapshot.hash_rate_1m, snapshot.hash_rate_15m)
+def _status_text(view: View, costs: str) -> RenderableType:
+    summary, shares = view.summary, view.summary.shares
+    windows = (summary.hash_rate_5s, summary.hash_rate_1m, summary.hash_rate_15m)
     parts = (
         " ".join(hash_rate_text(rate) for rate in windows),
         f"A {shares.accepted} R {shares.rejected} S {shares.stale} L {shares.lost}",
-        f"best {difficulty_text(snapshot.best_share)}/{difficulty_text(snapshot.client.difficulty)}",
-        duration_text(snapshot.elapsed),
+        f"best {difficulty_text(summary.best_share)}/{difficulty_text(view.share_difficulty)}",
+        duration_text(summary.elapsed_s),
     )
     line = Text(" | ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
-    return line if tariff is None else Group(line, Text(Earnings(snapshot, tariff).line()))
+    return Group(line, Text(costs)) if costs else line
 
 
-def _status_fields(snapshot: MinerSnapshot) -> dict[str, Any]:
-    shares = snapshot.shares
+def _status_fields(view: View) -> dict[str, Any]:
+    summary, shares = view.summary, view.summary.shares
     return {
-        "rate_5s": hash_rate_text(snapshot.hash_rate_5s),
-        "rate_1m": hash_rate_text(snapshot.hash_rate_1m),
-        "rate_15m": hash_rate_text(snapshot.hash_rate_15m),
+        "rate_5s": hash_rate_text(summary.hash_rate_5s),
+        "rate_1m": hash_rate_text(summary.hash_rate_1m),
+        "rate_15m": hash_rate_text(summary.hash_rate_15m),
         "accepted": shares.accepted,
         "rejected": shares.rejected,
         "stale": shares.stale,
         "lost": shares.lost,
-        "best": difficulty_text(snapshot.best_share),
-        "difficulty": difficulty_text(snapshot.client.difficulty),
-        "share_every": _share_every(snapshot),
+        "best": difficulty_text(summary.best_share),
+        "difficulty": difficulty_text(view.share_difficulty),
+        "share_every": "" if summary.share_every_s is None else span_text(summary.share_every_s),
     }
 
 
-def _share_every(snapshot: MinerSnapshot) -> str:
-    difficulty, rate = snapshot.client.difficulty, snapshot.hash_rate_1m
-    return "" if difficulty is None or rate <= 0 else span_text(seconds_per_share(difficulty, rate))
-
-
-def pool_line(pool: PoolStatus) -> str:
+def pool_line(pool: PoolView) -> str:
     """One pool for people."""
-    latency = "" if pool.latency_p50 is None else f", {pool.latency_p50 * 1000:.1f} ms"
+    latency = "" if pool.latency_p50_ms is None else f", {pool.latency_p50_ms:.1f} ms"
     why = f" ({pool.reason})" if pool.reason else ""
     if pool.work_share is not None and pool.work_share < 1:
         why += f", {pool.work_share:.1%} of the work"
     if pool.bound:
         why += f" by {', '.join(pool.bound)}"
     return (
-        f"  {'*' if pool.active else ' '} {pool.name} {pool.condition.value}{why}: {pool.accepted} accepted, "
+        f"  {'*' if pool.active else ' '} {pool.name} {pool.state}{why}: {pool.accepted} accepted, "
         f"{pool.rejected} rejected, {pool.stale} stale, {pool.lost} lost{latency}"
     )
 
 
-def _worker_lines(pool: PoolStatus) -> list[str]:
+def _worker_lines(pool: PoolView) -> list[str]:
     """Where several share a connection."""
-    workers = pool.client.workers
+    workers = pool.workers
     return [
         f"      {worker.name}: {worker.accepted} accepted, {worker.rejected} rejected, {worker.stale} stale"
         + (f"; refused: {worker.refusal}" if worker.refusal else "")
@@ -238,44 +234,36 @@ def _worker_lines(pool: PoolStatus) -> list[str]:
     ]
 
 
-def print_summary(snapshot: MinerSnapshot, *, tariff: Tariff | None = None, blocks_refused: int = 0) -> None:
+def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> None:
     """The last word for people, a few lines on stderr; ``blocks_refused`` counts those that the node did not take."""
-    shares = snapshot.shares
+    summary, shares = view.summary, view.summary.shares
     lines = [
-        f"{duration_text(snapshot.elapsed)} at {hash_rate_text(snapshot.hash_rate)} on {snapshot.client.url}",
+        f"{duration_text(summary.elapsed_s)} at {hash_rate_text(summary.hash_rate)} on {summary.pool}",
         f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
-        f"; best {difficulty_text(snapshot.best_share)}; blocks {snapshot.blocks_accepted}"
+        f"; best {difficulty_text(summary.best_share)}; blocks {summary.blocks_accepted}"
         + (f", and {blocks_refused} that the node refused" if blocks_refused else ""),
     ]
-    if snapshot.frozen:
-        lines.append(f"besides, the process did not run for {duration_text(snapshot.frozen)}; rates leave that out")
-    for pool in snapshot.pools:
-        lines += [pool_line(pool)] if len(snapshot.pools) > 1 else []
+    if summary.frozen_s:
+        lines.append(f"besides, the process did not run for {duration_text(summary.frozen_s)}; rates leave that out")
+    for pool in view.pools:
+        lines += [pool_line(pool)] if len(view.pools) > 1 else []
         lines += _worker_lines(pool)
-    lines += [f"  {count} {reason}" for reason, count in snapshot.reasons[:5]]
-    if snapshot.journalled is not None:
-        total = snapshot.journalled
-        lines.append(
-            f"journal, all runs: {total.accepted} accepted, {total.rejected} rejected, {total.stale} stale, "
-            f"{total.lost} lost"
-        )
-    if snapshot.hardware_errors:
-        lines.append(f"hardware errors: {snapshot.hardware_errors}")
-    if tariff is not None:
-        lines.append(Earnings(snapshot, tariff).line())
+    lines += [f"  {count} {reason}" for reason, count in islice(summary.reasons.items(), 5)]
+    if summary.all_runs is not None:
+        lines.append(f"journal, all runs: {', '.join(f'{count} {fate}' for fate, count in summary.all_runs.items())}")
+    if summary.hardware_errors:
+        lines.append(f"hardware errors: {summary.hardware_errors}")
+    if costs:
+        lines.append(costs)
     for line in lines:
         console.print(line, markup=False)
 
 
-def exit_code(ending: Ending, miner: Miner, *, has_mined: bool = False) -> ExitCode:
-    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined.
-
-    ``has_mined``: a device mined, whether or not it had the time to report a nonce that shows its hashes.
-    """
+def exit_code(ending: Ending, miner: Miner, monitor: Monitor) -> ExitCode:
+    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
     if ending is not Ending.TIME_LIMIT:
         return ExitCode.OK
     if not miner.has_had_work:
         return ExitCode.POOL_UNREACHABLE
-    goals, hashes = miner.goals, sum(backend.hashes for backend in miner.snapshot().backends)
-    missed = goals.shares is not None or goals.blocks is not None or not (hashes or has_mined)
+    missed = miner.goals.shares is not None or miner.goals.blocks is not None or not monitor.has_mined
     return ExitCode.GOAL_MISSED if missed else ExitCode.OK

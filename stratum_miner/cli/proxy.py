@@ -27,6 +27,7 @@ from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, m
 from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
+from stratum_miner.monitoring.view import PoolView
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
 
 log = structlog.get_logger("stratum_miner")
@@ -257,7 +258,7 @@ def _print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> Non
         f"{duration_text(elapsed)}, {snapshot.connections_total} connections",
         f"shares: {shares.received} received, {shares.accepted} accepted, {sum(shares.rejected.values())} rejected, "
         f"{shares.stale} stale, {shares.lost} lost, {sum(shares.refused.values())} refused here, {shares.kept} kept",
-        *(mining.pool_line(pool) for pool in snapshot.pools),
+        *(mining.pool_line(pool) for pool in _pools(snapshot)),
     ]
     for line in lines:
         console.print(line, markup=False)
@@ -293,8 +294,12 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
             *(_miner_object(miner, connected=True) for miner in snapshot.miners),
             *(_miner_object(miner, connected=False) for miner in snapshot.left),
         ],
-        "pools": [pool_view(priority, pool) for priority, pool in enumerate(snapshot.pools)],
+        "pools": _pools(snapshot),
     }
+
+
+def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
+    return [pool_view(priority, pool) for priority, pool in enumerate(snapshot.pools)]
 
 
 def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:

@@ -75,14 +75,16 @@ def solo(
                 monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner)
                 try:
-                    ending = await mining.mine_until_done(miner, stop, quiet=quiet, beside=[follow, monitor.run])
-                    code = mining.exit_code(ending, miner)
+                    ending = await mining.mine_until_done(
+                        miner, stop, monitor.view, quiet=quiet, beside=[follow, monitor.run]
+                    )
+                    code = mining.exit_code(ending, miner, monitor)
                 finally:
                     judged = blocks(pool.snapshot())
                     if json:
                         printing.print_json(monitor.report() | judged)
                     else:
-                        mining.print_summary(miner.snapshot(), blocks_refused=len(judged["blocks_refused"]))
+                        mining.print_summary(monitor.view(), blocks_refused=len(judged["blocks_refused"]))
 
     signals.run(mine_and_tell)
     return code

@@ -18,7 +18,7 @@ import structlog
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import http_token
-from stratum_miner.cli.earnings import Earnings, Tariff
+from stratum_miner.cli.earnings import Earnings, Measured, Tariff
 from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.operation import hooks, surroundings
@@ -27,9 +27,11 @@ from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
-from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.economics.odds import Luck
+from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import Summary
 
 if TYPE_CHECKING:
     from stratum_miner.monitoring.http import Network
@@ -75,9 +77,9 @@ def watch(
     again, None where there is none.
     """
 
-    def economics(snapshot: MinerSnapshot) -> dict[str, Any] | None:
+    def economics(summary: Summary) -> dict[str, Any] | None:
         terms = tariff()
-        return None if terms is None else Earnings(snapshot, terms).as_object()
+        return None if terms is None else earnings_of(summary, terms).as_object()
 
     def power_w() -> float | None:
         terms = tariff()
@@ -97,6 +99,20 @@ def watch(
     parts = _Parts(monitor, steering, settings, configuration)
     wanted = [service(parts) for service in _SERVICES]
     return Watching(monitor, parts.steering, tuple(service for service in wanted if service is not None))
+
+
+def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
+    """What a run came to, in the light of a tariff."""
+    measured = Measured(
+        elapsed=summary.elapsed_s,
+        hash_rate=summary.hash_rate,
+        height=summary.height,
+        network_difficulty=summary.network_difficulty,
+        share_difficulty=None if summary.job is None else summary.job.share_difficulty,
+        luck=Luck(summary.luck.found, summary.luck.expected),
+        power=None if summary.power_is_partial else summary.power_w,
+    )
+    return Earnings(measured, tariff)
 
 
 def _sampling(parts: _Parts) -> Service | None:
@@ -176,7 +192,7 @@ def _hooks(parts: _Parts) -> Service | None:
 
 def _service_manager(parts: _Parts) -> Service | None:
     manager = ServiceManager(os.environ)
-    return partial(manager.run, parts.monitor.summary) if manager.listens else None
+    return partial(manager.run, lambda: parts.monitor.view().summary) if manager.listens else None
 
 
 def _bound(flag: str, address: str, *, network: bool) -> socket.socket:

@@ -6,9 +6,9 @@ Time is two clocks: ``clock`` for durations, the one of the snapshots; ``wall_cl
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import msgspec
 import structlog
 import trio
 
@@ -32,12 +32,12 @@ from stratum_miner.monitoring.view import (
     JobView,
     LuckView,
     Point,
-    PoolView,
     ProblemView,
     SharesView,
     ShareView,
     Summary,
     View,
+    as_report,
 )
 from stratum_miner.work.share import Share
 
@@ -61,7 +61,7 @@ class Monitor:
         events: EventLog,
         *,
         power_w: Callable[[], float | None] = lambda: None,
-        economics: Callable[[MinerSnapshot], dict[str, Any] | None] = lambda snapshot: None,
+        economics: Callable[[Summary], dict[str, Any] | None] = lambda summary: None,
         source: Callable[[Share], ShareSource] = lambda share: ShareSource(pool_id=None, pool="", device_id=-1),
         problems: Callable[[], Sequence[ProblemView]] = tuple,
         pauses: Callable[[], Mapping[str, str]] = dict,
@@ -84,7 +84,7 @@ class Monitor:
         self._history = History()
         self._devices = devices.DeviceMeters()
         self._health = Health()
-        self.has_mined = False
+        self._has_mined = False
         """Whether any device mined at any sample of this run."""
         self._dead: set[Key] = set()
         """Search threads that make no hashes; a device of its own is told by its driver."""
@@ -128,7 +128,7 @@ class Monitor:
         snapshot, now, date = self._snapshot(), self._clock(), self._wall_clock()
         self._sampled_at = now
         verdict = self._verdict(snapshot, now)
-        self.has_mined = self.has_mined or verdict.devices_mining > 0
+        self._has_mined = self._has_mined or verdict.devices_mining > 0
         self._tell_of_threads(verdict)
         self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
         if self._history.wants(date):
@@ -197,7 +197,7 @@ class Monitor:
         return View(
             at=self._wall_clock(),
             summary=self._summary(snapshot, verdict, now),
-            pools=self.pools(snapshot),
+            pools=tuple(pool_view(priority, status) for priority, status in enumerate(snapshot.pools)),
             devices=self._devices.views(now, snapshot.backends, verdict.devices),
             shares=tuple(self._shares),
             blocks=self.blocks()[-SHOWN_BLOCKS:],
@@ -214,26 +214,17 @@ class Monitor:
         return tuple(self._blocks)
 
     def report(self) -> dict[str, Any]:
-        """What ``--json`` prints: the summary, and beside its fields the pools, the devices and the blocks."""
-        snapshot, now = self._snapshot(), self._clock()
-        verdict = self._verdict(snapshot, now)
-        lists = {
-            "pools": self.pools(snapshot),
-            "devices": self._devices.views(now, snapshot.backends, verdict.devices),
-            "blocks": self.blocks(),
-        }
-        summary: dict[str, Any] = msgspec.to_builtins(self._summary(snapshot, verdict, now))
-        summary.update(msgspec.to_builtins(lists))
-        return summary
+        """What ``--json`` prints, with all blocks that are remembered."""
+        return as_report(replace(self.view(), blocks=self.blocks()))
+
+    @property
+    def has_mined(self) -> bool:
+        """Whether any device mined in this run, even if it had no time to report a nonce that shows its hashes."""
+        return self._has_mined or any(backend.hashes for backend in self._snapshot().backends)
 
     def history(self) -> tuple[Point, ...]:
         """Of the last day."""
         return self._history.points()
-
-    def summary(self, snapshot: MinerSnapshot | None = None) -> Summary:
-        """The miner as a whole."""
-        snapshot, now = snapshot or self._snapshot(), self._clock()
-        return self._summary(snapshot, self._verdict(snapshot, now), now)
 
     def _verdict(self, snapshot: MinerSnapshot, now: float) -> Verdict:
         others = list(self._problems())
@@ -254,7 +245,7 @@ class Monitor:
         difficulty = snapshot.client.difficulty
         power, partial = self._power(snapshot)
         minutes = snapshot.elapsed / 60
-        return Summary(
+        summary = Summary(
             version=__version__,
             state=verdict.state,
             detail=verdict.detail,
@@ -296,13 +287,9 @@ class Monitor:
             power_w=power,
             power_is_partial=partial,
             joules_per_terahash=None if partial else _efficiency(power, snapshot.hash_rate_5m),
-            economics=self._economics(snapshot),
+            economics=None,
         )
-
-    def pools(self, snapshot: MinerSnapshot | None = None) -> tuple[PoolView, ...]:
-        """All pools, the best first."""
-        snapshot = snapshot or self._snapshot()
-        return tuple(pool_view(priority, status) for priority, status in enumerate(snapshot.pools))
+        return replace(summary, economics=self._economics(summary))
 
     def _power(self, snapshot: MinerSnapshot) -> tuple[float | None, bool]:
         """Watts, and whether devices that use some are left out."""

@@ -8,6 +8,8 @@ is what nobody knows.
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from stratum_miner.work.durations import DurationCounts
 
 
@@ -388,3 +390,27 @@ class View:
     blocks: tuple[BlockView, ...]
     events: tuple[EventView, ...]
     history: tuple[Point, ...]
+
+    @property
+    def mined_on(self) -> PoolView | None:
+        """The best of the pools that give work; None while none does."""
+        return next((pool for pool in self.pools if pool.active), None)
+
+    @property
+    def share_difficulty(self) -> float | None:
+        """What the pool mined on asks for, or while there is none the best one; None before it has said so."""
+        pool = self.mined_on or next(iter(self.pools), None)
+        return None if pool is None else pool.difficulty
+
+
+def as_json(view: View) -> dict[str, Any]:
+    """The one schema in which programs get a view: dictionaries, lists and plain values, by the names above."""
+    shown: dict[str, Any] = msgspec.to_builtins(view)
+    return shown
+
+
+def as_report(view: View) -> dict[str, Any]:
+    """What ``--json`` prints of a run: the fields of the summary, and beside them pools, devices and blocks."""
+    shown = as_json(view)
+    report: dict[str, Any] = shown["summary"] | {name: shown[name] for name in ("pools", "devices", "blocks")}
+    return report

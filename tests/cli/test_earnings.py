@@ -8,41 +8,28 @@ import pytest
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
-from stratum_miner.cli.earnings import Earnings, Tariff, tariff
-from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import Miner, MinerSnapshot
-from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
+from stratum_miner.cli.earnings import Earnings, Measured, Tariff, tariff
+from stratum_miner.economics.odds import Luck
+from stratum_miner.miner.snapshot import BackendSnapshot
+from stratum_miner.monitoring.devices import measured_power
 
 TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
 
 
-JOB = JobSnapshot(
-    job_id="1",
-    age=1.0,
-    previous_hash=bytes(32),
-    share_difficulty=0.001,
-    network_difficulty=4.6565e-10,
-    version=0x20000000,
-    version_mask=0,
-)
-
-
-def snapshot(**changes: Any) -> MinerSnapshot:
-    settings = PoolSettings(url=PoolUrl.parse("127.0.0.1:3333"), worker_name="worker")
-    base = Miner(settings, []).snapshot()
-    values: dict[str, Any] = {
-        "hash_rate": 20e6, "elapsed": 3600.0, "lucky": 10, "expected": 8.0, "height": 17,
-        "network_difficulty": 4.6565e-10, "job": JOB,
-    }  # fmt: skip
-    return replace(base, **(values | changes))
+def measured(**changes: Any) -> Measured:
+    base = Measured(
+        elapsed=3600.0, hash_rate=20e6, height=17, network_difficulty=4.6565e-10, share_difficulty=0.001,
+        luck=Luck(10, 8.0), power=None,
+    )  # fmt: skip
+    return replace(base, **changes)
 
 
 def test_on_a_test_chain_it_promises_nothing() -> None:
-    line = Earnings(snapshot(), TARIFF).line()
+    line = Earnings(measured(), TARIFF).line()
     assert line.startswith("costs 0.4680 a day, 3.25 million J/TH; luck 1.25 (95 %: 0.60 to 2.30); at this rate")
     assert "a mainnet block (difficulty 144T) takes 983 million years on average" in line
     assert line.endswith("on this test chain, whose coins have no price, 215 milliseconds")
-    told = Earnings(snapshot(), TARIFF).as_object()
+    told = Earnings(measured(), TARIFF).as_object()
     assert told["income_per_day"] is None
     assert told["profit_per_day"] is None
     assert told["mainnet"] is False
@@ -51,13 +38,13 @@ def test_on_a_test_chain_it_promises_nothing() -> None:
 
 
 def test_where_blocks_below_the_share_target_are_handed_in_too_they_take_less_than_a_share() -> None:
-    testnet = snapshot(network_difficulty=1.0, job=replace(JOB, share_difficulty=8.0, network_difficulty=1.0))
+    testnet = measured(network_difficulty=1.0, share_difficulty=8.0)
     assert Earnings(testnet, TARIFF).seconds_per_block == pytest.approx(2**32 / 20e6, rel=0.001)
-    assert Earnings(snapshot(job=None), TARIFF).seconds_per_block is None
+    assert Earnings(measured(share_difficulty=None), TARIFF).seconds_per_block is None
 
 
 def test_on_mainnet_it_counts_in_money() -> None:
-    earnings = Earnings(snapshot(network_difficulty=144.4e12, height=930_000, hash_rate=1.2e12), TARIFF)
+    earnings = Earnings(measured(network_difficulty=144.4e12, height=930_000, hash_rate=1.2e12), TARIFF)
     told = earnings.as_object()
     assert told["income_per_day"] == pytest.approx(1.6717e-7 * 3.125 * 0.98 * 90_000, rel=1e-4)
     assert told["profit_per_day"] == pytest.approx(told["income_per_day"] - 0.468)
@@ -73,9 +60,9 @@ def test_on_mainnet_it_counts_in_money() -> None:
 
 def test_before_the_first_hash_and_without_a_price() -> None:
     bare = replace(TARIFF, price=None)
-    assert Earnings(snapshot(hash_rate=0.0), bare).line() == "costs 0.4680 a day to run; no hash yet"
-    assert Earnings(snapshot(hash_rate=0.0), bare).as_object()["joules_per_terahash"] is None
-    fresh = Earnings(snapshot(expected=0.0, lucky=0, network_difficulty=None), bare)
+    assert Earnings(measured(hash_rate=0.0), bare).line() == "costs 0.4680 a day to run; no hash yet"
+    assert Earnings(measured(hash_rate=0.0), bare).as_object()["joules_per_terahash"] is None
+    fresh = Earnings(measured(luck=Luck(0, 0.0), network_difficulty=None), bare)
     assert "luck" not in fresh.line()
     assert "(" not in fresh.line().replace("(difficulty 144T)", "")
     assert fresh.as_object()["luck"]["ratio"] is None
@@ -105,12 +92,13 @@ def test_power_that_the_devices_measure_needs_no_option() -> None:
 
     def on(*hardware: Hardware | None) -> Earnings:
         devices = tuple(DeviceStatistics(f"d{index}", 10, 0, hardware=item) for index, item in enumerate(hardware))
-        return Earnings(snapshot(backends=(BackendSnapshot("asic", "", devices, label="asic"),)), terms)
+        power, is_partial = measured_power((BackendSnapshot("asic", "", devices, label="asic"),))
+        return Earnings(measured(power=None if is_partial else power), terms)
 
     bitaxe, off = Hardware(product="Bitaxe", power=15.0), Hardware(product="Bitaxe", state="off")
-    measured = on(bitaxe, bitaxe, off)
-    assert measured.line().startswith("costs 0.2160 a day, 1.5 million J/TH; ")
-    told = measured.as_object()
+    known = on(bitaxe, bitaxe, off)
+    assert known.line().startswith("costs 0.2160 a day, 1.5 million J/TH; ")
+    told = known.as_object()
     assert (told["power_w"], told["electricity_per_day"]) == (30.0, pytest.approx(0.216))
     assert told["electricity_so_far"] is None  # nobody knows what the power was before
     for unknown in (on(bitaxe, None), on(off), on()):  # a processor does not measure its power

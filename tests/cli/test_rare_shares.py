@@ -10,7 +10,7 @@ from stratum_miner.cli import mining
 
 
 def seen(difficulty: float | None, rate: float, elapsed: float = 10.0) -> Any:
-    return SimpleNamespace(client=SimpleNamespace(difficulty=difficulty), hash_rate_1m=rate, elapsed=elapsed)
+    return SimpleNamespace(share_difficulty=difficulty, summary=SimpleNamespace(hash_rate_1m=rate, elapsed_s=elapsed))
 
 
 def test_a_difficulty_far_too_high_is_told_once() -> None:

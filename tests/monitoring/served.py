@@ -36,12 +36,6 @@ class PlayedMonitor:
     def view(self) -> View:
         return replace(self.shown, events=self.events.newest(100))
 
-    def summary(self) -> Any:
-        return self.shown.summary
-
-    def pools(self) -> Any:
-        return self.shown.pools
-
     def history(self) -> tuple[Point, ...]:
         return self.shown.history
 

@@ -151,21 +151,21 @@ def test_two_backends_of_one_kind_are_two() -> None:
 def test_the_state_is_that_of_pools_and_devices_together() -> None:
     bench = Bench(pauses=lambda: {"by hand": "for the night"})
     bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
-    assert bench.monitor.summary().state == "no_pool"
+    assert bench.monitor.view().summary.state == "no_pool"
     bench.set(job=JobSnapshot.of(JOB, 0.0))
-    assert bench.monitor.summary().state == "no_device"
+    assert bench.monitor.view().summary.state == "no_device"
     bench.devices(DeviceStatistics("t0", 10, 0), DeviceStatistics("t1", 0, 0))
     view = bench.monitor.view()
     assert (view.summary.state, view.summary.detail) == ("degraded", "1 of 2 devices mine; t1 is starting")
     assert (view.summary.devices_mining, view.summary.devices_total) == (1, 2)
     assert [(device.mines, device.state) for device in view.devices] == [(True, "mining"), (False, "starting")]
     bench.set(paused=True)
-    assert (bench.monitor.summary().state, bench.monitor.summary().detail) == (
+    assert (bench.monitor.view().summary.state, bench.monitor.view().summary.detail) == (
         "paused",
         "paused by hand: for the night",
     )
     bench.set(stopping=True)
-    assert bench.monitor.summary().state == "stopping"
+    assert bench.monitor.view().summary.state == "stopping"
 
 
 def test_nothing_is_known_before_anything_happened() -> None:
@@ -197,7 +197,7 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     worth = {"stale": 0.0, "lost": 0.0} | {
         fate: min(share.difficulty, 1e-9) for fate, share in (("accepted", accepted), ("rejected", refused))
     }
-    assert first.difficulties == bench.monitor.summary().difficulties == worth
+    assert first.difficulties == bench.monitor.view().summary.difficulties == worth
     assert second.difficulties == dict.fromkeys(worth, 0.0)
     assert (first.reasons, second.reasons) == ({"rejected: 23: low difficulty": 1}, {})
     assert (first.best_share, second.best_share) == (max(accepted.difficulty, refused.difficulty), 0.0)
@@ -258,12 +258,12 @@ def test_it_is_counted_how_often_a_device_was_unwell() -> None:
 
 def test_blocks_are_seen_once_whatever_pool_tells_of_them() -> None:
     bench = Bench()
-    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_at) == (0, None)
+    assert (bench.monitor.view().summary.blocks_seen, bench.monitor.view().summary.block_at) == (0, None)
     first, second = (replace(JOB, previous_hash=bytes([number]) * 32) for number in (1, 2))
     for job in (first, replace(first, job_id="j2"), second, first):  # the last is of a pool that lags behind
         bench.monitor.note(JobStarted(job, 300, True))
         bench.now += 4
-    assert (bench.monitor.summary().blocks_seen, bench.monitor.summary().block_at) == (2, 1_700_000_108.0)
+    assert (bench.monitor.view().summary.blocks_seen, bench.monitor.view().summary.block_at) == (2, 1_700_000_108.0)
 
 
 def test_the_best_share_is_known_of_the_run_and_from_any_time_on() -> None:
@@ -301,7 +301,7 @@ def test_a_machine_tells_what_it_measures() -> None:
     assert (view.summary.power_w, view.summary.power_is_partial) == (15.0, False)
     assert (view.history[-1].temperature_c, view.history[-1].power_w) == (72.0, 15.0)
     bench.devices(DeviceStatistics("bitaxe-1", 10**12, 3, hardware=machine), DeviceStatistics("t0", 0, 0))
-    summary = bench.monitor.summary()
+    summary = bench.monitor.view().summary
     assert (summary.power_w, summary.power_is_partial) == (15.0, True)  # nobody measures what the processor uses
     assert summary.joules_per_terahash is None
 
@@ -356,11 +356,11 @@ def test_the_history_has_the_rate_between_its_points() -> None:
 def test_intervals_of_many_shares_are_not_made_anew_for_every_look() -> None:
     bench = Bench()
     bench.set(elapsed=1e5, shares=ShareCounts(100_000), accepted_difficulty=1e5, lucky=100_000, expected=1e5)
-    first = bench.monitor.summary()
+    first = bench.monitor.view().summary
     bench.set(lucky=100_001)
-    assert bench.monitor.summary().luck is first.luck
+    assert bench.monitor.view().summary.luck is first.luck
     bench.now += 10
-    assert bench.monitor.summary().luck.found == 100_001
+    assert bench.monitor.view().summary.luck.found == 100_001
 
 
 def test_a_search_thread_that_stops_is_a_warning_once_each_time() -> None:

@@ -187,7 +187,7 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     """
 
     async def answer(request: Request) -> Response:
-        summary = source.monitor.summary()
+        summary = source.monitor.view().summary
         told = [problem.text if access.open_reading else problem.kind for problem in summary.problems]
         if summary.state == "paused" and summary.detail and access.open_reading:
             told.insert(0, summary.detail)

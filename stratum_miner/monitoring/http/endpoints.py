@@ -181,11 +181,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/summary", summary="The miner as a whole", answer=Summary,
-        handle=lambda source, call: source.monitor.summary(),
+        handle=lambda source, call: source.monitor.view().summary,
     ),
     Endpoint(
         method="GET", path="/pools", summary="All pools, the best first", answer=tuple[PoolView, ...],
-        handle=lambda source, call: source.monitor.pools(),
+        handle=lambda source, call: source.monitor.view().pools,
     ),
     Endpoint(
         method="GET", path="/devices", summary="All devices and search threads", answer=tuple[DeviceView, ...],

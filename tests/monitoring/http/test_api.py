@@ -186,8 +186,9 @@ async def test_its_own_page_may_ask_and_a_name_that_was_told_is_known(served: Ap
 
 async def test_it_says_who_paused_it(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served() as api:
-        told = replace(api.monitor.summary(), state="paused", detail="paused by the schedule: until 22:00", problems=())
-        monkeypatch.setattr(api.monitor, "summary", lambda: told)
+        view = api.monitor.view()
+        summary = replace(view.summary, state="paused", detail="paused by the schedule: until 22:00", problems=())
+        monkeypatch.setattr(api.monitor, "view", lambda: replace(view, summary=summary))
         for path in ("/health", "/ready"):
             answer = await api.get(path)
             assert (answer.status_code, answer.text) == (200, "paused\npaused by the schedule: until 22:00\n")
@@ -202,8 +203,9 @@ async def test_on_the_network_reading_needs_the_token_too(served: ApiFactory, mo
             assert (await api.get(path)).status_code == 200
         assert (await api.get("/ready")).status_code == 503
         down = ProblemView(severity="critical", kind="pool_down", text="Pool p:1 is down.", advice="", pool_id=0)
-        told = replace(api.monitor.summary(), problems=(down,))
-        monkeypatch.setattr(api.monitor, "summary", lambda: told)
+        view = api.monitor.view()
+        told = replace(view, summary=replace(view.summary, problems=(down,)))
+        monkeypatch.setattr(api.monitor, "view", lambda: told)
         for path in ("/health", "/ready"):
             assert (await api.get(path)).text == "no_pool\npool_down\n"  # of a problem its kind, and no names
 
