@@ -11,8 +11,8 @@ TARGET static inline __attribute__((always_inline)) VEC SECOND_HASH(uint32_t w[6
 
     /* round 0 from the initial value: T1 and T2 are constants but for W0 */
     a = SET1(IV0); b = SET1(IV1); c = SET1(IV2); e = SET1(IV4); f = SET1(IV5); g = SET1(IV6);
-    d = ADD(W(0), SET1(IV3 + IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + 0x428a2f98u));
-    h = ADD(W(0), SET1(IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + 0x428a2f98u + C_S0(IV0) + C_MAJ(IV0, IV1, IV2)));
+    d = ADD(W(0), SET1(IV3 + IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + sha256_k[0]));
+    h = ADD(W(0), SET1(IV7 + C_S1(IV4) + C_CH(IV4, IV5, IV6) + sha256_k[0] + C_S0(IV0) + C_MAJ(IV0, IV1, IV2)));
     ROUND_SUMMED(h, a, b, c, d, e, f, g, ADD(W(1), SET1(IV6 + sha256_k[1])));
     ROUND_SUMMED(g, h, a, b, c, d, e, f, ADD(W(2), SET1(IV5 + sha256_k[2])));
     ROUND_SUMMED(f, g, h, a, b, c, d, e, ADD(W(3), SET1(IV4 + sha256_k[3])));

@@ -1,16 +1,11 @@
 """Work frames byte for byte against captured and exhaustively searched ones (asic.md 4.6, vectors A, D, F, G, J)."""
 
-from hashlib import sha256
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stratum_miner.backends.asic.crc import crc16
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import PREAMBLE
 from stratum_miner.bitcoin import BlockHeader, sha256d, swap_words
-from stratum_miner.bitcoin.midstate import midstate
 from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 
 
@@ -92,30 +87,6 @@ def test_several_versions_give_several_midstates() -> None:
     for index, version in enumerate(versions):
         rolled = version.to_bytes(4, "little") + header[4:]
         assert frame[20 + 32 * index :][:32] == jobs.wire_midstate(rolled)
-
-
-@given(st.binary(min_size=64, max_size=64))
-def test_midstate_completes_to_sha256(block: bytes) -> None:
-    """One more block through our own compression would prove little; the padding block of hashlib proves it all."""
-    assert sha256(block).digest() == _finish(midstate(block))
-
-
-def _finish(state: bytes) -> bytes:
-    """Run the padding block of a 64-byte message from ``state``, by way of the same rounds."""
-    from stratum_miner.bitcoin import midstate as module
-
-    words = tuple(int.from_bytes(state[index : index + 4], "big") for index in range(0, 32, 4))
-    before = module._INITIAL
-    module._INITIAL = words  # type: ignore[assignment]
-    try:
-        return midstate(b"\x80" + bytes(61) + (512).to_bytes(2, "big"))
-    finally:
-        module._INITIAL = before
-
-
-def test_midstate_wants_a_whole_block() -> None:
-    with pytest.raises(ValueError, match="expected 64 bytes, got 63"):
-        midstate(bytes(63))
 
 
 @pytest.mark.parametrize("count", [0, 5])
