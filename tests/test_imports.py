@@ -56,17 +56,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "stratum.errors",
         ]
     ),
-    # the application; nobody but the pytest plugin imports testing
-    "config": frozenset(),
 }
 BELOW_THE_APPLICATION = frozenset(MAY_IMPORT)
 MAY_IMPORT |= {
+    # the application; nobody but the pytest plugin imports testing
     "testing": BELOW_THE_APPLICATION - {"monitoring", "reports"},
     "app": BELOW_THE_APPLICATION - {"reports", "conformance", "loadtest", "emulators"},
     "cli": BELOW_THE_APPLICATION | {"app", "testing"},
 }
 MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring"}),
+    "app.config": frozenset(),
 }
 """Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
 ROOT_MODULES: dict[str, frozenset[str]] = {

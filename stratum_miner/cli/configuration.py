@@ -8,6 +8,13 @@ from typing import Annotated, Any, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
+from stratum_miner.app.config.document import MAX_BYTES, parse
+from stratum_miner.app.config.foreign import Carried, Dropped, convert
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.problems import ConfigError, Problem
+from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
+from stratum_miner.app.config.template import template
+from stratum_miner.app.config.writing import toml_key
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.output_files import write_private
@@ -15,13 +22,6 @@ from stratum_miner.cli import settings_shown
 from stratum_miner.cli.command_line import takes_options_of
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load, settings_of
-from stratum_miner.config.document import MAX_BYTES, parse
-from stratum_miner.config.foreign import Carried, Dropped, convert
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import BackendProfile, PoolProfile
-from stratum_miner.config.template import template
-from stratum_miner.config.writing import toml_key
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import cyclopts
 
 from stratum_miner import __version__
+from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.process import logs, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.cli import completion
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.exception_groups import leading_cause
-from stratum_miner.config.problems import ConfigError
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.miner import JournalError

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stratum_miner.app.config.document import Document
+from stratum_miner.app.config.layers import Layer, Resolved
+from stratum_miner.app.config.problems import Problem
 from stratum_miner.cli import mine_pools
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.client import PoolSettings
-from stratum_miner.config.document import Document
-from stratum_miner.config.layers import Layer, Resolved
-from stratum_miner.config.problems import Problem
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.spelling import did_you_mean
 

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.cli import options
 from stratum_miner.cli.upstream_options import UpstreamOptions
-from stratum_miner.config.keys import LIVE, SECRET
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from stratum_miner.app.config.document import Document
+from stratum_miner.app.config.keys import Key, keys_of
+from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Origin, Resolved
+from stratum_miner.app.config.problems import Problem
+from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
@@ -17,11 +22,6 @@ from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.client.settings import USER_AGENT, Strategy
-from stratum_miner.config.document import Document
-from stratum_miner.config.keys import Key, keys_of
-from stratum_miner.config.layers import NOT_GIVEN, Layer, Origin, Resolved
-from stratum_miner.config.problems import Problem
-from stratum_miner.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.foreign_text import is_plain
 
 DEFAULT_PASSWORD = "x"

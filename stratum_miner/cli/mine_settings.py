@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from stratum_miner import user_folders
+from stratum_miner.app.config.document import Document, read
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
+from stratum_miner.app.config.problems import ConfigError, Problem
+from stratum_miner.app.config.profiles import POOLS, TABLES, backend_profiles, pool_profiles
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import BackendError
@@ -25,11 +30,6 @@ from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
-from stratum_miner.config.document import Document, read
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables
-from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import POOLS, TABLES, backend_profiles, pool_profiles
 from stratum_miner.miner import Goals
 
 CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"

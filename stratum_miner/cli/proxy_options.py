@@ -10,6 +10,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.document import Document, read
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.layers import Resolved, resolve, unknown_variables
+from stratum_miner.app.config.problems import ConfigError, Problem
+from stratum_miner.app.config.profiles import POOLS, TABLES
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import mine_pools, options
 from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
@@ -17,11 +22,6 @@ from stratum_miner.cli.mine_settings import register_secrets
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
-from stratum_miner.config.document import Document, read
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.layers import Resolved, resolve, unknown_variables
-from stratum_miner.config.problems import ConfigError, Problem
-from stratum_miner.config.profiles import POOLS, TABLES
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import USUAL_MINIMUM
 from stratum_miner.proxy import ProxyConfig, WorkerNames

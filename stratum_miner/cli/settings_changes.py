@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.writing import HIDDEN, hidden, toml_value
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.writing import HIDDEN, hidden, toml_value
 
 NOT_SET = "not set"
 TOLD_OF_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})

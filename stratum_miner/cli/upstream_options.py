@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stratum_miner.app.config.keys import LIVE, SECRET
 from stratum_miner.cli import pool_options
-from stratum_miner.config.keys import LIVE, SECRET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

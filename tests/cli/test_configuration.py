@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
+from stratum_miner.app.config.writing import reference
 from stratum_miner.app.process import secrets
 from stratum_miner.backends.cpu import processors
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
@@ -17,10 +21,6 @@ from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
 from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.settings import Strategy
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.problems import ConfigError
-from stratum_miner.config.profiles import BackendProfile, PoolProfile
-from stratum_miner.config.writing import reference
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import trio
 
 from stratum_miner import user_folders
+from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.process import output_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import directory_finding
@@ -20,7 +21,6 @@ from stratum_miner.cli.operation import surroundings
 from stratum_miner.cli.ping import DEFAULT_USER
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.ping import PingResult, ping
-from stratum_miner.config.problems import ConfigError
 from stratum_miner.monitoring import http
 
 PING_S = 10.0

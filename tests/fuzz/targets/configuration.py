@@ -5,10 +5,10 @@ An input is the file. What is wrong with it is told as a list of mistakes, each 
 
 from pathlib import Path
 
+from stratum_miner.app.config.document import parse
+from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.cli.mine_settings import Sources, settings_of
 from stratum_miner.cli.settings_shown import groups
-from stratum_miner.config.document import parse
-from stratum_miner.config.problems import ConfigError
 from tests.fuzz.judge import check_shown
 
 PATH = Path("fuzz.toml")

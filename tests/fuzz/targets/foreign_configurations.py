@@ -3,12 +3,12 @@
 import tomllib
 from pathlib import Path
 
+from stratum_miner.app.config.document import parse
+from stratum_miner.app.config.foreign import convert
+from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import Sources, settings_of
-from stratum_miner.config.document import parse
-from stratum_miner.config.foreign import convert
-from stratum_miner.config.keys import keys_of
-from stratum_miner.config.problems import ConfigError
 from tests.fuzz.judge import check_shown
 
 OPTIONS = frozenset(keys_of(MineOptions))

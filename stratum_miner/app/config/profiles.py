@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from stratum_miner.config.document import Document
-from stratum_miner.config.keys import LIVE, SECRET, Help, Spelt, keys_of
-from stratum_miner.config.layers import Origin, table_values
-from stratum_miner.config.problems import Problem
+from stratum_miner.app.config.document import Document
+from stratum_miner.app.config.keys import LIVE, SECRET, Help, Spelt, keys_of
+from stratum_miner.app.config.layers import Origin, table_values
+from stratum_miner.app.config.problems import Problem
 
 POOLS = "pools"
 BACKENDS = "backends"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from stratum_miner.config.problems import ConfigError, Problem
+from stratum_miner.app.config.problems import ConfigError, Problem
 
 MAX_BYTES = 1 << 18
 """Far above any real one; a file named by mistake is not read into memory."""

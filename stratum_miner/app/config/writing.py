@@ -6,7 +6,7 @@ from typing import Any
 
 import tomli_w
 
-from stratum_miner.config.keys import Key
+from stratum_miner.app.config.keys import Key
 
 HIDDEN = "***"
 

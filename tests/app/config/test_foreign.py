@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.config.foreign import Carried, Dropped, Imported, convert
-from stratum_miner.config.problems import ConfigError
+from stratum_miner.app.config.foreign import Carried, Dropped, Imported, convert
+from stratum_miner.app.config.problems import ConfigError
 
 OPTIONS = frozenset(
     {"strategy", "proxy", "suggest_difficulty", "until_shares", "debug", "quiet", "protocol_dump", "threads"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
-from stratum_miner.config.document import Document
-from stratum_miner.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
-from stratum_miner.config.problems import ConfigError, Problem, shown
+from stratum_miner.app.config.document import Document
+from stratum_miner.app.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
+from stratum_miner.app.config.problems import ConfigError, Problem, shown
 from stratum_miner.spelling import did_you_mean
 
 Table = TypeVar("Table")

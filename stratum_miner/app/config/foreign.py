@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from stratum_miner.config.problems import ConfigError, Problem, shown
-from stratum_miner.config.writing import assignment
+from stratum_miner.app.config.problems import ConfigError, Problem, shown
+from stratum_miner.app.config.writing import assignment
 from stratum_miner.foreign_text import is_plain, sanitize
 
 ALGORITHM = "sha256d"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
-from stratum_miner.config.keys import Key
-from stratum_miner.config.writing import assignment
+from stratum_miner.app.config.keys import Key
+from stratum_miner.app.config.writing import assignment
 
 EXAMPLES: Mapping[str, Any] = {
     "backend": ["cpu"],

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.config.document import MAX_BYTES, MAX_DEPTH, parse, read
-from stratum_miner.config.problems import ConfigError
+from stratum_miner.app.config.document import MAX_BYTES, MAX_DEPTH, parse, read
+from stratum_miner.app.config.problems import ConfigError
 
 FILE = Path("miner.toml")
 TEXT = """\

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from cyclopts import Parameter
 
-from stratum_miner.config.document import parse
-from stratum_miner.config.keys import LIVE, SECRET, Help, Spelt, keys_of
-from stratum_miner.config.layers import Layer, Resolved, resolve, unknown_variables
-from stratum_miner.config.problems import ConfigError
+from stratum_miner.app.config.document import parse
+from stratum_miner.app.config.keys import LIVE, SECRET, Help, Spelt, keys_of
+from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
+from stratum_miner.app.config.problems import ConfigError
 
 FILE = Path("/etc/miner.toml")
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from cyclopts import Parameter
 
-from stratum_miner.config.problems import shown
+from stratum_miner.app.config.problems import shown
 from stratum_miner.spelling import did_you_mean
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
