@@ -27,11 +27,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "pool": GROUND | {"downstream", "network"},  # never client: the two are independent witnesses
     "proxy": GROUND | {"client", "downstream", "network"},
     # what tests others
-    "capture": frozenset({"stratum", "network", "bitcoin"}),
+    "capture": frozenset({"stratum", "network"}),
     "faults": GROUND | {"capture", "backends", "network"},
     "emulators": frozenset({"backends.cpu", "bitcoin"}),  # never backends.asic: they are the drivers' witness
-    "conformance": GROUND | {"backends", "capture", "network"},
-    "loadtest": GROUND | {"backends", "capture", "faults", "network"},
+    "conformance": GROUND | {"backends", "network"},
+    "loadtest": GROUND | {"backends", "faults", "network"},
     # what counts, watches and draws; of what runs, only the frozen snapshots and events that it hands out
     "economics": frozenset({"bitcoin"}),
     "plots": frozenset(),

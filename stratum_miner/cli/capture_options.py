@@ -12,8 +12,8 @@ from stratum_miner.app.process import output_files
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.app.process.secrets import redact_line
 from stratum_miner.capture import CaptureError, Recorder
-from stratum_miner.capture.pool_faults import ChosenFault
-from stratum_miner.capture.pool_faults import parse as parse_pool_fault
+from stratum_miner.faults.fault_filter import ChosenFault
+from stratum_miner.faults.fault_filter import parse as parse_pool_fault
 
 Record: TypeAlias = Annotated[
     Path | None,

@@ -9,13 +9,13 @@ from cyclopts import Parameter
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture.names import named
-from stratum_miner.capture.share_faults import SHARE_FAULTS
-from stratum_miner.capture.wire_faults import WIRE_FAULTS
 from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
-from stratum_miner.testing.misbehaving_miner import Outcome, misbehave
-from stratum_miner.testing.raw_miner import Plan
+from stratum_miner.faults.misbehaving_miner import Outcome, misbehave
+from stratum_miner.faults.raw_miner import Plan
+from stratum_miner.faults.share_faults import SHARE_FAULTS
+from stratum_miner.faults.wire_faults import WIRE_FAULTS
 
 log = structlog.get_logger("stratum_miner")
 

@@ -15,12 +15,12 @@ from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.capture import RecordedListener, Recorder
-from stratum_miner.capture.pool_faults import ChosenFault
 from stratum_miner.cli import capture_options, figures, node_options, options
 from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.dialing.url import HOST_FORM, is_host
 from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.downstream.vardiff import VardiffConfig
+from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.capture.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS, SLOW_RECEIVE_BUFFER
+from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS, SLOW_RECEIVE_BUFFER
 from stratum_miner.loadtest import limits, pacer
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.metrics import LAG_TICK, Metrics

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.capture import FaultNotPossible, GoodShare, share_fault
+from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare, share_fault
 from stratum_miner.loadtest.jobs import Assignment, target_of
 from stratum_miner.loadtest.metrics import BadCount
 from stratum_miner.loadtest.prospector import INLINE_HASHES, Found, hashes_of, submit_of

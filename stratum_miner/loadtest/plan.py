@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from stratum_miner.capture import SHARE_FAULTS
+from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.loadtest import pacer, spec
 
 MAX_MINERS = 50_000

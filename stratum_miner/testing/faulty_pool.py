@@ -6,11 +6,11 @@ from typing import Any
 
 import trio
 
-from stratum_miner.capture.inner_listener import InnerListener
-from stratum_miner.capture.pool_faults import ChosenFault, filter_of
-from stratum_miner.capture.pool_faults import parse as parse_fault
 from stratum_miner.capture.recorder import Recording
 from stratum_miner.capture.tap import Tap
+from stratum_miner.faults.fault_filter import ChosenFault, filter_of
+from stratum_miner.faults.fault_filter import parse as parse_fault
+from stratum_miner.faults.inner_listener import InnerListener
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.base import Node
 

@@ -12,7 +12,6 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.pool_faults import filter_of, parse
 from stratum_miner.capture.record import Closed, Side
 from stratum_miner.capture.recorder import Recorder, Sink
 from stratum_miner.capture.relay import (
@@ -29,6 +28,7 @@ from stratum_miner.capture.relay import (
     relay,
 )
 from stratum_miner.capture.rules import RuleFilter
+from stratum_miner.faults.fault_filter import filter_of, parse
 from stratum_miner.network.fair_bound import FairBound
 
 LINE = b'{"id":1,"method":"mining.submit","params":["' + b"x" * 950 + b'"]}\n'

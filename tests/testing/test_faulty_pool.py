@@ -13,9 +13,9 @@ import trio
 import trio.testing
 
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.capture.inner_listener import InnerListener
-from stratum_miner.capture.pool_behaviours import POOL_FAULTS
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.faults.inner_listener import InnerListener
+from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig
 from stratum_miner.testing.faulty_pool import open_faulty_pool

@@ -4,9 +4,10 @@ import tomllib
 from contextlib import suppress
 from random import Random
 
-from stratum_miner.capture import pool_faults, rules
+from stratum_miner.capture import rules
 from stratum_miner.capture.record import Side
 from stratum_miner.emulators import faults
+from stratum_miner.faults import fault_filter
 from tests.fuzz.judge import check_shown
 
 LINE = b'{"id":1,"method":"mining.submit","params":["w","j"]}\n'
@@ -30,7 +31,7 @@ def run(data: bytes) -> None:
     except (rules.RuleError, tomllib.TOMLDecodeError, RecursionError, ValueError):
         pass
     with suppress(ValueError):
-        str(pool_faults.parse(text))
+        str(fault_filter.parse(text))
     try:
         fault = faults.parse_fault(text)
     except faults.FaultError:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from random import Random
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.pool_behaviours import POOL_FAULTS
-from stratum_miner.capture.pool_faults import ChosenFault, FaultFilter
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedConnection, Recorder
 from stratum_miner.capture.redaction import Redactor
 from stratum_miner.capture.relay import Chain, LimitReached, PassThrough, Send
+from stratum_miner.faults.fault_filter import ChosenFault, FaultFilter
+from stratum_miner.faults.pool_faults import POOL_FAULTS
 
 RULES = [
     rules.parse(text)

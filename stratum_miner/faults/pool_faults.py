@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from stratum_miner.capture.pool_talk import Behaviour, PoolFault, Said, Talk
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import SEND_SIZE, Close, Send, Step
-from stratum_miner.capture.wire_faults import garbage_line
+from stratum_miner.faults.conversation import Behaviour, PoolFault, Said, Talk
+from stratum_miner.faults.wire_faults import garbage_line
 
 _TO_MINER, _TO_POOL = Side.MINER, Side.POOL
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.capture.pool_behaviours import POOL_FAULTS
-from stratum_miner.capture.pool_faults import filter_of, parse
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Send
+from stratum_miner.faults.fault_filter import filter_of, parse
+from stratum_miner.faults.pool_faults import POOL_FAULTS
 
 DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "testing-your-miner.md"
 JSON = st.recursive(

@@ -11,8 +11,9 @@ from typing import Any
 
 import trio
 
-from stratum_miner.capture.share_faults import SHARE_FAULTS, FaultNotPossible, ShareFault
-from stratum_miner.capture.wire_faults import (
+from stratum_miner.faults.raw_miner import USER_AGENT, Plan, accepted, connected, logged_in, words
+from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, ShareFault
+from stratum_miner.faults.wire_faults import (
     SLOW_READ_BYTES,
     SLOW_READ_SECONDS,
     STORM_CONNECTIONS,
@@ -23,7 +24,6 @@ from stratum_miner.capture.wire_faults import (
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.stratum.errors import error_reply_from
-from stratum_miner.testing.raw_miner import USER_AGENT, Plan, accepted, connected, logged_in, words
 
 
 class Verdict(Enum):

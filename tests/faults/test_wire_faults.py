@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.capture.wire_faults import (
-    OVERSIZED,
-    WIRE_FAULTS,
-    forged_subscribe,
-    garbage_line,
-    wire_fault,
-)
+from stratum_miner.faults.wire_faults import OVERSIZED, WIRE_FAULTS, forged_subscribe, garbage_line, wire_fault
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import CLIENT_MESSAGES
 from stratum_miner.stratum.errors import FieldError

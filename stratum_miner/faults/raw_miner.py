@@ -18,8 +18,8 @@ from stratum_miner.backends.cpu.kernels import Search
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.capture.lines import LineSplitter
-from stratum_miner.capture.share_faults import FaultNotPossible, GoodShare
-from stratum_miner.capture.wire_faults import WireFault
+from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare
+from stratum_miner.faults.wire_faults import WireFault
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Authorize, ClientMessage, Configure, Submit, Subscribe
 from stratum_miner.stratum.errors import FieldError, error_reply_from

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value, target_from_difficulty
-from stratum_miner.capture.share_faults import SHARE_FAULTS, FaultNotPossible, GoodShare, share_fault
+from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, GoodShare, share_fault
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.work.job import Job
 

@@ -9,12 +9,12 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.capture.share_faults import SHARE_FAULTS
-from stratum_miner.capture.wire_faults import WIRE_FAULTS
+from stratum_miner.faults.misbehaving_miner import Verdict, misbehave
+from stratum_miner.faults.raw_miner import Dial, Plan, RawMiner
+from stratum_miner.faults.share_faults import SHARE_FAULTS
+from stratum_miner.faults.wire_faults import WIRE_FAULTS
 from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
-from stratum_miner.testing.misbehaving_miner import Verdict, misbehave
-from stratum_miner.testing.raw_miner import Dial, Plan, RawMiner
 
 EXPECTED = {
     **dict.fromkeys(SHARE_FAULTS, Verdict.REFUSED),
