@@ -4,13 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from stratum_miner.backends.base import BackendOptionError
+from stratum_miner.quantities import parse_hash_rate
 from stratum_miner.spelling import did_you_mean
-
-_SCALED = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
-_FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-
-MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
-"""H/s: the least and the first too large one that anybody may mean; the whole network of 2026 is near 1e21."""
 
 
 def check_known(backend: str, options: Mapping[str, str], known: Iterable[str]) -> None:
@@ -42,17 +37,10 @@ def hash_rate(options: Mapping[str, str], name: str) -> float | None:
     text = options.get(name)
     if text is None:
         return None
-    match = _SCALED.fullmatch(text)
     try:
-        value = float(match[1]) * _FACTORS[match[2]] if match else None
-    except ValueError:
-        value = None
-    if value is None:
-        raise BackendOptionError(f"{name}: expected a hash rate such as 1MH or 2.5GH/s, got {text[:60]!r}")
-    if not MIN_HASH_RATE <= value < MAX_HASH_RATE:
-        bounds = f"from {MIN_HASH_RATE:g} H/s to less than {MAX_HASH_RATE:g} H/s"
-        raise BackendOptionError(f"{name}: expected a hash rate {bounds}, got {text[:60]!r}")
-    return value
+        return parse_hash_rate(text)
+    except ValueError as error:
+        raise BackendOptionError(f"{name}: {error}") from None
 
 
 def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:

@@ -18,7 +18,6 @@ from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.cli import mining, node_options, options
-from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
@@ -27,6 +26,7 @@ from stratum_miner.monitoring.view import Summary
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
+from stratum_miner.quantities import duration_text, hash_rate_text
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 """Belongs to private key 1: worth nothing, owned by everybody (BIP 173)."""

@@ -11,12 +11,11 @@ from typing import Any
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.cli.profit import terms
-from stratum_miner.cli.profit.quantities import amount, rounded, span_text
-from stratum_miner.cli.quantities import scaled
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
 from stratum_miner.miner.scheduler import TRIVIAL_TARGET
+from stratum_miner.quantities import amount, rounded, scaled, span_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

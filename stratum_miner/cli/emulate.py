@@ -13,8 +13,8 @@ from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
-from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.emulators import FAULTS, KINDS, Emulator, EmulatorError, EmulatorStatistics, FaultError, LinkError
+from stratum_miner.quantities import duration_text, hash_rate_text
 
 log = structlog.get_logger("stratum_miner")
 

@@ -8,9 +8,8 @@ from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
-from stratum_miner.cli.profit.quantities import rounded, span_text
-from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.economics import odds
+from stratum_miner.quantities import hash_rate_text, rounded, span_text
 
 MAX_FOUND = 1_000_000
 MAX_SECONDS = 1e10

@@ -20,8 +20,6 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli.profit.quantities import span_text
-from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.economics.odds import seconds_per_share
@@ -34,6 +32,7 @@ from stratum_miner.miner import (
 )
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import PoolView, Summary, View
+from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text, span_text
 
 log = structlog.get_logger("stratum_miner")
 

@@ -12,12 +12,12 @@ from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import options, pool_options
-from stratum_miner.cli.quantities import difficulty_text
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
+from stratum_miner.quantities import difficulty_text
 
 DEFAULT_USER = "stratum-miner.ping"
 MAX_POOLS = 64

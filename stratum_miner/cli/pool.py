@@ -16,7 +16,6 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.capture import RecordedListener, Recorder
 from stratum_miner.cli import capture_options, figures, node_options, options
-from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.client.dialing.url import HOST_FORM, is_host
 from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -27,6 +26,7 @@ from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.snapshot import PoolSnapshot
+from stratum_miner.quantities import hash_rate_text
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 
 log = structlog.get_logger("stratum_miner")

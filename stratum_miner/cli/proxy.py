@@ -24,11 +24,11 @@ from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.mine_settings import find_file, telling
 from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
-from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
+from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
 
 log = structlog.get_logger("stratum_miner")
 

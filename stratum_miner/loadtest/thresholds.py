@@ -7,6 +7,7 @@ from typing import Any
 
 from stratum_miner.loadtest import spec
 from stratum_miner.loadtest.metrics import PHASES
+from stratum_miner.quantities import milliseconds_text
 
 STATISTICS = ("p50", "p90", "p99", "p999", "max", "mean")
 _MS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
@@ -122,16 +123,7 @@ def figure_text(figure: str, value: float | None) -> str:
         return "-"
     units = _UNITS[figure]
     if units is _MS:
-        return duration_ms(value)
+        return milliseconds_text(value)
     if units is _BYTES:
         return f"{value / 1024:.2f} KiB"
     return f"{value:.3%}" if units is _PER_CENT else f"{value:,.6g}"
-
-
-def duration_ms(value: float | None) -> str:
-    """Milliseconds in three digits: ``0.21ms``, ``63.2ms``, ``1.20s``."""
-    if value is None:
-        return "-"
-    if value < 1000:
-        return f"{value:.2f}ms" if value < 10 else f"{value:.1f}ms" if value < 100 else f"{value:.0f}ms"
-    return f"{value / 1000:.2f}s" if value < 100_000 else f"{value / 1000:.0f}s"

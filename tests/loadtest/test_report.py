@@ -124,10 +124,3 @@ def test_two_runs_side_by_side() -> None:
 def test_what_is_no_report_is_told(other: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match="expected the JSON of stratum-miner load"):
         thresholds.compare(other, report().to_json())
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0.2134, "0.21ms"), (63.24, "63.2ms"), (999.4, "999ms"), (1234.0, "1.23s")]
-)
-def test_milliseconds_in_few_digits(value: float | None, text: str) -> None:
-    assert thresholds.duration_ms(value) == text

@@ -6,12 +6,12 @@ from html import escape
 
 from stratum_miner import __version__
 from stratum_miner.cli.load import words
-from stratum_miner.cli.quantities import duration_text
 from stratum_miner.loadtest.metrics import PHASES
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
-from stratum_miner.loadtest.thresholds import duration_ms, figure_text
+from stratum_miner.loadtest.thresholds import figure_text
 from stratum_miner.plots import svg
 from stratum_miner.plots.figure import LineChart, Series
+from stratum_miner.quantities import duration_text, milliseconds_text
 
 POINTS = 120
 """Of a curve."""
@@ -94,7 +94,7 @@ def _quantiles(report: LoadReport, title: str, names: tuple[str, ...]) -> LineCh
         x=tuple(nines),
         series=tuple(series),
         x_label=lambda value: "0" if value == 0 else f"{(1 - 10**-value) * 100:.4g} %",
-        y_label=duration_ms,
+        y_label=milliseconds_text,
         note="Quantiles at most 0.8 % above the truth. Each step to the right is ten times as rare.",
     )
 
@@ -139,12 +139,12 @@ def _phases(report: LoadReport) -> str:
     rows = []
     for name in PHASES:
         row = phase_json(report.metrics.phases[name])
-        cells = [duration_ms(row[f"{quantile}_ms"]) for quantile in QUANTILES]
+        cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
         marked = f"{row['marked']:,}"
-        rows.append((name.replace("_", " "), f"{row['count']:,}", *cells, duration_ms(row["own_p99_ms"]), marked))
+        rows.append((name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked))
     lag = report.metrics.loop_lag
     values = lag.quantiles(tuple(QUANTILES.values()))
-    rows.append(("loop lag", f"{lag.count:,}", *(duration_ms(milliseconds(value)) for value in values), "-", "-"))
+    rows.append(("loop lag", f"{lag.count:,}", *(milliseconds_text(milliseconds(value)) for value in values), "-", "-"))
     note = (
         '<p class="soft">Own p99 is the part of a latency that may be the generator\'s; marked are the samples of '
         "which that is most.</p>"

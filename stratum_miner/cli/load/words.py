@@ -8,13 +8,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stratum_miner.cli.quantities import duration_text
 from stratum_miner.loadtest import thresholds
 from stratum_miner.loadtest.fleet import Progress
 from stratum_miner.loadtest.metrics import PHASES, Metrics
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
-from stratum_miner.loadtest.thresholds import duration_ms, figure_text
+from stratum_miner.loadtest.thresholds import figure_text
+from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
 """Reasons and kinds told one by one."""
@@ -39,8 +39,8 @@ def progress_fields(progress: Progress, before: Progress | None) -> dict[str, An
         "accepted": progress.accepted,
         "refused": progress.refused,
         "errors": progress.errors or None,
-        "submit_p99": duration_ms(milliseconds(progress.submit_p99)),
-        "lag_p99": duration_ms(milliseconds(progress.lag_p99)),
+        "submit_p99": milliseconds_text(milliseconds(progress.submit_p99)),
+        "lag_p99": milliseconds_text(milliseconds(progress.lag_p99)),
     }
 
 
@@ -63,11 +63,11 @@ def phases(metrics: Metrics, plain: bool) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for name in PHASES:
         row = phase_json(metrics.phases[name])
-        cells = [duration_ms(row[f"{quantile}_ms"]) for quantile in QUANTILES]
+        cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
         marked = f"{row['marked'] / row['count']:.1%}" if row["marked"] else "-"
-        table.add_row(name.replace("_", " "), f"{row['count']:,}", *cells, duration_ms(row["own_p99_ms"]), marked)
+        table.add_row(name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked)
     lag = metrics.loop_lag.quantiles(tuple(QUANTILES.values()))
-    table.add_row("loop lag", f"{metrics.loop_lag.count:,}", *(duration_ms(milliseconds(value)) for value in lag))
+    table.add_row("loop lag", f"{metrics.loop_lag.count:,}", *(milliseconds_text(milliseconds(value)) for value in lag))
     return table
 
 
@@ -155,5 +155,5 @@ def _spread(metrics: Metrics) -> str:
         return "no job came to miners that had one"
     return (
         f"{len(metrics.notifies):,} jobs to all, the widest spread over {widest.miners:,} miners "
-        f"{duration_ms(milliseconds(widest.seconds))}"
+        f"{milliseconds_text(milliseconds(widest.seconds))}"
     )

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 
 import trio
 
-from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.monitoring.view import Summary
+from stratum_miner.quantities import hash_rate_text
 
 STATUS_S = 5.0
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from stratum_miner.cli.profit.quantities import amount, rounded, span_text, time_unit
 from stratum_miner.cli.profit.scenario import Scenario
 from stratum_miner.economics import odds, outlook, sensitivity
 from stratum_miner.economics.outlook import Course
 from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Series, Tornado
+from stratum_miner.quantities import amount, rounded, span_text, time_unit
 
 FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.5", "2"))
 """Of the price, and of the price of a kWh."""

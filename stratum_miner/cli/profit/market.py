@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
-from stratum_miner.backends.options import MAX_HASH_RATE, MIN_HASH_RATE
 from stratum_miner.cli import node_options
 from stratum_miner.cli.profit import terms
 from stratum_miner.economics.chain import SATOSHIS
@@ -25,6 +24,7 @@ from stratum_miner.network import child
 from stratum_miner.network.child import ChildError, Ended
 from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
 from stratum_miner.pool.nodes.base import ChainState
+from stratum_miner.quantities import MAX_HASH_RATE, MIN_HASH_RATE
 
 SECONDS = 15.0
 """For a whole answer, from looking up the name to the last byte, and for a command from its start to its end."""

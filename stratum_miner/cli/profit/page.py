@@ -8,12 +8,11 @@ from html import escape
 from stratum_miner import __version__
 from stratum_miner.cli.profit import words
 from stratum_miner.cli.profit.figures import figures
-from stratum_miner.cli.profit.quantities import amount, rounded
 from stratum_miner.cli.profit.result import PERIODS, machine_operation
 from stratum_miner.cli.profit.scenario import Scenario
-from stratum_miner.cli.quantities import hash_rate_text
 from stratum_miner.economics import schemes
 from stratum_miner.plots import svg
+from stratum_miner.quantities import amount, hash_rate_text, rounded
 
 _STYLE = """
 * { box-sizing: border-box; }

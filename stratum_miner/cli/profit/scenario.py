@@ -14,12 +14,12 @@ from typing import Any
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli.profit import files, hardware, terms
 from stratum_miner.cli.profit.hardware import Machine
-from stratum_miner.cli.profit.quantities import rounded
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
 from stratum_miner.economics.outlook import Course, Payback, payback
 from stratum_miner.economics.schemes import Pool
+from stratum_miner.quantities import rounded
 
 MONTHS = 12
 YEAR = Decimal(YEAR_DAYS)

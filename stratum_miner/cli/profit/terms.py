@@ -11,9 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.backends import options as backend_options
-from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.economics import chain
+from stratum_miner.quantities import parse_hash_rate
 
 LEAST = 1e-12
 """The smallest number besides 0. Nobody means less, and writing it could take a screen of zeros."""
@@ -35,11 +34,9 @@ def hash_rate(where: str, text: str) -> float:
     if text.strip()[-1:].isdigit():
         raise UsageError(f"{where}: expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
     try:
-        rate = backend_options.hash_rate({where: text}, where)
-    except BackendOptionError as error:
-        raise UsageError(str(error)) from None
-    assert rate is not None, "the option is there"
-    return rate
+        return parse_hash_rate(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def power(where: str, text: str) -> Decimal:

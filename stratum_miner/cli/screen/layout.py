@@ -14,12 +14,19 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from stratum_miner.cli.profit.quantities import span_text
-from stratum_miner.cli.quantities import difficulty_text, duration_text, hash_rate_text, scaled
 from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
 from stratum_miner.cli.screen.tables import Column, Table, table
 from stratum_miner.monitoring.history import FINE_KEPT, FINE_S
 from stratum_miner.monitoring.view import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
+from stratum_miner.quantities import (
+    count_text,
+    duration_text,
+    efficiency_text,
+    hash_rate_text,
+    latency_text,
+    scaled_difficulty_text,
+    span_text,
+)
 
 NO_ANSWER = "no answer"
 """In place of the state of a miner that does not answer."""
@@ -148,11 +155,6 @@ def severity_style(severity: str) -> str:
     return "red" if severity == "critical" else "yellow"
 
 
-def count_text(number: int) -> str:
-    """``12,345``, ``1.23M``."""
-    return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")
-
-
 def _power(summary: Summary) -> str:
     if summary.power_w is None:
         return ""
@@ -237,7 +239,7 @@ def _job(summary: Summary, pools: Sequence[PoolView], width: int) -> list[Text]:
     if job is None:
         return [*lines, *field("job", "none", width)]
     told = [f"block {summary.height:,}"] if summary.height is not None else []
-    share, block = _difficulty(job.share_difficulty), _difficulty(job.network_difficulty)
+    share, block = scaled_difficulty_text(job.share_difficulty), scaled_difficulty_text(job.network_difficulty)
     difficulty = f"{share}, each share is a block" if _is_easy(summary) else f"{share} a share, {block} a block"
     told += [f"{duration_text(job.age_s)} old", f"difficulty {difficulty}"]
     return [*lines, *packed(told, width, label="job")]
@@ -255,12 +257,8 @@ def _is_easy(summary: Summary) -> bool:
 def _latency(pool: PoolView | None) -> list[str]:
     if pool is None or pool.latency_p50_ms is None:
         return []
-    most = "" if pool.latency_p99_ms is None else f" (99 %: {_milliseconds(pool.latency_p99_ms)})"
-    return [f"answers in {_milliseconds(pool.latency_p50_ms)}{most}"]
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:.1f} ms" if value < 1000 else duration_text(value / 1000)
+    most = "" if pool.latency_p99_ms is None else f" (99 %: {latency_text(pool.latency_p99_ms)})"
+    return [f"answers in {latency_text(pool.latency_p50_ms)}{most}"]
 
 
 def _rates(summary: Summary, width: int) -> list[Text]:
@@ -336,7 +334,7 @@ def _shares(summary: Summary, width: int) -> list[Text]:
 
 def _luck(summary: Summary, width: int) -> list[Text]:
     luck = summary.luck
-    told = [f"best share {_difficulty(summary.best_share)}"] if summary.best_share else []
+    told = [f"best share {scaled_difficulty_text(summary.best_share)}"] if summary.best_share else []
     if summary.blocks_accepted:
         told.append(f"{summary.blocks_accepted:,} block{'s' if summary.blocks_accepted != 1 else ''} solved")
     if luck.ratio is not None:
@@ -358,7 +356,7 @@ def _costs(summary: Summary, width: int) -> list[Text]:
     told += [] if so_far is None else [f"{so_far:.4f} so far"]
     told += [] if profit is None else [f"{'earns' if profit >= 0 else 'loses'} {abs(profit):.4f} a day"]
     if summary.joules_per_terahash is not None:
-        told.append(f"{scaled(summary.joules_per_terahash).strip()} J/TH")
+        told.append(efficiency_text(summary.joules_per_terahash))
     if block is not None and not _is_easy(summary):
         told.append(f"a block here takes {span_text(block)}")
     return packed(told, width, label="costs")
@@ -468,7 +466,3 @@ def _clock(at: float) -> str:
         return time.strftime("%H:%M:%S", time.localtime(at))
     except (OverflowError, ValueError, OSError):  # what another miner says need not be a date
         return "--:--:--"
-
-
-def _difficulty(difficulty: float) -> str:
-    return scaled(difficulty).strip() if difficulty >= 10_000 else difficulty_text(difficulty)

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from rich.text import Text
 
-from stratum_miner.cli.quantities import duration_text, hash_rate_text
 from stratum_miner.cli.screen import layout
-from stratum_miner.cli.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, count_text, framed, state_text
+from stratum_miner.cli.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, framed, state_text
 from stratum_miner.cli.screen.lines import field, packed
 from stratum_miner.cli.screen.tables import Column, Table, table
 from stratum_miner.monitoring.view import Summary, View
+from stratum_miner.quantities import count_text, duration_text, hash_rate_text
 
 _WORST = (NO_ANSWER, "no_device", "no_pool", "stopping", "paused", "degraded")
 """States from the worst; a miner in another one mines."""

@@ -1,4 +1,4 @@
-// Numbers for people, written as the terminal writes them (stratum_miner.cli.quantities).
+// Numbers for people, as the terminal writes them; a test compares the two (stratum_miner.quantities).
 
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
 const DAY = 86400;
@@ -10,6 +10,7 @@ const NONE = "–";
 
 // "12.3 M": three digits and a prefix, the unit to follow.
 export function scaled(value) {
+  if (Math.abs(value) >= 999.5e21) return `${significant(value, 3)} `;
   let index = 0;
   while (Math.abs(value) >= 999.5 && index < PREFIXES.length - 1) {
     value /= 1000;
@@ -33,7 +34,9 @@ export function difficulty(value) {
 export function significant(value, digits) {
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(Math.abs(value)));
-  if (exponent < -5 || exponent >= 15) return value.toExponential(digits - 1).replace(/\.?0+e/, "e");
+  if (exponent < -4 || exponent >= 15) {
+    return value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace(/e([+-])(\d)$/, "e$10$2");
+  }
   return String(Number(value.toPrecision(digits)));
 }
 
@@ -58,18 +61,24 @@ export function span(seconds) {
 }
 
 function rounded(value) {
-  if (value >= 1e15) return value.toExponential(2);
+  if (value >= 1e15) return significant(value, 3);
   for (const [size, word] of [[1e12, "trillion"], [1e9, "billion"], [1e6, "million"]]) {
     if (value >= size) return `${significant(value / size, 3)} ${word}`;
   }
   return value >= 100 ? count(Number(value.toPrecision(3))) : significant(value, 3);
 }
 
-export const milliseconds = (value) => (value === null ? NONE : value >= 100 ? `${count(Math.round(value))} ms` : `${value.toFixed(1)} ms`);
+// "0.6 ms", "123 ms", "1.2s"
+export function milliseconds(value) {
+  if (value === null) return NONE;
+  if (value >= 999.5) return duration(value / 1000);
+  return value < 99.95 ? `${value.toFixed(1)} ms` : `${value.toFixed(0)} ms`;
+}
+
 export const percent = (part) => (part === null ? NONE : `${(part * 100).toFixed(part > 0 && part < 0.01 ? 2 : 1)} %`);
 export const celsius = (value) => (value === null ? NONE : `${value.toFixed(1)} °C`);
 export const watts = (value) => (value === null ? NONE : value >= 100 ? `${count(Math.round(value))} W` : `${value.toFixed(1)} W`);
-export const joules = (value) => (value < 1000 ? significant(value, 3) : scaled(value).trim());
+export const joules = (value) => (value < 999.5 ? significant(value, 3) : scaled(value).trim());
 export const efficiency = (value) => (value === null ? NONE : `${joules(value)} J/TH`);
 export const ago = (seconds) => (seconds === null ? "never" : `${duration(seconds)} ago`);
 

@@ -1,0 +1,142 @@
+"""Numbers as people write and read them: hash rates, difficulties, spans of time, counts, amounts.
+
+The page has the same in JavaScript (monitoring/web/format.js); a test compares the two.
+"""
+
+import re
+
+MIN_HASH_RATE, MAX_HASH_RATE = 1e-3, 1e21
+"""H/s: the least and the first too large one that anybody may mean; the whole network of 2026 is near 1e21."""
+_HASH_RATE = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([kMGTPE]?)(?:H(?:/s)?)?\s*")
+_FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
+_DAY = 86400.0
+_SPANS = (
+    (1e-9, "nanoseconds"),
+    (1e-6, "microseconds"),
+    (1e-3, "milliseconds"),
+    (1.0, "seconds"),
+    (60.0, "minutes"),
+    (3600.0, "hours"),
+    (_DAY, "days"),
+    (365.25 * _DAY, "years"),
+)
+
+
+# ---- written by people ----------------------------------------------------------------------------------------------
+
+
+def parse_hash_rate(text: str) -> float:
+    """H/s of ``1000000``, ``1MH`` or ``2.5 GH/s``. ValueError says what was expected, and what came."""
+    match = _HASH_RATE.fullmatch(text)
+    try:
+        value = float(match[1]) * _FACTORS[match[2]] if match else None
+    except ValueError:
+        value = None
+    if value is None:
+        raise ValueError(f"expected a hash rate such as 1MH or 2.5GH/s, got {text[:60]!r}")
+    if not MIN_HASH_RATE <= value < MAX_HASH_RATE:
+        bounds = f"from {MIN_HASH_RATE:g} H/s to less than {MAX_HASH_RATE:g} H/s"
+        raise ValueError(f"expected a hash rate {bounds}, got {text[:60]!r}")
+    return value
+
+
+# ---- read by people -------------------------------------------------------------------------------------------------
+
+
+def scaled(value: float) -> str:
+    """Three significant digits and an SI prefix, the unit to follow: ``12.3 M``; beyond all prefixes ``1.23e+30 ``."""
+    if abs(value) >= 999.5e21:
+        return f"{value:.3g} "
+    index = 0
+    while abs(value) >= 999.5 and index < len(_PREFIXES) - 1:
+        value /= 1000
+        index += 1
+    digits = 0 if abs(value) >= 99.95 or index == 0 else 1 if abs(value) >= 9.995 else 2
+    return f"{value:.{digits}f} {_PREFIXES[index]}"
+
+
+def hash_rate_text(rate: float) -> str:
+    """``12.3 MH/s``; ``rate`` in H/s."""
+    return f"{scaled(rate)}H/s"
+
+
+def efficiency_text(joules_per_terahash: float) -> str:
+    """``17.3 J/TH``, ``411 k J/TH``."""
+    value = joules_per_terahash
+    return f"{f'{value:.3g}' if value < 999.5 else scaled(value).strip()} J/TH"
+
+
+def difficulty_text(difficulty: float | None) -> str:
+    """``0.001``, ``1.638e+04``; ``-`` when unknown."""
+    return "-" if difficulty is None else f"{difficulty:.4g}"
+
+
+def scaled_difficulty_text(difficulty: float) -> str:
+    """``0.001``, ``8192``; from 10 000 on with a prefix: ``16.4 k``."""
+    return scaled(difficulty).strip() if difficulty >= 10_000 else difficulty_text(difficulty)
+
+
+def count_text(number: int) -> str:
+    """``12,345``, ``1.23M``."""
+    return f"{number:,}" if number < 1_000_000 else scaled(number).strip().replace(" ", "")
+
+
+def rounded(value: float) -> str:
+    """Three significant digits, without an exponent; millions and more in words."""
+    if value >= 1e15:
+        return f"{value:.3g}"
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if value >= size:
+            return f"{value / size:.3g} {word}"
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def amount(value: float) -> str:
+    """Money with a sign where it is lost, in a width that fits an axis."""
+    size = abs(value)
+    if size >= 1e6:
+        return scaled(value).replace(" ", "")
+    if 0 < size < 0.001:
+        return f"{value:.2g}"
+    digits = 0 if size >= 1000 else 2 if size >= 0.995 or size == 0 else 4
+    return f"{value:,.{digits}f}"
+
+
+def duration_text(seconds: float) -> str:
+    """How long something took or goes on: ``4.2s``, ``3m07s``, ``2h05m``, ``9d04h``."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02d}h"
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def latency_text(milliseconds: float) -> str:
+    """``0.6 ms``, ``123 ms``; from a second on as a duration."""
+    if milliseconds >= 999.5:
+        return duration_text(milliseconds / 1000)
+    return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"
+
+
+def milliseconds_text(value: float | None) -> str:
+    """The same in three digits, for narrow columns: ``0.21ms``, ``63.2ms``, ``1.20s``; ``-`` when unknown."""
+    if value is None:
+        return "-"
+    if value < 1000:
+        return f"{value:.2f}ms" if value < 10 else f"{value:.1f}ms" if value < 100 else f"{value:.0f}ms"
+    return f"{value / 1000:.2f}s" if value < 100_000 else f"{value / 1000:.0f}s"
+
+
+def span_text(seconds: float) -> str:
+    """A mean waiting time in the largest fitting unit: ``0.5 milliseconds``, ``3.6 seconds``, ``2.1 million years``."""
+    size, name = time_unit(seconds)
+    return f"{rounded(seconds / size)} {name}"
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The largest unit, in seconds and by name, of which a span is at least one."""
+    return max((unit for unit in _SPANS if seconds >= unit[0]), default=_SPANS[0])
