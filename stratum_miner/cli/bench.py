@@ -26,7 +26,7 @@ from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import options
 from stratum_miner.quantities import hash_rate_text
-from stratum_miner.testing.check_backend import unit_of
+from stratum_miner.work.example import unit_of
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 

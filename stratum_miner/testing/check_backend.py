@@ -21,18 +21,11 @@ from itertools import product
 import trio
 
 from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend
-from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work.job import Job
-from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.example import MAX_TARGET, NONCES, unit_of
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
-NONCES = 512
-"""Nonces of a bounded unit: enough for several slices and an uneven end, quick with hashlib."""
-MAX_TARGET = (1 << 256) - 1
-EASY = MAX_TARGET >> 5
-"""One hash in 32 is a hit."""
 COPIES = 64
 """Of a unit: one for each thread of a large machine, of which any may take its unit in the moment of a change, and then
 end its search with the work before."""
@@ -223,30 +216,6 @@ class _Checker:
         if self._exhaustive and len(got) >= len(expected):
             missing = sorted(expected - set(points))
             _require(not missing, f"rule 6: missed: {missing[:3]}")
-
-
-def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, nonce_count: int = NONCES) -> WorkUnit:
-    """A bounded unit whose header differs for each ``number``."""
-    job = Job(
-        session=1,
-        job_id=f"check-{number}",
-        previous_hash=number.to_bytes(32, "little"),
-        coinbase_prefix=b"check",
-        coinbase_suffix=b"",
-        merkle_branch=(),
-        version=0x20000000,
-        nbits=0x207FFFFF,
-        ntime=0x4966BC61,
-        clean_jobs=True,
-        extranonce1=b"",
-        extranonce2_size=4,
-        share_target=target_from_difficulty(1e-9),
-    )
-    space = SearchSpace()
-    space.set_job(job)
-    unit = space.next_unit(0.0)
-    assert unit is not None
-    return replace(unit, target=target, first_nonce=first_nonce, nonce_count=nonce_count)
 
 
 def hits_of(unit: WorkUnit) -> set[tuple[int, int]]:

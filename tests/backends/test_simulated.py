@@ -15,8 +15,8 @@ from stratum_miner.backends.cpu import choice, kernels
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import expected_hashes
 from stratum_miner.testing import ScriptedWorkSource
-from stratum_miner.testing.check_backend import unit_of
 from stratum_miner.work import NonceFound, WorkUnit
+from stratum_miner.work.example import unit_of
 
 TARGET = (1 << 256) >> 12
 """One hash in 4096."""

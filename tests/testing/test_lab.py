@@ -51,9 +51,9 @@ async def test_an_order_survives_a_new_block() -> None:
 
 async def test_equal_seeds_find_equal_nonces() -> None:
     """On equal jobs, that is: two miners of one seed on one unit."""
-    from stratum_miner.testing.check_backend import unit_of
     from stratum_miner.testing.ordered_backend import OrderedBackend
     from stratum_miner.testing.work_source import ScriptedWorkSource
+    from stratum_miner.work.example import unit_of
     from stratum_miner.work.unit import NonceFound
 
     async def nonces(seed: int) -> list[int]:
