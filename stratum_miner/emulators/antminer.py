@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.crc import crc5
 from stratum_miner.emulators.icarus import WORK_SIZE, ErupterDevice
+from stratum_miner.emulators.kind import Kind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
@@ -98,3 +99,12 @@ class AntminerU1Device(ErupterDevice):
         """Nonce, then the work id with the top bit set."""
         last = bytes([0x80 | self._work_id])
         return lambda nonce: nonce + last
+
+
+ANTMINER_U1 = Kind(
+    "antminer-u1",
+    "Antminer U1",
+    AntminerU1Device,
+    AntminerU1Device.real_hash_rate,
+    UsbTexts(0x10C4, 0xEA60, product="Antminer U1"),
+)

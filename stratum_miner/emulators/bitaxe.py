@@ -13,6 +13,7 @@ from stratum_miner.emulators.chain import ChainDevice
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.full_header_chips import Bm1366Device, Bm1368Device, Bm1370Device
 from stratum_miner.emulators.i2c_chips import Ds4432u, Emc2101, I2cChip, Ina260, Supply, Tps546
+from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
 from stratum_miner.emulators.thermal import Heat
@@ -228,3 +229,10 @@ class UltraDevice(BitaxeDevice, Bm1366Device):
     has_tps546: ClassVar[bool] = False
     usual_volts: ClassVar[float] = 1.2
     usual_watts: ClassVar[float] = 11.0
+
+
+_USB = UsbTexts(0xC0DE, 0xCAFE, "OSMU", "Bitaxe")
+
+BITAXE_GAMMA = Kind("bitaxe-gamma", "Bitaxe Gamma, BM1370", GammaDevice, GammaDevice.units * 525e6, _USB)
+BITAXE_SUPRA = Kind("bitaxe-supra", "Bitaxe Supra, BM1368", SupraDevice, SupraDevice.units * 490e6, _USB)
+BITAXE_ULTRA = Kind("bitaxe-ultra", "Bitaxe Ultra, BM1366", UltraDevice, UltraDevice.units * 485e6, _USB)

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from stratum_miner.emulators.antminer import AntminerU1Device
 from stratum_miner.emulators.crc import crc5
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.sweep import Hit, Lane, nonce_target
 
@@ -141,3 +142,21 @@ class TwoPacDevice(Bm1384Device):
 
     usual_mhz: ClassVar[float] = 100.0
     real_hash_rate: ClassVar[float] = CORES * 100e6
+
+
+COMPAC = Kind(
+    "compac",
+    "GekkoScience Compac, BM1384",
+    Bm1384Device,
+    Bm1384Device.real_hash_rate,
+    UsbTexts(0x10C4, 0xEA60, "GekkoScience", "Compac BM1384 Bitcoin Miner"),
+)
+TWO_PAC = Kind(
+    "2pac",
+    "GekkoScience 2Pac, two BM1384",
+    TwoPacDevice,
+    2 * TwoPacDevice.real_hash_rate,
+    UsbTexts(0x10C4, 0xEA60, "GekkoScience", "2Pac BM1384 Bitcoin Miner"),
+    chips=2,
+    chip_counts=(1, 2),
+)

@@ -38,6 +38,7 @@ class Chip:
 class ChainDevice(Device):
     """Chips behind one UART, 115200 baud after reset."""
 
+    has_checksums: ClassVar[bool] = True
     chip_id: ClassVar[int]
     power_on: ClassVar[dict[int, int]] = {}
     preamble: ClassVar[bytes] = b"\x55\xaa"

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.full_header_chips import Bm1362Device
+from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
 from stratum_miner.emulators.thermal import Heat
@@ -144,3 +145,12 @@ class CompacA1Device(Bm1362Device):
             (self.watts - IDLE_WATTS) / volts / (2.048 / 255 * 20) if volts else 0.0,
             (self.heat.celsius + 50) * 218 / 175,
         ]
+
+
+COMPAC_A1 = Kind(
+    "compac-a1",
+    "GekkoScience Compac A1, BM1362",
+    CompacA1Device,
+    CompacA1Device.units * 300e6,
+    UsbTexts(0x10C4, 0xEA70, "Silicon Labs", "GekkoScience Compac A1"),
+)

@@ -15,7 +15,8 @@ import trio
 
 from stratum_miner.backends.cpu.choice import FASTEST
 from stratum_miner.emulators.faults import Fault, FaultError, Faults, parse_fault
-from stratum_miner.emulators.kinds import KINDS, Kind
+from stratum_miner.emulators.kind import Kind
+from stratum_miner.emulators.kinds import KINDS
 from stratum_miner.emulators.model import Device, Settings
 from stratum_miner.emulators.sweep import Searcher
 from stratum_miner.emulators.terminal import Terminal
@@ -103,7 +104,7 @@ class Emulator:
         self.path = str(Path(link).absolute())
         """How a driver names the device: the link to its terminal, or what the links to its two have in common."""
         self.terminals = {
-            port: Terminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.ports
+            port: Terminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
         }
         self.on_plug: Callable[[bool], None] = lambda _plugged: None
         """Called when it was plugged in again, with True, and unplugged."""
@@ -182,7 +183,7 @@ class Emulator:
     async def live(self) -> AsyncIterator[None]:
         """Be that device while the block runs. LinkError when a link cannot be made."""
         now = trio.current_time()
-        self._device = self.kind.make(self.settings, self._faults, self._searcher, now)
+        self._device = self.kind.device(self.settings, self._faults, self._searcher, now)
         self._device.reset(now)
         try:
             self._open()
@@ -205,7 +206,7 @@ class Emulator:
     def _possible(self, given: Fault | str) -> Fault:
         """A fault that this device can have."""
         fault = parse_fault(given) if isinstance(given, str) else given
-        if fault.name == "i2c-errors" and "control" not in self.kind.ports:
+        if not self.kind.can_have(fault.name):
             raise FaultError(f"fault {fault.name}: expected a Bitaxe, the {self.kind.product} has no such bus")
         chips = self.settings.chips
         if fault.chip is not None and fault.chip >= chips:

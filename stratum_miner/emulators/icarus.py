@@ -11,6 +11,7 @@ from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.backends.cpu import kernels
+from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.model import Device
 from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
@@ -128,3 +129,21 @@ class ErupterDevice(IcarusDevice):
 
     real_hash_rate: ClassVar[float] = 1 / 2.9761e-9
     goes_on: ClassVar[bool] = True
+
+
+ICARUS = Kind(
+    "icarus",
+    "Icarus, two FPGAs",
+    IcarusDevice,
+    IcarusDevice.real_hash_rate,
+    UsbTexts(0x067B, 0x2303),
+    chips=2,
+    chip_counts=(1, 2, 4, 8),
+)
+ERUPTER = Kind(
+    "erupter",
+    "ASICMINER Block Erupter USB",
+    ErupterDevice,
+    ErupterDevice.real_hash_rate,
+    UsbTexts(0x10C4, 0xEA60, product="Block Erupter Emerald"),
+)

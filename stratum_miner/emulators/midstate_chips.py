@@ -8,6 +8,7 @@ from typing import ClassVar
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
 from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
+from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
 
@@ -179,3 +180,31 @@ class Bm1397Device(MidstateDevice):
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:
         """The low two bits of the id are the midstate's number."""
         return lambda nonce: b"\xaa\x55" + sealed(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
+
+
+NEWPAC = Kind(
+    "newpac",
+    "GekkoScience NewPac, two BM1387",
+    Bm1387Device,
+    2 * Bm1387Device.real_hash_rate,
+    UsbTexts(0x0403, 0x6015, "GekkoScience", "NewPac Bitcoin Miner"),
+    chips=2,
+    chip_counts=(1, 2),
+)
+R606 = Kind(
+    "r606",
+    "GekkoScience R606, twelve BM1387",
+    R606Device,
+    12 * R606Device.real_hash_rate,
+    UsbTexts(0x0403, 0x6015, "GekkoScience", "R606 Bitcoin Miner"),
+    chips=12,
+    chip_counts=tuple(range(1, 13)),
+)
+COMPAC_F = Kind(
+    "compac-f",
+    "GekkoScience Compac F, BM1397",
+    Bm1397Device,
+    Bm1397Device.real_hash_rate,
+    UsbTexts(0x0403, 0x6015, "GekkoScience", "CompacF Bitcoin Miner"),
+    chip_counts=tuple(range(1, 7)),
+)

@@ -101,6 +101,8 @@ class Device(ABC):
     work_port: ClassVar[str] = ""
     has_sensor: ClassVar[bool] = False
     """Whether the host can see how hot it is."""
+    has_checksums: ClassVar[bool] = False
+    """Whether its reports of nonces carry one."""
 
     def __init__(self, settings: Settings, faults: Faults, searcher: Searcher, now: float = 0.0) -> None:
         self.settings = settings

@@ -166,13 +166,13 @@ def _counts(*names: str) -> Callable[[Recovery], bool]:
 
 
 def _is_hot(recovery: Recovery) -> bool:
-    sensed = KINDS[recovery.kind].has_sensor
+    sensed = KINDS[recovery.kind].device.has_sensor
     return ("trips" if sensed else "hardware_errors") in recovery.told
 
 
 def _is_bad_frame(recovery: Recovery) -> bool:
     """Replies without a checksum show damage only by their hash."""
-    return _counts("crc_errors" if KINDS[recovery.kind].has_checksums else "hardware_errors")(recovery)
+    return _counts("crc_errors" if KINDS[recovery.kind].device.has_checksums else "hardware_errors")(recovery)
 
 
 def _restarted_with_reason(recovery: Recovery) -> bool:
@@ -198,8 +198,7 @@ _SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
 
 def faults_for(kind: str) -> list[str]:
     """The faults that make sense for a product."""
-    left_out = set() if kind.startswith("bitaxe") else {"i2c-errors"}
-    return [name for name in FAULTS if name not in left_out]
+    return [name for name in FAULTS if KINDS[kind].can_have(name)]
 
 
 async def soak(

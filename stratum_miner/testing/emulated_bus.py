@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import trio
 
@@ -15,22 +14,6 @@ from stratum_miner.emulators import KINDS, Fault
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
-
-USB: Final[dict[str, tuple[int, int, str, str]]] = {
-    "icarus": (0x067B, 0x2303, "", ""),
-    "erupter": (0x10C4, 0xEA60, "", "Block Erupter Emerald"),
-    "antminer-u1": (0x10C4, 0xEA60, "", "Antminer U1"),
-    "compac": (0x10C4, 0xEA60, "GekkoScience", "Compac BM1384 Bitcoin Miner"),
-    "2pac": (0x10C4, 0xEA60, "GekkoScience", "2Pac BM1384 Bitcoin Miner"),
-    "newpac": (0x0403, 0x6015, "GekkoScience", "NewPac Bitcoin Miner"),
-    "r606": (0x0403, 0x6015, "GekkoScience", "R606 Bitcoin Miner"),
-    "compac-f": (0x0403, 0x6015, "GekkoScience", "CompacF Bitcoin Miner"),
-    "compac-a1": (0x10C4, 0xEA70, "Silicon Labs", "GekkoScience Compac A1"),
-    "bitaxe-gamma": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
-    "bitaxe-supra": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
-    "bitaxe-ultra": (0xC0DE, 0xCAFE, "OSMU", "Bitaxe"),
-}
-"""Vendor, product, manufacturer's and product's texts (asic.md 6.1)."""
 
 
 class EmulatedPort:
@@ -123,11 +106,11 @@ class PluggedDevice:
         self.kind = kind
         self.faults = Faults((), seed)
         settings = Settings(hash_rate, described.chips, nonce_difficulty, seed)
-        self.device = described.make(settings, self.faults, Searcher(), trio.current_time())
+        self.device = described.device(settings, self.faults, Searcher(), trio.current_time())
         self.device.reset(trio.current_time())
         self.present = True
         self._open: dict[str, EmulatedPort] = {}
-        self._paths = {f"/emulated/{kind}{index or ''}": port for index, port in enumerate(described.ports)}
+        self._paths = {f"/emulated/{kind}{index or ''}": port for index, port in enumerate(described.device.ports)}
         self._wake = trio.Event()
 
     @property
@@ -138,15 +121,15 @@ class PluggedDevice:
     async def listing(self) -> Sequence[ListedPort]:
         """What the system would list."""
         await trio.lowlevel.checkpoint()
-        vid, pid, manufacturer, product = USB[self.kind]
+        usb = KINDS[self.kind].usb
         return tuple(
             ListedPort(
                 path=path,
-                vid=vid,
-                pid=pid,
+                vid=usb.vid,
+                pid=usb.pid,
                 serial_number="E" + self.kind.upper(),
-                manufacturer=manufacturer,
-                product=product,
+                manufacturer=usb.manufacturer,
+                product=usb.product,
                 location=f"1-1:1.{2 * index}",
             )
             for index, path in enumerate(self._paths)

@@ -69,7 +69,7 @@ def plug_in(
     described = KINDS[kind]
     settings = Settings(hash_rate, chips or described.chips, nonce_difficulty, seed)
     given = Faults([parse_fault(fault) for fault in faults], seed)
-    return Host(described.make(settings, given, Searcher(), 0.0))
+    return Host(described.device(settings, given, Searcher(), 0.0))
 
 
 @pytest.fixture(scope="session")
