@@ -18,7 +18,7 @@ from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.health import READY
 from stratum_miner.monitoring.http import metrics, openapi
 from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
-from stratum_miner.monitoring.http.exposition import CONTENT_TYPE
+from stratum_miner.monitoring.http.exposition import CONTENT_TYPE, Exposition
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
 from stratum_miner.monitoring.http.page import Page
 from stratum_miner.monitoring.http.stream import Stream, Streams
@@ -31,12 +31,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 def application(source: Source, access: Access) -> Starlette:
     """Everything that is answered over HTTP."""
     page = Page()
+    scrape = Exposition(lambda: metrics.families(source.monitor.view())).text
     return Starlette(
         routes=[
             *_routes(source),
             Route(f"{PREFIX}/stream", _streaming(source, page), methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
-            Route("/metrics", _metrics(metrics.Exporter(source.monitor).text), methods=["GET"]),
+            Route("/metrics", _metrics(scrape), methods=["GET"]),
             Route("/health", _state(source, access), methods=["GET"]),
             Route("/ready", _state(source, access, refusing=True), methods=["GET"]),
             *page.routes(),

@@ -1,153 +1,116 @@
 """Metrics of a miner for Prometheus, made of a view at each scrape: base units, and totals that only grow.
 
-A label is the name of a configured pool, of a device, or one of a few words; nothing that a peer makes up.
+A label is the name of a configured pool, of a device, or one of a few words; nothing that a peer makes up. To add a
+metric, add a line to the table of what it is about, and its row to docs/watching.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from stratum_miner.monitoring.health import STATES
-from stratum_miner.monitoring.http.exposition import Exposition, histogram
-from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.http.exposition import (
+    Family,
+    Samples,
+    counter,
+    counters,
+    gauge,
+    gauges,
+    histogram,
+    info,
+    metrics_of,
+    metrics_of_each,
+)
 from stratum_miner.monitoring.problems import KINDS
-from stratum_miner.monitoring.view import DeviceView, PoolView, Summary, View
+from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 PREFIX = "stratum_miner_"
-FATES = ("accepted", "rejected", "stale", "lost")
-
-
-class Exporter(Exposition):
-    """Makes the text of a scrape of a miner."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        super().__init__(lambda: families(monitor.view()))
 
 
 def families(view: View) -> Iterator[Metric]:
     """Everything of this moment."""
-    yield from _summary(view.summary)
-    yield from pool_families(PREFIX + "pool_", view.pools)
-    switches = [([pool.name], pool.job_switches) for pool in view.pools]
-    yield histogram(
-        PREFIX + "pool_job_switch_seconds", "From a job's arrival until work of it is taken", switches, ["pool"]
-    )
-    yield from _devices(view.devices)
+    yield from metrics_of(PREFIX, MINER, view.summary)
+    yield from metrics_of_pools(PREFIX, (*POOL, *SEARCHED_POOL), view.pools)
+    devices = [((device.backend, device.name), device) for device in view.devices]
+    yield from metrics_of_each(PREFIX + "device_", DEVICE, devices, "backend", "device")
 
 
-def _summary(summary: Summary) -> Iterator[Metric]:
-    yield InfoMetricFamily(PREFIX + "build", "Version of the miner", value={"version": summary.version})
-    state = GaugeMetricFamily(PREFIX + "state", "What the miner does, 1 for the state it is in", labels=["state"])
-    for name in STATES:
-        state.add_metric([name], float(summary.state == name))
-    yield state
-    yield _gauge("devices_mining", "Devices and search threads that mine as they should", summary.devices_mining)
-    yield _gauge("devices", "Devices and search threads to mine with", summary.devices_total)
-    problems = GaugeMetricFamily(PREFIX + "problems", "What is wrong now, counted by its kind", labels=["kind"])
-    for kind in KINDS:
-        problems.add_metric([kind], sum(problem.kind == kind for problem in summary.problems))
-    yield problems
-    yield _gauge("start_time_seconds", "When the miner started, in Unix time", summary.started_at)
-    yield _counter("frozen_seconds", "Time in which the process did not run, left out of rates", summary.frozen_s)
-    rates = GaugeMetricFamily(PREFIX + "hash_rate", "Hashes per second over a window", labels=["window"])
-    for window, rate in (
-        ("5s", summary.hash_rate_5s),
-        ("1m", summary.hash_rate_1m),
-        ("5m", summary.hash_rate_5m),
-        ("15m", summary.hash_rate_15m),
-        ("start", summary.hash_rate),
-    ):
-        rates.add_metric([window], rate)
-    yield rates
-    shares = CounterMetricFamily(PREFIX + "shares", "Shares by what became of them", labels=["fate"])
-    for fate in FATES:
-        shares.add_metric([fate], getattr(summary.shares, fate))
-    yield shares
-    yield _gauge("shares_open", "Shares not answered yet", summary.shares.open)
-    yield _counter("blocks_accepted", "Shares that solve a block and that a pool accepted", summary.blocks_accepted)
-    yield _counter("hardware_errors", "Claimed nonces that failed re-hashing", summary.hardware_errors)
-    yield _gauge("best_share_difficulty", "Difficulty of the best share of this run", summary.best_share)
-    yield _gauge("expected_shares", "Shares that the work done was expected to find", summary.luck.expected)
-    if summary.luck.ratio is not None:
-        yield _gauge("luck_ratio", "Shares found per share expected", summary.luck.ratio)
-    if summary.job is not None:
-        yield _gauge("share_difficulty", "Difficulty that a share needs", summary.job.share_difficulty)
-        yield _gauge("job_age_seconds", "Age of the job being searched", summary.job.age_s)
-    if summary.network_difficulty is not None:
-        yield _gauge("network_difficulty", "Difficulty of the network mined on", summary.network_difficulty)
-    if summary.height is not None:
-        yield _gauge("block_height", "Height of the block being searched for", summary.height)
-    if summary.power_w is not None:
-        yield _gauge("power_watts", "Power of this mining, configured or measured", summary.power_w)
-    if summary.joules_per_terahash is not None:
-        yield _gauge("joules_per_terahash", "Energy for 10^12 hashes", summary.joules_per_terahash)
-
-
-def pool_families(prefix: str, pools: tuple[PoolView, ...]) -> Iterator[Metric]:
+def metrics_of_pools(prefix: str, table: Sequence[Family[PoolView]], pools: Sequence[PoolView]) -> Iterator[Metric]:
     """Of the pools that a miner, or a proxy, is connected to."""
-    labels = ["pool"]
-    active = GaugeMetricFamily(prefix + "active", "1 for the pool mined on", labels=labels)
-    up = GaugeMetricFamily(prefix + "up", "1 for a pool that has sent a valid job", labels=labels)
-    enabled = GaugeMetricFamily(prefix + "enabled", "1 for a pool that may be used", labels=labels)
-    shares = CounterMetricFamily(prefix + "shares", "Shares by what became of them", labels=["pool", "fate"])
-    jobs = CounterMetricFamily(prefix + "jobs", "Valid jobs received", labels=labels)
-    connects = CounterMetricFamily(prefix + "connects", "Connections made", labels=labels)
-    received = CounterMetricFamily(prefix + "received_bytes", "Bytes received", labels=labels)
-    sent = CounterMetricFamily(prefix + "sent_bytes", "Bytes sent", labels=labels)
-    for pool in pools:
-        label = [pool.name]
-        active.add_metric(label, float(pool.active))
-        up.add_metric(label, float(pool.state == "up"))
-        enabled.add_metric(label, float(pool.enabled))
-        for fate in FATES:
-            shares.add_metric([*label, fate], getattr(pool, fate))
-        jobs.add_metric(label, pool.jobs)
-        connects.add_metric(label, pool.connects)
-        received.add_metric(label, pool.bytes_received)
-        sent.add_metric(label, pool.bytes_sent)
-    yield from (active, up, enabled, shares, jobs, connects, received, sent)
-    answers = [([pool.name], pool.answers) for pool in pools]
-    yield histogram(prefix + "answer_seconds", "From submit to the pool's reply", answers, labels)
+    return metrics_of_each(prefix + "pool_", table, [((pool.name,), pool) for pool in pools], "pool")
 
 
-def _devices(devices: tuple[DeviceView, ...]) -> Iterator[Metric]:
-    labels = ["backend", "device"]
-    hashes = CounterMetricFamily(PREFIX + "device_hashes", "Hashes computed, or implied", labels=labels)
-    rate = GaugeMetricFamily(PREFIX + "device_hash_rate", "Hashes per second over a minute", labels=labels)
-    expected = GaugeMetricFamily(PREFIX + "device_expected_hash_rate", "What it makes when all is well", labels=labels)
-    nonces = CounterMetricFamily(PREFIX + "device_nonces", "Nonces found", labels=labels)
-    errors = CounterMetricFamily(PREFIX + "device_hardware_errors", "Nonces that failed re-hashing", labels=labels)
-    mining = GaugeMetricFamily(PREFIX + "device_mining", "1 for a device that mines as it should", labels=labels)
-    celsius = GaugeMetricFamily(PREFIX + "device_temperature_celsius", "Of the chip", labels=labels)
-    watts = GaugeMetricFamily(PREFIX + "device_power_watts", "As the device measures it", labels=labels)
-    hertz = GaugeMetricFamily(PREFIX + "device_frequency_hertz", "Clock of the chips", labels=labels)
-    volts = GaugeMetricFamily(PREFIX + "device_core_volts", "Of the chips", labels=labels)
-    fan = GaugeMetricFamily(PREFIX + "device_fan_rpm", "Turns per minute", labels=labels)
-    restarts = CounterMetricFamily(PREFIX + "device_restarts", "Restarts after trouble", labels=labels)
-    for device in devices:
-        key = [device.backend, device.name]
-        hashes.add_metric(key, device.hashes)
-        rate.add_metric(key, device.hash_rate_1m)
-        nonces.add_metric(key, device.nonces_found)
-        errors.add_metric(key, device.hardware_errors)
-        mining.add_metric(key, float(device.mines))
-        restarts.add_metric(key, device.restarts)
-        for family, value in (
-            (expected, device.expected_hash_rate),
-            (celsius, device.chip_temperature_c),
-            (watts, device.power_w),
-            (hertz, None if device.frequency_mhz is None else device.frequency_mhz * 1e6),
-            (volts, device.core_voltage_v),
-            (fan, device.fan_rpm),
-        ):
-            if value is not None:
-                family.add_metric(key, value)
-    yield from (hashes, rate, expected, nonces, errors, mining, restarts, celsius, watts, hertz, volts, fan)
+def _by_fate(shares: SharesView | PoolView) -> Samples:
+    return [((fate,), getattr(shares, fate)) for fate in ("accepted", "rejected", "stale", "lost")]
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, text, value=value)
+def _by_state(summary: Summary) -> Samples:
+    return [((name,), float(summary.state == name)) for name in STATES]
 
 
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(PREFIX + name, text, value=value)
+def _by_kind(summary: Summary) -> Samples:
+    return [((kind,), sum(problem.kind == kind for problem in summary.problems)) for kind in KINDS]
+
+
+def _by_window(summary: Summary) -> Samples:
+    return (
+        (("5s",), summary.hash_rate_5s),
+        (("1m",), summary.hash_rate_1m),
+        (("5m",), summary.hash_rate_5m),
+        (("15m",), summary.hash_rate_15m),
+        (("start",), summary.hash_rate),
+    )
+
+
+MINER: tuple[Family[Summary], ...] = (
+    info("build", "Version of the miner", lambda it: {"version": it.version}),
+    gauges("state", "What the miner does, 1 for the state it is in", _by_state, "state"),
+    gauge("devices_mining", "Devices and search threads that mine as they should", lambda it: it.devices_mining),
+    gauge("devices", "Devices and search threads to mine with", lambda it: it.devices_total),
+    gauges("problems", "What is wrong now, counted by its kind", _by_kind, "kind"),
+    gauge("start_time_seconds", "When the miner started, in Unix time", lambda it: it.started_at),
+    counter("frozen_seconds", "Time in which the process did not run, left out of rates", lambda it: it.frozen_s),
+    gauges("hash_rate", "Hashes per second over a window", _by_window, "window"),
+    counters("shares", "Shares by what became of them", lambda it: _by_fate(it.shares), "fate"),
+    gauge("shares_open", "Shares not answered yet", lambda it: it.shares.open),
+    counter("blocks_accepted", "Shares that solve a block and that a pool accepted", lambda it: it.blocks_accepted),
+    counter("hardware_errors", "Claimed nonces that failed re-hashing", lambda it: it.hardware_errors),
+    gauge("best_share_difficulty", "Difficulty of the best share of this run", lambda it: it.best_share),
+    gauge("expected_shares", "Shares that the work done was expected to find", lambda it: it.luck.expected),
+    gauge("luck_ratio", "Shares found per share expected", lambda it: it.luck.ratio),
+    gauge("share_difficulty", "Difficulty that a share needs", lambda it: it.job.share_difficulty if it.job else None),
+    gauge("job_age_seconds", "Age of the job being searched", lambda it: it.job.age_s if it.job else None),
+    gauge("network_difficulty", "Difficulty of the network mined on", lambda it: it.network_difficulty),
+    gauge("block_height", "Height of the block being searched for", lambda it: it.height),
+    gauge("power_watts", "Power of this mining, configured or measured", lambda it: it.power_w),
+    gauge("joules_per_terahash", "Energy for 10^12 hashes", lambda it: it.joules_per_terahash),
+)
+POOL: tuple[Family[PoolView], ...] = (
+    gauge("active", "1 for the pool mined on", lambda it: float(it.active)),
+    gauge("up", "1 for a pool that has sent a valid job", lambda it: float(it.state == "up")),
+    gauge("enabled", "1 for a pool that may be used", lambda it: float(it.enabled)),
+    counters("shares", "Shares by what became of them", _by_fate, "fate"),
+    counter("jobs", "Valid jobs received", lambda it: it.jobs),
+    counter("connects", "Connections made", lambda it: it.connects),
+    counter("received_bytes", "Bytes received", lambda it: it.bytes_received),
+    counter("sent_bytes", "Bytes sent", lambda it: it.bytes_sent),
+    histogram("answer_seconds", "From submit to the pool's reply", lambda it: it.answers),
+)
+SEARCHED_POOL: tuple[Family[PoolView], ...] = (
+    histogram("job_switch_seconds", "From a job's arrival until work of it is taken", lambda it: it.job_switches),
+)
+"""What there is besides of a pool whose jobs are searched here: a proxy passes them on."""
+DEVICE: tuple[Family[DeviceView], ...] = (
+    counter("hashes", "Hashes computed, or implied", lambda it: it.hashes),
+    gauge("hash_rate", "Hashes per second over a minute", lambda it: it.hash_rate_1m),
+    gauge("expected_hash_rate", "What it makes when all is well", lambda it: it.expected_hash_rate),
+    counter("nonces", "Nonces found", lambda it: it.nonces_found),
+    counter("hardware_errors", "Nonces that failed re-hashing", lambda it: it.hardware_errors),
+    gauge("mining", "1 for a device that mines as it should", lambda it: float(it.mines)),
+    counter("restarts", "Restarts after trouble", lambda it: it.restarts),
+    gauge("temperature_celsius", "Of the chip", lambda it: it.chip_temperature_c),
+    gauge("power_watts", "As the device measures it", lambda it: it.power_w),
+    gauge("frequency_hertz", "Clock of the chips", lambda it: it.frequency_mhz and it.frequency_mhz * 1e6),
+    gauge("core_volts", "Of the chips", lambda it: it.core_voltage_v),
+    gauge("fan_rpm", "Turns per minute", lambda it: it.fan_rpm),
+)

@@ -7,24 +7,22 @@ from typing import Any
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.endings import Ending
-from stratum_miner.monitoring.http import pool_metrics, proxy_metrics
+from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
-from stratum_miner.monitoring.http.metrics import Exporter
 from stratum_miner.monitoring.view import View
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationMeter
 
-from ..served import PlayedMonitor, full_view
+from ..served import full_view
 
 FOREIGN = "foreign-text"
 """In everything that a peer says of itself."""
 
 
 def of_miner(shown: View | None = None) -> str:
-    monitor: Any = PlayedMonitor(shown or full_view())
-    return Exporter(monitor).text().decode()
+    return Exposition(lambda: metrics.families(shown or full_view())).text().decode()
 
 
 def pool_snapshot(**figures: Any) -> PoolSnapshot:

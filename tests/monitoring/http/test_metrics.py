@@ -11,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
-from stratum_miner.monitoring.http.metrics import Exporter
 
 from ..served import full_view
 from ..test_monitor import Bench
@@ -26,7 +25,7 @@ NOT_BASE = (
 
 
 def families(bench: Bench) -> dict[str, Any]:
-    text = Exporter(bench.monitor).text().decode()
+    text = of_miner(bench.monitor.view())
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 

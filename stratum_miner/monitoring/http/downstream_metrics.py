@@ -1,0 +1,34 @@
+"""Metrics that every program has that serves miners: our own pool, and the proxy.
+
+No label is anything that a miner says: names of workers, user agents and addresses are in none.
+"""
+
+from collections.abc import Mapping
+
+from stratum_miner.downstream.endings import Ending
+from stratum_miner.monitoring.http.exposition import Family, Samples, counter, counters, gauge
+from stratum_miner.pool.snapshot import PoolSnapshot
+from stratum_miner.proxy.snapshot import ProxySnapshot
+from stratum_miner.stratum.errors import ErrorReason
+
+Server = PoolSnapshot | ProxySnapshot
+
+
+def _by_ending(it: Server) -> Samples:
+    return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in Ending]
+
+
+def by_reason(fate: str, counts: Mapping[str, int]) -> Samples:
+    """Every reason is there from the start, so that its first share shows."""
+    return [((fate, reason.value), counts.get(reason.value, 0)) for reason in ErrorReason]
+
+
+CONNECTIONS: tuple[Family[Server], ...] = (
+    counter("connections", "Connections that were accepted", lambda it: it.connections_total),
+    counter("connections_refused", "Connections that were closed at once because of a limit",
+            lambda it: it.connections_refused),
+    counters("connections_ended", "Connections that are over, by why", _by_ending, "ending"),
+    counter("received_bytes", "Bytes received from miners", lambda it: it.bytes_received),
+    counter("sent_bytes", "Bytes sent to miners", lambda it: it.bytes_sent),
+    gauge("hash_rate", "Hashes per second of all miners, by their shares of five minutes", lambda it: it.hash_rate),
+)  # fmt: skip
