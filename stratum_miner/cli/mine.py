@@ -21,10 +21,10 @@ from stratum_miner.cli.configuration import Config, NoConfig
 from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
-from stratum_miner.cli.screen import live
 from stratum_miner.cli.watching import Service, earnings_of, watch
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.screen import live
 from stratum_miner.monitoring.view import Summary
 
 log = structlog.get_logger("stratum_miner")

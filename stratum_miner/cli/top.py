@@ -19,10 +19,10 @@ from rich.text import Text
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.http_token import VARIABLE
-from stratum_miner.cli.screen import live, overview
-from stratum_miner.cli.screen.layout import Face
-from stratum_miner.cli.screen.overview import Seen
 from stratum_miner.foreign_text import sanitize, sanitize_texts
+from stratum_miner.monitoring.screen import live, overview
+from stratum_miner.monitoring.screen.layout import Face
+from stratum_miner.monitoring.screen.overview import Seen
 from stratum_miner.monitoring.view import View
 from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, FetchError, SlowFetchError, Target
 

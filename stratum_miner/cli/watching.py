@@ -25,12 +25,12 @@ from stratum_miner.cli.operation import hooks, surroundings
 from stratum_miner.cli.operation.pauses import Pauses
 from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.operation.service_manager import ServiceManager
-from stratum_miner.cli.screen.live import Screen
 from stratum_miner.cli.steering import Steering
 from stratum_miner.economics.odds import Luck
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.screen.live import Screen
 from stratum_miner.monitoring.view import Summary
 
 if TYPE_CHECKING:

@@ -29,10 +29,11 @@ from rich.text import Text
 from stratum_miner.app.process import logs, output_files
 from stratum_miner.app.process.line_limit import LineLimit
 from stratum_miner.cli import main
-from stratum_miner.cli.screen import overview
-from stratum_miner.cli.screen.overview import Seen, draw_one
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.cgminer import READING
+from stratum_miner.monitoring.screen import overview
+from stratum_miner.monitoring.screen.overview import Seen, draw_one
+from tests.monitoring.screen.test_layout import view
 
 from .hostile import (
     EVIL,
@@ -45,7 +46,6 @@ from .hostile import (
     refusing_answers,
     traces_in,
 )
-from .screen.test_layout import view
 from .test_process import ADDRESS, COMMAND
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -481,7 +481,7 @@ def test_events_of_anybody() -> None:
 
 
 def test_the_screen_of_another_miner_is_drawn_in_plain_characters() -> None:
-    from stratum_miner.cli.screen.layout import Face
+    from stratum_miner.monitoring.screen.layout import Face
 
     spoilt = msgspec.json.decode(evil_view(), type=type(view()))
     lines = draw_one(Seen(0, "http://a", spoilt, "", 0.0), Face(100, 50, ascii_only=False))

@@ -22,8 +22,7 @@ from trio.testing import MockClock, memory_stream_pair
 from stratum_miner.cli import top as top_module
 from stratum_miner.cli.main import run
 from stratum_miner.network.fetch import Fetcher
-
-from .screen.test_layout import view
+from tests.monitoring.screen.test_layout import view
 
 VIEW = msgspec.json.encode(view())
 

@@ -18,8 +18,7 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.http import Access, Source, listening_socket, serve
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import BlockView, LuckView, Point, ProblemView, ShareView, View
-
-from ..cli.screen.test_layout import device, pool, view
+from tests.monitoring.screen.test_layout import device, pool, view
 
 TOKEN = "a-token-that-nobody-guesses"
 PATIENCE_S = 60.0

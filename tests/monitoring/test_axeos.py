@@ -16,8 +16,8 @@ from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
 from stratum_miner.monitoring.http import Access, listening_socket
 from stratum_miner.monitoring.view import DeviceView, View
+from tests.monitoring.screen.test_layout import device, pool, view
 
-from ..cli.screen.test_layout import device, pool, view
 from .http.conftest import TOKEN, NotedControl
 
 SENSORS = ("voltage", "coreVoltage", "coreVoltageActual", "temp", "vrTemp", "fanrpm", "fanspeed")

@@ -96,7 +96,7 @@ def test_nothing_else_prints() -> None:
         "app/process/logs.py",
     }
     units = {"cli/operation/service.py", "cli/doctor/command.py"}  # text of a file, to be redirected into one
-    ruler = {"cli/screen/lines.py"}  # measures and prints nothing
+    ruler = {"monitoring/screen/lines.py"}  # measures and prints nothing
     found = {
         path.relative_to(ROOT).as_posix()
         for path in (

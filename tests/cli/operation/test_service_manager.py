@@ -12,8 +12,7 @@ from trio.testing import MockClock
 
 from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.monitoring.view import ProblemView
-
-from ..screen.test_layout import SUMMARY
+from tests.monitoring.screen.test_layout import SUMMARY
 
 
 @pytest.fixture

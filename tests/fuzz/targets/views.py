@@ -5,8 +5,8 @@ from typing import Any
 import trio
 
 from stratum_miner.cli import top
-from stratum_miner.cli.screen import overview
-from stratum_miner.cli.screen.layout import Face
+from stratum_miner.monitoring.screen import overview
+from stratum_miner.monitoring.screen.layout import Face
 from stratum_miner.network.fetch import Answer
 from tests.fuzz.judge import check_shown
 

@@ -10,8 +10,7 @@ from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, Asked, 
 from stratum_miner.monitoring.cgminer.dialect import Reply
 from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.view import View
-
-from ...cli.screen.test_layout import device, pool, view
+from tests.monitoring.screen.test_layout import device, pool, view
 
 
 class Control:

@@ -8,8 +8,7 @@ import pytest
 from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.view import DeviceView, JobView, PoolView, SharesView, View
-
-from ...cli.screen.test_layout import device, pool, view
+from tests.monitoring.screen.test_layout import device, pool, view
 
 NOW = 1_800_000_000.5
 RUN = view(

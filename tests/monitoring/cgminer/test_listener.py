@@ -13,8 +13,8 @@ from stratum_miner.monitoring.cgminer import AccessList, listener, serve
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
 from stratum_miner.monitoring.cgminer.dialect import MAX_REQUEST
 from stratum_miner.monitoring.http import listening_socket
+from tests.monitoring.screen.test_layout import view
 
-from ...cli.screen.test_layout import view
 from .test_commands import Control
 
 Ask = Callable[..., Any]

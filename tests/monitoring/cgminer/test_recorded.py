@@ -11,8 +11,8 @@ from stratum_miner.monitoring.cgminer.commands import COMMANDS, Asked, answer
 from stratum_miner.monitoring.cgminer.dialect import encode, parse
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.view import View
+from tests.monitoring.screen.test_layout import device, view
 
-from ...cli.screen.test_layout import device, view
 from .test_commands import Control
 
 RECORDED = json.loads((Path(__file__).parents[2] / "vectors" / "cgminer.json").read_text())["answers"]

@@ -21,8 +21,8 @@ from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.http import Access, Source, listening_socket, serve_figures
 from stratum_miner.monitoring.http.application import application
 from stratum_miner.monitoring.http.server import MAX_HEAD, answer
+from tests.monitoring.screen.test_layout import view
 
-from ...cli.screen.test_layout import view
 from ..served import PlayedMonitor
 from .conftest import TOKEN, ApiFactory, NotedControl
 

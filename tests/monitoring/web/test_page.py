@@ -19,8 +19,8 @@ from stratum_miner.monitoring.http.difference import difference
 from stratum_miner.monitoring.http.page import WEB
 from stratum_miner.monitoring.view import View
 from stratum_miner.quantities import duration_text, hash_rate_text
+from tests.monitoring.screen.test_layout import pool
 
-from ...cli.screen.test_layout import pool
 from ..served import TOKEN, PlayedMonitor, ServedMiner, farm_view, full_view, serving
 from .conftest import Page
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from stratum_miner.cli.screen.layout import Face, draw
-from stratum_miner.cli.screen.live import FOOT, HELP
-from stratum_miner.cli.screen.tables import MOST_ROWS
+from stratum_miner.monitoring.screen.layout import Face, draw
+from stratum_miner.monitoring.screen.live import FOOT, HELP
+from stratum_miner.monitoring.screen.tables import MOST_ROWS
 from stratum_miner.monitoring.view import (
     DeviceView,
     Estimate,

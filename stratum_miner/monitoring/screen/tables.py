@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from rich.text import Text
 
-from stratum_miner.cli.screen.lines import hanging, shortened
+from stratum_miner.monitoring.screen.lines import hanging, shortened
 
 Item = TypeVar("Item")
 LEAST_NAME = 14

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from rich.text import Text
 
-from stratum_miner.cli.screen import layout
-from stratum_miner.cli.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, framed, state_text
-from stratum_miner.cli.screen.lines import field, packed
-from stratum_miner.cli.screen.tables import Column, Table, table
+from stratum_miner.monitoring.screen import layout
+from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, framed, state_text
+from stratum_miner.monitoring.screen.lines import field, packed
+from stratum_miner.monitoring.screen.tables import Column, Table, table
 from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import count_text, duration_text, hash_rate_text
 

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.text import Text
 from trio.testing import MockClock
 
-from stratum_miner.cli.screen.keys import reading
-from stratum_miner.cli.screen.layout import Face
-from stratum_miner.cli.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen
 from stratum_miner.monitoring.control import ControlRefused
-
-from .test_layout import view
+from stratum_miner.monitoring.screen.keys import reading
+from stratum_miner.monitoring.screen.layout import Face
+from stratum_miner.monitoring.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen
+from tests.monitoring.screen.test_layout import view
 
 
 class Control:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from stratum_miner.cli.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
-from stratum_miner.cli.screen.tables import Column, Table, table
 from stratum_miner.monitoring.history import FINE_KEPT, FINE_S
+from stratum_miner.monitoring.screen.lines import LABEL, field, fitted, hanging, packed, shortened, sides
+from stratum_miner.monitoring.screen.tables import Column, Table, table
 from stratum_miner.monitoring.view import DeviceView, EventView, Point, PoolView, ProblemView, Summary, View
 from stratum_miner.quantities import (
     count_text,

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.cli.screen.layout import Face
-from stratum_miner.cli.screen.overview import Seen, draw, draw_one
+from stratum_miner.monitoring.screen.layout import Face
+from stratum_miner.monitoring.screen.overview import Seen, draw, draw_one
 from stratum_miner.monitoring.view import View
-
-from .test_layout import WORDS, joined, problem, troubled, view
+from tests.monitoring.screen.test_layout import WORDS, joined, problem, troubled, view
 
 DOWN = "cannot connect: does a miner run there, with --http?"
 

@@ -10,10 +10,10 @@ from rich.control import Control as TerminalControl
 from rich.segment import ControlType
 from rich.text import Text
 
-from stratum_miner.cli.screen.keys import reading
-from stratum_miner.cli.screen.layout import Face, draw
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.monitoring.control import BY_HAND, Control, ControlRefused
+from stratum_miner.monitoring.screen.keys import reading
+from stratum_miner.monitoring.screen.layout import Face, draw
 from stratum_miner.monitoring.view import View
 
 REFRESH_S = 1.0
