@@ -14,7 +14,7 @@ from stratum_miner.conformance.target import Target
 from stratum_miner.conformance.verify import Result, run_case
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.testing.meddled_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, meddled_pool
+from tests.conformance.meddled_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, meddled_pool
 
 RETARGET_SECONDS = 20.0
 ENGINE = Engine(available_kernels()[0], 1e6)

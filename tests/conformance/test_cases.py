@@ -9,7 +9,7 @@ import trio.testing
 
 from stratum_miner.conformance.case import Level, Verdict
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.testing.meddled_pool import Conversation, HangUp, Message
+from tests.conformance.meddled_pool import Conversation, HangUp, Message
 
 from .conftest import RunCheck
 

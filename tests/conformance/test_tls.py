@@ -10,7 +10,7 @@ import trustme
 
 from stratum_miner.conformance import ALL, Engine, Target, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.testing.meddled_pool import Meddler, ToyChain, meddled_pool
+from tests.conformance.meddled_pool import Meddler, ToyChain, meddled_pool
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=3e-10, minimum_difficulty=2.4e-10)
 CHECKS = ["FRM-0[1-3]", "FRM-17", "HS-01", "HS-05", "SH-01", "LD-13", "LD-17"]

@@ -12,7 +12,7 @@ from stratum_miner.conformance.target import Target, Unreachable
 from stratum_miner.conformance.verify import Tally, run_case, verify
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import Pool
-from stratum_miner.testing.meddled_pool import ToyChain, meddled_pool
+from tests.conformance.meddled_pool import ToyChain, meddled_pool
 
 from .conftest import ENGINE, RunCheck
 from .test_cases import asked, hang_up, swallow

@@ -17,8 +17,8 @@ from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import ClientConnected
 from stratum_miner.testing.scripted_node import ScriptedNode
-from stratum_miner.testing.wire_client import MemoryListener
 from tests.downstream.cost import bytecodes
+from tests.downstream.wire_client import MemoryListener
 from tests.network.wrapped_listener import Wrapped
 
 

@@ -30,7 +30,7 @@ from stratum_miner.pool.judging import (
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, make_template
-from stratum_miner.testing.wire_miner import WireMiner
+from tests.downstream.wire_miner import WireMiner
 
 SHARE_DIFFICULTY = 1e-8
 """Some 43 hashes a share."""

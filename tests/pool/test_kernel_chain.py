@@ -8,7 +8,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
-from stratum_miner.testing.wire_miner import WireMiner
+from tests.downstream.wire_miner import WireMiner
 
 pytest.importorskip("pbk")
 

@@ -15,9 +15,9 @@ from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.stratum.errors import ErrorReason
-from stratum_miner.testing.meddled_pool import ToyChain
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
-from stratum_miner.testing.wire_client import MemoryListener, WireClient
+from tests.conformance.meddled_pool import ToyChain
+from tests.downstream.wire_client import MemoryListener, WireClient
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
 START = 1_700_000_000

@@ -13,7 +13,7 @@ import trio
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from stratum_miner.testing.wire_miner import WireMiner
+from tests.downstream.wire_miner import WireMiner
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8, port=0)
 PATIENCE = 30.0

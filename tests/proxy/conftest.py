@@ -13,8 +13,8 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.settings import Strategy
 from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.testing.proxy_lab import NOW, ProxyLab
-from stratum_miner.testing.wire_client import MemoryListener
+from tests.downstream.wire_client import MemoryListener
+from tests.proxy.proxy_lab import NOW, ProxyLab
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 

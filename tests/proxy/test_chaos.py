@@ -13,8 +13,8 @@ import trio.testing
 
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.testing.proxy_lab import ProxyLab, job, upstream_header
-from stratum_miner.testing.wire_client import WireClient
+from tests.downstream.wire_client import WireClient
+from tests.proxy.proxy_lab import ProxyLab, job, upstream_header
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock

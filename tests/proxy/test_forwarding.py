@@ -18,10 +18,10 @@ from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.testing.proxy_lab import NOW, job
-from stratum_miner.testing.wire_miner import WireMiner
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from tests.downstream.wire_miner import WireMiner
+from tests.proxy.proxy_lab import NOW, job
 
 METHODS = (
     "mining.subscribe",

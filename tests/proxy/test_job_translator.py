@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.proxy import job_translator
 from stratum_miner.proxy.job_translator import Change, JobTranslator
-from stratum_miner.testing.proxy_lab import NOW
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
+from tests.proxy.proxy_lab import NOW
 
 
 def upstream_job(**changes: Any) -> Job:

@@ -10,8 +10,8 @@ import trio.testing
 
 from stratum_miner.proxy import WorkerNames
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
-from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
-from stratum_miner.testing.wire_client import WireClient
+from tests.downstream.wire_client import WireClient
+from tests.proxy.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock

@@ -12,8 +12,8 @@ from stratum_miner.client import WorkerRefused
 from stratum_miner.client.settings import Strategy
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
-from stratum_miner.testing.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
-from stratum_miner.testing.wire_client import WireClient
+from tests.downstream.wire_client import WireClient
+from tests.proxy.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 
 LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock

@@ -20,7 +20,7 @@ from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig
 from stratum_miner.testing.faulty_pool import open_faulty_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
-from stratum_miner.testing.wire_client import MemoryListener
+from tests.downstream.wire_client import MemoryListener
 
 MINES = "finds a share that is accepted"
 REFUSED = "has shares refused and goes on"

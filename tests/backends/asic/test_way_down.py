@@ -9,9 +9,9 @@ from stratum_miner.emulators.bitaxe import BitaxeDevice
 from stratum_miner.emulators.compac_a1 import CompacA1Device
 from stratum_miner.emulators.faults import Fault
 from stratum_miner.emulators.model import Device
-from stratum_miner.testing.device_soak import EndlessWork
-from stratum_miner.testing.emulated_bus import PluggedDevice
 from stratum_miner.work.unit import NonceFound
+from tests.backends.asic.device_soak import EndlessWork
+from tests.backends.asic.emulated_bus import PluggedDevice
 
 HASH_RATE, NONCE_DIFFICULTY = 2e4, 1e-6
 MOMENTS = [0.0, 0.001, *(0.037 * 1.17**step for step in range(38))]

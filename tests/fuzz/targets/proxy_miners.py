@@ -16,9 +16,9 @@ from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.job_translator import JobTranslator
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.testing.proxy_lab import NOW, job
 from stratum_miner.work.job import Job
 from tests.fuzz.judge import check_shown
+from tests.proxy.proxy_lab import NOW, job
 
 LOGIN = (
     b'{"id":1,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"1fffe000"}]}\n'

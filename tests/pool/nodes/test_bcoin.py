@@ -16,7 +16,7 @@ from stratum_miner.pool import BlockFound, PoolConfig, PoolEvent, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node, NodeRpcError, NodeUnauthorizedError, NodeUnreachableError
 from stratum_miner.pool.template import BlockTemplate, assemble_block, coinbase_parts
-from stratum_miner.testing.wire_miner import WireMiner
+from tests.downstream.wire_miner import WireMiner
 
 pytestmark = pytest.mark.node
 

@@ -1,7 +1,7 @@
 """Every fault of every emulated device under its driver, in random order: what the driver said, and how it recovered.
 
-    python benchmarks/device_soak.py --seeds 5
-    python benchmarks/device_soak.py --kind bitaxe-gamma erupter --seed 7 --verbose
+    python -m tests.backends.asic.soak --seeds 5
+    python -m tests.backends.asic.soak --kind bitaxe-gamma erupter --seed 7 --verbose
 
 Runs on a mock clock: minutes of pauses and cooling take seconds. Recovery is from the end of a fault to the next valid
 nonce, so the seconds of a restart that fell into the fault are not in it; those are the pauses of the restart policy.
@@ -19,7 +19,7 @@ import trio
 from trio.testing import MockClock
 
 from stratum_miner.emulators import FAULTS, KINDS
-from stratum_miner.testing.device_soak import Recovery, soak
+from tests.backends.asic.device_soak import Recovery, soak
 
 
 def run(kind: str, seed: int) -> list[Recovery]:

@@ -21,10 +21,10 @@ from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.emulators import FAULTS, KINDS, Fault
-from stratum_miner.testing.emulated_bus import PluggedDevice
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from tests.backends.asic.emulated_bus import PluggedDevice
 
 HASH_RATE: Final = 5e4
 NONCES_PER_SECOND: Final = 10.0

@@ -7,8 +7,8 @@ import trio.testing
 
 from stratum_miner.proxy import Proxy
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
-from stratum_miner.testing.wire_client import MemoryListener, WireClient
-from stratum_miner.testing.wire_miner import WireJob
+from tests.downstream.wire_client import MemoryListener, WireClient
+from tests.downstream.wire_miner import WireJob
 
 HARD = "1d00ffff"
 """Bits of difficulty 1: no share of a test is a block."""

@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from stratum_miner.emulators import FAULTS, KINDS
-from stratum_miner.testing.device_soak import Recovery, faults_for, soak
+from tests.backends.asic.device_soak import Recovery, faults_for, soak
 
 
 @pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])

@@ -6,7 +6,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from stratum_miner.testing.wire_miner import WireMiner
+from tests.downstream.wire_miner import WireMiner
 
 
 class WireClient:
