@@ -67,6 +67,9 @@ MAY_IMPORT |= {
 MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring"}),
     "app.config": frozenset(),
+    "app.options": frozenset(
+        {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
+    ),
 }
 """Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
 ROOT_MODULES: dict[str, frozenset[str]] = {

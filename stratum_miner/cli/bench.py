@@ -15,6 +15,7 @@ import trio
 from cyclopts import Parameter
 from rich.table import Table
 
+from stratum_miner.app.options import backend_choice, common
 from stratum_miner.app.process import logs, printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
@@ -24,7 +25,6 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import PATIENCE, Choice, Measured, Speed, conclude, time_of
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import options
 from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.example import unit_of
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound, WorkUnit
@@ -41,7 +41,7 @@ JOB_SECONDS = 5.0
 
 def bench(
     *,
-    kernel: options.KernelName = None,
+    kernel: backend_choice.KernelName = None,
     seconds: Annotated[
         float,
         Parameter(
@@ -50,7 +50,7 @@ def bench(
             f"{PATIENCE} times as long.",
         ),
     ] = 1.0,
-    threads: options.Threads = None,
+    threads: backend_choice.Threads = None,
     check: Annotated[
         bool,
         Parameter(
@@ -60,7 +60,7 @@ def bench(
             show_default=False,
         ),
     ] = False,
-    json: options.Json = False,
+    json: common.Json = False,
 ) -> int:
     """Measure the SHA-256d kernels: each on one thread, then the chosen one on all, then mining with it."""
     if not 0 < seconds <= 3600:

@@ -15,35 +15,17 @@ from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.template import template
 from stratum_miner.app.config.writing import toml_key
+from stratum_miner.app.options.config_file import Config, NoConfig
+from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.output_files import write_private
 from stratum_miner.cli import settings_shown
-from stratum_miner.cli.command_line import takes_options_of
-from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load, settings_of
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
-Config: TypeAlias = Annotated[
-    Path | None,
-    Parameter(
-        name="--config",
-        help="Read options from this TOML file; also in STRATUM_MINER_CONFIG.",
-        group="Configuration",
-        negative=(),
-    ),
-]
-NoConfig: TypeAlias = Annotated[
-    bool,
-    Parameter(
-        name="--no-config",
-        help="Read none, not even the user's own.",
-        group="Configuration",
-        negative=(),
-        show_default=False,
-    ),
-]
 Force: TypeAlias = Annotated[
     bool, Parameter(name="--force", help="Replace the file if it is there.", negative=(), show_default=False)
 ]

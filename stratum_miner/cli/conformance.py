@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from stratum_miner.app.options import common, node_access, ownership, pool_access
 from stratum_miner.app.process import logs, output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli import node_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.tls import TlsSettings, secure
 from stratum_miner.conformance import (
@@ -69,10 +69,10 @@ def conformance(
     pass_file: Annotated[
         Path | None, Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool")
     ] = None,
-    tls_ca: pool_options.TlsCa = None,
-    tls_fingerprint: pool_options.TlsFingerprint = None,
-    tls_cert: pool_options.TlsCertificate = None,
-    tls_key: pool_options.TlsKey = None,
+    tls_ca: pool_access.TlsCa = None,
+    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_cert: pool_access.TlsCertificate = None,
+    tls_key: pool_access.TlsKey = None,
     owned: Annotated[
         bool,
         Parameter(
@@ -92,8 +92,8 @@ def conformance(
             group="Pool",
         ),
     ] = None,
-    node_cookie: options.NodeCookie = None,
-    node_password_file: options.NodePasswordFile = None,
+    node_cookie: node_access.NodeCookie = None,
+    node_password_file: node_access.NodePasswordFile = None,
     retarget_seconds: Annotated[
         float | None,
         Parameter(name="--retarget-seconds", help="How often the pool adjusts difficulties, if it does.", group="Pool"),
@@ -115,7 +115,7 @@ def conformance(
         bool,
         Parameter(name="--list", help="Show the checks and leave.", negative=(), show_default=False, group="Checks"),
     ] = False,
-    json: options.Json = False,
+    json: common.Json = False,
     junit_file: Annotated[
         Path | None, Parameter(name="--junit", help="Write JUnit's XML here.", group="Output", negative=())
     ] = None,
@@ -142,7 +142,7 @@ def conformance(
     output_files.check_writable(html, "--html")
     pool_url = PoolUrl.parse(url)
     ownership.check(pool_url.host, owned, "checks take work and connections")
-    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
+    tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[pool_url])
     dial_raw = tcp_dialer(pool_url.host, pool_url.port)
     results: list[Result] = []
     seconds = 0.0
@@ -234,7 +234,7 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
         raise UsageError(
             f"--node: expected the JSON-RPC of the pool's own node, http://user:pass@host:port, got {spec!r}"
         )
-    async with node_options.opened(spec, cookie=cookie, password_file=password_file) as node:
+    async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
         chain = NodeChain(node)
         try:
             await chain.tip()

@@ -13,11 +13,12 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from stratum_miner.app.options import backend_choice, common, node_access
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import mining, node_options, options
+from stratum_miner.cli import mining
 from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
@@ -50,13 +51,13 @@ def demo(
     difficulty: Annotated[
         float, Parameter(name="--difficulty", help="Share difficulty, thus work per block.")
     ] = DIFFICULTY,
-    threads: options.Threads = None,
-    kernel: options.KernelName = None,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    threads: backend_choice.Threads = None,
+    kernel: backend_choice.KernelName = None,
+    json: common.Json = False,
+    debug: common.Debug = False,
 ) -> int:
     """Mine a fresh regtest chain: embedded node, pool and miner in one process."""
-    options.set_up_logging(debug=debug, quiet=not debug)
+    common.set_up_logging(debug=debug, quiet=not debug)
     if blocks <= 0:
         raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
     if not 1e-9 <= difficulty <= 1e6:
@@ -81,8 +82,8 @@ def demo(
 async def _demo(
     stop: signals.Stop, blocks: int, difficulty: float, *, threads: int | None, kernel: str | None
 ) -> _Result:
-    async with node_options.opened("kernel") as node:
-        config = PoolConfig(payout_script=node_options.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
+    async with node_access.opened("kernel") as node:
+        config = PoolConfig(payout_script=node_access.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
         async with open_pool(node, config) as pool:
             with _progress() as progress:
                 task = progress.add_task("mining regtest blocks", total=blocks)
@@ -99,7 +100,7 @@ async def _demo(
 
                 miner = Miner(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
-                    [options.backend("cpu", threads=threads, kernel=kernel, options=None)],
+                    [backend_choice.backend("cpu", threads=threads, kernel=kernel, options=None)],
                     goals=Goals(blocks=blocks),
                     retry=False,
                     node_judges=True,

@@ -8,12 +8,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.options import common
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
-from stratum_miner.cli import options
 from stratum_miner.cli.device_words import device_argument, naming_hint, what_it_is
 
 
@@ -23,7 +23,7 @@ def devices(
         bool,
         Parameter(name="--all", help="Also USB serial devices that are no miners.", negative=(), show_default=False),
     ] = False,
-    json: options.Json = False,
+    json: common.Json = False,
 ) -> int:
     """List USB miners, and bridges that may be some; opens none of them. Exits with 1 if one of them cannot be used."""
     try:

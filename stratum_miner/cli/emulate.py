@@ -9,9 +9,9 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.options import common, goal
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
-from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
 from stratum_miner.emulators import FAULTS, KINDS, Emulator, EmulatorError, EmulatorStatistics, FaultError, LinkError
 from stratum_miner.quantities import duration_text, hash_rate_text
@@ -47,14 +47,14 @@ def emulate(
         float | None,
         Parameter(name="--nonce-difficulty", help="The least difficulty that it reports; 1 as the real one."),
     ] = None,
-    time_limit: options.TimeLimit = None,
-    json: options.Json = False,
-    debug: options.Debug = False,
-    quiet: options.Quiet = False,
+    time_limit: goal.TimeLimit = None,
+    json: common.Json = False,
+    debug: common.Debug = False,
+    quiet: common.Quiet = False,
 ) -> int:
     """Be a mining device: print the path that a driver may open, and answer there until interrupted."""
-    options.set_up_logging(debug=debug, quiet=quiet)
-    options.goals(shares=None, blocks=None, time_limit=time_limit)
+    common.set_up_logging(debug=debug, quiet=quiet)
+    goal.goals(shares=None, blocks=None, time_limit=time_limit)
     rate = None if hash_rate is None else terms.hash_rate("--hash-rate", hash_rate)
     try:
         emulator = Emulator(

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from stratum_miner.app.options import common
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
-from stratum_miner.cli import options
 from stratum_miner.cli.profit import terms
 from stratum_miner.economics import odds
 from stratum_miner.quantities import hash_rate_text, rounded, span_text
@@ -36,7 +36,7 @@ def luck(
         str | None, Parameter(name="--difficulty", help="Of the shares, or to be reached by the best.", group="Time")
     ] = None,
     confidence: Annotated[str, Parameter(name="--confidence", help="Of intervals.", group="A count")] = "95%",
-    json: options.Json = False,
+    json: common.Json = False,
 ) -> int:
     """Say what luck is likely: of a count (--found), of a pool's rounds (--blocks), of a best share (--hash-rate)."""
     answer: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """``stratum-miner mine``: mine on a pool.
 
-Its options are declared in ``mine_options``, once for the command line, the environment and the file; ``mine_settings``
-makes settings of them, and this makes a miner of those.
+Its options are declared in ``app.options.mine``, once for the command line, the environment and the file;
+``mine_settings`` makes settings of them, and this makes a miner of those.
 """
 
 import os
@@ -12,13 +12,14 @@ from typing import Any
 
 import structlog
 
+from stratum_miner.app.options import capture, common
+from stratum_miner.app.options.config_file import Config, NoConfig
+from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import capture_options, earnings, mining, options, settings_shown
-from stratum_miner.cli.command_line import takes_options_of
-from stratum_miner.cli.configuration import Config, NoConfig
-from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.cli import earnings, mining, settings_shown
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.watching import Service, earnings_of, watch
@@ -49,7 +50,7 @@ def mine(
     with (
         telling(settings.resolved),
         logs.writing_to(chosen.log_file),
-        capture_options.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
+        capture.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
         _journal(chosen) as journal,
     ):
         _tell_sources(sources)
@@ -190,4 +191,4 @@ def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
 
 def _set_up_logging(chosen: MineOptions, *, log_format: logs.LogFormat) -> None:
     quiet = chosen.quiet and not chosen.protocol_dump
-    options.set_up_logging(debug=chosen.debug, quiet=quiet, log_format=log_format)
+    common.set_up_logging(debug=chosen.debug, quiet=quiet, log_format=log_format)

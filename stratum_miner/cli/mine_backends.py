@@ -10,9 +10,9 @@ from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.layers import Layer, Resolved
 from stratum_miner.app.config.problems import Problem
 from stratum_miner.app.config.profiles import BackendProfile, Named, backend_profiles
+from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.backends.registry import create
-from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.spelling import did_you_mean
 
 DEFAULT_BACKEND = "cpu"

@@ -14,11 +14,11 @@ from stratum_miner.app.config.keys import Key, keys_of
 from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Origin, Resolved
 from stratum_miner.app.config.problems import Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
+from stratum_miner.app.options import pool_access
+from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import pool_options
-from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.client.settings import USER_AGENT, Strategy
@@ -32,7 +32,7 @@ MAX_USER_AGENT = 200
 
 
 def plan(
-    resolved: Resolved[UpstreamOptions], document: Document | None, problems: list[Problem]
+    resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> tuple[list[PoolSettings], Strategy]:
     """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
     options = resolved.values
@@ -67,7 +67,7 @@ class Described:
     values: tuple[tuple[Key, Any, Origin], ...]
 
 
-def described(resolved: Resolved[UpstreamOptions], document: Document | None) -> list[Described]:
+def described(resolved: Resolved[PoolOptions], document: Document | None) -> list[Described]:
     """The pools of a checked configuration, for people; secrets are the caller's to hide."""
     found = []
     for profile in _in_force(resolved, document, []):
@@ -90,7 +90,7 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
 
 
 def settings_of(
-    resolved: Resolved[UpstreamOptions], document: Document | None, name: str, problems: list[Problem]
+    resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
     """The pool of a table of the file, whether or not the tables are in force; None when there is none of that name."""
     for profile in pool_profiles(document, []):
@@ -101,16 +101,14 @@ def settings_of(
 
 
 def _in_force(
-    resolved: Resolved[UpstreamOptions], document: Document | None, problems: list[Problem]
+    resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> list[Named[PoolProfile]]:
     """The tables of the file, unless the command line or the environment names other pools."""
     profiles = pool_profiles(document, problems)
     return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
 
-def _stronger(
-    resolved: Resolved[UpstreamOptions], profile: Named[PoolProfile] | None, field: str
-) -> tuple[Any, Origin]:
+def _stronger(resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str) -> tuple[Any, Origin]:
     """A setting of a pool and its origin, the strongest first: the command line, the environment, the pool's own."""
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
@@ -122,7 +120,7 @@ def _stronger(
 
 
 def _tls_for_nothing(
-    resolved: Resolved[UpstreamOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
+    resolved: Resolved[PoolOptions], sources: Sequence[Named[PoolProfile] | None], pools: Sequence[PoolSettings]
 ) -> list[Problem]:
     """Whoever pins a certificate and names a plain pool believes in a protection that is not there."""
     plain = [not any(url.tls for url in (pool.url, *pool.addresses)) for pool in pools]
@@ -137,7 +135,7 @@ def _tls_for_nothing(
 
 
 def _strategy(
-    options: UpstreamOptions, profiles: list[Named[PoolProfile]], pools: list[PoolSettings], problems: list[Problem]
+    options: PoolOptions, profiles: list[Named[PoolProfile]], pools: list[PoolSettings], problems: list[Problem]
 ) -> Strategy:
     by_quota = options.quota is not None or any(profile.values.quota is not None for profile in profiles)
     if options.strategy is not None:
@@ -176,7 +174,7 @@ class _Reader:
     """Makes one pool's settings, the ``index``-th of ``count``, of its profile or of its place among the options."""
 
     def __init__(
-        self, resolved: Resolved[UpstreamOptions], profile: Named[PoolProfile] | None, index: int, count: int
+        self, resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, index: int, count: int
     ) -> None:
         self._resolved = resolved
         self._profile = profile
@@ -329,7 +327,7 @@ class _Reader:
         fingerprint = self._pick("tls_fingerprint")[0]
         if fingerprint is None and not any(files):
             return SYSTEM_TRUST  # loading what the system trusts takes a while
-        return pool_options.tls_settings(files[0], fingerprint, files[1], files[2])
+        return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
 
 
 def _suggestion(text: str) -> float | Literal["auto"] | None:
@@ -368,7 +366,7 @@ def _proxy(text: str) -> Any:
     if text == DIRECT:
         return None
     try:
-        return pool_options.proxy_url(text)
+        return pool_access.proxy_url(text)
     except UsageError as error:
         raise ValueError(str(error).removeprefix("--proxy: ")) from None
 

@@ -17,17 +17,18 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, TABLES, backend_profiles, pool_profiles
+from stratum_miner.app.options import goal
+from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
+from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import earnings, mine_backends, mine_pools, options
+from stratum_miner.cli import earnings, mine_backends, mine_pools
 from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
-from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.cli.operation.pauses import check_limit
 from stratum_miner.cli.operation.schedule import Schedule
-from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.miner import Goals
@@ -127,7 +128,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
     assigned = assign(resolved, document, pools, backends, problems)
     goals, tariff = Goals(), None
     with collecting(problems, resolved):
-        goals = options.goals(shares=checked.until_shares, blocks=checked.until_blocks, time_limit=checked.time_limit)
+        goals = goal.goals(shares=checked.until_shares, blocks=checked.until_blocks, time_limit=checked.time_limit)
     with collecting(problems, resolved):
         tariff = earnings.tariff(
             electricity=checked.electricity,
@@ -198,7 +199,7 @@ def place(resolved: Resolved[Any], flag: str) -> str:
     return flag
 
 
-def register_secrets(settings: UpstreamOptions) -> None:
+def register_secrets(settings: PoolOptions) -> None:
     """Never show the passwords that were given."""
     for text in settings.password or ():
         secrets.register(text)

@@ -6,10 +6,10 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.options import capture, common, ownership, pool_access
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture.names import named
-from stratum_miner.cli import capture_options, options, ownership, pool_options
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.faults.misbehaving_miner import Outcome, misbehave
@@ -38,7 +38,7 @@ def misbehave_command(
         str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
     ] = "stratum-miner.misbehave",
     password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
-    own: capture_options.OwnThisPool = False,
+    own: ownership.OwnThisPool = False,
     hold: Annotated[
         float, Parameter(name="--hold", help="Seconds that the slow reader and the half-open one stay.", group="Faults")
     ] = 10.0,
@@ -46,16 +46,16 @@ def misbehave_command(
         float,
         Parameter(name="--new-block", help="Seconds to wait for a block that makes a share stale.", group="Faults"),
     ] = 30.0,
-    seed: capture_options.Seed = 0,
-    tls_ca: pool_options.TlsCa = None,
-    tls_fingerprint: pool_options.TlsFingerprint = None,
-    tls_cert: pool_options.TlsCertificate = None,
-    tls_key: pool_options.TlsKey = None,
-    proxy: pool_options.Proxy = None,
-    json: options.Json = False,
+    seed: capture.Seed = 0,
+    tls_ca: pool_access.TlsCa = None,
+    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_cert: pool_access.TlsCertificate = None,
+    tls_key: pool_access.TlsKey = None,
+    proxy: pool_access.Proxy = None,
+    json: common.Json = False,
 ) -> int:
     """Commit faults against a pool of your own; exits with 1 where one got through, and says what the pool answered."""
-    options.set_up_logging(quiet=True)
+    common.set_up_logging(quiet=True)
     target = PoolUrl.parse(url)
     ownership.check(target.host, own, "misbehaving harms a pool")
     for name, value in (("--hold", hold), ("--new-block", new_block)):
@@ -68,8 +68,8 @@ def misbehave_command(
     except ValueError as error:
         raise UsageError(str(error)) from None
     dial = Dialer(
-        pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[target]),
-        pool_options.proxy_url(proxy),
+        pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[target]),
+        pool_access.proxy_url(proxy),
     )
     secret = secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
     plan = Plan(

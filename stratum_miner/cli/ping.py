@@ -8,10 +8,10 @@ from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
+from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import options, pool_options
 from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
@@ -33,11 +33,11 @@ def ping(
         str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
     ] = DEFAULT_USER,
     password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
-    tls_ca: pool_options.TlsCa = None,
-    tls_fingerprint: pool_options.TlsFingerprint = None,
-    tls_cert: pool_options.TlsCertificate = None,
-    tls_key: pool_options.TlsKey = None,
-    proxy: pool_options.Proxy = None,
+    tls_ca: pool_access.TlsCa = None,
+    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_cert: pool_access.TlsCertificate = None,
+    tls_key: pool_access.TlsKey = None,
+    proxy: pool_access.Proxy = None,
     timeout: Annotated[
         float, Parameter(name="--timeout", help="Seconds for each; one pool keeps its first job back for 60.")
     ] = 90.0,
@@ -45,7 +45,7 @@ def ping(
         bool,
         Parameter(name="--submit", help="Mine one share too and time its reply.", negative=(), show_default=False),
     ] = False,
-    json: options.Json = False,
+    json: common.Json = False,
 ) -> int:
     """Measure each step to a pool's first job; exits with 4 unless all pools gave one."""
     logs.configure(level="warning")
@@ -56,14 +56,14 @@ def ping(
     if not is_plain(user):
         raise UsageError("--user: expected a worker name of printable characters in UTF-8")
     pools = [PoolUrl.parse(url) for url in urls]
-    tls = pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
+    tls = pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=pools)
     settings = [
         PoolSettings(
             url=url,
             worker_name=user,
             password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
             tls=tls,
-            proxy=pool_options.proxy_url(proxy),
+            proxy=pool_access.proxy_url(proxy),
         )
         for url in pools
     ]
@@ -109,7 +109,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
 
     miner = Miner(
         settings,
-        [options.backend("cpu", threads=None, kernel=None, options=None)],
+        [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         retry=False,
         weak_blocks=False,  # some pools refuse them, and others give them to the node and refuse them all the same

@@ -1,9 +1,7 @@
 """``stratum-miner pool``: a Stratum pool over an embedded or a real node."""
 
-import contextlib
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -11,17 +9,18 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.options import capture, common, http_access, listen_address, node_access
+from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
+from stratum_miner.app.options.pool import REGTEST_DIFFICULTY, Difficulty, MaximumDifficulty, MinimumDifficulty, Vardiff
 from stratum_miner.app.process import printing, signals
-from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.capture import RecordedListener, Recorder
-from stratum_miner.cli import capture_options, figures, node_options, options
-from stratum_miner.client.dialing.url import HOST_FORM, is_host
-from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.cli import figures
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.faults.fault_filter import ChosenFault
+from stratum_miner.faults.fault_filter import parse as parse_pool_fault
 from stratum_miner.foreign_text import sanitize
-from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
@@ -32,38 +31,16 @@ from stratum_miner.testing.faulty_pool import open_faulty_pool
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
-REGTEST_DIFFICULTY = 0.001
-"""4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
-
-Difficulty = Annotated[float, Parameter(name="--difficulty", help="Share difficulty of a new session.")]
-Vardiff = Annotated[
-    float | None,
-    Parameter(
-        name="--vardiff", help="Adjust the difficulty so that a share comes every S seconds; 0 or absent: do not."
-    ),
-]
-MinimumDifficulty = Annotated[
-    float | None,
-    Parameter(
-        name="--min-difficulty",
-        help="Never set a lower one. Miners may ask for as little; without this option they may ask for no less than "
-        "--difficulty, or 1e-6 with --vardiff.",
-        negative=(),
-    ),
-]
-MaximumDifficulty = Annotated[
-    float | None, Parameter(name="--max-difficulty", help="Never set a higher one.", negative=())
-]
 
 
 def pool(
     *,
-    address: options.PayoutAddress,
+    address: node_access.PayoutAddress,
     listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT to listen on.")] = "127.0.0.1:3333",
-    node: options.NodeSpec = "kernel",
-    node_cookie: options.NodeCookie = None,
-    node_password_file: options.NodePasswordFile = None,
-    data_dir: options.DataDirectory = None,
+    node: node_access.NodeSpec = "kernel",
+    node_cookie: node_access.NodeCookie = None,
+    node_password_file: node_access.NodePasswordFile = None,
+    data_dir: node_access.DataDirectory = None,
     difficulty: Difficulty = REGTEST_DIFFICULTY,
     vardiff: Vardiff = None,
     min_difficulty: MinimumDifficulty = None,
@@ -77,22 +54,22 @@ def pool(
             negative=(),
         ),
     ] = None,
-    seed: capture_options.Seed = 0,
-    record: capture_options.Record = None,
-    record_secrets: capture_options.RecordSecrets = False,
-    http: options.FiguresAddress = None,
-    http_network: options.HttpNetwork = False,
-    http_host: options.HttpHost = None,
-    http_token_file: options.HttpTokenFile = None,
-    json: options.Json = False,
-    debug: options.Debug = False,
-    quiet: options.Quiet = False,
-    log_format: options.LogFormat = "auto",
+    seed: capture.Seed = 0,
+    record: capture.Record = None,
+    record_secrets: capture.RecordSecrets = False,
+    http: http_access.FiguresAddress = None,
+    http_network: http_access.HttpNetwork = False,
+    http_host: http_access.HttpHost = None,
+    http_token_file: http_access.HttpTokenFile = None,
+    json: common.Json = False,
+    debug: common.Debug = False,
+    quiet: common.Quiet = False,
+    log_format: common.LogFormat = "auto",
 ) -> int:
     """Run a Stratum pool until stopped."""
-    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen)
-    faults = capture_options.pool_faults(fault or [])
+    faults = _faults(fault or [])
 
     snapshot: Callable[[], PoolSnapshot]
     beside = None
@@ -110,9 +87,9 @@ def pool(
 
     async def serve(stop: signals.Stop) -> None:
         nonlocal snapshot
-        for listener in await capture_options.open_listeners(host, port):
+        for listener in await listen_address.open_listeners(host, port):
             await listener.aclose()  # taken by somebody else is said now; miners are let in when there is work
-        async with node_options.ready(
+        async with node_access.ready(
             node, stop, address=address, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
         ) as opened:
             if opened is None:
@@ -135,9 +112,17 @@ def pool(
             if json:  # after the last answers
                 printing.print_json(summary(running.snapshot()))
 
-    with capture_options.recording(record, "pool", secrets=record_secrets) as recorder:
+    with capture.recording(record, "pool", secrets=record_secrets) as recorder:
         signals.run(serve)
     return ExitCode.OK
+
+
+def _faults(texts: list[str]) -> list[ChosenFault]:
+    """Faults by name. UsageError names the nearest."""
+    try:
+        return [parse_pool_fault(text) for text in texts]
+    except ValueError as error:
+        raise UsageError(f"--fault: {error}") from None
 
 
 def pool_config(
@@ -152,7 +137,7 @@ def pool_config(
     high: float | None = None,
 ) -> PoolConfig:
     """A checked configuration. UsageError repeats what PoolConfig objects to."""
-    script = node_options.payout_script(address, node)
+    script = node_access.payout_script(address, node)
     optional: dict[str, Any] = {} if high is None else {"maximum_difficulty": high}
     try:
         if vardiff:
@@ -164,17 +149,6 @@ def pool_config(
         raise UsageError(str(error)) from None
 
 
-def parse_listen(text: str, option: str = "--listen") -> tuple[str, int]:
-    """HOST:PORT, :PORT or PORT; an IPv6 host in brackets. UsageError otherwise."""
-    match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.%]+\]|[^\s:\[\]]*):)?(\d{1,5})", text)
-    if match is None or int(match[2]) > 65535:
-        raise UsageError(f"{option}: expected HOST:PORT, as in 127.0.0.1:3333, got {text!r}")
-    host = (match[1] or "127.0.0.1").strip("[]")
-    if not is_host(host):
-        raise UsageError(f"{option}: expected a host name of {HOST_FORM}, got {host!r}")
-    return host, int(match[2])
-
-
 @asynccontextmanager
 async def running_pool(
     node: Node,
@@ -184,8 +158,8 @@ async def running_pool(
     seed: int = 0,
 ) -> AsyncIterator[tuple[Pool, str]]:
     """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
-    sockets = await capture_options.open_listeners(config.host, config.port)
-    url = capture_options.listening(sockets)
+    sockets = await listen_address.open_listeners(config.host, config.port)
+    url = listen_address.listening(sockets)
     with keep_old_objects(), telling_of_listeners():
         if faults:
             async with open_faulty_pool(node, config, faults, seed=seed, listeners=sockets, recorder=recorder) as pool:
@@ -194,15 +168,6 @@ async def running_pool(
         listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
         async with open_pool(node, config, listeners=listeners) as pool:
             yield pool, url
-
-
-@contextlib.contextmanager
-def telling_of_listeners() -> Iterator[None]:
-    """CommandFailed when nobody can connect any more."""
-    try:
-        yield
-    except* ListenerError as errors:
-        raise CommandFailed(str(leading_cause(errors, ListenerError))) from None
 
 
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:

@@ -14,16 +14,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.options import common, listen_address, ownership
+from stratum_miner.app.options.config_file import Config, NoConfig
+from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
+from stratum_miner.app.options.proxy import ProxyOptions
+from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.app.process.logs import console
-from stratum_miner.cli import capture_options, figures, mining, options, ownership
-from stratum_miner.cli.command_line import takes_options_of
-from stratum_miner.cli.configuration import Config, NoConfig
+from stratum_miner.cli import figures, mining
 from stratum_miner.cli.mine_settings import find_file, telling
-from stratum_miner.cli.pool import parse_listen, telling_of_listeners
-from stratum_miner.cli.proxy_options import ProxyOptions, ProxySettings, load, misspelt
+from stratum_miner.cli.proxy_options import ProxySettings, load, misspelt
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
@@ -53,7 +55,7 @@ def proxy(
     """
     settings = load(given, find_file(config, no_config, os.environ), os.environ)
     chosen = settings.resolved.values
-    options.set_up_logging(
+    common.set_up_logging(
         debug=chosen.debug, quiet=chosen.quiet and not chosen.protocol_dump, log_format=chosen.log_format
     )
     for problem in misspelt(os.environ):
@@ -88,7 +90,7 @@ def _proxy(settings: ProxySettings) -> int:
 
     async def serve(stop: signals.Stop) -> None:
         nonlocal code
-        listeners = await capture_options.open_listeners(host, port)
+        listeners = await listen_address.open_listeners(host, port)
         try:
             with keep_old_objects(), telling_of_listeners():
                 out_of_time = await _serve(

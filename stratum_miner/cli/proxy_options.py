@@ -1,70 +1,27 @@
-"""Every option of ``proxy`` that is not one of its pools'; how an option is declared is told in ``mine_options``.
-
-The pools may also stand in the configuration file of ``mine``: what else is in there is left to that.
+"""What ``proxy`` is to do. Its pools may also stand in the configuration file of ``mine``: what else is in there is
+left to that.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any
 
 from stratum_miner.app.config.document import Document, read
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.layers import Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, TABLES
+from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
+from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli import mine_pools, options
-from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
+from stratum_miner.cli import mine_pools
 from stratum_miner.cli.mine_settings import register_secrets
-from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import USUAL_MINIMUM
 from stratum_miner.proxy import ProxyConfig, WorkerNames
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyOptions(UpstreamOptions):
-    """The settings of ``proxy`` with their defaults."""
-
-    listen: Annotated[str, Parameter(name="--listen", help="HOST:PORT that miners connect to.", group="Miners")] = (
-        "127.0.0.1:3333"
-    )
-    max_miners: Annotated[
-        int,
-        Parameter(name="--max-miners", help="At a time; beyond 256 two bytes tell them apart.", group="Miners"),
-    ] = 256
-    worker_names: Annotated[
-        Literal["ours", "suffix", "theirs"],
-        Parameter(
-            name="--worker-names",
-            help="Shares go up under ours (-u), ours with the miner's name as suffix, or theirs.",
-            group="Miners",
-        ),
-    ] = "ours"
-    vardiff: Annotated[
-        float | None,
-        Parameter(
-            name="--vardiff",
-            help="A difficulty for each miner, for a share every S seconds, up to the pool's; shares below that stay.",
-            group="Miners",
-        ),
-    ] = None
-    time_limit: options.TimeLimit = None
-    json: options.Json = False
-    debug: options.Debug = False
-    http: options.FiguresAddress = None
-    http_network: options.HttpNetwork = False
-    http_host: options.HttpHost = None
-    http_token_file: options.HttpTokenFile = None
-    quiet: options.Quiet = False
-    log_format: Annotated[
-        Literal["plain", "json"], Parameter(name="--log-format", help="Log lines on stderr.", group="Output")
-    ] = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.options import common, listen_address, ownership, pool_access
+from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import CaptureError, Side
@@ -16,8 +18,6 @@ from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.names import nearest_method
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
-from stratum_miner.cli import capture_options, options, ownership, pool_options
-from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 
@@ -49,17 +49,17 @@ def replay(
     password: Annotated[
         str | None, Parameter(name=("--pass", "-p"), help="Instead of the recorded password.", group="Pool")
     ] = None,
-    own: capture_options.OwnThisPool = False,
-    tls_ca: pool_options.TlsCa = None,
-    tls_fingerprint: pool_options.TlsFingerprint = None,
-    tls_cert: pool_options.TlsCertificate = None,
-    tls_key: pool_options.TlsKey = None,
-    proxy: pool_options.Proxy = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    own: ownership.OwnThisPool = False,
+    tls_ca: pool_access.TlsCa = None,
+    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_cert: pool_access.TlsCertificate = None,
+    tls_key: pool_access.TlsKey = None,
+    proxy: pool_access.Proxy = None,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
 ) -> int:
     """Play a recorded conversation; exits with 1 where reality departed from the record, and says where."""
-    options.set_up_logging(quiet=quiet)
+    common.set_up_logging(quiet=quiet)
     if (listen is None) == (to is None):
         raise UsageError("replay: expected either --listen HOST:PORT or --to URL")
     if not 0 <= pace <= 1000:
@@ -91,8 +91,8 @@ def replay(
         url = PoolUrl.parse(to)
         ownership.check(url.host, own, "a recording is played to it")
         dial = Dialer(
-            pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]),
-            pool_options.proxy_url(proxy),
+            pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]),
+            pool_access.proxy_url(proxy),
         )
         _play_miner(plays, url, dial)
     else:
@@ -103,9 +103,9 @@ def replay(
 
 def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
     async def serve(stop: signals.Stop) -> None:
-        listeners = await capture_options.open_listeners(host, port)
+        listeners = await listen_address.open_listeners(host, port)
         with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
-            log.info("ready", url=capture_options.listening(listeners), connections=len(plays))
+            log.info("ready", url=listen_address.listening(listeners), connections=len(plays))
             await play_pool(plays, listeners)
 
     signals.run(serve)

@@ -6,15 +6,15 @@ from typing import Any
 
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.writing import HIDDEN, hidden, toml_value
-from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.cli.mine_settings import MineSettings
-from stratum_miner.cli.upstream_options import UpstreamOptions
 from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"
 TOLD_OF_BACKENDS = frozenset({"threads", "backend", "kernel", "backend_option", "device", "backend_worker", "bind"})
 """Options whose effect is told of the backends, or of the workers of pools."""
-TOLD_OF_POOLS = frozenset(keys_of(UpstreamOptions))
+TOLD_OF_POOLS = frozenset(keys_of(PoolOptions))
 _POOL_KEYS = {
     "worker_name": "user",
     "password": "pass",

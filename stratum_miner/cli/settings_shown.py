@@ -8,9 +8,9 @@ from stratum_miner.app.config.keys import Key, keys_of
 from stratum_miner.app.config.layers import Layer, Origin
 from stratum_miner.app.config.profiles import BackendProfile, backend_profiles
 from stratum_miner.app.config.writing import hidden, toml_key, toml_value
+from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.cli import mine_pools
-from stratum_miner.cli.mine_options import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings
 
 

@@ -6,10 +6,12 @@ from functools import partial
 
 import trio
 
+from stratum_miner.app.options import backend_choice, common, goal, node_access
+from stratum_miner.app.options.pool import REGTEST_DIFFICULTY, Difficulty
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode
-from stratum_miner.cli import mining, node_options, options
-from stratum_miner.cli.pool import REGTEST_DIFFICULTY, Difficulty, blocks, pool_config, running_pool
+from stratum_miner.cli import mining
+from stratum_miner.cli.pool import blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
@@ -22,34 +24,34 @@ MAX_POOL_EVENTS = 100_000
 
 def solo(
     *,
-    address: options.PayoutAddress,
-    node: options.NodeSpec,
-    node_cookie: options.NodeCookie = None,
-    node_password_file: options.NodePasswordFile = None,
-    data_dir: options.DataDirectory = None,
+    address: node_access.PayoutAddress,
+    node: node_access.NodeSpec,
+    node_cookie: node_access.NodeCookie = None,
+    node_password_file: node_access.NodePasswordFile = None,
+    data_dir: node_access.DataDirectory = None,
     difficulty: Difficulty = REGTEST_DIFFICULTY,
-    threads: options.Threads = None,
-    backend: options.BackendName = "cpu",
-    kernel: options.KernelName = None,
-    backend_option: options.BackendOptions = None,
-    until_shares: options.UntilShares = None,
-    until_blocks: options.UntilBlocks = None,
-    time_limit: options.TimeLimit = None,
-    json: options.Json = False,
-    debug: options.Debug = False,
-    quiet: options.Quiet = False,
-    log_format: options.LogFormat = "auto",
+    threads: backend_choice.Threads = None,
+    backend: backend_choice.BackendName = "cpu",
+    kernel: backend_choice.KernelName = None,
+    backend_option: backend_choice.BackendOptions = None,
+    until_shares: goal.UntilShares = None,
+    until_blocks: goal.UntilBlocks = None,
+    time_limit: goal.TimeLimit = None,
+    json: common.Json = False,
+    debug: common.Debug = False,
+    quiet: common.Quiet = False,
+    log_format: common.LogFormat = "auto",
 ) -> int:
     """Mine on your own node, without a pool."""
-    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
-    goals = options.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
-    searcher = options.backend(backend, threads=threads, kernel=kernel, options=backend_option)
+    common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    goals = goal.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
+    searcher = backend_choice.backend(backend, threads=threads, kernel=kernel, options=backend_option)
     code = ExitCode.OK
 
     async def mine_and_tell(stop: signals.Stop) -> None:
         nonlocal code
         started = trio.current_time()
-        async with node_options.ready(
+        async with node_access.ready(
             node,
             stop,
             address=address,

@@ -8,13 +8,13 @@ import structlog
 import trio
 from cyclopts import Parameter
 
+from stratum_miner.app.options import capture, common, listen_address, ownership, pool_access
+from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.names import nearest_method
-from stratum_miner.cli import capture_options, options, ownership, pool_options
-from stratum_miner.cli.pool import parse_listen, telling_of_listeners
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 
@@ -43,20 +43,20 @@ def tap(
         Path | None,
         Parameter(name="--rules", help="A TOML file of [[rule]] tables, before those above.", group="Faults"),
     ] = None,
-    seed: capture_options.Seed = 0,
-    record: capture_options.Record = None,
-    record_secrets: capture_options.RecordSecrets = False,
-    tls_ca: pool_options.TlsCa = None,
-    tls_fingerprint: pool_options.TlsFingerprint = None,
-    tls_cert: pool_options.TlsCertificate = None,
-    tls_key: pool_options.TlsKey = None,
-    proxy: pool_options.Proxy = None,
-    debug: options.Debug = False,
-    quiet: options.Quiet = False,
-    log_format: options.LogFormat = "plain",
+    seed: capture.Seed = 0,
+    record: capture.Record = None,
+    record_secrets: capture.RecordSecrets = False,
+    tls_ca: pool_access.TlsCa = None,
+    tls_fingerprint: pool_access.TlsFingerprint = None,
+    tls_cert: pool_access.TlsCertificate = None,
+    tls_key: pool_access.TlsKey = None,
+    proxy: pool_access.Proxy = None,
+    debug: common.Debug = False,
+    quiet: common.Quiet = False,
+    log_format: common.LogFormat = "plain",
 ) -> int:
     """Stand between miners and a pool; record, delay, drop, reorder and rewrite what they say."""
-    options.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
+    common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
     host, port = parse_listen(listen, "LISTEN")
     url = PoolUrl.parse(upstream)
     ownership.check_other(url, host, port, "UPSTREAM")
@@ -66,10 +66,10 @@ def tap(
         if nearest is not None:
             log.warning("unknown_method", method=each.method, hint=f"did you mean {nearest}?", rule=str(each))
     dial = Dialer(
-        pool_options.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]), pool_options.proxy_url(proxy)
+        pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]), pool_access.proxy_url(proxy)
     )
 
-    with capture_options.recording(record, f"tap {url}", secrets=record_secrets) as recorder:
+    with capture.recording(record, f"tap {url}", secrets=record_secrets) as recorder:
         tapped = Tap(
             lambda: dial(url, CONNECT_SECONDS),
             lambda number: RuleFilter(chosen, Random(f"{seed}/{number}")),
@@ -78,11 +78,11 @@ def tap(
         )
 
         async def serve(stop: signals.Stop) -> None:
-            listeners = await capture_options.open_listeners(host, port)
+            listeners = await listen_address.open_listeners(host, port)
             with telling_of_listeners(), trio.CancelScope() as scope, stop.calling(scope.cancel):
                 if recorder is not None:
                     recorder.on_error = lambda _: scope.cancel()
-                log.info("ready", url=capture_options.listening(listeners), upstream=str(url), rules=len(chosen))
+                log.info("ready", url=listen_address.listening(listeners), upstream=str(url), rules=len(chosen))
                 await tapped.serve(listeners)
 
         signals.run(serve)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import http_token
 from stratum_miner.cli.earnings import Earnings, Measured, Tariff
-from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.operation import hooks, surroundings
 from stratum_miner.cli.operation.pauses import Pauses

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import stratum_miner
+from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.cli import main
-from stratum_miner.cli.proxy_options import ProxyOptions
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 from stratum_miner.pool import PoolConfig
 
@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 """Every command that listens, told no host, and how many addresses it then has."""
 OPENERS = {
-    "cli/capture_options.py": "what pool, proxy, tap and replay listen with",
+    "app/options/capture.py": "what pool, proxy, tap and replay listen with",
     "cli/doctor/setup.py": "an address is tried and left again",
     "cli/figures.py": "--http of pool and proxy",
     "cli/pool.py": "pool, and solo and demo on a port of loopback",

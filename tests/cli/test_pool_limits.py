@@ -31,7 +31,7 @@ def broken_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
             listener.socket.shutdown(socket.SHUT_RDWR)
         return listeners
 
-    monkeypatch.setattr("stratum_miner.cli.capture_options.open_listeners", open_broken)
+    monkeypatch.setattr("stratum_miner.app.options.listen_address.open_listeners", open_broken)
 
 
 @COMMANDS

@@ -13,10 +13,11 @@ from rich.console import Console
 
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
+from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.cli import main
-from stratum_miner.cli.mine_options import OTHER_VARIABLES, MineOptions
 from stratum_miner.cli.proxy import _miners_table
-from stratum_miner.cli.proxy_options import ProxyOptions, load, misspelt
+from stratum_miner.cli.proxy_options import load, misspelt
 from stratum_miner.proxy import MinerStatus, SharesSnapshot
 
 UPSTREAM = ("-o", "127.0.0.1:1", "-u", "farm")

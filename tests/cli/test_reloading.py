@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.app.config.keys import keys_of
-from stratum_miner.cli.mine_options import MineOptions
+from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.cli.mine_settings import MineSettings, Sources, load
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.settings_changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, changes

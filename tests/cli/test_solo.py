@@ -5,10 +5,11 @@ import time
 
 import pytest
 
+from stratum_miner.app.options import node_access
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.cli import main, node_options
+from stratum_miner.cli import main
 from stratum_miner.pool.nodes.base import SubmitResult
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
 
@@ -37,7 +38,7 @@ def judge(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ju
     made = Judge(request.param)
     node = ScriptedNode(make_template(nbits=EASY_BITS, curtime=int(time.time())), judge=made, grows=True)
     node.network = Network.REGTEST
-    monkeypatch.setattr(node_options, "open_node", lambda *_, **__: node)
+    monkeypatch.setattr(node_access, "open_node", lambda *_, **__: node)
     return made
 
 

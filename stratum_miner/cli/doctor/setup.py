@@ -10,12 +10,12 @@ import trio
 
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import output_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
 from stratum_miner.cli.http_token import VARIABLE
-from stratum_miner.cli.mine_options import NETWORK_PERMISSIONS
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, load
 from stratum_miner.cli.operation import surroundings
 from stratum_miner.cli.ping import DEFAULT_USER

@@ -14,11 +14,11 @@ import trio
 from cyclopts import Parameter
 from rich.live import Live
 
+from stratum_miner.app.options import common, ownership
 from stratum_miner.app.process import output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
-from stratum_miner.cli import options, ownership
 from stratum_miner.cli.load import page, words
 from stratum_miner.client import PoolUrl
 from stratum_miner.loadtest import spec, thresholds
@@ -98,11 +98,11 @@ def load(
         _text("--compare", "Earlier --json to compare with; two without a pool: with each other.", "Output"),
     ] = None,
     html: Annotated[Path | None, _text("--html", "Write a page with plots.", "Output")] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
 ) -> int:
     """Load a pool with simulated miners: real connections, valid shares, every latency from its scheduled time."""
-    options.set_up_logging(quiet=quiet)
+    common.set_up_logging(quiet=quiet)
     earlier = [_read(path) for path in compare or ()]
     if url is None:
         return _compare_only(earlier)

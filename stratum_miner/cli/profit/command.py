@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 from rich.console import Console
 
+from stratum_miner.app.options import common
 from stratum_miner.app.process import output_files, printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
-from stratum_miner.cli import options
 from stratum_miner.cli.profit import hardware, market, page, result, scenario, words
 from stratum_miner.cli.profit.scenario import Raw, Scenario
 from stratum_miner.economics import monte_carlo
@@ -103,7 +103,7 @@ def profit(
         bool,
         Parameter(name="--csv", help="One line for each scenario.", group="Output", negative=(), show_default=False),
     ] = False,
-    json: options.Json = False,
+    json: common.Json = False,
 ) -> int:
     """Say what mining earns and costs, where it breaks even, when it pays back, and what the odds of a block are."""
     if csv and json:

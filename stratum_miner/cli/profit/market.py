@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stratum_miner.app.options import node_access
 from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
-from stratum_miner.cli import node_options
 from stratum_miner.cli.profit import terms
 from stratum_miner.economics.chain import SATOSHIS
 from stratum_miner.foreign_text import sanitize
@@ -41,7 +41,7 @@ def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> M
         raise UsageError("--node: expected the URL of a node's JSON-RPC: the embedded chain has nothing to earn")
 
     async def ask() -> ChainState:
-        async with node_options.opened(spec, cookie=cookie, password_file=password_file) as node:
+        async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
             return await node.chain_state()
 
     state = signals.wait_for(ask)

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import structlog
 import trio
+from cyclopts import Parameter
 
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
@@ -17,6 +19,28 @@ from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError
 from stratum_miner.pool.nodes.patience import Patience
 
 log = structlog.get_logger("stratum_miner")
+
+NodeSpec: TypeAlias = Annotated[
+    str,
+    Parameter(
+        name="--node",
+        env_var="STRATUM_MINER_NODE",
+        help="kernel (embedded regtest chain) or http://user:pass@host:port of a node's JSON-RPC.",
+    ),
+]
+NodeCookie: TypeAlias = Annotated[
+    Path | None, Parameter(name="--node-cookie", help="The node's cookie file, instead of user:pass.", negative=())
+]
+NodePasswordFile: TypeAlias = Annotated[
+    Path | None,
+    Parameter(name="--node-password-file", help="A file whose first line is the node's password.", negative=()),
+]
+DataDirectory: TypeAlias = Annotated[
+    Path | None, Parameter(name="--data-dir", help="Keep the embedded chain here; default temporary.", negative=())
+]
+PayoutAddress: TypeAlias = Annotated[
+    str, Parameter(name="--address", help="Where blocks pay to, an address of the node's network.")
+]
 
 
 @asynccontextmanager

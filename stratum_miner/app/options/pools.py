@@ -1,6 +1,6 @@
 """Every option that says which pools to be connected to, and how: the same for each command that keeps some.
 
-How an option is declared is told in ``mine_options``.
+How an option is declared is told in ``mine``.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from stratum_miner.app.config.keys import LIVE, SECRET
-from stratum_miner.cli import pool_options
+from stratum_miner.app.options import pool_access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamOptions:
+class PoolOptions:
     """The settings of pools with their defaults."""
 
     url: Annotated[
@@ -95,11 +95,11 @@ class UpstreamOptions:
     user_agent: Annotated[
         str | None, Parameter(name="--user-agent", help="What we call ourselves.", group="Pool"), LIVE
     ] = None
-    tls_ca: Annotated[pool_options.TlsCa, LIVE] = None
-    tls_fingerprint: Annotated[pool_options.TlsFingerprint, LIVE] = None
-    tls_cert: Annotated[pool_options.TlsCertificate, LIVE] = None
-    tls_key: Annotated[pool_options.TlsKey, LIVE] = None
-    proxy: Annotated[pool_options.Proxy, LIVE, SECRET] = None
+    tls_ca: Annotated[pool_access.TlsCa, LIVE] = None
+    tls_fingerprint: Annotated[pool_access.TlsFingerprint, LIVE] = None
+    tls_cert: Annotated[pool_access.TlsCertificate, LIVE] = None
+    tls_key: Annotated[pool_access.TlsKey, LIVE] = None
+    proxy: Annotated[pool_access.Proxy, LIVE, SECRET] = None
     protocol_dump: Annotated[
         bool,
         Parameter(name=("--protocol-dump", "-P"), help="Log every line of the protocol.", group="Output"),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from stratum_miner.app.options import ownership
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli import ownership
 from stratum_miner.client import PoolUrl
 
 

@@ -2,9 +2,17 @@
 
 import ipaddress
 import socket
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
 
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUrl
+
+OwnThisPool: TypeAlias = Annotated[
+    bool,
+    Parameter(name="--i-own-this-pool", help="Needed when it is not on this machine.", negative=(), show_default=False),
+]
 
 
 def check(host: str, owned: bool, why: str) -> None:

@@ -3,7 +3,7 @@
 To add one, add a field: its ``Parameter`` makes it an option, and the option's long name makes it a key of the
 configuration file (``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked
 in all three places alike; what else there is to check raises ``UsageError("--until-shares: expected ...")``, which
-``mine_settings.telling`` rewords to the place that the value came from. A flag is a positive ``bool`` with its default;
+``settings.mine.telling`` rewords to the place that the value came from. A flag is a positive ``bool`` with its default;
 the parser adds ``--no-...``. ``SECRET`` keeps a value out of everything that is shown, ``LIVE`` says that it can change
 while mining. ``docs/configuration.md`` is checked against this table by a test. The command finds the value in
 ``settings.options``.
@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from stratum_miner.app.config.keys import LIVE, SECRET
-from stratum_miner.cli import options
-from stratum_miner.cli.upstream_options import UpstreamOptions
+from stratum_miner.app.options import backend_choice, common, goal, http_access
+from stratum_miner.app.options.pools import PoolOptions
 
 OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
@@ -29,11 +29,11 @@ NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MineOptions(UpstreamOptions):
-    """The settings of ``mine`` with their defaults; those of its pools are in ``UpstreamOptions``."""
+class MineOptions(PoolOptions):
+    """The settings of ``mine`` with their defaults; those of its pools are in ``PoolOptions``."""
 
     retry: Annotated[bool, Parameter(name="--retry", help="Try again when the connection fails.", group="Pool")] = True
-    threads: options.Threads = None
+    threads: backend_choice.Threads = None
     backend: Annotated[
         list[str] | None,
         Parameter(
@@ -42,7 +42,7 @@ class MineOptions(UpstreamOptions):
             group="Backend",
         ),
     ] = None
-    kernel: options.KernelName = None
+    kernel: backend_choice.KernelName = None
     backend_option: Annotated[
         list[str] | None,
         Parameter(
@@ -103,17 +103,17 @@ class MineOptions(UpstreamOptions):
         ),
         LIVE,
     ] = None
-    until_shares: Annotated[options.UntilShares, LIVE] = None
-    until_blocks: Annotated[options.UntilBlocks, LIVE] = None
-    time_limit: Annotated[options.TimeLimit, LIVE] = None
+    until_shares: Annotated[goal.UntilShares, LIVE] = None
+    until_blocks: Annotated[goal.UntilBlocks, LIVE] = None
+    time_limit: Annotated[goal.TimeLimit, LIVE] = None
     watch_config: Annotated[
         bool,
         Parameter(
             name="--watch-config", help="Reload the file when it changes, not only on SIGHUP.", group="Configuration"
         ),
     ] = False
-    json: options.Json = False
-    debug: Annotated[options.Debug, LIVE] = False
+    json: common.Json = False
+    debug: Annotated[common.Debug, LIVE] = False
     journal: Annotated[
         Path | None,
         Parameter(name="--journal", help="Append every share and its fate to this file.", group="Output"),
@@ -127,9 +127,9 @@ class MineOptions(UpstreamOptions):
         str | None,
         Parameter(name="--http", help="Page, API and metrics at HOST:PORT of this machine.", group="Watching"),
     ] = None
-    http_network: options.HttpNetwork = False
-    http_host: options.HttpHost = None
-    http_token_file: options.HttpTokenFile = None
+    http_network: http_access.HttpNetwork = False
+    http_host: http_access.HttpHost = None
+    http_token_file: http_access.HttpTokenFile = None
     cgminer_api: Annotated[
         str | None,
         Parameter(name="--cgminer-api", help="cgminer's API at HOST:PORT, such as 127.0.0.1:4028.", group="Watching"),
@@ -167,7 +167,7 @@ class MineOptions(UpstreamOptions):
         Literal["auto", "lines"],
         Parameter(name="--display", help="On a terminal: auto a status screen, or lines.", group="Output"),
     ] = "auto"
-    quiet: Annotated[options.Quiet, LIVE] = False
+    quiet: Annotated[common.Quiet, LIVE] = False
     log_file: Annotated[
         Path | None,
         Parameter(name="--log-file", help="Every event as a JSON line here too; rotated at 10 MiB.", group="Output"),
@@ -196,4 +196,4 @@ class MineOptions(UpstreamOptions):
         ),
         SECRET,
     ] = None
-    log_format: options.LogFormat = "auto"
+    log_format: common.LogFormat = "auto"
