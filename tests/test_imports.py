@@ -67,6 +67,7 @@ MAY_IMPORT |= {
 MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring"}),
     "app.config": frozenset(),
+    "app.operation": frozenset({"app.process", "network", "monitoring"}),
     "app.options": frozenset(
         {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
     ),

@@ -17,6 +17,9 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.layers import Layer, Resolved, resolve, unknown_variables
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, TABLES, backend_profiles, pool_profiles
+from stratum_miner.app.operation.hooks import Hook
+from stratum_miner.app.operation.pauses import check_limit
+from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.options import goal
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.pools import PoolOptions
@@ -26,9 +29,6 @@ from stratum_miner.backends.base import BackendError
 from stratum_miner.cli import earnings, mine_backends, mine_pools
 from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
-from stratum_miner.cli.operation.hooks import Hook
-from stratum_miner.cli.operation.pauses import check_limit
-from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.miner import Goals

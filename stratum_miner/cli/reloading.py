@@ -14,9 +14,9 @@ import structlog
 import trio
 
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.process import secrets
 from stratum_miner.cli.mine_settings import MineSettings, Sources, load
-from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.settings_changes import Change, changes
 from stratum_miner.miner import Miner
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from stratum_miner.app.operation import hooks, host_sensors
+from stratum_miner.app.operation.pauses import Pauses
+from stratum_miner.app.operation.schedule import Schedule
+from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import http_token
 from stratum_miner.cli.earnings import Earnings, Measured, Tariff
 from stratum_miner.cli.mine_settings import MineSettings
-from stratum_miner.cli.operation import hooks, surroundings
-from stratum_miner.cli.operation.pauses import Pauses
-from stratum_miner.cli.operation.schedule import Schedule
-from stratum_miner.cli.operation.service_manager import ServiceManager
 from stratum_miner.cli.steering import Steering
 from stratum_miner.economics.odds import Luck
 from stratum_miner.miner import Miner
@@ -179,8 +179,8 @@ def _pauses(parts: _Parts) -> Service | None:
     return Pauses(
         parts.steering,
         schedule=schedule,
-        on_battery=surroundings.on_battery if chosen.pause_on_battery else None,
-        temperature=surroundings.processor_temperature if chosen.pause_above is not None else None,
+        on_battery=host_sensors.on_battery if chosen.pause_on_battery else None,
+        temperature=host_sensors.processor_temperature if chosen.pause_above is not None else None,
         hottest=chosen.pause_above or 0.0,
     ).run
 

@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 
 from stratum_miner import user_folders
+from stratum_miner.app.operation import host_sensors
 from stratum_miner.cli.doctor.check import Finding, Verdict
-from stratum_miner.cli.operation import surroundings
 from stratum_miner.network import files
 
 DESCRIPTORS = 256
@@ -133,7 +133,7 @@ def memory_available(root: Path = Path("/")) -> int | None:
 
 async def check_sensors() -> Sequence[Finding]:
     """Whether --pause-above and --pause-on-battery have anything to look at."""
-    celsius, battery = surroundings.processor_temperature(), surroundings.on_battery()
+    celsius, battery = host_sensors.processor_temperature(), host_sensors.on_battery()
     return [temperature_finding(celsius), battery_finding(battery)]
 
 

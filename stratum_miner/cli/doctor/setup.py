@@ -10,6 +10,7 @@ import trio
 
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.operation import host_sensors
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import output_files, secrets
 from stratum_miner.cli.doctor.check import Finding, Verdict
@@ -17,7 +18,6 @@ from stratum_miner.cli.doctor.machine import directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
 from stratum_miner.cli.http_token import VARIABLE
 from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, load
-from stratum_miner.cli.operation import surroundings
 from stratum_miner.cli.ping import DEFAULT_USER
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.ping import PingResult, ping
@@ -127,7 +127,7 @@ class Setup:
         if chosen.kernel is not None:
             text, fix = f"--kernel {chosen.kernel} is forced; the line cpu choice names the fastest", "leave it out"
             found.append(Finding(topic="options", subject="kernel", verdict=Verdict.NOTE, text=text, fix=fix))
-        if chosen.pause_above is not None and surroundings.processor_temperature() is None:
+        if chosen.pause_above is not None and host_sensors.processor_temperature() is None:
             text, fix = f"--pause-above {chosen.pause_above:g} cannot work: no sensor is found", "leave it out"
             found.append(Finding(topic="options", subject="heat", verdict=Verdict.PROBLEM, text=text, fix=fix))
         return found

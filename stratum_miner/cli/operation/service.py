@@ -83,7 +83,7 @@ def groups() -> list[str]:
 
 def unit_text(program: Path, serial_groups: list[str]) -> str:
     """The unit for a program at an absolute path."""
-    template = resources.files(__package__).joinpath(UNIT_FILE).read_text(encoding="utf-8")
+    template = resources.files("stratum_miner.app.operation").joinpath(UNIT_FILE).read_text(encoding="utf-8")
     words = {
         "{executable}": _quoted(str(program)),
         "{config}": CONFIG,

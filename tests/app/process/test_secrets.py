@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import structlog
 
+from stratum_miner.app.operation.hooks import Hook
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.line_limit import LineLimit
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.cli.operation.hooks import Hook
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from stratum_miner.app.operation.hooks import Hook
+from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.options.listen_address import parse_listen
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import hidden_arguments
@@ -15,8 +17,6 @@ from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.cli.operation.hooks import Hook
-from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.cli.profit import terms
 from stratum_miner.downstream.miner_session import password_difficulty
 from stratum_miner.loadtest import pacer, spec, thresholds

@@ -7,8 +7,8 @@ from datetime import datetime
 import structlog
 import trio
 
+from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli.operation.schedule import Schedule
 from stratum_miner.monitoring.control import Control
 
 log = structlog.get_logger("stratum_miner")

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from stratum_miner.cli.operation.service_manager import ServiceManager
+from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.monitoring.view import ProblemView
 from tests.monitoring.screen.test_layout import SUMMARY
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli.operation.surroundings import on_battery, processor_temperature
+from stratum_miner.app.operation.host_sensors import on_battery, processor_temperature
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:

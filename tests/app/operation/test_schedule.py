@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli.operation.schedule import Schedule
 
 
 def at(text: str, day: int = 1) -> datetime:

@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog.testing
 
-from stratum_miner.cli.operation.pauses import Pauses
-from stratum_miner.cli.operation.schedule import Schedule
+from stratum_miner.app.operation.pauses import Pauses
+from stratum_miner.app.operation.schedule import Schedule
 
 
 class Control:

@@ -10,10 +10,10 @@ import structlog.testing
 import trio
 from structlog.typing import EventDict
 
+from stratum_miner.app.operation import hooks
+from stratum_miner.app.operation.hooks import Hook
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import redact
-from stratum_miner.cli.operation import hooks
-from stratum_miner.cli.operation.hooks import Hook
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView
 from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, Target
