@@ -13,9 +13,9 @@ from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
 from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
 from stratum_miner.monitoring.view import ProblemView
 
+from ..listening import Listener
 from ..served import full_view
 from .conftest import TOKEN, ApiFactory
-from .listening import Listener
 
 
 async def test_every_reading_endpoint_answers_what_its_type_says(served: ApiFactory) -> None:

@@ -13,16 +13,17 @@ import trio
 import trio.testing
 from trio.testing import MockClock, memory_stream_pair
 
+from stratum_miner.monitoring.changes import STEPS_KEPT
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.http import Access, Source
 from stratum_miner.monitoring.http.application import application
 from stratum_miner.monitoring.http.server import answer
-from stratum_miner.monitoring.http.stream import MAX_LISTENERS, STEPS_KEPT, Numbered, Streams
+from stratum_miner.monitoring.http.stream import MAX_LISTENERS, Streams
 
+from ..listening import Listener
 from ..served import PlayedMonitor, full_view
 from .busy import DEVICES, BusyMiner
 from .conftest import NotedControl
-from .listening import Listener
 
 BYTES_A_SECOND = 5000
 Take = Callable[[bytes], Awaitable[None]]
@@ -237,20 +238,6 @@ async def test_pools_and_devices_come_and_go_by_their_ids(autojump_clock: MockCl
         monitor.shown = replace(whole, pools=whole.pools[::-1])
         await trio.sleep(1.1)
         assert_close(listener.view, as_told(monitor.view()))
-
-
-def test_entries_of_a_list_that_moves_keep_their_numbers() -> None:
-    numbered = Numbered()
-    assert numbered.take(()) == ()
-    assert numbered.take(("a", "b")) == ("a", "b")
-    assert numbered.take(("a", "b", "c")) == ("c",)
-    assert numbered.take(("c", "d")) == ("d",)
-    assert numbered.items() == [(2, "c"), (3, "d")]
-    assert numbered.take(("x", "y")) == ("x", "y")
-    assert numbered.items() == [(4, "x"), (5, "y")]
-    assert numbered.take(()) == ()
-    assert numbered.take(("z",)) == ("z",)
-    assert numbered.items() == [(6, "z")]
 
 
 # ---- over HTTP ------------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from stratum_miner.monitoring.difference import difference
 from stratum_miner.monitoring.http import application, stream
 from stratum_miner.monitoring.http import page as pages
-from stratum_miner.monitoring.http.difference import difference
 from stratum_miner.monitoring.http.page import WEB
 from stratum_miner.monitoring.view import View
 from stratum_miner.quantities import duration_text, hash_rate_text

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.monitoring.http.difference import difference
+from stratum_miner.monitoring.difference import difference
 
 from .listening import changed
 
