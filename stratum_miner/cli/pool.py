@@ -20,13 +20,13 @@ from stratum_miner.cli import figures
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.fault_filter import parse as parse_pool_fault
+from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.quantities import hash_rate_text
-from stratum_miner.testing.faulty_pool import open_faulty_pool
 
 log = structlog.get_logger("stratum_miner")
 
@@ -162,11 +162,17 @@ async def running_pool(
     url = listen_address.listening(sockets)
     with keep_old_objects(), telling_of_listeners():
         if faults:
-            async with open_faulty_pool(node, config, faults, seed=seed, listeners=sockets, recorder=recorder) as pool:
-                yield pool, url
-            return
-        listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
-        async with open_pool(node, config, listeners=listeners) as pool:
+            opening = behind_faults(
+                lambda inner: open_pool(node, config, listeners=inner),
+                faults,
+                listeners=sockets,
+                seed=seed,
+                recorder=recorder,
+            )
+        else:
+            listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
+            opening = open_pool(node, config, listeners=listeners)
+        async with opening as pool:
             yield pool, url
 
 

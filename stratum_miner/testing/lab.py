@@ -24,11 +24,11 @@ from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, S
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings
 from stratum_miner.emulators import Emulator, emulated
+from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import Pool, PoolConfig, PoolSnapshot, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
-from stratum_miner.testing.faulty_pool import open_faulty_pool
 from stratum_miner.testing.ordered_backend import OrderedBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 from stratum_miner.testing.transcript import LabTimeout, Message, Transcript
@@ -216,7 +216,12 @@ class Lab:
         listener = RecordedListener(inner, transcript)
         settings = PoolConfig(**{"payout_script": PAYOUT_SCRIPT, "port": 0, "difficulty": difficulty, **config})
         if faults:
-            opening = open_faulty_pool(chain, settings, faults, seed=self._seed(), listeners=[listener])
+            opening = behind_faults(
+                lambda inner: open_pool(chain, settings, listeners=inner),
+                faults,
+                listeners=[listener],
+                seed=self._seed(),
+            )
         else:
             opening = open_pool(chain, settings, listeners=[listener])
         scheme = "stratum+tcp" if tls is None else "stratum+ssl"

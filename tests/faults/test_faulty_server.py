@@ -5,7 +5,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,11 +14,11 @@ import trio.testing
 
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.faults.inner_listener import InnerListener
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
-from stratum_miner.pool import PoolConfig
-from stratum_miner.testing.faulty_pool import open_faulty_pool
+from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
 from tests.downstream.wire_client import MemoryListener
 
@@ -81,7 +81,9 @@ async def mining_on(*faults: str) -> AsyncIterator[tuple[Miner, Watch]]:
         return await outside.connect()
 
     node = ScriptedNode(make_template(nbits=HARD_BITS))
-    async with open_faulty_pool(node, config, faults, seed=1, listeners=[outside]):
+    async with behind_faults(
+        lambda inner: open_pool(node, config, listeners=inner), faults, seed=1, listeners=[outside]
+    ):
         miner = Miner(
             PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker"),
             [SimulatedBackend(hash_rate=1000, seed=1)],
@@ -128,7 +130,11 @@ async def test_a_shortage_of_files_costs_one_connection_and_not_the_pool(monkeyp
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     config = PoolConfig(payout_script=b"\x51", difficulty=1e-8)
-    async with open_faulty_pool(ScriptedNode(), config, ["slow-replies=0.001"], listeners=[listener]):
+
+    def serve(inner: Any) -> AbstractAsyncContextManager[Pool]:
+        return open_pool(ScriptedNode(), config, listeners=inner)
+
+    async with behind_faults(serve, ["slow-replies=0.001"], listeners=[listener]):
         monkeypatch.setattr(socket, "socketpair", scarce)
         with trio.fail_after(60):
             await listener.connect().read_to_end()

@@ -1,8 +1,11 @@
-"""Our pool with faults before it: what miners and firmware are tested against."""
+"""A good server with faults before it: what miners and firmware are tested against.
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+Must not know what serves: a pool, a proxy or anything else that accepts miners on listeners.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import trio
 
@@ -11,27 +14,27 @@ from stratum_miner.capture.tap import Tap
 from stratum_miner.faults.fault_filter import ChosenFault, filter_of
 from stratum_miner.faults.fault_filter import parse as parse_fault
 from stratum_miner.faults.inner_listener import InnerListener
-from stratum_miner.pool import Pool, PoolConfig, open_pool
-from stratum_miner.pool.nodes.base import Node
+
+Server = TypeVar("Server")
 
 
 @asynccontextmanager
-async def open_faulty_pool(
-    node: Node,
-    config: PoolConfig,
+async def behind_faults(
+    serve: Callable[[Sequence[trio.abc.Listener[Any]]], AbstractAsyncContextManager[Server]],
     faults: Sequence[ChosenFault | str],
     *,
-    seed: int = 0,
     listeners: Sequence[trio.abc.Listener[Any]],
+    seed: int = 0,
     recorder: Recording | None = None,
-) -> AsyncIterator[Pool]:
-    """A good pool that a tap stands before; miners come to ``listeners``. ValueError for an unknown fault.
+) -> AsyncIterator[Server]:
+    """What ``serve`` opens on the listeners that it is given, with a tap before it; miners come to ``listeners``.
 
-    The pool itself sees what the faults let through, so its own counts are those of a good pool.
+    ValueError for an unknown fault. The server sees what the faults let through, so its own counts are those of a good
+    one.
     """
     chosen = [parse_fault(each) if isinstance(each, str) else each for each in faults]
     inner = InnerListener()
-    async with open_pool(node, config, listeners=[inner]) as pool, trio.open_nursery() as nursery:
+    async with serve([inner]) as server, trio.open_nursery() as nursery:
         tap = Tap(
             inner.connect,
             lambda number: filter_of(chosen, f"{seed}/{number}"),
@@ -39,5 +42,5 @@ async def open_faulty_pool(
             recorder=recorder,
         )
         await nursery.start(tap.serve, listeners)
-        yield pool
+        yield server
         nursery.cancel_scope.cancel()
