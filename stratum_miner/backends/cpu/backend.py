@@ -7,28 +7,26 @@ next unit. A search is told which value of the stop word to expect, read before 
 cannot fall between the two. Hits go over a bounded queue to a trio task, which forwards them; on a void change, what
 is still in the queue from before is dropped.
 
-A search thread gives way to everything else, so it may stand still for long while it holds something. It therefore
-shares no lock with trio: a byte in a socket tells of new hits, for ``TrioToken.run_sync_soon`` takes a lock that trio's
-own thread and its signal handlers need. For the same reason a thread of its own starts the search threads: each start
-waits until the new thread had its first turn.
+A search thread gives way to everything else, so it may stand still for long while it holds something: it shares no lock
+with trio (``handoff``). For the same reason a thread of its own starts the search threads: each start waits until the
+new thread had its first turn.
 """
 
 import os
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 import structlog
 import trio
 
 from stratum_miner.backends import options as option
-from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendError, BackendOptionError, WorkSource
+from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendOptionError, WorkSource
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.choice import Choice, choose, correct
+from stratum_miner.backends.cpu.handoff import Handoff
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -38,8 +36,6 @@ log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 0.03
 """Length of one search in C: long enough that Python in between costs nothing, short enough to count often."""
-QUEUE_SIZE = 1024
-"""Hits between threads and trio before threads wait."""
 TIMED_SECONDS = 0.5
 """Processor time of a stretch of searching whose rate counts as what a thread does."""
 POINTS_PER_HIT = 10_000
@@ -132,19 +128,19 @@ class CpuBackend(Backend):
     async def _run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         self._choice = await trio.to_thread.run_sync(choose, self._forced)
         log.info("kernel_chosen", reason=self._choice.reason, threads=self._threads)
-        desk = _Desk(source)
-        starter = threading.Thread(target=self._start, args=(desk,), name="cpu-start", daemon=True)
+        handoff = Handoff(source)
+        starter = threading.Thread(target=self._start, args=(handoff,), name="cpu-start", daemon=True)
         starter.start()
-        unregister = source.on_change(desk.note_change)
+        unregister = source.on_change(handoff.note_change)
         try:
-            await desk.forward(found)
+            await handoff.forward(found)
         finally:
             unregister()
-            desk.close()
+            handoff.close()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(starter.join)
                 await trio.to_thread.run_sync(self._correct, self._choice)
-            desk.hang_up()
+            handoff.close_sockets()
 
     def _correct(self, choice: Choice) -> None:
         """What is remembered of the kernels, by what the threads did."""
@@ -152,46 +148,46 @@ class CpuBackend(Backend):
         if plain or rolling:
             correct(choice, plain, rolling)
 
-    def _start(self, desk: "_Desk") -> None:
+    def _start(self, handoff: Handoff) -> None:
         """Start the search threads, and wait until all have ended."""
         threads: list[threading.Thread] = []
         try:
             for index, item in enumerate(self._searchers):
-                if desk.closed:
+                if handoff.closed:
                     break
-                thread = threading.Thread(target=self._thread, args=(index, item, desk), name=item.name, daemon=True)
+                thread = threading.Thread(target=self._thread, args=(index, item, handoff), name=item.name, daemon=True)
                 thread.start()
                 threads.append(thread)
         except RuntimeError as error:  # the system allows no more threads
-            desk.fail(error)
+            handoff.fail(error)
         for thread in threads:
             thread.join()
 
-    def _thread(self, index: int, searcher: "_Searcher", desk: "_Desk") -> None:
+    def _thread(self, index: int, searcher: "_Searcher", handoff: Handoff) -> None:
         assert self._choice is not None
         plain, rolling = self._choice.plain, self._choice.rolling
         try:
-            self._settle(index)
+            self._pin_and_renice(index)
             modes = {
-                True: _Mode(kernels.Search(rolling.kernel, desk.stop_word), rolling.rolling_hash_rate),
-                False: _Mode(kernels.Search(plain.kernel, desk.stop_word), plain.hash_rate),
+                True: _Mode(kernels.Search(rolling.kernel, handoff.stop_word), rolling.rolling_hash_rate),
+                False: _Mode(kernels.Search(plain.kernel, handoff.stop_word), plain.hash_rate),
             }
             version_bits = rolling.kernel.version_bits
             while True:
-                expected = desk.stop_word.value
-                if desk.closed:  # looked at after the stop word, which changes after it: else an end could be missed
+                expected = handoff.stop_word.value
+                if handoff.closed:  # looked at after the stop word, which changes after it: else an end could be missed
                     return
-                unit = desk.source.next_unit(ALL_BITS, version_bits)
+                unit = handoff.source.next_unit(ALL_BITS, version_bits)
                 if unit is None:
-                    desk.wait_for_change(expected, ASK_AGAIN_SECONDS)
+                    handoff.wait_for_change(expected, ASK_AGAIN_SECONDS)
                 else:
                     rolls = unit.version_mask.bit_count() >= version_bits
-                    self._search(unit, expected, modes[rolls], searcher, desk)
+                    self._search(unit, expected, modes[rolls], searcher, handoff)
                     searcher.fastest[rolls] = modes[rolls].fastest
         except BaseException as error:
-            desk.fail(error)
+            handoff.fail(error)
 
-    def _settle(self, index: int) -> None:
+    def _pin_and_renice(self, index: int) -> None:
         """Take the thread's place among the processors; not being allowed to is no reason not to mine."""
         try:
             if self._affinity and hasattr(os, "sched_setaffinity"):
@@ -201,8 +197,8 @@ class CpuBackend(Backend):
         except OSError as error:
             log.warning("thread_not_settled", thread=index, reason=error.strerror)
 
-    def _search(self, unit: WorkUnit, expected: int, mode: "_Mode", searcher: "_Searcher", desk: "_Desk") -> None:
-        position, stop_word = 0, desk.stop_word
+    def _search(self, unit: WorkUnit, expected: int, mode: "_Mode", searcher: "_Searcher", handoff: Handoff) -> None:
+        position, stop_word = 0, handoff.stop_word
         points = mode.search.load(
             unit.header,
             unit.target,
@@ -226,9 +222,9 @@ class CpuBackend(Backend):
             mode.adjust(result, elapsed)
             position += result.done
             for hit in result.hits:
-                desk.put(expected, NonceFound(unit, hit.nonce, hit.version, searcher.name))
+                handoff.put(expected, NonceFound(unit, hit.nonce, hit.version, searcher.name))
             if self._duty_cycle < 100:
-                desk.wait_for_change(expected, elapsed * (100 - self._duty_cycle) / self._duty_cycle)
+                handoff.wait_for_change(expected, elapsed * (100 - self._duty_cycle) / self._duty_cycle)
 
 
 def check_threads(count: int) -> None:
@@ -291,88 +287,6 @@ class _Mode:
         if result.done >= self.slice_points:
             factor = min(2.0, max(0.5, SLICE_SECONDS / max(elapsed, 1e-6)))
             self.slice_points = max(1, int(self.slice_points * (0.75 + 0.25 * factor)))
-
-
-class _Desk:
-    """Where threads and trio meet: the stop word, the idle threads, the queue of hits."""
-
-    def __init__(self, source: WorkSource) -> None:
-        self.source = source
-        self.stop_word = kernels.StopWord()
-        self.closed = False
-        self._waker, self._sleeper = socket.socketpair()
-        self._waker.setblocking(False)
-        self._sleeper.setblocking(False)
-        self._changed = threading.Condition()
-        self._room = threading.Semaphore(QUEUE_SIZE)
-        self._hits: deque[tuple[int, NonceFound]] = deque()
-        self._void_before = 0
-        self._failure: BaseException | None = None
-
-    # ---- trio's side ------------------------------------------------------------------------------------------
-
-    def note_change(self, void: bool) -> None:
-        """Work changed: end all slices; on a void change also disown their hits."""
-        value = self.stop_word.bump()
-        if void:
-            self._void_before = value
-        with self._changed:
-            self._changed.notify_all()
-
-    async def forward(self, found: trio.MemorySendChannel[NonceFound]) -> None:
-        """Pass hits on until cancelled. BackendError when a thread failed."""
-        while True:
-            await trio.lowlevel.wait_readable(self._sleeper)
-            with suppress(BlockingIOError):
-                self._sleeper.recv(QUEUE_SIZE)
-            while self._hits:
-                generation, hit = self._hits.popleft()
-                self._room.release()
-                if not _is_before(generation, self._void_before):
-                    await found.send(hit)
-            if self._failure is not None:
-                raise BackendError(f"search thread failed: {self._failure!r}") from self._failure
-
-    def close(self) -> None:
-        """Let all threads end."""
-        self.closed = True
-        self.note_change(True)
-        self._room.release(QUEUE_SIZE)
-
-    def hang_up(self) -> None:
-        """All threads have ended."""
-        self._waker.close()
-        self._sleeper.close()
-
-    # ---- the threads' side ------------------------------------------------------------------------------------
-
-    def put(self, generation: int, hit: NonceFound) -> None:
-        """Queue a hit; waits while the queue is full."""
-        self._room.acquire()
-        if self.closed:
-            self._room.release()  # nobody takes hits out any more: pass the room on, or the next thread waits forever
-            return
-        self._hits.append((generation, hit))
-        self._wake()
-
-    def wait_for_change(self, expected: int, seconds: float) -> None:
-        """Sleep until the stop word differs from ``expected``, at most ``seconds``."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
-
-    def fail(self, error: BaseException) -> None:
-        """A thread cannot go on."""
-        self._failure = error
-        self._wake()
-
-    def _wake(self) -> None:
-        with suppress(BlockingIOError):  # full of bytes that wake as well
-            self._waker.send(b"!")
-
-
-def _is_before(generation: int, limit: int) -> bool:
-    """Whether one value of the stop word is older than another, also across the wrap at 2^32."""
-    return (generation - limit) & 0xFFFFFFFF >= 1 << 31
 
 
 def _listed(numbers: Sequence[int]) -> str:

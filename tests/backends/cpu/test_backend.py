@@ -13,7 +13,7 @@ import trio.testing
 
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import backend as backend_module
-from stratum_miner.backends.cpu import choice, kernels, processors
+from stratum_miner.backends.cpu import choice, handoff, kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
@@ -144,13 +144,13 @@ async def test_cancelled_while_threads_start(monkeypatch: pytest.MonkeyPatch) ->
             token.run_sync_soon(second.set)
             assert closed.wait(60)
 
-    class Desk(backend_module._Desk):
+    class Closing(handoff.Handoff):
         def close(self) -> None:
             super().close()
             closed.set()
 
     _Threads(monkeypatch, start)
-    monkeypatch.setattr(backend_module, "_Desk", Desk)
+    monkeypatch.setattr(backend_module, "Handoff", Closing)
     send, _receive = trio.open_memory_channel[NonceFound](0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(CpuBackend(threads=3, kernel="scalar").run, ScriptedWorkSource(), send)
@@ -182,7 +182,7 @@ async def test_search_threads_take_no_lock_of_trio(monkeypatch: pytest.MonkeyPat
         run_sync_soon(token, *arguments, **options)
 
     monkeypatch.setattr(trio.lowlevel.TrioToken, "run_sync_soon", noted)
-    hits = 2 * backend_module.QUEUE_SIZE
+    hits = 2 * handoff.QUEUE_SIZE
     send, receive = trio.open_memory_channel[NonceFound](0)
     async with trio.open_nursery() as nursery:
         source = ScriptedWorkSource([unit_of(1, target=(1 << 256) - 1, nonce_count=hits)])
@@ -251,7 +251,7 @@ async def test_broken_kernel_is_refused_before_the_first_unit(monkeypatch: pytes
 
 @pytest.mark.timeout(30)
 async def test_threads_with_more_hits_than_the_queue_holds_still_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_module, "QUEUE_SIZE", 1)
+    monkeypatch.setattr(handoff, "QUEUE_SIZE", 1)
     units = [unit_of(number, target=(1 << 256) - 1) for number in range(3)]
     send, receive = trio.open_memory_channel[NonceFound](0)
     async with trio.open_nursery() as nursery:
