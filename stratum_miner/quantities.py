@@ -26,8 +26,10 @@ _SPANS = (
 # ---- written by people ----------------------------------------------------------------------------------------------
 
 
-def parse_hash_rate(text: str) -> float:
+def parse_hash_rate(text: str, *, unit_needed: bool = False) -> float:
     """H/s of ``1000000``, ``1MH`` or ``2.5 GH/s``. ValueError says what was expected, and what came."""
+    if unit_needed and text.strip()[-1:].isdigit():
+        raise ValueError(f"expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
     match = _HASH_RATE.fullmatch(text)
     try:
         value = float(match[1]) * _FACTORS[match[2]] if match else None

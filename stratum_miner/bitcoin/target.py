@@ -13,6 +13,8 @@ DIFFICULTY_1_TARGET: Final = 0xFFFF << 208
 MAX_TARGET: Final = (1 << 256) - 1
 HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
 """Hashes that a solution of difficulty 1 takes on average, some 2^32; for statistics."""
+TRIVIAL_TARGET: Final = 1 << 240
+"""A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
 
 
 def target_from_difficulty(difficulty: float | int | Fraction | Decimal) -> int:

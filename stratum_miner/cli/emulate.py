@@ -12,9 +12,8 @@ from cyclopts import Parameter
 from stratum_miner.app.options import common, goal
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
-from stratum_miner.cli.profit import terms
 from stratum_miner.emulators import FAULTS, KINDS, Emulator, EmulatorError, EmulatorStatistics, FaultError, LinkError
-from stratum_miner.quantities import duration_text, hash_rate_text
+from stratum_miner.quantities import duration_text, hash_rate_text, parse_hash_rate
 
 log = structlog.get_logger("stratum_miner")
 
@@ -55,7 +54,7 @@ def emulate(
     """Be a mining device: print the path that a driver may open, and answer there until interrupted."""
     common.set_up_logging(debug=debug, quiet=quiet)
     goal.goals(shares=None, blocks=None, time_limit=time_limit)
-    rate = None if hash_rate is None else terms.hash_rate("--hash-rate", hash_rate)
+    rate = None if hash_rate is None else _rate(hash_rate)
     try:
         emulator = Emulator(
             kind,
@@ -80,6 +79,13 @@ def emulate(
     for statistics in ended:
         _tell_end(statistics, json=json)
     return ExitCode.OK
+
+
+def _rate(text: str) -> float:
+    try:
+        return parse_hash_rate(text, unit_needed=True)
+    except ValueError as error:
+        raise UsageError(f"--hash-rate: {error}") from None
 
 
 async def _live(emulator: Emulator, stop: signals.Stop, time_limit: float | None, *, json: bool) -> EmulatorStatistics:

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from stratum_miner.app.options import common
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
-from stratum_miner.cli.profit import terms
 from stratum_miner.economics import odds
+from stratum_miner.economics.profit import terms
 from stratum_miner.quantities import hash_rate_text, rounded, span_text
 
 MAX_FOUND = 1_000_000

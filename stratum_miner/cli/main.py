@@ -16,6 +16,8 @@ from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTe
 from stratum_miner.cli import completion
 from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
 from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.economics.profit.sources import SourceError
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.miner import JournalError
@@ -67,6 +69,7 @@ _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (cyclopts.CycloptsError, ExitCode.USAGE),
     (UsageError, ExitCode.USAGE),
     (ConfigError, ExitCode.USAGE),
+    (TermError, ExitCode.USAGE),
     (BackendOptionError, ExitCode.USAGE),
     (PoolUrlError, ExitCode.USAGE),
     (SelfTestError, ExitCode.SELF_TEST_FAILED),
@@ -76,6 +79,7 @@ _TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
     (BackendError, ExitCode.GOAL_MISSED),
     (JournalError, ExitCode.GOAL_MISSED),
     (LoadError, ExitCode.GOAL_MISSED),
+    (SourceError, ExitCode.GOAL_MISSED),
 )
 """Errors told in one line, the first that matches; anything else is a defect and shows its traceback."""
 

@@ -19,10 +19,11 @@ from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import earnings, mining, settings_shown
+from stratum_miner.cli import mining, settings_shown
 from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.watching import Service, earnings_of, watch
+from stratum_miner.economics.profit import earnings
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.screen import live

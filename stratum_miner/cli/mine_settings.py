@@ -26,11 +26,13 @@ from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import earnings, mine_backends, mine_pools
+from stratum_miner.cli import mine_backends, mine_pools
 from stratum_miner.cli.mine_assignments import assign
 from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
+from stratum_miner.economics.profit import earnings
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.miner import Goals
 
 CONFIG_VARIABLE = "STRATUM_MINER_CONFIG"
@@ -176,7 +178,7 @@ def collecting(problems: list[Problem], resolved: Resolved[Any]) -> Iterator[Non
     """Note a mistake, told as of the place that it came from, instead of failing at the first."""
     try:
         yield
-    except (UsageError, BackendError) as error:
+    except (UsageError, TermError, BackendError) as error:
         flag, _, text = str(error).partition(": ")
         problems.append(Problem(place(resolved, flag), text) if text else Problem("mine", flag))
 

@@ -23,10 +23,10 @@ from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.cli import http_token
-from stratum_miner.cli.earnings import Earnings, Measured, Tariff
 from stratum_miner.cli.mine_settings import MineSettings
 from stratum_miner.cli.steering import Steering
 from stratum_miner.economics.odds import Luck
+from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor

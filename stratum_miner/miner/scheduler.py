@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stratum_miner.backends.base import ChangeCallback
+from stratum_miner.bitcoin.target import TRIVIAL_TARGET
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import Versions
 from stratum_miner.work.visited import Visited
-
-TRIVIAL_TARGET = 1 << 240
-"""A chain whose blocks take fewer than 65 536 hashes gives them away; picked by feel, far above regtest's two."""
 
 MAX_NARROWED = 16
 """Previous hashes remembered; shares and jobs of an older one are stale."""

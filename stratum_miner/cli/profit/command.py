@@ -11,9 +11,11 @@ from stratum_miner.app.options import common
 from stratum_miner.app.process import output_files, printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
-from stratum_miner.cli.profit import hardware, market, page, result, scenario, words
-from stratum_miner.cli.profit.scenario import Raw, Scenario
+from stratum_miner.cli.profit import asking, page, words
 from stratum_miner.economics import monte_carlo
+from stratum_miner.economics.profit import result, scenario
+from stratum_miner.economics.profit.machines import known_machines
+from stratum_miner.economics.profit.scenario import Raw, Scenario
 
 LIVES = 4000
 """Of a Monte-Carlo check: half a minute's patience, and means to one per cent."""
@@ -108,7 +110,7 @@ def profit(
     """Say what mining earns and costs, where it breaks even, when it pays back, and what the odds of a block are."""
     if csv and json:
         raise UsageError("--csv, --json: expected one of the two")
-    known = hardware.table(hardware_file)
+    known = known_machines(hardware_file)
     if machines:
         words.machines(_output(), known)
         return ExitCode.OK
@@ -125,11 +127,11 @@ def profit(
     output_files.check_writable(html, "--html")
     _check_price_options(price, price_command, price_url, price_field)
     answers = [
-        *([scenario.answered(market.miner_terms(api), "--api")] if api else []),
-        *([scenario.answered(market.chain_terms(node, node_cookie, node_password_file), "--node")] if node else []),
-        *([scenario.answered(market.price_from_url(price_url, price_field), "--price-url")] if price_url else []),
+        *([scenario.answered(asking.miner_terms(api), "--api")] if api else []),
+        *([scenario.answered(asking.chain_terms(node, node_cookie, node_password_file), "--node")] if node else []),
+        *([scenario.answered(asking.price_from_url(price_url, price_field), "--price-url")] if price_url else []),
         *(
-            [scenario.answered(market.price_from_command(price_command, price_field), "--price-command")]
+            [scenario.answered(asking.price_from_command(price_command, price_field), "--price-command")]
             if price_command
             else []
         ),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from stratum_miner.cli.profit.scenario import Scenario
 from stratum_miner.economics import odds, outlook, sensitivity
 from stratum_miner.economics.outlook import Course
+from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Series, Tornado
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
 

@@ -8,9 +8,9 @@ from html import escape
 from stratum_miner import __version__
 from stratum_miner.cli.profit import words
 from stratum_miner.cli.profit.figures import figures
-from stratum_miner.cli.profit.result import PERIODS, machine_operation
-from stratum_miner.cli.profit.scenario import Scenario
 from stratum_miner.economics import schemes
+from stratum_miner.economics.profit.result import PERIODS, machine_operation
+from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots import svg
 from stratum_miner.quantities import amount, hash_rate_text, rounded
 

@@ -121,7 +121,7 @@ function luckWords({ found, expected, ratio, low, high }) {
   return `${told} (${interval}). ${low > 1 ? "That is more than chance explains." : "Chance explains the difference."}`;
 }
 
-// Only what is known; names as Earnings gives them (stratum_miner.cli.earnings).
+// Only what is known; names as Earnings gives them (stratum_miner.economics.profit.earnings).
 function economics(told) {
   const money = (value) => (value === null || value === undefined ? null : value.toFixed(Math.abs(value) < 1 ? 4 : 2));
   return [

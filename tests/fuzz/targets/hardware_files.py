@@ -3,12 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli.profit import hardware, scenario
+from stratum_miner.economics.profit import scenario
+from stratum_miner.economics.profit.machines import known_machines
+from stratum_miner.economics.profit.terms import TermError
 from tests.fuzz.judge import check_shown
 
 FILE = Path(tempfile.mkdtemp(prefix="fuzz-profit-")) / "farm.toml"
-KNOWN = hardware.table()
+KNOWN = known_machines()
 LATE = {"difficulty": "1e14", "electricity": "0.1", "hash_rate": "1TH", "power": "10W"}
 """What is said where a file does not."""
 
@@ -16,22 +17,22 @@ LATE = {"difficulty": "1e14", "electricity": "0.1", "hash_rate": "1TH", "power":
 def run(data: bytes) -> None:
     FILE.write_bytes(data)
     try:
-        machines = hardware.table(FILE)
-    except UsageError as error:
+        machines = known_machines(FILE)
+    except TermError as error:
         check_shown(str(error), 10 * len(data) + 1000)
     else:
         assert set(KNOWN) <= set(machines)
         assert all(machine.hash_rate > 0 for machine in machines.values())
     try:
         found = scenario.from_file(FILE, KNOWN)
-    except UsageError as error:
+    except TermError as error:
         check_shown(str(error), 10 * len(data) + 1000)
         return
     for raw in found:
         missing = {name: text for name, text in LATE.items() if not (raw.machines and name in ("hash_rate", "power"))}
         try:
             whole = scenario.complete(scenario.merged([raw, scenario.answered(missing, "fuzz")], raw.name))
-        except UsageError as error:
+        except TermError as error:
             check_shown(str(error), 10 * len(data) + 1000)
             continue
         assert whole.operation.hash_rate > 0

@@ -17,8 +17,8 @@ from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.cli.profit import terms
 from stratum_miner.downstream.miner_session import password_difficulty
+from stratum_miner.economics.profit import terms
 from stratum_miner.loadtest import pacer, spec, thresholds
 from stratum_miner.monitoring.cgminer.access import AccessError, AccessList
 from tests.fuzz.judge import check_shown
@@ -64,6 +64,6 @@ def _read(parse: Callable[..., Any], *arguments: Any) -> Any:
     """The value; None where it is refused."""
     try:
         return parse(*arguments)
-    except (UsageError, BackendOptionError, AccessError, spec.SpecError) as error:
+    except (UsageError, terms.TermError, BackendOptionError, AccessError, spec.SpecError) as error:
         check_shown(str(error), 100_000)
         return None

@@ -4,22 +4,22 @@ The first byte chooses: a number alone, a number under a field of JSON, or the s
 """
 
 from collections.abc import Mapping
-from unittest.mock import patch
+from datetime import date
 
-from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
-from stratum_miner.cli.profit import market, terms
+from stratum_miner.economics.profit import sources, terms
 from tests.fuzz.judge import check_shown
+
+TODAY = date(2026, 11, 30)
 
 
 def run(data: bytes) -> None:
     mode, body = (data[:1] or b"\0")[0] % 3, data[1:]
     try:
-        with patch.object(market, "_get", lambda url, option: body):
-            if mode == 2:
-                _check(market.miner_terms("http://h"))
-            else:
-                _check(market.price_from_url("http://h", "price.usd" if mode else None))
-    except (CommandFailed, UsageError) as error:
+        if mode == 2:
+            _check(sources.miner_terms(body, "--api", "http://h"))
+        else:
+            _check(sources.price(body, "price.usd" if mode else None, "--price-url", "http://h", TODAY))
+    except (sources.SourceError, terms.TermError) as error:
         check_shown(str(error), 600)
 
 

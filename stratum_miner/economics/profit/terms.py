@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.economics import chain
 from stratum_miner.quantities import parse_hash_rate
 
@@ -29,14 +28,16 @@ _PERCENT = re.compile(r"([+-]?\d+(?:\.\d*)?)\s*%")
 _MACHINE = re.compile(r"(?:(\d+)\s*x\s*)?([A-Za-z][\w.+-]*)")
 
 
+class TermError(ValueError):
+    """The user's mistake in a term: where it stands, what was expected, what came."""
+
+
 def hash_rate(where: str, text: str) -> float:
     """H/s of ``1.2TH`` or ``30 EH/s``; the unit must be there."""
-    if text.strip()[-1:].isdigit():
-        raise UsageError(f"{where}: expected a hash rate with its unit, such as 1.2TH or 20MH/s, got {text!r}")
     try:
-        return parse_hash_rate(text)
+        return parse_hash_rate(text, unit_needed=True)
     except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise TermError(f"{where}: {error}") from None
 
 
 def power(where: str, text: str) -> Decimal:
@@ -44,9 +45,9 @@ def power(where: str, text: str) -> Decimal:
     match = _POWER.fullmatch(text.strip())
     value = Decimal(match[1]) * _WATTS[match[2]] if match and len(text) <= MAX_LENGTH else None
     if value is None:
-        raise UsageError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {_got(text)}")
+        raise TermError(f"{where}: expected watts with their unit, such as 17W or 3.5kW, got {_got(text)}")
     if value > MAX_POWER:
-        raise UsageError(f"{where}: expected at most {MAX_POWER:,} W, got {_got(text)}")
+        raise TermError(f"{where}: expected at most {MAX_POWER:,} W, got {_got(text)}")
     _check_smallness(where, text, value)
     return value
 
@@ -75,7 +76,7 @@ def uptime(where: str, text: str) -> Decimal:
     """``98%`` as 0.98, above 0 %."""
     value = share(where, text)
     if not value:
-        raise UsageError(f"{where}: expected more than 0%: what never runs neither earns nor costs anything")
+        raise TermError(f"{where}: expected more than 0%: what never runs neither earns nor costs anything")
     return value
 
 
@@ -83,7 +84,7 @@ def stale(where: str, text: str) -> Decimal:
     """``2%`` as 0.02, below 100 %."""
     value = share(where, text)
     if value == 1:
-        raise UsageError(f"{where}: expected less than 100%: who hands in nothing in time earns nothing")
+        raise TermError(f"{where}: expected less than 100%: who hands in nothing in time earns nothing")
     return value
 
 
@@ -109,7 +110,7 @@ def difficulty(where: str, text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= chain.MAX_DIFFICULTY:
-        raise UsageError(f"{where}: expected a number above 0 and up to {chain.MAX_DIFFICULTY:g}, got {_got(text)}")
+        raise TermError(f"{where}: expected a number above 0 and up to {chain.MAX_DIFFICULTY:g}, got {_got(text)}")
     _check_smallness(where, text, value)
     return value
 
@@ -129,17 +130,17 @@ def day(where: str, text: str) -> date:
     try:
         value = date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{where}: expected a date such as 2026-11-01, got {text!r}") from None
+        raise TermError(f"{where}: expected a date such as 2026-11-01, got {text!r}") from None
     today = datetime.now(UTC).date()
     if value > today:
-        raise UsageError(f"{where}: expected a date up to today, {today}, got {value}, which is in the future")
+        raise TermError(f"{where}: expected a date up to today, {today}, got {value}, which is in the future")
     return value
 
 
 def currency(where: str, text: str) -> str:
     """A few letters to put behind amounts."""
     if not re.fullmatch(r"[^\W\d_]{1,8}|[$€£¥₿₹₽₩]", text):
-        raise UsageError(f"{where}: expected a currency such as EUR, got {text!r}")
+        raise TermError(f"{where}: expected a currency such as EUR, got {text!r}")
     return text
 
 
@@ -147,7 +148,7 @@ def machine_and_count(where: str, text: str) -> tuple[int, str]:
     """``3xbitaxe-gamma`` as 3 and the name."""
     match = _MACHINE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"{where}: expected a machine's name or COUNTxNAME, such as 3xbitaxe-gamma, got {text!r}")
+        raise TermError(f"{where}: expected a machine's name or COUNTxNAME, such as 3xbitaxe-gamma, got {text!r}")
     return (count(where, match[1]) if match[1] else 1), match[2]
 
 
@@ -189,7 +190,7 @@ def _number(where: str, text: str, low: Decimal, high: Decimal, *, above: bool =
         value = Decimal("NaN")
     if not (value.is_finite() and low <= value <= high and (value > low or not above)):
         bounds = f"above {low} and up to {high:,}" if above else f"from {low} to {high:,}"
-        raise UsageError(f"{where}: expected a number {bounds}, got {_got(text)}")
+        raise TermError(f"{where}: expected a number {bounds}, got {_got(text)}")
     _check_smallness(where, text, value)
     return value or Decimal(0)  # not 0e-400000000, which is as long to write
 
@@ -198,7 +199,7 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
     match = _PERCENT.fullmatch(text.strip())
     value = Decimal(match[1]) if match and len(text) <= MAX_LENGTH else None
     if value is None or not low <= value <= high:
-        raise UsageError(f"{where}: expected a percentage from {low}% to {high}%, such as {such_as}, got {_got(text)}")
+        raise TermError(f"{where}: expected a percentage from {low}% to {high}%, such as {such_as}, got {_got(text)}")
     _check_smallness(where, text, value)
     return value / 100
 
@@ -207,13 +208,13 @@ def _whole(where: str, text: str, low: int, high: int) -> int:
     digits = text.strip()  # int() strips less
     value = int(digits) if re.fullmatch(r"\d{1,12}", digits) else low - 1
     if not low <= value <= high:
-        raise UsageError(f"{where}: expected a whole number from {low} to {high:,}, got {_got(text)}")
+        raise TermError(f"{where}: expected a whole number from {low} to {high:,}, got {_got(text)}")
     return value
 
 
 def _check_smallness(where: str, text: str, value: Decimal | float) -> None:
     if value and -LEAST < value < LEAST:  # abs() would round to 0
-        raise UsageError(f"{where}: expected a number that is not closer to 0 than {LEAST:g}, got {_got(text)}")
+        raise TermError(f"{where}: expected a number that is not closer to 0 than {LEAST:g}, got {_got(text)}")
 
 
 def _got(text: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from stratum_miner.cli.profit.scenario import YEAR, Scenario
 from stratum_miner.economics import chain, energy, odds, outlook, schemes, sensitivity
 from stratum_miner.economics.income import Operation, energy_cost_per_btc, hash_price
+from stratum_miner.economics.profit.scenario import YEAR, Scenario
 
 PERIODS = {"hour": Decimal(1) / 24, "day": Decimal(1), "month": YEAR / 12, "year": YEAR}
 """Days in each."""

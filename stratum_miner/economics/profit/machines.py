@@ -6,8 +6,8 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli.profit import files, terms
+from stratum_miner.economics.profit import files, terms
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.spelling import did_you_mean
 
 _KEYS = ["hash_rate", "power", "capex", "source", "date"]
@@ -26,28 +26,28 @@ class Machine:
     date: str = ""
 
 
-def table(extra: Path | None = None) -> dict[str, Machine]:
-    """All machines by name; those of ``extra`` replace built-in ones. UsageError says what is wrong with the file."""
-    with resources("stratum_miner.cli.profit").joinpath("hardware.toml").open("rb") as file:
+def known_machines(extra: Path | None = None) -> dict[str, Machine]:
+    """All machines by name; those of ``extra`` replace built-in ones. TermError says what is wrong with the file."""
+    with resources("stratum_miner.economics.profit").joinpath("machines.toml").open("rb") as file:
         path = Path(file.name)
-    machines = _read(path, "hardware.toml")
+    machines = _read(path, "machines.toml")
     return machines | _read(extra, str(extra)) if extra else machines
 
 
-def find(name: str, machines: dict[str, Machine], where: str) -> Machine:
-    """By name. UsageError with the nearest one."""
+def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machine:
+    """By name. TermError with the nearest one."""
     if name not in machines:
         hint = did_you_mean(name, machines, f"; known are {', '.join(sorted(machines))}")
-        raise UsageError(f"{where}: no machine is called {name!r}{hint}")
+        raise TermError(f"{where}: no machine is called {name!r}{hint}")
     return machines[name]
 
 
-def from_table(values: dict[str, Any], name: str, where: str, *, count: int = 1) -> Machine:
+def machine_of(values: dict[str, Any], name: str, where: str, *, count: int = 1) -> Machine:
     """A machine from its keys in a file."""
     files.check_keys(values, _KEYS, where)
     for key in ("hash_rate", "power"):
         if key not in values:
-            raise UsageError(f"{where}: expected {key}, found none")
+            raise TermError(f"{where}: expected {key}, found none")
     texts = {key: files.text(value, f"{where}: {key}") for key, value in values.items()}
     return Machine(
         name=name,
@@ -65,6 +65,6 @@ def _read(path: Path, shown: str) -> dict[str, Machine]:
     files.check_keys(content, ["machines"], shown)
     entries = files.table(content.get("machines", {}), f"{shown}: machines")
     return {
-        name: from_table(files.table(values, f"{shown}: {name}"), name, f"{shown}: machines.{name}")
+        name: machine_of(files.table(values, f"{shown}: {name}"), name, f"{shown}: machines.{name}")
         for name, values in entries.items()
     }

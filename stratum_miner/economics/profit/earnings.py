@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.bitcoin.target import difficulty_from_target
-from stratum_miner.cli.profit import terms
+from stratum_miner.bitcoin.target import TRIVIAL_TARGET, difficulty_from_target
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import DAY_SECONDS, Operation
 from stratum_miner.economics.odds import Luck
-from stratum_miner.miner.scheduler import TRIVIAL_TARGET
+from stratum_miner.economics.profit import terms
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.quantities import amount, rounded, scaled, span_text
 
 
@@ -40,7 +39,7 @@ def tariff(
     mainnet_difficulty: str | None,
     may_measure: bool = False,
 ) -> Tariff | None:
-    """From options; None without --electricity. UsageError for what is wrong or makes no sense alone.
+    """From options; None without --electricity. TermError for what is wrong or makes no sense alone.
 
     ``may_measure``: there may be devices that measure their power, so --power may be left out.
     """
@@ -53,10 +52,10 @@ def tariff(
         }
         for name, value in others.items():
             if value is not None:
-                raise UsageError(f"{name}: expected it together with --electricity, the price of a kWh")
+                raise TermError(f"{name}: expected it together with --electricity, the price of a kWh")
         return None
     if power is None and not may_measure:
-        raise UsageError(
+        raise TermError(
             "--electricity: expected it together with --power, as in --power 65W, or with a --device that measures it"
         )
     return Tariff(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
-from stratum_miner.cli.earnings import Earnings, Measured, Tariff, tariff
 from stratum_miner.economics.odds import Luck
+from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff, tariff
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.devices import measured_power
 
@@ -80,7 +80,7 @@ def test_options_make_sense_together_only() -> None:
         ({"electricity": "0.3", "power": "65"}, "--power: expected watts with their unit"),
         ({"electricity": "0.3", "power": "65W", "mainnet_difficulty": "0"}, "--mainnet-difficulty: expected a number"),
     ):
-        with pytest.raises(UsageError, match=needle):
+        with pytest.raises(TermError, match=needle):
             tariff(**(nothing | given))
 
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli.profit import files, hardware, terms
-from stratum_miner.cli.profit.hardware import Machine
 from stratum_miner.economics import chain
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
 from stratum_miner.economics.outlook import Course, Payback, payback
+from stratum_miner.economics.profit import files, terms
+from stratum_miner.economics.profit.machines import Machine, machine_named, machine_of
+from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.economics.schemes import Pool
 from stratum_miner.quantities import rounded
 
@@ -125,7 +125,7 @@ def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: 
 
 
 def from_file(path: Path, known: dict[str, Machine]) -> tuple[Raw, ...]:
-    """Each scenario of a file: its [scenarios.NAME] tables over its top, or the top alone. UsageError for a mistake."""
+    """Each scenario of a file: its [scenarios.NAME] tables over its top, or the top alone. TermError for a mistake."""
     content = files.read_toml(path, "--scenario")
     named = files.table(content.pop("scenarios", {}), f"{path}: scenarios")
     top = _raw(content, path.stem, str(path), known, extra=("scenarios",))
@@ -153,19 +153,19 @@ def merged(layers: Sequence[Raw], name: str) -> Raw:
 
 
 def complete(raw: Raw) -> Scenario:
-    """Understand every value, fill in the defaults. UsageError for the first thing that is wrong or missing."""
+    """Understand every value, fill in the defaults. TermError for the first thing that is wrong or missing."""
     parsed = {name: terms.PARSERS[name](value.where, value.text) for name, value in raw.values.items()}
     machines = raw.machines or (_machine(parsed),)
     if raw.machines and ("hash_rate" in raw.values or "power" in raw.values):
         where = raw.values.get("hash_rate", raw.values.get("power"))
         assert where is not None
-        raise UsageError(f"{where.where}: expected it or machines, got both")
+        raise TermError(f"{where.where}: expected it or machines, got both")
     _require(parsed, "difficulty", "such as 144.40e12, or a node to ask: --node URL")
     _require(parsed, "electricity", "the price of a kWh")
     subsidy = _subsidy(parsed)
     fees = parsed.get("fees", Decimal(0))
     if not subsidy + fees:
-        raise UsageError("--subsidy, --fees: expected a block to be worth something, got 0")
+        raise TermError("--subsidy, --fees: expected a block to be worth something, got 0")
     hash_rate = sum(machine.hash_rate * machine.count for machine in machines)
     capex = parsed.get("capex", _capex(machines))
     _check_resale(parsed, capex)
@@ -221,7 +221,7 @@ def _raw(
     files.check_keys(content, [*terms.PARSERS, "machines", *extra], where)
     listed = content.pop("machines", [])
     if not isinstance(listed, list):
-        raise UsageError(f"{where}: machines: expected a list, got {listed!r}")
+        raise TermError(f"{where}: machines: expected a list, got {listed!r}")
     machines = tuple(_listed(item, known, f"{where}: machines[{index}]") for index, item in enumerate(listed))
     values = {key: Value(files.text(value, f"{where}: {key}"), f"{where}: {key}") for key, value in content.items()}
     _check_exclusive(values)
@@ -231,7 +231,7 @@ def _raw(
 def _check_exclusive(values: Mapping[str, Value]) -> None:
     if "subsidy" in values and "height" in values:
         first, second = values["subsidy"].where, values["height"].where
-        raise UsageError(f"{first}, {second}: expected one of the two: the height tells the subsidy")
+        raise TermError(f"{first}, {second}: expected one of the two: the height tells the subsidy")
 
 
 def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
@@ -242,8 +242,8 @@ def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
     number = terms.count(f"{where}: count", files.text(values.pop("count", 1), f"{where}: count"))
     name = files.text(values.pop("name", ""), f"{where}: name")
     if values.keys() & {"hash_rate", "power"}:
-        return hardware.from_table(values, name or "machine", where, count=number)
-    base = hardware.find(name, known, where)
+        return machine_of(values, name or "machine", where, count=number)
+    base = machine_named(name, known, where)
     files.check_keys(values, ["capex"], where)
     capex = terms.money(f"{where}: capex", files.text(values["capex"], where)) if "capex" in values else base.capex
     return Machine(
@@ -254,7 +254,7 @@ def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
 
 def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
     number, name = terms.machine_and_count(where, text)
-    base = hardware.find(name, known, where)
+    base = machine_named(name, known, where)
     return Machine(
         name=name, count=number, hash_rate=base.hash_rate, power=base.power, capex=base.capex, source=base.source,
         date=base.date,
@@ -284,7 +284,7 @@ def _subsidy(parsed: Mapping[str, Any]) -> Decimal:
     if "subsidy" in parsed:
         return Decimal(parsed["subsidy"])
     if "height" not in parsed:
-        raise UsageError("--subsidy, --height: expected one of the two, such as --subsidy 3.125 or --height 930000")
+        raise TermError("--subsidy, --height: expected one of the two, such as --subsidy 3.125 or --height 930000")
     return Decimal(chain.subsidy(parsed["height"])) / chain.SATOSHIS
 
 
@@ -295,11 +295,11 @@ def _capex(machines: Sequence[Machine]) -> Decimal | None:
 
 def _check_resale(parsed: Mapping[str, Any], capex: Decimal | None) -> None:
     if "resale" in parsed and (capex is None or parsed["resale"] > capex):
-        raise UsageError("--resale: expected at most what the machine cost (--capex)")
+        raise TermError("--resale: expected at most what the machine cost (--capex)")
     if "lifetime" in parsed and capex is None:
-        raise UsageError("--lifetime: expected it together with what the machine cost (--capex)")
+        raise TermError("--lifetime: expected it together with what the machine cost (--capex)")
 
 
 def _require(parsed: Mapping[str, Any], name: str, hint: str) -> None:
     if name not in parsed:
-        raise UsageError(f"{option(name)}: expected it, {hint}")
+        raise TermError(f"{option(name)}: expected it, {hint}")

@@ -1,0 +1,108 @@
+"""Terms that others know: the chain of a node, the hash rate of a running miner, the price of the user's source.
+
+Each answer is limited as a whole in bytes and in seconds, and dated. No credentials of an address get into a message.
+"""
+
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stratum_miner.app.options import node_access
+from stratum_miner.app.process import secrets, signals
+from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
+from stratum_miner.economics.profit import sources
+from stratum_miner.network import child
+from stratum_miner.network.child import ChildError, Ended
+from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
+from stratum_miner.pool.nodes.base import ChainState
+
+SECONDS = 15.0
+"""For a whole answer, from looking up the name to the last byte, and for a command from its start to its end."""
+MAX_ANSWER = 1 << 20
+"""Bytes of an answer, with its head, and of each of the two outputs of a command."""
+SUMMARY_PATH = "/api/v1/summary"
+
+
+def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> Mapping[str, str]:
+    """Difficulty, height, subsidy and fees as a node has them now. UsageError; CommandFailed without an answer."""
+    if spec == "kernel":
+        raise UsageError("--node: expected the URL of a node's JSON-RPC: the embedded chain has nothing to earn")
+
+    async def ask() -> ChainState:
+        async with node_access.opened(spec, cookie=cookie, password_file=password_file) as node:
+            return await node.chain_state()
+
+    state = signals.wait_for(ask)
+    return sources.chain_terms(
+        difficulty=state.difficulty,
+        height=state.height,
+        subsidy=state.subsidy,
+        average_fees=state.average_fees,
+        today=_today(),
+    )
+
+
+def miner_terms(url: str) -> Mapping[str, str]:
+    """Measured hash rate of a running miner, and its power when it knows it."""
+    return sources.miner_terms(_get(url.rstrip("/") + SUMMARY_PATH, "--api"), "--api", _shown(url))
+
+
+def price_from_url(url: str, field: str | None) -> Mapping[str, str]:
+    """The price in the answer of an address."""
+    return sources.price(_get(url, "--price-url"), field, "--price-url", _shown(url), _today())
+
+
+def price_from_command(command: str, field: str | None) -> Mapping[str, str]:
+    """The price in what a command prints; it is started without a shell."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--price-command: expected a command line: {error}") from None
+    if not words:
+        raise UsageError("--price-command: expected a command, got none")
+
+    async def call() -> Ended:
+        return await child.run(words, seconds=SECONDS, max_bytes=MAX_ANSWER)
+
+    try:
+        result = signals.wait_for(call)
+    except ChildError as error:
+        kind = CommandFailed if error.started else UsageError
+        raise kind(f"--price-command: {words[0]!r}: {error}") from None
+    if result.exit_code:
+        raise CommandFailed(f"--price-command: {words[0]!r} ended with {result.exit_code}")
+    return sources.price(result.output, field, "--price-command", repr(words[0]), _today())
+
+
+def _get(url: str, option: str) -> bytes:
+    """The body, whole. Nobody follows a redirection, and no proxy of the environment is asked."""
+    try:
+        target = Target.parse(url)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    parts = urlsplit(url)
+    for secret in (parts.password, parts.query):
+        secrets.register(secret or "")
+
+    async def ask() -> Answer:
+        async with Fetcher() as fetcher:
+            return await fetcher.fetch(target, seconds=SECONDS, max_bytes=MAX_ANSWER)
+
+    try:
+        answer = signals.wait_for(ask)
+    except FetchError as error:
+        raise CommandFailed(f"{option}: {error}") from None
+    if answer.status != 200:
+        raise CommandFailed(f"{option}: expected status 200 from {target.where}, got {answer.status}")
+    return answer.body
+
+
+def _shown(url: str) -> str:
+    """Scheme, host and port: the rest may hold a key."""
+    return Target.parse(url).where
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
