@@ -84,7 +84,7 @@ class Screen:
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:
             return "there is one pool only"
-        mined_on = next((pool.id for pool in view.pools if pool.active), -1)
+        mined_on = -1 if view.mined_on is None else view.mined_on.id
         others = sorted(pool.id for pool in view.pools if pool.enabled and not pool.active)
         following = next((pool_id for pool_id in others if pool_id > mined_on), others[0] if others else None)
         pool_id = int(key) if key.isdecimal() else following

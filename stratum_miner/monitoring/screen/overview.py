@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from stratum_miner.monitoring.screen import layout
-from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, NO_ANSWER, Face, framed, state_text
+from stratum_miner.monitoring.screen.layout import LEAST_WIDTH, Face, framed
 from stratum_miner.monitoring.screen.lines import field, packed
+from stratum_miner.monitoring.screen.states import NO_ANSWER, detail_is_news, severity_style, state_text
 from stratum_miner.monitoring.screen.tables import Column, Table, table
 from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import count_text, duration_text, hash_rate_text
@@ -128,5 +129,5 @@ def _notes(miner: Seen) -> list[Text]:
     summary = miner.summary
     if summary is None:
         return [Text(miner.trouble, "yellow")]
-    told = [Text(summary.detail, "yellow")] if layout.detail_is_news(summary) else []
-    return told + [Text(problem.text, layout.severity_style(problem.severity)) for problem in summary.problems]
+    told = [Text(summary.detail, "yellow")] if detail_is_news(summary) else []
+    return told + [Text(problem.text, severity_style(problem.severity)) for problem in summary.problems]

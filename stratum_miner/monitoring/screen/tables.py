@@ -104,5 +104,10 @@ def table(
     return Table(Text(heading.rstrip(), "dim"), tuple(rows), total, rest, needed)
 
 
+def known(value: float | None, form: str) -> str:
+    """A cell for a figure in that form, and a dash for one that nobody knows."""
+    return "-" if value is None else form.format(value)
+
+
 def _aligned(column: Column[Item], text: str) -> str:
     return f"{text:<{column.width}}" if column.is_word else f"{text:>{column.width}}"

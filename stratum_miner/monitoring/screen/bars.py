@@ -1,0 +1,51 @@
+"""The hash rate of the last ten minutes as a row of bars, with holes where the process did not run."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from stratum_miner.monitoring.history import FINE_KEPT, FINE_S
+from stratum_miner.monitoring.screen.lines import LABEL
+from stratum_miner.monitoring.view import Point
+
+FEWEST_MISSING = 3
+"""Points that must be missing for a hole: a busy machine leaves out one or two."""
+MOST_RATE = 1e30
+"""H/s that a bar can stand for. No miner is so fast, but what a foreign one says may be any number."""
+_BARS = "▁▂▃▄▅▆▇█"
+_ASCII_BARS = "_.-=+*#@"
+
+
+def history_line(points: Sequence[Point], width: int, ascii_only: bool) -> list[Text]:
+    """One line of them; none where there are fewer than two points, or no room for eight letters."""
+    bars = _bars(_with_holes(points), width - LABEL, ascii_only)
+    return [Text.assemble(f"{'10 minutes':<{LABEL}}", (bars, "cyan"))] if bars else []
+
+
+def _with_holes(points: Sequence[Point]) -> list[float | None]:
+    """The hash rates of the points that may be shown, and None for each that is missing since nothing ran."""
+    rates: list[float | None] = []
+    newest = points[-FINE_KEPT:]
+    for before, point in zip([None, *newest], newest, strict=False):
+        missing = 0 if before is None else (point.at - before.at) / FINE_S - 1
+        if missing >= FEWEST_MISSING:
+            rates += [None] * int(min(missing, FINE_KEPT))
+        rates.append(point.hash_rate)
+    return rates[-FINE_KEPT:]
+
+
+def _bars(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
+    """The newest values, one a character or the mean of a few, from zero to the highest; a space where nothing ran."""
+    if len(values) < 2 or width < 8:
+        return ""
+    step = -(-len(values) // width)
+    tail = values[len(values) % step :]
+    means = [_mean(tail[index : index + step]) for index in range(0, len(tail), step)]
+    top = max((mean for mean in means if mean is not None), default=0.0) or 1.0
+    bars = _ASCII_BARS if ascii_only else _BARS
+    return "".join(" " if mean is None else bars[min(len(bars) - 1, int(mean / top * len(bars)))] for mean in means)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [min(max(0.0, value), MOST_RATE) for value in values if value is not None]
+    return sum(known) / len(known) if known else None

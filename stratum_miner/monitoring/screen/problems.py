@@ -1,0 +1,43 @@
+"""What is wrong, the worst first, each with what to do about it."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from stratum_miner.monitoring.screen.lines import field
+from stratum_miner.monitoring.screen.states import severity_style
+from stratum_miner.monitoring.view import ProblemView
+from stratum_miner.quantities import duration_text
+
+
+def problem_lines(problems: Sequence[ProblemView], width: int, room: int) -> list[Text]:
+    """As many as fit, each of them whole, and how many more there are. The worst is there wherever it fits alone."""
+    lines: list[Text] = []
+    advice = ""
+    for index, problem in enumerate(problems):
+        block = _whole(problem, width, "" if problem.advice == advice else problem.advice)  # said once for all
+        is_last = index == len(problems) - 1
+        if lines and len(lines) + len(block) + (not is_last) > room:
+            return [*lines, _rest(problems[index:])]
+        lines += block
+        advice = problem.advice
+    return lines
+
+
+def _whole(problem: ProblemView, width: int, advice: str) -> list[Text]:
+    style = severity_style(problem.severity)
+    text = Text.assemble((problem.text, style), f" {advice}" if advice else "")
+    text.append(f" (for {duration_text(problem.since_s)})", "dim")
+    return field(problem.severity, text, width, style=style)
+
+
+def _rest(problems: Sequence[ProblemView]) -> Text:
+    critical = sum(problem.severity == "critical" for problem in problems)
+    how = (
+        "none of them critical"
+        if not critical
+        else "all critical"
+        if critical == len(problems)
+        else f"{critical} critical"
+    )
+    return Text(f"  {len(problems)} more problem{'s' if len(problems) != 1 else ''}, {how}", "red")

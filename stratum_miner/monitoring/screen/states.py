@@ -1,0 +1,32 @@
+"""States and severities in words, each in its colour, which repeats what the word says."""
+
+from rich.text import Text
+
+from stratum_miner.monitoring.view import Summary
+
+NO_ANSWER = "no answer"
+"""In place of the state of a miner that does not answer."""
+_STATE_STYLES = {
+    "mining": "green", "up": "green",
+    "degraded": "yellow", "paused": "yellow", "stopping": "yellow", "throttled": "yellow", "sick": "yellow",
+    "starting": "yellow", "trying": "yellow", "silent": "yellow",
+    "no device": "red", "no pool": "red", NO_ANSWER: "red", "dead": "red", "off": "red", "absent": "red",
+    "down": "red", "penalized": "red",
+}  # fmt: skip
+
+
+def state_text(state: str) -> Text:
+    """A state in words, in its colour."""
+    words = state.replace("_", " ")
+    return Text(words, _STATE_STYLES.get(words, ""))
+
+
+def detail_is_news(summary: Summary) -> bool:
+    """Whether the detail of the state says what no problem says: problems tell in full why something does not mine."""
+    told = summary.state in ("degraded", "no_device", "no_pool") and bool(summary.problems)
+    return bool(summary.detail) and not told
+
+
+def severity_style(severity: str) -> str:
+    """The colour of a problem."""
+    return "red" if severity == "critical" else "yellow"
