@@ -44,4 +44,4 @@ def api(
     access = http.Access(token, open_reading=is_open, names=("localhost", *(names or ())))
     shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("http", address=shown, **({"token": where} if where else {}))
-    return partial(http.serve_figures, bound, summary, metrics, access)
+    return partial(http.serve_stats, bound, summary, metrics, access)

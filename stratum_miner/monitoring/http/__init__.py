@@ -12,7 +12,7 @@ from stratum_miner.monitoring.http.listener import (
     listening_socket,
     serve,
     serve_application,
-    serve_figures,
+    serve_stats,
 )
 
 __all__ = [
@@ -26,5 +26,5 @@ __all__ = [
     "refusal",
     "serve",
     "serve_application",
-    "serve_figures",
+    "serve_stats",
 ]

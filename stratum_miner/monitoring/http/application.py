@@ -51,7 +51,7 @@ def application(source: Source, access: Access) -> Starlette:
     )
 
 
-def figures(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes], access: Access) -> Starlette:
+def stats(summary: Callable[[], Mapping[str, Any]], scrape: Callable[[], bytes], access: Access) -> Starlette:
     """A summary and metrics, and nothing else: for commands that have figures and are no miner."""
 
     async def show(request: Request) -> Response:

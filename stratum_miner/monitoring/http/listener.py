@@ -12,7 +12,7 @@ import trio
 from prometheus_client import Metric
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stratum_miner.monitoring.http.application import application, figures
+from stratum_miner.monitoring.http.application import application, stats
 from stratum_miner.monitoring.http.endpoints import Source
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.http.guard import Access
@@ -63,14 +63,14 @@ async def serve(bound: socket.socket, source: Source, access: Access) -> None:
     await serve_application(bound, application(source, access))
 
 
-async def serve_figures(
+async def serve_stats(
     bound: socket.socket,
     summary: Callable[[], Mapping[str, Any]],
     metrics: Callable[[], Iterable[Metric]],
     access: Access,
 ) -> None:
     """Tell the figures of something that is no miner, until cancelled: nothing can be changed there."""
-    await serve_application(bound, figures(summary, Exposition(metrics).text, access))
+    await serve_application(bound, stats(summary, Exposition(metrics).text, access))
 
 
 def in_turns(app: ASGIApp) -> ASGIApp:

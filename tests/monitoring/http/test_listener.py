@@ -12,7 +12,7 @@ import trio.testing
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import Receive, Scope, Send
 
-from stratum_miner.monitoring.http import Access, ListenError, is_loopback, listener, listening_socket, serve_figures
+from stratum_miner.monitoring.http import Access, ListenError, is_loopback, listener, listening_socket, serve_stats
 from stratum_miner.monitoring.http.listener import in_turns
 
 from .conftest import ApiFactory
@@ -62,7 +62,7 @@ async def test_figures_alone_are_for_reading() -> None:
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     async with trio.open_nursery() as nursery, httpx2.AsyncClient(trust_env=False) as client:
         family = GaugeMetricFamily("miners", "Miners", value=3)
-        nursery.start_soon(serve_figures, bound, lambda: {"miners": 3}, lambda: [family], Access(""))
+        nursery.start_soon(serve_stats, bound, lambda: {"miners": 3}, lambda: [family], Access(""))
         assert (await client.get(f"{url}/api/v1/summary")).json() == {"miners": 3}
         assert (await client.get(f"{url}/health")).text == "ok\n"
         assert "\nminers 3.0\n" in (await client.get(f"{url}/metrics")).text

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair
 
 from stratum_miner.monitoring import axeos
-from stratum_miner.monitoring.http import Access, Source, listening_socket, serve_figures
+from stratum_miner.monitoring.http import Access, Source, listening_socket, serve_stats
 from stratum_miner.monitoring.http.application import application
 from stratum_miner.monitoring.http.server import MAX_HEAD, answer
 from tests.monitoring.screen.test_layout import view
@@ -338,7 +338,7 @@ async def test_the_figures_of_a_pool_are_guarded_as_well() -> None:
     access = Access("", names=("localhost", "miner.lan"))
     with capture_logs() as logs:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_figures, bound, lambda: {"miners": 3}, lambda: [family], access)
+            nursery.start_soon(serve_stats, bound, lambda: {"miners": 3}, lambda: [family], access)
             assert await wrong(port, HOSTS) == []
             assert await wrong(port, [(sent, statuses | {401}) for sent, statuses in FRAMES if statuses == {400}]) == []
             assert await wrong(port, [(PAUSE + AUTHORIZED + b"\r\n", {401})]) == []
