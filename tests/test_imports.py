@@ -46,14 +46,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "backends.statistics",
             "client.difficulties",
             "client.events",
-            "client.fate",
             "client.group.status",
             "downstream.endings",
             "miner.events",
             "miner.snapshot",
             "pool.snapshot",
             "proxy.snapshot",
-            "stratum.errors",
         ]
     ),
 }

@@ -20,7 +20,6 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
@@ -33,6 +32,7 @@ from stratum_miner.miner import (
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import PoolView, Summary, View
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text, span_text
+from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger("stratum_miner")
 
@@ -58,7 +58,7 @@ class Reporter:
     def __call__(self, event: MinerEvent) -> None:
         """Take one event."""
         match event:
-            case ShareOutcome():
+            case ShareResult():
                 self._share(event)
             case JobStarted(job, height, new_block) if not self.quiet:
                 log.info(
@@ -71,7 +71,7 @@ class Reporter:
             case ConnectionChanged(state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
                 log.info(state.value, **({"detail": detail} if detail else {}))
 
-    def _share(self, outcome: ShareOutcome) -> None:
+    def _share(self, outcome: ShareResult) -> None:
         share = outcome.share
         accepted = outcome.fate is Fate.ACCEPTED
         solves = share.is_block and not self._node_judges

@@ -12,12 +12,13 @@ from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
 from stratum_miner.quantities import difficulty_text
+from stratum_miner.work.share_result import Fate, ShareResult
 
 DEFAULT_USER = "stratum-miner.ping"
 MAX_POOLS = 64
@@ -100,10 +101,10 @@ def ping(
 
 async def _with_submit(result: PingResult, settings: PoolSettings, seconds: float) -> PingResult:
     """Mine until one share is answered; at a high difficulty that takes longer than there is time."""
-    outcomes: list[ShareOutcome] = []
+    outcomes: list[ShareResult] = []
 
     def note(event: MinerEvent) -> None:
-        if isinstance(event, ShareOutcome):
+        if isinstance(event, ShareResult):
             outcomes.append(event)
             miner.stop()
 

@@ -3,20 +3,17 @@
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.endings import ConnectionEnded, WorkerRefused
 from stratum_miner.client.events import ClientListener
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import PoolSettings, Timeouts
 
 __all__ = [
     "ClientListener",
     "ConnectionEnded",
-    "Fate",
     "PoolClient",
     "PoolSettings",
     "PoolUnreachable",
     "PoolUrl",
     "PoolUrlError",
-    "ShareOutcome",
     "Timeouts",
     "WorkerRefused",
 ]

@@ -16,7 +16,6 @@ import trio
 from stratum_miner.client.dialing.domains import same_domain
 from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
 from stratum_miner.client.exception_groups import leading_cause
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_memory import Handshake
 from stratum_miner.client.resume import Resumable, Unanswered
 from stratum_miner.client.settings import PoolSettings
@@ -36,6 +35,7 @@ from stratum_miner.stratum.errors import (
 from stratum_miner.stratum.extensions import SubscribeExtranonce
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, Refusal, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class PoolConnection:
         settings: PoolSettings,
         *,
         on_event: Callable[[events.ClientEvent], None],
-        on_outcome: Callable[[ShareOutcome], None],
+        on_outcome: Callable[[ShareResult], None],
         handshake: Handshake = Handshake.FULL,
         accepted: set[str] | None = None,
         resume_id: str | None = None,
@@ -181,7 +181,7 @@ class PoolConnection:
         try:
             request_id = self.connection.submit(request)
         except LocalProtocolError as error:
-            self._on_outcome(ShareOutcome(share, Fate.LOST, str(error)))
+            self._on_outcome(ShareResult(share, Fate.LOST, str(error)))
             return
         self._open[request_id] = item
         self._submitted += 1
@@ -474,9 +474,8 @@ class PoolConnection:
             self._differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
         outcome = _outcome(item, error, trio.current_time() - item.sent_at)
-        if outcome.error is not None:
-            told = self._without_password(outcome.error)
-            outcome = replace(outcome, error=told, reason=str(told))
+        if outcome.refusal is not None:
+            outcome = replace(outcome, text=self.settings.without_password(outcome.text))
         if outcome.fate is Fate.ACCEPTED:
             self._reject_streak = 0
         elif self._says_something(outcome):
@@ -499,7 +498,7 @@ class PoolConnection:
         has_bits = self.connection.version_rolling and item.share.job.version & self._mask_of(item.share.job)
         return bool(has_bits) and item.share.meets_share_target
 
-    def _says_something(self, outcome: ShareOutcome) -> bool:
+    def _says_something(self, outcome: ShareResult) -> bool:
         """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
         answer a proxy missed, or below the share difficulty as we know it do not.
         """
@@ -542,16 +541,24 @@ class PoolConnection:
         self._answered = trio.Event()
 
 
-def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareOutcome:
+def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareResult:
     """A share's fate is what the pool said of it, and nothing that we conclude from that."""
     if error is None:
-        return ShareOutcome(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
+        return ShareResult(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
     if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
-        return ShareOutcome(item.share, Fate.LOST, ANSWER_WAS_LOST, None, latency, item.worker_name)
+        return ShareResult(item.share, Fate.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name)
     if error.tells_of_a_lost_share:
-        return ShareOutcome(item.share, Fate.LOST, SHARE_LOST_REASON, None, latency, item.worker_name)
+        return ShareResult(item.share, Fate.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name)
     fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
-    return ShareOutcome(item.share, fate, str(error), error, latency, item.worker_name)
+    return ShareResult(
+        item.share,
+        fate,
+        error.message,
+        Refusal(error.reason.value),
+        "" if error.code is None else str(error.code),
+        latency,
+        item.worker_name,
+    )
 
 
 def _trace(direction: str, data: bytes | bytearray) -> None:

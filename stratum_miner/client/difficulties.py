@@ -1,6 +1,6 @@
 """What shares were worth, summed by what became of them."""
 
-from stratum_miner.client.fate import Fate, ShareOutcome
+from stratum_miner.work.share_result import Fate, ShareResult
 
 
 class Difficulties:
@@ -9,7 +9,7 @@ class Difficulties:
     def __init__(self) -> None:
         self._sums = dict.fromkeys(Fate, 0.0)
 
-    def add(self, outcome: ShareOutcome) -> None:
+    def add(self, outcome: ShareResult) -> None:
         """Count one."""
         share = outcome.share
         self._sums[outcome.fate] += min(share.difficulty, share.job.share_difficulty)

@@ -3,8 +3,8 @@
 from enum import Enum
 from typing import Protocol
 
-from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.work.job import Job
+from stratum_miner.work.share_result import ShareResult
 
 STOPPED = "stopped"
 """Why work is lost when the client itself is cancelled."""
@@ -31,7 +31,7 @@ class ClientListener(Protocol):
         """No job is valid any more: stop searching."""
         ...
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         """A share met its fate."""
         ...
 

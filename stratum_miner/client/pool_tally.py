@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Protocol, TypeAlias
 
 from stratum_miner.client.difficulties import Difficulties
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.latency import Latencies
 from stratum_miner.client.workers import MAX_LOGINS
+from stratum_miner.work.share_result import Fate, ShareResult
 
 MAX_WORKERS = len(Fate) * MAX_LOGINS
 """Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""
@@ -42,7 +42,7 @@ class PoolTally:
         self._bytes_received = self._bytes_sent = 0
         self._open: set[Traffic] = set()
 
-    def settled(self, outcome: ShareOutcome) -> None:
+    def settled(self, outcome: ShareResult) -> None:
         """A share met its fate."""
         self.fates[outcome.fate] += 1
         self.difficulties.add(outcome)

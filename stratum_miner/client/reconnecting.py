@@ -20,7 +20,6 @@ from stratum_miner.client.dialing.dialer import Connector, Dialer
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
 from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, Memories, PoolMemory
 from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.resume import Resumable, Unanswered
@@ -30,6 +29,7 @@ from stratum_miner.client.workers import wanted_login
 from stratum_miner.stratum import events
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -151,19 +151,17 @@ class PoolClient:
     def submit(self, share: Share) -> None:
         """Hand a share over; its fate comes through ``share_settled``, possibly before this returns."""
         if share.job.session != self._session_number:
-            self._settle(ShareOutcome(share, Fate.LOST, "its session is over"))
+            self._settle(ShareResult(share, Fate.LOST, "its session is over"))
         elif share.job.previous_hash != self._previous_hash and self._previous_hash is not None and not share.is_block:
-            self._settle(ShareOutcome(share, Fate.STALE, "the previous block changed before it was found"))
+            self._settle(ShareResult(share, Fate.STALE, "the previous block changed before it was found"))
         elif self._session is not None and self._subscribed:
             self._session.submit(share)
         elif not self._running:
-            self._settle(ShareOutcome(share, Fate.LOST, "its pool is not connected to any more"))
+            self._settle(ShareResult(share, Fate.LOST, "its pool is not connected to any more"))
         else:
             self._carried.append(Unanswered(share, sent=False))
             if len(self._carried) > MAX_CARRIED:
-                self._settle(
-                    ShareOutcome(self._carried.pop(0).share, Fate.LOST, "too many shares without a connection")
-                )
+                self._settle(ShareResult(self._carried.pop(0).share, Fate.LOST, "too many shares without a connection"))
 
     def origin(self, share: Share) -> Origin:
         """Where a share comes from; for a journal."""
@@ -444,7 +442,7 @@ class PoolClient:
         if self._first_job_at is not None:
             self._memory.worked(self._handshake, self._first_job_at)
 
-    def _settle(self, outcome: ShareOutcome) -> None:
+    def _settle(self, outcome: ShareResult) -> None:
         self._tally.settled(outcome)
         if outcome.fate is Fate.ACCEPTED:
             self._note_that_it_works()
@@ -456,7 +454,7 @@ class PoolClient:
     def _lose_carried(self, reason: str) -> None:
         carried, self._carried = self._carried, []
         for item in carried:
-            self._settle(ShareOutcome(item.share, Fate.LOST, reason))
+            self._settle(ShareResult(item.share, Fate.LOST, reason))
 
     def _enter(self, state: ConnectionState, detail: str) -> None:
         self._state, self._detail = state, detail

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stratum_miner.client.events import ConnectionState
-from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.work.job import Job
+from stratum_miner.work.share_result import ShareResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,5 @@ class PoolMessage:
     text: str
 
 
-MinerEvent: TypeAlias = JobStarted | ConnectionChanged | HardwareError | ShareOutcome | PoolMessage
+MinerEvent: TypeAlias = JobStarted | ConnectionChanged | HardwareError | ShareResult | PoolMessage
 EventListener: TypeAlias = Callable[[MinerEvent], None]

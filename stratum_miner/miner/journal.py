@@ -30,7 +30,6 @@ import structlog
 
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.reconnecting import Origin
 from stratum_miner.client.resume import Resumable
 from stratum_miner.miner.journal_file import MAX_BYTES, JournalFile
@@ -48,6 +47,7 @@ from stratum_miner.miner.journal_records import (
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 __all__ = ["Journal", "JournalError", "Recovered", "read"]
 
@@ -146,7 +146,7 @@ class Journal:
         self._ids[share.job.session, share.header] = record.id
         self._add(record)
 
-    def settled(self, outcome: ShareOutcome) -> None:
+    def settled(self, outcome: ShareResult) -> None:
         """A share met its fate."""
         identifier = self._ids.pop((outcome.share.job.session, outcome.share.header), None)
         if identifier is not None:

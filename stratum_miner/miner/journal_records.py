@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from stratum_miner.client.fate import Fate
 from stratum_miner.miner.share_counts import ShareCounts
+from stratum_miner.work.share_result import Fate
 
 MAX_LINE = 1 << 20
 """Bytes that are looked at as one line. Our longest records, blocks of large coinbases, stay far below."""

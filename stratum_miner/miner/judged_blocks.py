@@ -9,8 +9,8 @@ from collections import OrderedDict
 import trio
 
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 MAX_BLOCKS = 1024
 """Blocks remembered; the node may take one that it could not be given at first."""
@@ -35,7 +35,7 @@ class JudgedBlocks:
             oldest, _ = self._shares.popitem(last=False)
             self._no_longer_awaited(oldest)
 
-    def settled(self, outcome: ShareOutcome) -> None:
+    def settled(self, outcome: ShareResult) -> None:
         """The share met its fate; of one that the pool did not accept no more may be heard."""
         if outcome.fate is not Fate.ACCEPTED:
             self._no_longer_awaited(display_hash(outcome.share.digest))

@@ -25,7 +25,6 @@ from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import ClientListener, ConnectionState
 from stratum_miner.client.exception_groups import leading_cause
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.group.control import PoolControl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
@@ -51,6 +50,7 @@ from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
+from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
@@ -398,7 +398,7 @@ class Miner:
             self._network_difficulty = job.network_difficulty
             self._on_event(JobStarted(job, self._height, new_block))
 
-    def share_settled(self, lane: MiningGroup, outcome: ShareOutcome) -> None:
+    def share_settled(self, lane: MiningGroup, outcome: ShareResult) -> None:
         """Count it, tell it, and see whether a goal is reached."""
         self._statistics.settle(outcome)
         if outcome.share.is_block:
@@ -408,7 +408,7 @@ class Miner:
         self._on_event(outcome)
         self._check_goals()
 
-    def _block_settled(self, outcome: ShareOutcome) -> None:
+    def _block_settled(self, outcome: ShareResult) -> None:
         if outcome.fate is Fate.LOST:
             log.error("block_lost", header=outcome.share.header.hex(), reason=outcome.reason)
         if self._blocks is not None:

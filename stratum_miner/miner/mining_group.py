@@ -15,7 +15,6 @@ import trio
 
 from stratum_miner.backends.base import Backend
 from stratum_miner.client.events import ClientListener, ConnectionState
-from stratum_miner.client.fate import ShareOutcome
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.miner.assignment import Assignment
@@ -24,6 +23,7 @@ from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.weak_blocks import WeakBlocks
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
+from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class MiningGroupOwner(Protocol):
         """A job is being searched."""
         ...
 
-    def share_settled(self, lane: "MiningGroup", outcome: ShareOutcome) -> None:
+    def share_settled(self, lane: "MiningGroup", outcome: ShareResult) -> None:
         """A share met its fate."""
         ...
 
@@ -125,7 +125,7 @@ class MiningGroup:
         self.scheduler.clear()
         log.debug("work_lost", reason=reason)
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         """Pass it on; and learn from it."""
         if self._weak_blocks.note_outcome(outcome):
             self.scheduler.widen(outcome.share.job.previous_hash)

@@ -2,10 +2,10 @@
 
 from collections import Counter, OrderedDict
 
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 MAX_SOLVED = 1024
 """Previous hashes remembered to tell a block from its sibling."""
@@ -30,7 +30,7 @@ class Statistics:
         self._solved: OrderedDict[bytes, None] = OrderedDict()
         self.meter = HashRateMeter(started)
 
-    def settle(self, outcome: ShareOutcome) -> None:
+    def settle(self, outcome: ShareResult) -> None:
         """Count a share's fate."""
         self._fates[outcome.fate] += 1
         share = outcome.share

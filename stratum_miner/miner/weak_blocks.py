@@ -7,8 +7,8 @@ public-pool). So a refusal proves nothing. A later job tells: it builds on the r
 
 from collections import OrderedDict
 
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.work.job import Job
+from stratum_miner.work.share_result import Fate, ShareResult
 
 IN_VAIN = 3
 """Weak blocks refused in a row, none of which became a block, before a pool gets no more in this session. Another block
@@ -24,7 +24,7 @@ class WeakBlocks:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
         """Hashes of weak blocks that a session refused for their difficulty, since one of its was a block."""
 
-    def note_outcome(self, outcome: ShareOutcome) -> bool:
+    def note_outcome(self, outcome: ShareResult) -> bool:
         """A share met its fate; whether it was a weak block that was refused, and another one is wanted anyway."""
         share = outcome.share
         if outcome.fate is Fate.ACCEPTED and not share.meets_share_target:

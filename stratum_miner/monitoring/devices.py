@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.client.difficulties import Difficulties
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.view import DeviceView
 from stratum_miner.work.hash_rate import HashRateMeter
+from stratum_miner.work.share_result import Fate, ShareResult
 
 SHORT_S, LONG_S = 60.0, 3600.0
 LONG_RESOLUTION_S = 10.0
@@ -78,7 +78,7 @@ class DeviceMeters:
             if device.nonces_found > before[0]:
                 self._nonces[key] = (device.nonces_found, now)
 
-    def settled(self, outcome: ShareOutcome, *, is_block: bool, at: float, pool_id: int | None) -> None:
+    def settled(self, outcome: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
         """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
         block.
         """

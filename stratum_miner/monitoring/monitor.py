@@ -16,7 +16,6 @@ from stratum_miner import __version__
 from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.difficulties import Difficulties
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
@@ -40,6 +39,7 @@ from stratum_miner.monitoring.view import (
     as_report,
 )
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,7 @@ class Monitor:
 
     def note(self, event: MinerEvent) -> None:
         """Take one event of the miner."""
-        if isinstance(event, ShareOutcome):
+        if isinstance(event, ShareResult):
             self._note_share(event)
         elif isinstance(event, JobStarted):
             self._job_at = self._wall_clock()
@@ -143,7 +143,7 @@ class Monitor:
                 self._dead.remove(key)
                 log.info("device_state", device=key[1], state=condition.state, reason="it makes hashes again")
 
-    def _note_share(self, outcome: ShareOutcome) -> None:
+    def _note_share(self, outcome: ShareResult) -> None:
         share, now = outcome.share, self._wall_clock()
         accepted = outcome.fate is Fate.ACCEPTED
         source = self._source(share)

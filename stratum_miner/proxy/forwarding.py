@@ -16,7 +16,6 @@ from stratum_miner.bitcoin.target import (
     hash_value,
     target_from_difficulty,
 )
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.downstream.endings import Ending, LimitReachedError
 from stratum_miner.downstream.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.downstream.jobs import SessionJob
@@ -37,7 +36,7 @@ from stratum_miner.proxy.events import (
 from stratum_miner.proxy.job_translator import JobTranslator, ProxyJob
 from stratum_miner.stratum import client_messages as requests
 from stratum_miner.stratum.envelope import Id
-from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, ErrorReply
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
     Info,
@@ -52,6 +51,7 @@ from stratum_miner.stratum.server_connection import ServerConnection
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, Refusal, ShareResult
 
 
 class MinerSession:
@@ -176,20 +176,20 @@ class MinerSession:
         """Send client.reconnect to the same place."""
         self.connection.announce(Reconnect())
 
-    def settle(self, passed: SharePassed, outcome: ShareOutcome) -> None:
+    def settle(self, passed: SharePassed, outcome: ShareResult) -> None:
         """Answer a share as the pool did."""
         match outcome.fate:
             case Fate.ACCEPTED:
                 self._count("accepted")
                 self.connection.reply(passed.request_id, True)
             case Fate.REJECTED:
-                error = outcome.error or ErrorReply(ErrorReason.OTHER, None, outcome.reason)
-                reason = ErrorReason.OTHER if error.reason is ErrorReason.NO_REASON else error.reason
-                self._count_reason("rejected", error.reason)
-                self.connection.refuse(passed.request_id, reason, error.message or error.reason.value)
+                reason = ErrorReason((outcome.refusal or Refusal.OTHER).value)
+                self._count_reason("rejected", reason)
+                told = ErrorReason.OTHER if reason is ErrorReason.NO_REASON else reason
+                self.connection.refuse(passed.request_id, told, outcome.text or reason.value)
             case Fate.STALE:
                 self._count("stale")
-                said = f"stale: {outcome.reason}" if outcome.error is None else outcome.error.message
+                said = f"stale: {outcome.text}" if outcome.refusal is None else outcome.text
                 self.connection.refuse(passed.request_id, ErrorReason.JOB_NOT_FOUND, said)
             case Fate.LOST:
                 passed.seen.forget(passed.share.digest)  # the pool may never have had it: it may be sent again

@@ -14,7 +14,6 @@ import structlog
 import trio
 
 from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.connections import Connection
 from stratum_miner.network.fair_bound import FairBound
@@ -25,6 +24,7 @@ from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.work.durations import DurationMeter
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 SETTLED_SECONDS = 60.0
 """Of shares, before they say what the hash rate is."""
@@ -152,7 +152,7 @@ class Upstream:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
         self.jobs.lose()
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         """The pool's answer, or that there is none: to the miner that asked."""
         item = self._open.pop(_key(outcome.share), None)
         if item is None:
@@ -171,7 +171,7 @@ class Upstream:
 
     # ---- helpers --------------------------------------------------------------------------------------------------
 
-    def _settle(self, item: _Open, outcome: ShareOutcome) -> None:
+    def _settle(self, item: _Open, outcome: ShareResult) -> None:
         item.miner.session.settle(item.passed, outcome)
         item.miner.flush()
         if outcome.latency is not None:
@@ -192,7 +192,7 @@ class Upstream:
             if item.since > before:
                 return  # they are in order
             del self._open[key]
-            self._settle(item, ShareOutcome(item.passed.share, Fate.LOST, reason))
+            self._settle(item, ShareResult(item.passed.share, Fate.LOST, reason))
 
     def _suggest(self, now: float) -> None:
         """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a

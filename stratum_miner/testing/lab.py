@@ -20,7 +20,7 @@ from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedListener, record_connections
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
-from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings
 from stratum_miner.emulators import Emulator, emulated
@@ -32,6 +32,7 @@ from stratum_miner.pool.nodes.base import Node
 from stratum_miner.testing.ordered_backend import OrderedBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 from stratum_miner.testing.transcript import LabTimeout, Message, Transcript
+from stratum_miner.work.share_result import Fate, ShareResult
 
 TIMEOUT = 30.0
 """Seconds that any wait may take unless told: long for a busy machine, short for a person."""
@@ -89,7 +90,7 @@ class LabMiner:
     def __init__(self, settings: PoolSettings, *, seed: int) -> None:
         self.transcript = Transcript()
         self.error: Exception | None = None
-        self.outcomes: list[ShareOutcome] = []
+        self.outcomes: list[ShareResult] = []
         self.difficulty: float | None = None
         """Of the job that is being mined; None before the first."""
         self._backend = OrderedBackend(seed=seed)
@@ -110,11 +111,11 @@ class LabMiner:
             self.error = error
             self.transcript.wake()
 
-    async def submit_one(self, within: float = TIMEOUT) -> ShareOutcome:
+    async def submit_one(self, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, return what became of it. LabTimeout, LabError."""
         return await self._find(block=False, within=within)
 
-    async def mine_block(self, within: float = TIMEOUT) -> ShareOutcome:
+    async def mine_block(self, within: float = TIMEOUT) -> ShareResult:
         """The same with a share that is a block."""
         return await self._find(block=True, within=within)
 
@@ -141,7 +142,7 @@ class LabMiner:
         """Leave the pool as a user's Ctrl-C would."""
         self.miner.stop()
 
-    async def _find(self, *, block: bool, within: float) -> ShareOutcome:
+    async def _find(self, *, block: bool, within: float) -> ShareResult:
         await self._until(lambda: self.miner.scheduler.job is not None, "a job", within)
         job = self.miner.scheduler.job
         if job is not None:
@@ -163,7 +164,7 @@ class LabMiner:
         await self.transcript.until(look, what, within)
 
     def _note(self, event: MinerEvent) -> None:
-        if isinstance(event, ShareOutcome):
+        if isinstance(event, ShareResult):
             self.outcomes.append(event)
         elif isinstance(event, JobStarted):
             self.difficulty = event.job.share_difficulty

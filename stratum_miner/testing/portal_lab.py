@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from stratum_miner.client import ShareOutcome
 from stratum_miner.emulators import Emulator
 from stratum_miner.miner import MinerSnapshot
 from stratum_miner.pool import PoolSnapshot
 from stratum_miner.testing.lab import TIMEOUT, Lab, LabMiner, LabPool, LabTap, Wanted, open_lab
 from stratum_miner.testing.lab_tls import LabTls
 from stratum_miner.testing.transcript import Message
+from stratum_miner.work.share_result import ShareResult
 
 T = TypeVar("T")
 
@@ -63,11 +63,11 @@ class SyncMiner:
         """What it said and was told, so far."""
         return list(self._miner.transcript.messages)
 
-    def submit_one(self, *, within: float = TIMEOUT) -> ShareOutcome:
+    def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, return what became of it. LabTimeout, LabError."""
         return self._portal.call(self._miner.submit_one, within)
 
-    def mine_block(self, *, within: float = TIMEOUT) -> ShareOutcome:
+    def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """The same with a share that is a block."""
         return self._portal.call(self._miner.mine_block, within)
 
@@ -201,11 +201,11 @@ class AsyncMiner:
         """What it said and was told, so far."""
         return self.sync.messages
 
-    async def submit_one(self, *, within: float = TIMEOUT) -> ShareOutcome:
+    async def submit_one(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, return what became of it. LabTimeout, LabError."""
         return await _elsewhere(partial(self.sync.submit_one, within=within))
 
-    async def mine_block(self, *, within: float = TIMEOUT) -> ShareOutcome:
+    async def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """The same with a share that is a block."""
         return await _elsewhere(partial(self.sync.mine_block, within=within))
 

@@ -3,18 +3,22 @@
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, Verdict, verify
+from stratum_miner.work.share_result import Fate, Refusal, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.visited import Visited
 
 __all__ = [
     "BelowTarget",
+    "Fate",
     "HashRateMeter",
     "Job",
     "NonceFound",
     "NotAHit",
+    "Refusal",
     "SearchSpace",
     "Share",
+    "ShareResult",
     "Verdict",
     "Visited",
     "WorkUnit",

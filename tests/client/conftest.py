@@ -9,10 +9,11 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.client import PoolClient, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolClient, PoolSettings, PoolUrl
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
 
 
@@ -21,7 +22,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.outcomes: list[ShareOutcome] = []
+        self.outcomes: list[ShareResult] = []
         self.lost_work: list[str] = []
         self.states: list[ConnectionState] = []
         self.messages: list[str] = []
@@ -39,7 +40,7 @@ class Recorder:
         self.lost_work.append(reason)
         self._change()
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         self.outcomes.append(outcome)
         self._change()
 

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import Fate, PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.connection import PoolConnection
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.client.group.group import PoolGroup
@@ -20,6 +20,7 @@ from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
 
 DISCONNECTS = 1000
@@ -210,7 +211,7 @@ class Digger:
     def work_lost(self, reason: str) -> None:
         self.job = None
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         self.fates[outcome.fate] += 1
         self.settled[id(outcome.share)] += 1
 

@@ -5,8 +5,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from stratum_miner.client import Fate, PoolUnreachable, PoolUrl, WorkerRefused
+from stratum_miner.client import PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
+from stratum_miner.work.share_result import Fate
 
 OTHER_TIP = "00" * 28 + "12345678"
 

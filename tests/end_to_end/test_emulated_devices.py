@@ -17,12 +17,13 @@ from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.bitcoin import Network, script_from_address
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.emulators import KINDS, emulated
 from stratum_miner.miner import Goals, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.work import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -100,4 +101,4 @@ def _snapshots(backend: AsicBackend) -> dict[str, DeviceSnapshot]:
 
 
 def _accepted(events: list[MinerEvent]) -> list[Share]:
-    return [event.share for event in events if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED]
+    return [event.share for event in events if isinstance(event, ShareResult) and event.fate is Fate.ACCEPTED]

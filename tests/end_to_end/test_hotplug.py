@@ -14,11 +14,12 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.bitcoin import Network, script_from_address
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.emulators import emulated
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.work.share_result import Fate, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -38,7 +39,7 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
     events: list[MinerEvent] = []
 
     def shares(device: str) -> int:
-        outcomes = [event for event in events if isinstance(event, ShareOutcome) and event.fate is Fate.ACCEPTED]
+        outcomes = [event for event in events if isinstance(event, ShareResult) and event.fate is Fate.ACCEPTED]
         return sum(outcome.share.device.startswith(device) for outcome in outcomes)
 
     async with AsyncExitStack() as stack:
@@ -80,6 +81,6 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         result = miner.snapshot()
         assert (result.shares.rejected, result.shares.lost, result.hardware_errors) == (0, 0, 0)
         assert result.client.connects == 1
-        workers = {event.worker_name for event in events if isinstance(event, ShareOutcome)}
+        workers = {event.worker_name for event in events if isinstance(event, ShareResult)}
         assert workers == {ADDRESS, f"{ADDRESS}.stick"}, "the stick with a login of its own used it"
         assert pool.snapshot().accepted == result.shares.accepted

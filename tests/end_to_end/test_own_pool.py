@@ -12,11 +12,12 @@ from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import Network, script_from_address
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome
+from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.work.share_result import Fate, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -43,9 +44,9 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
             assert await miner.run() is Ending.BLOCKS_REACHED
         tip = await node.tip()
         digests = {await node.block_hash(height) for height in range(1, tip.height + 1)}
-    accepted = [e.share for e in events if isinstance(e, ShareOutcome) and e.fate is Fate.ACCEPTED]
+    accepted = [e.share for e in events if isinstance(e, ShareResult) and e.fate is Fate.ACCEPTED]
     assert tip.height >= 25
-    found = {event.share.digest for event in events if isinstance(event, ShareOutcome)}
+    found = {event.share.digest for event in events if isinstance(event, ShareResult)}
     assert digests <= found, "every block of the chain is ours"
     assert all((share.version_bits or 0) & ~version_mask == 0 for share in accepted)
     assert miner.snapshot().shares.rejected == 0

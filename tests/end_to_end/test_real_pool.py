@@ -10,10 +10,11 @@ import pytest
 import trio
 
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.miner import ConnectionChanged, Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.work import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 pytestmark = pytest.mark.node
 
@@ -33,7 +34,7 @@ class Watched:
         self.events = events
 
     def shares(self, fate: Fate) -> list[Share]:
-        return [event.share for event in self.events if isinstance(event, ShareOutcome) and event.fate is fate]
+        return [event.share for event in self.events if isinstance(event, ShareResult) and event.fate is fate]
 
 
 async def mine(pool: Any, *, password: str = "x", goals: Goals, version_mask: int = 0x1FFFE000) -> Watched:
@@ -73,8 +74,8 @@ def check_rightly_refused(run: Watched) -> None:
     Its duplicate check leaves the version out. The miner withholds a share whose nonce it has submitted in another
     version, but never a block: of a thousand shares at a low difficulty one may be such a block.
     """
-    submitted = [event.share for event in run.events if isinstance(event, ShareOutcome)]
-    rejected = [event for event in run.events if isinstance(event, ShareOutcome) and event.fate is Fate.REJECTED]
+    submitted = [event.share for event in run.events if isinstance(event, ShareResult)]
+    rejected = [event for event in run.events if isinstance(event, ShareResult) and event.fate is Fate.REJECTED]
     for outcome in rejected:
         share = outcome.share
         assert share.is_block, outcome.reason

@@ -13,13 +13,14 @@ import trio
 import trio.testing
 
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.client import Fate, PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.faults.inner_listener import InnerListener
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
+from stratum_miner.work.share_result import Fate, ShareResult
 from tests.downstream.wire_client import MemoryListener
 
 MINES = "finds a share that is accepted"
@@ -53,7 +54,7 @@ class Watch:
         self.changed = trio.Event()
 
     def __call__(self, event: MinerEvent) -> None:
-        if isinstance(event, ShareOutcome):
+        if isinstance(event, ShareResult):
             self.fates[event.fate] += 1
         if isinstance(event, ConnectionChanged) and event.state.value == "handshake":
             self.connections += 1

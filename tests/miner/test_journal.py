@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.client.reconnecting import Origin
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
 from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
 
 ORIGIN = Origin("stratum+tcp://pool.example:3333", "worker", "s1")
@@ -88,8 +88,8 @@ def logged() -> Iterator[Events]:
         yield events
 
 
-def outcome(share: Share, fate: Fate = Fate.ACCEPTED, reason: str = "") -> ShareOutcome:
-    return ShareOutcome(share, fate, reason, latency=0.01)
+def outcome(share: Share, fate: Fate = Fate.ACCEPTED, reason: str = "") -> ShareResult:
+    return ShareResult(share, fate, reason, latency=0.01)
 
 
 def records(path: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from stratum_miner.backends.base import Backend, BackendError, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.header import display_hash, swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.client import PoolSettings, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.miner import MAX_SEEN
@@ -28,6 +28,7 @@ from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, WorkUnit, verify
+from stratum_miner.work.share_result import ShareResult
 
 
 class ScriptedBackend(Backend):
@@ -368,7 +369,7 @@ async def test_time_limit_waits_for_open_replies_but_not_for_long(
         await it.ended.wait()
         assert it.ending is Ending.TIME_LIMIT
         assert 12 <= trio.current_time() <= 13
-        assert [event.fate.value for event in it.events if isinstance(event, ShareOutcome)] == ["lost"]
+        assert [event.fate.value for event in it.events if isinstance(event, ShareResult)] == ["lost"]
 
 
 async def test_reply_within_the_grace_still_counts(bench: BenchFactory, autojump_clock: MockClock) -> None:

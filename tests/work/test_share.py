@@ -9,7 +9,9 @@ import pytest
 
 from stratum_miner.bitcoin import swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work import BelowTarget, Job, NonceFound, NotAHit, Share, WorkUnit, verify
+from stratum_miner.work.share_result import Fate, Refusal, ShareResult
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
 by_name = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
@@ -125,3 +127,17 @@ def test_bits_of_the_job_inside_the_mask_are_submitted() -> None:
     share = verify(replace(claim, nonce=nonce))
     assert isinstance(share, Share)
     assert share.version_bits == (0x20002000 | 0x00A5E000) & 0x1FFFE000
+
+
+def test_a_refusal_of_stratum_means_one_of_ours() -> None:
+    assert {reason.value for reason in ErrorReason} == {refusal.value for refusal in Refusal}
+
+
+def test_a_result_says_why_with_the_code_where_there_is_one() -> None:
+    share = verify(claim_of(VECTORS[0], job_of(VECTORS[0])))
+    assert isinstance(share, Share)
+    lost = ShareResult(share, Fate.LOST, "its session is over")
+    assert (lost.reason, lost.cause) == ("its session is over", "its session is over")
+    refused = ShareResult(share, Fate.REJECTED, "Low difficulty 2.5e-10", Refusal.LOW_DIFFICULTY, "23")
+    assert (refused.reason, refused.cause) == ("23: Low difficulty 2.5e-10", "low difficulty share")
+    assert replace(refused, text="", code="").reason == "low difficulty share"

@@ -16,7 +16,6 @@ import trio
 from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.client.group.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.group.quota import Quotas
@@ -29,6 +28,7 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ class _Member:
         self.job = None
         self._group.member_lost(self, reason)
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         self._group.member_outcome(self, outcome)
 
     def state_changed(self, state: ConnectionState, detail: str) -> None:
@@ -158,7 +158,7 @@ class PoolGroup:
         """Hand a share to the pool whose session issued its job."""
         owner = self._owners.get(share.job.session)
         if owner is None:
-            self.listener.share_settled(ShareOutcome(share, Fate.LOST, "its session is over"))
+            self.listener.share_settled(ShareResult(share, Fate.LOST, "its session is over"))
         else:
             owner.client.submit(share)
 
@@ -396,7 +396,7 @@ class PoolGroup:
         self._apply()
         self._changed.set()
 
-    def member_outcome(self, member: _Member, outcome: ShareOutcome) -> None:
+    def member_outcome(self, member: _Member, outcome: ShareResult) -> None:
         """A share met its fate."""
         judged = outcome.fate in (Fate.ACCEPTED, Fate.REJECTED) and not outcome.same_event and not member.removed
         judged = judged and not outcome.refused_as_weak

@@ -9,7 +9,7 @@ from stratum_miner.downstream.endings import Ending
 from stratum_miner.monitoring.http.exposition import Family, Samples, counter, counters, gauge
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.proxy.snapshot import ProxySnapshot
-from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.work.share_result import Refusal
 
 Server = PoolSnapshot | ProxySnapshot
 
@@ -20,7 +20,7 @@ def _by_ending(it: Server) -> Samples:
 
 def by_reason(fate: str, counts: Mapping[str, int]) -> Samples:
     """Every reason is there from the start, so that its first share shows."""
-    return [((fate, reason.value), counts.get(reason.value, 0)) for reason in ErrorReason]
+    return [((fate, reason.value), counts.get(reason.value, 0)) for reason in Refusal]
 
 
 CONNECTIONS: tuple[Family[Server], ...] = (

@@ -9,13 +9,14 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, ShareOutcome, WorkerRefused
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
 
 HOSTS = ("first.example", "second.example")
@@ -29,7 +30,7 @@ class Farm:
         """Hosts that refuse connections."""
         self.group: PoolGroup
         self.jobs: list[Job] = []
-        self.outcomes: list[ShareOutcome] = []
+        self.outcomes: list[ShareResult] = []
         self.lost_work: list[str] = []
         self.error: BaseException | None = None
         self._send: dict[str, trio.MemorySendChannel[PlayedPool]] = {}
@@ -96,7 +97,7 @@ class Farm:
         self.lost_work.append(reason)
         self._note()
 
-    def share_settled(self, outcome: ShareOutcome) -> None:
+    def share_settled(self, outcome: ShareResult) -> None:
         self.outcomes.append(outcome)
         self._note()
 

@@ -7,7 +7,6 @@ passed on to the pool.
 import json
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.client.fate import Fate, ShareOutcome
 from stratum_miner.loadtest.jobs import Assignment
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.counts import ShareCounts
@@ -17,6 +16,7 @@ from stratum_miner.proxy.job_translator import JobTranslator
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.work.job import Job
+from stratum_miner.work.share_result import Fate, ShareResult
 from tests.fuzz.judge import check_shown
 from tests.proxy.proxy_lab import NOW, job
 
@@ -42,7 +42,7 @@ def run(data: bytes) -> None:
                 case SubscribeHeld():
                     session.subscribe(event, translator, 0.0)
                 case SharePassed(share=share):
-                    session.settle(event, ShareOutcome(share=share, fate=fate, reason="of the pool"))
+                    session.settle(event, ShareResult(share=share, fate=fate, text="of the pool"))
                 case ShareRepeated():
                     session.refuse_repeated(event)
                 case ShareRefused(message=message):

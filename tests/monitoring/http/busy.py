@@ -4,9 +4,9 @@ import random
 from dataclasses import replace
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
-from stratum_miner.client import Fate, ShareOutcome
 from stratum_miner.miner import ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
+from stratum_miner.work.share_result import Fate, ShareResult
 
 from ..test_monitor import JOB, Bench, shares
 
@@ -93,7 +93,7 @@ class BusyMiner(Bench):
         share = replace(share, backend="asic", device=f"bitaxe-{number % DEVICES}")
         latency = 0.02 * self._random.gauss(1, 0.2)
         fate, reason = (Fate.REJECTED, REASON) if rejected else (Fate.ACCEPTED, "")
-        outcome = ShareOutcome(share, fate, reason, latency=latency)
+        outcome = ShareResult(share, fate, reason, latency=latency)
         self.monitor.note(outcome)
         told = {"job_id": share.job.job_id, "difficulty": "72891", "latency_ms": round(latency * 1000, 1)}
         self.monitor.events.take(f"share_{outcome.fate.value}", "info", told, self._date)
