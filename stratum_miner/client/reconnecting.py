@@ -27,7 +27,8 @@ from stratum_miner.client.settings import PoolSettings
 from stratum_miner.client.snapshot import ClientSnapshot, WorkerSnapshot
 from stratum_miner.client.workers import wanted_login
 from stratum_miner.stratum import events
-from stratum_miner.work.job import Job
+from stratum_miner.stratum_job import job_of
+from stratum_miner.work.job import Origin, PoolKey
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
@@ -48,10 +49,11 @@ STABLE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Whose job a share solves, and what would resume that session."""
+class Destination:
+    """Where a share goes, under whose name, and what would resume that session."""
 
     pool: str
+    """Its URL."""
     worker_name: str
     session_id: str | None
 
@@ -72,6 +74,7 @@ class PoolClient:
         session_numbers: Iterator[int] | None = None,
         memories: Memories | None = None,
         tally: PoolTally | None = None,
+        key: PoolKey | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listener
@@ -92,7 +95,7 @@ class PoolClient:
         self._subscribed = False
         """Whether this connection's session is known: until then it may turn out to be another one than before."""
         self._running = False
-        self._session_number = 0
+        self._origin = Origin(settings.key if key is None else key, settings.worker_name, 0)
         self._session_numbers = session_numbers or itertools.count(1)
         """Shared by the clients of a group, so that a number names one session of one pool."""
         self._resumable: Resumable | None = None
@@ -150,7 +153,7 @@ class PoolClient:
 
     def submit(self, share: Share) -> None:
         """Hand a share over; its fate comes through ``share_settled``, possibly before this returns."""
-        if share.job.session != self._session_number:
+        if share.job.origin.session != self._origin.session:
             self._settle(ShareResult(share, Fate.LOST, "its session is over"))
         elif share.job.previous_hash != self._previous_hash and self._previous_hash is not None and not share.is_block:
             self._settle(ShareResult(share, Fate.STALE, "the previous block changed before it was found"))
@@ -163,10 +166,10 @@ class PoolClient:
             if len(self._carried) > MAX_CARRIED:
                 self._settle(ShareResult(self._carried.pop(0).share, Fate.LOST, "too many shares without a connection"))
 
-    def origin(self, share: Share) -> Origin:
-        """Where a share comes from; for a journal."""
+    def destination(self, share: Share) -> Destination:
+        """Where a share goes; for a journal."""
         resumable = (self._session and self._session.resumable) or self._resumable
-        return Origin(
+        return Destination(
             str(self.settings.url),
             wanted_login(share, self.settings),
             resumable.session_id if resumable is not None else None,
@@ -208,7 +211,7 @@ class PoolClient:
             worker_name=self.settings.worker_name,
             state=self._state,
             detail=self._detail,
-            session=self._session_number,
+            session=self._origin.session,
             difficulty=self._difficulty,
             version_mask=self._version_mask,
             jobs=self._tally.jobs,
@@ -388,6 +391,7 @@ class PoolClient:
     def _on_subscribed(self, event: events.Subscribed) -> None:
         self._subscribed = True
         before, result = self._resumable, event.result
+        self._origin = replace(self._origin, session_id=result.session_id)
         resumed = before is not None and (before.extranonce1, before.extranonce2_size) == (
             result.extranonce1,
             result.extranonce2_size,
@@ -398,28 +402,21 @@ class PoolClient:
             for item in carried:
                 self._session.submit(item.share, resubmitted=item.sent)
             return
-        self._session_number = next(self._session_numbers)
+        self._origin = replace(self._origin, session=next(self._session_numbers))
         self._lose_carried("the pool did not resume the session")
 
     def _on_job(self, event: events.JobAnnounced) -> None:
         notify = event.notify
         try:
-            job = Job(
-                session=self._session_number,
-                job_id=notify.job_id,
-                previous_hash=notify.previous_hash,
-                coinbase_prefix=notify.coinbase_prefix,
-                coinbase_suffix=notify.coinbase_suffix,
-                merkle_branch=notify.merkle_branch,
-                version=notify.version,
-                nbits=notify.nbits,
-                ntime=notify.ntime,
-                clean_jobs=event.is_clean,
+            job = job_of(
+                notify,
+                self._origin,
                 extranonce1=event.extranonce1,
                 extranonce2_size=event.extranonce2_size,
                 share_target=event.share_target,
                 version_mask=event.version_mask,
                 version_rolling=event.version_rolling,
+                clean_jobs=event.is_clean,
                 received_at=self._clock(),
             )
         except ValueError as error:

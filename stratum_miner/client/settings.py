@@ -10,6 +10,7 @@ from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.secret_words import hider
+from stratum_miner.work.job import PoolKey
 
 USER_AGENT = f"stratum_miner/{__version__}"
 
@@ -60,6 +61,11 @@ class PoolSettings:
     timeouts: Timeouts = Timeouts()
     trace: bool = False
     """Log every line in both directions, passwords replaced."""
+
+    @property
+    def key(self) -> PoolKey:
+        """Which pool it is, unless another one has the same name; see ``PoolIdentities``."""
+        return PoolKey(self.name or f"{self.url} as {self.worker_name}")
 
     @property
     def worker_names(self) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.coinbase import TxOut
+from stratum_miner.conformance.case import Skip
+from stratum_miner.work.job import CoinbaseBody, Job
 
 _NULL_INPUT = bytes(32) + b"\xff\xff\xff\xff"
 _COMMITMENT = bytes.fromhex("6a24aa21a9ed")
@@ -10,6 +12,14 @@ _COMMITMENT = bytes.fromhex("6a24aa21a9ed")
 
 class CoinbaseError(ValueError):
     """It is no coinbase transaction; the message says where it stops being one."""
+
+
+def body_of(job: Job) -> CoinbaseBody:
+    """The coinbase of a job and the way to its merkle root. Skip where the pool shows none."""
+    match job.body:
+        case CoinbaseBody() as body:
+            return body
+    raise Skip("the pool shows a merkle root and no coinbase")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from stratum_miner.conformance.transcript import Transcript
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import fields, pool_messages
 from stratum_miner.stratum.errors import ErrorReason, ErrorReply, FieldError, error_reply_from
-from stratum_miner.work.job import Job
+from stratum_miner.stratum_job import job_of
+from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
 """Seconds for a reply: some twenty times what a slow pool takes (public-pool waits for a database)."""
@@ -375,17 +376,9 @@ class Wire:
 
     def _job(self, notify: pool_messages.Notify) -> Job:
         assert self.extranonce1 is not None
-        return Job(
-            session=self.number,
-            job_id=notify.job_id,
-            previous_hash=notify.previous_hash,
-            coinbase_prefix=notify.coinbase_prefix,
-            coinbase_suffix=notify.coinbase_suffix,
-            merkle_branch=notify.merkle_branch,
-            version=notify.version,
-            nbits=notify.nbits,
-            ntime=notify.ntime,
-            clean_jobs=notify.clean_jobs,
+        return job_of(
+            notify,
+            Origin(PoolKey("the pool under test"), self.worker, self.number, self.session_id),
             extranonce1=self.extranonce1,
             extranonce2_size=self.extranonce2_size,
             share_target=target_from_difficulty(self.difficulty or 1.0),

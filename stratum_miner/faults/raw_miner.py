@@ -26,7 +26,8 @@ from stratum_miner.stratum.errors import FieldError, error_reply_from
 from stratum_miner.stratum.extensions import VersionRolling
 from stratum_miner.stratum.pool_messages import Notify, SetDifficulty
 from stratum_miner.stratum.results import SubscribeResult
-from stratum_miner.work.job import Job
+from stratum_miner.stratum_job import job_of
+from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NONCE_SPACE
 
@@ -181,17 +182,9 @@ class RawMiner:
             pass  # the pool's own faults are another tool's affair
 
     def _job_of(self, notify: Notify) -> Job:
-        return Job(
-            session=1,
-            job_id=notify.job_id,
-            previous_hash=notify.previous_hash,
-            coinbase_prefix=notify.coinbase_prefix,
-            coinbase_suffix=notify.coinbase_suffix,
-            merkle_branch=notify.merkle_branch,
-            version=notify.version,
-            nbits=notify.nbits,
-            ntime=notify.ntime,
-            clean_jobs=notify.clean_jobs,
+        return job_of(
+            notify,
+            Origin(PoolKey("the pool"), self._plan.worker_name, 1),
             extranonce1=self._extranonce1,
             extranonce2_size=self._extranonce2_size,
             share_target=target_from_difficulty(self._difficulty),

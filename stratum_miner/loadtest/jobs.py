@@ -10,10 +10,14 @@ from functools import lru_cache
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.work.job import Job
+from stratum_miner.stratum_job import job_of
+from stratum_miner.work.job import Job, Origin, PoolKey
 
 MAX_LINES = 64
 """Distinct notifies remembered: those of the last tips, however many kinds of miners there are."""
+
+NOWHERE = Origin(PoolKey(""), "", 0)
+"""What a job's origin would tell, the miner that holds the job knows."""
 
 target_of = lru_cache(maxsize=4096)(target_from_difficulty)
 """The share target of a difficulty; pools give the same few to all."""
@@ -59,18 +63,9 @@ class Assignment:
 
     def job(self) -> Job:
         """The same in the terms of the rest of the program."""
-        notify = self.notify
-        return Job(
-            session=0,
-            job_id=notify.job_id,
-            previous_hash=notify.previous_hash,
-            coinbase_prefix=notify.coinbase_prefix,
-            coinbase_suffix=notify.coinbase_suffix,
-            merkle_branch=notify.merkle_branch,
-            version=notify.version,
-            nbits=notify.nbits,
-            ntime=notify.ntime,
-            clean_jobs=notify.clean_jobs,
+        return job_of(
+            self.notify,
+            NOWHERE,
             extranonce1=self.extranonce1,
             extranonce2_size=self.extranonce2_size,
             share_target=self.target,

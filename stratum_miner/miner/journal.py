@@ -30,7 +30,7 @@ import structlog
 
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.client.reconnecting import Origin
+from stratum_miner.client.reconnecting import Destination
 from stratum_miner.client.resume import Resumable
 from stratum_miner.miner.journal_file import MAX_BYTES, JournalFile
 from stratum_miner.miner.journal_records import (
@@ -45,7 +45,7 @@ from stratum_miner.miner.journal_records import (
     read,
 )
 from stratum_miner.miner.share_counts import ShareCounts
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import Body, CoinbaseBody, HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
@@ -122,15 +122,15 @@ class Journal:
 
     # ---- what the miner tells -----------------------------------------------------------------------------------
 
-    def found(self, share: Share, origin: Origin) -> None:
+    def found(self, share: Share, destination: Destination) -> None:
         """A share is being submitted."""
         record = Found(
             id=self._account.next_id,
             time=self._wall_clock(),
-            pool=_text(origin.pool),
-            worker=_text(origin.worker_name),
-            session_id=None if origin.session_id is None else _text(origin.session_id),
-            extranonce1=share.job.extranonce1.hex(),
+            pool=_text(destination.pool),
+            worker=_text(destination.worker_name),
+            session_id=None if destination.session_id is None else _text(destination.session_id),
+            extranonce1=body.extranonce1.hex() if isinstance(body := share.job.body, CoinbaseBody) else "",
             extranonce2=share.extranonce2.hex(),
             job=_text(share.job.job_id),
             ntime=share.ntime,
@@ -143,18 +143,18 @@ class Journal:
             header=share.header.hex(),
             job_fields=_job_fields(share.job) if share.is_block else None,
         )
-        self._ids[share.job.session, share.header] = record.id
+        self._ids[share.job.origin.session, share.header] = record.id
         self._add(record)
 
     def settled(self, outcome: ShareResult) -> None:
         """A share met its fate."""
-        identifier = self._ids.pop((outcome.share.job.session, outcome.share.header), None)
+        identifier = self._ids.pop((outcome.share.job.origin.session, outcome.share.header), None)
         if identifier is not None:
             self._settle(identifier, outcome.fate, outcome.reason, outcome.latency)
 
     def adopt(self, recovered: Recovered) -> None:
         """A recovered block is being handed back: its fate will come as another share's does."""
-        self._ids[recovered.share.job.session, recovered.share.header] = recovered.id
+        self._ids[recovered.share.job.origin.session, recovered.share.header] = recovered.id
 
     def give_up(self, recovered: Recovered, reason: str) -> None:
         """A recovered block is not handed back."""
@@ -347,16 +347,34 @@ def _recent_headers(path: Path, before: Reading, now: float) -> Iterator[bytes]:
 
 
 _JOB_TYPES = get_type_hints(Job)
+_RECORDED = tuple(field.name for field in fields(Job) if field.init and field.name not in ("origin", "body"))
 _UNSIGNED = ("version", "ntime", "version_mask")
-_BYTES = ("previous_hash", "coinbase_prefix", "coinbase_suffix", "extranonce1")
+_BEFORE_BODIES = {
+    "prefix": "coinbase_prefix",
+    "suffix": "coinbase_suffix",
+    "branch": "merkle_branch",
+    "extranonce1": "extranonce1",
+    "extranonce2_size": "extranonce2_size",
+}
+"""The fields of a coinbase, and their names in older records, which have them among those of the job."""
 
 
 def _job_fields(job: Job) -> dict[str, Any]:
-    values = {field.name: getattr(job, field.name) for field in fields(job) if field.init}
-    for name in _BYTES:
-        values[name] = values[name].hex()
-    values["merkle_branch"] = [item.hex() for item in job.merkle_branch]
+    values = {name: getattr(job, name) for name in _RECORDED}
+    values["previous_hash"] = job.previous_hash.hex()
     values["job_id"] = _text(job.job_id)
+    match job.body:
+        case CoinbaseBody(prefix, suffix, branch, extranonce1, size):
+            values["body"] = {
+                "kind": "coinbase",
+                "prefix": prefix.hex(),
+                "suffix": suffix.hex(),
+                "branch": [item.hex() for item in branch],
+                "extranonce1": extranonce1.hex(),
+                "extranonce2_size": size,
+            }
+        case HeaderBody(root):
+            values["body"] = {"kind": "header", "merkle_root": root.hex()}
     return values
 
 
@@ -368,7 +386,7 @@ def _rebuilt(record: Found) -> Recovered | None:
     try:
         data = bytes.fromhex(record.header)
         header = BlockHeader.from_bytes(data)
-        job = _job(record.job_fields or {}, header)
+        job = _job(record, header)
         share = Share(
             job=job,
             extranonce2=bytes.fromhex(record.extranonce2),
@@ -382,20 +400,39 @@ def _rebuilt(record: Found) -> Recovered | None:
         whole = job.header(share.extranonce2, share.ntime, share.nonce, share.version).to_bytes() == data
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
-    if not (whole and share.is_block):
-        return None
-    return Recovered(record.id, record.pool, Resumable(record.session_id, job.extranonce1, job.extranonce2_size), share)
+    if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
+        return None  # of a bare merkle root nothing could be resumed
+    resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
+    return Recovered(record.id, record.pool, resumable, share)
 
 
-def _job(recorded: dict[str, Any], header: BlockHeader) -> Job:
-    values = dict(recorded)
-    values["previous_hash"] = header.previous_hash.hex()
-    for name in _BYTES:
-        values[name] = bytes.fromhex(values[name])
-    values["merkle_branch"] = tuple(bytes.fromhex(item) for item in values["merkle_branch"])
+def _job(record: Found, header: BlockHeader) -> Job:
+    values = dict(record.job_fields or {})
+    body = _body(values.pop("body")) if "body" in values else _body_before_bodies(values)
+    values["previous_hash"] = header.previous_hash
     for name in _UNSIGNED:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    values["session"] = 0  # the number of a client's first session, which it is to resume
-    return Job(**{name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()})
+    # the number of a client's first session, which it is to resume
+    origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
+    converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
+    return Job(origin=origin, body=body, **converted)
+
+
+def _body(recorded: dict[str, Any]) -> Body:
+    if recorded["kind"] == "header":
+        return HeaderBody(bytes.fromhex(recorded["merkle_root"]))
+    return CoinbaseBody(
+        bytes.fromhex(recorded["prefix"]),
+        bytes.fromhex(recorded["suffix"]),
+        tuple(bytes.fromhex(item) for item in recorded["branch"]),
+        bytes.fromhex(recorded["extranonce1"]),
+        msgspec.convert(recorded["extranonce2_size"], int),
+    )
+
+
+def _body_before_bodies(values: dict[str, Any]) -> Body:
+    """The coinbase out of a record that has its parts among the job's; they are taken out of it."""
+    del values["session"]
+    return _body({"kind": "coinbase"} | {name: values.pop(before) for name, before in _BEFORE_BODIES.items()})

@@ -18,7 +18,6 @@ import structlog
 import trio
 
 from stratum_miner.backends.base import Backend, BackendError
-from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.dialing.url import PoolUnreachable
@@ -30,7 +29,6 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.pool_memory import Memories
-from stratum_miner.client.reconnecting import Origin
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
@@ -232,11 +230,6 @@ class Miner:
         """Whether any backend mines on the pools of the strategy."""
         return self._has_free
 
-    def origin(self, share: Share) -> Origin:
-        """Whose job a share solves."""
-        lane = next((lane for lane in self._lanes if lane.client.knows(share)), self._lanes[0])
-        return lane.client.origin(share)
-
     def source(self, share: Share) -> ShareSource:
         """Where a share comes from, for displays."""
         pools = (lane.client.source(share) for lane in self._lanes)
@@ -370,7 +363,7 @@ class Miner:
         if self._blocks is not None and share.is_block:
             self._blocks.submitted(share)
         if self._journal is not None:
-            self._journal.found(share, lane.client.origin(share))
+            self._journal.found(share, lane.client.destination(share))
         lane.client.submit(share)
 
     def _reported(self, share: Share, unit: WorkUnit | None = None) -> bool:
@@ -394,7 +387,7 @@ class Miner:
         """Tell it, if it is what most of the miner works on."""
         self._has_had_work = True
         if lane is self._lanes[0]:
-            self._height = height_from_coinbase_prefix(job.coinbase_prefix)
+            self._height = job.height
             self._network_difficulty = job.network_difficulty
             self._on_event(JobStarted(job, self._height, new_block))
 

@@ -93,9 +93,9 @@ class Scheduler:
             unit = self._space.next_unit(self._clock(), rollable, at_once)
             if unit is None:
                 return None
-            self._units[job.session] += 1
+            self._units[job.origin.session] += 1
             if self._untouched_since is not None:
-                self._switches.append((job.session, self._clock() - self._untouched_since))
+                self._switches.append((job.origin.session, self._clock() - self._untouched_since))
                 self._untouched_since = None
             if self.wants_weak_block(job):
                 return unit
@@ -113,7 +113,7 @@ class Scheduler:
             void = (
                 before is None
                 or job.clean_jobs
-                or job.session != before.session
+                or job.origin.session != before.origin.session
                 or job.previous_hash != before.previous_hash
             )
             self._space.set_job(job)

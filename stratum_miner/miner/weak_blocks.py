@@ -28,18 +28,18 @@ class WeakBlocks:
         """A share met its fate; whether it was a weak block that was refused, and another one is wanted anyway."""
         share = outcome.share
         if outcome.fate is Fate.ACCEPTED and not share.meets_share_target:
-            self._refused.pop(share.job.session, None)
+            self._refused.pop(share.job.origin.session, None)
         if not outcome.refused_as_weak:
             return False
-        self._refused.setdefault(share.job.session, []).append(share.digest)
+        self._refused.setdefault(share.job.origin.session, []).append(share.digest)
         if len(self._refused) > MAX_SESSIONS:
             self._refused.popitem(last=False)
         return self.are_wanted(share.job)
 
     def are_wanted(self, job: Job) -> bool:
         """Whether the session of this job may still make blocks of weak ones."""
-        refused = self._refused.get(job.session, [])
+        refused = self._refused.get(job.origin.session, [])
         if job.previous_hash in refused:
-            del self._refused[job.session]
+            del self._refused[job.origin.session]
             return True
         return len(refused) < IN_VAIN

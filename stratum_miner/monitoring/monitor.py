@@ -13,7 +13,6 @@ import structlog
 import trio
 
 from stratum_miner import __version__
-from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
@@ -176,11 +175,10 @@ class Monitor:
             self._last_accepted = self._clock()
         if is_new_block and block is not None:
             self._solved.append(share.job.previous_hash)
-            height = height_from_coinbase_prefix(share.job.coinbase_prefix)
             self._blocks.append(
                 BlockView(
                     at=now,
-                    height=height,
+                    height=share.job.height,
                     hash=block,
                     pool=source.pool,
                     pool_id=source.pool_id,

@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     "pool_message": "The pool says: {text}",
     "bad_line": "The pool sent a line that makes no sense: {reason}.",
     "bad_job": "The pool sent a job that makes no sense: {reason}.",
+    "job_without_coinbase": "The pool sent a job without its coinbase, which cannot be divided among miners.",
     "unpaired_reply": "The pool answered something that was not asked (id {id})[: {error}].",
     "difficulty_suggested": "Asked the pool for difficulty {difficulty}.",
     "version_bits_form": "The pool took version bits in another form; from now on they go to it in this one: {form}.",

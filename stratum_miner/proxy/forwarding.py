@@ -322,7 +322,7 @@ class MinerSession:
                 self._pass(request_id, submit, solution, made)
             case Refused(ErrorReason.DUPLICATE):
                 digest = solution_of(submit, job).digest
-                self._events.append(ShareRepeated(request_id, submit.worker_name, made.job.session, digest))
+                self._events.append(ShareRepeated(request_id, submit.worker_name, made.job.origin.session, digest))
             case Refused(reason, message, work=work):
                 self._weigh(work, now)
                 self._refuse(request_id, submit.worker_name, reason, message)
@@ -420,8 +420,8 @@ class MinerSession:
     def _allow_versions(self, of: Job) -> None:
         """What another pool granted says nothing of this one's jobs."""
         if self.lease is not None:
-            session = of.session
-            self.lease.jobs.allow_versions(self.version_mask, lambda job: _made_here(job).job.session == session)
+            session = of.origin.session
+            self.lease.jobs.allow_versions(self.version_mask, lambda job: _made_here(job).job.origin.session == session)
 
     def _difficulty_for(self, job: ProxyJob, now: float) -> float:
         theirs = job.difficulty

@@ -25,7 +25,7 @@ from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.extranonce_split import ExtranonceSplit, split_extranonce2
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
 MAX_SESSIONS = 16
@@ -151,7 +151,10 @@ class JobTranslator:
         self.extranonces = self._registry(0)
 
     def take(self, job: Job, now: float = 0.0) -> Change:
-        """Make a pool's job the current one. ``now``: seconds of any clock that does not go back."""
+        """Make a pool's job the current one. ``now``: seconds of any clock that does not go back.
+
+        Raises ValueError for a job whose coinbase the pool does not show.
+        """
         current, self.latest = self.current, job
         session = self._sessions.get(_session_key(job))
         if current is not None and current.session is session and _differ_in_mask_only(current.job, job):
@@ -189,17 +192,17 @@ class JobTranslator:
     def _widen(self, job: Job) -> None:
         """A mask counts for all jobs of its session, under whatever extranonce1 they came."""
         for session in self._sessions.values():
-            if session.number == job.session:
+            if session.number == job.origin.session:
                 session.mask |= job.version_mask
 
     def _announce(self, job: Job, session: UpstreamSession, now: float, *, clean: bool) -> None:
-        padding, ntime = self._begin(job, session, now)
+        body, (padding, ntime) = _body(job), self._begin(job, session, now)
         notify = Notify(
             job_id=f"{self._next_id & 0xFFFFFFFF:x}",
             previous_hash=job.previous_hash,
-            coinbase_prefix=job.coinbase_prefix + job.extranonce1 + padding,
-            coinbase_suffix=job.coinbase_suffix,
-            merkle_branch=job.merkle_branch,
+            coinbase_prefix=body.prefix + body.extranonce1 + padding,
+            coinbase_suffix=body.suffix,
+            merkle_branch=body.branch,
             version=job.version,
             nbits=job.nbits,
             ntime=ntime,
@@ -246,7 +249,7 @@ class JobTranslator:
         validator = ShareValidator(
             extranonce2_size=self.split.extranonce2_size, ntime_ahead=self._ntime_ahead, memory=self._memory
         )
-        return UpstreamSession(job.session, job.extranonce1, job.extranonce2_size, self.split, validator)
+        return UpstreamSession(*_session_key(job), self.split, validator)
 
     def _split_anew(self, job: Job) -> None:
         self.split = split_extranonce2(job.extranonce2_size, self._miners)
@@ -260,16 +263,21 @@ class JobTranslator:
 
 
 def _session_key(job: Job) -> _SessionKey:
-    return job.session, job.extranonce1, job.extranonce2_size
+    return job.origin.session, _body(job).extranonce1, job.extranonce2_size
+
+
+def _body(job: Job) -> CoinbaseBody:
+    match job.body:
+        case CoinbaseBody() as body:
+            return body
+    raise ValueError("job: expected a coinbase to divide among miners, got a bare merkle root")
 
 
 def _content(job: Job) -> object:
     return (
         job.job_id,
         job.previous_hash,
-        job.coinbase_prefix,
-        job.coinbase_suffix,
-        job.merkle_branch,
+        job.body,
         job.version,
         job.nbits,
         job.ntime,

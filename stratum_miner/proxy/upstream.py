@@ -22,7 +22,7 @@ from stratum_miner.proxy.events import SharePassed, ShareRepeated
 from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.work.durations import DurationMeter
-from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
+from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, CoinbaseBody, Job
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
@@ -127,6 +127,9 @@ class Upstream:
     def job_arrived(self, job: Job) -> None:
         """A job to work on: to all miners."""
         now = trio.current_time()
+        if not isinstance(job.body, CoinbaseBody):
+            _log.warning("job_without_coinbase", job_id=job.job_id)
+            return
         change = self.jobs.take(job, now)
         current = self.jobs.current
         assert current is not None
@@ -216,4 +219,4 @@ class Upstream:
 
 
 def _key(share: Share) -> tuple[int, bytes]:
-    return share.job.session, share.digest
+    return share.job.origin.session, share.digest

@@ -1,7 +1,7 @@
-"""Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument)."""
+"""Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument; no protocol)."""
 
 from stratum_miner.work.hash_rate import HashRateMeter
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import CoinbaseBody, HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import BelowTarget, NotAHit, Share, Verdict, verify
 from stratum_miner.work.share_result import Fate, Refusal, ShareResult
 from stratum_miner.work.space import SearchSpace
@@ -10,11 +10,15 @@ from stratum_miner.work.visited import Visited
 
 __all__ = [
     "BelowTarget",
+    "CoinbaseBody",
     "Fate",
     "HashRateMeter",
+    "HeaderBody",
     "Job",
     "NonceFound",
     "NotAHit",
+    "Origin",
+    "PoolKey",
     "Refusal",
     "SearchSpace",
     "Share",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import CoinbaseBody, Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
@@ -17,18 +17,14 @@ EASY = MAX_TARGET >> 5
 def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, nonce_count: int = NONCES) -> WorkUnit:
     """A bounded unit whose header differs for each ``number``."""
     job = Job(
-        session=1,
+        origin=Origin(PoolKey("example"), "", 1),
         job_id=f"check-{number}",
         previous_hash=number.to_bytes(32, "little"),
-        coinbase_prefix=b"check",
-        coinbase_suffix=b"",
-        merkle_branch=(),
+        body=CoinbaseBody(b"check", b"", (), b"", 4),
         version=0x20000000,
         nbits=0x207FFFFF,
         ntime=0x4966BC61,
         clean_jobs=True,
-        extranonce1=b"",
-        extranonce2_size=4,
         share_target=target_from_difficulty(1e-9),
     )
     space = SearchSpace()

@@ -77,7 +77,7 @@ class Share:
     def place(self) -> tuple[int, bytes]:
         """Session and header but for its version: equal for the same point found twice, and for the same nonce found
         in two versions."""
-        return self.job.session, self.header[4:]
+        return self.job.origin.session, self.header[4:]
 
 
 Verdict = Share | BelowTarget | NotAHit

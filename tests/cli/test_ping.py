@@ -11,7 +11,7 @@ from stratum_miner.cli.ping import _with_submit
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.ping import PingResult
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
-from stratum_miner.work.job import Job
+from tests.work.jobs import make_job
 
 DIFFICULTY = 2e-4
 EASY_BITS = "1f00ffff"
@@ -20,13 +20,13 @@ EASY_BITS = "1f00ffff"
 
 def meets_share_target(submit: list[str]) -> bool:
     _, _, coinbase_prefix, coinbase_suffix, branch, version, _, _, _ = REGTEST_JOB
-    job = Job(
+    job = make_job(
         session=1,
         job_id="1",
         previous_hash=bytes(32),
-        coinbase_prefix=bytes.fromhex(coinbase_prefix),
-        coinbase_suffix=bytes.fromhex(coinbase_suffix),
-        merkle_branch=tuple(map(bytes.fromhex, branch)),
+        prefix=bytes.fromhex(coinbase_prefix),
+        suffix=bytes.fromhex(coinbase_suffix),
+        branch=tuple(map(bytes.fromhex, branch)),
         version=int(version, 16),
         nbits=int(EASY_BITS, 16),
         ntime=0,

@@ -203,7 +203,7 @@ class Digger:
 
     def job_arrived(self, job: Job) -> None:
         self.job = job
-        space = self._spaces.setdefault(job.session, SearchSpace())
+        space = self._spaces.setdefault(job.origin.session, SearchSpace())
         space.set_job(job)
         if len(self._spaces) > 50:
             del self._spaces[next(iter(self._spaces))]
@@ -238,7 +238,7 @@ class Digger:
     def _find(self, count: int) -> list[Share]:
         if self.job is None:
             return []
-        unit = self._spaces[self.job.session].next_unit(trio.current_time() + self.job.ntime)
+        unit = self._spaces[self.job.origin.session].next_unit(trio.current_time() + self.job.ntime)
         if unit is None:
             return []
         found: list[Share] = []

@@ -14,6 +14,7 @@ from stratum_miner.client.connection import MAX_JOBS_AT_ONCE, MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work.share_result import Fate
+from tests.work.jobs import body_of
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ async def test_settings_out_of_range_are_told_and_ignored(lab: Any, autojump_clo
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         job = it.recorder.jobs[0]
-        assert (job.share_difficulty, job.extranonce1.hex(), job.extranonce2_size) == (1e-9, "a1b2c3d4", 4)
+        assert (job.share_difficulty, body_of(job).extranonce1.hex(), job.extranonce2_size) == (1e-9, "a1b2c3d4", 4)
         assert it.client.snapshot().bad_lines == 8
 
 

@@ -18,6 +18,7 @@ from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
+from tests.work.jobs import body_of
 
 Behaviour = Callable[[trio.abc.Stream], Any]
 
@@ -192,7 +193,7 @@ async def test_an_order_to_wait_keeps_nobody_from_another_pool(autojump_clock: M
             self.at_b = trio.Event()
 
         def job_arrived(self, job: Any) -> None:
-            if job.extranonce1.hex() == "0000000b":
+            if body_of(job).extranonce1.hex() == "0000000b":
                 self.at_b.set()
 
     async def serve(stream: trio.abc.Stream, host: str) -> None:

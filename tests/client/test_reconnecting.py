@@ -8,6 +8,7 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.work.share_result import Fate
+from tests.work.jobs import body_of
 
 OTHER_TIP = "00" * 28 + "12345678"
 
@@ -29,7 +30,7 @@ async def test_handshake_in_order_and_first_job(lab: Any, autojump_clock: MockCl
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
         job = it.recorder.jobs[0]
-        assert (job.share_difficulty, job.extranonce1.hex(), job.extranonce2_size) == (0.5, "a1b2c3d4", 4)
+        assert (job.share_difficulty, body_of(job).extranonce1.hex(), job.extranonce2_size) == (0.5, "a1b2c3d4", 4)
         assert job.version_mask == 0x1FFFE000, "cut to what we asked for"
         assert it.client.snapshot().state is ConnectionState.MINING
 
@@ -137,7 +138,7 @@ async def test_session_that_is_not_resumed_loses_its_open_shares(lab: Any, autoj
         await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
         it.client.submit(late)  # of the old session: must not go to the new one
         assert it.recorder.fates == ["lost", "lost"]
-        assert it.recorder.jobs[0].session != it.recorder.jobs[1].session
+        assert it.recorder.jobs[0].origin.session != it.recorder.jobs[1].origin.session
         assert it.recorder.lost_work, "the search was stopped while there was no session"
 
 

@@ -17,6 +17,7 @@ from stratum_miner.conformance.transcript import Transcript
 from stratum_miner.conformance.wire import Wire, is_positive, parse_line
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.played_pool import REGTEST_JOB
+from tests.work.jobs import body_of
 
 SCALARS = (
     st.none()
@@ -87,8 +88,8 @@ def test_a_session_is_understood_in_any_pieces(size: int) -> None:
     data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
     wire = trio.run(_feed, data, size)
     first, second = wire.jobs
-    assert (first.extranonce1.hex(), first.extranonce2_size, first.share_difficulty) == ("a1b2c3d4", 4, 1.0)
-    assert (second.extranonce1.hex(), second.extranonce2_size, second.share_difficulty) == ("0badcafe", 3, 0.5)
+    assert (body_of(first).extranonce1.hex(), first.extranonce2_size, first.share_difficulty) == ("a1b2c3d4", 4, 1.0)
+    assert (body_of(second).extranonce1.hex(), second.extranonce2_size, second.share_difficulty) == ("0badcafe", 3, 0.5)
     assert {job.version_mask for job in wire.jobs} == {0x00FFE000}, "a mask counts at once"
     assert wire.session_id == "s1"
     assert not wire.stale(first)

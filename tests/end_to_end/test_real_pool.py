@@ -15,6 +15,7 @@ from stratum_miner.client.events import ConnectionState
 from stratum_miner.miner import ConnectionChanged, Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.work import Share
 from stratum_miner.work.share_result import Fate, ShareResult
+from tests.work.jobs import body_of
 
 pytestmark = pytest.mark.node
 
@@ -126,7 +127,7 @@ async def test_mempool_transactions_give_real_merkle_branches(real_pool: RealPoo
         assert run.ending is Ending.BLOCKS_REACHED
         check_rightly_refused(run)
         # 7 leaves, or more where a block was found before its transactions were in the job
-        assert max(len(share.job.merkle_branch) for share in run.shares(Fate.ACCEPTED)) >= 3
+        assert max(len(body_of(share.job).branch) for share in run.shares(Fate.ACCEPTED)) >= 3
         await reaches(pool, before + 3)
 
 

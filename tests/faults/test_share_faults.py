@@ -9,15 +9,16 @@ from stratum_miner.bitcoin.target import MAX_TARGET, hash_value, target_from_dif
 from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, GoodShare, share_fault
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.work.job import Job
+from tests.work.jobs import make_job
 
 MASK = 0x1FFFE000
-JOB = Job(
+JOB = make_job(
     session=1,
     job_id="now",
     previous_hash=bytes(32),
-    coinbase_prefix=b"prefix",
-    coinbase_suffix=b"suffix",
-    merkle_branch=(),
+    prefix=b"prefix",
+    suffix=b"suffix",
+    branch=(),
     version=0x20000000,
     nbits=0x1D00FFFF,
     ntime=0x66000000,

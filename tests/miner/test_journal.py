@@ -16,17 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.client.reconnecting import Origin
+from stratum_miner.client.reconnecting import Destination
+from stratum_miner.client.resume import Resumable
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
-from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work import HeaderBody, Job, NonceFound, Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
+from tests.work.jobs import make_job
 
-ORIGIN = Origin("stratum+tcp://pool.example:3333", "worker", "s1")
-JOB = Job(
-    session=1, job_id="j1", previous_hash=bytes(range(32)), coinbase_prefix=b"\x01" * 40, coinbase_suffix=b"\x02" * 40,
-    merkle_branch=(b"\x03" * 32, b"\x04" * 32), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
+TO = Destination("stratum+tcp://pool.example:3333", "worker", "s1")
+JOB = make_job(
+    session=1, job_id="j1", previous_hash=bytes(range(32)), prefix=b"\x01" * 40, suffix=b"\x02" * 40,
+    branch=(b"\x03" * 32, b"\x04" * 32), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
     clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4,
     share_target=target_from_difficulty(1e-9), version_mask=0x1FFFE000,
     version_rolling=True,
@@ -48,9 +50,9 @@ class Clock:
 CLOCK = Clock()
 
 
-def shares(count: int, *, block: bool = True) -> list[Share]:
+def shares(count: int, job: Job = JOB, *, block: bool = True) -> list[Share]:
     space = SearchSpace()
-    space.set_job(JOB if block else replace(JOB, nbits=0x1D00FFFF))
+    space.set_job(job if block else replace(job, nbits=0x1D00FFFF))
     unit = space.next_unit(0.0)
     assert unit is not None
     found: list[Share] = []
@@ -112,8 +114,8 @@ def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> No
     path = tmp_path / "shares.jsonl"
     it = opened(path)
     first, second = shares(2)
-    it.found(first, ORIGIN)
-    it.found(second, ORIGIN)
+    it.found(first, TO)
+    it.found(second, TO)
     it.settled(outcome(second, Fate.REJECTED, "23: low difficulty"))
     it.settled(outcome(first))
     it.settled(outcome(first))  # nothing to settle any more
@@ -130,7 +132,7 @@ def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> No
 def test_what_is_no_text_is_written_all_the_same(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [share] = shares(1)
-    it.found(share, Origin("pool", "w\udcff", "\ud800"))
+    it.found(share, Destination("pool", "w\udcff", "\ud800"))
     it.settled(outcome(share, Fate.LOST, "\udcfe"))
     it.close()
     assert read(it.path).counts == ShareCounts(lost=1)
@@ -154,7 +156,7 @@ def test_neither_found_nor_settled_waits_for_the_disk(
 
     monkeypatch.setattr(os, "write", slow)
     [block] = shares(1)
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     assert reached.wait(WAIT_S)
     it.settled(outcome(block))
     assert (it.counts.accepted, it.blocks, it.open) == (1, 1, 0)
@@ -183,7 +185,7 @@ def test_a_block_is_synced_at_once_and_nothing_is_without_records(
     assert synced == []
     it = opened(path)
     [block] = shares(1)
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     assert done.wait(WAIT_S)
     [(thread, there)] = synced
     assert there[-1] == "found"
@@ -198,7 +200,7 @@ def test_other_records_are_synced_after_a_while(
     it = opened(tmp_path / "shares.jsonl")
     monkeypatch.setattr(os, "fsync", lambda descriptor: done.set())
     [share] = shares(1, block=False)
-    it.found(share, ORIGIN)
+    it.found(share, TO)
     assert done.wait(WAIT_S)
 
 
@@ -212,10 +214,10 @@ def test_a_slow_sync_delays_no_record(tmp_path: Path, opened: Opener, monkeypatc
 
     monkeypatch.setattr(os, "fsync", slow)
     [block] = shares(1)
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     assert reached.wait(WAIT_S)
     for share in shares(20, block=False):  # several files
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
     assert it.flush()  # while the first sync still waits
     go_on.set()
@@ -236,7 +238,7 @@ def test_the_end_waits_for_a_disk_that_hangs_no_longer_than_it_may(
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", hanging)
-    it.found(shares(1)[0], ORIGIN)
+    it.found(shares(1)[0], TO)
     it.close()
     [told] = [event for event in logged if event["event"] == "journal_incomplete"]
     assert (told["records"], told["reason"]) == (2, "the disk does not answer")
@@ -278,7 +280,7 @@ def test_a_full_disk_is_told_once_and_everything_is_written_when_there_is_room(
     assert it.flush()
     disk = FullDisk(monkeypatch)
     for share in shares(5):
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
     for _ in range(3):
         disk.tried.clear()
@@ -303,9 +305,9 @@ def test_where_too_much_waits_the_totals_stay_exact(
     assert it.flush()
     disk = FullDisk(monkeypatch)
     kept, *rest = shares(40)
-    it.found(kept, ORIGIN)
+    it.found(kept, TO)
     for share in rest:
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share, Fate.STALE))
         assert len(it._waiting) <= 11 + it.open
     assert disk.tried.wait(WAIT_S)
@@ -327,7 +329,7 @@ def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(
     it = opened(tmp_path / "shares.jsonl")
     assert it.flush()
     disk = FullDisk(monkeypatch)
-    it.found(shares(1)[0], ORIGIN)
+    it.found(shares(1)[0], TO)
     assert disk.tried.wait(WAIT_S)
     it.close()
     assert disk.refusals == 2  # once, and once more at the end: no busy loop in between
@@ -342,7 +344,7 @@ def test_a_rotation_that_fails_is_told_and_writing_goes_on(tmp_path: Path, opene
     (tmp_path / "shares.jsonl.5").mkdir()
     it = opened(path, max_bytes=10)
     for share in shares(3):
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
         assert it.flush()
     assert "Is a directory" in it.problem
@@ -363,7 +365,7 @@ def test_totals_go_on_over_runs(tmp_path: Path, opened: Opener) -> None:
         it = opened(path)
         assert not it.unclean
         for share in shares(4):
-            it.found(share, ORIGIN)
+            it.found(share, TO)
             it.settled(outcome(share))
         it.close()
     assert it.counts == ShareCounts(accepted=12)
@@ -374,7 +376,7 @@ def test_totals_go_on_over_runs(tmp_path: Path, opened: Opener) -> None:
 def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [block] = shares(1)
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     path = as_after_a_crash(it)
     with path.open("ab") as file:
         file.write(b'{"event":"found","id":2,"ti')
@@ -383,8 +385,8 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, ope
     assert (again.damaged, again.unclean) == (1, True)
     [recovered] = again.recovered
     assert recovered.share.header == block.header
-    assert recovered.share.job.coinbase(block.extranonce2) == JOB.coinbase(block.extranonce2)
-    assert (recovered.pool, recovered.resumable.session_id) == (ORIGIN.pool, "s1")
+    assert recovered.share.job.body == JOB.body
+    assert (recovered.pool, recovered.resumable.session_id) == (TO.pool, "s1")
     assert (recovered.resumable.extranonce1, recovered.resumable.extranonce2_size) == (b"\xa1\xb2", 4)
     assert again.open == 1
     again.adopt(recovered)
@@ -400,7 +402,7 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, ope
 def test_an_old_block_is_not_handed_back(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [block] = shares(1)
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     path = as_after_a_crash(it)
     CLOCK.now += 601
     again = opened(path)
@@ -421,12 +423,12 @@ def test_what_earlier_runs_found_lately_is_known(tmp_path: Path, opened: Opener)
     path = tmp_path / "shares.jsonl"
     old, *rest = shares(9)
     it = opened(path)
-    it.found(old, ORIGIN)
+    it.found(old, TO)
     it.close()
     CLOCK.now += 601
     it = opened(path, max_bytes=6000)  # the file is exchanged in between
     for share in rest:
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
         assert it.flush()
     it.close()
@@ -439,9 +441,9 @@ def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path, op
     path = tmp_path / "shares.jsonl"
     it = opened(path, max_bytes=4000)
     kept, *rest = shares(40)
-    it.found(kept, ORIGIN)
+    it.found(kept, TO)
     for share in rest:
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
         assert it.flush()
     it.settled(outcome(kept, Fate.STALE))
@@ -459,7 +461,7 @@ def test_two_miners_do_not_write_one_journal(tmp_path: Path, opened: Opener) -> 
     path = tmp_path / "shares.jsonl"
     it = opened(path)
     [share] = shares(1)
-    it.found(share, ORIGIN)
+    it.found(share, TO)
     assert it.flush()
     before = path.read_bytes()
     with pytest.raises(JournalError, match="another miner writes it"):
@@ -488,7 +490,7 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: bytes) ->
 def test_a_last_line_without_its_end_counts_the_same_every_time(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [share] = shares(1)
-    it.found(share, ORIGIN)
+    it.found(share, TO)
     it.settled(outcome(share))
     path = as_after_a_crash(it)
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
@@ -502,9 +504,9 @@ def test_a_last_line_without_its_end_counts_the_same_every_time(tmp_path: Path, 
 def _journal_of_a_block(it: Journal) -> tuple[Share, list[dict[str, Any]]]:
     [block] = shares(1)
     [other] = shares(1, block=False)
-    it.found(other, ORIGIN)
+    it.found(other, TO)
     it.settled(outcome(other))
-    it.found(block, ORIGIN)
+    it.found(block, TO)
     return block, records(as_after_a_crash(it))
 
 
@@ -549,21 +551,50 @@ def test_a_block_that_cannot_be_rebuilt_is_lost_and_the_rest_stays(
     [
         ("nbits", 0), ("nbits", -1), ("nbits", "x"), ("nbits", 0x1D00FFFF), ("ntime", 1 << 40), ("version", 1 << 40),
         ("extranonce2_size", 10**9), ("share_difficulty", 0), ("share_difficulty", "x"), ("version_mask", 1 << 70),
-        ("merkle_branch", [1]), ("merkle_branch", None), ("previous_hash", "zz"), ("unknown", 1), ("job_id", 5),
-        ("coinbase_prefix", "00"),
+        ("branch", [1]), ("branch", None), ("previous_hash", "zz"), ("unknown", 1), ("job_id", 5), ("prefix", "00"),
+        ("body", None), ("body", {}), ("kind", "header"), ("kind", 1), ("extranonce2_size", "4"), ("origin", None),
     ],
 )  # fmt: skip
 def test_a_block_of_a_damaged_job_is_never_handed_back_changed(
     tmp_path: Path, opened: Opener, name: str, value: Any
 ) -> None:
     block, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
-    lines[-1]["job_fields"][name] = value
+    fields = lines[-1]["job_fields"]
+    (fields["body"] if name in fields["body"] else fields)[name] = value
     path = tmp_path / "damaged.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = opened(path)
     assert again.counts.accepted == 1
     assert [item.share.header for item in again.recovered] in ([], [block.header])
     assert again.open + again.counts.lost == 1
+
+
+def test_a_block_is_recovered_from_a_record_of_before_jobs_had_bodies(tmp_path: Path, opened: Opener) -> None:
+    block, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    body = lines[-1]["job_fields"].pop("body")
+    lines[-1]["job_fields"] |= {
+        "session": 1, "coinbase_prefix": body["prefix"], "coinbase_suffix": body["suffix"],
+        "merkle_branch": body["branch"], "extranonce1": body["extranonce1"],
+        "extranonce2_size": body["extranonce2_size"],
+    }  # fmt: skip
+    path = tmp_path / "older.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [recovered] = opened(path).recovered
+    assert recovered.share == replace(block, job=recovered.share.job, worker_name="worker")
+    assert recovered.share.job.body == JOB.body
+    assert recovered.resumable == Resumable("s1", b"\xa1\xb2", 4)
+
+
+def test_a_block_of_a_bare_root_cannot_be_handed_back(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    job = replace(JOB, body=HeaderBody(bytes(32)))
+    [block] = shares(1, job)
+    it.found(block, TO)
+    path = as_after_a_crash(it)
+    [_, record] = records(path)
+    assert record["job_fields"]["body"] == {"kind": "header", "merkle_root": "00" * 32}
+    again = opened(path)
+    assert (again.recovered, again.counts.lost) == ((), 1)
 
 
 @pytest.mark.parametrize(
@@ -593,7 +624,7 @@ def test_a_line_that_is_no_record_costs_nothing_else(tmp_path: Path, opened: Ope
 def test_a_number_that_was_changed_costs_no_other_share(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     for share in shares(9):
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
     content = as_after_a_crash(it).read_bytes()
     path = tmp_path / "damaged.jsonl"
@@ -607,11 +638,11 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
     path = tmp_path / "shares.jsonl"
     it = opened(path, max_bytes=4000)
     for share in shares(30):
-        it.found(share, ORIGIN)
+        it.found(share, TO)
         it.settled(outcome(share))
         assert it.flush()
     it.close()
-    it.found(shares(1)[0], ORIGIN)
+    it.found(shares(1)[0], TO)
     before = read(path.with_name("shares.jsonl.1")).counts.accepted
     content = path.read_bytes()
     for lost, expected in ((content, before), (content[:40], 30), (content[:1], 30)):
@@ -624,7 +655,7 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
     again = opened(path)
     assert again.counts.accepted == before
     for share in shares(3):
-        again.found(share, ORIGIN)
+        again.found(share, TO)
         assert again.flush()
     assert events(path) == ["totals", "opened", *["found"] * 3]
 
@@ -636,7 +667,7 @@ def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbag
         path = Path(directory) / "shares.jsonl"
         it = Journal(path, wall_clock=CLOCK)
         for share, fate in zip(shares(len(fates) or 1), fates, strict=False):
-            it.found(share, ORIGIN)
+            it.found(share, TO)
             it.settled(outcome(share, fate))
         it.close()
         content = path.read_bytes()[: cut or None]
@@ -678,10 +709,10 @@ def test_a_pipe_is_refused_whether_anybody_reads_it_or_not(tmp_path: Path) -> No
 def test_a_device_is_neither_locked_nor_exchanged(opened: Opener, logged: Events) -> None:
     it, _ = opened(Path("/dev/null"), max_bytes=10), opened(Path("/dev/null"))
     for share in shares(3):
-        it.found(share, ORIGIN)
+        it.found(share, TO)
     assert it.flush()
     assert (it.problem, Path("/dev/null").is_char_device()) == ("", True)
     full = opened(Path("/dev/full"))
-    full.found(shares(1)[0], ORIGIN)
+    full.found(shares(1)[0], TO)
     full.close()
     assert [event["event"] for event in logged] == ["journal_failed", "journal_incomplete"]

@@ -29,6 +29,7 @@ from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, WorkUnit, verify
 from stratum_miner.work.share_result import ShareResult
+from tests.work.jobs import make_job
 
 
 class ScriptedBackend(Backend):
@@ -189,9 +190,9 @@ async def test_a_device_is_not_blamed_for_a_point_that_it_was_given_twice(
 
 
 def job_of(session: int, extranonce2_size: int) -> Job:
-    return Job(
-        session=session, job_id="1", previous_hash=bytes(32), coinbase_prefix=b"p", coinbase_suffix=b"s",
-        merkle_branch=(), version=0x20000000, nbits=0x1D00FFFF, ntime=1, clean_jobs=True, extranonce1=b"1",
+    return make_job(
+        session=session, job_id="1", previous_hash=bytes(32), prefix=b"p", suffix=b"s",
+        branch=(), version=0x20000000, nbits=0x1D00FFFF, ntime=1, clean_jobs=True, extranonce1=b"1",
         extranonce2_size=extranonce2_size, share_target=target_from_difficulty(1.0),
     )  # fmt: skip
 

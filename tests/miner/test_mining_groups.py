@@ -162,7 +162,7 @@ async def test_a_pool_that_is_used_both_ways_gets_two_connections_with_their_own
         fast, slow = it.fast.unit, it.slow.unit
         assert fast.extranonce2 == slow.extranonce2
         assert fast.header != slow.header
-        assert fast.job.session != slow.job.session
+        assert fast.job.origin.session != slow.job.origin.session
 
 
 async def test_the_achieved_split_is_shown(rig: RigFactory, autojump_clock: MockClock) -> None:

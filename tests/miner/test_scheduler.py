@@ -4,19 +4,9 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.miner import Scheduler
 from stratum_miner.miner.scheduler import SharedVisited
-from stratum_miner.work import Job
-
-
-def make_job(**changes: Any) -> Job:
-    values: dict[str, Any] = {
-        "session": 1, "job_id": "1", "previous_hash": bytes(32), "coinbase_prefix": b"p", "coinbase_suffix": b"s",
-        "merkle_branch": (), "version": 0x20000000, "nbits": 0x207FFFFF, "ntime": 1_700_000_000, "clean_jobs": False,
-        "extranonce1": b"1234", "extranonce2_size": 4, "share_target": target_from_difficulty(1.0),
-    }  # fmt: skip
-    return Job(**{**values, **changes})
+from tests.work.jobs import make_job
 
 
 @pytest.mark.parametrize(
@@ -26,7 +16,7 @@ def make_job(**changes: Any) -> Job:
         ({"clean_jobs": True}, True),
         ({"previous_hash": b"\x01" * 32}, True),
         ({"session": 2}, True),
-        ({"coinbase_prefix": b"other"}, False),
+        ({"prefix": b"other"}, False),
     ],
 )
 def test_what_makes_old_work_void(changes: dict[str, Any], void: bool) -> None:
@@ -73,7 +63,7 @@ def test_a_job_goes_on_where_it_stopped_whatever_came_between() -> None:
         scheduler.set_job(pools[index])
         taken += headers(scheduler, 3)
         scheduler.clear()
-    scheduler.set_job(replace(pools[0], session=3))
+    scheduler.set_job(make_job(pools[0], session=3))
     taken += headers(scheduler, 3)
     assert len(taken) == len(set(taken)) == 24
 
@@ -173,7 +163,7 @@ def test_the_time_until_work_of_a_job_is_taken_is_told_once() -> None:
     assert scheduler.next_unit() is not None
     now = 101.0
     assert scheduler.next_unit() is not None
-    assert scheduler.take_switches() == [(make_job().session, 0.25)]
+    assert scheduler.take_switches() == [(make_job().origin.session, 0.25)]
     assert scheduler.take_switches() == []
     scheduler.set_job(make_job(job_id="2"))
     scheduler.set_job(make_job(job_id="3"))
@@ -190,5 +180,5 @@ def test_units_are_counted_by_the_session_of_their_job() -> None:
         assert scheduler.next_unit() is not None
     scheduler.pause(True)
     assert scheduler.next_unit() is None
-    assert scheduler.take_units() == {make_job().session: 3}
+    assert scheduler.take_units() == {make_job().origin.session: 3}
     assert scheduler.take_units() == {}

@@ -16,13 +16,14 @@ from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, S
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
-from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work import NonceFound, Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
+from tests.work.jobs import make_job
 
-JOB = Job(
-    session=1, job_id="j1", previous_hash=bytes(range(32)), coinbase_prefix=b"\x01" * 40 + b"\x02\x2a\x01",
-    coinbase_suffix=b"\x02" * 40, merkle_branch=(), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
+JOB = make_job(
+    session=1, job_id="j1", previous_hash=bytes(range(32)), prefix=b"\x01" * 40 + b"\x02\x2a\x01",
+    suffix=b"\x02" * 40, branch=(), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
     clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4,
     share_target=target_from_difficulty(1e-9), version_mask=0x1FFFE000,
 )  # fmt: skip

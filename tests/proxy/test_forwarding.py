@@ -18,10 +18,12 @@ from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.work.job import Job
+from stratum_miner.stratum_job import job_of
+from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
 from tests.downstream.wire_miner import WireMiner
 from tests.proxy.proxy_lab import NOW, job
+from tests.work.jobs import body_of, make_job
 
 METHODS = (
     "mining.subscribe",
@@ -49,28 +51,16 @@ VALUES = st.recursive(
 
 
 def upstream_job(**changes: Any) -> Job:
-    notify = Notify.from_params(job())
-    values: dict[str, Any] = {
-        name: getattr(notify, name)
-        for name in (
-            "job_id",
-            "previous_hash",
-            "coinbase_prefix",
-            "coinbase_suffix",
-            "merkle_branch",
-            "version",
-            "nbits",
-            "ntime",
-            "clean_jobs",
-        )
-    }
-    values |= {
-        "session": 1,
-        "extranonce1": b"\xa1\xb2",
-        "extranonce2_size": 4,
-        "share_target": target_from_difficulty(1e-8),
-    }
-    return Job(**values | changes)
+    return make_job(
+        job_of(
+            Notify.from_params(job()),
+            Origin(PoolKey("pool"), "worker", 1),
+            extranonce1=b"\xa1\xb2",
+            extranonce2_size=4,
+            share_target=target_from_difficulty(1e-8),
+        ),
+        **changes,
+    )
 
 
 def new_session(**options: Any) -> tuple[MinerSession, JobTranslator]:
@@ -172,7 +162,7 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     feed(session, translator, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
-    second = replace(first, job_id="2", extranonce1=extranonce1, coinbase_prefix=first.coinbase_prefix[:-1] + b"\x07")
+    second = make_job(first, job_id="2", extranonce1=extranonce1, prefix=body_of(first).prefix[:-1] + b"\x07")
     translator.take(second)
     assert translator.current is not None
     session.announce(translator.current, 1.0)
@@ -193,7 +183,7 @@ def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> N
     feed(session, translator, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
-    translator.take(replace(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000))
+    translator.take(make_job(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000))
     assert translator.current is not None
     session.announce(translator.current, 1.0)
     miner.receive(session.data_to_send())

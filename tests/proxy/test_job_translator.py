@@ -13,20 +13,26 @@ from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.work.job import Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 from tests.proxy.proxy_lab import NOW
+from tests.work.jobs import body_of, make_job
 
 
 def upstream_job(**changes: Any) -> Job:
     values: dict[str, Any] = {
-        "session": 1, "job_id": "a", "previous_hash": bytes(32), "coinbase_prefix": b"\x01" * 50,
-        "coinbase_suffix": b"\x02" * 9, "merkle_branch": (), "version": 0x20000000, "nbits": 0x1D00FFFF, "ntime": NOW,
+        "session": 1, "job_id": "a", "previous_hash": bytes(32), "prefix": b"\x01" * 50,
+        "suffix": b"\x02" * 9, "branch": (), "version": 0x20000000, "nbits": 0x1D00FFFF, "ntime": NOW,
         "clean_jobs": False, "extranonce1": b"\xa1\xb2", "extranonce2_size": 4,
         "share_target": target_from_difficulty(1),
     }  # fmt: skip
-    return Job(**values | changes)
+    return make_job(**values | changes)
 
 
 def new_translator(**options: Any) -> JobTranslator:
     return JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "token", **options)
+
+
+def shown(job: Job) -> bytes:
+    """The part of its coinbase that no miner may change."""
+    return body_of(job).prefix + body_of(job).extranonce1
 
 
 @dataclass
@@ -74,7 +80,7 @@ def test_new_work_has_other_padding_and_the_time_of_now() -> None:
     translator.take(first, 100.0)
     translator.take(other, 130.0)
     translator.take(first, 160.7)
-    prefix = first.coinbase_prefix + first.extranonce1
+    prefix = shown(first)
     assert announcements(translator) == (prefix + b"\x01", NOW + 60)
     translator.take(other, 161.0)
     translator.take(first, 5000.0)
@@ -89,7 +95,7 @@ def test_where_no_byte_is_left_to_pad_each_second_has_its_own_work() -> None:
     translator, job = new_translator(), upstream_job()
     for _ in range(3):
         translator.take(job, 7.0)
-    assert announcements(translator) == (job.coinbase_prefix + job.extranonce1, NOW + 2)
+    assert announcements(translator) == (shown(job), NOW + 2)
 
 
 def test_a_restarted_proxy_pads_from_another_place() -> None:
@@ -98,9 +104,9 @@ def test_a_restarted_proxy_pads_from_another_place() -> None:
     for _ in range(257):
         translator.take(job)
         seen.append(announcements(translator))
-    assert seen[0] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW)
-    assert seen[2] == (job.coinbase_prefix + job.extranonce1 + b"\x00", NOW)
-    assert seen[256] == (job.coinbase_prefix + job.extranonce1 + b"\xfe", NOW + 1)
+    assert seen[0] == (shown(job) + b"\xfe", NOW)
+    assert seen[2] == (shown(job) + b"\x00", NOW)
+    assert seen[256] == (shown(job) + b"\xfe", NOW + 1)
     assert len(set(seen)) == 257
 
 
@@ -148,7 +154,7 @@ def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
     for session, extranonce1, size, prefix, ntime, pause in script:
         now += pause
         job = upstream_job(
-            session=session, extranonce1=extranonce1, extranonce2_size=size, coinbase_prefix=prefix, ntime=NOW + ntime
+            session=session, extranonce1=extranonce1, extranonce2_size=size, prefix=prefix, ntime=NOW + ntime
         )
         if translator.take(job, now) is Change.SPLIT or miner is None:
             assert translator.split is not None
@@ -175,14 +181,14 @@ def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.M
     for number in range(6):
         translator.take(upstream_job())
         miner.search(translator)
-        translator.take(upstream_job(coinbase_suffix=bytes([number])))
+        translator.take(upstream_job(suffix=bytes([number])))
 
 
 def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_translator, "MAX_BEGINNINGS", 10)
     translator = new_translator()
     for number in range(30):
-        translator.take(upstream_job(coinbase_suffix=bytes([number])))
+        translator.take(upstream_job(suffix=bytes([number])))
     assert len(translator._beginnings) == 10
 
 

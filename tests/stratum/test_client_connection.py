@@ -22,9 +22,9 @@ from stratum_miner.stratum.client_connection import (
 )
 from stratum_miner.stratum.errors import ErrorReason, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import MinimumDifficulty
-from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from tests.work.jobs import make_job
 
 MASK = 0x1FFFE000
 PREVHASH = "0a8ce26f72b3f1b646a2a6c14ff763ae65831e939c085ae10019d66800000000"
@@ -471,9 +471,9 @@ def test_a_captured_job_becomes_the_captured_share(vector: dict[str, Any]) -> No
     connection = subscribed(mask=MASK if rolling else 0, extranonce1=vector["extranonce1"], size=len(extranonce2))
     [announced] = jobs(feed(connection, call("mining.notify", *vector["notify_params"])))
     note = announced.notify
-    job = Job(
-        session=1, job_id=note.job_id, previous_hash=note.previous_hash, coinbase_prefix=note.coinbase_prefix,
-        coinbase_suffix=note.coinbase_suffix, merkle_branch=note.merkle_branch, version=note.version, nbits=note.nbits,
+    job = make_job(
+        session=1, job_id=note.job_id, previous_hash=note.previous_hash, prefix=note.coinbase_prefix,
+        suffix=note.coinbase_suffix, branch=note.merkle_branch, version=note.version, nbits=note.nbits,
         ntime=note.ntime, clean_jobs=note.clean_jobs, extranonce1=announced.extranonce1,
         extranonce2_size=announced.extranonce2_size, share_target=target_from_difficulty(1e-9),
         version_mask=announced.version_mask, version_rolling=announced.version_rolling,

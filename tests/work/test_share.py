@@ -12,6 +12,7 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work import BelowTarget, Job, NonceFound, NotAHit, Share, WorkUnit, verify
 from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+from tests.work.jobs import make_job
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
 by_name = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
@@ -23,9 +24,9 @@ def job_of(vector: dict[str, Any], **changes: Any) -> Job:
         "session": 1,
         "job_id": job_id,
         "previous_hash": swap_words(bytes.fromhex(previous)),
-        "coinbase_prefix": bytes.fromhex(prefix),
-        "coinbase_suffix": bytes.fromhex(suffix),
-        "merkle_branch": tuple(map(bytes.fromhex, branch)),
+        "prefix": bytes.fromhex(prefix),
+        "suffix": bytes.fromhex(suffix),
+        "branch": tuple(map(bytes.fromhex, branch)),
         "version": int(version, 16),
         "nbits": int(nbits, 16),
         "ntime": int(ntime, 16),
@@ -36,7 +37,7 @@ def job_of(vector: dict[str, Any], **changes: Any) -> Job:
         "version_mask": int(vector["version_mask"] or "0", 16),
         "version_rolling": vector["version_mask"] is not None,
     }
-    return Job(**{**values, **changes})
+    return make_job(**{**values, **changes})
 
 
 def claim_of(vector: dict[str, Any], job: Job) -> NonceFound:

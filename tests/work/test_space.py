@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,27 +15,11 @@ from stratum_miner.work import visited as visited_module
 from stratum_miner.work.space import MAX_NTIME_ROLL
 from stratum_miner.work.versions import ALL_BITS
 from stratum_miner.work.visited import MAX_ROWS
+from tests.work.jobs import make_job as made
 
 
-def make_job(**changes: object) -> Job:
-    values: dict[str, object] = {
-        "session": 1,
-        "job_id": "1",
-        "previous_hash": bytes(32),
-        "coinbase_prefix": b"prefix",
-        "coinbase_suffix": b"suffix",
-        "merkle_branch": (),
-        "version": 0x20000000,
-        "nbits": 0x207FFFFF,
-        "ntime": 1_700_000_000,
-        "clean_jobs": True,
-        "extranonce1": b"\x01\x02\x03\x04",
-        "extranonce2_size": 4,
-        "share_target": target_from_difficulty(1.0),
-        "version_mask": 0,
-        "received_at": 100.0,
-    }
-    return Job(**{**values, **changes})  # type: ignore[arg-type]  # checked by the dataclass itself
+def make_job(**changes: Any) -> Job:
+    return made(**{"received_at": 100.0, **changes})
 
 
 def take(space: SearchSpace, count: int, now: float = 100.0, rollable: int = 0, at_once: int = 32) -> list[WorkUnit]:
@@ -101,10 +86,10 @@ def test_repeated_job_goes_on_where_it_stopped() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"coinbase_prefix": b"another"},
-        {"coinbase_suffix": b"another"},
+        {"prefix": b"another"},
+        {"suffix": b"another"},
         {"extranonce1": b"another"},
-        {"merkle_branch": (bytes(32),)},
+        {"branch": (bytes(32),)},
         {"previous_hash": b"\x01" * 32},
         {"nbits": 0x1D00FFFF},
         {"ntime": 1_700_000_001},
@@ -148,7 +133,7 @@ def test_time_does_not_leave_32_bits() -> None:
 def test_flood_of_jobs_is_not_repeated() -> None:
     space, seen = SearchSpace(), set[bytes]()
     for number in (*range(MAX_ROWS + 10), 0, 1):
-        space.set_job(make_job(coinbase_prefix=b"%d" % number, previous_hash=bytes([number % 7] * 32)))
+        space.set_job(make_job(prefix=b"%d" % number, previous_hash=bytes([number % 7] * 32)))
         headers = {unit.header for unit in take(space, 2)}
         assert len(headers) == 2
         assert not headers & seen
@@ -160,7 +145,7 @@ def test_a_job_that_comes_back_goes_on_whatever_came_between() -> None:
     pools = [make_job(session=number, extranonce1=bytes([number] * 4)) for number in range(4)]
     seen = set[bytes]()
     for index in (0, 1, 0, 1, 2, 3, 0, 0, 3, 2, 1):
-        space.set_job(replace(pools[index], session=index))
+        space.set_job(made(pools[index], session=index))
         headers = {unit.header for unit in take(space, 3)}
         assert len(headers) == 3
         assert not headers & seen
@@ -180,7 +165,7 @@ def test_two_spaces_that_share_what_was_visited_never_meet() -> None:
     one, other = SearchSpace(visited), SearchSpace(visited)
     job = make_job(extranonce2_size=1)
     one.set_job(job)
-    other.set_job(replace(job, session=2))
+    other.set_job(made(job, session=2))
     units = [*take(one, 100), *take(other, 100), *take(one, 100)]
     assert len({unit.header for unit in units}) == 256
 
@@ -190,7 +175,7 @@ def test_without_extranonce2_there_is_work_for_hours_on_one_tip() -> None:
     space = SearchSpace()
     for second in range(7200):
         if second % 30 == 0:
-            job = make_job(extranonce2_size=0, coinbase_prefix=b"%d" % second, ntime=second, received_at=float(second))
+            job = make_job(extranonce2_size=0, prefix=b"%d" % second, ntime=second, received_at=float(second))
             space.set_job(job)
         assert space.next_unit(float(second)) is not None, f"at second {second}"
 
@@ -200,7 +185,7 @@ def test_time_that_never_advances_leaves_work_too() -> None:
     space = SearchSpace()
     for second in range(7200):
         if second % 30 == 0:
-            space.set_job(make_job(extranonce2_size=0, coinbase_prefix=b"%d" % second, received_at=float(second)))
+            space.set_job(make_job(extranonce2_size=0, prefix=b"%d" % second, received_at=float(second)))
         assert space.next_unit(float(second)) is not None, f"at second {second}"
 
 
@@ -248,7 +233,7 @@ jobs = st.builds(
     session=st.sampled_from([1, 2]),
     job_id=st.sampled_from("12"),
     previous_hash=st.sampled_from([bytes(32), b"\x01" * 32]),
-    coinbase_prefix=st.sampled_from([b"a", b"b"]),
+    prefix=st.sampled_from([b"a", b"b"]),
     extranonce1=st.sampled_from([b"a", b"b"]),
     version=st.sampled_from([0x20000000, 0x20002000, 0x20004000, 0x30000000]),
     version_mask=st.sampled_from([0, 0x2000, 0x6000, 0xE000, 0x4000, 0x10002000]),
@@ -296,7 +281,7 @@ def play(script: list[tuple[Job, list[tuple[tuple[int, int], float]]]], visited:
     ("changes", "needle"),
     [
         ({"previous_hash": b"short"}, "32-byte"),
-        ({"merkle_branch": (b"short",)}, "32-byte"),
+        ({"branch": (b"short",)}, "32-byte"),
         ({"extranonce2_size": 33}, "0 to 32"),
         ({"share_target": 0}, "share_target"),
         ({"share_target": 1 << 256}, "share_target"),
@@ -310,7 +295,7 @@ def test_jobs_that_cannot_be(changes: dict[str, object], needle: str) -> None:
 
 def test_extranonce2_of_a_wrong_size() -> None:
     with pytest.raises(ValueError, match="expected 4 bytes"):
-        make_job().coinbase(b"\x00")
+        make_job().merkle_root(b"\x00")
 
 
 def test_looser_of_both_targets_is_searched() -> None:

@@ -22,7 +22,7 @@ from stratum_miner.client.group.quota import Quotas
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.pool_tally import PoolTally, Tallies
-from stratum_miner.client.reconnecting import Origin, PoolClient
+from stratum_miner.client.reconnecting import Destination, PoolClient
 from stratum_miner.client.resume import Resumable
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.client.snapshot import ClientSnapshot
@@ -156,20 +156,16 @@ class PoolGroup:
 
     def submit(self, share: Share) -> None:
         """Hand a share to the pool whose session issued its job."""
-        owner = self._owners.get(share.job.session)
+        owner = self._owners.get(share.job.origin.session)
         if owner is None:
             self.listener.share_settled(ShareResult(share, Fate.LOST, "its session is over"))
         else:
             owner.client.submit(share)
 
-    def knows(self, share: Share) -> bool:
-        """Whether a share solves a job of one of these pools."""
-        return share.job.session in self._owners
-
-    def origin(self, share: Share) -> Origin:
-        """Where a share comes from; for a journal."""
-        owner = self._owners.get(share.job.session) or self._active or self._members[0]
-        return owner.client.origin(share)
+    def destination(self, share: Share) -> Destination:
+        """Where a share goes; for a journal."""
+        owner = self._owners.get(share.job.origin.session) or self._active or self._members[0]
+        return owner.client.destination(share)
 
     def adopt(self, pool: str, resumable: Resumable, shares: Sequence[Share]) -> bool:
         """Before ``run``: shares of a session that this pool is to resume; see ``PoolClient``. False: no such pool."""
@@ -208,7 +204,7 @@ class PoolGroup:
 
     def source(self, share: Share) -> tuple[int, str] | None:
         """Id and label of the pool whose job a share solves; None for a session that nobody remembers."""
-        owner = self._owners.get(share.job.session)
+        owner = self._owners.get(share.job.origin.session)
         return None if owner is None else (owner.id, self._name(owner))
 
     @property
@@ -372,7 +368,7 @@ class PoolGroup:
 
     def member_job(self, member: _Member, job: Job) -> None:
         """A valid job of any pool; the active one's goes straight to the miner."""
-        self._own(job.session, member)
+        self._own(job.origin.session, member)
         if member.removed:
             return
         self._failover.job(self._index(member), self._clock(), _content(job))
@@ -558,12 +554,13 @@ class PoolGroup:
 
     def _member(self, settings: PoolSettings) -> _Member:
         pool_id = self._identities.take(settings)
-        return _Member(self, settings, pool_id, self._tallies.setdefault(pool_id, PoolTally()), self._options)
+        options = self._options | {"key": self._identities.key(pool_id)}
+        return _Member(self, settings, pool_id, self._tallies.setdefault(pool_id, PoolTally()), options)
 
 
 def _content(job: Job) -> object:
     """What makes a job another one: a pool may send the same under new ids for ever."""
-    return (job.previous_hash, job.coinbase_prefix, job.coinbase_suffix, job.merkle_branch, job.nbits, job.ntime)
+    return (job.content_hash(), job.ntime)
 
 
 def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:

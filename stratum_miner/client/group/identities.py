@@ -1,7 +1,8 @@
-"""The id and the label of each pool of a run, which it keeps wherever it moves and whatever is changed of it."""
+"""The id, the key and the label of each pool of a run. It keeps id and key wherever it moves and whatever changes."""
 
 from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.settings import PoolSettings
+from stratum_miner.work.job import PoolKey
 
 
 class PoolIdentities:
@@ -11,6 +12,7 @@ class PoolIdentities:
         self._known: dict[int, tuple[PoolUrl, str]] = {}
         """Which URL and which worker each id stands for; nobody else gets it."""
         self._in_use: set[int] = set()
+        self._keys: dict[int, PoolKey] = {}
         self._labels: dict[int, tuple[str, str]] = {}
         """What the settings call a pool, and the label made of it."""
 
@@ -23,8 +25,17 @@ class PoolIdentities:
         pool_id = next(free, len(self._known))
         self._known[pool_id] = twin
         self._in_use.add(pool_id)
+        if pool_id not in self._keys:
+            key = settings.key
+            while key in self._keys.values():
+                key = PoolKey(f"{key} #{pool_id}")
+            self._keys[pool_id] = key
         self.label(pool_id, settings)
         return pool_id
+
+    def key(self, pool_id: int) -> PoolKey:
+        """The pool's key: one for each id. KeyError for an id that was never given."""
+        return self._keys[pool_id]
 
     def leave(self, pool_id: int) -> None:
         """The pool is none of ours any more."""

@@ -9,7 +9,6 @@ import trio
 from stratum_miner.bitcoin.coinbase import (
     COIN,
     block_subsidy,
-    height_from_coinbase_prefix,
     witness_commitment_script,
 )
 from stratum_miner.bitcoin.header import display_hash
@@ -30,7 +29,7 @@ from stratum_miner.conformance.case import (
     passed,
     skipped,
 )
-from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError
+from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError, body_of
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 from stratum_miner.conformance.wire import Notified, Wire
 from stratum_miner.work.job import Job
@@ -69,7 +68,7 @@ async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
 
 
 def _coinbase(job: Job) -> Coinbase:
-    return Coinbase.parse(job.coinbase(bytes(job.extranonce2_size)))
+    return Coinbase.parse(body_of(job).coinbase(bytes(job.extranonce2_size)))
 
 
 @check(
@@ -133,8 +132,9 @@ async def extranonce_in_script(probe: Probe) -> Outcome:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
         return skipped(f"the coinbase does not parse: {error}")
-    start = len(job.coinbase_prefix)
-    end = start + len(job.extranonce1) + job.extranonce2_size
+    body = body_of(job)
+    start = len(body.prefix)
+    end = start + len(body.extranonce1) + body.extranonce2_size
     if not coinbase.script_start <= start <= end <= coinbase.script_start + len(coinbase.script):
         return failed("the extranonces reach out of the script")
     size = len(coinbase.script)
@@ -150,9 +150,9 @@ async def extranonce_in_script(probe: Probe) -> Outcome:
 )
 async def height(probe: Probe) -> Outcome:
     jobs = await _watched(probe)
-    heights = [height_from_coinbase_prefix(job.coinbase_prefix) for job in jobs]
+    heights = [job.height for job in jobs]
     if None in heights:
-        return failed(f"no minimal push of a height: script {jobs[heights.index(None)].coinbase_prefix[42:].hex()}")
+        return failed(f"no minimal push of a height: script {body_of(jobs[heights.index(None)]).prefix[42:].hex()}")
     if len({(job.previous_hash, at) for job, at in zip(jobs, heights, strict=True)}) > len(
         {job.previous_hash for job in jobs}
     ):
@@ -202,7 +202,7 @@ async def _transactions(wire: Wire, job: Job) -> list[bytes] | None:
         transactions = [bytes.fromhex(each) for each in answer.result]
     except (TypeError, ValueError):
         return None
-    return transactions if transactions or not job.merkle_branch else None
+    return transactions if transactions or not body_of(job).branch else None
 
 
 @check(
@@ -218,7 +218,7 @@ async def payout(probe: Probe) -> Outcome:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
         return observed(f"the coinbase does not parse: {error}")
-    at = height_from_coinbase_prefix(job.coinbase_prefix)
+    at = job.height
     regtest = job.nbits == 0x207FFFFF
     subsidy = "" if at is None else f" of a subsidy of {block_subsidy(at, 150 if regtest else 210_000) / COIN:.8f}"
     total = sum(output.value for output in coinbase.outputs) / COIN
@@ -294,7 +294,7 @@ async def job_ids(probe: Probe) -> Outcome:
     await wire.until(lambda: len(wire.notifies) > 2, 2 * WATCH)
     first: dict[str, tuple[Any, bytes | None]] = {}
     for each in wire.notifies:
-        content = (each.params[1:7], None if each.job is None else each.job.extranonce1)
+        content = (each.params[1:7], None if each.job is None else body_of(each.job).extranonce1)
         if first.setdefault(str(each.params[0]), content) != content:
             return failed(f"job id {each.params[0]!r} was used for two different jobs")
     return passed(f"{len(first)} ids in {len(wire.notifies)} announcements")
@@ -366,7 +366,7 @@ async def empty_first(probe: Probe) -> Outcome:
         return observed(f"not announced within {NEW_BLOCK_PATIENCE:g} s")
     await wire.until(lambda: False, 3.0)
     jobs = [each for each in wire.notifies if each.job and each.job.previous_hash == tip]
-    sizes = [f"{len(each.job.merkle_branch)} hashes, clean {each.clean}" for each in jobs if each.job]
+    sizes = [f"{len(body_of(each.job).branch)} hashes, clean {each.clean}" for each in jobs if each.job]
     return observed("; ".join(sizes))
 
 
@@ -447,6 +447,6 @@ async def sizes(probe: Probe) -> Outcome:
     coinbase = (
         ""
         if notified.job is None
-        else (f", a coinbase of {len(notified.job.coinbase(bytes(notified.job.extranonce2_size)))}")
+        else (f", a coinbase of {len(body_of(notified.job).coinbase(bytes(notified.job.extranonce2_size)))}")
     )
     return observed(f"a line of {len(notified.line.data)} bytes{coinbase}")

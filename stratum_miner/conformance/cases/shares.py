@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import trio
 
-from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
 from stratum_miner.conformance.case import (
@@ -22,6 +21,7 @@ from stratum_miner.conformance.case import (
     skipped,
 )
 from stratum_miner.conformance.cases.framing import each_once
+from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.probe import RENEWAL, Found, Probe
 from stratum_miner.conformance.target import Tip
 from stratum_miner.conformance.wire import Answer, Wire
@@ -191,11 +191,11 @@ async def version_bits_spelled(probe: Probe) -> Outcome:
 )
 async def set_extranonce(probe: Probe) -> Outcome:
     wire = await probe.session()
-    first = wire.job.extranonce1
+    first = body_of(wire.job).extranonce1
     await wire.reaction(await wire.ask("mining.extranonce.subscribe"), 2.0)
     if not await wire.until(lambda: wire.extranonce1 != first, RENEWAL):
         return skipped(f"the pool sent none in {RENEWAL:g} s")
-    if not await wire.until(lambda: wire.job.extranonce1 != first, RENEWAL):
+    if not await wire.until(lambda: body_of(wire.job).extranonce1 != first, RENEWAL):
         return skipped("no job followed it")
     _, answer = await probe.judged(wire)
     return taken(answer, "new job, new extranonce1")
@@ -254,7 +254,7 @@ async def block(probe: Probe) -> Outcome:
     tip = await probe.target.chain.tip()
     if tip.hash == found.digest:
         return passed(f"the node has it: {tip}")
-    height = height_from_coinbase_prefix(found.job.coinbase_prefix)
+    height = found.job.height
     if height is not None and await _node_knows(probe, wire, Tip(height, found.digest)):
         return skipped("the node has it, but another block came first")
     return failed(f"{hash_shown} was accepted, the node does not have it: {tip}")
@@ -314,7 +314,7 @@ async def block_below_share_difficulty(probe: Probe) -> Outcome:
 
     found, answer = await probe.judged(wire, make)
     await wire.until(lambda: any(job.previous_hash == found.digest for job in wire.jobs), 5.0)
-    height = height_from_coinbase_prefix(found.job.coinbase_prefix)
+    height = found.job.height
     if height is None:
         return skipped("the coinbase does not tell the height")
     known = await _node_knows(probe, wire, Tip(height, found.digest))

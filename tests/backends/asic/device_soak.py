@@ -21,7 +21,7 @@ from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.emulators import FAULTS, KINDS, Fault
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import CoinbaseBody, Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.backends.asic.emulated_bus import PluggedDevice
@@ -69,18 +69,14 @@ class EndlessWork:
     def __init__(self, seed: int, difficulty: float) -> None:
         self._space = SearchSpace()
         job = Job(
-            session=1,
+            origin=Origin(PoolKey("soak"), "", 1),
             job_id="soak",
             previous_hash=seed.to_bytes(32, "little"),
-            coinbase_prefix=b"soak",
-            coinbase_suffix=b"",
-            merkle_branch=(),
+            body=CoinbaseBody(b"soak", b"", (), b"soak", 8),
             version=0x20000000,
             nbits=0x1D00FFFF,
             ntime=0x66221BDF,
             clean_jobs=True,
-            extranonce1=b"soak",
-            extranonce2_size=8,
             share_target=target_from_difficulty(difficulty),
             version_mask=GENERAL_PURPOSE_MASK,
             version_rolling=True,

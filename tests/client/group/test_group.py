@@ -357,7 +357,7 @@ async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_othe
         shares = [pool.work_share for pool in it.group.pools()]
         assert shares == [pytest.approx(0.75, abs=0.02), pytest.approx(0.25, abs=0.02)]
         assert it.active.count(True) == 1
-        mined = {job.session for job in it.jobs}
+        mined = {job.origin.session for job in it.jobs}
         assert len(mined) == 2
         it.down = {HOSTS[0]}
         await first.stream.aclose()

@@ -14,23 +14,23 @@ from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.work.job import Job
 from stratum_miner.work.unit import WorkUnit
 from tests.fuzz.judge import check_shown
 from tests.fuzz.port import Port
+from tests.work.jobs import make_job
 
 DOCUMENTED = (DeviceSilent, DeviceRefused, DeviceGone, PowerFault)
 ALL = tuple(BOARDS.values())
 LENGTHS = (5, 7, 9, 11)
 ROUNDS = 40
 VERSION = 0x20000000
-JOB = Job(
+JOB = make_job(
     session=1,
     job_id="j",
     previous_hash=bytes(32),
-    coinbase_prefix=b"a",
-    coinbase_suffix=b"b",
-    merkle_branch=(),
+    prefix=b"a",
+    suffix=b"b",
+    branch=(),
     version=VERSION,
     nbits=0x1D00FFFF,
     ntime=1,
