@@ -58,10 +58,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 BELOW_THE_APPLICATION = frozenset(MAY_IMPORT)
 MAY_IMPORT |= {
-    # the application; nobody but the pytest plugin imports testing
+    # the application; nobody imports testing
     "testing": BELOW_THE_APPLICATION - {"monitoring", "reports"},
     "app": BELOW_THE_APPLICATION - {"reports", "conformance", "loadtest", "emulators"},
-    "cli": BELOW_THE_APPLICATION | {"app", "testing"},
+    "cli": BELOW_THE_APPLICATION | {"app"},
 }
 MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring"}),
@@ -78,12 +78,11 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "secret_words": frozenset({"foreign_text"}),
     "spelling": frozenset(),
     "user_folders": frozenset(),
-    "pytest_plugin": frozenset({"client", "emulators", "testing"}),
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
 """The same for the modules beside the packages. Everybody may import the first five, but ``NOT_FOR_THE_GROUND``."""
-NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "spelling", "user_folders", "pytest_plugin", "__main__"})
+NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "spelling", "user_folders", "__main__"})
 
 IMPURE = frozenset(
     [

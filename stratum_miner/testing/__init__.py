@@ -1,7 +1,4 @@
-"""What other people's tests import: contract checks, played peers, scripted sources and nodes."""
+"""What other people's tests import: a pytest plugin and its laboratory, contract checks, played peers, a scripted node.
 
-from stratum_miner.testing.check_backend import check_backend
-from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.testing.work_source import ScriptedWorkSource
-
-__all__ = ["PlayedPool", "ScriptedWorkSource", "check_backend"]
+Must import nothing here: every run of pytest in an environment with this package loads ``pytest_plugin``.
+"""

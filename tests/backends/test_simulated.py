@@ -14,7 +14,7 @@ from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import choice, kernels
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin import expected_hashes
-from stratum_miner.testing import ScriptedWorkSource
+from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
 from stratum_miner.work.example import unit_of
 

@@ -22,7 +22,7 @@ from stratum_miner.backends.asic.restarts import MAX_FAILURES
 from stratum_miner.backends.asic.running import RunningDevice
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
-from stratum_miner.testing import check_backend
+from stratum_miner.testing.check_backend import check_backend
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit, verify
 from stratum_miner.work.example import MAX_TARGET, unit_of

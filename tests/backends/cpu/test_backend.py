@@ -15,7 +15,7 @@ from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTe
 from stratum_miner.backends.cpu import backend as backend_module
 from stratum_miner.backends.cpu import choice, handoff, kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.testing import ScriptedWorkSource
+from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
 from stratum_miner.work.example import unit_of
 from stratum_miner.work.versions import ALL_BITS

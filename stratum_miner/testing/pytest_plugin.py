@@ -1,9 +1,9 @@
 """The pytest plugin: pools, miners and what stands between them as fixtures.
 
 Every run of pytest in an environment that has this package imports this module, whether or not its tests use a fixture.
-So it stands outside ``testing`` and imports nothing of ours before a fixture is asked for: then it costs a run two
-milliseconds. What waits has a plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests
-alike. ``docs/testing-your-pool.md`` shows them.
+So it imports nothing of ours before a fixture is asked for: then it costs a run two milliseconds. What waits has a
+plain face and, with ``_async`` at its end, one to be awaited in asyncio and trio tests alike.
+``docs/testing-your-pool.md`` shows them.
 """
 
 import argparse
