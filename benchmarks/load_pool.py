@@ -24,13 +24,13 @@ from rich.console import Console
 
 from stratum_miner.app.process import logs
 from stratum_miner.app.process.garbage_collection import keep_old_objects
-from stratum_miner.cli.load import words
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.fleet import Fleet
 from stratum_miner.loadtest.limits import raise_file_limit
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.reports import load_text
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
 DIFFICULTY = 1e-7
@@ -112,7 +112,7 @@ def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadR
     found = ours.recv()
     ours.send("stop")
     pool.join()
-    words.show(report, Console(highlight=False, width=80))
+    load_text.show(report, Console(highlight=False, width=80))
     judged = found["accepted"] + found["rejected"]
     print(f"pool: {found['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB a session at its end")
     print(
@@ -144,7 +144,7 @@ def main() -> None:
     if arguments.workers:
         second = measured(plan, arguments.block_every, partial(run_on_workers, workers=arguments.workers))
         print(f"one process before, {arguments.workers} workers after:")
-        words.comparison(first.to_json(), second.to_json(), Console(highlight=False, width=80))
+        load_text.comparison(first.to_json(), second.to_json(), Console(highlight=False, width=80))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import Annotated, TypeAlias
 
 import trio
 from cyclopts import Parameter
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -29,27 +28,19 @@ from stratum_miner.conformance import (
     Target,
     Tip,
     Unreachable,
-    Verdict,
     gone,
     select,
     tcp_dialer,
     verify,
 )
-from stratum_miner.conformance.page import page
 from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.conformance.target import Dial
 from stratum_miner.pool.nodes.base import Node, NodeError
+from stratum_miner.reports.conformance_page import page
+from stratum_miner.reports.conformance_text import show
 
 DEFAULT_USER = "stratum-miner.conformance"
 MAX_WORK_SECONDS = 86_400.0
-_STYLES = {
-    Verdict.PASSED: "green",
-    Verdict.FAILED: "bold red",
-    Verdict.SKIPPED: "dim",
-    Verdict.OBSERVED: "blue",
-}
-_INDENT = 11
-"""Where a verdict's particulars stand."""
 Patterns: TypeAlias = Annotated[
     list[str] | None,
     Parameter(name="--only", help="Run these: ids, topics, levels, globs; repeatable.", group="Checks", negative=()),
@@ -181,7 +172,7 @@ def conformance(
     if json:
         printing.print_json(as_object(str(pool_url), results, seconds))
     else:
-        _show(str(pool_url), results, seconds)
+        show(str(pool_url), results, seconds, printing.console(highlight=False))
     if not complete:
         printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
@@ -305,58 +296,6 @@ def _without_secrets(result: Result) -> Result:
     """What the pool said is in its texts; a document that was made of them would be spoilt."""
     outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
     return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))
-
-
-def _show(pool: str, results: Sequence[Result], seconds: float) -> None:
-    console = printing.console(highlight=False)
-    topic = ""
-    for result in results:
-        case = result.case
-        if case.topic != topic:
-            topic = case.topic
-            console.print(Text(f"\n{topic}", "bold"))
-        line = Text().append(f"{result.verdict.value:<9}", _STYLES[result.verdict])
-        _print(console, 2, line.append(f"{case.id:<7}{case.level.value:<7}{case.requirement}"), hanging=23)
-        if result.verdict is Verdict.FAILED:
-            _show_failure(console, result)
-        elif result.verdict is not Verdict.PASSED:
-            _print(console, _INDENT, Text(result.outcome.actual, "dim"))
-    tally = Tally.of(results)
-    summary = (
-        f"{tally.passed} passed, {tally.failed_must} MUST and {tally.failed_should} SHOULD failed, "
-        f"{tally.skipped} skipped, {tally.observed} observed in {seconds:.0f} s"
-    )
-    console.print()
-    _print(console, 0, Text(f"{pool}: {summary}"))
-
-
-def _show_failure(console: Console, result: Result) -> None:
-    _print(console, _INDENT, Text(f"expected: {result.case.expected}"), hanging=10)
-    _print(console, _INDENT, Text(f"actual:   {result.outcome.actual}"), hanging=10)
-    shown = 2 * (console.width - _INDENT) if console.is_terminal else None
-    for text in result.transcript:
-        _print(console, _INDENT, Text(text if shown is None or len(text) <= shown else f"{text[: shown - 1]}…", "dim"))
-
-
-def _print(console: Console, indent: int, text: Text, hanging: int = 0) -> None:
-    """Wrapped under a hanging indent on a terminal, one line each elsewhere."""
-    if not console.is_terminal:
-        console.print(Text(" " * indent) + text, soft_wrap=True)
-        return
-    first, *rest = (
-        text.wrap(console, console.width - indent - hanging)
-        if hanging == 0
-        else _hung(text, hanging, console.width - indent - hanging, console)
-    )
-    console.print(Text(" " * indent) + first)
-    for line in rest:
-        console.print(Text(" " * (indent + hanging)) + line)
-
-
-def _hung(text: Text, hanging: int, width: int, console: Console) -> list[Text]:
-    head, tail = text[:hanging], text[hanging:]
-    first, *rest = tail.wrap(console, width) or [Text()]
-    return [head + first, *rest]
 
 
 def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:

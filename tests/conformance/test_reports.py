@@ -14,11 +14,11 @@ from stratum_miner.cli import main
 from stratum_miner.cli.conformance import exit_code
 from stratum_miner.conformance.case import CASES, failed, observed, passed, skipped
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.conformance.page import page
 from stratum_miner.conformance.report import as_object, junit, table
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.transcript import MAX_ENTRIES, Transcript, without_password
 from stratum_miner.conformance.verify import Result, Tally
+from stratum_miner.reports.conformance_page import page
 
 RESULTS = [
     Result(CASES["FRM-01"], passed("7 lines"), 0.5, ("0.0 #1 > {}",)),

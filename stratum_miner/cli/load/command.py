@@ -19,7 +19,6 @@ from stratum_miner.app.process import output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
-from stratum_miner.cli.load import page, words
 from stratum_miner.client import PoolUrl
 from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
@@ -28,6 +27,7 @@ from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.thresholds import Threshold
+from stratum_miner.reports import load_page, load_text
 
 log = structlog.get_logger("stratum_miner")
 
@@ -224,7 +224,7 @@ async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
         if metrics.doubt and not doubted:
             log.warning("hash_rate_doubtful", reason=metrics.doubt)
             doubted = True
-        log.info("load", **words.progress_fields(progress, before))
+        log.info("load", **load_text.progress_fields(progress, before))
         before = progress
 
 
@@ -233,7 +233,7 @@ async def _show_live(run: Run, plan: LoadPlan) -> None:
     async with _live() as display:
         while True:
             progress, metrics = run.look()
-            drawn = words.live(plan, progress, metrics, before, console.options.ascii_only)
+            drawn = load_text.live(plan, progress, metrics, before, console.options.ascii_only)
             display.update(printing.safe(drawn), refresh=True)
             before = progress
             await trio.sleep(REFRESH_S)
@@ -282,7 +282,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _compare_only(earlier: list[dict[str, Any]]) -> int:
     if len(earlier) != 2:
         raise UsageError(f"expected a pool's URL, or two runs with --compare, got {len(earlier)} runs and no URL")
-    words.comparison(earlier[0], earlier[1], printing.console(highlight=False))
+    load_text.comparison(earlier[0], earlier[1], printing.console(highlight=False))
     return ExitCode.OK
 
 
@@ -296,12 +296,12 @@ def _tell(report: LoadReport, earlier: Sequence[Mapping[str, Any]], *, json: boo
         printing.print_json(result | ({"comparison": compared} if earlier else {}))
     else:
         output = printing.console(highlight=False)
-        words.show(report, output)
+        load_text.show(report, output)
         if earlier:
-            words.comparison(earlier[0], result, output)
+            load_text.comparison(earlier[0], result, output)
     if json:
         for failure in report.failures:
             log.error("failed", threshold=failure)
     if html is not None:
-        output_files.write(html, page.page(report), "--html")
+        output_files.write(html, load_page.page(report), "--html")
         log.info("page_written", path=os.fspath(html))

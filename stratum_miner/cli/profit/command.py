@@ -11,11 +11,12 @@ from stratum_miner.app.options import common
 from stratum_miner.app.process import output_files, printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
-from stratum_miner.cli.profit import asking, page, words
+from stratum_miner.cli.profit import asking
 from stratum_miner.economics import monte_carlo
 from stratum_miner.economics.profit import result, scenario
 from stratum_miner.economics.profit.machines import known_machines
 from stratum_miner.economics.profit.scenario import Raw, Scenario
+from stratum_miner.reports import profit_page, profit_text
 
 LIVES = 4000
 """Of a Monte-Carlo check: half a minute's patience, and means to one per cent."""
@@ -112,7 +113,7 @@ def profit(
         raise UsageError("--csv, --json: expected one of the two")
     known = known_machines(hardware_file)
     if machines:
-        words.machines(_output(), known)
+        profit_text.machines(_output(), known)
         return ExitCode.OK
     given = {
         "hash_rate": hash_rate, "power": power, "uptime": uptime, "stale": stale, "cooling": cooling,
@@ -140,9 +141,9 @@ def profit(
     complete = [scenario.complete(scenario.merged([flags, raw, *answers], raw.name)) for raw in raws]
     for item in complete:
         for doubt in item.doubts:
-            words.say(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
+            profit_text.say(console, f"stratum-miner: note: {f'{item.name}: ' if item.name else ''}{doubt}")
     if html is not None:
-        output_files.write(html, page.page(complete), "--html")
+        output_files.write(html, profit_page.page(complete), "--html")
     if json:
         found = [result.result(item) for item in complete]
         printing.print_json(found[0] if len(found) == 1 else {"scenarios": found})
@@ -161,14 +162,14 @@ def _tell(scenarios: Sequence[Scenario], *, schemes: bool, plots: bool) -> None:
     for item in scenarios:
         if len(scenarios) > 1:
             output.rule(item.name)
-        words.tell(output, item)
+        profit_text.tell(output, item)
         if schemes:
-            words.payout_schemes(output, item)
+            profit_text.payout_schemes(output, item)
         if plots:
-            words.drawings(output, item)
+            profit_text.drawings(output, item)
     if len(scenarios) > 1:
         output.rule("side by side")
-        words.compare(output, scenarios)
+        profit_text.compare(output, scenarios)
 
 
 def _check(item: Scenario, seed: int) -> int:
@@ -177,7 +178,7 @@ def _check(item: Scenario, seed: int) -> int:
     else:
         with console.status(f"playing {LIVES} lives"):
             found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=LIVES)
-    words.agreement(_output(), found, seed, LIVES)
+    profit_text.agreement(_output(), found, seed, LIVES)
     return ExitCode.OK if all(line.agrees for line in found) else ExitCode.GOAL_MISSED
 
 

@@ -7,7 +7,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from stratum_miner.cli.profit.figures import figures
 from stratum_miner.economics import energy, odds, schemes
 from stratum_miner.economics.monte_carlo import DAYS, Agreement
 from stratum_miner.economics.profit.machines import Machine
@@ -15,6 +14,7 @@ from stratum_miner.economics.profit.result import PERIODS, machine_operation
 from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots import text as plots
 from stratum_miner.quantities import amount, hash_rate_text, rounded, scaled
+from stratum_miner.reports.profit_charts import figures
 
 MAX_WIDTH = 100
 

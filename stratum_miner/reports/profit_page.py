@@ -6,13 +6,13 @@ from decimal import Decimal
 from html import escape
 
 from stratum_miner import __version__
-from stratum_miner.cli.profit import words
-from stratum_miner.cli.profit.figures import figures
 from stratum_miner.economics import schemes
 from stratum_miner.economics.profit.result import PERIODS, machine_operation
 from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots import svg
 from stratum_miner.quantities import amount, hash_rate_text, rounded
+from stratum_miner.reports import profit_text
+from stratum_miner.reports.profit_charts import figures
 
 _STYLE = """
 * { box-sizing: border-box; }
@@ -50,13 +50,13 @@ def page(scenarios: Sequence[Scenario]) -> str:
 
 
 def _section(scenario: Scenario, *, named: bool) -> str:
-    first, *rest = words.sentences(scenario)
+    first, *rest = profit_text.sentences(scenario)
     parts = [f"<h2>{escape(scenario.name)}</h2>" if named else "", f'<p class="lead">{escape(first)}</p>']
     parts += [f"<p>{escape(line)}</p>" for line in rest]
     parts.append(_periods(scenario))
     if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
         parts.append(_fleet(scenario))
-    parts += [f"<p>{escape(line)}</p>" for line in words.chances(scenario)]
+    parts += [f"<p>{escape(line)}</p>" for line in profit_text.chances(scenario)]
     parts += [f'<p class="soft">{escape(line)}</p>' for line in (*scenario.doubts, _assumed(scenario))]
     for figure in figures(scenario):
         note = f"<span>{escape(figure.note)}</span>" if figure.note else ""

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from html import escape
 
 from stratum_miner import __version__
-from stratum_miner.cli.load import words
 from stratum_miner.loadtest.metrics import PHASES
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
 from stratum_miner.loadtest.thresholds import figure_text
 from stratum_miner.plots import svg
 from stratum_miner.plots.figure import LineChart, Series
 from stratum_miner.quantities import duration_text, milliseconds_text
+from stratum_miner.reports import load_text
 
 POINTS = 120
 """Of a curve."""
@@ -149,7 +149,7 @@ def _phases(report: LoadReport) -> str:
         '<p class="soft">Own p99 is the part of a latency that may be the generator\'s; marked are the samples of '
         "which that is most.</p>"
     )
-    return _table("Latencies", ("phase", "count", *map(words.heading, QUANTILES), "own p99", "marked"), rows) + note
+    return _table("Latencies", ("phase", "count", *map(load_text.heading, QUANTILES), "own p99", "marked"), rows) + note
 
 
 def _outcomes(report: LoadReport) -> str:
@@ -168,7 +168,7 @@ def _outcomes(report: LoadReport) -> str:
         ("Errors", metrics.errors),
     ):
         if counts:
-            parts.append(_table(title, ("reason", "count"), words.reasons(counts)))
+            parts.append(_table(title, ("reason", "count"), load_text.reasons(counts)))
     if metrics.bad:
         rows = [
             (kind, f"{count.sent:,}", f"{count.refused:,}", f"{count.accepted:,}")
