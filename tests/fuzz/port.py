@@ -54,13 +54,6 @@ class Port:
     async def set_baud(self, baud: int) -> None:
         await trio.lowlevel.checkpoint()
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
-        return True
-
-    async def send_break(self, seconds: float = 0.25) -> bool:
-        await trio.sleep(seconds)
-        return True
-
     async def hold_reset(self, held: bool) -> bool:
         await trio.lowlevel.checkpoint()
         return True

@@ -9,7 +9,7 @@ leaves its port open.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import structlog
 import trio
@@ -35,26 +35,6 @@ log = structlog.get_logger(__name__)
 
 MAX_SLOTS = 256
 """A hostile device could come back under ever new serial numbers."""
-
-
-class DeviceControl(Protocol):
-    """To see and change devices while mining; from the trio thread. BackendOptionError for an unknown name."""
-
-    def slots(self) -> tuple[SlotSnapshot, ...]:
-        """All of them, removed ones included, in the order in which they came."""
-        ...
-
-    def add(self, spec: DeviceSpec) -> None:
-        """Mine with another device. BackendOptionError when it is there already."""
-        ...
-
-    def remove(self, name: str) -> None:
-        """Power a device down and leave it alone; its totals stay."""
-        ...
-
-    def restart(self, name: str) -> None:
-        """Power it down if it runs, forget what it was switched off for, and start it again."""
-        ...
 
 
 class AsicBackend(Backend):
@@ -122,14 +102,14 @@ class AsicBackend(Backend):
                     nursery.start_soon(self._supervise, slot, source, found)
                 await changed.wait()
 
-    # ---- DeviceControl ----------------------------------------------------------------------------------------
+    # ---- to see and change devices while mining; from the trio thread ------------------------------------------
 
     def slots(self) -> tuple[SlotSnapshot, ...]:
-        """See ``DeviceControl``."""
+        """All of them, removed ones included, in the order in which they came."""
         return tuple(slot.snapshot() for slot in self._slots)
 
     def add(self, spec: DeviceSpec) -> None:
-        """See ``DeviceControl``."""
+        """Mine with another device. BackendOptionError when it is there already."""
         if spec.path is None:
             raise BackendOptionError(f"device: expected the path of one device, got {spec.text!r}")
         same = [slot for slot in self._slots if slot.spec.path == spec.path and slot.state is not SlotState.REMOVED]
@@ -138,11 +118,14 @@ class AsicBackend(Backend):
         self._new_slot(Slot(spec, name=self._first_name(spec.path)))
 
     def remove(self, name: str) -> None:
-        """See ``DeviceControl``."""
+        """Power a device down and leave it alone; its totals stay. BackendOptionError for an unknown name."""
         self._slot(name).remove()
 
     def restart(self, name: str) -> None:
-        """See ``DeviceControl``."""
+        """Power it down if it runs, forget what it was switched off for, and start it again.
+
+        BackendOptionError for an unknown name.
+        """
         self._slot(name).restart()
 
     def worker_name(self, device: str) -> str:

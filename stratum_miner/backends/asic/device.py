@@ -57,15 +57,6 @@ class DeviceIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChipStatistics:
-    """One chip of a chain, in the order of its addresses."""
-
-    nonces: int = 0
-    last_nonce_at: float | None = None
-    """On the device's clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSnapshot:
     """Everything a display or an API may want to know about one device; totals since the first ``run``."""
 
@@ -97,7 +88,8 @@ class DeviceSnapshot:
     """Answers to work that had been replaced."""
     crc_errors: int
     garbage_bytes: int
-    chips: tuple[ChipStatistics, ...]
+    chips: tuple[int, ...]
+    """Valid nonces of each chip, in the order of their addresses."""
     readings: Readings
     sensor_errors: int = 0
     """Times that sensors or fan did not answer."""
@@ -137,7 +129,7 @@ class DeviceSnapshot:
             restarts=self.restarts,
             trips=self.trips,
             is_overheated=self.is_overheated,
-            chips=tuple(chip.nonces for chip in self.chips),
+            chips=self.chips,
         )
 
 
@@ -169,7 +161,6 @@ class Probed:
     chip: str
     """Family, as ``Board.chip``."""
     chips: int
-    detail: str = ""
 
 
 class Driver(Protocol):

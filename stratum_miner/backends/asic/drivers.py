@@ -37,7 +37,7 @@ class BoardDriver:
             chips = await chain.count(1.0)
             if not chips:
                 raise DeviceSilent(f"{chain.path}: no {self._board.chip} answers")
-            return Probed(chip=self._board.chip, chips=chips, detail=f"{chips} answered")
+            return Probed(chip=self._board.chip, chips=chips)
 
     async def identify(self, ports: PortOpener) -> str:
         """See ``Driver``."""

@@ -146,7 +146,7 @@ class MiningStretch:
             tally.duplicate_nonces += 1
             self.health.duplicate(now)
             return None
-        tally.nonce(now, claim.chip, self._hashes(proven))
+        tally.nonce(claim.chip, self._hashes(proven))
         self.health.nonce(now, claim.chip)
         if chain.board.stops_at_nonce:
             self._feed.wake()

@@ -111,27 +111,6 @@ class SerialPort:
         self._baud = baud
         self.discard_input()
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
-        """Modem control lines; False where there are none."""
-        lines = ((termios.TIOCM_DTR, dtr), (termios.TIOCM_RTS, rts))
-        with self._gone():
-            self._open_descriptor()
-            return all(self._terminal.set_line(line, on) for line, on in lines if on is not None)
-
-    async def send_break(self, seconds: float = 0.25) -> bool:
-        """Hold the line low; False on a pseudo-terminal, whose system call only pretends."""
-        if is_pseudo_terminal(self.path):
-            return False
-        with self._gone():
-            self._open_descriptor()
-            self._terminal.set_break(True)
-            try:
-                await trio.sleep(seconds)
-            finally:
-                if not self._closed:
-                    self._terminal.set_break(False)
-        return True
-
     async def hold_reset(self, held: bool) -> bool:
         """Through a pin of the USB bridge; False where there is none, or its USB node is not ours."""
         return await self._in_thread(lambda: reset_line.hold_reset(self.path, held))

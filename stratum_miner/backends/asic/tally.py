@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stratum_miner.backends.asic.board import Board
 from stratum_miner.backends.asic.chain import Chain
-from stratum_miner.backends.asic.device import ChipStatistics, DeviceIdentity, DeviceSnapshot, DeviceState
+from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.health import HealthMonitor
 from stratum_miner.backends.asic.readings import Readings
 
@@ -32,7 +32,6 @@ class Tally:
     chips: int = 0
     """Of the last chain that was up."""
     chip_nonces: dict[int, int] = field(default_factory=dict)
-    chip_last: dict[int, float] = field(default_factory=dict)
     readings: Readings = NO_READINGS
     hot: str = ""
     """What the sensors say while it is warmer than it should be."""
@@ -49,12 +48,11 @@ class Tally:
         self.state, self.reason = state, reason
         return True
 
-    def nonce(self, now: float, chip: int, hashes: float) -> None:
+    def nonce(self, chip: int, hashes: float) -> None:
         """A valid one."""
         self.nonces += 1
         self.hashes += hashes
         self.chip_nonces[chip] = self.chip_nonces.get(chip, 0) + 1
-        self.chip_last[chip] = now
 
     def forget_readings(self) -> None:
         """Nobody reads its sensors any more: what they said last is not so now."""
@@ -100,10 +98,7 @@ class Tally:
             stale_nonces=self.stale_nonces,
             crc_errors=self.crc_errors + (decoder.crc_errors if decoder is not None else 0),
             garbage_bytes=self.garbage_bytes + (decoder.garbage_bytes if decoder is not None else 0),
-            chips=tuple(
-                ChipStatistics(nonces=self.chip_nonces.get(chip, 0), last_nonce_at=self.chip_last.get(chip))
-                for chip in range(self.chips)
-            ),
+            chips=tuple(self.chip_nonces.get(chip, 0) for chip in range(self.chips)),
             readings=self.readings,
             sensor_errors=self.sensor_errors,
             restarts=self.restarts,

@@ -22,8 +22,6 @@ _CBAUD, _BOTHER = 0o010017, 0o010000
 _ASYNC_LOW_LATENCY = 1 << 13
 """linux/tty_flags.h; struct serial_struct holds it in its fifth word."""
 _SERIAL_FLAGS = 4
-_SET_BREAK, _CLEAR_BREAK = 0x5427, 0x5428
-"""TIOCSBRK and TIOCCBRK of asm-generic/ioctls.h, which the termios module does not have."""
 _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 
 
@@ -87,10 +85,6 @@ class Terminal:
                 return False
             raise
         return True
-
-    def set_break(self, on: bool) -> None:
-        """Hold the line low, or let it go."""
-        fcntl.ioctl(self._descriptor, _SET_BREAK if on else _CLEAR_BREAK)
 
     def answer_at_once(self) -> None:
         """An FTDI bridge holds short replies for 16 ms unless told; nothing happens where nobody can be told."""

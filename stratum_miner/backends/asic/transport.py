@@ -37,14 +37,6 @@ class Transport(Protocol):
         """Drain, switch the host's rate, discard input that came at the old one. DeviceRefused for an unusable rate."""
         ...
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
-        """Set modem control lines; None leaves one alone. False where the port has none (a pseudo-terminal)."""
-        ...
-
-    async def send_break(self, seconds: float = 0.25) -> bool:
-        """Hold the line low. False where the port cannot."""
-        ...
-
     async def hold_reset(self, held: bool) -> bool:
         """Hold the chips in reset, or release them, through a line of the USB bridge (asic.md 2.3).
 

@@ -91,15 +91,6 @@ class WorkBook:
         for work in self._works:
             work.void = True
 
-    def clear(self) -> None:
-        """The chips were reset: no answer to anything before can come."""
-        self._works.clear()
-
-    @property
-    def current(self) -> Work | None:
-        """The newest work, void or not."""
-        return self._works[-1] if self._works else None
-
     def prove(self, claim: Claim) -> Proven | None:
         """The first place where the claim hashes below the bound; None when it does nowhere: a hardware error."""
         for work, version in self._places(claim):

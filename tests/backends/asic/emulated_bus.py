@@ -55,16 +55,6 @@ class EmulatedPort:
         self._baud = baud
         self._buffer.clear()
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
-        """There are none."""
-        del dtr, rts
-        return False
-
-    async def send_break(self, seconds: float = 0.25) -> bool:
-        """Nor can it break."""
-        await trio.sleep(seconds)
-        return False
-
     async def hold_reset(self, held: bool) -> bool:
         """As on a pseudo-terminal: closing and opening again is all there is."""
         del held

@@ -61,13 +61,6 @@ class MemoryPort:
         self.bauds.append(baud)
         self._buffer.clear()
 
-    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
-        return False
-
-    async def send_break(self, seconds: float = 0.25) -> bool:
-        await trio.sleep(seconds)
-        return False
-
     async def hold_reset(self, held: bool) -> bool:
         await trio.lowlevel.checkpoint()
         if self.has_reset:

@@ -104,8 +104,6 @@ async def test_unplugged_before_any_call() -> None:
             await port.set_baud(1_000_000)
         with pytest.raises(DeviceGone):
             port.discard_input()
-        with pytest.raises(DeviceGone):
-            port.set_lines(dtr=True)
 
 
 async def test_a_full_output_buffer_keeps_only_its_own_task_waiting() -> None:
@@ -164,10 +162,8 @@ async def test_a_rate_that_came_out_otherwise_is_refused(monkeypatch: pytest.Mon
             await port.set_baud(3_125_000)
 
 
-async def test_no_modem_lines_on_a_pseudo_terminal() -> None:
+async def test_no_reset_line_on_a_pseudo_terminal() -> None:
     async with connected() as (_, port):
-        assert port.set_lines(dtr=True, rts=False) is False
-        assert await port.send_break() is False
         assert await port.hold_reset(True) is False
 
 

@@ -24,7 +24,6 @@ from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 PLL = 0x0C
-BAUD = 0x1C
 OPEN_CORE_NONCES = (bytes.fromhex("7203ea83"), bytes.fromhex("e16bf809"))
 """The only two nonces of open-core work: what healthy cores answer."""
 SETTLE_S = 0.2

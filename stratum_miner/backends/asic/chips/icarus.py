@@ -22,8 +22,6 @@ GOLDEN_WORK = bytes.fromhex(
 )
 """Block 171874. Its nonce is the only one of all 2^32 that a chip would report (asic.md 1.6)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
-GOLDEN_SECONDS = 0.5
-"""The answer takes half a millisecond of hashing; drivers wait 0.1 and 0.3 s."""
 PROBE_WORK = bytes.fromhex(
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"
     "0000000000000000000000000000000000000000"

@@ -87,11 +87,6 @@ def bm1384_word(frequency: float) -> int:
     return m << 7 | n << 2 | od
 
 
-def bm1384_frequency(word: int) -> float:
-    """What a word means."""
-    return 50 * ((word >> 7) + 1) / (((word >> 2 & 0x1F) + 1) << (word & 3))
-
-
 def bm1387_word(frequency: float) -> int:
     """Register 0C: f = 25 fb / (2 · post · post), steps of 6.25 MHz (asic.md 2.5)."""
     if frequency < 400:

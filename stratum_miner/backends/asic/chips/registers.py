@@ -15,7 +15,6 @@ from stratum_miner.work.unit import WorkUnit
 CHIP_ADDRESS = 0x00
 PLL0 = 0x08
 TICKET_MASK = 0x14
-MISC_CONTROL = 0x18
 LOCKED = 1 << 31
 """Bit of a PLL register, read only."""
 
