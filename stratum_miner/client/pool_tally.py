@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from typing import Protocol, TypeAlias
 
-from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.client.latency import Latencies
 from stratum_miner.client.workers import MAX_LOGINS
+from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.share_result import Fate, ShareResult
 
 MAX_WORKERS = len(Fate) * MAX_LOGINS

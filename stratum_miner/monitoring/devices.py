@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
-from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.health import DeviceCondition, Key
 from stratum_miner.monitoring.view import DeviceView
+from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.share_result import Fate, ShareResult
 

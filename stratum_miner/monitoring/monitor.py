@@ -14,7 +14,6 @@ import trio
 
 from stratum_miner import __version__
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client.difficulties import Difficulties
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares, seconds_per_share
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
@@ -37,6 +36,7 @@ from stratum_miner.monitoring.view import (
     View,
     as_report,
 )
+from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 

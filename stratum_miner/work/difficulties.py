@@ -9,10 +9,10 @@ class Difficulties:
     def __init__(self) -> None:
         self._sums = dict.fromkeys(Fate, 0.0)
 
-    def add(self, outcome: ShareResult) -> None:
+    def add(self, result: ShareResult) -> None:
         """Count one."""
-        share = outcome.share
-        self._sums[outcome.fate] += min(share.difficulty, share.job.share_difficulty)
+        share = result.share
+        self._sums[result.fate] += min(share.difficulty, share.job.share_difficulty)
 
     def by_fate(self) -> dict[str, float]:
         """The sums, by the word for each fate."""
