@@ -15,7 +15,8 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, ShareSource
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.monitor import BLOCKS_KEPT, SHARES_KEPT, Monitor
+from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.settled_shares import BLOCKS_KEPT, SHARES_KEPT
 from stratum_miner.work import NonceFound, Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace

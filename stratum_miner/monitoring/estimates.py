@@ -1,0 +1,44 @@
+"""What the shares say, with its uncertainty: the hash rate that they imply, and the luck."""
+
+from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares
+from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.monitoring.view import Estimate, LuckView
+
+KEPT_S = 10.0
+"""Exact intervals of large counts take tens of milliseconds, so they may be this old."""
+LARGE = 1000
+
+
+class Estimates:
+    """Of the newest snapshot, or of one that is not much older."""
+
+    def __init__(self) -> None:
+        self._made: tuple[float, Estimate | None, LuckView] | None = None
+
+    def of(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
+        """The implied hash rate, None before the first accepted share, and the luck."""
+        if self._made is None or now - self._made[0] >= KEPT_S or snapshot.lucky < LARGE:
+            self._made = (now, _implied(snapshot), _luck(snapshot))
+        return self._made[1:]
+
+
+def _implied(snapshot: MinerSnapshot) -> Estimate | None:
+    """By the exact interval of the count; the mean difficulty of the shares is taken as known."""
+    count = snapshot.shares.accepted
+    if not count or snapshot.elapsed <= 0:
+        return None
+    bounds = count_interval(count)
+    rate = hash_rate_from_shares(snapshot.accepted_difficulty, snapshot.elapsed)
+    return Estimate(value=rate, low=rate * bounds.low / count, high=rate * bounds.high / count)
+
+
+def _luck(snapshot: MinerSnapshot) -> LuckView:
+    luck = Luck(snapshot.lucky, snapshot.expected)
+    interval = luck.interval()
+    return LuckView(
+        found=luck.found,
+        expected=luck.expected,
+        ratio=luck.ratio,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )

@@ -1,0 +1,66 @@
+"""What became of shares: the newest of them, the blocks that they solved, the best, and what they were worth."""
+
+from collections import defaultdict, deque
+
+from stratum_miner.monitoring.view import BlockView, ShareView
+from stratum_miner.work.difficulties import Difficulties
+from stratum_miner.work.share_result import Fate, ShareResult
+
+SHARES_KEPT = 200
+BLOCKS_KEPT = 1000
+
+
+class SettledShares:
+    """``add`` each share when its fate is known, in that order."""
+
+    def __init__(self) -> None:
+        self.newest: deque[ShareView] = deque(maxlen=SHARES_KEPT)
+        self.blocks: deque[BlockView] = deque(maxlen=BLOCKS_KEPT)
+        self.difficulties = Difficulties()
+        self._best = _BestShares()
+        self._best_of_pools: defaultdict[int | None, _BestShares] = defaultdict(_BestShares)
+        self._solved: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
+        """Previous hashes on which a block was accepted: a second one there is a sibling."""
+
+    def add(self, result: ShareResult, shown: ShareView) -> bool:
+        """Keep a share, as it is ``shown``. Returns whether it makes one block more: whether it solves one, a pool
+        accepted it, and it is no sibling of a block before.
+        """
+        job = result.share.job
+        self.newest.append(shown)
+        self.difficulties.add(result)
+        self._best.add(shown.at, shown.difficulty)
+        self._best_of_pools[shown.pool_id].add(shown.at, shown.difficulty)
+        if result.fate is not Fate.ACCEPTED or shown.block is None or job.previous_hash in self._solved:
+            return False
+        self._solved.append(job.previous_hash)
+        self.blocks.append(
+            BlockView(
+                at=shown.at,
+                height=job.height,
+                hash=shown.block,
+                pool=shown.pool,
+                pool_id=shown.pool_id,
+                difficulty=shown.difficulty,
+            )
+        )
+        return True
+
+    def best_since(self, at: float, pool_id: int | None = None) -> float:
+        """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+        return (self._best if pool_id is None else self._best_of_pools[pool_id]).since(at)
+
+
+class _BestShares:
+    """The best share from any time on: each share that no later one surpassed, the best first; a handful of them."""
+
+    def __init__(self) -> None:
+        self._unsurpassed: list[tuple[float, float]] = []
+
+    def add(self, at: float, difficulty: float) -> None:
+        while self._unsurpassed and self._unsurpassed[-1][1] <= difficulty:
+            self._unsurpassed.pop()
+        self._unsurpassed.append((at, difficulty))
+
+    def since(self, at: float) -> float:
+        return next((difficulty for settled, difficulty in self._unsurpassed if settled >= at), 0.0)
