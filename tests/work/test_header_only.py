@@ -16,7 +16,7 @@ from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.work import HeaderBody, Job, NonceFound, SearchSpace, Share, WorkUnit, verify
 from stratum_miner.work.job import Origin, PoolKey
 from stratum_miner.work.space import MAX_NTIME_ROLL
-from stratum_miner.work.versions import ALL_BITS, each_bit
+from stratum_miner.work.versions import ALL_BITS
 from tests.work.jobs import make_job
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
@@ -122,14 +122,3 @@ def test_a_root_has_a_size_and_no_extranonce() -> None:
         HeaderBody(bytes(31))
     with pytest.raises(ValueError, match="extranonce2: expected 0 bytes, got 1"):
         HeaderBody(bytes(32)).merkle_root(b"\x00")
-
-
-@pytest.mark.parametrize("mask", [0x1FFFE000, 0x1FFFFFE0])
-def test_a_chip_gets_all_the_bits_that_it_rolls(mask: int) -> None:
-    """Also where the pool grants more than those (BIP 323): what the chip does not roll is counted for it."""
-    space, chip = SearchSpace(), 0x1FFFE000
-    space.set_job(replace(header_job(VECTORS[1]), version_mask=mask))
-    units = units_of(space, 0.0, chip)
-    assert all(unit.version_mask == chip for unit in units)
-    assert len({unit.version for unit in units}) == len(units) == 1 << (mask & ~chip).bit_count()
-    assert len(list(each_bit(chip))) == 16

@@ -59,7 +59,7 @@ class FullHeaderChain(PreambleChain):
 
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:
         super().__init__(transport, board, settings)
-        self._version_mask = GENERAL_PURPOSE_MASK
+        self._version_mask, _ = self.rolls
 
     def __init_subclass__(cls) -> None:
         cls.chip_id = cls.chip.chip_id
@@ -120,7 +120,7 @@ class FullHeaderChain(PreambleChain):
     async def bring_up(self) -> None:
         """Afterwards only the long replies are accepted."""
         await super().bring_up()
-        self._version_mask = GENERAL_PURPOSE_MASK
+        self._version_mask, _ = self.rolls
         decoder = self.wire.decoder
         assert isinstance(decoder, PreambleDecoder)
         decoder.lengths = (11,)
