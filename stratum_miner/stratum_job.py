@@ -1,10 +1,12 @@
-"""A job made of what Stratum announced: ``mining.notify`` and the settings of its session.
+"""Between Stratum's messages and work: a ``mining.notify`` made into a job, and a share made into a ``mining.submit``.
 
 It stands above ``stratum``, which knows no jobs, and ``work``, which knows no protocol.
 """
 
+from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.work.job import CoinbaseBody, Job, Origin
+from stratum_miner.work.share import Share
 
 
 def job_of(
@@ -43,3 +45,19 @@ def job_of(
         version_rolling=version_rolling,
         received_at=received_at,
     )
+
+
+def submit_of(
+    share: Share, worker_name: str, *, mask: int | None = None, version_rolling: bool = False, differences: bool = False
+) -> Submit:
+    """What the pool is told of a share.
+
+    Where versions are rolled the submit has the version's bits inside ``mask``, which is the job's own unless the pool
+    has changed it since: as they stand in the header (BIP 310), or with ``differences`` as they differ from those of
+    the job's version. ``version_rolling``: the pool agreed to it, if only after the job came.
+    """
+    job = share.job
+    mask = job.version_mask if mask is None else mask
+    bits = (share.version ^ job.version if differences else share.version) & mask
+    has_bits = version_rolling or job.version_rolling
+    return Submit(worker_name, job.job_id, share.extranonce2, share.ntime, share.nonce, bits if has_bits else None)

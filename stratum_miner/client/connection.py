@@ -33,6 +33,7 @@ from stratum_miner.stratum.errors import (
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import SubscribeExtranonce
+from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, Refusal, ShareResult
@@ -171,12 +172,12 @@ class PoolConnection:
 
     def _send(self, item: _OpenShare) -> None:
         share = item.share
-        bits = share.version & self._mask_of(share.job)
-        if item.differences:
-            bits ^= share.job.version & self._mask_of(share.job)
-        rolling = self.connection.version_rolling or share.job.version_rolling
-        request = Submit(
-            item.worker_name, share.job.job_id, share.extranonce2, share.ntime, share.nonce, bits if rolling else None
+        request = submit_of(
+            share,
+            item.worker_name,
+            mask=self._mask_of(share.job),
+            version_rolling=self.connection.version_rolling,
+            differences=item.differences,
         )
         try:
             request_id = self.connection.submit(request)

@@ -29,7 +29,7 @@ class BelowTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A verified solution: what mining.submit needs and what statistics want to know."""
+    """A verified solution: what a pool has to be told and what statistics want to know."""
 
     job: Job
     extranonce2: bytes
@@ -43,15 +43,6 @@ class Share:
     """Whose device that is, for those who have several."""
     worker_name: str = ""
     """Whom it is submitted for, where a device has a login of its own; empty for the pool's, ``.x`` adds to that."""
-
-    @property
-    def version_bits(self) -> int | None:
-        """The bits inside the mask that the job came with, as they stand in the header; None without version rolling.
-
-        This is BIP 310's sixth parameter of a submit while the mask is the same. What a pool gets for a mask that it
-        widened, or that takes another form, is the session's to say.
-        """
-        return self.version & self.job.version_mask if self.job.version_rolling else None
 
     @property
     def hash_value(self) -> int:

@@ -17,6 +17,7 @@ from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share_result import Fate, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -48,7 +49,7 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
     assert tip.height >= 25
     found = {event.share.digest for event in events if isinstance(event, ShareResult)}
     assert digests <= found, "every block of the chain is ours"
-    assert all((share.version_bits or 0) & ~version_mask == 0 for share in accepted)
+    assert all((submit_of(share, "").version_bits or 0) & ~version_mask == 0 for share in accepted)
     assert miner.snapshot().shares.rejected == 0
     snapshot = pool.snapshot()
     assert snapshot.accepted >= 25

@@ -18,7 +18,7 @@ from stratum_miner.proxy.forwarding import MinerSession
 from stratum_miner.proxy.job_translator import Change, JobTranslator
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.stratum_job import job_of
+from stratum_miner.stratum_job import job_of, submit_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
 from tests.downstream.wire_miner import WireMiner
@@ -149,7 +149,7 @@ def test_one_byte_at_a_time() -> None:
 
 def rebuilt(share: Share, announced: Job, mask: int) -> bytes:
     """The header that a pool makes of a submit under the mask that is in force by then."""
-    version = announced.version & ~mask | (share.version_bits or 0)
+    version = announced.version & ~mask | (submit_of(share, "").version_bits or 0)
     return announced.header(share.extranonce2, share.ntime, share.nonce, version).to_bytes()
 
 

@@ -22,6 +22,7 @@ from stratum_miner.stratum.client_connection import (
 )
 from stratum_miner.stratum.errors import ErrorReason, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import MinimumDifficulty
+from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.work.jobs import make_job
@@ -489,9 +490,7 @@ def test_a_captured_job_becomes_the_captured_share(vector: dict[str, Any]) -> No
     assert share.header.hex() == vector["expect"]["header"]
     assert share.digest[::-1].hex() == vector["expect"]["hash"]
     assert share.is_block == vector["expect"]["meets_network_target"]
-    connection.submit(
-        messages.Submit("user.w1", job.job_id, share.extranonce2, share.ntime, share.nonce, share.version_bits)
-    )
+    connection.submit(submit_of(share, "user.w1"))
     [message] = sent(connection)
     captured = [vector["extranonce2"], vector["ntime"], vector["nonce"]]
     assert message["params"] == [
