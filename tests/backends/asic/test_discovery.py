@@ -11,6 +11,7 @@ from stratum_miner.backends.asic import access, port_list
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.discovery import BRIDGES, NOT_DRIVEN, FoundDevice, discover
 from stratum_miner.backends.asic.port_list import ListedPort
+from stratum_miner.emulators import KINDS
 
 SILICON_LABS, GEKKO = "Silicon Labs", "GekkoScience"
 
@@ -276,9 +277,25 @@ def test_the_udev_rule_never_opens_a_port_to_everybody() -> None:
     assert set(modes) == {"0660"}
 
 
-def test_every_board_with_texts_has_a_sample_here() -> None:
+EMULATED = [
+    usb(f"emulated-{kind.name}", f"{kind.usb.vid:04x}:{kind.usb.pid:04x}", kind.usb.product, kind.usb.manufacturer)
+    for kind in KINDS.values()
+    if BOARDS[kind.name].usb
+]
+"""As the emulators' files have the texts, which were not written from the boards'."""
+
+
+@pytest.mark.parametrize("port", EMULATED, ids=lambda port: port.path)
+def test_every_emulated_product_that_can_be_recognised_is(port: ListedPort) -> None:
+    [device] = discover([port])
+    assert port.path.removeprefix("/dev/emulated-") in device.kinds
+    assert device.recognised
+    assert granted(port)
+
+
+def test_every_board_with_texts_has_a_sample() -> None:
     found: tuple[FoundDevice, ...] = discover(
-        [COMPAC, TWO_PAC, NEWPAC, R606, COMPAC_F, ERUPTER, ANTMINER, *COMPAC_A1, *BITAXE]
+        [COMPAC, TWO_PAC, NEWPAC, R606, COMPAC_F, ERUPTER, ANTMINER, *COMPAC_A1, *BITAXE, *EMULATED]
     )
     seen = {kind for device in found for kind in device.kinds}
     assert seen == {board.kind for board in BOARDS.values() if board.usb}
