@@ -26,7 +26,7 @@ def checksum_fits(frame: bytes) -> bool:
 
 
 def clock_mhz(word: int) -> float:
-    """Of a BM1380's PLL word: 25 (m + 1) / ((n + 1) 2^od)."""
+    """The clock that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 25.0 * (m + 1) / ((n + 1) * (1 << od))
 

@@ -106,7 +106,7 @@ class BitaxeDevice(ChainDevice):
         self.reset(now)
 
     def reset(self, now: float) -> None:
-        """Of the chip, not of the board."""
+        """Reset the chip, not the board."""
         super().reset(now)
         self.deadline = now + HEAT_STEP_S
 

@@ -33,7 +33,7 @@ class Command(IntEnum):
 
 
 def clock_mhz(word: int) -> float:
-    """Of a PLL word: 50 (m + 1) / ((n + 1) 2^od)."""
+    """The clock that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 50.0 * (m + 1) / ((n + 1) * (1 << od))
 

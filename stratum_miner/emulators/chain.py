@@ -54,7 +54,7 @@ class ChainDevice(Device):
         self.in_reset = False
         self.chain: list[Chip] = []
         self.lane_shares: list[tuple[Chip, float]] = []
-        """Of each lane its chip, and its part of that chip's rate."""
+        """The chip of each lane, and the lane's part of that chip's rate."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -63,7 +63,7 @@ class ChainDevice(Device):
     @staticmethod
     @abstractmethod
     def job_size(length: int) -> int | None:
-        """Of its jobs, by their length byte."""
+        """How long a job is, by its length byte; None for a length that no job has."""
 
     @abstractmethod
     def job(self, frame: bytes, now: float) -> None:

@@ -74,7 +74,7 @@ class CompacA1Device(Bm1362Device):
         super().supply_back(now)
 
     def reset(self, now: float) -> None:
-        """Of the chip."""
+        """Reset the chip."""
         super().reset(now)
         self.deadline = now + HEAT_STEP_S
 

@@ -25,7 +25,7 @@ class FaultKind:
 
     meaning: str
     probability: float | None = None
-    """Of each frame, unless told; None for a state."""
+    """How likely it is for each frame, unless told otherwise; None for a state."""
     start: float = 0.0
     seconds: float = inf
     of_chip: bool = False

@@ -85,19 +85,19 @@ class FrameParser:
 
 
 def checksum_fits(frame: bytes) -> bool:
-    """Of a frame without its preamble."""
+    """Whether the checksum of a frame without its preamble fits."""
     if frame[0] >> 5 == COMMAND:
         return crc5(frame[:-1]) == frame[-1]
     return crc16(frame[:-2]) == int.from_bytes(frame[-2:], "big")
 
 
 def midstate_job_size(length: int) -> int | None:
-    """Of jobs with one to four midstates."""
+    """How long a job with one to four midstates is; None for another length byte."""
     return length if length in (54, 86, 118, 150) else None
 
 
 def full_job_size(length: int) -> int | None:
-    """Of jobs with a whole header: chips take 86 bytes whatever the length byte says (asic.md 4.3)."""
+    """How long a job with a whole header is: chips take 86 bytes whatever the length byte says (asic.md 4.3)."""
     del length
     return 86
 

@@ -17,7 +17,7 @@ class MidstateDevice(ChainDevice):
     """A chain whose chips divide the nonces among them; each searches all midstates of a job at once."""
 
     real_hash_rate: ClassVar[float]
-    """Of one chip at its usual clock."""
+    """H/s of one chip at its usual clock."""
 
     @staticmethod
     def job_size(length: int) -> int | None:

@@ -66,7 +66,7 @@ class Counts:
     bytes_received: int = 0
     bytes_sent: int = 0
     hashes: float = 0.0
-    """Of works that are over."""
+    """Hashes of works that are over."""
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ FEWEST_NONCES: Final = 4096
 """A slice of fewer costs more in calls than in hashing, so slow lanes look further ahead, but never too far."""
 FURTHEST_LOOK_S: Final = 0.25
 SLICE_S: Final = 0.002
-"""Of the CPU, at most, in one go; the rest of the loop waits meanwhile. Picked by feel."""
+"""At most so much of the CPU in one go; the rest of the loop waits meanwhile. Picked by feel."""
 CAPACITY: Final = 4096
 """Hits in one slice; far above what any wire carries."""
 

@@ -17,7 +17,7 @@ from typing import Final
 
 _TCGETS2: Final = 0x802C542A
 _SPEED_INDEX: Final = 10
-"""Of c_ospeed: after four words of flags, twenty bytes of control characters and c_ispeed."""
+"""Where c_ospeed is: after four words of flags, twenty bytes of control characters and c_ispeed."""
 
 
 class LinkError(ValueError):

@@ -102,7 +102,7 @@ def examine(path: str) -> Access:
 
 
 def examine_all(paths: Iterable[str]) -> Access:
-    """Of a device with several ports: the first trouble there is."""
+    """What keeps us from a device with several ports: the first trouble there is."""
     found = [examine(path) for path in paths]
     return next((item for item in found if not item.allowed), Access(allowed=True))
 

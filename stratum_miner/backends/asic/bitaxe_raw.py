@@ -15,7 +15,7 @@ from stratum_miner.backends.asic.transport import Transport
 ANSWER_SECONDS = 2.0
 """Twice what mujina gives it: nothing but the request waits."""
 QUIET_SECONDS = 0.1
-"""Of silence after a failure, so that a late reply is not taken for the next one's."""
+"""How long it must be silent after a failure, so that a late reply is not taken for the next one's."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}
 UNPARSED = 0xFF

@@ -67,7 +67,7 @@ class FoundDevice:
 
     @property
     def path(self) -> str:
-        """Of its first port."""
+        """The path of its first port."""
         return self.ports[0].path
 
     def is_called(self, identity: str) -> bool:

@@ -22,7 +22,7 @@ LONGEST_STEP_S = 1.5
 """Between two looks. More means that we did not run, and says nothing about the device."""
 SLOW_BELOW = 0.65
 CHIP_SILENT_BELOW = 0.2
-"""Of the mean of all chips."""
+"""Share of the mean of all chips below which a chip counts as silent."""
 ERRORS_JUDGED_AT = 100
 MANY_ERRORS = 0.05
 """And three standard deviations more, or chance would slow down a device with one error in a hundred."""

@@ -29,7 +29,7 @@ HITS_WAITING = 1024
 """Between reader and forwarder; chips find hundreds a second at most."""
 WATCH_EVERY_S = 1.0
 BUSY_ENOUGH = 0.9
-"""Of the time; feeding early and the host's own delays take some."""
+"""Share of the time; feeding early and the host's own delays take some."""
 WEAK_NONCES = 16
 """In a row below the ticket before the ticket is written again: it was lost, or a chip restarted."""
 

@@ -50,7 +50,7 @@ class ListedPort:
 
     @property
     def interface_number(self) -> int:
-        """Of the USB interface behind this port, 0 where there is one only."""
+        """The number of the USB interface behind this port; 0 where there is one only."""
         _, dot, number = self.location.partition(":")[2].rpartition(".")
         return int(number) if dot and number.isdecimal() else 0
 

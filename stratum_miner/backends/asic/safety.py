@@ -20,7 +20,7 @@ MIN_OFF_S = 30.0
 MAX_TRIPS = 3
 TRIPS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
-"""Of the core voltage that was set; picked by what regulators allow themselves (TPS546 faults at 75 and 125 %)."""
+"""Share of the core voltage that was set; picked by what regulators allow themselves (a TPS546 faults at 75, 125 %)."""
 REGULATOR_LIMIT_C = 105.0
 """ESP-Miner's (asic.md 5.7)."""
 QUIET_FAN_PERCENT = 30.0

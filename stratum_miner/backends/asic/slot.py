@@ -72,7 +72,7 @@ class Slot:
         self.first_name = name
         """What it is called until its device is known; no other has the same name."""
         self.identity = identity
-        """Of the device on the bus; empty until it was there, and for one that only its path tells apart."""
+        """What it is known by on the bus; empty until it was there, and for one that only its path tells apart."""
         self.path = path or spec.path or ""
         self.node = ""
         """Where it was seen last, as the machine names it."""
@@ -136,7 +136,7 @@ class Slot:
         return True
 
     def statistics(self) -> DeviceSnapshot | None:
-        """Of the device, None until it was there."""
+        """What its device tells; None until it was there."""
         return None if self.device is None else self.device.statistics()
 
     def listed(self) -> DeviceStatistics | None:

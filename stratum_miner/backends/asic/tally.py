@@ -30,7 +30,7 @@ class Tally:
     work_sent: int = 0
     last_error: str = ""
     chips: int = 0
-    """Of the last chain that was up."""
+    """How many the last chain had that was up."""
     chip_nonces: dict[int, int] = field(default_factory=dict)
     readings: Readings = NO_READINGS
     hot: str = ""

@@ -29,7 +29,7 @@ _SIGNS = (
 """Messages of Linux's drivers/usb/core/hub.c and what they mean to a miner's owner."""
 _DISCONNECT = re.compile(r"usb (?P<socket>\S+): USB disconnect, device number")
 _SELF_POWERED = 0x40
-"""Of bmAttributes (USB 2.0, table 9-10)."""
+"""The bit of bmAttributes that says so (USB 2.0, table 9-10)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Wire:
         self.transport = transport
         self.decoder = decoder
         self.baud = baud
-        """Of the host, now."""
+        """The host's rate now."""
         self._sending = trio.Lock()
 
     async def send(self, frame: bytes) -> None:

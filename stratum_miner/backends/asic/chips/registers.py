@@ -47,7 +47,7 @@ class RegisterChain(Chain):
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
-        """Of chip i of N."""
+        """The address of a chip, counted from 0."""
         return 256 // self.chips * chip
 
     async def set_ticket(self, bits: int) -> None:
