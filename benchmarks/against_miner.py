@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from stratum_miner.backends.base import BackendOptionError
-from stratum_miner.backends.cpu.choice import choose, measure
+from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.backends.cpu.kernel_speed import measure
 from stratum_miner.backends.cpu.kernels import kernel_named
 
 RATE = re.compile(r"(?:Total|Benchmark): ([\d.]+) ?([kMG])?(?:hash|H)/s", re.IGNORECASE)

@@ -9,7 +9,7 @@ import argparse
 from statistics import median
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.choice import measure
+from stratum_miner.backends.cpu.kernel_speed import measure
 
 
 def main() -> None:

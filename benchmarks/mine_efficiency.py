@@ -18,7 +18,8 @@ from notifier import serve
 from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.backends.cpu.choice import choose, measure
+from stratum_miner.backends.cpu.choice import choose
+from stratum_miner.backends.cpu.kernel_speed import measure
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, Miner
 

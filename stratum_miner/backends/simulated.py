@@ -23,7 +23,8 @@ import trio
 from stratum_miner.backends import options as option
 from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend, BackendOptionError, WorkSource
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.choice import FASTEST, Choice, choose
+from stratum_miner.backends.cpu.choice import Choice, choose
+from stratum_miner.backends.cpu.kernel_speed import FASTEST
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes

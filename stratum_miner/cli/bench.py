@@ -22,8 +22,9 @@ from stratum_miner.app.process.logs import console
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.backends.cpu.choice import PATIENCE, Choice, Measured, Speed, conclude, time_of
+from stratum_miner.backends.cpu.choice import Choice, conclude
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
+from stratum_miner.backends.cpu.kernel_speed import PATIENCE, Measured, Speed, time_of
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.example import unit_of

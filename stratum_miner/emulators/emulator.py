@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 import trio
 
-from stratum_miner.backends.cpu.choice import FASTEST
+from stratum_miner.backends.cpu.kernel_speed import FASTEST
 from stratum_miner.emulators.faults import Fault, FaultError, Faults, parse_fault
 from stratum_miner.emulators.kind import Kind
 from stratum_miner.emulators.kinds import KINDS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.backends.cpu import choice, kernels
-from stratum_miner.backends.cpu.choice import Measured, Speed
+from stratum_miner.backends.cpu import choice, kernel_figures, kernels
+from stratum_miner.backends.cpu.kernel_speed import Measured, Speed
 from stratum_miner.cli import bench, main
 
 
@@ -14,7 +14,7 @@ from stratum_miner.cli import bench, main
 def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose threads get a quarter of a processor, and figures of it from before."""
     file = tmp_path / "kernels.json"
-    monkeypatch.setattr(choice, "cache_file", lambda: file)
+    monkeypatch.setattr(kernel_figures, "cache_file", lambda: file)
     monkeypatch.setattr(bench, "time_of", lambda *_, **__: Speed(20e6, 5e6))
     choice.conclude([Measured(kernel, 19e6, 60e6, True) for kernel in kernels.available_kernels()])
     return file
@@ -44,7 +44,7 @@ def test_only_what_is_better_is_recorded(capsys: pytest.CaptureFixture[str]) -> 
     assert main.run(["bench", "-t", "1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "scalar: what was measured before is better and stays: 60.0 MH/s rolling of 20" in out
-    known = choice.recall(kernels.available_kernels(), choice.cache_file())
+    known = kernel_figures.recall(kernels.available_kernels(), kernel_figures.cache_file())
     assert known is not None
     assert {(item.hash_rate, item.rolling_hash_rate) for item in known} == {(20e6, 60e6)}
 

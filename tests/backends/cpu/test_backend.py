@@ -13,7 +13,7 @@ import trio.testing
 
 from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import backend as backend_module
-from stratum_miner.backends.cpu import choice, handoff, kernels, processors
+from stratum_miner.backends.cpu import choice, handoff, kernel_figures, kernel_speed, kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit
@@ -295,10 +295,10 @@ async def test_a_thread_that_looks_at_the_stop_word_just_as_all_end_begins_nothi
 
 async def test_what_mining_reaches_corrects_what_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "kernels.json"
-    monkeypatch.setattr(choice, "cache_file", lambda: file)
+    monkeypatch.setattr(kernel_figures, "cache_file", lambda: file)
     monkeypatch.setattr(backend_module, "TIMED_SECONDS", 0.01)
     available = kernels.available_kernels()
-    slow = [choice.Measured(kernel, 2.0 + kernel.index, 1.0, True) for kernel in available]
+    slow = [kernel_speed.Measured(kernel, 2.0 + kernel.index, 1.0, True) for kernel in available]
     plain = choice.conclude(slow, file).plain.kernel
     backend = CpuBackend(threads=1)
     source = ScriptedWorkSource(unit_of(number, target=0) for number in range(1000))
@@ -308,5 +308,5 @@ async def test_what_mining_reaches_corrects_what_is_remembered(tmp_path: Path, m
         while not backend._searchers[0].fastest[False]:  # noqa: ASYNC110  a thread sets it
             await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
-    for item in choice._known(available, file):
+    for item in kernel_figures.known(available, file):
         assert (item.hash_rate > 1000) == (item.kernel == plain), item

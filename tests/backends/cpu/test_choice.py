@@ -9,18 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from stratum_miner.backends.base import BackendOptionError, SelfTestError
-from stratum_miner.backends.cpu import choice, kernels, processors
-from stratum_miner.backends.cpu.choice import (
-    FASTEST,
-    MAX_AGE,
-    Choice,
-    Measured,
-    choose,
-    conclude,
-    correct,
-    recall,
-    time_of,
-)
+from stratum_miner.backends.cpu import kernel_figures, kernel_speed, kernels, processors
+from stratum_miner.backends.cpu.choice import Choice, choose, conclude, correct
+from stratum_miner.backends.cpu.kernel_figures import MAX_AGE, recall
+from stratum_miner.backends.cpu.kernel_speed import FASTEST, Measured, time_of
 from stratum_miner.backends.cpu.kernels import Kernel, available_kernels
 
 KERNELS = available_kernels()
@@ -37,7 +29,7 @@ def remember(file: Path, rates: Mapping[str, tuple[float, float]], day: date | N
         }
         for name, pair in both.items()
     }
-    file.write_text(json.dumps({choice._key(KERNELS): {"processor_time": entry}}))
+    file.write_text(json.dumps({kernel_figures._key(KERNELS): {"processor_time": entry}}))
 
 
 def known(file: Path) -> dict[str, tuple[float, float]]:
@@ -70,7 +62,7 @@ def test_the_fastest_is_chosen_for_each_kind_of_work_and_said() -> None:
 def test_figures_are_measured_once_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "deep" / "kernels.json"
     first = choose(cache=file, seconds=QUICK)
-    monkeypatch.setattr(choice, "measure", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(kernel_speed, "measure", lambda *_, **__: pytest.fail("measured again"))
     assert choose(cache=file) == first
     assert f"measured on {date.today()}: " in first.reason
     assert [path.name for path in file.parent.iterdir()] == ["kernels.json"]
@@ -96,7 +88,7 @@ def test_old_figures_and_those_of_the_future_do_not_count(tmp_path: Path, days: 
     assert (recall(KERNELS, file) is not None) is counts
 
 
-KEY = choice._key(KERNELS)
+KEY = kernel_figures._key(KERNELS)
 OF_BEFORE = {"measured_at": str(date.today()), "rates": {item.name: {"plain": 9e6, "rolling": 8e6} for item in KERNELS}}
 """What an earlier version wrote, by the clock."""
 
@@ -150,9 +142,9 @@ def test_an_interruption_does_not_decide(tmp_path: Path, monkeypatch: pytest.Mon
         calls.append(kernel.name)
         return rates[kernel.name] / (100 if calls.count(kernel.name) <= 4 else 1)
 
-    monkeypatch.setattr(choice, "measure", measure)
+    monkeypatch.setattr(kernel_speed, "measure", measure)
     assert choose(cache=tmp_path / "kernels.json").kernel == KERNELS[-1]
-    assert len(calls) == 2 * choice.ROUNDS * len(KERNELS)
+    assert len(calls) == 2 * kernel_speed.ROUNDS * len(KERNELS)
 
 
 def test_forced_choice(tmp_path: Path) -> None:
@@ -182,7 +174,7 @@ class Machine:
         self.hash_rate, self.wall_per_second = hash_rate, load
         self.processor_per_second = 1.0
         clocks = SimpleNamespace(perf_counter=lambda: self.wall, thread_time=lambda: self.processor)
-        monkeypatch.setattr(choice, "time", clocks)
+        monkeypatch.setattr(kernel_speed, "time", clocks)
         monkeypatch.setattr(kernels, "Search", lambda _kernel: self)
 
     def load(self, *_: object, **__: object) -> int:
@@ -201,7 +193,7 @@ def test_other_programs_do_not_lower_what_is_measured(monkeypatch: pytest.Monkey
     found = time_of(KERNELS[0], 0.2)
     assert found.hash_rate == pytest.approx(32e6)
     assert found.wall_hash_rate == pytest.approx(32e6 / load)
-    assert machine.wall - began <= 0.2 * choice.PATIENCE + 4096 / 32e6 * load, "nobody waits much longer for it"
+    assert machine.wall - began <= 0.2 * kernel_speed.PATIENCE + 4096 / 32e6 * load, "nobody waits much longer for it"
 
 
 def test_a_clock_too_coarse_for_processor_time_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +241,7 @@ def test_figures_of_a_slow_moment_are_measured_again_and_what_mining_reached_sta
     remember(file, {KERNELS[0].name: (5.1e6, 6.1e6)})
     correct(mined(), plain=0.0, rolling=12e6, cache=file)
     assert recall(KERNELS, file) is None
-    monkeypatch.setattr(choice, "measure", lambda kernel, *_, **__: 40e6 if kernel == KERNELS[last] else 10e6)
+    monkeypatch.setattr(kernel_speed, "measure", lambda kernel, *_, **__: 40e6 if kernel == KERNELS[last] else 10e6)
     found = choose(cache=file)
     assert found.rolling.kernel == KERNELS[last]
     assert known(file)[KERNELS[0].name] == (10e6, 12e6)

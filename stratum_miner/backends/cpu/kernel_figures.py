@@ -1,0 +1,126 @@
+"""What was measured of kernels, kept in the user's cache directory from one start to the next.
+
+The figures stand under the model of the CPU, the kernels that it can run and the build of them. A file that cannot be
+read, written or understood is as good as none.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from stratum_miner import user_folders
+from stratum_miner.backends.cpu import kernels, processors
+from stratum_miner.backends.cpu.kernel_speed import FASTEST, Measured
+from stratum_miner.backends.cpu.kernels import Kernel
+
+log = structlog.get_logger(__name__)
+
+MAX_AGE = timedelta(days=30)
+"""Figures older than this are measured again: systems and firmware change."""
+CACHE_LIMIT = 1 << 16
+"""Bytes of a cache file that are read."""
+
+
+def cache_file() -> Path:
+    """Where figures are remembered."""
+    return user_folders.cache() / "kernels.json"
+
+
+def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | None:
+    """Figures of all these kernels, if such a CPU was measured before and mining did not make them doubtful."""
+    entry = _entry(available, path)
+    figures = known(available, path)
+    if entry is None or entry.doubtful or not all(item.hash_rate and item.rolling_hash_rate for item in figures):
+        return None
+    return tuple(figures)
+
+
+def known(available: Sequence[Kernel], path: Path) -> list[Measured]:
+    """What is remembered of each of these kernels; 0 for what is not, is too old, or cannot be."""
+    entry = _entry(available, path)
+    figures = {} if entry is None else entry.processor_time
+    nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))
+    found = [(kernel, figures.get(kernel.name, nothing)) for kernel in available]
+    return [
+        Measured(kernel, item.plain.known, item.rolling.known, True, item.plain.measured_on, item.rolling.measured_on)
+        for kernel, item in found
+    ]
+
+
+def remember(measured: Sequence[Measured], path: Path, *, doubtful: bool = False) -> None:
+    """Keep the figures of all kernels that this CPU can run; ``doubtful`` makes the next start measure them again."""
+    figures = {
+        item.kernel.name: _Figures(
+            _Figure(item.hash_rate, item.measured_on), _Figure(item.rolling_hash_rate, item.rolling_measured_on)
+        )
+        for item in measured
+    }
+    _write([item.kernel for item in measured], _Entry(figures, doubtful), path)
+
+
+def forget(available: Sequence[Kernel], path: Path) -> None:
+    """Keep no figures of these kernels any more."""
+    _write(available, None, path)
+
+
+class _Figure(msgspec.Struct, frozen=True):
+    hash_rate: float
+    measured_on: date
+
+    @property
+    def known(self) -> float:
+        """The rate; 0 when it is too old, or cannot be."""
+        young = timedelta(0) <= date.today() - self.measured_on <= MAX_AGE
+        return self.hash_rate if young and 0 < self.hash_rate <= FASTEST else 0.0
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    plain: _Figure
+    rolling: _Figure
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    processor_time: dict[str, _Figures]
+    """By kernel. Before it had this name it held figures by the clock, which are not read."""
+    doubtful: bool = False
+    """Whether all are to be measured again, and the better of each kept."""
+
+
+def _entry(available: Sequence[Kernel], path: Path) -> _Entry | None:
+    try:
+        return msgspec.json.decode(_entries(path)[_key(available)], type=_Entry)
+    except (OSError, KeyError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _entries(path: Path) -> dict[str, msgspec.Raw]:
+    """The file, by CPU; entries of another version are left as they are."""
+    with path.open("rb") as file:
+        return msgspec.json.decode(file.read(CACHE_LIMIT), type=dict[str, msgspec.Raw])
+
+
+def _write(available: Sequence[Kernel], entry: _Entry | None, path: Path) -> None:
+    """Put the entry of these kernels into the file, or take it out."""
+    try:
+        try:
+            entries = _entries(path)
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            entries = {}
+        entries.pop(_key(available), None)
+        if entry is not None:
+            entries[_key(available)] = msgspec.Raw(msgspec.json.encode(entry))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as fresh:
+            fresh.write(msgspec.json.format(msgspec.json.encode(entries)))
+        os.replace(fresh.name, path)
+    except OSError as error:
+        log.debug("kernel_figures_not_remembered", reason=error.strerror)
+
+
+def _key(available: Sequence[Kernel]) -> str:
+    return f"{processors.model()}; {' '.join(kernel.name for kernel in available)}; {kernels.build_id()}"
