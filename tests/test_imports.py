@@ -70,6 +70,7 @@ MAY_IMPORT |= {
 }
 """Package to the packages, or single modules, of ours that it may import besides itself. The nearest row counts."""
 ROOT_MODULES: dict[str, frozenset[str]] = {
+    "exception_groups": frozenset(),
     "foreign_text": frozenset(),
     "quantities": frozenset(),
     "secret_words": frozenset({"foreign_text"}),
@@ -78,8 +79,10 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
-"""The same for the modules beside the packages. Everybody may import the first five, but ``NOT_FOR_THE_GROUND``."""
-NOT_FOR_THE_GROUND = frozenset({"quantities", "secret_words", "spelling", "user_folders", "__main__"})
+"""The same for the modules beside the packages. Everybody may import the first six, but ``NOT_FOR_THE_GROUND``."""
+NOT_FOR_THE_GROUND = frozenset(
+    {"exception_groups", "quantities", "secret_words", "spelling", "user_folders", "__main__"}
+)
 
 IMPURE = frozenset(
     [

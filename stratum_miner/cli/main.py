@@ -12,15 +12,10 @@ from stratum_miner import __version__
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.process import logs, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError
 from stratum_miner.cli import completion
-from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused
-from stratum_miner.client.exception_groups import leading_cause
-from stratum_miner.economics.profit.sources import SourceError
-from stratum_miner.economics.profit.terms import TermError
+from stratum_miner.exception_groups import leading_cause, leaves
 from stratum_miner.foreign_text import sanitize, sanitize_lines
-from stratum_miner.loadtest.limits import LoadError
-from stratum_miner.miner import JournalError
+from stratum_miner.network import files
 
 app = cyclopts.App(
     name="stratum-miner",
@@ -65,23 +60,6 @@ app.command(completion.command_for(app), name="completion")
 
 MAX_TOLD = 2000
 """Characters of an error that are told; some quote a file or another program."""
-_TOLD: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (cyclopts.CycloptsError, ExitCode.USAGE),
-    (UsageError, ExitCode.USAGE),
-    (ConfigError, ExitCode.USAGE),
-    (TermError, ExitCode.USAGE),
-    (BackendOptionError, ExitCode.USAGE),
-    (PoolUrlError, ExitCode.USAGE),
-    (SelfTestError, ExitCode.SELF_TEST_FAILED),
-    (WorkerRefused, ExitCode.WORKER_REFUSED),
-    (PoolUnreachable, ExitCode.POOL_UNREACHABLE),
-    (CommandFailed, ExitCode.GOAL_MISSED),
-    (BackendError, ExitCode.GOAL_MISSED),
-    (JournalError, ExitCode.GOAL_MISSED),
-    (LoadError, ExitCode.GOAL_MISSED),
-    (SourceError, ExitCode.GOAL_MISSED),
-)
-"""Errors told in one line, the first that matches; anything else is a defect and shows its traceback."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,21 +70,52 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except Exception as error:
-        cause = leading_cause(error, *(kind for kind, _ in _TOLD))
+        codes = _codes()
+        cause = leading_cause(error, *codes)
         if cause is None:
             raise
-        return _tell(cause)
+        _tell(cause)
+        if isinstance(cause, CommandFailed):
+            return cause.code
+        return next(code for kind, code in codes.items() if isinstance(cause, kind))
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
-def _tell(error: Exception) -> int:
+def _codes() -> dict[type[Exception], ExitCode]:
+    """Errors told in one line, the first that matches; anything else is a defect and shows its traceback.
+
+    What they come from is imported now, when something went wrong: it takes longer than all else that starting takes.
+    """
+    from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError  # noqa: PLC0415  see above
+    from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  see above
+    from stratum_miner.economics.profit.sources import SourceError  # noqa: PLC0415  see above
+    from stratum_miner.economics.profit.terms import TermError  # noqa: PLC0415  see above
+    from stratum_miner.loadtest.limits import LoadError  # noqa: PLC0415  see above
+    from stratum_miner.miner import JournalError  # noqa: PLC0415  see above
+
+    return {
+        cyclopts.CycloptsError: ExitCode.USAGE,
+        UsageError: ExitCode.USAGE,
+        ConfigError: ExitCode.USAGE,
+        TermError: ExitCode.USAGE,
+        BackendOptionError: ExitCode.USAGE,
+        PoolUrlError: ExitCode.USAGE,
+        SelfTestError: ExitCode.SELF_TEST_FAILED,
+        WorkerRefused: ExitCode.WORKER_REFUSED,
+        PoolUnreachable: ExitCode.POOL_UNREACHABLE,
+        CommandFailed: ExitCode.GOAL_MISSED,
+        BackendError: ExitCode.GOAL_MISSED,
+        JournalError: ExitCode.GOAL_MISSED,
+        LoadError: ExitCode.GOAL_MISSED,
+        SourceError: ExitCode.GOAL_MISSED,
+    }
+
+
+def _tell(error: Exception) -> None:
     told = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
     for text in told:
         told_line = " ".join(str(secrets.redact(text)).split())
         sys.stderr.write(f"stratum-miner: {sanitize(told_line, MAX_TOLD)}\n")
-    if isinstance(error, CommandFailed):
-        return error.code
-    return next(code for kind, code in _TOLD if isinstance(error, kind))
 
 
 def run_process(arguments: Sequence[str]) -> int:
@@ -131,6 +140,10 @@ def _tell_unforeseen(error: Exception) -> int:
     if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
         sys.stderr.write("stratum-miner: cannot write the output: no space left on the device\n")
         return _without_output()
+    if any(isinstance(leaf, OSError) and leaf.errno == errno.EMFILE for leaf in leaves(error)):
+        advice = f"this process may have {files.limit()} open; ulimit -n 1024 lets it have more"
+        sys.stderr.write(f"stratum-miner: no more files can be opened: {advice}\n")
+        return ExitCode.GOAL_MISSED
     text = "".join(traceback.format_exception(error))  # a defect; it may quote anything
     sys.stderr.write(sanitize_lines(str(secrets.redact(text))) + "\n")
     return ExitCode.GOAL_MISSED

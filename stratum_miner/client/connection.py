@@ -15,12 +15,12 @@ import trio
 
 from stratum_miner.client.dialing.domains import same_domain
 from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
-from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.client.pool_memory import Handshake
 from stratum_miner.client.resume import Resumable, Unanswered
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.client.temporary_refusals import may_pass
 from stratum_miner.client.workers import Workers, wanted_login
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState

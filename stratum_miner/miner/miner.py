@@ -23,13 +23,13 @@ from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import ClientListener, ConnectionState
-from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.client.group.control import PoolControl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.settings import PoolSettings, Strategy
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
     ConnectionChanged,

@@ -17,7 +17,6 @@ import trio
 
 from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.endings import WorkerRefused
-from stratum_miner.client.exception_groups import leading_cause
 from stratum_miner.client.group.failover import DEFAULT_POLICY, FailoverPolicy
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
@@ -26,6 +25,7 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.share_memory import MAX_SHARES
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig

@@ -1,7 +1,10 @@
 """Open files run out while strangers connect: the service goes on, and the log tells of it once a minute."""
 
+import errno
+import os
 import resource
 import socket
+import subprocess
 import threading
 import time
 from contextlib import ExitStack, closing
@@ -9,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_process import ADDRESS, EAGER, running_pool, started
+from stratum_miner.cli import main
+
+from .test_process import ADDRESS, COMMAND, EAGER, running_pool, started
 
 FILES = 64
 """Which a process may have open once it has started; a quarter of them is kept from strangers."""
@@ -100,3 +105,38 @@ def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
     told = sum("accept_failed" in line for line in log.lines)
     assert 1 <= told <= 1 + (time.monotonic() - began) / 60
     assert not [line for line in log.lines if "Traceback" in line or "Errno" in line]
+
+
+FEW = 6
+"""Enough for the interpreter to start, and too few for anything that waits."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry"],
+        ["pool", "--address", ADDRESS, "--listen", "127.0.0.1:0"],
+        ["solo", "--address", ADDRESS, "--node", "kernel"],
+        ["demo"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_too_few_files_to_begin_with_are_told_in_one_line(arguments: list[str]) -> None:
+    limited = ["sh", "-c", f'ulimit -n {FEW}; exec "$@"', "sh", *COMMAND, *arguments]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    advice = f"this process may have {FEW} open; ulimit -n 1024 lets it have more"
+    assert done.stderr.splitlines()[-1] == f"stratum-miner: no more files can be opened: {advice}"
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+def test_files_that_run_out_among_other_errors_are_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: list[str]) -> int:
+        spent = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise ExceptionGroup("nursery", [ExceptionGroup("nursery", [ValueError("a consequence"), spent])])
+
+    monkeypatch.setattr(main, "run", fail)
+    assert main.run_process([]) == 1
+    assert capsys.readouterr().err.startswith("stratum-miner: no more files can be opened: ")

@@ -8,7 +8,7 @@ import trio
 
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.client.dialing.url import HOST_FORM, is_host
-from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.accepting import ListenerError
 
 

@@ -13,7 +13,7 @@ from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.address import AddressError, Network, script_from_address
-from stratum_miner.client.exception_groups import leading_cause
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import MissingExtraError, Node, NodeError
 from stratum_miner.pool.nodes.patience import Patience
