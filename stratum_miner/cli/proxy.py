@@ -26,10 +26,11 @@ from stratum_miner.app.process.logs import console
 from stratum_miner.cli import figures, mining
 from stratum_miner.cli.mine_settings import find_file, telling
 from stratum_miner.cli.proxy_options import ProxySettings, load, misspelt
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
-from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot, SharesSnapshot
+from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
 
 log = structlog.get_logger("stratum_miner")
@@ -244,8 +245,8 @@ def _busiest(miners: tuple[MinerStatus, ...]) -> list[MinerStatus]:
     return sorted(miners, key=lambda miner: miner.hash_rate, reverse=True)[:SHOWN_MINERS]
 
 
-def _bad(shares: SharesSnapshot) -> int:
-    return sum(shares.rejected.values()) + sum(shares.refused.values()) + shares.stale + shares.lost
+def _bad(shares: ShareCounts) -> int:
+    return shares.rejected.total() + shares.refused.total() + shares.stale + shares.lost
 
 
 def _print_end(snapshot: ProxySnapshot, elapsed: float, *, as_json: bool) -> None:
@@ -323,12 +324,12 @@ def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:
     }
 
 
-def _shares_object(shares: SharesSnapshot) -> dict[str, Any]:
+def _shares_object(shares: ShareCounts) -> dict[str, Any]:
     return {
         "received": shares.received,
         "accepted": shares.accepted,
-        "rejected": dict(shares.rejected),
-        "refused": dict(shares.refused),
+        "rejected": {reason.value: count for reason, count in shares.rejected.items()},
+        "refused": {reason.value: count for reason, count in shares.refused.items()},
         "stale": shares.stale,
         "lost": shares.lost,
         "kept": shares.kept,

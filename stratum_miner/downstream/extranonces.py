@@ -9,9 +9,10 @@ client send that of its "mining.notify" pair.
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Generic
 
-from stratum_miner.downstream.jobs import JobTable
+from stratum_miner.downstream.jobs import J, JobTable
 
 EXTRANONCE1_SIZE = 4
 MAX_RETIRED = 10_000
@@ -23,16 +24,17 @@ class ExtranoncesExhausted(Exception):  # noqa: N818  a state, not a mistake
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Generic[J]):
     """One session's share of the search space; outlives its connection by the time for a resume."""
 
     extranonce1: bytes
+    extranonce2_size: int
     session_id: str
-    jobs: JobTable = field(default_factory=JobTable)
+    jobs: JobTable[J] = field(default_factory=JobTable)
 
 
-class ExtranonceRegistry:
-    """Leases extranonce1 values of ``size`` bytes; one per pool.
+class ExtranonceRegistry(Generic[J]):
+    """Leases extranonce1 values of ``size`` bytes, each with ``extranonce2_size`` bytes to count in; one per pool.
 
     ``first`` is where counting starts: a random start keeps a restarted pool from repeating the values of its
     last run. ``token`` makes session ids nobody can guess.
@@ -42,18 +44,20 @@ class ExtranonceRegistry:
         self,
         *,
         size: int = EXTRANONCE1_SIZE,
+        extranonce2_size: int = 8,
         first: int = 0,
         resume_seconds: float = 600.0,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._values = 1 << 8 * size
         self._size = size
+        self._extranonce2_size = extranonce2_size
         self._next = first
         self._resume_seconds = resume_seconds
         self._token = token
         self._taken: set[bytes] = set()
         """Those that live or may come back."""
-        self._retired: OrderedDict[str, tuple[Lease, float]] = OrderedDict()
+        self._retired: OrderedDict[str, tuple[Lease[J], float]] = OrderedDict()
         """Leases that may come back, by session id, the oldest first, each with the time until which it may."""
 
     @property
@@ -65,7 +69,7 @@ class ExtranonceRegistry:
         """Whether ``resume`` names a session that ended and may still come back."""
         return resume in self._retired
 
-    def lease(self, now: float, resume: str | None = None) -> Lease:
+    def lease(self, now: float, resume: str | None = None) -> Lease[J]:
         """A lease: the retired one of the session id ``resume``, else a new one.
 
         A resumed lease keeps extranonce1 and jobs and gets a new session id. An extranonce1 resumes nothing: it comes
@@ -74,18 +78,18 @@ class ExtranonceRegistry:
         self._forget(now)
         retired = None if resume is None else self._retired.pop(resume, None)
         if retired is None:
-            return Lease(self._fresh(), self._token())
+            return Lease(self._fresh(), self._extranonce2_size, self._token())
         old, _ = retired
-        return Lease(old.extranonce1, self._token(), old.jobs)
+        return replace(old, session_id=self._token())
 
-    def release(self, lease: Lease, now: float) -> None:
+    def release(self, lease: Lease[J], now: float) -> None:
         """The session is gone; it may come back for a while."""
         self._retired[lease.session_id] = (lease, now + self._resume_seconds)
         self._forget(now)
 
     def _fresh(self) -> bytes:
         if self.live >= self._values:
-            raise ExtranoncesExhausted(f"all {self._values} are in use")
+            raise ExtranoncesExhausted(f"the pool's extranonce2 is enough for {self._values} miners")
         if len(self._taken) >= self._values:
             self._drop_oldest()
         while True:

@@ -1,19 +1,475 @@
-"""What the sessions of a pool and those of a proxy have in common."""
+"""One miner's Stratum session, sans-IO: requests are answered, shares counted, jobs announced; bytes in, events and
+bytes out.
 
+It knows nothing of what stands behind it: where jobs come from, and who has the last word on a share, is its policy's
+(``session_policy``), which a pool and a proxy have one each of. ``now`` is seconds of any clock that does not go back;
+``unix_time`` is the clock that ntime is held against.
+
+A miner gets its first job once it is subscribed and authorized: difficulty first, then the job (D3). A new difficulty
+is announced together with the job that it is for, so that both sides mean the same job by "the next one".
+"""
+
+import math
 import re
+from typing import Generic
 
-from stratum_miner.stratum.errors import FieldError
+from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_to_announce, target_from_difficulty
+from stratum_miner.downstream.endings import Ending, LimitReachedError
+from stratum_miner.downstream.events import (
+    DifficultySet,
+    SessionEvent,
+    SharePassed,
+    ShareRefused,
+    ShareTaken,
+    SubscribeHeld,
+    WorkerJoined,
+)
+from stratum_miner.downstream.extranonces import ExtranoncesExhausted, Lease
+from stratum_miner.downstream.jobs import J, SessionJob
+from stratum_miner.downstream.session_policy import PassOn, SessionPolicy
+from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.validator import Accepted, Refused
+from stratum_miner.downstream.vardiff import Vardiff
+from stratum_miner.foreign_text import sanitize
+from stratum_miner.stratum import client_messages as requests
+from stratum_miner.stratum.envelope import Id
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, FieldError
+from stratum_miner.stratum.events import RequestReceived, RequestRefused
+from stratum_miner.stratum.extensions import (
+    Info,
+    MinimumDifficulty,
+    SubscribeExtranonce,
+    VersionRolling,
+    VersionRollingGrant,
+)
 from stratum_miner.stratum.fields import difficulty as difficulty_field
+from stratum_miner.stratum.pool_messages import Reconnect, SetDifficulty, SetExtranonce, SetVersionMask
+from stratum_miner.stratum.results import SubscribeResult
+from stratum_miner.stratum.server_connection import ServerConnection
+from stratum_miner.work.hash_rate import HashRateMeter
 
 RATE_WINDOW = 300.0
 """Seconds over which a session's hash rate is estimated."""
-
-
 RATE_RESOLUTION = 10.0
 """Seconds between the samples kept for that: some 30, 4 kB a session."""
 
-
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
+
+
+class MinerSession(Generic[J]):
+    """One connection of a miner, under ``policy`` until it is subscribed to another. ``total`` counts all shares."""
+
+    def __init__(self, policy: SessionPolicy[J], total: ShareCounts, now: float) -> None:
+        self.connection = ServerConnection()
+        self.lease: Lease[J] | None = None
+        self.started = False
+        """Whether the miner gets jobs: it is subscribed and authorized."""
+        self.user_agent = ""
+        self.info: Info | None = None
+        self.workers: dict[str, ShareCounts] = {}
+        self.shares = ShareCounts()
+        self.version_mask = 0
+        """Bits the miner was told it may roll."""
+        self.difficulty = 0.0
+        """What the miner was told last; 0 before."""
+        self._policy = policy
+        self._total = total
+        self._events: list[SessionEvent[J]] = []  # three at most, and a deque is 760 bytes for each session
+        self._refused_in_a_row = 0
+        self._takes_extranonce = False
+        self._asked_mask = 0
+        """Bits the miner asked for."""
+        self._rolls = False
+        """Whether it was told that it may roll any."""
+        self._minimum = 0.0
+        self._wanted = policy.start_difficulty
+        """The difficulty that the miner asked for, or that its share rate suggests, whichever came last; None: any."""
+        self._fixed = False
+        self._target = 0
+        """Of the difficulty that was told."""
+        self._changed_at = -math.inf
+        self._change_waits = False
+        self._vardiff: Vardiff | None = None
+        self._meter = HashRateMeter(now, RATE_WINDOW, resolution=RATE_RESOLUTION)
+
+    # ---- input ----------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Add bytes from the miner; then call ``next_event`` until it returns None."""
+        self.connection.receive_data(data)
+
+    def next_event(self, now: float, unix_time: float) -> SessionEvent[J] | None:
+        """The next event, or None when more data is needed. RemoteProtocolError: send what waits and close."""
+        while not self._events:
+            limit = self._policy.max_refused_shares
+            if self._refused_in_a_row > limit:
+                raise LimitReachedError(f"more than {limit} refused shares in a row", Ending.REFUSED_SHARES)
+            match self.connection.next_event():
+                case None:
+                    return None
+                case RequestReceived(request_id, message):
+                    self._answer(request_id, message, now, unix_time)
+                case RequestRefused("mining.submit", error):
+                    self._count_received("")
+                    self._count_refused("", "", error.reason, error.message)
+                case _:
+                    pass  # a refusal of another request is answered; replies to our pings mean nothing
+        return self._events.pop(0)
+
+    def take_events(self) -> list[SessionEvent[J]]:
+        """Events that came about without input, by ``tick``."""
+        waiting = list(self._events)
+        self._events.clear()
+        return waiting
+
+    def subscribe(self, held: SubscribeHeld, policy: SessionPolicy[J], now: float) -> None:
+        """Answer a subscribe: from now on the miner is under this policy. RemoteProtocolError when it has no room."""
+        self._policy = policy
+        if self.lease is None:
+            try:
+                self.lease = policy.leases.lease(now, held.resume)
+            except ExtranoncesExhausted as error:
+                reason = f"no room: {error}"
+                self.connection.refuse(held.request_id, ErrorReason.OTHER, reason)
+                raise LimitReachedError(reason, Ending.NO_ROOM) from None
+            self.user_agent = held.user_agent
+        result = SubscribeResult(self.lease.extranonce1, self.lease.extranonce2_size, self.lease.session_id)
+        self.connection.accept_subscribe(held.request_id, result)
+        self._start_if_ready(now)
+
+    def close(self, now: float) -> None:
+        """The connection is gone; the miner may come back for a while."""
+        self.connection.receive_eof()
+        if self.lease is not None:
+            self._policy.leases.release(self.lease, now)
+            self.lease = None
+
+    def tick(self, now: float) -> None:
+        """Let time pass: at least every few seconds. Difficulty may change."""
+        self._meter.sample(now, self._hashes)
+        if self._change_waits:
+            self._follow_wanted(now)
+        if self._vardiff is not None and not self._fixed:
+            self._retarget(self._vardiff, self._vardiff.on_tick(now), now)
+
+    # ---- output ---------------------------------------------------------------------------------------------------
+
+    def data_to_send(self) -> bytes:
+        """Everything waiting to go out, once."""
+        return self.connection.data_to_send()
+
+    def announce(self, job: J, now: float) -> None:
+        """Give the miner this job, when it takes jobs yet, with whatever changed since the last."""
+        if self.started and self.lease is not None:
+            self._announce(job, self.lease, job.line, now)
+
+    def amend(self, job: J) -> None:
+        """The current job may be rolled in other bits from now on; bits allowed before stay good."""
+        if self.started and self.lease is not None:
+            self._set_mask(job)
+
+    def move(self, now: float) -> bool:
+        """Go on under a lease of other extranonces; False when the miner has to connect again, as it was asked to."""
+        if self.lease is None:
+            return True
+        self.lease = None  # of a registry that is no more
+        if not self._takes_extranonce:
+            self.ask_to_reconnect()
+            return False
+        try:
+            self.lease = self._policy.leases.lease(now)
+        except ExtranoncesExhausted:
+            return False
+        self.connection.announce(SetExtranonce(self.lease.extranonce1, self.lease.extranonce2_size))
+        return True
+
+    def misses_rolling(self, job: J) -> bool:
+        """Whether the miner was told that it may not roll versions, and now could: only a new connection tells it."""
+        return self.started and not self._rolls and bool(self._asked_mask & job.rollable_mask)
+
+    def ask_to_reconnect(self) -> None:
+        """Send client.reconnect to the same place."""
+        self.connection.announce(Reconnect())
+
+    def answer(self, passed: SharePassed[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
+        """Answer a share that waits, with true or with this refusal; None if it was answered when it came."""
+        if not passed.waits:
+            return None
+        worker_name, solution = passed.submit.worker_name, passed.solution
+        if refusal is None:
+            share_difficulty = solution.difficulty
+            difficulty = solution.job.difficulty
+            if passed.refusal is not None:  # a weak one is worth what its hash is
+                difficulty = min(difficulty, share_difficulty)
+                self._credit(worker_name, difficulty, share_difficulty, now)
+            self._count_accepted(worker_name, passed=True)
+            self.connection.reply(passed.request_id, True)
+            return ShareTaken(worker_name, solution, difficulty, share_difficulty, solution.is_block)
+        reason = ErrorReason.OTHER if refusal.reason is ErrorReason.NO_REASON else refusal.reason
+        self.connection.refuse(passed.request_id, reason, refusal.message)
+        self._count_bad(worker_name, refusal.reason, passed=refusal is not passed.refusal)
+        return ShareRefused(worker_name, solution.job.job_id, reason, refusal.message)
+
+    def answer_lost(self, passed: SharePassed[J]) -> None:
+        """Answer a share that waits and of which nobody will ever say what became of it: it may be sent again."""
+        passed.solution.job.announced.seen.forget(passed.solution.digest)
+        self.connection.refuse(passed.request_id, ErrorReason.OTHER, SHARE_LOST_TEXT)
+        for counts in self._counted(passed.submit.worker_name):
+            counts.lost += 1
+
+    def hand_over(self, passed: SharePassed[J]) -> None:
+        """The miner came back and sent a share again that waits: it is received there and not here."""
+        for counts in self._counted(passed.submit.worker_name):
+            counts.received -= 1
+
+    def hash_rate(self, now: float) -> float:
+        """Hashes per second, estimated from the good shares of the last minutes."""
+        return self._meter.rate_at(now, self._hashes, RATE_WINDOW)
+
+    @property
+    def _hashes(self) -> int:
+        """How many it took to find the good shares, as a rule."""
+        return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
+
+    # ---- requests -------------------------------------------------------------------------------------------------
+
+    def _answer(self, request_id: Id, message: requests.AnyClientMessage, now: float, unix_time: float) -> None:
+        match message:
+            case requests.Submit():
+                self._submit(request_id, message, now, unix_time)
+            case requests.Configure():
+                self._configure(request_id, message, now)
+            case requests.Subscribe():
+                held = SubscribeHeld(request_id, sanitize(message.user_agent), message.session_id)
+                if self.lease is None:
+                    self._events.append(held)
+                else:
+                    self.subscribe(held, self._policy, now)
+            case requests.Authorize():
+                self._authorize(request_id, message, now)
+            case requests.SuggestDifficulty(difficulty):
+                self.connection.reply(request_id, True)
+                self._suggest(difficulty, now)
+            case requests.SuggestTarget(target):
+                self.connection.reply(request_id, True)
+                self._suggest(difficulty_to_announce(target), now)
+            case requests.GetTransactions(job_id):
+                self._get_transactions(request_id, job_id)
+            case requests.ClientPing():
+                self.connection.reply(request_id, "pong")
+            case requests.ExtranonceSubscribe():
+                self._takes_extranonce = True
+                self.connection.reply(request_id, True)
+            case requests.MultiVersion():
+                self.connection.reply(request_id, True)
+
+    def _authorize(self, request_id: Id, message: requests.Authorize, now: float) -> None:
+        if not message.worker_name.strip(" ."):
+            self.connection.refuse(request_id, ErrorReason.UNAUTHORIZED, "expected a worker name, got none")
+            return
+        self.connection.accept_authorize(request_id, message.worker_name)
+        if message.worker_name not in self.workers:
+            self.workers[message.worker_name] = ShareCounts()
+            self._events.append(WorkerJoined(message.worker_name))
+        difficulty = password_difficulty(message.password)
+        if difficulty is not None:
+            self._fixed = True
+            self._wanted = self._bounded(difficulty, asked=True)
+            self._follow_wanted(now)
+        self._start_if_ready(now)
+
+    def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
+        granted: dict[str, bool | str | VersionRollingGrant] = {}
+        for extension in message.extensions:
+            match extension:
+                case VersionRolling(mask):
+                    granted[extension.name] = self._grant_version_rolling(mask)
+                case MinimumDifficulty(value):
+                    granted[extension.name] = self._grant_minimum(value)
+                case Info():
+                    self.info = extension
+                    granted[extension.name] = True
+                case SubscribeExtranonce():
+                    self._takes_extranonce = True
+                    granted[extension.name] = True
+        self.connection.accept_configure(request_id, message, granted)
+        self._follow_wanted(now)
+
+    def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
+        """Fewer bits than the miner wants are granted too: BIP 310 leaves the choice to the miner."""
+        self._asked_mask = mask
+        self.version_mask = mask & self._policy.rollable_mask
+        self._rolls = self.version_mask != 0
+        self._allow_versions(self._policy.latest)
+        return VersionRollingGrant(self.version_mask) if self._rolls else False
+
+    def _grant_minimum(self, value: float) -> bool | str:
+        if value > self._policy.ceiling:
+            return f"expected a difficulty of at most {self._policy.ceiling:g}"
+        self._minimum = value
+        return True
+
+    def _get_transactions(self, request_id: Id, job_id: str) -> None:
+        job = None if self.lease is None else self.lease.jobs.get(job_id)
+        transactions = self._policy.transactions(None if job is None else job.announced)
+        if isinstance(transactions, Refused):
+            self.connection.refuse(request_id, transactions.reason, transactions.message)
+        else:
+            self.connection.reply(request_id, transactions)
+
+    # ---- shares ---------------------------------------------------------------------------------------------------
+
+    def _submit(self, request_id: Id, submit: requests.Submit, now: float, unix_time: float) -> None:
+        self._count_received(submit.worker_name)
+        if self.lease is None:  # the connection refuses submits before subscribe; this one was to connect again
+            self._refuse(request_id, submit, ErrorReason.JOB_NOT_FOUND, "job not found")
+            return
+        verdict = self._policy.judge(submit, self.lease.jobs, unix_time)
+        waits = False
+        if isinstance(verdict, PassOn):
+            solution, waits, verdict = verdict.solution, verdict.waits, verdict.verdict
+            refusal = verdict if isinstance(verdict, Refused) else None
+            self._events.append(SharePassed(request_id, submit, solution, refusal, waits))
+        match verdict:
+            case Accepted(solution, difficulty, is_block):
+                share_difficulty = solution.difficulty
+                self._credit(submit.worker_name, difficulty, share_difficulty, now)
+                if not waits:
+                    self.connection.reply(request_id, True)
+                    self._count_accepted(submit.worker_name, passed=False)
+                    taken = ShareTaken(submit.worker_name, solution, difficulty, share_difficulty, is_block)
+                    self._events.append(taken)
+                self._weigh(difficulty, now)
+            case Refused(reason, message, work=work):
+                if waits:
+                    self._refused_in_a_row += 1
+                else:
+                    self._refuse(request_id, submit, reason, message)
+                self._weigh(work, now)
+
+    def _refuse(self, request_id: Id, submit: requests.Submit, reason: ErrorReason, message: str) -> None:
+        self.connection.refuse(request_id, reason, message)
+        self._count_refused(submit.worker_name, submit.job_id, reason, message)
+
+    def _weigh(self, work: float, now: float) -> None:
+        """Vardiff judges by all the work that was done, too late or not: the difficulty is not to blame for stale."""
+        if work and self._vardiff is not None and not self._fixed:
+            self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
+
+    def _counted(self, worker_name: str) -> tuple[ShareCounts, ...]:
+        worker = self.workers.get(worker_name)
+        return (self.shares, self._total) if worker is None else (self.shares, self._total, worker)
+
+    def _count_received(self, worker_name: str) -> None:
+        for counts in self._counted(worker_name):
+            counts.received += 1
+
+    def _credit(self, worker_name: str, difficulty: float, share_difficulty: float, now: float) -> None:
+        self._refused_in_a_row = 0
+        for counts in self._counted(worker_name):
+            counts.credit(difficulty, share_difficulty, now)
+
+    def _count_accepted(self, worker_name: str, *, passed: bool) -> None:
+        for counts in self._counted(worker_name):
+            if passed or self._policy.has_last_word:
+                counts.accepted += 1
+            else:
+                counts.kept += 1
+
+    def _count_refused(self, worker_name: str, job_id: str, reason: ErrorReason, message: str) -> None:
+        self._refused_in_a_row += 1
+        self._count_bad(worker_name, reason, passed=False)
+        self._events.append(ShareRefused(worker_name, job_id, reason, message))
+
+    def _count_bad(self, worker_name: str, reason: ErrorReason, *, passed: bool) -> None:
+        for counts in self._counted(worker_name):
+            if self._policy.has_last_word:
+                counts.rejected[reason] += 1
+            elif reason is ErrorReason.JOB_NOT_FOUND:
+                counts.stale += 1
+            else:
+                (counts.rejected if passed else counts.refused)[reason] += 1
+
+    # ---- difficulty, mask, jobs -----------------------------------------------------------------------------------
+
+    def _suggest(self, difficulty: float, now: float) -> None:
+        self._wanted = self._bounded(difficulty, asked=True)
+        self._follow_wanted(now)
+        if self._vardiff is not None:
+            self._vardiff.set_difficulty(self._wanted, now)
+
+    def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
+        if difficulty is not None:
+            self._wanted = self._bounded(difficulty, asked=False)
+            vardiff.difficulty = self._wanted  # or it would have to come back from beyond our limits
+            self._follow_wanted(now)
+
+    def _bounded(self, difficulty: float, *, asked: bool) -> float:
+        return max(self._minimum, self._policy.bounded(difficulty, asked=asked))
+
+    def _follow_wanted(self, now: float) -> None:
+        """Announce a wanted difficulty with a job for it, a moment later when the last change was just before."""
+        interval = self._policy.change_interval
+        if interval is None or not self.started or self.lease is None:
+            return
+        difficulty = self._policy.difficulty(None, self._wanted, self._minimum)
+        self._change_waits = difficulty != self.difficulty and now - self._changed_at < interval
+        if difficulty != self.difficulty and not self._change_waits:
+            self._changed_at = now
+            self._announce_current(self.lease, now, clean=False)
+
+    def _start_if_ready(self, now: float) -> None:
+        if not self.started and self.lease is not None and self.workers:
+            self.started = True
+            self._announce_current(self.lease, now, clean=True)
+
+    def _announce_current(self, lease: Lease[J], now: float, *, clean: bool) -> None:
+        job = self._policy.job_for(lease, now)
+        if job is None:
+            self._tell_difficulty(None, now)
+        else:
+            self._announce(job, lease, job.clean_line if clean else job.line, now)
+
+    def _announce(self, job: J, lease: Lease[J], line: bytes, now: float) -> None:
+        self._set_mask(job)
+        self._tell_difficulty(job, now)
+        lease.jobs.add(
+            SessionJob(
+                announced=job,
+                extranonce1=lease.extranonce1,
+                difficulty=self.difficulty,
+                target=self._target,
+                version_mask=self.version_mask,
+            )
+        )
+        self.connection.announce_encoded(line)
+
+    def _tell_difficulty(self, job: J | None, now: float) -> None:
+        difficulty = self._policy.difficulty(job, self._wanted, self._minimum)
+        if difficulty is None or difficulty == self.difficulty:
+            return
+        self.difficulty = difficulty
+        self._target = target_from_difficulty(difficulty)
+        self.connection.announce(SetDifficulty(difficulty))
+        self._events.append(DifficultySet(difficulty))
+        if self._vardiff is None and self._policy.vardiff is not None:
+            self._vardiff = Vardiff(self._policy.vardiff, self._wanted or difficulty, now)
+
+    def _set_mask(self, job: J) -> None:
+        """Tell the miner which bits it may roll from now on, in the jobs that it has of the same origin too.
+
+        Bits that a job's own version uses are left alone, so that all ways to merge bits agree.
+        """
+        mask = self._asked_mask & job.rollable_mask
+        if self._rolls and mask != self.version_mask:
+            self.version_mask = mask
+            self.connection.announce(SetVersionMask(mask))
+            self._allow_versions(job)
+
+    def _allow_versions(self, job: J | None) -> None:
+        """A new mask counts at once (stratum.md 1.6.4); what one origin granted says nothing of another's jobs."""
+        if job is not None and self.lease is not None:
+            self.lease.jobs.allow_versions(self.version_mask, job.origin)
 
 
 def password_difficulty(password: str) -> float | None:

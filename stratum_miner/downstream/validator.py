@@ -11,12 +11,13 @@ stale. Such a share is refused unless the node takes its block, so the verdict c
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeAlias
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, MAX_TIME_AHEAD, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
-from stratum_miner.downstream.jobs import JobTable, SessionJob
+from stratum_miner.downstream.jobs import J, JobContent, JobTable, SessionJob
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.stratum.client_messages import Submit
@@ -27,10 +28,10 @@ MAX_NTIME_AHEAD = 7000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+class Solution(Generic[J]):
     """A header rebuilt from a share, with the coinbase that a block needs."""
 
-    job: SessionJob
+    job: SessionJob[J]
     coinbase: bytes
     """Without witness; the extranonces filled in."""
     header: bytes
@@ -44,30 +45,30 @@ class Solution:
     @property
     def is_block(self) -> bool:
         """Whether the hash meets the network target."""
-        return hash_value(self.digest) <= self.job.pool_job.network_target
+        return hash_value(self.digest) <= self.job.announced.network_target
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Generic[J]):
     """A good share; it is worth the difficulty its job was announced with."""
 
-    solution: Solution
+    solution: Solution[J]
     difficulty: float
     is_block: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Generic[J]):
     """A bad share. ``candidate``: it is stale or weak but would be a block; give it to the node before answering."""
 
     reason: ErrorReason
     message: str
-    candidate: Solution | None = None
+    candidate: Solution[J] | None = None
     work: float = 0.0
     """The difficulty of its job, if the share is good work that came too late or finds no room; else 0."""
 
 
-Verdict = Accepted | Refused
+Verdict: TypeAlias = Accepted[J] | Refused[J]
 
 
 class ShareValidator:
@@ -83,29 +84,27 @@ class ShareValidator:
         """From now on only jobs on this block are good."""
         self._tip = previous_hash
 
-    def judge(self, submit: Submit, jobs: JobTable, unix_time: float) -> Verdict:
+    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> Verdict[J]:
         """Check one share of the session that owns ``jobs``; an accepted one is remembered, as is a candidate."""
         if len(submit.extranonce2) != self._extranonce2_size:
-            return _refused(
-                ErrorReason.OTHER,
-                f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}",
-            )
+            message = f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}"
+            return Refused(ErrorReason.OTHER, message)
         job = jobs.get(submit.job_id)
         if job is None:
             return unknown_job(submit, jobs)
         solution = solution_of(submit, job)
-        if solution.digest in job.pool_job.seen:
-            return _refused(ErrorReason.DUPLICATE, "duplicate share")
+        if solution.digest in job.announced.seen:
+            return Refused(ErrorReason.DUPLICATE, "duplicate share")
         misfit = self._misfit(submit, job, unix_time)
-        if job.pool_job.notify.previous_hash != self._tip:
+        if job.announced.content.previous_hash != self._tip:
             return self._judge_stale(solution, jobs, fits=not misfit)
         if misfit:
-            return _refused(ErrorReason.OTHER, misfit)
+            return Refused(ErrorReason.OTHER, misfit)
         return self._judge_hash(solution, jobs)
 
-    def _misfit(self, submit: Submit, job: SessionJob, unix_time: float) -> str | None:
-        first = job.pool_job.notify.ntime
-        latest = job.pool_job.maxtime
+    def _misfit(self, submit: Submit, job: SessionJob[J], unix_time: float) -> str | None:
+        first = job.announced.content.ntime
+        latest = job.announced.maxtime
         if latest is not None and submit.ntime > latest:
             return (
                 f"ntime out of range: expected at most {latest:08x}, the last second for which the node's template is "
@@ -114,13 +113,13 @@ class ShareValidator:
         last = min(max(int(unix_time), first) + self._ntime_ahead, int(unix_time) + MAX_TIME_AHEAD)
         if not first <= submit.ntime <= max(first, last):  # the job's own ntime is never the miner's fault
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
-        own = job.pool_job.notify.version & GENERAL_PURPOSE_MASK  # may be named: the header is the same
+        own = job.announced.content.version & GENERAL_PURPOSE_MASK  # may be named: the header is the same
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
         return None
 
-    def _judge_hash(self, solution: Solution, jobs: JobTable) -> Verdict:
+    def _judge_hash(self, solution: Solution[J], jobs: JobTable[J]) -> Verdict[J]:
         job = solution.job
         if not _meets_target(solution):
             message = f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}"
@@ -130,7 +129,7 @@ class ShareValidator:
             return Refused(ErrorReason.OTHER, message, self._candidate(solution, jobs), job.difficulty)
         return Accepted(solution, job.difficulty, solution.is_block)
 
-    def _judge_stale(self, solution: Solution, jobs: JobTable, *, fits: bool) -> Refused:
+    def _judge_stale(self, solution: Solution[J], jobs: JobTable[J], *, fits: bool) -> Refused[J]:
         return Refused(
             ErrorReason.JOB_NOT_FOUND,
             "stale: job of an older block",
@@ -138,47 +137,50 @@ class ShareValidator:
             solution.job.difficulty if fits and _meets_target(solution) else 0.0,
         )
 
-    def _candidate(self, solution: Solution, jobs: JobTable) -> Solution | None:
+    def _candidate(self, solution: Solution[J], jobs: JobTable[J]) -> Solution[J] | None:
         """The solution when it is a block; remembered when there is room, so that it is given out once."""
         if not solution.is_block:
             return None
         self._remember(solution, jobs)
         return solution
 
-    def _remember(self, solution: Solution, jobs: JobTable) -> bool:
+    def _remember(self, solution: Solution[J], jobs: JobTable[J]) -> bool:
         if not self._memory.has_room(jobs.shares):
             return False
-        solution.job.pool_job.seen.add(solution.digest, self._memory)
+        solution.job.announced.seen.add(solution.digest, self._memory)
         jobs.count_share(solution.job.job_id)
         return True
 
 
-def _meets_target(solution: Solution) -> bool:
+def _meets_target(solution: Solution[J]) -> bool:
     return hash_value(solution.digest) <= solution.job.target
 
 
-def unknown_job(submit: Submit, jobs: JobTable) -> Refused:
+def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
     """The verdict over a share of a job that is not in the table: it may have been counted while the job was."""
     old = jobs.get_old(submit.job_id)
-    if old is not None and solution_of(submit, old).digest in old.pool_job.seen:
-        return _refused(ErrorReason.DUPLICATE, "duplicate share")
-    return _refused(ErrorReason.JOB_NOT_FOUND, "job not found")
+    if old is not None:
+        _, header = _rebuilt(submit, old.content, old.extranonce1, old.version_mask)
+        if sha256d(header) in old.seen:
+            return Refused(ErrorReason.DUPLICATE, "duplicate share")
+    return Refused(ErrorReason.JOB_NOT_FOUND, "job not found")
 
 
-def solution_of(submit: Submit, job: SessionJob) -> Solution:
-    """Rebuild coinbase and header of a share; ``submit.version_bits`` lie inside the job's mask."""
-    notify = job.pool_job.notify
-    coinbase = notify.coinbase_prefix + job.extranonce1 + submit.extranonce2 + notify.coinbase_suffix
-    header = BlockHeader(
-        version=notify.version & ~job.version_mask | (submit.version_bits or 0),
-        previous_hash=notify.previous_hash,
-        merkle_root=fold_branch(sha256d(coinbase), notify.merkle_branch),
-        ntime=submit.ntime,
-        nbits=notify.nbits,
-        nonce=submit.nonce,
-    ).to_bytes()
+def solution_of(submit: Submit, job: SessionJob[J]) -> Solution[J]:
+    """The hash of a share, and what it is of; ``submit.version_bits`` lie inside the job's mask."""
+    coinbase, header = _rebuilt(submit, job.announced.content, job.extranonce1, job.version_mask)
     return Solution(job=job, coinbase=coinbase, header=header, digest=sha256d(header))
 
 
-def _refused(reason: ErrorReason, message: str) -> Refused:
-    return Refused(reason, message)
+def _rebuilt(submit: Submit, content: JobContent, extranonce1: bytes, version_mask: int) -> tuple[bytes, bytes]:
+    """Coinbase and header of a share."""
+    coinbase = content.coinbase_prefix + extranonce1 + submit.extranonce2 + content.coinbase_suffix
+    header = BlockHeader(
+        version=content.version & ~version_mask | (submit.version_bits or 0),
+        previous_hash=content.previous_hash,
+        merkle_root=fold_branch(sha256d(coinbase), content.merkle_branch),
+        ntime=submit.ntime,
+        nbits=content.nbits,
+        nonce=submit.nonce,
+    )
+    return coinbase, header.to_bytes()

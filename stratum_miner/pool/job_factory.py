@@ -4,14 +4,12 @@ Every job has a coinbase of its own (its id is in the coinbase's tag), so a mine
 afresh with each job never repeats itself.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stratum_miner.bitcoin.target import target_from_bits
-from stratum_miner.downstream.jobs import AnnouncedJob
+from stratum_miner.downstream.jobs import AnnouncedJob, JobContent, notify_lines
 from stratum_miner.pool.template import BlockTemplate, coinbase_parts
 from stratum_miner.stratum.errors import LocalProtocolError
-from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.stratum.server_connection import encode_announcement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,11 +17,6 @@ class PoolJob(AnnouncedJob):
     """One job for all sessions; frozen with its template, so a block always matches its header."""
 
     template: BlockTemplate
-
-    @property
-    def transactions(self) -> tuple[bytes, ...]:
-        """Serialized transactions without the coinbase, in block order."""
-        return tuple(transaction.data for transaction in self.template.transactions)
 
 
 class JobFactory:
@@ -78,7 +71,7 @@ class JobFactory:
         return self.current
 
     def _undoes(self, template: BlockTemplate, current: PoolJob) -> bool:
-        return template.undoes(current.template) or template.mintime > current.notify.ntime
+        return template.undoes(current.template) or template.mintime > current.content.ntime
 
     def _job(self, template: BlockTemplate, ntime: int, *, clean: bool) -> PoolJob:
         job_id = f"{self._next_id & 0xFFFFFFFF:08x}"
@@ -89,7 +82,7 @@ class JobFactory:
             extranonce_size=self._extranonce_size,
             tag=self._coinbase_tag + bytes.fromhex(job_id),
         )
-        notify = Notify(
+        content = JobContent(
             job_id=job_id,
             previous_hash=template.previous_hash,
             coinbase_prefix=prefix,
@@ -98,14 +91,15 @@ class JobFactory:
             version=template.version & ~self._version_mask,  # so that all ways to merge bits agree (stratum.md D1)
             nbits=template.nbits,
             ntime=ntime,
-            clean_jobs=clean,
+            clean=clean,
         )
-        line = encode_announcement(notify)
+        line, clean_line = notify_lines(content)
         return PoolJob(
-            notify=notify,
+            content=content,
             template=template,
             network_target=target_from_bits(template.nbits),
+            rollable_mask=self._version_mask,
             line=line,
-            clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
+            clean_line=clean_line,
             maxtime=template.maxtime,
         )

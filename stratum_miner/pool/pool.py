@@ -1,7 +1,7 @@
 """A Stratum pool on trio: accepts miners, gives them jobs from a node, and gives the node their blocks.
 
-What a miner says and hears is decided in ``session``, and ``connections`` moves the bytes; this module keeps time and
-talks to the node. Theory of operation: three services run beside the connections. One follows the node
+What a miner says and hears is decided in ``judging`` and ``downstream``, which moves the bytes too; this module keeps
+time and talks to the node. Theory of operation: three services run beside the connections. One follows the node
 (``node_follower``), and what miners must hear of becomes a job; one renews the job when nothing was published for a
 while; one lets time pass for all sessions. A few submitters hand blocks to the node (``block_delivery``), which gets
 those it has lost again before the next job.
@@ -23,23 +23,25 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.connections import Connection, Connections
 from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.events import (
+    DifficultySet,
+    SessionEvent,
+    SharePassed,
+    ShareRefused,
+    ShareTaken,
+    SubscribeHeld,
+    WorkerJoined,
+)
 from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
+from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
 from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.job_factory import JobFactory, PoolJob
-from stratum_miner.pool.judging import (
-    BlockCandidate,
-    DifficultySet,
-    PoolSession,
-    SessionEvent,
-    ShareCount,
-    ShareRefused,
-    ShareTaken,
-    WorkerJoined,
-)
+from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.pool.node_follower import NodeFollower
 from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
@@ -56,7 +58,9 @@ BLOCK_PAUSE = 1.0
 """Seconds at most in which the finder of a block waits to be heard again, so that on a chain where every second hash
 is a block (regtest) its next ones do not delay the job that would make them worth something."""
 
-_Client: TypeAlias = Connection[PoolSession]
+_Session: TypeAlias = MinerSession[PoolJob]
+_Client: TypeAlias = Connection[_Session]
+_Block: TypeAlias = SharePassed[PoolJob]
 _log = structlog.get_logger(__name__)
 
 
@@ -65,7 +69,7 @@ class _HandedOver:
     """A block on its way to the node."""
 
     client: _Client
-    candidate: BlockCandidate
+    candidate: _Block
     arrived: float
     """When its share came."""
     done: trio.Event = field(default_factory=trio.Event)
@@ -89,11 +93,14 @@ class Pool:
             first_id=secrets.randbits(32),
         )
         self._validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
-        self._extranonces = ExtranonceRegistry(first=secrets.randbits(32), resume_seconds=config.resume_seconds)
-        self._clients = Connections[PoolSession](config, self, unix_time)
+        leases = ExtranonceRegistry[PoolJob](
+            first=secrets.randbits(32), resume_seconds=config.resume_seconds, extranonce2_size=config.extranonce2_size
+        )
+        self._policy = JudgingPolicy(config, self._jobs, self._validator, leases)
+        self._clients = Connections[_Session](config, self, unix_time)
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
-        self._shares = ShareCount()
+        self._shares = ShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
         """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
@@ -179,16 +186,16 @@ class Pool:
             started_at=self._started_at,
             addresses=self.addresses,
             height=None if job is None else job.template.height,
-            previous_hash=None if job is None else display_hash(job.notify.previous_hash),
+            previous_hash=None if job is None else display_hash(job.content.previous_hash),
             network_difficulty=None if job is None else difficulty_from_target(job.network_target),
-            job_id=None if job is None else job.notify.job_id,
+            job_id=None if job is None else job.content.job_id,
             jobs_published=self._jobs_published,
             node_error=self._node_error,
             template_age=None if self._follower.template_at is None else now - self._follower.template_at,
             hash_rate=sum(client.session.hash_rate(now) for client in self._clients),
             accepted=self._shares.accepted,
-            accepted_difficulty=self._shares.accepted_difficulty,
-            best_difficulty=self._shares.best_difficulty,
+            accepted_difficulty=self._shares.difficulty,
+            best_difficulty=self._shares.best,
             rejected=Counter(self._shares.rejected),
             connections_total=self._clients.total,
             connections_refused=self._clients.refused,
@@ -231,15 +238,15 @@ class Pool:
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
     def _publish(self, job: PoolJob) -> None:
-        self._validator.set_tip(job.notify.previous_hash)
+        self._validator.set_tip(job.content.previous_hash)
         self._published_at = trio.current_time()
         self._jobs_published += 1
         self._first_job.set()
         clients = [client for client in self._clients if client.session.started]
         for client in clients:
-            client.session.announce(job)
+            client.session.announce(job, self._published_at)
             client.flush()
-        published = events.JobPublished(job.notify.job_id, job.template.height, job.notify.clean_jobs, len(clients))
+        published = events.JobPublished(job.content.job_id, job.template.height, job.content.clean, len(clients))
         self._emit(published)
         log = _log.info if published.clean else _log.debug
         log("job_published", job_id=published.job_id, height=published.height, clean=published.clean)
@@ -276,17 +283,19 @@ class Pool:
 
     async def _submit(self, handed_over: _HandedOver) -> None:
         client, candidate = handed_over.client, handed_over.candidate
-        found = await self._delivery.deliver(candidate.block(), self._found(candidate))
-        client.session.answer_candidate(candidate, accepted=found.accepted)
+        found = await self._delivery.deliver(block_of(candidate.solution), self._found(candidate))
+        refusal = None if found.accepted else candidate.refusal
+        answered = client.session.answer(candidate, refusal, trio.current_time())
         client.flush()
-        self._collect_events(client, handed_over.arrived)
+        if answered is not None:
+            self._report(client, answered, handed_over.arrived)
 
-    def _found(self, candidate: BlockCandidate) -> events.BlockFound:
+    def _found(self, candidate: _Block) -> events.BlockFound:
         """What is known before the node has said anything."""
         return events.BlockFound(
-            height=candidate.pool_job.template.height,
+            height=candidate.solution.job.announced.template.height,
             hash=display_hash(candidate.solution.digest),
-            worker_name=candidate.worker_name,
+            worker_name=candidate.submit.worker_name,
             accepted=False,
             result="",
             explanation="",
@@ -296,9 +305,9 @@ class Pool:
 
     # ---- clients --------------------------------------------------------------------------------------------------
 
-    def open_session(self, now: float) -> PoolSession:
+    def open_session(self, now: float) -> _Session:
         """For the connections: a session for one that was accepted."""
-        return PoolSession(self.config, self._jobs, self._validator, self._extranonces, now)
+        return MinerSession(self._policy, self._shares, now)
 
     def connected(self, client: _Client) -> None:
         """For the connections: one was accepted."""
@@ -323,16 +332,19 @@ class Pool:
         client.session.receive_data(data)
         try:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
-                if isinstance(event, BlockCandidate):
-                    await self._hand_over(client, event)
-                else:
-                    self._report(client, event, client.last_line_at)
+                match event:
+                    case SharePassed():
+                        await self._hand_over(client, event)
+                    case SubscribeHeld():
+                        client.session.subscribe(event, self._policy, trio.current_time())
+                    case _:
+                        self._report(client, event, client.last_line_at)
         except RemoteProtocolError as error:
             client.flush()
             client.finish(str(error), ending_of(error))
         client.flush()
 
-    async def _hand_over(self, client: _Client, candidate: BlockCandidate) -> None:
+    async def _hand_over(self, client: _Client, candidate: _Block) -> None:
         handed_over = _HandedOver(client, candidate, client.last_line_at)
         if not self._unanswered:
             self._all_answered = trio.Event()
@@ -355,7 +367,7 @@ class Pool:
         with trio.move_on_after(BLOCK_PAUSE):
             await handed_over.done.wait()
 
-    def _tell_lost(self, candidate: BlockCandidate) -> None:
+    def _tell_lost(self, candidate: _Block) -> None:
         _log.error("block_lost", hash=display_hash(candidate.solution.digest), reason="the pool was cancelled")
 
     def _collect_events(self, client: _Client, arrived: float) -> None:
@@ -363,20 +375,17 @@ class Pool:
         for event in client.session.take_events():
             self._report(client, event, arrived)
 
-    def _report(self, client: _Client, event: SessionEvent, arrived: float) -> None:
+    def _report(self, client: _Client, event: SessionEvent[PoolJob], arrived: float) -> None:
         if isinstance(event, ShareTaken | ShareRefused):
             self._answers.add(trio.current_time() - arrived)
         match event:
-            case ShareTaken(worker_name, solution, difficulty, is_block):
-                share_difficulty = solution.difficulty
-                self._shares.take(difficulty, share_difficulty)
+            case ShareTaken(worker_name, solution, difficulty, share_difficulty, is_block):
                 job_id = solution.job.job_id
                 self._emit(
                     events.ShareAccepted(client.number, worker_name, job_id, difficulty, share_difficulty, is_block)
                 )
                 self._share_log.debug("share_accepted", session=client.number, worker_name=worker_name, job_id=job_id)
             case ShareRefused(worker_name, job_id, reason, message):
-                self._shares.rejected[reason] += 1
                 self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
                 self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
             case WorkerJoined(worker_name):
@@ -434,8 +443,8 @@ def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
         difficulty=session.difficulty,
         hash_rate=session.hash_rate(now),
         accepted=session.shares.accepted,
-        accepted_difficulty=session.shares.accepted_difficulty,
-        best_difficulty=session.shares.best_difficulty,
+        accepted_difficulty=session.shares.difficulty,
+        best_difficulty=session.shares.best,
         rejected=Counter(session.shares.rejected),
         workers=tuple(_worker_snapshot(name, count) for name, count in session.workers.items()),
         connected_at=client.connected_at,
@@ -445,11 +454,11 @@ def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
     )
 
 
-def _worker_snapshot(name: str, count: ShareCount) -> WorkerSnapshot:
+def _worker_snapshot(name: str, count: ShareCounts) -> WorkerSnapshot:
     return WorkerSnapshot(
         worker_name=name,
         accepted=count.accepted,
-        accepted_difficulty=count.accepted_difficulty,
-        best_difficulty=count.best_difficulty,
+        accepted_difficulty=count.difficulty,
+        best_difficulty=count.best,
         rejected=Counter(count.rejected),
     )

@@ -2,6 +2,6 @@
 
 from stratum_miner.proxy.config import ProxyConfig, WorkerNames
 from stratum_miner.proxy.proxy import Proxy, open_proxy
-from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
+from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 
-__all__ = ["MinerStatus", "Proxy", "ProxyConfig", "ProxySnapshot", "SharesSnapshot", "WorkerNames", "open_proxy"]
+__all__ = ["MinerStatus", "Proxy", "ProxyConfig", "ProxySnapshot", "WorkerNames", "open_proxy"]

@@ -18,13 +18,11 @@ from weakref import WeakValueDictionary
 
 from stratum_miner.bitcoin.target import difficulty_to_announce
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
-from stratum_miner.downstream.jobs import AnnouncedJob
+from stratum_miner.downstream.jobs import AnnouncedJob, JobContent, notify_lines
 from stratum_miner.downstream.share_memory import MAX_SHARES, SeenShares
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.extranonce_split import ExtranonceSplit, split_extranonce2
-from stratum_miner.stratum.pool_messages import Notify
-from stratum_miner.stratum.server_connection import encode_announcement
 from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 
@@ -130,7 +128,7 @@ class JobTranslator:
         """None before the first job."""
         self.current: ProxyJob | None = None
         """None while no pool gives work."""
-        self.latest: Job | None = None
+        self.latest: ProxyJob | None = None
         """The last job there was."""
         self._miners = miners
         self._ntime_ahead = ntime_ahead
@@ -148,18 +146,18 @@ class JobTranslator:
         """By the content of the jobs that are still known."""
         self._sessions: OrderedDict[_SessionKey, UpstreamSession] = OrderedDict()
         """The current one is the last."""
-        self.extranonces = self._registry(0)
+        self.extranonces = self._registry(0, 0)
 
     def take(self, job: Job, now: float = 0.0) -> Change:
         """Make a pool's job the current one. ``now``: seconds of any clock that does not go back.
 
         Raises ValueError for a job whose coinbase the pool does not show.
         """
-        current, self.latest = self.current, job
+        current = self.current
         session = self._sessions.get(_session_key(job))
         if current is not None and current.session is session and _differ_in_mask_only(current.job, job):
             self._widen(job)
-            self.current = replace(current, job=job)
+            self.current = self.latest = replace(current, job=job, rollable_mask=job.rollable_mask)
             return Change.MASK
         resplit = self.split is None or self.split.size > job.extranonce2_size
         if resplit:
@@ -197,7 +195,7 @@ class JobTranslator:
 
     def _announce(self, job: Job, session: UpstreamSession, now: float, *, clean: bool) -> None:
         body, (padding, ntime) = _body(job), self._begin(job, session, now)
-        notify = Notify(
+        content = JobContent(
             job_id=f"{self._next_id & 0xFFFFFFFF:x}",
             previous_hash=job.previous_hash,
             coinbase_prefix=body.prefix + body.extranonce1 + padding,
@@ -206,16 +204,18 @@ class JobTranslator:
             version=job.version,
             nbits=job.nbits,
             ntime=ntime,
-            clean_jobs=clean,
+            clean=clean,
         )
         self._next_id += 1
         self._holders.clear()
-        line = encode_announcement(notify)
-        self.current = ProxyJob(
-            notify=notify,
+        line, clean_line = notify_lines(content)
+        self.current = self.latest = ProxyJob(
+            content=content,
             network_target=job.network_target,
+            rollable_mask=job.rollable_mask,
+            origin=job.origin.session,
             line=line,
-            clean_line=line if clean else encode_announcement(replace(notify, clean_jobs=True)),
+            clean_line=clean_line,
             seen=self._seen.setdefault(job.content_hash(), SeenShares()),
             job=job,
             session=session,
@@ -253,12 +253,16 @@ class JobTranslator:
 
     def _split_anew(self, job: Job) -> None:
         self.split = split_extranonce2(job.extranonce2_size, self._miners)
-        self.extranonces = self._registry(self.split.prefix_size)
+        self.extranonces = self._registry(self.split.prefix_size, self.split.extranonce2_size)
         self._sessions.clear()
 
-    def _registry(self, size: int) -> ExtranonceRegistry:
+    def _registry(self, size: int, extranonce2_size: int) -> ExtranonceRegistry[ProxyJob]:
         return ExtranonceRegistry(
-            first=self._first_prefix, resume_seconds=self._resume_seconds, token=self._token, size=size
+            first=self._first_prefix,
+            resume_seconds=self._resume_seconds,
+            token=self._token,
+            size=size,
+            extranonce2_size=extranonce2_size,
         )
 
 

@@ -24,24 +24,17 @@ from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections
 from stratum_miner.downstream.endings import ending_of
+from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import (
-    SessionEvent,
-    SharePassed,
-    ShareRefused,
-    ShareRepeated,
-    SubscribeHeld,
-    WorkerJoined,
-)
-from stratum_miner.proxy.forwarding import MinerSession
+from stratum_miner.proxy.job_translator import ProxyJob
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
-from stratum_miner.proxy.upstream import Miner, Upstream
-from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.proxy.upstream import MinerConnection, ProxySession, Upstream
+from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
 
 TICK_SECONDS = 1.0
@@ -93,11 +86,9 @@ class Proxy:
         self._first = Upstream(config, first_group, self._memory, self._answers)
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
-        self._upstream_of: dict[int, Upstream] = {}
-        """Of the miners that subscribed, by number."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
-        self._miners = Connections[MinerSession](config, self, unix_time)
-        self._left: deque[Miner] = deque(maxlen=MAX_LEFT)
+        self._miners = Connections[ProxySession](config, self, unix_time)
+        self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = ShareCounts()
         self._late = 0
         """Answers that came too late, of connections that are no more."""
@@ -146,9 +137,9 @@ class Proxy:
             prefix_size=None if split is None else split.prefix_size,
             extranonce2_size=None if split is None else split.extranonce2_size,
             room=None if split is None else split.miners,
-            difficulty=None if latest is None else latest.share_difficulty,
+            difficulty=None if latest is None else latest.job.share_difficulty,
             hash_rate=sum(miner.session.hash_rate(now) for miner in self._miners),
-            shares=self._total.snapshot(),
+            shares=self._total.copy(),
             answered_late=self._late + sum(each.answered_late for each in self._upstreams),
             connections_total=self._miners.total,
             connections_refused=self._miners.refused,
@@ -164,19 +155,19 @@ class Proxy:
 
     # ---- what the connections tell (Owner) ------------------------------------------------------------------------
 
-    def open_session(self, now: float) -> MinerSession:
+    def open_session(self, now: float) -> ProxySession:
         """A session for a connection that was accepted."""
-        return MinerSession(self.config, self._first.jobs, self._total, now)
+        return ProxySession(self._first.policy, self._total, now)
 
-    def connected(self, client: Miner) -> None:
+    def connected(self, client: MinerConnection) -> None:
         """A miner connected."""
         _log.info("miner_connected", session=client.number, address=client.address)
 
-    def left(self, client: Miner) -> None:
+    def left(self, client: MinerConnection) -> None:
         """A miner is gone; what it has under way is still counted."""
         now = trio.current_time()
         client.session.close(now)
-        upstream = self._upstream_of.pop(client.number, None)
+        upstream = client.session.upstream
         if upstream is not None:
             del upstream.miners[client.number]
             if not upstream.miners:
@@ -196,7 +187,7 @@ class Proxy:
             lost=shares.lost,
         )
 
-    async def received(self, client: Miner, data: bytes) -> None:
+    async def received(self, client: MinerConnection, data: bytes) -> None:
         """A miner said this."""
         client.session.receive_data(data)
         try:
@@ -205,7 +196,7 @@ class Proxy:
         except RemoteProtocolError as error:
             client.finish(str(error), ending_of(error))
         client.flush()
-        await self._upstream_of.get(client.number, self._first).group.wait_for_room()
+        await (client.session.upstream or self._first).group.wait_for_room()
 
     async def say_goodbye(self) -> None:
         """The proxy stops: open answers first."""
@@ -218,13 +209,10 @@ class Proxy:
 
     # ---- moving ---------------------------------------------------------------------------------------------------
 
-    async def _handle(self, miner: Miner, event: SessionEvent) -> None:
+    async def _handle(self, miner: MinerConnection, event: SessionEvent[ProxyJob]) -> None:
         match event:
             case SharePassed():
-                self._upstream_of[miner.number].submit(miner, event)
-            case ShareRepeated():
-                if not self._upstream_of[miner.number].take_over(miner, event):
-                    miner.session.refuse_repeated(event)
+                await self._pass(miner, event)
             case SubscribeHeld():
                 miner.flush()
                 await self._subscribe(miner, event)
@@ -235,22 +223,32 @@ class Proxy:
                     worker_name=worker_name,
                     user_agent=miner.session.user_agent,
                 )
-            case ShareRefused(worker_name, _, message):
+            case ShareRefused(worker_name, _, _, message):
                 _log.debug("share_refused", session=miner.number, worker_name=worker_name, reason=message)
 
-    async def _subscribe(self, miner: Miner, held: SubscribeHeld) -> None:
+    async def _pass(self, miner: MinerConnection, passed: SharePassed[ProxyJob]) -> None:
+        upstream = miner.session.upstream
+        assert upstream is not None, "a miner that has jobs subscribed"
+        if passed.refusal is None or passed.refusal.reason is not ErrorReason.DUPLICATE:
+            upstream.submit(miner, passed)
+        elif not upstream.take_over(miner, passed):
+            refused = miner.session.answer(passed, passed.refusal, trio.current_time())
+            if refused is not None:
+                await self._handle(miner, refused)
+
+    async def _subscribe(self, miner: MinerConnection, held: SubscribeHeld) -> None:
         """Wait until there is a connection with room for this miner; make one when there is none."""
         while True:
-            upstream = self._with_room(held.message.session_id)
+            upstream = self._with_room(held.resume)
             if upstream is not None or len(self._upstreams) >= MAX_UPSTREAMS:
                 break
             opening = next((each for each in self._upstreams if not each.divisible.is_set()), None)
             await (opening or self._open_further()).divisible.wait()
-        upstream = self._upstream_of[miner.number] = upstream or self._first
+        upstream = miner.session.upstream = upstream or self._first
         upstream.miners[miner.number] = miner
         upstream.deserted_since = None
         self._has_served = True
-        miner.session.subscribe(held, upstream.jobs, trio.current_time())
+        miner.session.subscribe(held, upstream.policy, trio.current_time())
 
     def _with_room(self, session_id: str | None) -> Upstream | None:
         """Where the miner was before, if it is remembered there, else the first place that is free."""
@@ -307,7 +305,7 @@ async def open_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> AsyncIterat
         proxy.stop()
 
 
-def _miner_status(miner: Miner, now: float) -> MinerStatus:
+def _miner_status(miner: MinerConnection, now: float) -> MinerStatus:
     session = miner.session
     last_at = session.shares.last_at
     return MinerStatus(
@@ -320,7 +318,7 @@ def _miner_status(miner: Miner, now: float) -> MinerStatus:
         version_mask=session.version_mask,
         difficulty=session.difficulty,
         hash_rate=session.hash_rate(now),
-        shares=session.shares.snapshot(),
+        shares=session.shares.copy(),
         last_share_age=None if last_at is None else now - last_at,
         connected_at=miner.connected_at,
         bytes_received=miner.bytes_received,

@@ -5,29 +5,8 @@ from dataclasses import dataclass
 
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.work.durations import DurationCounts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharesSnapshot:
-    """What came of shares; ``received`` is the sum of all others."""
-
-    received: int
-    accepted: int
-    kept: int
-    """Good for the miner's own difficulty only; they did not go up."""
-    rejected: Mapping[str, int]
-    """By the pool, by reason."""
-    refused: Mapping[str, int]
-    """By the proxy, by reason; they did not go up."""
-    stale: int
-    lost: int
-    """Without an answer of the pool."""
-    open: int
-    """On the way."""
-    difficulty: float
-    """Sum over the good ones of what their jobs asked for."""
-    best: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +24,7 @@ class MinerStatus:
     version_mask: int
     difficulty: float
     hash_rate: float
-    shares: SharesSnapshot
+    shares: ShareCounts
     last_share_age: float | None
     """Since its last good share."""
     connected_at: float
@@ -73,7 +52,7 @@ class ProxySnapshot:
     difficulty: float | None
     """The pool's."""
     hash_rate: float
-    shares: SharesSnapshot
+    shares: ShareCounts
     answered_late: int
     """Shares the pool answered after their miners had been told that they are lost."""
     connections_total: int

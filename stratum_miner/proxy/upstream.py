@@ -16,11 +16,12 @@ import trio
 from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.connections import Connection
+from stratum_miner.downstream.events import SharePassed
+from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.events import SharePassed, ShareRepeated
-from stratum_miner.proxy.forwarding import MinerSession
-from stratum_miner.proxy.job_translator import Change, JobTranslator
+from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
+from stratum_miner.proxy.job_translator import Change, JobTranslator, ProxyJob
 from stratum_miner.work.durations import DurationMeter
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, CoinbaseBody, Job
 from stratum_miner.work.share import Share
@@ -29,14 +30,23 @@ from stratum_miner.work.share_result import Fate, ShareResult
 SETTLED_SECONDS = 60.0
 """Of shares, before they say what the hash rate is."""
 
-Miner: TypeAlias = Connection[MinerSession]
 _log = structlog.get_logger(__name__)
+
+
+class ProxySession(MinerSession[ProxyJob]):
+    """A miner's session that knows its connection up, once it is subscribed."""
+
+    upstream: "Upstream | None" = None
+
+
+MinerConnection: TypeAlias = Connection[ProxySession]
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    miner: Miner
-    passed: SharePassed
+    miner: MinerConnection
+    passed: SharePassed[ProxyJob]
+    share: Share
     arrived: float
     since: float
 
@@ -61,9 +71,10 @@ class Upstream:
             first_padding=secrets.randbits(8 * MAX_EXTRANONCE2_SIZE),
             memory=memory,
         )
+        self.policy = ForwardingPolicy(config, self.jobs)
         self.divisible = trio.Event()
         """It is known how the extranonce2 is split."""
-        self.miners: dict[int, Miner] = {}
+        self.miners: dict[int, MinerConnection] = {}
         """Those that subscribed here, by number."""
         self.answered_late = 0
         self.deserted_since: float | None = None
@@ -90,23 +101,25 @@ class Upstream:
         split = self.jobs.split
         return split is not None and self.jobs.extranonces.live < split.miners
 
-    def submit(self, miner: Miner, passed: SharePassed) -> None:
+    def submit(self, miner: MinerConnection, passed: SharePassed[ProxyJob]) -> None:
         """Hand a share over; its miner is answered, possibly before this returns."""
         if self._first_share_at is None:
             self._first_share_at = trio.current_time()
-        self._open[_key(passed.share)] = _Open(miner, passed, miner.last_line_at, trio.current_time())
-        self.group.submit(passed.share)
+        share = share_of(passed, self._config.worker_names.login(passed.submit.worker_name))
+        self._open[_key(share)] = _Open(miner, passed, share, miner.last_line_at, trio.current_time())
+        self.group.submit(share)
 
-    def take_over(self, miner: Miner, repeated: ShareRepeated) -> bool:
+    def take_over(self, miner: MinerConnection, repeated: SharePassed[ProxyJob]) -> bool:
         """A miner that came back sends a share again whose answer is still on the way: it gets that answer, whatever it
         will be. False when none is, or when the connection that waits for it still stands.
         """
-        key = (repeated.pool_session, repeated.digest)
+        solution = repeated.solution
+        key = (solution.job.announced.job.origin.session, solution.digest)
         item = self._open.get(key)
         if item is None or item.miner.session.lease is not None:
             return False
-        item.miner.session.hand_over()
-        passed = replace(item.passed, request_id=repeated.request_id, worker_name=repeated.worker_name)
+        item.miner.session.hand_over(item.passed)
+        passed = replace(item.passed, request_id=repeated.request_id, submit=repeated.submit)
         self._open[key] = replace(item, miner=miner, passed=passed, arrived=miner.last_line_at)
         return True
 
@@ -119,6 +132,7 @@ class Upstream:
         """Let time pass: at least every few seconds."""
         for miner in self.miners.values():
             miner.session.tick(now)
+            miner.session.take_events()  # a change of difficulty is told with the next job
         self._give_up(now - self._config.answer_timeout)
         self._suggest(now)
 
@@ -146,6 +160,8 @@ class Upstream:
                 miner.finish("versions may be rolled now, which it was told it may not")
             else:
                 session.announce(current, now)
+                if session.started and session.lease is not None:
+                    self.jobs.note_holder(session.lease.extranonce1)
             miner.flush()
         self.divisible.set()
 
@@ -175,7 +191,10 @@ class Upstream:
     # ---- helpers --------------------------------------------------------------------------------------------------
 
     def _settle(self, item: _Open, outcome: ShareResult) -> None:
-        item.miner.session.settle(item.passed, outcome)
+        if outcome.fate is Fate.LOST:
+            item.miner.session.answer_lost(item.passed)
+        else:
+            item.miner.session.answer(item.passed, refusal_of(outcome), trio.current_time())
         item.miner.flush()
         if outcome.latency is not None:
             self._answers.add(trio.current_time() - item.arrived)
@@ -183,7 +202,7 @@ class Upstream:
         log(
             f"share_{outcome.fate.value}",
             session=item.miner.number,
-            worker_name=item.passed.worker_name,
+            worker_name=item.passed.submit.worker_name,
             reason=outcome.reason,
             latency_ms=None if outcome.latency is None else round(outcome.latency * 1000, 1),
         )
@@ -195,7 +214,7 @@ class Upstream:
             if item.since > before:
                 return  # they are in order
             del self._open[key]
-            self._settle(item, ShareResult(item.passed.share, Fate.LOST, reason))
+            self._settle(item, ShareResult(item.share, Fate.LOST, reason))
 
     def _suggest(self, now: float) -> None:
         """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a

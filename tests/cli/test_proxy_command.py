@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.cli import main
 from stratum_miner.cli.proxy import _miners_table
 from stratum_miner.cli.proxy_options import load, misspelt
-from stratum_miner.proxy import MinerStatus, SharesSnapshot
+from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.proxy import MinerStatus
+from stratum_miner.stratum.errors import ErrorReason
 
 UPSTREAM = ("-o", "127.0.0.1:1", "-u", "farm")
 
@@ -120,10 +123,7 @@ def test_its_variables_are_known_and_others_are_told() -> None:
 
 
 def shown_table(worker: str) -> str:
-    shares = SharesSnapshot(
-        received=130_000, accepted=123_456, kept=0, rejected={"stale": 999}, refused={}, stale=0, lost=0, open=0,
-        difficulty=1.0, best=1.0,
-    )  # fmt: skip
+    shares = ShareCounts(received=130_000, accepted=123_456, rejected=Counter({ErrorReason.OTHER: 999}))
     miner = MinerStatus(
         session=1, address="[2001:db8::1]:49152", user_agent="bfgminer/5.10.0 and more", workers=(worker,),
         started=True, extranonce1=b"", version_mask=0, difficulty=123_456.0, hash_rate=123e12, shares=shares,

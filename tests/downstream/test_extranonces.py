@@ -9,21 +9,22 @@ from hypothesis import strategies as st
 
 from stratum_miner.downstream import extranonces
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
+from stratum_miner.pool.job_factory import PoolJob
 from tests.downstream.cost import bytecodes
 
 
 def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:
-    registry = ExtranonceRegistry(first=0xFFFFFFFF)
+    registry = ExtranonceRegistry[PoolJob](first=0xFFFFFFFF)
     last, zero = registry.lease(0.0), registry.lease(0.0)
     assert (last.extranonce1, zero.extranonce1) == (b"\xff" * 4, bytes(4))
-    again = ExtranonceRegistry(first=0xFFFFFFFF)
+    again = ExtranonceRegistry[PoolJob](first=0xFFFFFFFF)
     again.release(again.lease(0.0), 0.0)
     again._next -= 1
     assert again.lease(1.0).extranonce1 == bytes(4)
 
 
 def test_resume_by_session_id_once_and_only_in_time() -> None:
-    registry = ExtranonceRegistry(resume_seconds=10.0)
+    registry = ExtranonceRegistry[PoolJob](resume_seconds=10.0)
     lease = registry.lease(0.0)
     assert registry.lease(0.0, lease.session_id).extranonce1 != lease.extranonce1, "it lives"
     registry.release(lease, 0.0)
@@ -38,7 +39,7 @@ def test_resume_by_session_id_once_and_only_in_time() -> None:
 
 @pytest.mark.parametrize("spelling", [bytes.hex, lambda value: value.hex().upper(), lambda value: "0x" + value.hex()])
 def test_an_extranonce1_resumes_nothing(spelling: Callable[[bytes], str]) -> None:
-    registry = ExtranonceRegistry()
+    registry = ExtranonceRegistry[PoolJob]()
     victim, attacker = registry.lease(0.0), registry.lease(0.0)
     registry.release(victim, 1.0)
     guess = (int.from_bytes(attacker.extranonce1, "big") - 1).to_bytes(4, "big")
@@ -49,7 +50,7 @@ def test_an_extranonce1_resumes_nothing(spelling: Callable[[bytes], str]) -> Non
 
 
 def test_a_session_that_was_forgotten_early_is_unknown() -> None:
-    registry = ExtranonceRegistry(size=1)
+    registry = ExtranonceRegistry[PoolJob](size=1)
     leases = [registry.lease(0.0) for _ in range(256)]
     registry.release(leases[3], 0.0)
     assert registry.lease(0.0).extranonce1 == leases[3].extranonce1, "the only one that is free"
@@ -57,15 +58,15 @@ def test_a_session_that_was_forgotten_early_is_unknown() -> None:
 
 
 def test_retired_leases_are_bounded() -> None:
-    registry = ExtranonceRegistry()
+    registry = ExtranonceRegistry[PoolJob]()
     for lease in [registry.lease(0.0) for _ in range(extranonces.MAX_RETIRED + 5)]:
         registry.release(lease, 0.0)
     assert registry.live == 0
     assert len(registry._retired) == len(registry._taken) == extranonces.MAX_RETIRED
 
 
-def retired(count: int) -> tuple[ExtranonceRegistry, list[str]]:
-    registry = ExtranonceRegistry()
+def retired(count: int) -> tuple[ExtranonceRegistry[PoolJob], list[str]]:
+    registry = ExtranonceRegistry[PoolJob]()
     leases = [registry.lease(0.0) for _ in range(count)]
     for lease in leases:
         registry.release(lease, 1.0)
@@ -92,9 +93,9 @@ def test_an_unknown_session_id_costs_the_same_however_many_sessions_ended() -> N
 
 @given(st.lists(st.tuples(st.sampled_from(["lease", "release", "resume"]), st.integers(0, 9)), max_size=60))
 def test_no_two_live_leases_share_an_extranonce1(steps: list[tuple[str, int]]) -> None:
-    registry = ExtranonceRegistry(resume_seconds=5.0)
-    live: list[Lease] = []
-    gone: list[Lease] = []
+    registry = ExtranonceRegistry[PoolJob](resume_seconds=5.0)
+    live: list[Lease[PoolJob]] = []
+    gone: list[Lease[PoolJob]] = []
     for now, (step, index) in enumerate(steps):
         if step == "lease" or (step == "release" and not live) or (step == "resume" and not live + gone):
             live.append(registry.lease(now))

@@ -2,8 +2,8 @@
 
 import tracemalloc
 
-from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, AnnouncedJob, JobTable, SessionJob
-from stratum_miner.pool.job_factory import JobFactory
+from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, JobTable, OldJob, SessionJob
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.testing.scripted_node import make_template
 
 
@@ -12,14 +12,14 @@ def _factory() -> JobFactory:
 
 
 def test_a_table_keeps_the_latest_jobs() -> None:
-    factory, table = _factory(), JobTable(max_jobs=3)
+    factory, table = _factory(), JobTable[PoolJob](max_jobs=3)
     factory.publish(make_template(), 0.0)
     for _ in range(5):
-        job = SessionJob(pool_job=factory.renew(0.0), extranonce1=b"", difficulty=1.0, target=1, version_mask=1)
+        job = SessionJob(announced=factory.renew(0.0), extranonce1=b"", difficulty=1.0, target=1, version_mask=1)
         table.add(job)
     assert len(table) == 3
     assert [table.get(f"{number:08x}") is not None for number in range(2, 7)] == [False, False, True, True, True]
-    table.allow_versions(2)
+    table.allow_versions(2, origin=0)
     latest = table.get("00000006")
     assert latest is not None
     assert latest.version_mask == 3
@@ -32,18 +32,18 @@ def test_the_worst_that_a_table_takes_is_bounded() -> None:
     jobs = [factory.renew(0.0) for _ in range(2 * (MAX_JOBS + MAX_OLD_JOBS))]
     tracemalloc.start()
     try:
-        tables = [JobTable() for _ in range(10)]
+        tables = [JobTable[PoolJob]() for _ in range(10)]
         for table in tables:
             for job in jobs:
                 table.add(
-                    SessionJob(pool_job=job, extranonce1=b"\x01", difficulty=1.0, target=1 << 200, version_mask=0)
+                    SessionJob(announced=job, extranonce1=b"\x01", difficulty=1.0, target=1 << 200, version_mask=0)
                 )
-                table.count_share(job.notify.job_id)
+                table.count_share(job.content.job_id)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert taken / len(tables) < 170_000
     assert {table.shares for table in tables} == {MAX_JOBS + MAX_OLD_JOBS}
-    old = tables[0].get_old(jobs[-MAX_JOBS - 1].notify.job_id)
+    old = tables[0].get_old(jobs[-MAX_JOBS - 1].content.job_id)
     assert old is not None
-    assert type(old.pool_job) is AnnouncedJob, "the template that it was made of would be megabytes"
+    assert type(old) is OldJob, "the template that it was made of would be megabytes"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, JobTable, SessionJob
 from stratum_miner.downstream.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
-from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution, solution_of
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution, Verdict, solution_of
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.pool.job_factory import JobFactory
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -21,10 +21,10 @@ NOW = 1_700_000_000.0
 SUBMIT = Submit("w", "00000001", bytes(8), int(NOW), 5)
 
 
-def job_of(submit: Submit = SUBMIT, *, target: int, nbits: int = HARD_BITS, mask: int = 0) -> SessionJob:
+def job_of(submit: Submit = SUBMIT, *, target: int, nbits: int = HARD_BITS, mask: int = 0) -> SessionJob[PoolJob]:
     factory = JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
     return SessionJob(
-        pool_job=factory.publish(make_template(nbits=nbits), 0.0),
+        announced=factory.publish(make_template(nbits=nbits), 0.0),
         extranonce1=b"\x01\x02\x03\x04",
         difficulty=0.5,
         target=target,
@@ -33,11 +33,11 @@ def job_of(submit: Submit = SUBMIT, *, target: int, nbits: int = HARD_BITS, mask
 
 
 def judge(
-    job: SessionJob, submit: Submit = SUBMIT, *, now: float = NOW, tip: bytes | None = None
-) -> Accepted | Refused:
+    job: SessionJob[PoolJob], submit: Submit = SUBMIT, *, now: float = NOW, tip: bytes | None = None
+) -> Verdict[PoolJob]:
     validator = ShareValidator()
-    validator.set_tip(job.pool_job.notify.previous_hash if tip is None else tip)
-    jobs = JobTable()
+    validator.set_tip(job.announced.content.previous_hash if tip is None else tip)
+    jobs = JobTable[PoolJob]()
     jobs.add(job)
     return validator.judge(submit, jobs, now)
 
@@ -58,7 +58,7 @@ def test_share_target_is_met_by_equality_and_missed_by_one(offset: int, accepted
 @pytest.mark.parametrize(("offset", "is_block"), [(-1, False), (0, True), (1, True)])
 def test_network_target_is_met_by_equality_and_missed_by_one(offset: int, is_block: bool) -> None:
     job = job_of(target=1)
-    job = replace(job, pool_job=replace(job.pool_job, network_target=value_of() + offset))
+    job = replace(job, announced=replace(job.announced, network_target=value_of() + offset))
     verdict = judge(job)
     assert isinstance(verdict, Refused)
     assert verdict.reason is ErrorReason.LOW_DIFFICULTY
@@ -112,7 +112,7 @@ def test_ntime_window(ntime: int, now: float, good: bool) -> None:
 @pytest.mark.parametrize("stale", [False, True])
 def test_a_time_for_which_the_template_does_not_hold_is_refused(stale: bool) -> None:
     easy = job_of(target=2**256 - 1, nbits=EASY_BITS)
-    job = replace(easy, pool_job=replace(easy.pool_job, maxtime=int(NOW) + 30))
+    job = replace(easy, announced=replace(easy.announced, maxtime=int(NOW) + 30))
     tip = bytes(32) if stale else None
     inside = judge(job, replace(SUBMIT, ntime=int(NOW) + 30), tip=tip)
     beyond = judge(job, replace(SUBMIT, ntime=int(NOW) + 31), tip=tip)
@@ -126,8 +126,8 @@ def test_a_time_for_which_the_template_does_not_hold_is_refused(stale: bool) -> 
 def test_low_difficulty_comes_before_duplicate_and_leaves_no_trace() -> None:
     job = job_of(target=1)
     validator = ShareValidator()
-    validator.set_tip(job.pool_job.notify.previous_hash)
-    jobs = JobTable()
+    validator.set_tip(job.announced.content.previous_hash)
+    jobs = JobTable[PoolJob]()
     jobs.add(job)
     for _ in range(2):
         verdict = validator.judge(SUBMIT, jobs, NOW)
@@ -140,14 +140,14 @@ def test_low_difficulty_comes_before_duplicate_and_leaves_no_trace() -> None:
     assert again.reason is ErrorReason.DUPLICATE
 
 
-def table(*jobs: SessionJob) -> JobTable:
-    jobs_of_session = JobTable()
+def table(*jobs: SessionJob[PoolJob]) -> JobTable[PoolJob]:
+    jobs_of_session = JobTable[PoolJob]()
     for job in jobs:
         jobs_of_session.add(job)
     return jobs_of_session
 
 
-def accepted(validator: ShareValidator, jobs: JobTable, nonces: range, job_id: str = SUBMIT.job_id) -> int:
+def accepted(validator: ShareValidator, jobs: JobTable[PoolJob], nonces: range, job_id: str = SUBMIT.job_id) -> int:
     verdicts = [validator.judge(replace(SUBMIT, job_id=job_id, nonce=nonce), jobs, NOW) for nonce in nonces]
     return sum(isinstance(verdict, Accepted) for verdict in verdicts)
 
@@ -155,7 +155,7 @@ def accepted(validator: ShareValidator, jobs: JobTable, nonces: range, job_id: s
 def test_a_share_that_was_accepted_is_a_duplicate_also_once_its_job_is_stale() -> None:
     job = job_of(target=2**256 - 1)
     validator, jobs = ShareValidator(), table(job)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
     validator.set_tip(bytes(32))
     for now in (NOW, NOW - 9000):  # also when its ntime is out of range by now
@@ -185,7 +185,7 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     job = job_of(target=2**256 - 1)
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     flood, second = table(job), table(replace(job, extranonce1=b"\x05\x06\x07\x08"))
     assert accepted(validator, flood, range(200)) == 50
     refusal = validator.judge(replace(SUBMIT, nonce=200), flood, NOW)
@@ -204,7 +204,7 @@ def test_a_flood_of_many_sessions_keeps_to_the_bound() -> None:
     job = job_of(target=2**256 - 1)
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     tables = [table(replace(job, extranonce1=bytes([1, 1, 1, number]))) for number in range(200)]
     for jobs in tables:
         accepted(validator, jobs, range(3))
@@ -214,13 +214,14 @@ def test_a_flood_of_many_sessions_keeps_to_the_bound() -> None:
 def test_a_flood_over_several_jobs_is_one_flood() -> None:
     job = job_of(target=2**256 - 1)
     validator = ShareValidator(memory=FairBound(100))
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     jobs = table(job)
     total = 0
     for number in range(10):
-        pool_job = replace(job.pool_job, notify=replace(job.pool_job.notify, job_id=str(number), ntime=int(NOW)))
+        content = replace(job.announced.content, job_id=str(number), ntime=int(NOW))
+        pool_job = replace(job.announced, content=content)
         pool_job = replace(pool_job, seen=SeenShares())
-        jobs.add(replace(job, pool_job=pool_job))
+        jobs.add(replace(job, announced=pool_job))
         total += accepted(validator, jobs, range(20), str(number))
     assert total == 50
 
@@ -229,14 +230,14 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12)
-    jobs = JobTable(max_jobs=2)
+    jobs = JobTable[PoolJob](max_jobs=2)
     for number in range(1, 50):
         pool_job = factory.publish(make_template(number, curtime=int(NOW) + 700 * number), 0.0)
-        validator.set_tip(pool_job.notify.previous_hash)
-        jobs.add(replace(job_of(target=2**256 - 1), pool_job=pool_job))
-        ntime = replace(SUBMIT, ntime=pool_job.notify.ntime, job_id=pool_job.notify.job_id)
+        validator.set_tip(pool_job.content.previous_hash)
+        jobs.add(replace(job_of(target=2**256 - 1), announced=pool_job))
+        ntime = replace(SUBMIT, ntime=pool_job.content.ntime, job_id=pool_job.content.job_id)
         assert all(
-            isinstance(validator.judge(replace(ntime, nonce=nonce), jobs, pool_job.notify.ntime), Accepted)
+            isinstance(validator.judge(replace(ntime, nonce=nonce), jobs, pool_job.content.ntime), Accepted)
             for nonce in range(10)
         )
         assert memory.used <= 20
@@ -252,12 +253,12 @@ def test_a_share_is_recognized_for_ten_minutes_however_many_jobs_came_since() ->
     validator = ShareValidator(memory=memory)
     job = job_of(target=2**256 - 1)
     jobs = table(job)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     assert accepted(validator, jobs, range(1)) == 1
 
-    def later(number: int, seconds: int) -> SessionJob:
-        notify = replace(job.pool_job.notify, job_id=str(number), ntime=int(NOW) + seconds)
-        return replace(job, pool_job=replace(job.pool_job, notify=notify, seen=SeenShares()))
+    def later(number: int, seconds: int) -> SessionJob[PoolJob]:
+        content = replace(job.announced.content, job_id=str(number), ntime=int(NOW) + seconds)
+        return replace(job, announced=replace(job.announced, content=content, seen=SeenShares()))
 
     for number in range(100):
         jobs.add(later(number, 600))
@@ -276,12 +277,12 @@ def test_a_share_is_recognized_for_ten_minutes_however_many_jobs_came_since() ->
 
 def test_old_jobs_are_bounded_in_number() -> None:
     memory = FairBound(MAX_SHARES)
-    validator, jobs = ShareValidator(memory=memory), JobTable()
+    validator, jobs = ShareValidator(memory=memory), JobTable[PoolJob]()
     job = job_of(target=2**256 - 1)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     for number in range(MAX_JOBS + 2 * MAX_OLD_JOBS):
-        notify = replace(job.pool_job.notify, job_id=str(number))
-        jobs.add(replace(job, pool_job=replace(job.pool_job, notify=notify, seen=SeenShares())))
+        content = replace(job.announced.content, job_id=str(number))
+        jobs.add(replace(job, announced=replace(job.announced, content=content, seen=SeenShares())))
         assert accepted(validator, jobs, range(2), str(number)) == 2
     assert memory.used == jobs.shares == 2 * (MAX_JOBS + MAX_OLD_JOBS)
 
@@ -290,11 +291,11 @@ def test_a_share_that_is_forgotten_may_come_again() -> None:
     job = job_of(target=2**256 - 1)
     memory = FairBound(MAX_SHARES)
     validator, jobs = ShareValidator(memory=memory), table(job)
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     verdict = validator.judge(SUBMIT, jobs, NOW)
     assert isinstance(verdict, Accepted)
     for _ in range(2):
-        job.pool_job.seen.forget(verdict.solution.digest)
+        job.announced.seen.forget(verdict.solution.digest)
         assert memory.used == 0
     assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
 
@@ -327,7 +328,7 @@ def test_version_is_assigned_inside_the_mask_only(mask: int, bits: int) -> None:
 
 def test_template_version_bits_inside_the_pools_mask_are_cleared() -> None:
     factory = JobFactory(payout_script=b"\x51", version_mask=0x1FFFE000, extranonce_size=12)
-    assert factory.publish(make_template(version=0x3FFFE004), 0.0).notify.version == 0x20000004
+    assert factory.publish(make_template(version=0x3FFFE004), 0.0).content.version == 0x20000004
 
 
 @pytest.mark.parametrize("stale", [False, True])
@@ -339,10 +340,10 @@ def test_a_stale_or_weak_candidate_is_given_out_once(stale: bool) -> None:
         if solution_of(candidate, job).is_block
     )
     validator = ShareValidator()
-    validator.set_tip(job.pool_job.notify.previous_hash)
+    validator.set_tip(job.announced.content.previous_hash)
     if stale:
         validator.set_tip(bytes(32))
-    jobs = JobTable()
+    jobs = JobTable[PoolJob]()
     jobs.add(job)
     first, second = (validator.judge(submit, jobs, NOW) for _ in range(2))
     assert isinstance(first, Refused)

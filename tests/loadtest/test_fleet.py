@@ -219,9 +219,7 @@ def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
 
 def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
     """It answers the handshake and reads nothing more: shares fill the sockets, wait, and are lost with it."""
-    job = encode_announcement(
-        JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).notify
-    )
+    job = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12).publish(make_template(), 0.0).line
     hello = b"".join(
         (
             encode_reply(1, False),

@@ -22,7 +22,7 @@ def _factory() -> JobFactory:
 def test_clean_exactly_when_the_block_changes() -> None:
     factory = _factory()
     flags = [
-        factory.publish(template, 0.0).notify.clean_jobs
+        factory.publish(template, 0.0).content.clean
         for template in (make_template(1), make_template(1), make_template(2), make_template(2, fork=1))
     ]
     assert flags == [True, False, True, True]
@@ -64,7 +64,7 @@ def test_whatever_changes_the_block_makes_a_job(
     template = replace(make_template(curtime=START), coinbase_value=2, **before)
     factory.publish(template, 0.0)
     job = factory.update(replace(template, **after), 1.0)
-    assert (None if job is None else job.notify.clean_jobs) == clean
+    assert (None if job is None else job.content.clean) == clean
     assert job is None or job is factory.current
 
 
@@ -72,14 +72,14 @@ def test_a_renewed_job_takes_the_newest_template() -> None:
     factory = _factory()
     factory.publish(make_template(curtime=START), 0.0)
     assert factory.update(make_template(curtime=START + 1), 10.0) is None
-    assert factory.renew(15.5).notify.ntime == START + 6, "the node's clock, not ours"
+    assert factory.renew(15.5).content.ntime == START + 6, "the node's clock, not ours"
 
 
 def test_no_job_is_beyond_the_latest_time() -> None:
     factory = _factory()
     jobs = [factory.publish(replace(make_template(curtime=START), maxtime=START + 40), 0.0)]
     jobs += [factory.renew(now) for now in (30.0, 60.0, 1e6)]
-    assert [job.notify.ntime for job in jobs] == [START, START + 30, START + 40, START + 40]
+    assert [job.content.ntime for job in jobs] == [START, START + 30, START + 40, START + 40]
     assert all(job.maxtime == START + 40 for job in jobs)
 
 
@@ -95,15 +95,15 @@ def test_both_encodings_differ_in_the_flag_only() -> None:
 def test_every_job_has_its_own_id_and_coinbase_and_time_goes_on() -> None:
     factory = _factory()
     jobs = [factory.publish(make_template(curtime=1000), 50.0), factory.renew(80.9), factory.renew(80.9)]
-    assert [job.notify.ntime for job in jobs] == [1000, 1030, 1030]
-    assert len({job.notify.job_id for job in jobs}) == 3
-    assert len({job.notify.coinbase_prefix + job.notify.coinbase_suffix for job in jobs}) == 3
+    assert [job.content.ntime for job in jobs] == [1000, 1030, 1030]
+    assert len({job.content.job_id for job in jobs}) == 3
+    assert len({job.content.coinbase_prefix + job.content.coinbase_suffix for job in jobs}) == 3
     assert factory.current is jobs[-1]
 
 
 def test_job_ids_wrap_at_32_bits() -> None:
     factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=12, first_id=0xFFFFFFFF)
-    assert [factory.publish(make_template(), 0.0).notify.job_id, factory.renew(0.0).notify.job_id] == [
+    assert [factory.publish(make_template(), 0.0).content.job_id, factory.renew(0.0).content.job_id] == [
         "ffffffff",
         "00000000",
     ]
@@ -117,4 +117,4 @@ def test_renew_needs_a_template() -> None:
 def test_the_largest_coinbase_script_fits() -> None:
     template = replace(make_template(height=2**31 - 1), coinbase_flags=bytes(MAX_FLAGS))
     factory = JobFactory(payout_script=b"\x51", version_mask=0, extranonce_size=4 + 16, coinbase_tag=bytes(MAX_TAG))
-    assert factory.publish(template, 0.0).notify.coinbase_prefix
+    assert factory.publish(template, 0.0).content.coinbase_prefix

@@ -12,21 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.downstream.events import (
+    DifficultySet,
+    SessionEvent,
+    SharePassed,
+    ShareRefused,
+    ShareTaken,
+    SubscribeHeld,
+    WorkerJoined,
+)
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
-from stratum_miner.downstream.miner_session import password_difficulty
+from stratum_miner.downstream.miner_session import MinerSession, password_difficulty
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.job_factory import JobFactory
-from stratum_miner.pool.judging import (
-    BlockCandidate,
-    DifficultySet,
-    PoolSession,
-    SessionEvent,
-    ShareRefused,
-    ShareTaken,
-    WorkerJoined,
-)
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
+from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, make_template
@@ -51,7 +53,9 @@ class Ground:
             extranonce_size=4 + config.extranonce2_size,
         )
         self.validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
-        self.extranonces = ExtranonceRegistry(first=7)
+        leases = ExtranonceRegistry[PoolJob](first=7, extranonce2_size=config.extranonce2_size)
+        self.policy = JudgingPolicy(config, self.factory, self.validator, leases)
+        self.total = ShareCounts()
         self.connections: list[Connection] = []
         self.publish(template or make_template())
 
@@ -65,7 +69,7 @@ class Ground:
 
     def _announce(self, job: Any) -> None:
         for connection in self.connections:
-            connection.session.announce(job)
+            connection.session.announce(job, self.now)
             connection.collect()
 
     def connect(self) -> "Connection":
@@ -86,14 +90,17 @@ class Connection:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.miner = WireMiner()
-        self.events: list[SessionEvent] = []
-        self.session = PoolSession(ground.config, ground.factory, ground.validator, ground.extranonces, ground.now)
+        self.events: list[SessionEvent[PoolJob]] = []
+        self.session = MinerSession(ground.policy, ground.total, ground.now)
 
     def say(self, data: bytes) -> None:
         self.session.receive_data(data)
         try:
             while (event := self.session.next_event(self.ground.now, self.ground.unix_time)) is not None:
-                self.events.append(event)
+                if isinstance(event, SubscribeHeld):
+                    self.session.subscribe(event, self.ground.policy, self.ground.now)
+                else:
+                    self.events.append(event)
         finally:
             self.collect()
 
@@ -779,15 +786,15 @@ def test_a_block_that_is_a_share_is_answered_at_once_and_reported_first() -> Non
     share = connection.miner.solve()
     assert connection.submit(share) == 0
     kinds = [type(event) for event in connection.events[-2:]]
-    assert kinds == [BlockCandidate, ShareTaken]
-    candidate = connection.seen(BlockCandidate)[0]
+    assert kinds == [SharePassed, ShareTaken]
+    candidate = connection.seen(SharePassed)[0]
     assert not candidate.stale
-    assert candidate.block()[:80] == candidate.solution.header
-    connection.session.answer_candidate(candidate, accepted=False)
+    assert block_of(candidate.solution)[:80] == candidate.solution.header
+    connection.session.answer(candidate, candidate.refusal, 0.0)
     connection.collect()
     assert connection.session.shares.accepted == 1, "the share is good, whatever becomes of the block"
     assert connection.submit(share) == 22
-    assert len(connection.seen(BlockCandidate)) == 1
+    assert len(connection.seen(SharePassed)) == 1
 
 
 @pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 23)])
@@ -797,16 +804,16 @@ def test_a_block_below_the_share_difficulty_waits_for_the_nodes_verdict(accepted
     share = connection.miner.solve(at_most=job.network_target, above=job.target)
     connection.say(connection.miner.submit(share))
     assert connection.miner.replies() == []
-    candidate = connection.seen(BlockCandidate)[0]
+    candidate = connection.seen(SharePassed)[0]
     assert not candidate.stale
-    connection.session.answer_candidate(candidate, accepted=accepted)
+    connection.session.answer(candidate, None if accepted else candidate.refusal, 0.0)
     connection.collect()
     assert connection.miner.verdict() == code
     shares = connection.session.shares
     assert shares.rejected == ({} if accepted else {ErrorReason.LOW_DIFFICULTY: 1})
-    assert shares.accepted_difficulty == (candidate.solution.difficulty if accepted else 0), "what its hash is worth"
+    assert shares.difficulty == (candidate.solution.difficulty if accepted else 0), "what its hash is worth"
     assert connection.submit(share) == 22
-    assert len(connection.seen(BlockCandidate)) == 1
+    assert len(connection.seen(SharePassed)) == 1
 
 
 @pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 21)])
@@ -817,13 +824,13 @@ def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) ->
     ground.publish(make_template(102, nbits=EASY_BITS))
     connection.say(connection.miner.submit(share))
     assert connection.miner.replies() == []
-    candidate = connection.seen(BlockCandidate)[0]
+    candidate = connection.seen(SharePassed)[0]
     assert candidate.stale
-    connection.session.answer_candidate(candidate, accepted=accepted)
+    connection.session.answer(candidate, None if accepted else candidate.refusal, 0.0)
     connection.collect()
     assert connection.miner.verdict() == code
     assert connection.submit(share) == 22, "it was answered, whatever the answer was"
-    assert len(connection.seen(BlockCandidate)) == 1
+    assert len(connection.seen(SharePassed)) == 1
 
 
 def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
@@ -832,7 +839,7 @@ def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
     share = connection.miner.solve(at_most=2**256, above=connection.miner.jobs[-1].network_target)
     ground.publish(make_template(102, nbits=EASY_BITS))
     assert connection.submit(share) == 21
-    assert not connection.seen(BlockCandidate)
+    assert not connection.seen(SharePassed)
 
 
 SUBSCRIBE = b'{"id":1,"method":"mining.subscribe"}\n'
@@ -869,7 +876,7 @@ def test_the_hash_rate_does_not_depend_on_who_looked_before(look_every: int) -> 
     rates = []
     for second in range(1, 7201):
         if second <= 3600:
-            session.shares.take(1.0, 1.0)
+            session.shares.credit(1.0, 1.0, 0.0)
         session.tick(ground.now + second)
         if look_every and second % look_every == 0:
             session.hash_rate(ground.now + second)

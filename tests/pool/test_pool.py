@@ -636,7 +636,7 @@ async def test_a_mistake_of_ours_costs_one_connection(autojump_clock: Clock, mon
         def fail(password: str) -> float:
             raise ZeroDivisionError(password)
 
-        monkeypatch.setattr("stratum_miner.pool.judging.password_difficulty", fail)
+        monkeypatch.setattr("stratum_miner.downstream.miner_session.password_difficulty", fail)
         await bad.stream.send_all(bad.miner.login())
         await bad.read_to_end()
         assert await good.submit(good.miner.solve()) == 0

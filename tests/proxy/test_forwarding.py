@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.downstream.events import DifficultySet, SharePassed, ShareRefused, SubscribeHeld
+from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import SharePassed, ShareRefused, SubscribeHeld
-from stratum_miner.proxy.forwarding import MinerSession
-from stratum_miner.proxy.job_translator import Change, JobTranslator
+from stratum_miner.proxy.forwarding import ForwardingPolicy, share_of
+from stratum_miner.proxy.job_translator import Change, JobTranslator, ProxyJob
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum_job import job_of, submit_of
@@ -63,29 +64,33 @@ def upstream_job(**changes: Any) -> Job:
     )
 
 
-def new_session(**options: Any) -> tuple[MinerSession, JobTranslator]:
+def new_session(translator: JobTranslator, **options: Any) -> MinerSession[ProxyJob]:
+    return MinerSession(ForwardingPolicy(ProxyConfig(**options), translator), ShareCounts(), 0.0)
+
+
+def new_translator(job: Job | None = None) -> JobTranslator:
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    translator.take(upstream_job())
-    return MinerSession(ProxyConfig(**options), translator, ShareCounts(), 0.0), translator
+    translator.take(job or upstream_job())
+    return translator
 
 
-def feed(session: MinerSession, translator: JobTranslator, data: bytes) -> list[Any]:
+def feed(session: MinerSession[ProxyJob], data: bytes) -> list[Any]:
     session.receive_data(data)
     events = []
     while (event := session.next_event(0.0, NOW)) is not None:
         if isinstance(event, SubscribeHeld):
-            session.subscribe(event, translator, 0.0)
-        events.append(event)
+            session.subscribe(event, session._policy, 0.0)
+        elif not isinstance(event, DifficultySet):
+            events.append(event)
     return events
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_what_miners_are_told_meets_the_pools_exact_target(seed: int) -> None:
     target = random.Random(seed).getrandbits(224) | 1
-    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    translator.take(upstream_job(share_target=target))
-    session, miner = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0), WireMiner()
-    feed(session, translator, miner.login())
+    translator = new_translator(upstream_job(share_target=target))
+    session, miner = new_session(translator), WireMiner()
+    feed(session, miner.login())
     miner.receive(session.data_to_send())
     told = target_from_difficulty(miner.difficulty)
     assert told <= target
@@ -94,12 +99,12 @@ def test_what_miners_are_told_meets_the_pools_exact_target(seed: int) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(METHODS), VALUES, VALUES), max_size=12))
 def test_any_requests_are_answered_once_each(requests: list[tuple[str, Any, Any]]) -> None:
-    session, translator = new_session()
+    session = new_session(new_translator())
     lines = [
         json.dumps({"id": [number, extra], "method": name, "params": params})
         for number, (name, params, extra) in enumerate(requests)
     ]
-    feed(session, translator, "".join(line + "\n" for line in lines).encode())
+    feed(session, "".join(line + "\n" for line in lines).encode())
     replies = [json.loads(line) for line in session.data_to_send().splitlines()]
     answered = [reply["id"][0] for reply in replies if "method" not in reply]
     assert answered == list(range(len(requests)))
@@ -108,43 +113,41 @@ def test_any_requests_are_answered_once_each(requests: list[tuple[str, Any, Any]
 
 @given(st.binary(max_size=300))
 def test_any_bytes_end_or_mean_something(data: bytes) -> None:
-    session, translator = new_session()
+    session = new_session(new_translator())
     with suppress(RemoteProtocolError):
-        feed(session, translator, data + b"\n")
+        feed(session, data + b"\n")
     assert session.shares.open == 0
 
 
 def test_refused_shares_in_a_row_end_a_session() -> None:
-    session, translator = new_session(max_refused_shares=3)
+    session = new_session(new_translator(), max_refused_shares=3)
     miner = WireMiner()
-    feed(session, translator, miner.login())
+    feed(session, miner.login())
     with pytest.raises(RemoteProtocolError, match="more than 3 refused shares in a row"):
-        feed(session, translator, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 10)
+        feed(session, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 10)
     assert sum(b'"error":[21' in line for line in session.data_to_send().splitlines()) == 4
 
 
 def test_a_good_share_breaks_the_streak() -> None:
-    session, translator = new_session(max_refused_shares=3)
+    session = new_session(new_translator(), max_refused_shares=3)
     miner = WireMiner()
-    feed(session, translator, miner.login())
+    feed(session, miner.login())
     miner.receive(session.data_to_send())
     for _ in range(5):
-        feed(session, translator, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 3)
-        feed(session, translator, miner.submit(miner.solve()))
+        feed(session, miner.submit(["alice.rig", "x", "000000", "6b0424dc", "00000000"]) * 3)
+        feed(session, miner.submit(miner.solve()))
     assert (session.shares.received, session.shares.stale, session.shares.open) == (20, 15, 5)
 
 
 def test_one_byte_at_a_time() -> None:
-    session, translator = new_session()
-    miner = WireMiner()
-    events = [event for byte in miner.configure() + miner.login() for event in feed(session, translator, bytes([byte]))]
-    assert translator.current is not None
+    session, miner = new_session(new_translator()), WireMiner()
+    events = [event for byte in miner.configure() + miner.login() for event in feed(session, bytes([byte]))]
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve())
-    events += [event for byte in data for event in feed(session, translator, bytes([byte]))]
+    events += [event for byte in data for event in feed(session, bytes([byte]))]
     (passed,) = [event for event in events if isinstance(event, SharePassed)]
-    assert passed.share.job.job_id == "1"
-    assert len(passed.share.extranonce2) == 4
+    assert share_of(passed, "").job.job_id == "1"
+    assert len(share_of(passed, "").extranonce2) == 4
 
 
 def rebuilt(share: Share, announced: Job, mask: int) -> bytes:
@@ -155,11 +158,10 @@ def rebuilt(share: Share, announced: Job, mask: int) -> bytes:
 
 @pytest.mark.parametrize("extranonce1", [b"\xa1\xb2", b"\xc3\xd4"])
 def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1: bytes) -> None:
-    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     first = upstream_job(version_mask=0xE000, version_rolling=True, clean_jobs=False)
-    translator.take(first)
-    session, miner = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0), WireMiner()
-    feed(session, translator, miner.configure() + miner.login())
+    translator = new_translator(first)
+    session, miner = new_session(translator), WireMiner()
+    feed(session, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
     second = make_job(first, job_id="2", extranonce1=extranonce1, prefix=body_of(first).prefix[:-1] + b"\x07")
@@ -170,17 +172,16 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     session.amend(translator.current)
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x00400000))
-    (passed,) = [event for event in feed(session, translator, data) if isinstance(event, SharePassed)]
-    assert passed.share.job.job_id == first.job_id
-    assert rebuilt(passed.share, first, 0x1FFFE000) == passed.share.header
+    (passed,) = [event for event in feed(session, data) if isinstance(event, SharePassed)]
+    assert share_of(passed, "").job.job_id == first.job_id
+    assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header
 
 
 def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> None:
-    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     first = upstream_job(version_mask=0xE000, version_rolling=True, clean_jobs=False)
-    translator.take(first)
-    session, miner = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0), WireMiner()
-    feed(session, translator, miner.configure() + miner.login())
+    translator = new_translator(first)
+    session, miner = new_session(translator), WireMiner()
+    feed(session, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
     translator.take(make_job(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000))
@@ -188,21 +189,22 @@ def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> N
     session.announce(translator.current, 1.0)
     miner.receive(session.data_to_send())
     assert session.version_mask == 0x1FFFE000
-    assert feed(session, translator, miner.submit(miner.solve(old, version_bits=0x00400000))) == [
-        ShareRefused("alice.rig", ErrorReason.OTHER, "version bits: expected only bits of 0000e000, got 00400000")
+    assert feed(session, miner.submit(miner.solve(old, version_bits=0x00400000))) == [
+        ShareRefused(
+            "alice.rig", old.job_id, ErrorReason.OTHER, "version bits: expected only bits of 0000e000, got 00400000"
+        )
     ]
-    passed = feed(session, translator, miner.submit(miner.solve(miner.jobs[-1], version_bits=0x00400000)))
+    passed = feed(session, miner.submit(miner.solve(miner.jobs[-1], version_bits=0x00400000)))
     assert [type(event) for event in passed] == [SharePassed]
 
 
 @pytest.mark.parametrize("named", [0x00000000, 0x00800000])
 def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     """It is outside the miner's mask until a job without it comes; a mask counts for jobs that were sent before."""
-    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     first = upstream_job(version_mask=0x1FFFE000, version_rolling=True, clean_jobs=False, version=0x20800000)
-    translator.take(first)
-    session, miner = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0), WireMiner()
-    feed(session, translator, miner.configure() + miner.login())
+    translator = new_translator(first)
+    session, miner = new_session(translator), WireMiner()
+    feed(session, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     assert session.version_mask == 0x1F7FE000
     old = miner.jobs[-1]
@@ -212,14 +214,14 @@ def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     assert session.version_mask == 0x1FFFE000
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x2000 | named))
-    (passed,) = [event for event in feed(session, translator, data) if isinstance(event, SharePassed)]
-    assert passed.share.version == 0x20802000
-    assert rebuilt(passed.share, first, 0x1FFFE000) == passed.share.header
+    (passed,) = [event for event in feed(session, data) if isinstance(event, SharePassed)]
+    assert share_of(passed, "").version == 0x20802000
+    assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header
 
 
 @pytest.mark.parametrize("looks", [False, True])
 def test_the_hash_rate_does_not_depend_on_who_looked_before(looks: bool) -> None:
-    session, _ = new_session()
+    session = new_session(new_translator())
     for second in range(1, 1201):
         session.shares.difficulty += second <= 600
         session.tick(float(second))

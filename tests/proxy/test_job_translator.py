@@ -45,18 +45,18 @@ class RestlessMiner:
 
     def search(self, translator: JobTranslator) -> None:
         assert translator.current is not None
-        notify = translator.current.notify
+        content = translator.current.content
         for value in range(3 if self.size else 1):
             extranonce2 = value.to_bytes(self.size, "big")
-            coinbase = notify.coinbase_prefix + self.extranonce1 + extranonce2 + notify.coinbase_suffix
-            point = (coinbase, notify.ntime.to_bytes(4, "big"), notify.previous_hash, *notify.merkle_branch)
+            coinbase = content.coinbase_prefix + self.extranonce1 + extranonce2 + content.coinbase_suffix
+            point = (coinbase, content.ntime.to_bytes(4, "big"), content.previous_hash, *content.merkle_branch)
             assert point not in self.seen
             self.seen.add(point)
 
 
 def announcements(translator: JobTranslator) -> tuple[bytes, int]:
     assert translator.current is not None
-    return translator.current.notify.coinbase_prefix, translator.current.notify.ntime
+    return translator.current.content.coinbase_prefix, translator.current.content.ntime
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 8])
@@ -120,7 +120,7 @@ def test_a_job_is_made_anew_for_a_prefix_that_had_it_and_only_then() -> None:
     anew = translator.job_for(b"\x01", 9.0)
     assert anew is not None
     assert first is not None
-    assert (anew.notify.ntime, anew.job) == (first.notify.ntime + 9, first.job)
+    assert (anew.content.ntime, anew.job) == (first.content.ntime + 9, first.job)
     assert anew.seen is first.seen
     assert translator.job_for(b"\x01", 10.0) is anew, "one new job does for all that come back"
 
@@ -161,7 +161,7 @@ def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
             miner = RestlessMiner(bytes(translator.split.prefix_size), translator.split.extranonce2_size, seen)
         miner.search(translator)
         assert translator.current is not None
-        assert translator.current.notify.ntime >= job.ntime
+        assert translator.current.content.ntime >= job.ntime
 
 
 def test_the_same_work_divided_otherwise_is_not_repeated() -> None:

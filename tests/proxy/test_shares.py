@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from stratum_miner.proxy import WorkerNames
-from stratum_miner.stratum.errors import SHARE_LOST_TEXT
+from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason
 from tests.downstream.wire_client import WireClient
 from tests.proxy.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
 
@@ -86,7 +86,7 @@ async def test_every_form_of_refusal_becomes_the_classic_one(
         sent = await submit(miner, miner.miner.solve())
         await pool.reply(await pool.request("mining.submit"), None, error)
         assert await verdict(miner, sent) == code
-        assert lab.proxy.snapshot().shares.rejected.total() == 1  # type: ignore[attr-defined]
+        assert lab.proxy.snapshot().shares.rejected.total() == 1
 
 
 async def test_bad_shares_never_go_up(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
@@ -111,10 +111,10 @@ async def test_bad_shares_never_go_up(proxy_lab: LabFactory, autojump_clock: Clo
         shares = lab.proxy.snapshot().miners[0].shares
         assert (shares.received, shares.accepted, shares.stale, shares.open) == (9, 1, 1, 0)
         assert shares.refused == {
-            "duplicate share": 2,
-            "low difficulty share": 1,
-            "other": 3,
-            "unauthorized worker": 1,
+            ErrorReason.DUPLICATE: 2,
+            ErrorReason.LOW_DIFFICULTY: 1,
+            ErrorReason.OTHER: 3,
+            ErrorReason.UNAUTHORIZED: 1,
         }
         # nothing else reached the pool: the next thing it hears is the next good share
         await submit(miner, miner.miner.solve())
@@ -205,7 +205,7 @@ async def test_a_share_that_was_told_lost_goes_up_again_when_it_is_sent_again(
         assert await miner.submit(share) == 22
         shares = lab.proxy.snapshot().shares
         assert (shares.received, shares.accepted, shares.lost, shares.open) == (4, 1, 1, 0)
-        assert shares.refused == {"duplicate share": 2}
+        assert shares.refused == {ErrorReason.DUPLICATE: 2}
 
 
 async def back_again(lab: ProxyLab, miner: WireClient) -> WireClient:
@@ -223,7 +223,7 @@ async def back_again(lab: ProxyLab, miner: WireClient) -> WireClient:
     [
         ((True,), 0, {"accepted": 1}),
         ((None, [21, "Stale", None]), 21, {"stale": 1}),
-        ((None, [23, "high-hash", None]), 23, {"rejected": {"low difficulty share": 1}}),
+        ((None, [23, "high-hash", None]), 23, {"rejected": {ErrorReason.LOW_DIFFICULTY: 1}}),
         (None, 20, {"lost": 1}),
     ],
     ids=["accepted", "stale", "rejected", "lost"],
@@ -266,7 +266,8 @@ async def test_a_share_whose_answer_came_while_its_miner_was_away_is_a_duplicate
         await trio.testing.wait_all_tasks_blocked()
         assert await again.submit(share) == 22
         shares = lab.proxy.snapshot().shares
-        assert (shares.received, shares.accepted, shares.refused) == (2, 1, {"duplicate share": 1})
+        assert (shares.received, shares.accepted) == (2, 1)
+        assert shares.refused == {ErrorReason.DUPLICATE: 1}
 
 
 @pytest.mark.parametrize("said", ["stale: job of an older block", "Invalid JobID", "job not found"])

@@ -3,7 +3,8 @@
 No label is anything that a miner says: names of workers, user agents and addresses are in none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from enum import Enum
 
 from stratum_miner.downstream.endings import Ending
 from stratum_miner.monitoring.http.exposition import Family, Samples, counter, counters, gauge
@@ -18,9 +19,10 @@ def _by_ending(it: Server) -> Samples:
     return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in Ending]
 
 
-def by_reason(fate: str, counts: Mapping[str, int]) -> Samples:
+def by_reason(fate: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
     """Every reason is there from the start, so that its first share shows."""
-    return [((fate, reason.value), counts.get(reason.value, 0)) for reason in Refusal]
+    named = {reason.value: count for reason, count in counts}
+    return [((fate, reason.value), named.get(reason.value, 0)) for reason in Refusal]
 
 
 CONNECTIONS: tuple[Family[Server], ...] = (

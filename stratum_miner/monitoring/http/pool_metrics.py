@@ -36,8 +36,7 @@ def _asked(pool: PoolSnapshot) -> Samples:
 
 
 def _shares(pool: PoolSnapshot) -> Samples:
-    rejected = {reason.value: count for reason, count in pool.rejected.items()}
-    return [(("accepted", ""), pool.accepted), *by_reason("rejected", rejected)]
+    return [(("accepted", ""), pool.accepted), *by_reason("rejected", pool.rejected.items())]
 
 
 OWN_POOL: tuple[Family[PoolSnapshot], ...] = (

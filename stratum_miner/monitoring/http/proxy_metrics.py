@@ -36,7 +36,7 @@ def families(proxy: ProxySnapshot) -> Iterator[Metric]:
 def _shares(proxy: ProxySnapshot) -> Samples:
     shares = proxy.shares
     plain = [((fate, ""), getattr(shares, fate)) for fate in ("accepted", "kept", "stale", "lost")]
-    return [*plain, *by_reason("rejected", shares.rejected), *by_reason("refused", shares.refused)]
+    return [*plain, *by_reason("rejected", shares.rejected.items()), *by_reason("refused", shares.refused.items())]
 
 
 PROXY: tuple[Family[ProxySnapshot], ...] = (

@@ -6,12 +6,15 @@ shares are accepted and may be blocks; its upper half cuts the rest into pieces.
 
 import json
 
+from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
+from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.job_factory import JobFactory
-from stratum_miner.pool.judging import BlockCandidate, PoolSession, SessionEvent, ShareRefused
+from stratum_miner.pool.job_factory import JobFactory, PoolJob
+from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.stratum.server_connection import MAX_LINE_AUTHORIZED
 from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, make_template
@@ -27,7 +30,8 @@ UNIX_TIME = 1_700_000_010.0
 
 def run(data: bytes) -> None:
     mode, body = data[:1] or b"\0", data[1:]
-    session = _session(easy=bool(mode[0] & 2))
+    policy = _policy(easy=bool(mode[0] & 2))
+    session = MinerSession(policy, ShareCounts(), 100.0)
     size = max(1, len(body) // (1 + (mode[0] >> 4)))
     pieces = [LOGIN] if mode[0] & 1 else []
     pieces += [body[start : start + size] for start in range(0, len(body), size)]
@@ -36,7 +40,10 @@ def run(data: bytes) -> None:
         for piece in pieces:
             session.receive_data(piece)
             while (event := session.next_event(now, UNIX_TIME)) is not None:
-                _take(session, event)
+                if isinstance(event, SubscribeHeld):
+                    session.subscribe(event, policy, now)
+                else:
+                    _take(session, event)
             assert session.connection._decoder.buffered <= MAX_LINE_AUTHORIZED
             for line in session.data_to_send().splitlines():
                 assert isinstance(json.loads(line), dict)
@@ -51,7 +58,7 @@ def run(data: bytes) -> None:
     session.close(now)
 
 
-def _session(*, easy: bool) -> PoolSession:
+def _policy(*, easy: bool) -> JudgingPolicy:
     config = PoolConfig(payout_script=b"\x51", difficulty=1e-9 if easy else 1.0, vardiff=VardiffConfig())
     factory = JobFactory(
         payout_script=config.payout_script,
@@ -62,14 +69,14 @@ def _session(*, easy: bool) -> PoolSession:
     factory.publish(template, 100.0)
     validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
     validator.set_tip(template.previous_hash)
-    return PoolSession(config, factory, validator, ExtranonceRegistry(first=7), 100.0)
+    return JudgingPolicy(config, factory, validator, ExtranonceRegistry(first=7))
 
 
-def _take(session: PoolSession, event: SessionEvent) -> None:
+def _take(session: MinerSession[PoolJob], event: SessionEvent[PoolJob]) -> None:
     match event:
-        case BlockCandidate():
-            assert len(event.block()) > 80
-            session.answer_candidate(event, accepted=event.stale)
+        case SharePassed():
+            assert len(block_of(event.solution)) > 80
+            session.answer(event, None if event.stale else event.refusal, 100.0)
         case ShareRefused(message=message):
             check_shown(message)
         case _:

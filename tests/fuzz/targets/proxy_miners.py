@@ -7,13 +7,15 @@ passed on to the pool.
 import json
 
 from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.downstream.events import SharePassed, ShareRefused, SubscribeHeld
+from stratum_miner.downstream.miner_session import MinerSession
+from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.validator import Refused
 from stratum_miner.loadtest.jobs import Assignment
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.counts import ShareCounts
-from stratum_miner.proxy.events import SharePassed, ShareRefused, ShareRepeated, SubscribeHeld
-from stratum_miner.proxy.forwarding import MinerSession
+from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
 from stratum_miner.proxy.job_translator import JobTranslator
-from stratum_miner.stratum.errors import RemoteProtocolError
+from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import Fate, ShareResult
@@ -33,18 +35,22 @@ def run(data: bytes) -> None:
     mode, body = data[:1] or b"\0", data[1:]
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     translator.take(_upstream_job())
-    session = MinerSession(ProxyConfig(), translator, ShareCounts(), 0.0)
+    policy = ForwardingPolicy(ProxyConfig(), translator)
+    session = MinerSession(policy, ShareCounts(), 0.0)
     fate = FATES[mode[0] >> 1 & 3]
     session.receive_data((LOGIN if mode[0] & 1 else b"") + body)
     try:
         while (event := session.next_event(0.0, NOW)) is not None:
             match event:
                 case SubscribeHeld():
-                    session.subscribe(event, translator, 0.0)
-                case SharePassed(share=share):
-                    session.settle(event, ShareResult(share=share, fate=fate, text="of the pool"))
-                case ShareRepeated():
-                    session.refuse_repeated(event)
+                    session.subscribe(event, policy, 0.0)
+                case SharePassed(refusal=Refused(ErrorReason.DUPLICATE) as refusal):
+                    session.answer(event, refusal, 0.0)
+                case SharePassed() if fate is Fate.LOST:
+                    session.answer_lost(event)
+                case SharePassed():
+                    result = ShareResult(share=share_of(event, ""), fate=fate, text="of the pool")
+                    session.answer(event, refusal_of(result), 0.0)
                 case ShareRefused(message=message):
                     check_shown(message)
     except RemoteProtocolError as error:

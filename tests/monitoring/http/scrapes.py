@@ -1,5 +1,6 @@
 """Scrapes of all three programs with every family that they have, for tests of what is made of them."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.view import View
 from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
-from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot, SharesSnapshot
+from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationMeter
 
@@ -55,9 +57,9 @@ def of_pool(**figures: Any) -> str:
 
 
 def proxy_snapshot() -> ProxySnapshot:
-    shares = SharesSnapshot(
-        received=17, accepted=5, kept=4, rejected={"duplicate share": 1}, refused={"low difficulty share": 2}, stale=2,
-        lost=1, open=2, difficulty=9.0, best=12.0,
+    shares = ShareCounts(
+        received=17, accepted=5, kept=4, rejected=Counter({ErrorReason.DUPLICATE: 1}),
+        refused=Counter({ErrorReason.LOW_DIFFICULTY: 2}), stale=2, lost=1, difficulty=9.0, best=12.0,
     )  # fmt: skip
     miner = MinerStatus(
         session=1, address=FOREIGN, user_agent=FOREIGN, workers=(FOREIGN,), started=True, extranonce1=b"\0",
