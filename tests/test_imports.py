@@ -199,7 +199,7 @@ def modules_imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
     return {name for name in found if name in modules} - {own}
 
 
-STILL_IN_CIRCLES = ("conformance", "loadtest")
+STILL_IN_CIRCLES = ("loadtest",)
 
 
 def circles(imports: Mapping[str, set[str]]) -> list[str]:

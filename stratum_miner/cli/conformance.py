@@ -21,11 +21,11 @@ from stratum_miner.conformance import (
     Case,
     Chain,
     ChainError,
-    Engine,
+    Hasher,
+    PoolUnderTest,
     Result,
     SelectionError,
     Tally,
-    Target,
     Tip,
     Unreachable,
     gone,
@@ -33,8 +33,8 @@ from stratum_miner.conformance import (
     tcp_dialer,
     verify,
 )
+from stratum_miner.conformance.pool_under_test import Dial
 from stratum_miner.conformance.report import as_object, junit
-from stratum_miner.conformance.target import Dial
 from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.reports.conformance_page import page
 from stratum_miner.reports.conformance_text import show
@@ -143,7 +143,7 @@ def conformance(
     async def main(stop: signals.Stop) -> None:
         nonlocal seconds, complete, left
         async with _chain(node, node_cookie, node_password_file) as chain:
-            target = Target(
+            target = PoolUnderTest(
                 name=str(pool_url),
                 dial=_tls_dialer(dial_raw, pool_url, tls) if pool_url.tls else dial_raw,
                 dial_raw=dial_raw if pool_url.tls else None,
@@ -255,8 +255,8 @@ def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
 # ---- running and showing -----------------------------------------------------------------------------------------
 
 
-async def _run(target: Target, cases: Sequence[Case], results: list[Result]) -> None:
-    engine = await trio.to_thread.run_sync(Engine.fastest)
+async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Result]) -> None:
+    engine = await trio.to_thread.run_sync(Hasher.fastest)
     console = printing.console(stderr=True)
     shown = console.is_terminal and not console.is_dumb_terminal
     progress = Progress(

@@ -4,11 +4,12 @@
 how they are told.
 """
 
-from stratum_miner.conformance.case import Case, Kind, Level, Outcome, Verdict
+from stratum_miner.conformance.case import Case, Kind, Level
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.outcome import Outcome, Verdict
+from stratum_miner.conformance.pool_under_test import Chain, ChainError, PoolUnderTest, Tip, Unreachable, tcp_dialer
 from stratum_miner.conformance.selection import SelectionError, select
-from stratum_miner.conformance.target import Chain, ChainError, Target, Tip, Unreachable, tcp_dialer
+from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, Tally, gone, verify
 
 __all__ = [
@@ -16,14 +17,14 @@ __all__ = [
     "Case",
     "Chain",
     "ChainError",
-    "Engine",
+    "Hasher",
     "Kind",
     "Level",
     "Outcome",
+    "PoolUnderTest",
     "Result",
     "SelectionError",
     "Tally",
-    "Target",
     "Tip",
     "Unreachable",
     "Verdict",

@@ -5,17 +5,17 @@ from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase
 from stratum_miner.bitcoin.header import BlockHeader, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_bits
-from stratum_miner.conformance.case import Skip
+from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.outcome import Skip
+from stratum_miner.conformance.pool_under_test import Tip
 from stratum_miner.conformance.probe import Probe
-from stratum_miner.conformance.target import Tip
-from stratum_miner.conformance.wire import Wire
 
 ANYONE_CAN_SPEND = b"\x51"
 HARMLESS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
 """What a node says of a block that it keeps: a valid one off its best chain is "inconclusive"."""
 
 
-async def extend(probe: Probe, wire: Wire, on: Tip | None = None) -> bytes:
+async def extend(probe: Probe, wire: Connection, on: Tip | None = None) -> bytes:
     """Give the node an empty block on ``on`` (default: its tip); returns its hash, internal order.
 
     Skip when it costs too much work or the node objects.
@@ -28,7 +28,7 @@ async def extend(probe: Probe, wire: Wire, on: Tip | None = None) -> bytes:
     return digest
 
 
-async def make_block(probe: Probe, wire: Wire, tip: Tip) -> tuple[bytes, bytes]:
+async def make_block(probe: Probe, wire: Connection, tip: Tip) -> tuple[bytes, bytes]:
     """An empty block on ``tip`` under the newest job's nbits and time, and its hash."""
     job = wire.job
     nonce = probe.rng.randbytes(8)

@@ -1,18 +1,12 @@
-"""A check: one function under an id, with what it demands, how strongly, and what it may cost the pool.
-
-A check returns an ``Outcome``; the helpers ``passed``, ``failed``, ``skipped`` and ``observed`` make one. It may also
-leave by an exception: ``Skip`` when its condition cannot be reached, ``Silent`` when the pool owes an answer that did
-not come, ``HungUp`` when the pool closed where it should have answered. What those mean for the verdict is decided in
-one place, ``verify``.
-"""
+"""A check: one function under an id, with what it demands, how strongly, and what it may cost the pool."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from stratum_miner.conformance.probe import Probe
+from stratum_miner.conformance.outcome import Outcome
+from stratum_miner.conformance.probe import Probe
 
 TOPICS: Final = {
     "FRM": "framing",
@@ -36,8 +30,8 @@ class Level(Enum):
     """Breaks interoperability, or costs work or blocks, when violated."""
     SHOULD = "SHOULD"
     """Most pools do it, to a clear benefit."""
-    OBS = "OBS"
-    """Recorded, never judged."""
+    INFO = "OBS"
+    """Recorded, never judged; ``OBS`` in reports, which scripts read."""
 
 
 class Kind(Enum):
@@ -53,61 +47,7 @@ class Kind(Enum):
     """Blocks are made behind the pool's back, through its node."""
 
 
-class Verdict(Enum):
-    """What became of a check."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    OBSERVED = "observed"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A verdict and the evidence for it, in words."""
-
-    verdict: Verdict
-    actual: str
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether it ends a check that tries several things."""
-        return self.verdict is Verdict.FAILED
-
-
-def passed(actual: str) -> Outcome:
-    """The pool did one of the lawful things."""
-    return Outcome(Verdict.PASSED, actual)
-
-
-def failed(actual: str) -> Outcome:
-    """The pool did something else, and it was seen."""
-    return Outcome(Verdict.FAILED, actual)
-
-
-def skipped(why: str) -> Outcome:
-    """The condition of the check could not be reached."""
-    return Outcome(Verdict.SKIPPED, why)
-
-
-def observed(actual: str) -> Outcome:
-    """Something worth knowing that decides nothing."""
-    return Outcome(Verdict.OBSERVED, actual)
-
-
-class Skip(Exception):  # noqa: N818  not a mistake
-    """The check cannot be made here; the message says why."""
-
-
-class Silent(Exception):  # noqa: N818  what the pool is
-    """An answer was due and did not come; the message says to what, and how long it was waited for."""
-
-
-class HungUp(Exception):  # noqa: N818  what the pool did
-    """The pool closed the connection where it should have answered; the message says when."""
-
-
-Run: TypeAlias = Callable[["Probe"], Awaitable[Outcome]]
+Run: TypeAlias = Callable[[Probe], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,5 +116,5 @@ def check(
     return register
 
 
-MUST, SHOULD, OBS = Level.MUST, Level.SHOULD, Level.OBS
+MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO
 POLITE, INTRUSIVE, WORK, CHAIN = Kind.POLITE, Kind.INTRUSIVE, Kind.WORK, Kind.CHAIN

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.coinbase import TxOut
-from stratum_miner.conformance.case import Skip
+from stratum_miner.conformance.outcome import Skip
 from stratum_miner.work.job import CoinbaseBody, Job
 
 _NULL_INPUT = bytes(32) + b"\xff\xff\xff\xff"

@@ -12,11 +12,12 @@ from stratum_miner import __version__
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.conformance.case import HungUp, Silent, Skip
-from stratum_miner.conformance.hunt import Engine, Hunt
-from stratum_miner.conformance.target import Chain, Dial, Target, Unreachable, reason_of
+from stratum_miner.conformance.connection import PATIENCE, Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import HungUp, Silent, Skip
+from stratum_miner.conformance.pool_under_test import Chain, Dial, PoolUnderTest, Unreachable, reason_of
+from stratum_miner.conformance.share_search import Hasher, ShareSearch
 from stratum_miner.conformance.transcript import Transcript
-from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -78,32 +79,32 @@ class Facts:
 class Probe:
     """The world of one check; opened by ``opened``."""
 
-    target: Target
-    hunt: Hunt
+    target: PoolUnderTest
+    hunt: ShareSearch
     nursery: trio.Nursery
     facts: Facts
     transcript: Transcript
     started: float
     rng: random.Random
-    wires: list[Wire] = field(default_factory=list)
+    wires: list[Connection] = field(default_factory=list)
     blocks_made: int = 0
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
-    async def connect(self, dial: Dial | None = None) -> Wire:
+    async def connect(self, dial: Dial | None = None) -> Connection:
         """A fresh connection with nothing said. Unreachable when there is none to be had."""
         dialled = trio.current_time()
         try:
             stream = await (dial or self.target.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
             raise Unreachable(f"{self.target.name}: {reason_of(error)}") from None
-        wire = Wire(stream, len(self.wires) + 1, self.transcript, self.started)
+        wire = Connection(stream, len(self.wires) + 1, self.transcript, self.started)
         wire.dial_seconds = trio.current_time() - dialled
         self.wires.append(wire)
         self.nursery.start_soon(wire.read)
         return wire
 
-    async def subscribed(self, *params: Any) -> Wire:
+    async def subscribed(self, *params: Any) -> Connection:
         """A connection that has subscribed, with our agent unless told otherwise; nothing configured."""
         wire = await self.connect()
         await self._set_up(wire, "mining.subscribe", *(params or (AGENT,)))
@@ -116,7 +117,7 @@ class Probe:
         password: str | None = None,
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),
-    ) -> Wire:
+    ) -> Connection:
         """A connection after the whole handshake, and with its first job unless ``job`` is false.
 
         Skip when the pool does not get that far: other checks say what is wrong with it.
@@ -133,7 +134,7 @@ class Probe:
             raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
         return wire
 
-    async def authorize(self, wire: Wire, password: str | None = None) -> None:
+    async def authorize(self, wire: Connection, password: str | None = None) -> None:
         """Log our worker in. Skip when the pool refuses."""
         wire.worker = self.target.worker
         answer = await self._set_up(
@@ -142,7 +143,7 @@ class Probe:
         if not answer.accepted:
             raise Skip(f"no session: mining.authorize was answered with {answer}")
 
-    async def _configure(self, wire: Wire, mask: int) -> Wire:
+    async def _configure(self, wire: Connection, mask: int) -> Connection:
         parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
         try:
             request = await wire.ask("mining.configure", ["version-rolling"], parameters)
@@ -156,7 +157,7 @@ class Probe:
         self.facts.configure_closes = True  # ckpool of 2017
         return await self.connect()
 
-    async def _set_up(self, wire: Wire, method: str, *params: Any) -> Answer:
+    async def _set_up(self, wire: Connection, method: str, *params: Any) -> Answer:
         try:
             return await wire.call(method, *params, within=30.0)
         except (HungUp, Silent) as error:
@@ -164,7 +165,7 @@ class Probe:
 
     # ---- signs of life --------------------------------------------------------------------------------------------
 
-    async def pulse(self, wire: Wire, within: float = PATIENCE) -> float:
+    async def pulse(self, wire: Connection, within: float = PATIENCE) -> float:
         """Seconds to the reply to a submit that every pool answers: one for an unknown job.
 
         Silent or HungUp when there is none.
@@ -182,7 +183,7 @@ class Probe:
         await wire.aclose()
         return ""
 
-    async def unaffected(self, bystander: Wire) -> str:
+    async def unaffected(self, bystander: Connection) -> str:
         """Empty when an earlier session and newcomers are both served, else who is not.
 
         Silent when only one of them is silent: the other shows that the pool lives.
@@ -208,7 +209,7 @@ class Probe:
 
     async def find(
         self,
-        wire: Wire,
+        wire: Connection,
         job: Job | None = None,
         *,
         extranonce2: bytes | None = None,
@@ -239,7 +240,7 @@ class Probe:
             if fits(found):
                 return found
 
-    def weak(self, wire: Wire, job: Job | None = None) -> Found:
+    def weak(self, wire: Connection, job: Job | None = None) -> Found:
         """A share whose hash meets neither target. Skip when nearly every hash meets one."""
         job = job or wire.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
@@ -250,12 +251,12 @@ class Probe:
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
 
-    async def submit(self, wire: Wire, params: list[Any]) -> Answer:
+    async def submit(self, wire: Connection, params: list[Any]) -> Answer:
         """Submit and wait for the reply."""
         return await wire.call("mining.submit", *params)
 
     async def judged(
-        self, wire: Wire, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
+        self, wire: Connection, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
     ) -> tuple[Found, Answer]:
         """A share of the newest job and the reply to it; made anew when a block came between.
 
@@ -271,7 +272,7 @@ class Probe:
                 return found, answer
         raise Skip("the chain moved on before a share could be judged")
 
-    async def overtaken(self, wire: Wire, job: Job, answer: Answer) -> bool:
+    async def overtaken(self, wire: Connection, job: Job, answer: Answer) -> bool:
         """Whether a refusal is explained by a new block whose announcement crossed our share."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
@@ -286,12 +287,12 @@ class Probe:
 
 
 @asynccontextmanager
-async def opened(target: Target, engine: Engine, facts: Facts, seed: int) -> AsyncIterator[Probe]:
+async def opened(target: PoolUnderTest, engine: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
     """A probe; its connections are closed at the end."""
     async with trio.open_nursery() as nursery:
         probe = Probe(
             target=target,
-            hunt=Hunt(engine, target.work_seconds),
+            hunt=ShareSearch(engine, target.work_seconds),
             nursery=nursery,
             facts=facts,
             transcript=Transcript(target.password),
@@ -307,7 +308,7 @@ async def opened(target: Target, engine: Engine, facts: Facts, seed: int) -> Asy
             nursery.cancel_scope.cancel()
 
 
-def _found(wire: Wire, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
+def _found(wire: Connection, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
     header: BlockHeader = job.header(extranonce2, ntime, nonce, version)
     params: list[Any] = [wire.worker, job.job_id, extranonce2.hex(), f"{ntime:08x}", f"{nonce:08x}"]
     if job.version_rolling:

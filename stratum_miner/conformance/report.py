@@ -5,7 +5,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from stratum_miner import __version__
-from stratum_miner.conformance.case import Case, Level, Verdict
+from stratum_miner.conformance.case import Case, Level
+from stratum_miner.conformance.outcome import Verdict
 from stratum_miner.conformance.verify import Result, Tally
 
 

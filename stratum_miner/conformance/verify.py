@@ -21,22 +21,11 @@ from pathlib import Path
 
 import trio
 
-from stratum_miner.conformance.case import (
-    Case,
-    HungUp,
-    Kind,
-    Level,
-    Outcome,
-    Silent,
-    Skip,
-    Verdict,
-    failed,
-    observed,
-    skipped,
-)
-from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.case import Case, Kind, Level
+from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, Verdict, failed, observed, skipped
+from stratum_miner.conformance.pool_under_test import ChainError, PoolUnderTest, Unreachable, reason_of
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
-from stratum_miner.conformance.target import ChainError, Target, Unreachable, reason_of
+from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
 BESIDE_EACH_OTHER = 12
@@ -87,9 +76,9 @@ class Tally:
 
 
 async def verify(
-    target: Target,
+    target: PoolUnderTest,
     cases: Sequence[Case],
-    engine: Engine,
+    engine: Hasher,
     *,
     on_start: Callable[[Case], None] = lambda case: None,
     on_result: Callable[[Result], None] = lambda result: None,
@@ -117,7 +106,7 @@ async def verify(
     return [results[case.id] for case in cases]
 
 
-async def gone(target: Target) -> str | None:
+async def gone(target: PoolUnderTest) -> str | None:
     """Why the pool takes no connection any more; None while it does. Three tries, for one may meet a full backlog."""
     for _ in range(LAST_TRIES):
         try:
@@ -147,7 +136,7 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
         limit.release_on_behalf_of(case.id)
 
 
-async def _shares_are_blocks(target: Target, engine: Engine, facts: Facts) -> bool:
+async def _shares_are_blocks(target: PoolUnderTest, engine: Hasher, facts: Facts) -> bool:
     """Whether a share is likely to be a block; so it is assumed when the pool tells no job."""
     async with opened(target, engine, facts, 0) as probe:
         try:
@@ -158,7 +147,7 @@ async def _shares_are_blocks(target: Target, engine: Engine, facts: Facts) -> bo
     return beside <= 0 and job.network_target * RARE > job.share_target
 
 
-async def _reach(target: Target) -> None:
+async def _reach(target: PoolUnderTest) -> None:
     try:
         stream = await target.dial()
     except (OSError, ExceptionGroup, trio.TooSlowError) as error:
@@ -166,7 +155,7 @@ async def _reach(target: Target) -> None:
     await trio.aclose_forcefully(stream)
 
 
-async def run_case(target: Target, case: Case, engine: Engine, facts: Facts, seed: int = 0) -> Result:
+async def run_case(target: PoolUnderTest, case: Case, engine: Hasher, facts: Facts, seed: int = 0) -> Result:
     """One check, whatever happens in it; only a defect of the check itself raises."""
     started = trio.current_time()
     if Kind.INTRUSIVE in case.kinds and not target.owned:
@@ -195,7 +184,7 @@ async def _ended(case: Case, probe: Probe, reason: BaseException) -> Outcome:
         case Skip():
             return skipped(str(reason))
         case HungUp():
-            return observed(str(reason)) if case.level is Level.OBS else failed(str(reason))
+            return observed(str(reason)) if case.level is Level.INFO else failed(str(reason))
         case Silent():
             return await _silence(case, probe, str(reason))
         case Unreachable():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from stratum_miner.conformance.case import Verdict
+from stratum_miner.conformance.outcome import Verdict
 from stratum_miner.conformance.verify import Result, Tally
 from stratum_miner.reports.page import document, paragraph
 

@@ -8,16 +8,16 @@ import pytest
 
 from stratum_miner.backends.cpu.kernels import available_kernels
 from stratum_miner.conformance.case import CASES
-from stratum_miner.conformance.hunt import Engine
+from stratum_miner.conformance.pool_under_test import PoolUnderTest
 from stratum_miner.conformance.probe import Facts
-from stratum_miner.conformance.target import Target
+from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, run_case
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
 from tests.conformance.meddled_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, meddled_pool
 
 RETARGET_SECONDS = 20.0
-ENGINE = Engine(available_kernels()[0], 1e6)
+ENGINE = Hasher(available_kernels()[0], 1e6)
 """The rate only sets the budget: nothing here takes more than some hundred hashes."""
 VARDIFF = VardiffConfig(target_seconds=5.0, retarget_seconds=RETARGET_SECONDS, minimum=2.4e-10)
 
@@ -57,7 +57,7 @@ def run_check() -> RunCheck:
         settings |= meddling.pop("config", {})
         chain = ToyChain(ground.nbits)
         async with meddled_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **meddling) as (_, meddler):
-            target = Target(
+            target = PoolUnderTest(
                 name="memory",
                 dial=meddler.dial,
                 dial_raw=meddler.dial if ground.tls else None,

@@ -15,7 +15,7 @@ import trio.testing
 
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.conformance.target import Tip
+from stratum_miner.conformance.pool_under_test import Tip
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import Node, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import trio.testing
 
-from stratum_miner.conformance.case import Level, Verdict
+from stratum_miner.conformance.case import Level
 from stratum_miner.conformance.cases import ALL
+from stratum_miner.conformance.outcome import Verdict
 from tests.conformance.meddled_pool import Conversation, HangUp, Message
 
 from .conftest import RunCheck
@@ -370,7 +371,7 @@ async def test_a_right_pool_passes(autojump_clock: Clock, run_check: RunCheck, i
         assert result.verdict is Verdict.SKIPPED, result.outcome
         assert SKIPPED[identifier] in result.outcome.actual
         return
-    wanted = Verdict.OBSERVED if result.case.level is Level.OBS else Verdict.PASSED
+    wanted = Verdict.OBSERVED if result.case.level is Level.INFO else Verdict.PASSED
     assert result.verdict is wanted, "\n".join((result.outcome.actual, *result.transcript))
     assert result.outcome.actual
 
@@ -384,5 +385,5 @@ async def test_a_wrong_pool_fails(autojump_clock: Clock, run_check: RunCheck, id
 
 
 def test_every_check_that_judges_is_seen_failing() -> None:
-    judging = {case.id for case in ALL if case.level is not Level.OBS}
+    judging = {case.id for case in ALL if case.level is not Level.INFO}
     assert judging - NEEDS_SOCKETS == set(WRONG)

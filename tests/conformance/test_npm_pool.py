@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from stratum_miner.cli.conformance import NodeChain
-from stratum_miner.conformance import ALL, Engine, Target, Verdict, select, tcp_dialer, verify
+from stratum_miner.conformance import ALL, Hasher, PoolUnderTest, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool.nodes import open_node
 
 pytestmark = pytest.mark.node
@@ -44,7 +44,7 @@ async def test_its_deviations_and_no_other(
         real_pool(DIFF="0.0001", BITS="1e00ffff", REBROADCAST="3") as pool,
         open_node(f"http://x:p@127.0.0.1:{pool.rpc_port}") as node,
     ):
-        target = Target(
+        target = PoolUnderTest(
             name="foundation-stratum",
             dial=tcp_dialer(pool.host, pool.port),
             worker=pool.address,
@@ -52,7 +52,7 @@ async def test_its_deviations_and_no_other(
             chain=NodeChain(node),
         )
         with trio.fail_after(170):
-            results = await verify(target, select(ALL, CHECKS, ["HS-16", "FRM-16"]), Engine.fastest(), seed=1)
+            results = await verify(target, select(ALL, CHECKS, ["HS-16", "FRM-16"]), Hasher.fastest(), seed=1)
     failed = {each.case.id: each.outcome.actual for each in results if each.verdict is Verdict.FAILED}
     assert set(failed) == set(DEVIATIONS), failed
     assert all(words in failed[identifier] for identifier, words in DEVIATIONS.items()), failed

@@ -12,8 +12,9 @@ import pytest
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
 from stratum_miner.cli.conformance import exit_code
-from stratum_miner.conformance.case import CASES, failed, observed, passed, skipped
+from stratum_miner.conformance.case import CASES
 from stratum_miner.conformance.cases import ALL
+from stratum_miner.conformance.outcome import failed, observed, passed, skipped
 from stratum_miner.conformance.report import as_object, junit, table
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.transcript import MAX_ENTRIES, Transcript, without_password

@@ -8,7 +8,7 @@ from functools import partial
 import trio
 import trustme
 
-from stratum_miner.conformance import ALL, Engine, Target, Verdict, select, tcp_dialer, verify
+from stratum_miner.conformance import ALL, Hasher, PoolUnderTest, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool.config import PoolConfig
 from tests.conformance.meddled_pool import Meddler, ToyChain, meddled_pool
 
@@ -57,9 +57,9 @@ async def test_over_tls() -> None:
             await secured.do_handshake()
             return secured
 
-        target = Target(name="tls", dial=dial, dial_raw=raw, tls=True, worker="alice", owned=True)
+        target = PoolUnderTest(name="tls", dial=dial, dial_raw=raw, tls=True, worker="alice", owned=True)
         with trio.fail_after(100):
-            results = await verify(target, select(ALL, CHECKS), Engine.fastest(), seed=1)
+            results = await verify(target, select(ALL, CHECKS), Hasher.fastest(), seed=1)
     verdicts = {each.case.id: each for each in results}
     assert verdicts.pop("FRM-17").verdict is Verdict.SKIPPED
     assert {each.verdict for each in verdicts.values()} == {Verdict.PASSED}, verdicts

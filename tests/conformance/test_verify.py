@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import trio.testing
 
-from stratum_miner.conformance.case import CASES, Level, Outcome, Verdict, check, failed, passed
+from stratum_miner.conformance.case import CASES, Level, check
 from stratum_miner.conformance.cases import ALL
+from stratum_miner.conformance.outcome import Outcome, Verdict, failed, passed
+from stratum_miner.conformance.pool_under_test import PoolUnderTest, Unreachable
 from stratum_miner.conformance.probe import Facts
-from stratum_miner.conformance.target import Target, Unreachable
 from stratum_miner.conformance.verify import Tally, run_case, verify
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import Pool
@@ -72,7 +73,7 @@ async def test_what_is_not_allowed_is_not_done(autojump_clock: Clock) -> None:
         dialled += 1
         raise OSError("refused")
 
-    target = Target(name="a stranger's", dial=dial, worker="x")
+    target = PoolUnderTest(name="a stranger's", dial=dial, worker="x")
     for case in ALL:
         before = dialled
         result = await run_case(target, case, ENGINE, Facts())
@@ -90,7 +91,7 @@ async def test_a_pool_that_is_not_there(autojump_clock: Clock) -> None:
         raise OSError(111, "Connection refused")
 
     with pytest.raises(Unreachable, match="nowhere: Connection refused"):
-        await verify(Target(name="nowhere", dial=dial, worker="x"), ALL, ENGINE)
+        await verify(PoolUnderTest(name="nowhere", dial=dial, worker="x"), ALL, ENGINE)
 
 
 async def test_a_block_that_the_pool_accepts_and_keeps(
@@ -111,7 +112,7 @@ async def test_a_defect_costs_one_check_and_says_where(autojump_clock: Clock) ->
 
     case = replace(CASES["HS-01"], run=broken)
     async with meddled_pool(ToyChain(), PoolConfig(payout_script=b"\x51", difficulty=3e-10)) as (_, meddler):
-        result = await run_case(Target(name="memory", dial=meddler.dial, worker="x"), case, ENGINE, Facts())
+        result = await run_case(PoolUnderTest(name="memory", dial=meddler.dial, worker="x"), case, ENGINE, Facts())
     assert result.verdict is Verdict.SKIPPED
     assert result.outcome.actual.startswith("a defect of the check: KeyError in test_verify.py:")
 
@@ -123,7 +124,7 @@ async def test_results_come_in_the_order_of_the_list(autojump_clock: Clock) -> N
     finished: list[str] = []
     async with meddled_pool(ToyChain(), config) as (_, meddler):
         results = await verify(
-            Target(name="memory", dial=meddler.dial, worker="alice", owned=True),
+            PoolUnderTest(name="memory", dial=meddler.dial, worker="alice", owned=True),
             wanted,
             ENGINE,
             on_start=lambda case: started.append(case.id),

@@ -3,36 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
-from stratum_miner.conformance.case import (
-    MUST,
-    OBS,
-    SHOULD,
-    WORK,
-    HungUp,
-    Outcome,
-    Silent,
-    Skip,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
-from stratum_miner.conformance.probe import AGENT, RENEWAL, Found, Probe
-from stratum_miner.conformance.wire import PATIENCE, Answer, Wire, is_positive
+from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.messages import Answer, is_positive, is_sane
+from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
+from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
+from stratum_miner.conformance.steps import between, changed, second_job
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import ErrorReason, FieldError
-from stratum_miner.work.job import Job
 
-SILENCE = 5.0
 WIDEST_MASK = 0x1FFFFFE0
 """BIP 320's 1fffe000 and the draft of BIP 323, which adds the bits down to 5."""
-SANE_DIFFICULTY = 1e16
-"""A hundred times the difficulty of the main network in 2025."""
 
 
-async def _configure(wire: Wire, extensions: Any, parameters: Any) -> Answer | None:
+async def _configure(wire: Connection, extensions: Any, parameters: Any) -> Answer | None:
     """The reply, or None for silence, which is lawful for a pool without extensions. HungUp when it closes."""
     request = await wire.ask("mining.configure", extensions, parameters)
     answer = await wire.reaction(request, SILENCE)
@@ -228,7 +213,9 @@ async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) 
     return observed(f"{wanted} suggested at {before:g}: {reply}, set_difficulty {changes} {wire.ending}".strip())
 
 
-@check("EXT-10", "A suggested difficulty.", level=OBS, expected="recorded: set_difficulty within 5 s, a reply, silence")
+@check(
+    "EXT-10", "A suggested difficulty.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence"
+)
 async def suggest_difficulty(probe: Probe) -> Outcome:
     return await _suggestion(probe, "mining.suggest_difficulty", lambda before: before * 2)
 
@@ -256,11 +243,6 @@ async def absurd_suggestions(probe: Probe) -> Outcome:
         said.append(f"{value!r}: {answer or wire.ending or 'silence'}")
     down = await probe.serves_newcomers()
     return failed(down) if down else passed("; ".join(said))
-
-
-def is_sane(value: Any) -> bool:
-    """Whether a difficulty on the wire is one."""
-    return is_positive(value) and value < SANE_DIFFICULTY
 
 
 @check(
@@ -291,37 +273,7 @@ def _lowered(before: float, now: float) -> str:
     return f"lowered from {before:g} to {now:g}"
 
 
-async def changed(probe: Probe, wire: Wire, difficulty: float) -> bool:
-    """Suggest a difficulty; whether the pool told another one and a job under it."""
-    before = wire.job.share_difficulty
-    await wire.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
-    await wire.ask("mining.suggest_difficulty", difficulty)
-    if not await wire.until(lambda: wire.difficulty != before, PATIENCE):
-        return False
-    return await wire.until(lambda: wire.job.share_difficulty != before, RENEWAL)
-
-
-async def second_job(wire: Wire) -> None:
-    """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
-    known = len(wire.jobs)
-    if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):
-        raise Skip(f"no second job in {RENEWAL:g} s")
-
-
-async def between(probe: Probe, wire: Wire, job: Job, other: float) -> Found:
-    """A share of the job between its own difficulty and another, no block where that can be."""
-    targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
-    if targets[0] == targets[1]:
-        raise Skip("both difficulties have the same target")
-    above, at_most = targets
-    if above < job.network_target < at_most:
-        above = job.network_target
-    elif at_most <= job.network_target:
-        raise Skip("on this chain every hash between both difficulties is a block")
-    return await probe.find(wire, job, above=above, at_most=at_most)
-
-
-@check("EXT-13", "A suggested target.", level=OBS, expected="recorded: set_difficulty within 5 s, a reply, silence")
+@check("EXT-13", "A suggested target.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence")
 async def suggest_target(probe: Probe) -> Outcome:
     return await _suggestion(
         probe, "mining.suggest_target", lambda before: f"{target_from_difficulty(before * 2):064x}"
@@ -331,7 +283,7 @@ async def suggest_target(probe: Probe) -> Outcome:
 @check(
     "EXT-14",
     "mining.get_transactions does no harm.",
-    level=OBS,
+    level=INFO,
     expected="recorded: a list, an error, or silence",
 )
 async def get_transactions(probe: Probe) -> Outcome:
@@ -345,7 +297,7 @@ async def get_transactions(probe: Probe) -> Outcome:
 @check(
     "EXT-15",
     "A password d=N asks for difficulty N.",
-    level=OBS,
+    level=INFO,
     seconds=120,
     expected="recorded: the difficulty that is set",
 )

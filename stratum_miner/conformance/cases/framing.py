@@ -5,25 +5,13 @@ from typing import Any
 
 import trio
 
-from stratum_miner.conformance.case import (
-    INTRUSIVE,
-    MUST,
-    OBS,
-    SHOULD,
-    HungUp,
-    Outcome,
-    Silent,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
+from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, check
+from stratum_miner.conformance.connection import PATIENCE, SILENCE, Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, NO_JOB, Probe
-from stratum_miner.conformance.wire import PATIENCE, Answer, Wire
+from stratum_miner.conformance.steps import each_once
 
-SILENCE = 5.0
-"""Seconds after which no reply counts as none, where none is lawful."""
 FLOOD = 16 << 20
 """Bytes of a line without end: more than the socket buffers of both sides hold (Linux: 6 + 4 MiB at most)."""
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
@@ -36,13 +24,8 @@ _CLIENT_HELLO = bytes.fromhex(
 """A TLS 1.2 ClientHello, as bfgminer opens with on any port."""
 
 
-def is_subscription(answer: Answer) -> bool:
-    """Whether it is the result of mining.subscribe."""
-    return isinstance(answer.result, list) and len(answer.result) >= 3
-
-
 def _subscription(answer: Answer, how: str) -> Outcome:
-    return passed(f"{how}: answered") if is_subscription(answer) else failed(f"{how}: answered with {answer}")
+    return passed(f"{how}: answered") if answer.is_subscription else failed(f"{how}: answered with {answer}")
 
 
 def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
@@ -97,16 +80,6 @@ async def three_in_one_segment(probe: Probe) -> Outcome:
     for request, _ in requests:
         await wire.answer(request)
     return each_once(wire, [request for request, _ in requests])
-
-
-def each_once(wire: Wire, requests: list[int | str]) -> Outcome:
-    """Whether each request has one reply; tells their order."""
-    twice = [request for request in requests if len(wire.answers[request]) > 1]
-    if twice:
-        return failed(f"replied {len(wire.answers[twice[0]])} times to the request with id {twice[0]}")
-    places = {id(line): index for index, line in enumerate(wire.lines)}
-    order = sorted(requests, key=lambda request: places[id(wire.answers[request][0].line)])
-    return passed("answered in order" if order == requests else f"answered in the order {order}")
 
 
 @check("FRM-04", "A line may end in CR LF.", level=SHOULD, expected="mining.subscribe gets its reply")
@@ -196,7 +169,7 @@ async def string_ids(probe: Probe) -> Outcome:
 @check(
     "FRM-09",
     "A request with id null does no harm.",
-    level=OBS,
+    level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: a reply with id null, an error, silence or a close",
 )
@@ -209,7 +182,7 @@ async def null_id(probe: Probe) -> Outcome:
 @check(
     "FRM-10",
     "A request without id does no harm.",
-    level=OBS,
+    level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: any reaction but a crash",
 )
@@ -223,7 +196,7 @@ async def missing_id(probe: Probe) -> Outcome:
     return observed(f"{reaction}; {down}" if down else reaction)
 
 
-async def _first_words(wire: Wire, within: float = SILENCE) -> str:
+async def _first_words(wire: Connection, within: float = SILENCE) -> str:
     """What the pool does next: its first reply, or how it closes, or silence."""
 
     def replies() -> list[Any]:
@@ -301,7 +274,7 @@ async def thousand_bytes(probe: Probe) -> Outcome:
 @check(
     "FRM-14",
     "A request of 4 kB is taken, or refused cleanly.",
-    level=OBS,
+    level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: a reply or a close",
 )

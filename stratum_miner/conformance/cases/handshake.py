@@ -4,24 +4,14 @@ import re
 
 import trio
 
-from stratum_miner.conformance.case import (
-    MUST,
-    OBS,
-    SHOULD,
-    HungUp,
-    Outcome,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
-from stratum_miner.conformance.cases.framing import each_once, is_subscription
+from stratum_miner.conformance.case import INFO, MUST, SHOULD, check
+from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import HungUp, Outcome, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
-from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.conformance.steps import each_once
 from stratum_miner.stratum.errors import ErrorReason
 
-SILENCE = 5.0
 PARALLEL, SEQUENTIAL = 16, 16
 """Sessions whose extranonce1 are compared."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
@@ -55,7 +45,7 @@ async def subscribe_variants(probe: Probe) -> Outcome:
     for params in ([], [AGENT, None], [AGENT, None, "host", None]):
         wire = await probe.connect()
         answer = await wire.call("mining.subscribe", *params)
-        if not is_subscription(answer):
+        if not answer.is_subscription:
             return failed(f"{params}: {answer}")
     return passed("all three succeed")
 
@@ -115,7 +105,7 @@ async def authorize_without_password(probe: Probe) -> Outcome:
 @check(
     "HS-07",
     "A worker name that is no address is answered.",
-    level=OBS,
+    level=INFO,
     expected="recorded: false, an error, or true where any name will do",
 )
 async def bad_name(probe: Probe) -> Outcome:
@@ -126,7 +116,7 @@ async def bad_name(probe: Probe) -> Outcome:
 @check(
     "HS-08",
     "mining.authorize before mining.subscribe is answered.",
-    level=OBS,
+    level=INFO,
     expected="recorded: true or an error, and no close",
 )
 async def authorize_first(probe: Probe) -> Outcome:
@@ -200,7 +190,7 @@ async def second_subscribe(probe: Probe) -> Outcome:
 @check(
     "HS-13",
     "A second worker on a connection is answered.",
-    level=OBS,
+    level=INFO,
     expected="recorded: true, an error, or silence",
 )
 async def second_worker(probe: Probe) -> Outcome:
@@ -224,7 +214,7 @@ async def unauthorized_submit(probe: Probe) -> Outcome:
     return await _refused_or_closed(wire, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
 
 
-async def _refused_or_closed(wire: Wire, job_id: str, lawful: set[ErrorReason]) -> Outcome:
+async def _refused_or_closed(wire: Connection, job_id: str, lawful: set[ErrorReason]) -> Outcome:
     ntime = f"{wire.job.ntime:08x}" if wire.jobs else "68000000"
     try:
         answer = await wire.call(
@@ -280,7 +270,7 @@ async def idle_connection(probe: Probe) -> Outcome:
 @check(
     "HS-17",
     "A session can be resumed.",
-    level=OBS,
+    level=INFO,
     expected="recorded: the same extranonce1 for the session id of mining.notify, or a fresh one",
 )
 async def resume(probe: Probe) -> Outcome:
@@ -301,7 +291,7 @@ async def resume(probe: Probe) -> Outcome:
 async def resume_garbage(probe: Probe) -> Outcome:
     wire = await probe.connect()
     answer = await wire.call("mining.subscribe", AGENT, "no session of yours")
-    return (passed if is_subscription(answer) and wire.extranonce1 is not None else failed)(str(answer))
+    return (passed if answer.is_subscription and wire.extranonce1 is not None else failed)(str(answer))
 
 
 @check(
@@ -319,7 +309,7 @@ async def resume_of_a_live_session(probe: Probe) -> Outcome:
         answer = await second.call("mining.subscribe", AGENT, first.session_id)
     except HungUp as reason:
         return passed(str(reason))
-    if is_subscription(answer) and second.extranonce1 == first.extranonce1 and not first.closed:
+    if answer.is_subscription and second.extranonce1 == first.extranonce1 and not first.closed:
         return failed(f"both have extranonce1 {answer.result[1]}")
     return passed(f"another one: {answer}")
 
@@ -340,7 +330,7 @@ async def pipelined_handshake(probe: Probe) -> Outcome:
     await wire.send(b"".join(line for _, line in requests))
     ids = [request for request, _ in requests]
     subscription, authorization = [await wire.answer(request) for request in ids[1:]]
-    if not is_subscription(subscription) or not authorization.accepted:
+    if not subscription.is_subscription or not authorization.accepted:
         return failed(f"subscribe: {subscription}; authorize: {authorization}")
     await wire.answer(ids[0])
     return each_once(wire, ids)
@@ -349,7 +339,7 @@ async def pipelined_handshake(probe: Probe) -> Outcome:
 @check(
     "HS-21",
     "Long and unusual worker names are answered.",
-    level=OBS,
+    level=INFO,
     expected="recorded: true or an error for 191 and 300 characters, other scripts, dots and underscores",
 )
 async def unusual_names(probe: Probe) -> Outcome:

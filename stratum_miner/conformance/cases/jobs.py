@@ -15,23 +15,12 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import (
-    CHAIN,
-    MUST,
-    OBS,
-    SHOULD,
-    WORK,
-    Outcome,
-    Skip,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
 from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError, body_of
+from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.messages import Notified
+from stratum_miner.conformance.outcome import Outcome, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
-from stratum_miner.conformance.wire import Notified, Wire
 from stratum_miner.work.job import Job
 
 WATCH = 35.0
@@ -45,7 +34,7 @@ _HEX = {
 }
 
 
-async def _notified(probe: Probe) -> tuple[Wire, Notified]:
+async def _notified(probe: Probe) -> tuple[Connection, Notified]:
     """A session and its first notify, usable or not."""
     wire = await probe.session(job=False)
     if not await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE):
@@ -53,7 +42,7 @@ async def _notified(probe: Probe) -> tuple[Wire, Notified]:
     return wire, wire.notifies[0]
 
 
-async def _job(probe: Probe) -> tuple[Wire, Job]:
+async def _job(probe: Probe) -> tuple[Connection, Job]:
     wire, notified = await _notified(probe)
     if notified.job is None:
         raise Skip(f"the job cannot be used: {notified.problem}")
@@ -194,7 +183,7 @@ async def commitment(probe: Probe) -> Outcome:
     return passed(f"it is that of the {len(transactions)} transactions")
 
 
-async def _transactions(wire: Wire, job: Job) -> list[bytes] | None:
+async def _transactions(wire: Connection, job: Job) -> list[bytes] | None:
     answer = await wire.reaction(await wire.ask("mining.get_transactions", job.job_id), 3.0)
     if answer is None or not isinstance(answer.result, list) or answer.error.code is not None:
         return None
@@ -208,7 +197,7 @@ async def _transactions(wire: Wire, job: Job) -> list[bytes] | None:
 @check(
     "JOB-06",
     "What the coinbase pays.",
-    level=OBS,
+    level=INFO,
     seconds=120,
     expected="recorded: the sum against the subsidy of the height, and the scripts",
 )
@@ -341,7 +330,7 @@ async def new_block(probe: Probe) -> Outcome:
     return (passed if waited <= NEW_BLOCK_SECONDS else observed)(f"after {waited:.2f} s, clean")
 
 
-async def _announced(wire: Wire, previous: bytes) -> Notified | None:
+async def _announced(wire: Connection, previous: bytes) -> Notified | None:
     """The first notify that builds on a block; None when there is none in time."""
 
     def found() -> Notified | None:
@@ -354,7 +343,7 @@ async def _announced(wire: Wire, previous: bytes) -> Notified | None:
 @check(
     "JOB-14",
     "The first job on a new block may be an empty one.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK, CHAIN),
     seconds=90,
     expected="recorded: the branches of the announcements after a block",
@@ -414,7 +403,7 @@ async def difficulty_between_jobs(probe: Probe) -> Outcome:
     return failed(wire.ending or f"no job in {RENEWAL:g} s after set_difficulty {wire.difficulties[-1][1]}")
 
 
-def _after(wire: Wire, first: Any, second: Any) -> bool:
+def _after(wire: Connection, first: Any, second: Any) -> bool:
     """Whether the first line came after the second."""
     places = {id(line): index for index, line in enumerate(wire.lines)}
     return places[id(first)] > places[id(second)]
@@ -423,7 +412,7 @@ def _after(wire: Wire, first: Any, second: Any) -> bool:
 @check(
     "JOB-18",
     "A job may be sent again.",
-    level=OBS,
+    level=INFO,
     seconds=120,
     expected="recorded: whether the same id comes twice with the same content",
 )
@@ -438,7 +427,7 @@ async def sent_again(probe: Probe) -> Outcome:
 @check(
     "JOB-19",
     "How large jobs are.",
-    level=OBS,
+    level=INFO,
     seconds=120,
     expected="recorded: a line of up to 16 kB; a coinbase of up to 755 bytes is what old S19 firmware takes",
 )

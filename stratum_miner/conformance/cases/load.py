@@ -9,28 +9,13 @@ from contextlib import asynccontextmanager, suppress
 import trio
 
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import (
-    CHAIN,
-    INTRUSIVE,
-    MUST,
-    OBS,
-    SHOULD,
-    WORK,
-    HungUp,
-    Outcome,
-    Silent,
-    Skip,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
-from stratum_miner.conformance.cases.framing import SILENCE, is_subscription
-from stratum_miner.conformance.cases.shares import percentile_95
+from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, failed, observed, passed, skipped
+from stratum_miner.conformance.pool_under_test import Unreachable
 from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, Found, Probe
-from stratum_miner.conformance.target import Unreachable
-from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.conformance.steps import percentile_95
 from stratum_miner.network import files
 
 MANY = 100
@@ -113,7 +98,7 @@ async def idle_connections(probe: Probe) -> Outcome:
     return failed(f"with {count} idle connections, {affected}") if affected else passed(f"{count} idle connections")
 
 
-async def _session_lives(probe: Probe, wire: Wire) -> str:
+async def _session_lives(probe: Probe, wire: Connection) -> str:
     try:
         await probe.pulse(wire)
     except (Silent, HungUp) as error:
@@ -205,7 +190,7 @@ async def request_flood(probe: Probe) -> Outcome:
     return (passed if slow < LATENCY else failed)(f"95 % within {slow * 1000:.0f} ms; the flooder: {served}")
 
 
-async def _flood(probe: Probe, wire: Wire) -> None:
+async def _flood(probe: Probe, wire: Connection) -> None:
     wire.note("-", f"{FLOOD_RATE} requests a second")
     params = (wire.worker, probe.target.password)
     due = trio.current_time()
@@ -266,7 +251,7 @@ async def reconnect_loop(probe: Probe) -> Outcome:
         try:
             wire = await probe.connect()
             answer = await wire.call("mining.subscribe", AGENT, within=SILENCE)
-            if is_subscription(answer) and wire.extranonce1 is not None:
+            if answer.is_subscription and wire.extranonce1 is not None:
                 values.append(wire.extranonce1)
             await wire.aclose()
         except (Unreachable, HungUp, Silent):
@@ -291,7 +276,7 @@ async def reconnect_loop(probe: Probe) -> Outcome:
     expected=f"{FAN_OUT} sessions get one mining.notify within {SPREAD * 1000:g} ms of one another",
 )
 async def fan_out(probe: Probe) -> Outcome:
-    wires: list[Wire] = []
+    wires: list[Connection] = []
 
     async def one() -> None:
         wires.append(await probe.session(mask=None))
@@ -428,7 +413,7 @@ async def share_meets_block(probe: Probe) -> Outcome:
 @check(
     "LD-16",
     "A PROXY header that nobody expects.",
-    level=OBS,
+    level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: a close, or ignored",
 )

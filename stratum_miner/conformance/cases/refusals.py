@@ -5,25 +5,12 @@ from typing import Any
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import (
-    CHAIN,
-    MUST,
-    OBS,
-    SHOULD,
-    WORK,
-    HungUp,
-    Outcome,
-    Skip,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
-from stratum_miner.conformance.cases.extensions import between, changed, second_job
-from stratum_miner.conformance.cases.shares import rolled_mask, taken
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import HungUp, Outcome, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import RENEWAL, Found, Probe
-from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.conformance.steps import between, changed, rolled_mask, second_job, taken
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -40,7 +27,7 @@ def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
     return passed(f"{what}: {answer}")
 
 
-async def _again(probe: Probe, wire: Wire, found: Found, params: list[Any], what: str) -> Outcome:
+async def _again(probe: Probe, wire: Connection, found: Found, params: list[Any], what: str) -> Outcome:
     """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
     try:
         answer = await probe.submit(wire, params)
@@ -54,7 +41,7 @@ async def _again(probe: Probe, wire: Wire, found: Found, params: list[Any], what
     return refused(answer, what, *lawful)
 
 
-async def _accepted(probe: Probe, wire: Wire) -> Found:
+async def _accepted(probe: Probe, wire: Connection) -> Found:
     """A share that the pool took. Skip when it takes none."""
     found, answer = await probe.judged(wire)
     if not answer.accepted:
@@ -229,7 +216,7 @@ async def unknown_job(probe: Probe) -> Outcome:
     return passed("; ".join(said))
 
 
-def _any(probe: Probe, wire: Wire) -> Found:
+def _any(probe: Probe, wire: Connection) -> Found:
     """Parameters in form; whether the hash is worth anything does not matter."""
     try:
         return probe.weak(wire)
@@ -290,7 +277,7 @@ async def low_difficulty(probe: Probe) -> Outcome:
 @check(
     "ERR-10",
     "Under an increased difficulty, a share of the job before.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
     expected="recorded: true (a period of grace) or 23",
@@ -349,7 +336,7 @@ async def after_a_decrease(probe: Probe) -> Outcome:
     return taken(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
 
 
-async def _with_ntime(probe: Probe, wire: Wire, ahead: int, *, of_now: bool = False) -> Answer:
+async def _with_ntime(probe: Probe, wire: Connection, ahead: int, *, of_now: bool = False) -> Answer:
     async def make(job: Job) -> Found:
         return await probe.find(wire, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
 
@@ -506,7 +493,7 @@ def _with_params(found: Found, params: list[Any]) -> Found:
 @check(
     "ERR-19",
     "Version bits that were never negotiated.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK,),
     seconds=120,
     expected="recorded: refused, ignored, or used",
@@ -525,7 +512,7 @@ async def bits_without_negotiation(probe: Probe) -> Outcome:
 @check(
     "ERR-20",
     "Version bits left out after they were negotiated.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK,),
     seconds=120,
     expected="recorded: taken as 0, or refused",
@@ -561,7 +548,7 @@ async def malformed_bits(probe: Probe) -> Outcome:
 @check(
     "ERR-22",
     "A share under a name that was not authorized here.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK,),
     seconds=120,
     expected="recorded: 24 or 20, or accepted",

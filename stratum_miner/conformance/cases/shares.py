@@ -1,32 +1,17 @@
 """SH: shares and blocks that have to be taken."""
 
-from collections.abc import Sequence
-
 import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
-from stratum_miner.conformance.case import (
-    CHAIN,
-    MUST,
-    OBS,
-    SHOULD,
-    WORK,
-    Outcome,
-    Skip,
-    check,
-    failed,
-    observed,
-    passed,
-    skipped,
-)
-from stratum_miner.conformance.cases.framing import each_once
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
 from stratum_miner.conformance.coinbase import body_of
+from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.outcome import Outcome, failed, observed, passed, skipped
+from stratum_miner.conformance.pool_under_test import Tip
 from stratum_miner.conformance.probe import RENEWAL, Found, Probe
-from stratum_miner.conformance.target import Tip
-from stratum_miner.conformance.wire import Answer, Wire
+from stratum_miner.conformance.steps import each_once, percentile_95, rolled_mask, taken
 from stratum_miner.work.job import Job
-from stratum_miner.work.quantile import rank
 
 PIPELINED = 50
 MEASURED = 20
@@ -34,11 +19,6 @@ MEASURED = 20
 LATENCY = 0.5
 BLOCK_PATIENCE = 30.0
 STALE_SECONDS = 0.1
-
-
-def taken(answer: Answer, what: str) -> Outcome:
-    """Whether a good share was accepted."""
-    return (passed if answer.accepted else failed)(f"{what}: {answer}")
 
 
 @check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
@@ -155,17 +135,10 @@ async def version_bits(probe: Probe) -> Outcome:
     return passed(f"one bit, all and none of {mask:08x}")
 
 
-def rolled_mask(wire: Wire) -> int:
-    """The granted mask. Skip without one."""
-    if not wire.job.version_mask:
-        raise Skip("version rolling is not granted")
-    return wire.job.version_mask
-
-
 @check(
     "SH-07",
     "Other spellings of version bits.",
-    level=OBS,
+    level=INFO,
     kinds=(WORK,),
     seconds=120,
     expected="recorded: true or 20 for upper case, no leading zeros, 0x",
@@ -221,7 +194,7 @@ async def pipelined(probe: Probe) -> Outcome:
     return each_once(wire, ids)
 
 
-async def _many(probe: Probe, wire: Wire, count: int) -> list[Found]:
+async def _many(probe: Probe, wire: Connection, count: int) -> list[Found]:
     probe.hunt.afford(count * 2.0**256 / wire.job.share_target, f"{count} shares")
     return [await probe.find(wire) for _ in range(count)]
 
@@ -286,7 +259,7 @@ async def stale_block(probe: Probe) -> Outcome:
     )
 
 
-async def _node_knows(probe: Probe, wire: Wire, tip: Tip) -> bool:
+async def _node_knows(probe: Probe, wire: Connection, tip: Tip) -> bool:
     """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
     for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
         await trio.sleep(pause)
@@ -335,8 +308,3 @@ async def latency(probe: Probe) -> Outcome:
     waited = [(await probe.judged(wire))[1].waited for _ in range(MEASURED)]
     slow = percentile_95(waited)
     return (passed if slow < LATENCY + wire.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")
-
-
-def percentile_95(values: Sequence[float]) -> float:
-    """The value that 95 % do not exceed."""
-    return sorted(values)[rank(0.95, len(values)) - 1]

@@ -47,7 +47,7 @@ class Unreachable(Exception):  # noqa: N818  the field's word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class PoolUnderTest:
     """One pool, one worker, and what may be done to them."""
 
     name: str

@@ -5,26 +5,27 @@ difficulty, mask, jobs) and wakes whoever waits; settings govern jobs as in stra
 """
 
 import json
-import math
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import trio
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.conformance.case import HungUp, Silent
+from stratum_miner.conformance.messages import Answer, Line, Notified, is_positive, notify_id, parse_line
+from stratum_miner.conformance.outcome import HungUp, Silent
 from stratum_miner.conformance.transcript import Transcript
-from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import fields, pool_messages
-from stratum_miner.stratum.errors import ErrorReason, ErrorReply, FieldError, error_reply_from
+from stratum_miner.stratum.errors import FieldError
 from stratum_miner.stratum_job import job_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 
 PATIENCE = 10.0
 """Seconds for a reply: some twenty times what a slow pool takes (public-pool waits for a database)."""
+SILENCE = 5.0
+"""Seconds after which no reply counts as none, where none is lawful."""
 MAX_LINES = 50_000
 """Lines kept of one connection."""
 MAX_BUFFER = 4 << 20
@@ -34,90 +35,7 @@ MAX_RECEIVED = 32 << 20
 a hundredth of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the pool; ``value`` is None when it is no JSON object."""
-
-    seconds: float
-    data: bytes
-    value: dict[str, Any] | None
-    problem: str = ""
-
-    @property
-    def method(self) -> str | None:
-        """Its method when it is a notification or a request."""
-        method = None if self.value is None else self.value.get("method")
-        return method if isinstance(method, str) else None
-
-    def __str__(self) -> str:
-        return sanitize(self.data, 200)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply to one request."""
-
-    line: Line
-    waited: float
-
-    @property
-    def result(self) -> Any:
-        """Its result; None when there is none."""
-        return None if self.line.value is None else self.line.value.get("result")
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it says true and nothing else; only ``true`` is to be trusted (stratum.md 1.3)."""
-        return self.result is True and not self._error
-
-    @property
-    def refused(self) -> bool:
-        """Whether it carries an error, or says false, or nothing."""
-        return bool(self._error) or self.result in (None, False)
-
-    @property
-    def error(self) -> ErrorReply:
-        """The error, normalised."""
-        return error_reply_from(self._error, (self.line.value or {}).get("reject-reason"))
-
-    @property
-    def reason(self) -> ErrorReason | None:
-        """Why it refuses; None when it does not."""
-        return self.error.reason if self.refused else None
-
-    @property
-    def _error(self) -> Any:
-        return (self.line.value or {}).get("error")
-
-    def __str__(self) -> str:
-        if self.accepted:
-            return "true"
-        if self.refused and (self.error.code is not None or self.error.message):
-            return f'{"" if self.error.code is None else self.error.code} "{self.error.message}"'.strip()
-        return str(self.line)
-
-
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """A mining.notify as it came; ``job`` is None when it cannot be used, ``problem`` says why."""
-
-    line: Line
-    params: list[Any]
-    job: Job | None
-    problem: str
-
-    @property
-    def clean(self) -> bool:
-        """Its clean_jobs."""
-        return len(self.params) > 8 and bool(self.params[8])
-
-    @property
-    def previous(self) -> Any:
-        """Its prevhash as on the wire."""
-        return self.params[1] if len(self.params) > 1 else None
-
-
-class Wire:
+class Connection:
     """A connection; made and read by a ``Probe``."""
 
     def __init__(self, stream: trio.abc.Stream, number: int, transcript: Transcript, started: float) -> None:
@@ -409,45 +327,3 @@ class Wire:
 def _same(first: Job, second: Job) -> bool:
     """Whether both are one notify, perhaps under another mask."""
     return (first.job_id, first.received_at) == (second.job_id, second.received_at)
-
-
-def parse_line(seconds: float, data: bytes) -> Line:
-    """A line, strictly: UTF-8, one JSON object with distinct keys, no NaN."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return Line(seconds, data, None, "not UTF-8")
-    try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        return Line(seconds, data, None, f"not JSON ({error})")
-    if not isinstance(value, dict):
-        return Line(seconds, data, None, "JSON, but no object")
-    return Line(seconds, data, value)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_positive(value: Any) -> bool:
-    """Whether a JSON value is a number above zero that a double can hold."""
-    try:
-        return is_number(value) and math.isfinite(value) and value > 0
-    except OverflowError:  # an integer of hundreds of digits
-        return False
-
-
-def notify_id(subscriptions: Any) -> str | None:
-    """The mining.notify subscription id in any shape met."""
-    pairs = subscriptions if isinstance(subscriptions, list) else []
-    for pair in [pairs, *pairs]:
-        match pair:
-            case ["mining.notify", str(identifier), *_]:
-                return identifier
-    return None

@@ -9,7 +9,7 @@ from stratum_miner.backends.cpu.choice import HOPELESS, MEASURES_AGAIN, choose
 from stratum_miner.backends.cpu.kernels import Kernel, Search, SearchResult
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
-from stratum_miner.conformance.case import Skip
+from stratum_miner.conformance.outcome import Skip
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
@@ -21,24 +21,24 @@ SLICE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Hasher:
     """The kernel for all checks, and what one thread of it does, in hashes per second."""
 
     kernel: Kernel
     hash_rate: float
 
     @classmethod
-    def fastest(cls) -> "Engine":
+    def fastest(cls) -> "Hasher":
         """Measure, or remember. Blocks for a moment; SelfTestError when no kernel is sound."""
         choice = choose()
         return cls(choice.kernel, choice.hash_rate)
 
 
 @dataclass(slots=True)
-class Hunt:
+class ShareSearch:
     """The hashing of one check; ``budget`` is in seconds of processor time."""
 
-    engine: Engine
+    engine: Hasher
     budget: float
     spent: float = 0.0
     hashes: int = 0

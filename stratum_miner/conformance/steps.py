@@ -1,0 +1,68 @@
+"""Steps that several checks take, and what they judge alike."""
+
+from collections.abc import Sequence
+
+from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
+from stratum_miner.conformance.connection import PATIENCE, Connection
+from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.outcome import Outcome, Skip, failed, passed
+from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.work.job import Job
+from stratum_miner.work.quantile import rank
+
+
+def each_once(wire: Connection, requests: list[int | str]) -> Outcome:
+    """Whether each request has one reply; tells their order."""
+    twice = [request for request in requests if len(wire.answers[request]) > 1]
+    if twice:
+        return failed(f"replied {len(wire.answers[twice[0]])} times to the request with id {twice[0]}")
+    places = {id(line): index for index, line in enumerate(wire.lines)}
+    order = sorted(requests, key=lambda request: places[id(wire.answers[request][0].line)])
+    return passed("answered in order" if order == requests else f"answered in the order {order}")
+
+
+def taken(answer: Answer, what: str) -> Outcome:
+    """Whether a good share was accepted."""
+    return (passed if answer.accepted else failed)(f"{what}: {answer}")
+
+
+def rolled_mask(wire: Connection) -> int:
+    """The granted mask. Skip without one."""
+    if not wire.job.version_mask:
+        raise Skip("version rolling is not granted")
+    return wire.job.version_mask
+
+
+def percentile_95(values: Sequence[float]) -> float:
+    """The value that 95 % do not exceed."""
+    return sorted(values)[rank(0.95, len(values)) - 1]
+
+
+async def changed(probe: Probe, wire: Connection, difficulty: float) -> bool:
+    """Suggest a difficulty; whether the pool told another one and a job under it."""
+    before = wire.job.share_difficulty
+    await wire.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
+    await wire.ask("mining.suggest_difficulty", difficulty)
+    if not await wire.until(lambda: wire.difficulty != before, PATIENCE):
+        return False
+    return await wire.until(lambda: wire.job.share_difficulty != before, RENEWAL)
+
+
+async def second_job(wire: Connection) -> None:
+    """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
+    known = len(wire.jobs)
+    if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):
+        raise Skip(f"no second job in {RENEWAL:g} s")
+
+
+async def between(probe: Probe, wire: Connection, job: Job, other: float) -> Found:
+    """A share of the job between its own difficulty and another, no block where that can be."""
+    targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
+    if targets[0] == targets[1]:
+        raise Skip("both difficulties have the same target")
+    above, at_most = targets
+    if above < job.network_target < at_most:
+        above = job.network_target
+    elif at_most <= job.network_target:
+        raise Skip("on this chain every hash between both difficulties is a block")
+    return await probe.find(wire, job, above=above, at_most=at_most)
