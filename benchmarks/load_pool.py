@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 
+import psutil
 import trio
 from rich.console import Console
 
@@ -50,7 +50,7 @@ def figures(pool: Pool, baseline: int) -> dict[str, float]:
 
 
 def resident() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    return int(psutil.Process().memory_info().rss)
 
 
 def run_pool(pipe: Connection, block_every: float, connections: int) -> None:

@@ -14,14 +14,14 @@ import contextlib
 import errno
 import gc
 import os
-import resource
 import select
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS, SLOW_RECEIVE_BUFFER
 from stratum_miner.loadtest import limits, pacer
@@ -477,4 +477,4 @@ def _answers(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
 
 def _resident() -> int:
     """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    return int(psutil.Process().memory_info().rss)

@@ -1,10 +1,11 @@
-"""What the machine says of itself: whether it runs on its battery, and how hot its processor is. Linux's sysfs.
+"""What the machine says of itself: whether it runs on its battery, and how hot its processor is.
 
 Nothing is known where there is no such sensor; what cannot be read now is as if it were not there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SYSFS = Path("/sys")
 HOTTEST_BELIEVED = 150.0
@@ -13,7 +14,10 @@ _PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_the
 
 
 def on_battery(sysfs: Path = SYSFS) -> bool | None:
-    """Whether no mains supply is online while there is a battery; None where there is no battery."""
+    """Whether no mains supply is online while there is a battery; None where there is no battery.
+
+    psutil 7.2.2 takes the battery of a mouse for the machine's, and knows of mains only what is called AC or AC0.
+    """
     supplies = [(_read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
     if not any(kind == "Battery" and _read(path / "scope") != "Device" for kind, path in supplies):
         return None
@@ -23,29 +27,14 @@ def on_battery(sysfs: Path = SYSFS) -> bool | None:
     return any(_read(path / "status") == "Discharging" for kind, path in supplies if kind == "Battery")
 
 
-def processor_temperature(sysfs: Path = SYSFS) -> float | None:
+def processor_temperature() -> float | None:
     """Degrees Celsius of the hottest sensor of the processor; None where there is none."""
-    found = [*_hwmon(sysfs), *_zones(sysfs)]
-    return max(found, default=None)
+    import psutil  # noqa: PLC0415  10 ms, and only --pause-above and the doctor ask
 
-
-def _hwmon(sysfs: Path) -> Iterator[float]:
-    for folder in _folders(sysfs / "class/hwmon"):
-        if _read(folder / "name") in _PROCESSOR_SENSORS:
-            for sensor in sorted(folder.glob("temp*_input")):
-                yield from _celsius(sensor)
-
-
-def _zones(sysfs: Path) -> Iterator[float]:
-    for folder in _folders(sysfs / "class/thermal"):
-        if _read(folder / "type") in _PROCESSOR_SENSORS:
-            yield from _celsius(folder / "temp")
-
-
-def _celsius(file: Path) -> Iterator[float]:
-    text = _read(file)
-    if text.lstrip("-").isdecimal() and 0 < int(text) / 1000 < HOTTEST_BELIEVED:
-        yield int(text) / 1000
+    read: Callable[[], dict[str, Any]] = getattr(psutil, "sensors_temperatures", dict)  # not on every system
+    sensors = read()
+    found = [float(sensor.current) for name in _PROCESSOR_SENSORS for sensor in sensors.get(name, ())]
+    return max((celsius for celsius in found if 0 < celsius < HOTTEST_BELIEVED), default=None)
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
+import psutil
+
 from stratum_miner import user_folders
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.cli.doctor.check import Finding, Verdict
@@ -79,9 +81,8 @@ def _youngest_file() -> float:
 
 async def check_limits() -> Sequence[Finding]:
     """Open files and memory."""
-    available = memory_available()
-    findings = [descriptor_finding(files.limit())]
-    return findings if available is None else [*findings, memory_finding(available)]
+    available = memory_available(psutil.virtual_memory().available)
+    return [descriptor_finding(files.limit()), memory_finding(available)]
 
 
 def descriptor_finding(soft: int) -> Finding:
@@ -114,18 +115,16 @@ def memory_finding(available: int) -> Finding:
     )
 
 
-def memory_available(root: Path = Path("/")) -> int | None:
-    """Bytes: the machine's, or less where a control group of ours grants less. None where nothing tells."""
-    lines = _text(root / "proc/meminfo").splitlines()
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+def memory_available(machine: int, root: Path = Path("/")) -> int:
+    """Bytes: the machine's, or less where a control group of ours grants less."""
     group = next(
         (line[4:] for line in _text(root / "proc/self/cgroup").splitlines() if line.startswith("0::/")), ""
     ).strip("/")
     place = root / "sys/fs/cgroup" / group
     limit, used = _text(place / "memory.max"), _text(place / "memory.current")
     if limit.isdecimal() and used.isdecimal():
-        found.append(max(0, int(limit) - int(used)))
-    return min(found, default=None)
+        return min(machine, max(0, int(limit) - int(used)))
+    return machine
 
 
 # ---- sensors --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
-"""Power and heat from trees in the form of Linux's sysfs."""
+"""Power from trees in the form of Linux's sysfs, heat from what psutil reads."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from stratum_miner.app.operation.host_sensors import on_battery, processor_temperature
@@ -20,11 +22,6 @@ MOUSE = {
     "power_supply/hid/type": "Battery",
     "power_supply/hid/scope": "Device",
     "power_supply/hid/status": "Discharging",
-}
-CORES = {
-    "hwmon/hwmon0/name": "coretemp",
-    "hwmon/hwmon0/temp1_input": "61000",
-    "hwmon/hwmon0/temp2_input": "72500",
 }
 
 
@@ -46,19 +43,17 @@ def test_battery(files: dict[str, str], expected: bool | None, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("sensors", "expected"),
     [
         ({}, None),
-        (
-            {"hwmon/hwmon0/name": "coretemp", "hwmon/hwmon0/temp1_input": "61000", "hwmon/hwmon0/temp2_input": "72500"},
-            72.5,
-        ),
-        ({"hwmon/hwmon0/name": "nvme", "hwmon/hwmon0/temp1_input": "61000"}, None),
-        ({"thermal/thermal_zone0/type": "cpu-thermal", "thermal/thermal_zone0/temp": "48312"}, 48.312),
-        ({"hwmon/hwmon0/name": "k10temp", "hwmon/hwmon0/temp1_input": "nonsense"}, None),
-        ({"hwmon/hwmon0/name": "k10temp", "hwmon/hwmon0/temp1_input": "-273000"}, None),
-        ({"hwmon/hwmon0/name": "k10temp", "hwmon/hwmon0/temp1_input": "255000"}, None),
+        ({"coretemp": [61.0, 72.5]}, 72.5),
+        ({"nvme": [61.0]}, None),
+        ({"cpu-thermal": [48.312]}, 48.312),
+        ({"k10temp": [-273.0]}, None),
+        ({"k10temp": [255.0]}, None),
     ],
 )
-def test_heat(files: dict[str, str], expected: float | None, tmp_path: Path) -> None:
-    assert processor_temperature(tree(tmp_path, files)) == expected
+def test_heat(sensors: dict[str, list[float]], expected: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = {name: [SimpleNamespace(current=celsius) for celsius in found] for name, found in sensors.items()}
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: read, raising=False)
+    assert processor_temperature() == expected
