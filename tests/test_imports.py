@@ -64,6 +64,22 @@ MAY_IMPORT |= {
     "app.process": frozenset({"network", "monitoring"}),
     "app.config": frozenset(),
     "app.operation": frozenset({"app.process", "network", "monitoring"}),
+    "app.settings": frozenset(
+        [
+            "app.process",
+            "app.config",
+            "app.options",
+            "app.operation",
+            "economics",
+            "backends",
+            "client",
+            "miner",
+            "proxy",
+            "pool",
+            "downstream",
+            "bitcoin",
+        ]
+    ),
     "app.options": frozenset(
         {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
     ),

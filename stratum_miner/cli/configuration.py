@@ -21,8 +21,8 @@ from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.output_files import write_private
-from stratum_miner.cli import settings_shown
-from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, find_file, load, settings_of
+from stratum_miner.app.settings import shown
+from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, find_file, load, settings_of
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
@@ -103,7 +103,7 @@ def _text_of(old: Path) -> str:
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:
     """The settings in force, each with its origin, as lines of TOML."""
-    for group in settings_shown.groups(settings):
+    for group in shown.groups(settings):
         if group.table:
             yield ""
             yield f"[{group.table}]" + (f"  # {group.note}" if group.note else "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli import http_token
+from stratum_miner.app.settings import http_token
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

@@ -18,9 +18,10 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.settings import shown
+from stratum_miner.app.settings.mine import MineSettings, Sources, find_file, load, telling
 from stratum_miner.capture import Recorder, record_connections
-from stratum_miner.cli import mining, settings_shown
-from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load, telling
+from stratum_miner.cli import mining
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.watching import Service, earnings_of, watch
 from stratum_miner.economics.profit import earnings
@@ -150,7 +151,7 @@ class MineRun:
 
     def shown_settings(self) -> dict[str, Any]:
         """The settings in force, for people, without secrets."""
-        return settings_shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
+        return shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
 
     def _tell(self, event: MinerEvent) -> None:
         for listener in self._listeners:

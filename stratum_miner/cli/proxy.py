@@ -23,9 +23,9 @@ from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.app.process.logs import console
+from stratum_miner.app.settings.mine import find_file, telling
+from stratum_miner.app.settings.proxy import ProxySettings, load, misspelt
 from stratum_miner.cli import figures, mining
-from stratum_miner.cli.mine_settings import find_file, telling
-from stratum_miner.cli.proxy_options import ProxySettings, load, misspelt
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view

@@ -16,8 +16,8 @@ import trio
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.process import secrets
-from stratum_miner.cli.mine_settings import MineSettings, Sources, load
-from stratum_miner.cli.settings_changes import Change, changes
+from stratum_miner.app.settings.changes import Change, changes
+from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.miner import Miner
 
 log = structlog.get_logger("stratum_miner")

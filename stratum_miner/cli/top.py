@@ -18,7 +18,7 @@ from rich.text import Text
 
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.cli.http_token import VARIABLE
+from stratum_miner.app.settings.http_token import VARIABLE
 from stratum_miner.foreign_text import sanitize, sanitize_texts
 from stratum_miner.monitoring.screen import live, overview
 from stratum_miner.monitoring.screen.layout import Face

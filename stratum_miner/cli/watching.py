@@ -22,8 +22,8 @@ from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli import http_token
-from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.app.settings import http_token
+from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.cli.steering import Steering
 from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff

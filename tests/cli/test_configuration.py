@@ -15,10 +15,10 @@ from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
 from stratum_miner.app.config.writing import reference
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import secrets
+from stratum_miner.app.settings.mine import MineSettings, Sources, find_file, load
 from stratum_miner.backends.cpu import processors
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.cli import main
-from stratum_miner.cli.mine_settings import MineSettings, Sources, find_file, load
 from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.settings import Strategy
 

@@ -16,9 +16,9 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
+from stratum_miner.app.settings.proxy import load, misspelt
 from stratum_miner.cli import main
 from stratum_miner.cli.proxy import _miners_table
-from stratum_miner.cli.proxy_options import load, misspelt
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.proxy import MinerStatus
 from stratum_miner.stratum.errors import ErrorReason

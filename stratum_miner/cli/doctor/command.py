@@ -18,11 +18,11 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.settings.mine import Sources, find_file
 from stratum_miner.backends.asic import access
 from stratum_miner.cli.doctor import machine, processor, usb
 from stratum_miner.cli.doctor.check import Check, Finding, Verdict
 from stratum_miner.cli.doctor.setup import Setup
-from stratum_miner.cli.mine_settings import Sources, find_file
 
 CHECKS: tuple[Check, ...] = (
     processor.check_kernels,

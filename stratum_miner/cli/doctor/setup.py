@@ -13,11 +13,11 @@ from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import output_files, secrets
+from stratum_miner.app.settings.http_token import VARIABLE
+from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, load
 from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.cli.doctor.machine import directory_finding
 from stratum_miner.cli.doctor.ports import holder_of_port
-from stratum_miner.cli.http_token import VARIABLE
-from stratum_miner.cli.mine_settings import MineSettings, Sources, default_file, load
 from stratum_miner.cli.ping import DEFAULT_USER
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.ping import PingResult, ping

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stratum_miner.app.config.document import parse
 from stratum_miner.app.config.problems import ConfigError
-from stratum_miner.cli.mine_settings import Sources, settings_of
-from stratum_miner.cli.settings_shown import groups
+from stratum_miner.app.settings.mine import Sources, settings_of
+from stratum_miner.app.settings.shown import groups
 from tests.fuzz.judge import check_shown
 
 PATH = Path("fuzz.toml")

@@ -8,7 +8,7 @@ from stratum_miner.app.config.foreign import convert
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.options.mine import MineOptions
-from stratum_miner.cli.mine_settings import Sources, settings_of
+from stratum_miner.app.settings.mine import Sources, settings_of
 from tests.fuzz.judge import check_shown
 
 OPTIONS = frozenset(keys_of(MineOptions))

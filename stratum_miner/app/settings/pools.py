@@ -31,7 +31,7 @@ MAX_QUOTA = 1_000_000
 MAX_USER_AGENT = 200
 
 
-def plan(
+def plan_pools(
     resolved: Resolved[PoolOptions], document: Document | None, problems: list[Problem]
 ) -> tuple[list[PoolSettings], Strategy]:
     """The pools, the best first, and how they are used; mistakes are added to ``problems``."""
@@ -89,7 +89,7 @@ def listed_workers(document: Document | None) -> dict[str, tuple[list[str], str]
     }
 
 
-def settings_of(
+def named_pool(
     resolved: Resolved[PoolOptions], document: Document | None, name: str, problems: list[Problem]
 ) -> PoolSettings | None:
     """The pool of a table of the file, whether or not the tables are in force; None when there is none of that name."""

@@ -7,7 +7,7 @@ import pytest
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import redact
-from stratum_miner.cli import http_token
+from stratum_miner.app.settings import http_token
 
 
 @pytest.fixture(autouse=True)

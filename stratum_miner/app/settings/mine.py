@@ -25,10 +25,10 @@ from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.settings.assignments import assign
+from stratum_miner.app.settings.backends import BackendPlan, plan_backends
+from stratum_miner.app.settings.pools import plan_pools
 from stratum_miner.backends.base import BackendError
-from stratum_miner.cli import mine_backends, mine_pools
-from stratum_miner.cli.mine_assignments import assign
-from stratum_miner.cli.mine_backends import BackendPlan
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.economics.profit import earnings
@@ -125,8 +125,8 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         raise ConfigError(problems) from None
     register_secrets(resolved.values)
     checked = resolved.values
-    pools, strategy = mine_pools.plan(resolved, document, problems)
-    backends = mine_backends.plan(resolved, document, problems)
+    pools, strategy = plan_pools(resolved, document, problems)
+    backends = plan_backends(resolved, document, problems)
     assigned = assign(resolved, document, pools, backends, problems)
     goals, tariff = Goals(), None
     with collecting(problems, resolved):

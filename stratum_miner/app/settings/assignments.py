@@ -12,8 +12,8 @@ from typing import Any
 from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.layers import Layer, Resolved
 from stratum_miner.app.config.problems import Problem
-from stratum_miner.cli import mine_pools
-from stratum_miner.cli.mine_backends import BackendPlan
+from stratum_miner.app.settings.backends import BackendPlan
+from stratum_miner.app.settings.pools import listed_workers, named_pool
 from stratum_miner.client import PoolSettings
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.spelling import did_you_mean
@@ -37,7 +37,7 @@ def assign(
     problems: list[Problem],
 ) -> Assigned:
     """Join pools and backends; mistakes are added to ``problems``."""
-    listed = mine_pools.listed_workers(document)
+    listed = listed_workers(document)
     for names, where in listed.values():
         if len(names) > len(plans) and resolved.layer("backend") < Layer.ENVIRONMENT:
             problems.append(Problem(where, f"expected at most one for each backend, {len(plans)}, got {len(names)}"))
@@ -82,7 +82,7 @@ def _find(
             if name:
                 known.setdefault(name, pool)
     assert plan.pool is not None
-    found = known.get(plan.pool) or mine_pools.settings_of(resolved, document, plan.pool, problems)
+    found = known.get(plan.pool) or named_pool(resolved, document, plan.pool, problems)
     where = plan.pool_where or plan.where
     if found is None:
         names = [pool.name or str(pool.url) for pool in pools]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from stratum_miner.cli.mine_settings import Sources, load
-from stratum_miner.cli.settings_shown import as_object
+from stratum_miner.app.settings.mine import Sources, load
+from stratum_miner.app.settings.shown import as_object
 
 CONFIG = """
 until_shares = 3

@@ -8,7 +8,7 @@ from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.writing import HIDDEN, hidden, toml_value
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.pools import PoolOptions
-from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.client import PoolSettings
 
 NOT_SET = "not set"

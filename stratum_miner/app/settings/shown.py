@@ -10,8 +10,8 @@ from stratum_miner.app.config.profiles import BackendProfile, backend_profiles
 from stratum_miner.app.config.writing import hidden, toml_key, toml_value
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.process import secrets
-from stratum_miner.cli import mine_pools
-from stratum_miner.cli.mine_settings import MineSettings
+from stratum_miner.app.settings.mine import MineSettings
+from stratum_miner.app.settings.pools import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def groups(settings: MineSettings) -> Iterator[Group]:
     resolved = settings.resolved
     own = keys_of(MineOptions).values()
     yield Group("", tuple(_shown(key, getattr(resolved.values, key.field), resolved.origins[key.field]) for key in own))
-    for pool in mine_pools.described(resolved, settings.document):
+    for pool in described(resolved, settings.document):
         yield Group(f"pools.{toml_key(pool.name)}", tuple(_shown(*value) for value in pool.values))
     for profile in backend_profiles(settings.document, []):
         used = resolved.layer("backend") < Layer.ENVIRONMENT

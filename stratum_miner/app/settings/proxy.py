@@ -15,8 +15,8 @@ from stratum_miner.app.config.profiles import POOLS, TABLES
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.process.exit_codes import UsageError
-from stratum_miner.cli import mine_pools
-from stratum_miner.cli.mine_settings import register_secrets
+from stratum_miner.app.settings.mine import register_secrets
+from stratum_miner.app.settings.pools import plan_pools
 from stratum_miner.client import PoolSettings
 from stratum_miner.client.settings import Strategy
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -40,7 +40,7 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     resolved = resolve(ProxyOptions, given=given, environment=environment, document=document, tables=TABLES)
     register_secrets(resolved.values)
     problems: list[Problem] = []
-    pools, strategy = mine_pools.plan(resolved, document, problems)
+    pools, strategy = plan_pools(resolved, document, problems)
     if problems:
         raise ConfigError(problems)
     return ProxySettings(resolved=resolved, pools=tuple(pools), strategy=strategy, proxy=_proxy_config(resolved.values))

@@ -1,6 +1,6 @@
 """The backends of ``mine``: named tables of the file, or the names on the command line or in the environment.
 
-A backend more, from an option of its own, is one more ``BackendPlan`` in ``plan``.
+A backend more, from an option of its own, is one more ``BackendPlan`` in ``plan_backends``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,9 @@ class BackendPlan:
         return create(self.kind, self.options)
 
 
-def plan(resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]) -> list[BackendPlan]:
+def plan_backends(
+    resolved: Resolved[MineOptions], document: Document | None, problems: list[Problem]
+) -> list[BackendPlan]:
     """What to mine with; mistakes are added to ``problems``."""
     profiles = backend_profiles(document, problems)
     options = resolved.values
