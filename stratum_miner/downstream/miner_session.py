@@ -39,6 +39,7 @@ from stratum_miner.stratum.extensions import (
     Info,
     MinimumDifficulty,
     SubscribeExtranonce,
+    Verdict,
     VersionRolling,
     VersionRollingGrant,
 )
@@ -279,7 +280,7 @@ class MinerSession(Generic[J]):
         self._start_if_ready(now)
 
     def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
-        granted: dict[str, bool | str | VersionRollingGrant] = {}
+        granted: dict[str, Verdict] = {}
         for extension in message.extensions:
             match extension:
                 case VersionRolling(mask):

@@ -34,7 +34,7 @@ from stratum_miner.stratum.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
-from stratum_miner.stratum.extensions import VersionRollingGrant
+from stratum_miner.stratum.extensions import Verdict
 from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.pool_messages import AnyPoolMessage, GetVersion, PoolPing
 from stratum_miner.stratum.results import SubscribeResult
@@ -226,15 +226,13 @@ class ServerConnection:
         self.workers.add(worker_name)
         self._decoder.max_line = self._max_line_authorized
 
-    def accept_configure(
-        self, request_id: Id, request: Configure, granted: dict[str, bool | str | VersionRollingGrant]
-    ) -> None:
+    def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, Verdict]) -> None:
         """Answer mining.configure: each requested extension gets its verdict, unknown ones get false (BIP 310)."""
         result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
         result |= {sanitize(name, 64): reason for name, reason in request.refused}
         for extension in request.extensions:
             verdict = granted.get(extension.name, False)
-            result |= verdict.to_result() if isinstance(verdict, VersionRollingGrant) else {extension.name: verdict}
+            result |= {extension.name: verdict} if isinstance(verdict, bool | str) else verdict.to_result()
         self._answer(request_id, encode_reply(request_id, result), Configure)
 
     def reply(self, request_id: Id, result: Any) -> None:
