@@ -9,13 +9,13 @@ from stratum_miner.spelling import did_you_mean
 
 GROUP = "stratum_miner.backends"
 
-_BUILT_IN = {
+BUILT_IN = {
     "asic": "stratum_miner.backends.asic.backend:AsicBackend",
     "cpu": "stratum_miner.backends.cpu.backend:CpuBackend",
     "reference": "stratum_miner.backends.reference:ReferenceBackend",
     "simulated": "stratum_miner.backends.simulated:SimulatedBackend",
 }
-"""Also found without installed metadata, in a source tree; a name here cannot be taken by another package."""
+"""Ours: the one table to extend for a new one. A name here cannot be taken by another package."""
 
 
 def available() -> tuple[str, ...]:
@@ -25,8 +25,8 @@ def available() -> tuple[str, ...]:
 
 def load(name: str) -> type[Backend]:
     """The class behind a name. BackendOptionError for an unknown name, BackendError for a broken package."""
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
         built_in: type[Backend] = getattr(import_module(module), attribute)
         return built_in
     points = entry_points(group=GROUP)  # once: it reads the metadata of all that is installed
@@ -43,7 +43,7 @@ def create(name: str, options: Mapping[str, str]) -> Backend:
 
 
 def _names(points: Iterable[EntryPoint]) -> tuple[str, ...]:
-    return tuple(sorted({*_BUILT_IN, *(point.name for point in points)}))
+    return tuple(sorted({*BUILT_IN, *(point.name for point in points)}))
 
 
 def _load_entry_point(point: EntryPoint) -> type[Backend]:

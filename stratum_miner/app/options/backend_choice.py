@@ -6,8 +6,9 @@ from cyclopts import Parameter
 
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.backends.base import Backend
-from stratum_miner.backends.registry import create
+from stratum_miner.backends.registry import BUILT_IN, create
 
+BACKENDS = f"{', '.join(BUILT_IN)}, or an installed one"
 Threads: TypeAlias = Annotated[
     int | None,
     Parameter(
@@ -16,9 +17,7 @@ Threads: TypeAlias = Annotated[
         group="Backend",
     ),
 ]
-BackendName: TypeAlias = Annotated[
-    str, Parameter(name="--backend", help="cpu, simulated, reference, or an installed one.", group="Backend")
-]
+BackendName: TypeAlias = Annotated[str, Parameter(name="--backend", help=f"{BACKENDS}.", group="Backend")]
 BackendOptions: TypeAlias = Annotated[
     list[str] | None,
     Parameter(name="--backend-option", help="KEY=VALUE for the backend, repeatable.", group="Backend", negative=()),

@@ -38,7 +38,7 @@ class MineOptions(PoolOptions):
         list[str] | None,
         Parameter(
             name="--backend",
-            help="cpu, simulated, reference, or an installed one; repeatable. Default cpu.",
+            help=f"{backend_choice.BACKENDS}; repeatable. Default cpu.",
             group="Backend",
         ),
     ] = None

@@ -1,0 +1,19 @@
+"""A made-up backend: what the file of a new one has."""
+
+from typing import ClassVar
+
+from stratum_miner.backends.reference import ReferenceBackend
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+
+
+class CoinBackend(ReferenceBackend):
+    """The reference under another name."""
+
+    name: ClassVar[str] = "coin"
+
+    def statistics(self) -> BackendStatistics:
+        """One device."""
+        [device] = super().statistics().devices
+        return BackendStatistics(
+            self.name, "tossed", (DeviceStatistics("coin0", device.hashes, device.nonces_found),), "tossed"
+        )
