@@ -21,8 +21,9 @@ from itertools import product
 import trio
 
 from stratum_miner.backends.base import ASK_AGAIN_SECONDS, Backend
+from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work.example import MAX_TARGET, NONCES, unit_of
+from stratum_miner.work.example import NONCES, unit_of
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.work.job import CoinbaseBody, Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
 NONCES = 512
 """Nonces of a bounded unit: enough for several slices and an uneven end, quick with hashlib."""
-MAX_TARGET = (1 << 256) - 1
 EASY = MAX_TARGET >> 5
 """One hash in 32 is a hit."""
 

@@ -22,10 +22,11 @@ from stratum_miner.backends.asic.restarts import MAX_FAILURES
 from stratum_miner.backends.asic.running import RunningDevice
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.testing.check_backend import check_backend
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work import NonceFound, WorkUnit, verify
-from stratum_miner.work.example import MAX_TARGET, unit_of
+from stratum_miner.work.example import unit_of
 from stratum_miner.work.share import NotAHit
 from tests.backends.asic.memory_port import MemoryPorts
 from tests.backends.asic.scripted_chip import HOT_BOARD, NONCE_DIFFICULTY, TEST_BOARD, ScriptedChip
