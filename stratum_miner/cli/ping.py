@@ -5,8 +5,6 @@ from typing import Annotated
 
 import trio
 from cyclopts import Parameter
-from rich import box
-from rich.table import Table
 
 from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
@@ -17,6 +15,7 @@ from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
+from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import difficulty_text
 from stratum_miner.work.share_result import Fate, ShareResult
 
@@ -132,12 +131,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
 def _show(results: list[PingResult]) -> None:
     output = printing.console(highlight=False)
     steps = [step for step in _STEPS if any(getattr(result, f"{step}_ms") is not None for result in results)]
-    plain = output.options.ascii_only or output.is_dumb_terminal
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    table.add_column("ms", justify="right")
-    for step in steps:
-        table.add_column(_HEADINGS.get(step, step), justify="right", no_wrap=True)
-    table.add_column("difficulty", justify="right", no_wrap=True)
+    table = text_table(output, ("ms", *(_HEADINGS.get(step, step) for step in steps), "difficulty"), names=0)
     for number, result in enumerate(results, 1):
         cells = [_milliseconds(getattr(result, f"{step}_ms")) for step in steps]
         table.add_row(str(number), *cells, difficulty_text(result.difficulty))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,13 +13,16 @@ from stratum_miner.loadtest.metrics import PHASES, Metrics
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
 from stratum_miner.loadtest.thresholds import figure_text
+from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
 """Reasons and kinds told one by one."""
 
 
-def live(plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, plain: bool) -> RenderableType:
+def live(
+    plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, output: Console
+) -> RenderableType:
     """The picture of a moment."""
     rate = _rate(progress, before)
     line = (
@@ -28,7 +30,7 @@ def live(plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress 
         f"R {progress.refused:,} | {duration_text(progress.elapsed)} of {duration_text(plan.duration)}"
     )
     doubts = [Text(f"NOTE {metrics.doubt}")] if metrics.doubt else []
-    return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), *doubts, phases(metrics, plain))
+    return Group(Text(line, style="bold", no_wrap=True, overflow="ellipsis"), *doubts, _phases(metrics, output))
 
 
 def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
@@ -46,21 +48,17 @@ def progress_fields(progress: Progress, before: Progress | None) -> dict[str, An
 
 def show(report: LoadReport, output: Console) -> None:
     """The whole result."""
-    plain = output.options.ascii_only or output.is_dumb_terminal
     metrics = report.metrics
     for line in _lead(report):
         output.print(line, markup=False, soft_wrap=not output.is_terminal)
-    output.print(phases(metrics, plain))
+    output.print(_phases(metrics, output))
     for line in _details(report):
         output.print(line, markup=False, soft_wrap=not output.is_terminal)
 
 
-def phases(metrics: Metrics, plain: bool) -> Table:
+def _phases(metrics: Metrics, output: Console) -> Table:
     """Latencies, each with the generator's own part beside it."""
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    table.add_column("phase", no_wrap=True)
-    for name in ("count", *(heading(name) for name in QUANTILES), "own p99", "marked"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = text_table(output, ("phase", "count", *map(heading, QUANTILES), "own p99", "marked"))
     for name in PHASES:
         row = phase_json(metrics.phases[name])
         cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
@@ -113,12 +111,9 @@ def _details(report: LoadReport) -> list[str]:
 
 def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Console) -> None:
     """Two runs, figure by figure."""
-    plain = output.options.ascii_only or output.is_dumb_terminal
     for line in thresholds.different_settings(before, after):
         output.print(f"not the same {line}", markup=False, soft_wrap=not output.is_terminal)
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 1))
-    for name in ("figure", "before", "after", "change"):
-        table.add_column(name, justify="left" if name == "figure" else "right", no_wrap=True)
+    table = text_table(output, ("figure", "before", "after", "change"), between=2)
     for change in thresholds.compare(before, after):
         figures = (figure_text(change.figure, change.before), figure_text(change.figure, change.after))
         table.add_row(change.figure, *figures, change_text(change.ratio))

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +12,7 @@ from stratum_miner.economics.profit.machines import Machine
 from stratum_miner.economics.profit.result import PERIODS, machine_operation
 from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots import text as plots
+from stratum_miner.plots.text_table import is_plain, text_table
 from stratum_miner.quantities import amount, hash_rate_text, rounded, scaled
 from stratum_miner.reports.profit_charts import figures
 
@@ -150,9 +150,7 @@ def machines(output: Console, known: dict[str, Machine]) -> None:
 
 def drawings(output: Console, scenario: Scenario) -> None:
     """Every figure as text."""
-    space = plots.Space(
-        width=min(output.width, MAX_WIDTH) - 2, ascii_only=output.options.ascii_only or output.is_dumb_terminal
-    )
+    space = plots.Space(width=min(output.width, MAX_WIDTH) - 2, ascii_only=is_plain(output))
     for figure in figures(scenario):
         output.print()
         output.print(plots.render(figure, space))
@@ -219,10 +217,9 @@ def _dates(scenario: Scenario) -> list[str]:
 
 
 def _table(output: Console, *headings: str) -> Table:
-    plain = output.options.ascii_only or output.is_dumb_terminal
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1) if len(headings) < 7 else (0, 0, 0, 1))
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0, overflow="fold", min_width=5)
+    table = text_table(output, headings, between=2 if len(headings) < 7 else 1)
+    for column in table.columns:
+        column.min_width = 5
     return table
 
 

@@ -233,7 +233,7 @@ async def _show_live(run: Run, plan: LoadPlan) -> None:
     async with _live() as display:
         while True:
             progress, metrics = run.look()
-            drawn = load_text.live(plan, progress, metrics, before, console.options.ascii_only)
+            drawn = load_text.live(plan, progress, metrics, before, console)
             display.update(printing.safe(drawn), refresh=True)
             before = progress
             await trio.sleep(REFRESH_S)

@@ -1,0 +1,22 @@
+"""A table for a terminal: ruled with lines, or with ASCII alone where the terminal knows no more."""
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+
+def is_plain(output: Console) -> bool:
+    """Whether a terminal knows no more than ASCII."""
+    return output.options.ascii_only or output.is_dumb_terminal
+
+
+def text_table(output: Console, headings: Iterable[str], *, names: int = 1, between: int = 1) -> Table:
+    """A table without rows. Its first ``names`` columns are words, which may be folded; the others are numbers."""
+    padding = (0, between // 2, 0, between - between // 2)
+    table = Table(box=box.ASCII if is_plain(output) else box.SIMPLE_HEAD, padding=padding)
+    for index, heading in enumerate(headings):
+        is_name = index < names
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold")
+    return table
