@@ -12,18 +12,8 @@
 #include "sha256d_constants.h"
 #include "sha256d_kernel.h"
 
-static const sha256d_kernel *const kernels[] = {
-    &sha256d_kernel_scalar,
-#if defined(__x86_64__)
-    &sha256d_kernel_sse2,
-    &sha256d_kernel_shani,
-    &sha256d_kernel_avx2,
-    &sha256d_kernel_avx512,
-#elif defined(__aarch64__)
-    &sha256d_kernel_neon,
-    &sha256d_kernel_armv8_sha2,
-#endif
-};
+#define ADDRESS(name) &sha256d_kernel_##name,
+static const sha256d_kernel *const kernels[] = {SHA256D_KERNELS(ADDRESS)};
 
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 

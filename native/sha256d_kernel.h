@@ -61,15 +61,25 @@ typedef struct {
     sha256d_scan *plain, *rolling;
 } sha256d_kernel;
 
-extern const sha256d_kernel sha256d_kernel_scalar;
+/* All kernels that this compiler can make, the plainest first. `sha256d_NAME.c` defines `sha256d_kernel_NAME`. */
 #if defined(__x86_64__)
-extern const sha256d_kernel sha256d_kernel_sse2;
-extern const sha256d_kernel sha256d_kernel_avx2;
-extern const sha256d_kernel sha256d_kernel_avx512;
-extern const sha256d_kernel sha256d_kernel_shani;
+#define SHA256D_KERNELS(EACH) \
+    EACH(scalar)              \
+    EACH(sse2)                \
+    EACH(shani)               \
+    EACH(avx2)                \
+    EACH(avx512)
 #elif defined(__aarch64__)
-extern const sha256d_kernel sha256d_kernel_neon;
-extern const sha256d_kernel sha256d_kernel_armv8_sha2;
+#define SHA256D_KERNELS(EACH) \
+    EACH(scalar)              \
+    EACH(neon)                \
+    EACH(armv8_sha2)
+#else
+#define SHA256D_KERNELS(EACH) EACH(scalar)
 #endif
+
+#define SHA256D_DECLARE(name) extern const sha256d_kernel sha256d_kernel_##name;
+SHA256D_KERNELS(SHA256D_DECLARE)
+#undef SHA256D_DECLARE
 
 #endif
