@@ -240,7 +240,7 @@ class ClientConnection:
 
     # ---- input ------------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: bytes) -> None:
+    def receive_data(self, data: bytes | bytearray) -> None:
         """Add bytes from the pool; then call ``next_event`` until it returns None. Ignored once closed."""
         if self.state is not ClientState.CLOSED:
             self._decoder.receive(data)

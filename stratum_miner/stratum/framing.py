@@ -47,7 +47,7 @@ class LineDecoder:
         start = self._buffer.rfind(b"\n") + 1
         return bytes(self._buffer[start : start + 256])
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | bytearray) -> None:
         """Add bytes as they came from the wire."""
         self._buffer += data
 
@@ -65,7 +65,8 @@ class LineDecoder:
         if end < 0:
             self._searched = length
             return None
-        line = bytes(self._buffer[:end])
+        with memoryview(self._buffer) as view:  # a slice of the buffer would be a copy more
+            line = bytes(view[:end])
         del self._buffer[: end + 1]
         self._searched = 0
         return line
