@@ -18,7 +18,7 @@ from notifier import serve
 
 from stratum_miner.app.process import logs
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.miner import Miner
 
@@ -58,7 +58,7 @@ async def measure(port: int, switches: int, threads: int | None) -> tuple[list[f
 
     backend = CpuBackend(threads=threads, on_search=lambda generation, started: entered.append((generation, started)))
     settings = PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench", extranonce_subscribe=False)
-    miner = Miner(settings, [backend], connect=connect)
+    miner = Miner(settings, [backend], options=ClientOptions(connect=connect))
     arrivals: list[int] = []
 
     def note_change(void: bool) -> None:

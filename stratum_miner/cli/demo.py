@@ -20,7 +20,7 @@ from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.cli import mining
 from stratum_miner.cli.solo import follow_blocks
-from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import Summary
@@ -102,7 +102,7 @@ async def _demo(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
                     [backend_choice.backend("cpu", threads=threads, kernel=kernel, options=None)],
                     goals=Goals(blocks=blocks),
-                    retry=False,
+                    options=ClientOptions(retry=False),
                     node_judges=True,
                     on_event=tell,
                 )

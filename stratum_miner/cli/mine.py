@@ -24,6 +24,7 @@ from stratum_miner.capture import Recorder, record_connections
 from stratum_miner.cli import mining
 from stratum_miner.cli.reloading import Reloader
 from stratum_miner.cli.watching import Service, earnings_of, watch
+from stratum_miner.client import ClientOptions
 from stratum_miner.economics.profit import earnings
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
 from stratum_miner.monitoring.control import ControlRefused
@@ -88,11 +89,13 @@ class MineRun:
                 for plan in settings.backends
             ],
             goals=settings.goals,
-            retry=chosen.retry,
             journal=self.journal,
             strategy=settings.strategy,
             on_event=self._tell,
-            wrap_connector=None if recorder is None else partial(record_connections, recorder=recorder),
+            options=ClientOptions(
+                retry=chosen.retry,
+                wrap=None if recorder is None else partial(record_connections, recorder=recorder),
+            ),
         )
         self.reloader = Reloader(sources, settings, self.miner, self)
         watching = watch(

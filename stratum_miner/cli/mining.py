@@ -20,10 +20,9 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.events import ConnectionState, StateChanged
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.miner import (
-    ConnectionChanged,
     Ending,
     JobStarted,
     Miner,
@@ -68,7 +67,7 @@ class Reporter:
                     difficulty=difficulty_text(job.share_difficulty),
                     clean=job.clean_jobs,
                 )
-            case ConnectionChanged(state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
+            case StateChanged(_, state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
                 log.info(state.value, **({"detail": detail} if detail else {}))
 
     def _share(self, outcome: ShareResult) -> None:

@@ -10,7 +10,7 @@ from stratum_miner.app.options import backend_choice, common, pool_access
 from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.ping import PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
@@ -111,7 +111,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         settings,
         [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
-        retry=False,
+        options=ClientOptions(retry=False),
         weak_blocks=False,  # some pools refuse them, and others give them to the node and refuse them all the same
         on_event=note,
     )

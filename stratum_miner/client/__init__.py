@@ -2,18 +2,21 @@
 
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.endings import ConnectionEnded, WorkerRefused
-from stratum_miner.client.events import ClientListener
+from stratum_miner.client.events import ClientEvent, Tell
+from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import PoolSettings, Timeouts
 
 __all__ = [
-    "ClientListener",
+    "ClientEvent",
+    "ClientOptions",
     "ConnectionEnded",
     "PoolClient",
     "PoolSettings",
     "PoolUnreachable",
     "PoolUrl",
     "PoolUrlError",
+    "Tell",
     "Timeouts",
     "WorkerRefused",
 ]

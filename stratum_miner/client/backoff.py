@@ -1,6 +1,59 @@
-"""How long to wait before the next try."""
+"""How long to wait before the next connection."""
 
 import random
+
+import trio
+
+from stratum_miner.client.pool_memory import PoolMemory
+
+MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
+"""Between two connections to a pool that are made because of what it said or did: at least so long by chance."""
+LONGEST_REFUSAL_S = 600.0
+"""Between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
+
+
+class Pauses:
+    """The pauses of one client between its connections to a pool. Times are trio's."""
+
+    def __init__(self, memory: PoolMemory, rng: random.Random) -> None:
+        self._memory = memory
+        self._rng = rng
+        self._failures = Backoff(rng)
+        self._refusals = Backoff(rng, first=4.0, limit=LONGEST_REFUSAL_S, chance=0.5)
+        self._has_tried = False
+
+    async def wait_for_turn(self) -> None:
+        """Nothing that a pool says or does makes us connect to it more than once a second, over all our clients there.
+
+        The first connection of each is what the configuration, or growth, asks for.
+        """
+        now, interval = trio.current_time(), self._rng.uniform(MIN_INTERVAL_S, MAX_INTERVAL_S)
+        if self._has_tried:
+            await trio.sleep_until(self._memory.next_turn(now, interval))
+        else:
+            self._memory.connecting(now, interval)
+        self._has_tried = True
+
+    def connected(self) -> None:
+        """A connection was made just now, however long that took."""
+        self._memory.connecting(trio.current_time(), MIN_INTERVAL_S)
+
+    def after_failure(self) -> float:
+        """Seconds to wait after a connection that failed or ended."""
+        return self._failures.next_pause()
+
+    def after_redirect(self, wait: float) -> float:
+        """Seconds to wait where the pool asked for ``wait`` of them."""
+        return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
+
+    def after_refusal(self) -> float:
+        """Seconds to wait before a worker is tried again that the pool refused."""
+        return self._refusals.next_pause()
+
+    def reset(self) -> None:
+        """Start over, for the pool has proved to be a good one."""
+        self._failures.reset()
+        self._refusals.reset()
 
 
 class Backoff:

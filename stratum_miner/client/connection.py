@@ -1,13 +1,13 @@
-"""One connection to a pool, from the handshake to its end: a trio stream on one side, events for us on the other.
+"""One connection to a pool, from the handshake to its end: a trio stream on one side, what we tell on the other.
 
 It owns what lives and dies with a connection: the handshake, the reader, the writer, the watchdog and the shares
 that wait for a reply. What outlives it (the next try, the resume) is ``reconnecting``'s.
 """
 
 import re
-from collections import OrderedDict
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 import structlog
@@ -15,10 +15,13 @@ import trio
 
 from stratum_miner.client.dialing.domains import same_domain
 from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
-from stratum_miner.client.pool_memory import Handshake
-from stratum_miner.client.resume import Resumable, Unanswered
+from stratum_miner.client.events import ConnectionState, JobArrived, MessageShown, ShareAnswered, StateChanged, Tell
+from stratum_miner.client.open_shares import REJECT_STREAK, OpenShare, OpenShares
+from stratum_miner.client.pool_memory import KEPT_S, Handshake
+from stratum_miner.client.resume import Resumable, Resumption, Unanswered
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.client.temporary_refusals import may_pass
+from stratum_miner.client.traffic import Traffic
 from stratum_miner.client.workers import Workers, wanted_login
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.foreign_text import is_plain
@@ -26,17 +29,16 @@ from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.client_messages import ExtranonceSubscribe, Submit, Subscribe, SuggestDifficulty
 from stratum_miner.stratum.errors import (
-    SHARE_LOST_REASON,
     ErrorReason,
     ErrorReply,
     LocalProtocolError,
     RemoteProtocolError,
 )
 from stratum_miner.stratum.extensions import SubscribeExtranonce
-from stratum_miner.stratum_job import submit_of
+from stratum_miner.stratum_job import job_of, submit_of
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +53,8 @@ _PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.
 WATCHDOG_INTERVAL_S = 1.0
 TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
-REJECT_STREAK = 10
-"""Refusals in a row after which our state and the pool's no longer agree: reconnect. One counts only if its share left
-after the refusal before it was known, for a change of the tip or a proxy's lost connection refuses many at once."""
 LAST_ANSWERS_S = 1.0
 """For answers that are on their way when we give a connection up."""
-ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
-"""Why a share is lost that we sent again and that the pool then calls a duplicate. That does not mean that the pool
-accepted it before: pools also remember shares that they refused."""
 MAX_ACCEPTED = 1000
 """Workers remembered as accepted: behind a proxy their names are its miners'."""
 SUSPICIOUS_S = 5.0
@@ -67,62 +63,52 @@ PATIENCE_WITH_JOBS = 4
 """How many times as long a worker may wait for its authorization while jobs come."""
 
 
-@dataclass(slots=True)
-class _OpenShare:
-    share: Share
-    worker_name: str
-    sent_at: float
-    number: int
-    """How many left before it on this connection."""
-    resubmitted: bool
-    differences: bool
-    """The form of its version bits; see ``PoolConnection._may_be_other_form``."""
-    was_tried_before: bool = False
-    """In the other form, which was refused."""
-
-
 class PoolConnection:
-    """Runs once. ``on_event`` sees each protocol event in order, ``on_outcome`` each answered share."""
+    """Runs once. It tells of jobs, answers and messages, and counts them in ``traffic``.
+
+    ``resumption`` holds what the connection before left for this one, and takes what this one leaves. ``watch`` sees
+    each event of the protocol after it was handled.
+    """
 
     def __init__(
         self,
         stream: trio.abc.Stream,
         settings: PoolSettings,
+        resumption: Resumption,
+        tell: Tell,
         *,
-        on_event: Callable[[events.ClientEvent], None],
-        on_outcome: Callable[[ShareResult], None],
+        clock: Callable[[], float] = time.monotonic,
         handshake: Handshake = Handshake.FULL,
-        accepted: set[str] | None = None,
-        resume_id: str | None = None,
         suggestion: float | None = None,
-        first_id: int = 1,
+        watch: Callable[[events.ClientEvent], None] | None = None,
     ) -> None:
         self.settings = settings
-        self.connection = ClientConnection(settings.user_agent, version_mask=settings.version_mask, first_id=first_id)
-        self.logins = Workers(settings)
-        self._accepted = set() if accepted is None else accepted
-        """Workers that the pool accepted, on this connection or an earlier one."""
-        self.resumable: Resumable | None = None
+        self.connection = ClientConnection(
+            settings.user_agent, version_mask=settings.version_mask, first_id=resumption.next_id
+        )
+        self.workers = Workers(settings)
+        self.traffic = Traffic()
+        self.handshake = handshake
+        self.started_at = trio.current_time()
+        self.first_job_at: float | None = None
+        self.previous_hash: bytes | None = None
+        """Of the newest job; None before the first."""
         self._stream = stream
-        self._on_event = on_event
-        self._on_outcome = on_outcome
+        self._resumption = resumption
+        self._tell = tell
+        self._clock = clock
+        self._watch = watch
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
         self._ask_extranonce = handshake < Handshake.WITHOUT_EXTRANONCE and settings.extranonce_subscribe
-        self._resume_id = resume_id
+        self._ask_the_rest_at = inf
+        """When to ask what this connection's handshake left out: the pool may have changed."""
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
-        self._open: OrderedDict[int, _OpenShare] = OrderedDict()
-        self._submitted = 0
-        self._reject_streak = 0
+        self._open = OpenShares()
         self._refusal_passes = False
         """Whether the pool said of any worker that it may be accepted later."""
-        self._refused_up_to = 0
-        """Shares with a lower number left before the newest refusal that counts was known."""
         self._latest_job_id: str | None = None
-        self._differences = False
-        """Whether this pool takes version bits as their difference from the job's version, where that has any."""
         self._is_given_up = self._ended = False
-        self._ask_the_rest_at = inf
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
         self._answered = trio.Event()
@@ -131,7 +117,6 @@ class PoolConnection:
         """Set, and made anew, whenever the writer took what waited."""
         self._can_write = True
         self._last_received = self._asked_at = trio.current_time()
-        self.bytes_received = self.bytes_sent = 0
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
 
@@ -142,7 +127,7 @@ class PoolConnection:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._write)
-                nursery.start_soon(self._watch)
+                nursery.start_soon(self._guard)
                 await self._shake_hands()
         except BaseExceptionGroup as group:
             cancelled, rest = group.split(trio.Cancelled)
@@ -155,7 +140,8 @@ class PoolConnection:
             raise (cancelled or cause or group) from None
         finally:
             self._ended = True
-            self._on_answer()
+            self._resumption.next_id = self.connection.next_id
+            self._wake()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await trio.aclose_forcefully(self._stream)
 
@@ -167,10 +153,9 @@ class PoolConnection:
         if worker_name is None:
             self._held.append(Unanswered(share, resubmitted))
             return
-        now = trio.current_time()
-        self._send(_OpenShare(share, worker_name, now, self._submitted, resubmitted, self._differences))
+        self._send(OpenShare(share, worker_name, trio.current_time(), resubmitted, self._open.differences))
 
-    def _send(self, item: _OpenShare) -> None:
+    def _send(self, item: OpenShare) -> None:
         share = item.share
         request = submit_of(
             share,
@@ -182,10 +167,9 @@ class PoolConnection:
         try:
             request_id = self.connection.submit(request)
         except LocalProtocolError as error:
-            self._on_outcome(ShareResult(share, Fate.LOST, str(error)))
+            self._tell(ShareAnswered(ShareResult(share, Fate.LOST, str(error))))
             return
-        self._open[request_id] = item
-        self._submitted += 1
+        self._open.sent(request_id, item)
         self._to_flush.set()
 
     def _mask_of(self, job: Job) -> int:
@@ -201,15 +185,20 @@ class PoolConnection:
             self.connection.request(SuggestDifficulty(difficulty))
             self._to_flush.set()
 
-    def ask_the_rest_at(self, time: float) -> None:
-        """When to ask what this connection's handshake left out: the pool may have changed."""
-        self._ask_the_rest_at = time
-
     def take_unanswered(self) -> list[Unanswered]:
         """The shares without a fate, oldest first; they are the caller's from here on."""
-        shares = [Unanswered(item.share, sent=True) for item in self._open.values()] + self._held
-        self._open, self._held = OrderedDict(), []
+        shares, self._held = self._open.take() + self._held, []
         return shares
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the session is known: until then it may turn out to be another one than before."""
+        return self._subscribed.is_set()
+
+    @property
+    def version_mask(self) -> int:
+        """The version bits that we may roll now."""
+        return self.connection.granted_mask
 
     @property
     def is_authorized(self) -> bool:
@@ -238,7 +227,8 @@ class PoolConnection:
         timeouts = self.settings.timeouts
         if self._ask_configure:
             self.connection.configure(*([SubscribeExtranonce()] if self._ask_extranonce else []))
-        self.connection.subscribe(self._resume_id)
+        resumable = self._resumption.resumable
+        self.connection.subscribe(resumable.session_id if resumable is not None else None)
         for name in self.settings.worker_names:
             self._ask_for(name)
         if not await self._wait(self._subscribed, timeouts.subscribe):
@@ -273,15 +263,17 @@ class PoolConnection:
                 self._hung_up(f"connection lost ({error.__cause__ or error})")
             if not data:
                 rest = self.connection.receive_eof()
-                how = f" in the middle of {rest!r}" if rest else "" if self.bytes_received else " without a word"
+                how = (
+                    f" in the middle of {rest!r}" if rest else "" if self.traffic.bytes_received else " without a word"
+                )
                 self._hung_up("the pool closed the connection" + how)
-            if not self.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
+            if not self.traffic.bytes_received and bytes(data[:2]) == TLS_ALERT and not self.settings.url.tls:
                 raise ConnectionEnded("expected plain text, it answers in TLS: is it a stratum+ssl port?")
             self._take(data)
             try:
                 self._handle_all()
             except RemoteProtocolError as error:
-                reason = self.settings.without_password(str(error))
+                reason = self._hide(str(error))
                 raise (SubscribeRefused if self._was_refused else ConnectionEnded)(reason) from None
             self._to_flush.set()
             await self._wait_for_room()
@@ -306,7 +298,7 @@ class PoolConnection:
                 while True:
                     while (event := self.connection.next_event()) is not None:
                         if isinstance(event, events.SubmitAnswered):
-                            self._settle(event)
+                            self._on_answer(event)
                     self.connection.data_to_send()  # nobody will take it
                     if not self._open or self.connection.state is ClientState.CLOSED:
                         return
@@ -318,18 +310,18 @@ class PoolConnection:
                 return
 
     def _take(self, data: bytes | bytearray) -> None:
-        self.bytes_received += len(data)
+        self.traffic.bytes_received += len(data)
         self._last_received = trio.current_time()
         if self.settings.trace:
             _trace("received", data)
-        self.connection.receive_data(bytes(data))
+        self.connection.receive_data(data)
 
     def _hung_up(self, reason: str) -> None:
         waiting = not all(isinstance(request, Submit) for request in self.connection.outstanding.values())
         recently = trio.current_time() - self._asked_at < SUSPICIOUS_S
         unanswered = waiting and (recently or self._latest_job_id is None)
         unheard = self._ask_configure and not self._subscribed.is_set()
-        raise HungUp(self.settings.without_password(reason), unanswered=unanswered, unheard=unheard)
+        raise HungUp(self._hide(reason), unanswered=unanswered, unheard=unheard)
 
     async def _write(self) -> None:
         timeout = self.settings.timeouts.send
@@ -345,7 +337,7 @@ class PoolConnection:
             try:
                 with trio.fail_after(timeout):
                     await self._stream.send_all(data)
-                self.bytes_sent += len(data)
+                self.traffic.bytes_sent += len(data)
             except trio.TooSlowError:
                 raise ConnectionEnded(f"the pool took no data for {timeout:g} s") from None
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -357,22 +349,22 @@ class PoolConnection:
         self._taken.set()
         self._taken = trio.Event()
 
-    async def _watch(self) -> None:
+    async def _guard(self) -> None:
         timeouts = self.settings.timeouts
         while True:
             await trio.sleep(WATCHDOG_INTERVAL_S)
             now = trio.current_time()
             if now >= self._ask_the_rest_at:
                 self._ask_the_rest()
-            for name in self.logins.to_ask_again(now):
+            for name in self.workers.to_ask_again(now):
                 self._authorize(name)
             if self._authorized.is_set():  # a pool that answers for nobody is silent, which is the handshake's affair
-                for name in self.logins.overdue(now - timeouts.authorize):
+                for name in self.workers.overdue(now - timeouts.authorize):
                     self._on_login(name, f"no reply within {timeouts.authorize:g} s")
             if now - self._last_received > timeouts.silence:
                 raise ConnectionEnded(f"no data from the pool for {timeouts.silence:g} s")
-            oldest = next(iter(self._open.values()), None)
-            if oldest is not None and now - oldest.sent_at > timeouts.unanswered_submit:
+            oldest = self._open.oldest_sent_at
+            if oldest is not None and now - oldest > timeouts.unanswered_submit:
                 raise TooSlow("unanswered_submit", f"a share got no reply for {timeouts.unanswered_submit:g} s")
 
     def _ask_the_rest(self) -> None:
@@ -402,41 +394,99 @@ class PoolConnection:
 
     def _handle(self, event: events.ClientEvent) -> None:
         match event:
+            case events.JobAnnounced():
+                self._on_job(event)
+            case events.SubmitAnswered(error=error):
+                self._on_answer(event)
+                if self._open.refusals_in_a_row >= REJECT_STREAK:
+                    reason = f"{REJECT_STREAK} shares refused in a row, the last one: {error}"
+                    raise ConnectionEnded(self._hide(reason))
             case events.Subscribed(result=result):
-                self.resumable = Resumable(result.session_id, result.extranonce1, result.extranonce2_size)
-                self._subscribed.set()
+                self._on_subscribed(Resumable(result.session_id, result.extranonce1, result.extranonce2_size))
             case events.WorkerAuthorized(worker_name=name):
+                is_first = not self.is_authorized
                 self._on_login(name, "")
+                if is_first:
+                    self._tell(StateChanged(self._resumption.origin, ConnectionState.MINING, str(self.settings.url)))
             case events.WorkerRefused(worker_name=name, error=error):
-                refusal = str(self._without_password(error))
-                self._on_login(name, refusal, passes=may_pass(str(error)))
-            case events.JobAnnounced(notify=notify):
-                self._latest_job_id = notify.job_id
-            case events.ExtranonceChanged(extranonce1, size) if self.resumable is not None:
-                self.resumable = Resumable(self.resumable.session_id, extranonce1, size)
-        self._on_event(self._to_be_shown(event))
-        match event:
-            case events.SubmitAnswered():
-                self._settle(event)
-                if self._reject_streak >= REJECT_STREAK:
-                    reason = f"{REJECT_STREAK} shares refused in a row, the last one: {event.error}"
-                    raise ConnectionEnded(self.settings.without_password(reason))
+                self._on_login(name, self._hide(str(error)), passes=may_pass(str(error)))
+            case events.ExtranonceChanged(extranonce1, size):
+                self._resumption.change_extranonce(extranonce1, size)
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
+            case events.MessageShown(text):
+                self._on_message(self._hide(text))
+            case events.BadLine(reason):
+                self.traffic.bad_lines += 1
+                log.warning("bad_line", reason=self._hide(reason))
+            case events.UnpairedReply(identifier, _, error):
+                self.traffic.unpaired_replies += 1
+                log.warning("unpaired_reply", id=self._hide(str(identifier))[:40], error=self._hide(str(error or "")))
+            case events.Ignored(what):
+                log.debug("ignored", what=self._hide(what))
+        if self._watch is not None:
+            self._watch(event)
+
+    def _hide(self, text: str) -> str:
+        """The pool's words without the password."""
+        return self.settings.without_password(text)
+
+    def _on_subscribed(self, session: Resumable) -> None:
+        self._subscribed.set()
+        resumes = self._resumption.begin(session)
+        carried = self._resumption.take()
+        if resumes:
+            log.info("session_resumed", resubmitted=len(carried))
+            for item in carried:
+                self.submit(item.share, resubmitted=item.sent)
+        else:
+            for item in carried:
+                reason = "the pool did not resume the session"
+                self._tell(ShareAnswered(ShareResult(item.share, Fate.LOST, reason)))
+
+    def _on_job(self, event: events.JobAnnounced) -> None:
+        self._latest_job_id = event.notify.job_id
+        try:
+            job = job_of(
+                event.notify,
+                self._resumption.origin,
+                extranonce1=event.extranonce1,
+                extranonce2_size=event.extranonce2_size,
+                share_target=event.share_target,
+                version_mask=event.version_mask,
+                version_rolling=event.version_rolling,
+                clean_jobs=event.is_clean,
+                received_at=self._clock(),
+            )
+        except ValueError as error:
+            self.traffic.bad_lines += 1
+            log.warning("bad_job", job_id=event.notify.job_id, reason=str(error))
+            return
+        self._tell(JobArrived(job))  # the search first, the books afterwards
+        self.traffic.jobs += 1 + event.superseded
+        self.previous_hash = job.previous_hash
+        if self.first_job_at is None:
+            self.first_job_at = trio.current_time()
+            if self.handshake is not Handshake.FULL:
+                self._ask_the_rest_at = self.first_job_at + KEPT_S
+
+    def _on_message(self, text: str) -> None:
+        log.info("pool_message", text=text)
+        self._tell(MessageShown(self._resumption.origin, text))
 
     # ---- workers: the pool's own ones are asked for at once, others when a share first needs them -------------------
 
     def _authorized_login(self, share: Share) -> str | None:
         """Whom the pool lets submit this share; None while it has not answered."""
         name = wanted_login(share, self.settings)
-        if name not in self.logins and not self.logins.is_full:
+        if name not in self.workers and not self.workers.is_full:
             self._ask_for(name)
-        return self.logins.stand_in(name)
+        return self.workers.stand_in(name)
 
     def _ask_for(self, name: str) -> None:
         if self._is_over:
             return  # the reader is about to tell why; it says nothing against the worker
-        self.logins.asked(name, trio.current_time())
+        self.workers.asked(name, trio.current_time())
         self._authorize(name)
 
     def _authorize(self, name: str) -> None:
@@ -449,46 +499,34 @@ class PoolConnection:
     def _on_login(self, name: str, refusal: str, *, passes: bool = False) -> None:
         """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
         self._refusal_passes = self._refusal_passes or passes
-        again_from = trio.current_time() if passes or name in self._accepted else inf
-        self.logins.answered(name, refusal, again_from=again_from)
-        if self.logins.all_refused:
-            raise WorkerRefused(self.logins.refusal_text, passes=self._refusal_passes)
+        accepted = self._resumption.accepted
+        again_from = trio.current_time() if passes or name in accepted else inf
+        self.workers.answered(name, refusal, again_from=again_from)
+        if self.workers.all_refused:
+            raise WorkerRefused(self.workers.refusal_text, passes=self._refusal_passes)
         if refusal:
-            log.warning("login_refused", worker=name, reason=refusal, instead=self.logins.stand_in(name))
+            log.warning("login_refused", worker=name, reason=refusal, instead=self.workers.stand_in(name))
         else:
             self._authorized.set()
-            if len(self._accepted) < MAX_ACCEPTED:
-                self._accepted.add(name)
+            if len(accepted) < MAX_ACCEPTED:
+                accepted.add(name)
         held, self._held = self._held, []
         for item in held:
             self.submit(item.share, resubmitted=item.sent)
 
-    def _settle(self, event: events.SubmitAnswered) -> None:
+    def _on_answer(self, event: events.SubmitAnswered) -> None:
         """The pool's answer to a share."""
-        item = self._open.pop(event.id)
-        error = event.error
-        if self._may_be_other_form(item, error):
-            again = replace(item, differences=not item.differences, was_tried_before=True)
-            self._send(replace(again, sent_at=trio.current_time(), number=self._submitted))
+        item, now = self._open.pop(event.id), trio.current_time()
+        if self._may_be_other_form(item, event.error):
+            self._send(replace(item, differences=not item.differences, was_tried_before=True, sent_at=now))
             return
-        if error is None and item.was_tried_before and item.differences is not self._differences:
-            self._differences = item.differences
-            log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
-        outcome = _outcome(item, error, trio.current_time() - item.sent_at)
-        if outcome.refusal is not None:
-            outcome = replace(outcome, text=self.settings.without_password(outcome.text))
-        if outcome.fate is Fate.ACCEPTED:
-            self._reject_streak = 0
-        elif self._says_something(outcome):
-            if item.number >= self._refused_up_to:
-                self._reject_streak += 1
-                self._refused_up_to = self._submitted
-            else:
-                outcome = replace(outcome, same_event=True)
-        self._on_outcome(outcome)
-        self._on_answer()
+        result = self._open.result(item, event.error, now, self._latest_job_id)
+        if result.refusal is not None:
+            result = replace(result, text=self._hide(result.text))
+        self._tell(ShareAnswered(result))
+        self._wake()
 
-    def _may_be_other_form(self, item: _OpenShare, error: ErrorReply | None) -> bool:
+    def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:
         """Whether a share was refused because the pool made another version of its bits than we did.
 
         BIP 310 sends the bits as they stand in the header. public-pool and ESP-Miner take their difference (XOR) from
@@ -499,37 +537,6 @@ class PoolConnection:
         has_bits = self.connection.version_rolling and item.share.job.version & self._mask_of(item.share.job)
         return bool(has_bits) and item.share.meets_share_target
 
-    def _says_something(self, outcome: ShareResult) -> bool:
-        """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
-        answer a proxy missed, or below the share difficulty as we know it do not.
-        """
-        if outcome.fate is Fate.STALE:
-            return outcome.share.job.job_id == self._latest_job_id
-        return outcome.fate is Fate.REJECTED and not outcome.refused_as_weak
-
-    def _to_be_shown(self, event: events.ClientEvent) -> events.ClientEvent:
-        """The same without the password, where a pool's own words are in it."""
-        hidden = self.settings.without_password
-        match event:
-            case events.MessageShown(text):
-                return events.MessageShown(hidden(text))
-            case events.BadLine(reason):
-                return events.BadLine(hidden(reason))
-            case events.Ignored(what):
-                return events.Ignored(hidden(what))
-            case events.UnpairedReply(identifier, _, error):
-                shown_id = hidden(identifier) if isinstance(identifier, str) else identifier
-                return events.UnpairedReply(shown_id, None, error and self._without_password(error))
-            case events.WorkerRefused(error=error):
-                return replace(event, error=self._without_password(error))
-            case events.SubmitAnswered(error=error) | events.RequestAnswered(error=error) if error is not None:
-                return replace(event, error=self._without_password(error))
-        return event
-
-    def _without_password(self, error: ErrorReply) -> ErrorReply:
-        message = self.settings.without_password(error.message)
-        return error if message == error.message else replace(error, message=message, raw=None)
-
     def _on_reconnect(self, host: str | None, port: int | None, wait: float) -> None:
         if host is not None and not (is_plain(host) and same_domain(host, self.settings.url.host)):
             reason = "not the configured host or its domain"
@@ -537,29 +544,9 @@ class PoolConnection:
             return
         raise Redirect(host, port, wait)
 
-    def _on_answer(self) -> None:
+    def _wake(self) -> None:
         self._answered.set()
         self._answered = trio.Event()
-
-
-def _outcome(item: _OpenShare, error: ErrorReply | None, latency: float) -> ShareResult:
-    """A share's fate is what the pool said of it, and nothing that we conclude from that."""
-    if error is None:
-        return ShareResult(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
-    if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
-        return ShareResult(item.share, Fate.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name)
-    if error.tells_of_a_lost_share:
-        return ShareResult(item.share, Fate.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name)
-    fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
-    return ShareResult(
-        item.share,
-        fate,
-        error.message,
-        Refusal(error.reason.value),
-        "" if error.code is None else str(error.code),
-        latency,
-        item.worker_name,
-    )
 
 
 def _trace(direction: str, data: bytes | bytearray) -> None:

@@ -1,9 +1,14 @@
-"""What a pool client tells, and whom."""
+"""What the client tells: one stream of frozen values, each with its origin, from one pool or from several as one.
 
+The miner hears of a job inside the call that parsed it, so that the search turns without another task switch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TypeAlias
 
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import Job, Origin
 from stratum_miner.work.share_result import ShareResult
 
 STOPPED = "stopped"
@@ -20,25 +25,56 @@ class ConnectionState(Enum):
     STOPPED = "stopped"
 
 
-class ClientListener(Protocol):
-    """Whom the client tells; all methods are called synchronously."""
+@dataclass(frozen=True, slots=True)
+class JobArrived:
+    """A valid job: search it."""
 
-    def job_arrived(self, job: Job) -> None:
-        """A valid job: search it."""
-        ...
+    job: Job
 
-    def work_lost(self, reason: str) -> None:
-        """No job is valid any more: stop searching."""
-        ...
+    @property
+    def origin(self) -> Origin:
+        """Where the job comes from."""
+        return self.job.origin
 
-    def share_settled(self, outcome: ShareResult) -> None:
-        """A share met its fate."""
-        ...
 
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        """The connection went on to another state."""
-        ...
+@dataclass(frozen=True, slots=True)
+class WorkLost:
+    """No job is valid any more: stop searching. ``reason`` says why in words."""
 
-    def message_shown(self, text: str) -> None:
-        """The pool has a message for the user: printable and bounded."""
-        ...
+    origin: Origin
+    """The session that the last job was of."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareAnswered:
+    """A share has met its end, once and for all."""
+
+    result: ShareResult
+
+    @property
+    def origin(self) -> Origin:
+        """Where the job comes from that the share solves."""
+        return self.result.share.job.origin
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The connection to a pool went on to another state."""
+
+    origin: Origin
+    state: ConnectionState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageShown:
+    """The pool has a message for the user: printable and bounded."""
+
+    origin: Origin
+    text: str
+
+
+ClientEvent: TypeAlias = JobArrived | WorkLost | ShareAnswered | StateChanged | MessageShown
+Tell: TypeAlias = Callable[[ClientEvent], None]
+"""Called in the trio thread; it must neither wait nor raise."""

@@ -1,6 +1,8 @@
 """How long each step to a pool's first job takes, apart: from resolving its name to the job."""
 
+import itertools
 from dataclasses import dataclass, replace
+from typing import Any
 
 import trio
 
@@ -12,8 +14,10 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import ConnectionEnded, HungUp, WorkerRefused
 from stratum_miner.client.pool_memory import Handshake
+from stratum_miner.client.resume import Resumption
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.stratum import events
+from stratum_miner.work.job import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,8 @@ class _Steps:
         self.note(**{f"{step}_ms": round((now - self._since) * 1000, 3)})
         self._since = now
 
-    def note(self, **values: object) -> None:
-        self.result = replace(self.result, **values)  # type: ignore[arg-type]
+    def note(self, **values: Any) -> None:
+        self.result = replace(self.result, **values)
 
 
 async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
@@ -120,7 +124,7 @@ async def _handshake(
 ) -> None:
     has_job = False
 
-    def on_event(event: events.ClientEvent) -> None:
+    def note_step(event: events.ClientEvent) -> None:
         nonlocal has_job
         match event:
             case events.Configured():
@@ -132,13 +136,14 @@ async def _handshake(
             case events.JobAnnounced(share_target=target) if not has_job:
                 has_job = True
                 steps.note(difficulty=difficulty_from_target(target))
-        if has_job and session.is_authorized:
+        if has_job and connection.is_authorized:
             steps.done("first_job")
             scope.cancel()
 
-    session = PoolConnection(stream, settings, on_event=on_event, on_outcome=lambda outcome: None, handshake=handshake)
+    resumption = Resumption(Origin(settings.key, settings.worker_name, session=0), itertools.count(1))
+    connection = PoolConnection(stream, settings, resumption, lambda event: None, handshake=handshake, watch=note_step)
     with trio.CancelScope() as scope:
-        await session.run()
+        await connection.run()
 
 
 def _step_after(result: PingResult) -> str:

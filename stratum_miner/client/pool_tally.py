@@ -2,22 +2,17 @@
 
 import time
 from collections import Counter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from stratum_miner.client.latency import Latencies
+from stratum_miner.client.traffic import Traffic
 from stratum_miner.client.workers import MAX_LOGINS
 from stratum_miner.work.difficulties import Difficulties
+from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import Fate, ShareResult
 
 MAX_WORKERS = len(Fate) * MAX_LOGINS
 """Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""
-
-
-class Traffic(Protocol):
-    """A connection."""
-
-    bytes_received: int
-    bytes_sent: int
 
 
 class PoolTally:
@@ -38,45 +33,41 @@ class PoolTally:
         """From submit to reply."""
         self.switches = Latencies()
         """From a job's arrival until work of it is taken."""
-        self.jobs = self.connects = 0
-        self._bytes_received = self._bytes_sent = 0
-        self._open: set[Traffic] = set()
+        self.connects = 0
+        self._before = Traffic()
+        """On the connections that are over."""
+        self._open: list[Traffic] = []
 
-    def settled(self, outcome: ShareResult) -> None:
-        """A share met its fate."""
-        self.fates[outcome.fate] += 1
-        self.difficulties.add(outcome)
-        self.best_share = max(self.best_share, outcome.share.difficulty)
-        if outcome.fate is Fate.ACCEPTED:
-            self.last_accepted = time.time(), outcome.share.job.share_difficulty
-        worker = outcome.worker_name, outcome.fate
-        if outcome.worker_name and (worker in self.workers or len(self.workers) < MAX_WORKERS):
+    def add(self, result: ShareResult) -> None:
+        """Count what became of a share."""
+        self.fates[result.fate] += 1
+        self.difficulties.add(result)
+        self.best_share = max(self.best_share, result.share.difficulty)
+        worker = result.worker_name, result.fate
+        if result.worker_name and (worker in self.workers or len(self.workers) < MAX_WORKERS):
             self.workers[worker] += 1
-        if outcome.fate is not Fate.ACCEPTED:
-            self.reasons[outcome.cause] += 1
-        if outcome.latency is not None:
-            self.answers.add(outcome.latency)
+        if result.fate is Fate.ACCEPTED:
+            self.last_accepted = time.time(), result.share.job.share_difficulty
+        else:
+            self.reasons[result.cause] += 1
+        if result.latency is not None:
+            self.answers.add(result.latency)
 
     def opened(self, connection: Traffic) -> None:
-        """A connection was made."""
-        self._open.add(connection)
+        """A connection was made, whose traffic this is."""
+        self.connects += 1
+        self._open.append(connection)
 
     def closed(self, connection: Traffic) -> None:
         """It is over."""
-        self._open.discard(connection)
-        self._bytes_received += connection.bytes_received
-        self._bytes_sent += connection.bytes_sent
+        self._open = [item for item in self._open if item is not connection]
+        self._before += connection
 
     @property
-    def bytes_received(self) -> int:
-        """On all connections, inside TLS."""
-        return self._bytes_received + sum(connection.bytes_received for connection in self._open)
-
-    @property
-    def bytes_sent(self) -> int:
-        """On all connections, inside TLS."""
-        return self._bytes_sent + sum(connection.bytes_sent for connection in self._open)
+    def traffic(self) -> Traffic:
+        """On all connections, those that are over and those that stand."""
+        return sum(self._open, self._before)
 
 
-Tallies: TypeAlias = dict[int, PoolTally]
-"""By the pool's id. Groups that share them are connections to the same pools."""
+Tallies: TypeAlias = dict[PoolKey, PoolTally]
+"""Groups that share them are connections to the same pools."""

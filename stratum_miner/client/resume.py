@@ -1,8 +1,13 @@
 """What a connection leaves for the next one: the session to resume, and the shares without an answer."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from stratum_miner.work.job import Origin
 from stratum_miner.work.share import Share
+
+MAX_CARRIED = 4096
+"""Shares kept for a resume; the oldest beyond it are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,62 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without a fate; ``sent`` if a pool may have seen it."""
+    """A share without an end; ``sent`` if a pool may have seen it."""
 
     share: Share
     sent: bool
+
+
+class Resumption:
+    """One for each client; its connections, which come one after the other, leave here what the next one needs."""
+
+    def __init__(self, origin: Origin, sessions: Iterator[int]) -> None:
+        self.origin = origin
+        """The newest session with the pool; its number is 0 before the first."""
+        self.resumable: Resumable | None = None
+        """What would continue that session; None when there is none, or the pool does not know it."""
+        self.next_id = 1
+        """The id of the next request. Each connection counts on from the one before."""
+        self.accepted: set[str] = set()
+        """Workers that the pool authorized on any connection."""
+        self._sessions = sessions
+        self._carried: list[Unanswered] = []
+
+    def begin(self, session: Resumable) -> bool:
+        """The pool opened a session: whether it is the one of before. If not, it gets a number of its own."""
+        before, self.resumable = self.resumable, session
+        self.origin = replace(self.origin, session_id=session.session_id)
+        if before is not None and (before.extranonce1, before.extranonce2_size) == (
+            session.extranonce1,
+            session.extranonce2_size,
+        ):
+            return True
+        self.origin = replace(self.origin, session=next(self._sessions))
+        return False
+
+    def change_extranonce(self, extranonce1: bytes, extranonce2_size: int) -> None:
+        """The pool gave the session another extranonce."""
+        if self.resumable is not None:
+            self.resumable = replace(self.resumable, extranonce1=extranonce1, extranonce2_size=extranonce2_size)
+
+    def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
+        """Before the first connection: shares of a session of an earlier run, which this client is to resume."""
+        self.resumable = resumable
+        self._carried.extend(Unanswered(share, sent=True) for share in shares)
+
+    def carry(self, *items: Unanswered) -> list[Unanswered]:
+        """Keep shares for the next connection; what there is no room for is returned."""
+        self._carried += items
+        surplus = self._carried[:-MAX_CARRIED]
+        del self._carried[:-MAX_CARRIED]
+        return surplus
+
+    def take(self) -> list[Unanswered]:
+        """The shares that were kept, oldest first; they are the caller's from here on."""
+        carried, self._carried = self._carried, []
+        return carried
+
+    @property
+    def carried(self) -> int:
+        """How many shares are kept."""
+        return len(self._carried)

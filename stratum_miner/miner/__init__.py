@@ -2,12 +2,10 @@
 
 from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
-    ConnectionChanged,
     EventListener,
     HardwareError,
     JobStarted,
     MinerEvent,
-    PoolMessage,
 )
 from stratum_miner.miner.goals import Ending, Goals
 from stratum_miner.miner.journal import Journal, JournalError
@@ -18,7 +16,6 @@ from stratum_miner.miner.snapshot import MinerSnapshot, ShareSource
 
 __all__ = [
     "Assignment",
-    "ConnectionChanged",
     "Ending",
     "EventListener",
     "Goals",
@@ -29,7 +26,6 @@ __all__ = [
     "Miner",
     "MinerEvent",
     "MinerSnapshot",
-    "PoolMessage",
     "Scheduler",
     "ShareCounts",
     "ShareSource",

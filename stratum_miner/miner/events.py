@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.events import MessageShown, StateChanged
 from stratum_miner.work.job import Job
 from stratum_miner.work.share_result import ShareResult
 
@@ -19,14 +19,6 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionChanged:
-    """The client's connection went on to another state."""
-
-    state: ConnectionState
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class HardwareError:
     """A claimed nonce failed re-hashing."""
 
@@ -34,12 +26,5 @@ class HardwareError:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PoolMessage:
-    """The pool has a message for the user."""
-
-    text: str
-
-
-MinerEvent: TypeAlias = JobStarted | ConnectionChanged | HardwareError | ShareResult | PoolMessage
+MinerEvent: TypeAlias = JobStarted | StateChanged | HardwareError | ShareResult | MessageShown
 EventListener: TypeAlias = Callable[[MinerEvent], None]

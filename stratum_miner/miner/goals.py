@@ -21,6 +21,14 @@ class Goals:
     blocks: int | None = None
     time_limit: float | None = None
 
+    def reached(self, shares: int, blocks: int) -> Ending | None:
+        """Which goal so many accepted shares and blocks reach; None: none yet."""
+        if self.shares is not None and shares >= self.shares:
+            return Ending.SHARES_REACHED
+        if self.blocks is not None and blocks >= self.blocks:
+            return Ending.BLOCKS_REACHED
+        return None
+
 
 UNTIL_STOPPED = Goals()
 """No goal at all."""

@@ -1,62 +1,50 @@
-"""The miner: pools, backends, the lanes that join them, and the way of a share between them.
+"""The miner: pools, backends, the groups that join them, and the way of a share between them.
 
-Nursery: each lane's pools + each lane's search (a task per backend, and one that re-hashes what it claims) + the
+Nursery: each group's pools + each group's search (a task per backend, and one that re-hashes what it claims) + the
 sampler of hash rates.
 Stopping is graceful: the search ends first, open shares get a bounded time to be answered, then the client goes.
 """
 
-import itertools
 import secrets
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
-from weakref import ref
 
 import structlog
 import trio
 
 from stratum_miner.backends.base import Backend, BackendError
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
-from stratum_miner.client.events import ClientListener, ConnectionState
+from stratum_miner.client.events import MessageShown, ShareAnswered, StateChanged, Tell
 from stratum_miner.client.group.control import PoolControl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
-from stratum_miner.client.group.status import PoolStatus
-from stratum_miner.client.pool_memory import Memories
+from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.miner.assignment import Assignment
-from stratum_miner.miner.events import (
-    ConnectionChanged,
-    EventListener,
-    HardwareError,
-    JobStarted,
-    PoolMessage,
-)
+from stratum_miner.miner.claims import Claims
+from stratum_miner.miner.device_ids import DeviceIds
+from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
 from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
-from stratum_miner.miner.mining_group import MiningGroup
+from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot, ShareSource
 from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
-from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
+from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
-from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
 MEASURED_AFTER_S = 10.0
 """Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
-MAX_SEEN = 65536
-"""Headers remembered, but for their versions, to catch a backend that reports a point twice."""
 
 
 class Miner:
@@ -81,75 +69,59 @@ class Miner:
         backends: Sequence[Backend | Assignment],
         *,
         goals: Goals = UNTIL_STOPPED,
-        retry: bool = True,
         weak_blocks: bool | None = None,
         node_judges: bool = False,
         journal: Journal | None = None,
         strategy: Strategy = Strategy.FAILOVER,
         on_event: EventListener = lambda event: None,
-        clock: Callable[[], float] = time.monotonic,
-        connect: Connector | None = None,
-        wrap_connector: Callable[[Connector], Connector] | None = None,
+        options: ClientOptions | None = None,
         first_extranonce2: int | None = None,
         standstill: Standstill | None = None,
     ) -> None:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
-        numbers = itertools.count(1)
-        memories: Memories = {}
-        identities = PoolIdentities()
+        options = ClientOptions() if options is None else options
+        self._clock = options.clock
+        self._identities = PoolIdentities()
+        self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
         if first_extranonce2 is None:
             first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
         visited = SharedVisited(first_extranonce2)
 
-        def lane(these: Sequence[Assignment], on: Sequence[PoolSettings]) -> MiningGroup:
-            def group(listener: ClientListener) -> PoolGroup:
-                return PoolGroup(
-                    on,
-                    listener,
-                    strategy=strategy,
-                    retry=retry,
-                    clock=clock,
-                    connect=connect,
-                    wrap_connector=wrap_connector,
-                    session_numbers=numbers,
-                    memories=memories,
-                    identities=identities,
-                    may_give_up=lambda: all(item.client.all_refused for item in self._lanes),
-                )
+        def new_group(assignments: Sequence[Assignment], on: Sequence[PoolSettings]) -> MiningGroup:
+            def new_pools(tell: Tell) -> PoolGroup:
+                may_give_up = lambda: all(group.pools.all_refused for group in self._groups)  # noqa: E731
+                identities = self._identities
+                return PoolGroup(on, tell, options, strategy=strategy, identities=identities, may_give_up=may_give_up)
 
-            scheduler = Scheduler(weak_blocks=weak_blocks, clock=clock, visited=visited)
-            return MiningGroup(self, these, group, scheduler, clock())
+            scheduler = Scheduler(weak_blocks=weak_blocks, clock=self._clock, visited=visited)
+            return MiningGroup(assignments, new_pools, scheduler, self._clock(), self._take)
 
-        self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
         free = [item for item in self._assignments if item.pool is None]
         bound: dict[PoolSettings, list[Assignment]] = {}
         for item in self._assignments:
             if item.pool is not None:
                 bound.setdefault(item.pool, []).append(item)
-        self._lanes = [lane(free, pools)] if free or not bound else []
-        self._lanes += [lane(these, [pool]) for pool, these in bound.items()]
         self._has_free = bool(free or not bound)
-        self.client, self.scheduler = self._lanes[0].client, self._lanes[0].scheduler
+        self._groups = [new_group(free, pools)] if self._has_free else []
+        self._groups += [new_group(these, [pool]) for pool, these in bound.items()]
+        self.scheduler = self._groups[0].scheduler
         self.backends = tuple(item.backend for item in self._assignments)
         self._blocks = JudgedBlocks() if node_judges else None
         self._journal = journal
         if journal is not None:
             self._hand_back(journal)
+        self._claims = Claims() if journal is None else Claims(journal.submitted_earlier)
         self._farewell = max(pool.timeouts.farewell for pool in [*pools, *bound])
         self._goals = goals
         self._goals_changed = trio.Event()
-        self._clock = clock
         self._on_event = on_event
         self._standstill = standstill or Standstill()
-        self._statistics = Statistics(self._running(clock()))
-        self._height: int | None = None
-        self._network_difficulty: float | None = None
-        self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
-        """What was found, and of which unit. A unit that nobody has any more goes with its job, which may be large."""
-        self._stopping = trio.Event()
+        self._statistics = Statistics(self._running(self._clock()))
+        self._newest_job: Job | None = None
+        """Of the first group's pools, which are what most of the miner works on."""
         self._has_had_work = False
-        self._device_ids: dict[tuple[str, str], int] = {}
-        """By backend and name; a device that comes back gets the id that it had."""
+        self._stopping = trio.Event()
+        self._device_ids = DeviceIds()
         self._ending = Ending.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -163,10 +135,10 @@ class Miner:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
-                for lane in self._lanes:
-                    nursery.start_soon(lane.client.run)
-        except ExceptionGroup as group:
-            cause = leading_cause(group, BackendError, WorkerRefused, PoolUnreachable)
+                for group in self._groups:
+                    nursery.start_soon(group.pools.run)
+        except ExceptionGroup as errors:
+            cause = leading_cause(errors, BackendError, WorkerRefused, PoolUnreachable)
             if cause is None:
                 raise
             raise cause from None
@@ -180,8 +152,8 @@ class Miner:
 
     def pause(self, paused: bool) -> None:
         """Search no more, or again; the pools stay connected."""
-        for lane in self._lanes:
-            lane.scheduler.pause(paused)
+        for group in self._groups:
+            group.scheduler.pause(paused)
 
     def set_goals(self, goals: Goals) -> None:
         """Stop at other goals than before; all count from the start."""
@@ -209,21 +181,22 @@ class Miner:
     @property
     def pool_control(self) -> PoolControl:
         """To change pools while mining; where every backend is bound to a pool, the first of these."""
-        return self.client
+        return self._groups[0].pools.control
 
     def pool_place(self, pool_id: int) -> tuple[PoolControl, int]:
         """What changes the pool with this id, and its place there. ValueError when there is none."""
         known: list[int] = []
-        for lane in self._lanes:
-            ids = [status.id for status in lane.client.pools()]
+        for group in self._groups:
+            control = group.pools.control
+            ids = [status.id for status in control.pools()]
             if pool_id in ids:
-                return lane.client, ids.index(pool_id)
+                return control, ids.index(pool_id)
             known += ids
         raise ValueError(f"pool: expected one of the ids {', '.join(map(str, sorted(known)))}, got {pool_id}")
 
     def bound_control(self, backend: str) -> PoolControl | None:
         """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
-        return next((lane.client for lane in self._lanes if backend in lane.bound), None)
+        return next((group.pools.control for group in self._groups if backend in group.bound), None)
 
     @property
     def follows_strategy(self) -> bool:
@@ -232,26 +205,16 @@ class Miner:
 
     def source(self, share: Share) -> ShareSource:
         """Where a share comes from, for displays."""
-        pools = (lane.client.source(share) for lane in self._lanes)
-        pool_id, pool = next((found for found in pools if found is not None), (None, ""))
+        pool_id, pool = self._identities.named(share.job.origin.pool) or (None, "")
         if (share.backend, share.device) not in self._device_ids:
             self.snapshot()  # a device that has just come has no id before somebody looks
-        return ShareSource(pool_id=pool_id, pool=pool, device_id=self._device_id(share.backend, share.device))
+        return ShareSource(pool_id=pool_id, pool=pool, device_id=self._device_ids.of(share.backend, share.device))
 
     def device(self, device_id: int) -> tuple[Backend, str]:
         """The backend of the device with this id, and the device's name there. ValueError when there is none."""
         self.snapshot()  # a device that has just come has no id before somebody looks
-        for (label, name), known in self._device_ids.items():
-            if known == device_id:
-                return next(item.backend for item in self._assignments if item.label == label), name
-        ids = ", ".join(map(str, sorted(self._device_ids.values())))
-        raise ValueError(f"device: expected one of the ids {ids or '(there is no device)'}, got {device_id}")
-
-    def _device_id(self, backend: str, device: str, listed_as: str = "") -> int:
-        known = self._device_ids
-        if (backend, device) not in known:
-            known[backend, device] = known.pop((backend, listed_as), len(known))
-        return known[backend, device]
+        label, name = self._device_ids.find(device_id)
+        return next(item.backend for item in self._assignments if item.label == label), name
 
     @property
     def has_had_work(self) -> bool:
@@ -265,16 +228,16 @@ class Miner:
 
     async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
         async with trio.open_nursery() as searching:
-            for lane in self._lanes:
-                searching.start_soon(lane.search, self._judge)
+            for group in self._groups:
+                searching.start_soon(group.search, self._judge)
             searching.start_soon(self._sample)
             searching.start_soon(self._limit_time, trio.current_time())
             await self._stopping.wait()
             searching.cancel_scope.cancel()
         self._take_sample()
         with trio.move_on_after(self._farewell):
-            for lane in self._lanes:
-                await lane.client.all_answered()
+            for group in self._groups:
+                await group.pools.all_answered()
             if self._blocks is not None:
                 await self._blocks.all_judged()
         everything.cancel()
@@ -285,9 +248,9 @@ class Miner:
                 await trio.sleep(LOOK_S)
                 self._take_sample()
                 if self._running(self._clock()) - self._statistics.started >= MEASURED_AFTER_S:
-                    for lane in self._lanes:
-                        if lane.meter.average() > 0:
-                            lane.client.hash_rate_known(lane.meter.rate(60))
+                    for group in self._groups:
+                        if group.meter.average() > 0:
+                            group.pools.hash_rate_known(group.meter.rate(60))
 
     def _running(self, now: float) -> float:
         """The clock without the time that this process did not run."""
@@ -298,7 +261,7 @@ class Miner:
         if (seconds := self._standstill.news()) > 0:
             log.warning("process_frozen", seconds=round(seconds, 1))
         now = self._running(self._clock())
-        self._statistics.meter.sample(now, sum(lane.sample(now) for lane in self._lanes))
+        self._statistics.meter.sample(now, sum(group.sample(now) for group in self._groups))
 
     async def _limit_time(self, started: float) -> None:
         while True:
@@ -315,7 +278,7 @@ class Miner:
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
-            if again and any(lane.client.adopt(block.pool, block.resumable, [block.share]) for lane in self._lanes):
+            if again and any(group.pools.adopt(block.pool, block.resumable, [block.share]) for group in self._groups):
                 journal.adopt(block)
                 log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
             else:
@@ -323,105 +286,69 @@ class Miner:
 
     # ---- the way of a share -----------------------------------------------------------------------------------
 
-    def _judge(self, lane: MiningGroup, assignment: Assignment, found: NonceFound) -> None:
-        match verify(found):
-            case Share() as share if self._reported(share, found.unit):
-                self._note_hardware_error(assignment, found.device, "the same point reported twice")
-            case Share() as share if self._reported(share):
-                self._statistics.withheld += 1  # no fault of the device: it was given the point twice
-                log.debug("share_withheld", reason="its point was searched before", nonce=share.nonce)
-            case Share() as share if share.place in self._seen and not share.is_block:
-                # NOMP and its heirs leave the version out of their duplicate check and would reject it. At difficulty
-                # 1 and 32 versions that is one share in 140 million
-                self._statistics.withheld += 1
-                self._statistics.lucky += share.meets_share_target
-                log.debug("share_withheld", reason="its nonce was submitted in another version", nonce=share.nonce)
-            case Share() as share if self._journal is not None and share.header in self._journal.submitted_earlier:
-                self._statistics.withheld += 1
-                self._statistics.lucky += share.meets_share_target
-                self._remember(share, found.unit)
-                log.debug("share_withheld", reason="an earlier run submitted it", nonce=share.nonce)
+    def _judge(self, group: MiningGroup, assignment: Assignment, found: NonceFound) -> None:
+        match self._claims.judge(found):
             case Share() as share:
-                self._statistics.lucky += share.meets_share_target
-                self._remember(share, found.unit)
                 own = assignment.backend.worker_name(share.device)
-                self._submit(lane, replace(share, worker_name=own, backend=assignment.label))
-            case BelowTarget():
-                self._statistics.below_target += 1
-            case NotAHit() as reason:
-                self._note_hardware_error(assignment, found.device, reason.value)
+                self._submit(group, replace(share, worker_name=own, backend=assignment.label))
+            case str() as reason:
+                self._note_hardware_error(assignment, found.device, reason)
 
-    def _submit(self, lane: MiningGroup, share: Share) -> None:
-        current = lane.scheduler.job
+    def _submit(self, group: MiningGroup, share: Share) -> None:
         if not share.meets_share_target:
-            if current is None or not lane.scheduler.wants_weak_block(share.job):
-                self._statistics.below_target += 1
+            if group.scheduler.job is None or not group.scheduler.wants_weak_block(share.job):
+                self._claims.below_target += 1
                 return
-            lane.scheduler.narrow(share.job.previous_hash)
+            group.scheduler.narrow(share.job.previous_hash)
         self._statistics.found += 1
         self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
         if self._blocks is not None and share.is_block:
             self._blocks.submitted(share)
         if self._journal is not None:
-            self._journal.found(share, lane.client.destination(share))
-        lane.client.submit(share)
-
-    def _reported(self, share: Share, unit: WorkUnit | None = None) -> bool:
-        """Whether the same point was reported before; with a unit, whether it was reported for this very unit."""
-        version, earlier = self._seen.get(share.place, (None, None))
-        return version == share.version and (unit is None or (earlier is not None and unit is earlier()))
-
-    def _remember(self, share: Share, unit: WorkUnit) -> None:
-        self._seen[share.place] = share.version, ref(unit)
-        if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted
+            self._journal.found(share, group.pools.destination(share))
+        group.pools.submit(share)
 
     def _note_hardware_error(self, assignment: Assignment, device: str, reason: str) -> None:
         self._statistics.hardware_errors[assignment.label, device] += 1
         log.warning("hardware_error", device=device, reason=reason)
         self._on_event(HardwareError(device, reason))
 
-    # ---- what the lanes tell (LaneOwner) ------------------------------------------------------------------------
+    # ---- what the groups tell -----------------------------------------------------------------------------------
 
-    def job_started(self, lane: MiningGroup, job: Job, new_block: bool) -> None:
-        """Tell it, if it is what most of the miner works on."""
-        self._has_had_work = True
-        if lane is self._lanes[0]:
-            self._height = job.height
-            self._network_difficulty = job.network_difficulty
-            self._on_event(JobStarted(job, self._height, new_block))
+    def _take(self, event: GroupEvent) -> None:
+        match event:
+            case ShareAnswered(result):
+                self._count(result)
+            case JobStarted(job):
+                self._has_had_work = True
+                if job is self.scheduler.job:
+                    self._newest_job = job
+                    self._on_event(event)
+            case StateChanged() | MessageShown():
+                self._on_event(event)
 
-    def share_settled(self, lane: MiningGroup, outcome: ShareResult) -> None:
+    def _count(self, result: ShareResult) -> None:
         """Count it, tell it, and see whether a goal is reached."""
-        self._statistics.settle(outcome)
-        if outcome.share.is_block:
-            self._block_settled(outcome)
+        self._statistics.add(result)
+        if result.share.is_block:
+            self._count_block(result)
         if self._journal is not None:
-            self._journal.settled(outcome)
-        self._on_event(outcome)
+            self._journal.settled(result)
+        self._on_event(result)
         self._check_goals()
 
-    def _block_settled(self, outcome: ShareResult) -> None:
-        if outcome.fate is Fate.LOST:
-            log.error("block_lost", header=outcome.share.header.hex(), reason=outcome.reason)
+    def _count_block(self, result: ShareResult) -> None:
+        if result.fate is Fate.LOST:
+            log.error("block_lost", header=result.share.header.hex(), reason=result.reason)
         if self._blocks is not None:
-            self._blocks.settled(outcome)
-        elif outcome.fate is Fate.ACCEPTED:
-            self._statistics.count_block(outcome.share)
-
-    def state_changed(self, lane: MiningGroup, state: ConnectionState, detail: str) -> None:
-        """Pass it on."""
-        self._on_event(ConnectionChanged(state, detail))
-
-    def message_shown(self, lane: MiningGroup, text: str) -> None:
-        """Pass it on."""
-        self._on_event(PoolMessage(text))
+            self._blocks.settled(result)
+        elif result.fate is Fate.ACCEPTED:
+            self._statistics.count_block(result.share)
 
     def _check_goals(self) -> None:
-        if self._goals.shares is not None and self._statistics.shares.accepted >= self._goals.shares:
-            self.stop(Ending.SHARES_REACHED)
-        if self._goals.blocks is not None and self._statistics.blocks_accepted >= self._goals.blocks:
-            self.stop(Ending.BLOCKS_REACHED)
+        ending = self._goals.reached(self._statistics.shares.accepted, self._statistics.blocks_accepted)
+        if ending is not None:
+            self.stop(ending)
 
     # ---- what others see --------------------------------------------------------------------------------------
 
@@ -429,8 +356,9 @@ class Miner:
         """A frozen view of everything; from the trio thread."""
         self._standstill.look()  # else what is worked out of the clock would have the time in it until the next sample
         statistics, meter = self._statistics, self._statistics.meter
-        job, now = self.scheduler.job, self._clock()
-        backends = tuple(lane.statistics(item) for lane in self._lanes for item in lane.assignments)
+        job, newest, now = self.scheduler.job, self._newest_job, self._clock()
+        backends = tuple(group.statistics(item) for group in self._groups for item in group.assignments)
+        hashes = sum(group.hashes for group in self._groups)
         return MinerSnapshot(
             elapsed=max(0.0, self._running(now) - statistics.started),
             frozen=self._standstill.total,
@@ -449,19 +377,19 @@ class Miner:
             best_share=statistics.best_share,
             hardware_errors=statistics.hardware_errors.total()
             + sum(device.hardware_errors for backend in backends for device in backend.devices),
-            below_target=statistics.below_target,
-            withheld=statistics.withheld,
-            work_units=sum(lane.units for lane in self._lanes),
+            below_target=self._claims.below_target,
+            withheld=self._claims.withheld,
+            work_units=sum(group.units for group in self._groups),
             accepted_difficulty=statistics.accepted_difficulty,
-            lucky=statistics.lucky,
-            expected=sum(lane.expected for lane in self._lanes),
-            network_difficulty=self._network_difficulty,
-            height=self._height,
+            lucky=self._claims.lucky,
+            expected=sum(group.expected for group in self._groups),
+            network_difficulty=None if newest is None else newest.network_difficulty,
+            height=None if newest is None else newest.height,
             job=None if job is None else JobSnapshot.of(job, now),
             paused=self.is_paused,
             stopping=self.is_stopping,
-            client=self.client.snapshot(),
-            pools=self._pools(),
+            client=self._groups[0].pools.snapshot(),
+            pools=tuple(status for group in self._groups for status in group.statuses(hashes)),
             backends=tuple(map(self._completed, backends)),
         )
 
@@ -473,13 +401,9 @@ class Miner:
             devices=tuple(
                 replace(
                     device,
-                    id=self._device_id(backend.label, device.name, device.listed_as),
+                    id=self._device_ids.of(backend.label, device.name, device.listed_as),
                     hardware_errors=device.hardware_errors + errors[backend.label, device.name],
                 )
                 for device in backend.devices
             ),
         )
-
-    def _pools(self) -> tuple[PoolStatus, ...]:
-        hashes = sum(lane.hashes for lane in self._lanes)
-        return tuple(status for lane in self._lanes for status in lane.pools(hashes))

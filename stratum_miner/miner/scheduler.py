@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.target import TRIVIAL_TARGET
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import Versions
@@ -68,9 +68,9 @@ class Scheduler:
         self._job: Job | None = None
         self._untouched_since: float | None = None
         """When the current job came, until work of it is taken."""
-        self._switches: deque[tuple[int, float]] = deque(maxlen=MAX_SWITCHES)
-        self._units: Counter[int] = Counter()
-        """Handed out since ``take_units``, by the session of their job."""
+        self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
+        self._units: Counter[PoolKey] = Counter()
+        """Handed out since ``take_units``, by the pool of their job."""
         self._narrowed_for: deque[bytes] = deque(maxlen=MAX_NARROWED)
         self._paused = False
 
@@ -93,9 +93,9 @@ class Scheduler:
             unit = self._space.next_unit(self._clock(), rollable, at_once)
             if unit is None:
                 return None
-            self._units[job.origin.session] += 1
+            self._units[job.origin.pool] += 1
             if self._untouched_since is not None:
-                self._switches.append((job.origin.session, self._clock() - self._untouched_since))
+                self._switches.append((job.origin.pool, self._clock() - self._untouched_since))
                 self._untouched_since = None
             if self.wants_weak_block(job):
                 return unit
@@ -128,15 +128,15 @@ class Scheduler:
         if had_job:
             self._announce(True)
 
-    def take_switches(self) -> list[tuple[int, float]]:
-        """The session of each job that work was taken of since the last call, and the seconds until that happened."""
+    def take_switches(self) -> list[tuple[PoolKey, float]]:
+        """The pool of each job that work was taken of since the last call, and the seconds until that happened."""
         with self._lock:
             taken = list(self._switches)
             self._switches.clear()
         return taken
 
-    def take_units(self) -> Counter[int]:
-        """How many units were handed out since the last call, by the session of their job."""
+    def take_units(self) -> Counter[PoolKey]:
+        """How many units were handed out since the last call, by the pool of their job."""
         with self._lock:
             taken, self._units = self._units, Counter()
         return taken

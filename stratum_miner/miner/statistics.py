@@ -19,25 +19,22 @@ class Statistics:
         self.found = 0
         self.hardware_errors: Counter[tuple[str, str]] = Counter()
         """Claims that re-hashing showed to be wrong, by backend and device."""
-        self.below_target = 0
-        self.withheld = 0
         self.best_share = 0.0
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
-        self.lucky = 0
         self.reasons: Counter[str] = Counter()
         self._fates: Counter[Fate] = Counter()
         self._solved: OrderedDict[bytes, None] = OrderedDict()
         self.meter = HashRateMeter(started)
 
-    def settle(self, outcome: ShareResult) -> None:
-        """Count a share's fate."""
-        self._fates[outcome.fate] += 1
-        share = outcome.share
-        if outcome.fate is Fate.ACCEPTED:
+    def add(self, result: ShareResult) -> None:
+        """Count what became of a share."""
+        self._fates[result.fate] += 1
+        share = result.share
+        if result.fate is Fate.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
         else:
-            self.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
+            self.reasons[f"{result.fate.value}: {result.cause}"] += 1
 
     def count_block(self, share: Share) -> None:
         """Count a block. A second solution on the same previous block is a sibling at best, not another block."""

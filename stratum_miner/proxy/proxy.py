@@ -19,7 +19,7 @@ from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.group.failover import DEFAULT_POLICY, FailoverPolicy
 from stratum_miner.client.group.group import PoolGroup
-from stratum_miner.client.pool_memory import Memories
+from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections
@@ -65,17 +65,14 @@ class Proxy:
     ) -> None:
         self.config = config
         self._unix_time = unix_time
-        memories: Memories = {}
+        options = ClientOptions(clock=clock, rng=rng or random.Random(), connect=connect)
         tallies: Tallies = {}
         self._new_group = partial(
             PoolGroup,
             pools,
+            options=options,
             strategy=strategy,
             policy=policy,
-            clock=clock,
-            rng=rng,
-            connect=connect,
-            memories=memories,
             tallies=tallies,
         )
         self._answers = DurationMeter()
@@ -150,7 +147,7 @@ class Proxy:
             miners=tuple(_miner_status(miner, now) for miner in self._miners),
             left=tuple(_miner_status(miner, now) for miner in self._left),
             upstreams=len(self._upstreams),
-            pools=self._first.group.pools(),
+            pools=self._first.group.control.pools(),
         )
 
     # ---- what the connections tell (Owner) ------------------------------------------------------------------------

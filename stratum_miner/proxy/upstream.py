@@ -1,6 +1,6 @@
 """One connection up, with its backups, and the miners that share it.
 
-It listens to the pools (``ClientListener``): a job goes to all its miners, an answer to the one that asked. When the
+It listens to the pools: a job goes to all its miners, an answer to the one that asked. When the
 pool is lost the miners stay, and get a job as soon as one gives work again; their open shares are answered with what
 became of them, at the latest when it is clear that nothing will.
 """
@@ -13,7 +13,17 @@ from typing import TypeAlias
 import structlog
 import trio
 
-from stratum_miner.client.events import STOPPED, ClientListener, ConnectionState
+from stratum_miner.client.events import (
+    STOPPED,
+    ClientEvent,
+    ConnectionState,
+    JobArrived,
+    MessageShown,
+    ShareAnswered,
+    StateChanged,
+    Tell,
+    WorkLost,
+)
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.connections import Connection
 from stratum_miner.downstream.events import SharePassed
@@ -57,7 +67,7 @@ class Upstream:
     def __init__(
         self,
         config: ProxyConfig,
-        pools: Callable[[ClientListener], PoolGroup],
+        pools: Callable[[Tell], PoolGroup],
         memory: FairBound,
         answers: DurationMeter,
     ) -> None:
@@ -80,7 +90,7 @@ class Upstream:
         self.deserted_since: float | None = None
         """Since when it has no miner."""
         self.scope = trio.CancelScope()
-        self.group = pools(self)
+        self.group = pools(self._take)
         self._config = config
         self._answers = answers
         self._open: dict[tuple[int, bytes], _Open] = {}
@@ -136,9 +146,23 @@ class Upstream:
         self._give_up(now - self._config.answer_timeout)
         self._suggest(now)
 
-    # ---- what the pools tell (ClientListener) ---------------------------------------------------------------------
+    # ---- what the pools tell --------------------------------------------------------------------------------------
 
-    def job_arrived(self, job: Job) -> None:
+    def _take(self, event: ClientEvent) -> None:
+        match event:
+            case JobArrived(job):
+                self._on_job(job)
+            case WorkLost(reason=reason):
+                self._on_loss(reason)
+            case ShareAnswered(result):
+                self._on_answer(result)
+            case StateChanged(_, state, detail):  # that it failed, the client has logged
+                log = _log.info if state is ConnectionState.MINING else _log.debug
+                log("upstream", state=state.value, detail=detail)
+            case MessageShown():  # the client has logged it
+                pass
+
+    def _on_job(self, job: Job) -> None:
         """A job to work on: to all miners."""
         now = trio.current_time()
         if not isinstance(job.body, CoinbaseBody):
@@ -165,13 +189,13 @@ class Upstream:
             miner.flush()
         self.divisible.set()
 
-    def work_lost(self, reason: str) -> None:
+    def _on_loss(self, reason: str) -> None:
         """No pool gives work: miners go on with what they have, in case the session is resumed."""
         if self.jobs.current is not None and reason != STOPPED:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
         self.jobs.lose()
 
-    def share_settled(self, outcome: ShareResult) -> None:
+    def _on_answer(self, outcome: ShareResult) -> None:
         """The pool's answer, or that there is none: to the miner that asked."""
         item = self._open.pop(_key(outcome.share), None)
         if item is None:
@@ -179,14 +203,6 @@ class Upstream:
             _log.info("share_answered_late", fate=outcome.fate.value, reason=outcome.reason)
         else:
             self._settle(item, outcome)
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        """The pool's connection went on to another state; that it failed, the client has logged."""
-        log = _log.info if state is ConnectionState.MINING else _log.debug
-        log("upstream", state=state.value, detail=detail)
-
-    def message_shown(self, text: str) -> None:
-        """The client has logged it."""
 
     # ---- helpers --------------------------------------------------------------------------------------------------
 

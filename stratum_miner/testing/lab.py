@@ -20,7 +20,7 @@ from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedListener, record_connections
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings
 from stratum_miner.emulators import Emulator, emulated
@@ -99,7 +99,7 @@ class LabMiner:
             [self._backend],
             weak_blocks=False,
             on_event=self._note,
-            wrap_connector=partial(record_connections, recorder=self.transcript),
+            options=ClientOptions(wrap=partial(record_connections, recorder=self.transcript)),
             first_extranonce2=_random(seed, 0).getrandbits(64),
         )
 

@@ -19,7 +19,7 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.settings.changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, changes
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.cli.reloading import Reloader
-from stratum_miner.client import PoolUrl
+from stratum_miner.client import ClientOptions, PoolUrl
 from stratum_miner.miner import Assignment, Ending, Goals, Miner
 from stratum_miner.testing.played_pool import PlayedPool
 
@@ -66,8 +66,7 @@ class Running:
             ],
             goals=settings.goals,
             strategy=settings.strategy,
-            clock=trio.current_time,
-            connect=self._connect,
+            options=ClientOptions(clock=trio.current_time, connect=self._connect),
         )
         self.reloader = Reloader(self.sources, settings, self.miner, self)
 

@@ -23,7 +23,7 @@ def miner(*hosts: str, strategy: Strategy = Strategy.FAILOVER) -> Miner:
 
 
 def hosts(it: Miner) -> list[str]:
-    return [pool.client.url.host for pool in it.client.pools()]
+    return [pool.client.url.host for pool in it.pool_control.pools()]
 
 
 def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
@@ -62,10 +62,10 @@ def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     with pytest.raises(ControlRefused, match="expected each once for a worker, stratum\\+tcp://d:1 is there already"):
         steering.add_pool(NewPool(url="d:1", user="w"))
     steering.change_pool(3, PoolChange(enabled=False))
-    assert [pool.enabled for pool in it.client.pools()] == [True, False, True, True]
+    assert [pool.enabled for pool in it.pool_control.pools()] == [True, False, True, True]
     steering.switch_pool(3)
     assert hosts(it)[0] == "d"
-    assert it.client.pools()[0].enabled
+    assert it.pool_control.pools()[0].enabled
     steering.remove_pool(2)
     assert hosts(it) == ["d", "a", "b"]
     with pytest.raises(ControlRefused, match="pool: expected one of the ids 0, 1, 3, got 2"):
@@ -85,13 +85,13 @@ def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
 )
 def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, needle: str) -> None:
     it = miner(strategy=strategy)
-    before = it.client.pools()
+    before = it.pool_control.pools()
     if strategy is Strategy.FAILOVER and change.quota is not None:
         needle = "quota: expected pools that are mined on in turns, and these are used one at a time"
     with pytest.raises(ControlRefused) as refused:
         Steering(it).change_pool(1, change)
     assert str(refused.value) == needle
-    after = it.client.pools()
+    after = it.pool_control.pools()
     assert [(pool.id, pool.enabled, pool.quota) for pool in after] == [
         (pool.id, pool.enabled, pool.quota) for pool in before
     ]

@@ -9,8 +9,16 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.client import PoolClient, PoolSettings, PoolUrl
-from stratum_miner.client.events import ConnectionState
+from stratum_miner.client import ClientOptions, PoolClient, PoolSettings, PoolUrl
+from stratum_miner.client.events import (
+    ClientEvent,
+    ConnectionState,
+    JobArrived,
+    MessageShown,
+    ShareAnswered,
+    StateChanged,
+    WorkLost,
+)
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work import Job, NonceFound, Share, verify
 from stratum_miner.work.share_result import ShareResult
@@ -18,7 +26,7 @@ from stratum_miner.work.space import SearchSpace
 
 
 class Recorder:
-    """A listener that keeps everything."""
+    """Keeps everything that it is told."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -32,24 +40,18 @@ class Recorder:
         self.changed.set()
         self.changed = trio.Event()
 
-    def job_arrived(self, job: Job) -> None:
-        self.jobs.append(job)
-        self._change()
-
-    def work_lost(self, reason: str) -> None:
-        self.lost_work.append(reason)
-        self._change()
-
-    def share_settled(self, outcome: ShareResult) -> None:
-        self.outcomes.append(outcome)
-        self._change()
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        self.states.append(state)
-        self._change()
-
-    def message_shown(self, text: str) -> None:
-        self.messages.append(text)
+    def tell(self, event: ClientEvent) -> None:
+        match event:
+            case JobArrived(job):
+                self.jobs.append(job)
+            case WorkLost(reason=reason):
+                self.lost_work.append(reason)
+            case ShareAnswered(result):
+                self.outcomes.append(result)
+            case StateChanged(state=state):
+                self.states.append(state)
+            case MessageShown(text=text):
+                self.messages.append(text)
         self._change()
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -137,11 +139,8 @@ def lab() -> LabFactory:
             PoolSettings(
                 **{"url": PoolUrl("pool.example", 3333), "worker_name": "worker", "password": "hunter2", **settings}
             ),
-            recorder,
-            retry=retry,
-            clock=trio.current_time,
-            rng=random.Random(1),
-            connect=connect,
+            recorder.tell,
+            ClientOptions(retry=retry, clock=trio.current_time, rng=random.Random(1), connect=connect),
         )
         made = Lab(client, recorder, receive)
         async with trio.open_nursery() as nursery:

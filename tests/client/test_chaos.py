@@ -12,15 +12,15 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl
 from stratum_miner.client.connection import PoolConnection
-from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.events import ClientEvent, JobArrived, ShareAnswered, WorkLost
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work import Job, NonceFound, Share, verify
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import Fate
 from stratum_miner.work.space import SearchSpace
 
 DISCONNECTS = 1000
@@ -190,7 +190,7 @@ class _Life:
 
 
 class Digger:
-    """A listener that finds shares of whatever job it has, and keeps the books."""
+    """Finds shares of whatever job it has, and keeps the books."""
 
     def __init__(self, source: random.Random) -> None:
         self.source = source
@@ -201,25 +201,19 @@ class Digger:
         self._spaces: dict[int, SearchSpace] = {}
         self._nonce = 0
 
-    def job_arrived(self, job: Job) -> None:
-        self.job = job
-        space = self._spaces.setdefault(job.origin.session, SearchSpace())
-        space.set_job(job)
-        if len(self._spaces) > 50:
-            del self._spaces[next(iter(self._spaces))]
-
-    def work_lost(self, reason: str) -> None:
-        self.job = None
-
-    def share_settled(self, outcome: ShareResult) -> None:
-        self.fates[outcome.fate] += 1
-        self.settled[id(outcome.share)] += 1
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        pass
-
-    def message_shown(self, text: str) -> None:
-        pass
+    def tell(self, event: ClientEvent) -> None:
+        match event:
+            case JobArrived(job):
+                self.job = job
+                space = self._spaces.setdefault(job.origin.session, SearchSpace())
+                space.set_job(job)
+                if len(self._spaces) > 50:
+                    del self._spaces[next(iter(self._spaces))]
+            case WorkLost():
+                self.job = None
+            case ShareAnswered(result):
+                self.fates[result.fate] += 1
+                self.settled[id(result.share)] += 1
 
     async def dig(self, client: PoolClient | PoolGroup) -> None:
         """Now and then a burst of shares; some are handed over late, when their job is long gone."""
@@ -272,8 +266,8 @@ async def test_one_pool_at_its_worst(seed: int, autojump_clock: MockClock) -> No
             return ours
 
         client = PoolClient(
-            PoolSettings(url=PoolUrl("a.example", 1), worker_name="w"), digger, clock=trio.current_time,
-            rng=random.Random(seed), connect=connect,
+            PoolSettings(url=PoolUrl("a.example", 1), worker_name="w"), digger.tell,
+            ClientOptions(clock=trio.current_time, rng=random.Random(seed), connect=connect),
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.run)
@@ -292,9 +286,8 @@ async def test_one_pool_at_its_worst_on_real_sockets(mock_clock: MockClock) -> N
     port = listeners[0].socket.getsockname()[1]
     client = PoolClient(
         PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="w"),
-        digger,
-        clock=trio.current_time,
-        rng=random.Random(4),
+        digger.tell,
+        ClientOptions(clock=trio.current_time, rng=random.Random(4)),
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, pool.serve, listeners)
@@ -323,21 +316,21 @@ async def test_two_pools_at_their_worst_and_taken_away_by_hand(autojump_clock: M
 
         group = PoolGroup(
             [PoolSettings(url=PoolUrl(f"{name}.example", 1), worker_name="w") for name in pools],
-            digger, clock=trio.current_time, rng=random.Random(3), connect=connect,
+            digger.tell, ClientOptions(clock=trio.current_time, rng=random.Random(3), connect=connect),
         )  # fmt: skip
 
         async def switch() -> None:
             while True:
                 await trio.sleep(source.uniform(10, 400))
-                group.enable(0, enabled=source.random() < 0.6)
-                group.enable(1, enabled=True)
+                group.control.enable(0, enabled=source.random() < 0.6)
+                group.control.enable(1, enabled=True)
                 if source.random() < 0.3:
-                    group.move(0, 1)
+                    group.control.move(0, 1)
                 if source.random() < 0.3:
-                    settings = PoolSettings(url=group.pools()[1].client.url, worker_name="w")
-                    group.remove(1)
+                    settings = PoolSettings(url=group.control.pools()[1].client.url, worker_name="w")
+                    group.control.remove(1)
                     await trio.sleep(source.uniform(0, 100))
-                    group.add(settings, source.randrange(2))
+                    group.control.add(settings, source.randrange(2))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(group.run)

@@ -7,24 +7,16 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolClient, PoolSettings, PoolUrl
+from stratum_miner.client import ClientOptions, PoolClient, PoolSettings, PoolUrl
 from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.testing.played_pool import PlayedPool
-
-
-class Listener:
-    """Hears nothing."""
-
-    def __getattr__(self, name: str) -> object:
-        return lambda *_: None
 
 
 def new_client(connect: Connector) -> PoolClient:
     return PoolClient(
         PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w", version_mask=0, extranonce_subscribe=False),
-        Listener(),  # type: ignore[arg-type]  # any method will do
-        clock=trio.current_time,
-        connect=connect,
+        lambda event: None,
+        ClientOptions(clock=trio.current_time, connect=connect),
     )
 
 

@@ -135,7 +135,7 @@ PING = b'{"id":42,"method":"mining.ping","params":[]}\n'
 def stop_reading(it: Any) -> trio.Event:
     """From now on the pool takes nothing, until the event is set."""
     reads_again = trio.Event()
-    stream = it.client._session._stream.send_stream
+    stream = it.client._connection._stream.send_stream
     deliver = stream.send_all_hook
 
     async def wait() -> None:
@@ -161,7 +161,7 @@ async def test_a_pool_that_asks_and_does_not_read_is_not_read_either(
         await pool.stream.send_all(question * (20_000_000 // len(question)))
         with trio.fail_after(59):
             await trio.testing.wait_all_tasks_blocked()
-        session = it.client._session
+        session = it.client._connection
         assert session.connection.unsent < 2 * MAX_UNSENT
         assert it.client.snapshot().bytes_received - before < 2_000_000
         await it.recorder.until(lambda: it.recorder.lost_work)
@@ -185,7 +185,7 @@ async def test_a_pool_that_reads_late_gets_all_its_answers(lab: Any, autojump_cl
 async def test_who_is_asked_after_the_pool_is_gone_keeps_no_answers(lab: Any, autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
-        session = it.client._session
+        session = it.client._connection
 
         async def broken() -> None:
             raise trio.BrokenResourceError

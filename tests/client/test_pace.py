@@ -12,7 +12,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl
+from stratum_miner.client.events import ClientEvent, JobArrived
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.pool_memory import Memories
 from stratum_miner.client.reconnecting import PoolClient
@@ -21,13 +22,6 @@ from stratum_miner.testing.played_pool import PlayedPool
 from tests.work.jobs import body_of
 
 Behaviour = Callable[[trio.abc.Stream], Any]
-
-
-class Listener:
-    """Hears nothing."""
-
-    def __getattr__(self, name: str) -> object:
-        return lambda *_: None
 
 
 class Pools:
@@ -59,11 +53,13 @@ class Pools:
 def new_client(pools: Pools, memories: Memories | None = None, **settings: Any) -> PoolClient:
     return PoolClient(
         PoolSettings(**{"url": PoolUrl("pool.example.com", 3333), "worker_name": "w", **settings}),
-        Listener(),  # type: ignore[arg-type]  # any method will do
-        clock=trio.current_time,
-        rng=random.Random(1),
-        connect=pools.connect,
-        memories=memories,
+        lambda event: None,
+        ClientOptions(
+            clock=trio.current_time,
+            rng=random.Random(1),
+            connect=pools.connect,
+            memories={} if memories is None else memories,
+        ),
     )
 
 
@@ -188,12 +184,12 @@ async def test_leaving_a_pool_and_coming_back_counts(autojump_clock: MockClock) 
 async def test_an_order_to_wait_keeps_nobody_from_another_pool(autojump_clock: MockClock) -> None:
     hosts: list[str] = []
 
-    class Tells(Listener):
+    class Tells:
         def __init__(self) -> None:
             self.at_b = trio.Event()
 
-        def job_arrived(self, job: Any) -> None:
-            if body_of(job).extranonce1.hex() == "0000000b":
+        def tell(self, event: ClientEvent) -> None:
+            if isinstance(event, JobArrived) and body_of(event.job).extranonce1.hex() == "0000000b":
                 self.at_b.set()
 
     async def serve(stream: trio.abc.Stream, host: str) -> None:
@@ -219,10 +215,8 @@ async def test_an_order_to_wait_keeps_nobody_from_another_pool(autojump_clock: M
 
             group = PoolGroup(
                 [PoolSettings(url=PoolUrl(host, 3333), worker_name="w") for host in ("a.example", "b.example")],
-                tells,  # type: ignore[arg-type]  # any method will do
-                clock=trio.current_time,
-                rng=random.Random(1),
-                connect=connect,
+                tells.tell,
+                ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=connect),
                 strategy=strategy,
             )
             before = trio.current_time()
@@ -241,9 +235,8 @@ async def test_without_retries_no_pace_is_kept(autojump_clock: MockClock) -> Non
 
     client = PoolClient(
         PoolSettings(url=PoolUrl("a.example", 1), worker_name="w"),
-        Listener(),  # type: ignore[arg-type]  # any method will do
-        retry=False,
-        connect=refuse,
+        lambda event: None,
+        ClientOptions(retry=False, connect=refuse),
     )
     before = trio.current_time()
     with pytest.raises(PoolUnreachable):

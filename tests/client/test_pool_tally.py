@@ -1,19 +1,15 @@
 """Counts of a pool go on over its connections, and over its clients."""
 
 from stratum_miner.client.pool_tally import PoolTally
-
-
-class Connection:
-    bytes_received = 0
-    bytes_sent = 0
+from stratum_miner.client.traffic import Traffic
 
 
 def test_bytes_of_open_and_of_closed_connections_are_counted_once() -> None:
-    tally, one, other = PoolTally(), Connection(), Connection()
+    tally, one, other = PoolTally(), Traffic(), Traffic()
     tally.opened(one)
     tally.opened(other)
     one.bytes_received, one.bytes_sent, other.bytes_received = 3, 5, 4
-    assert (tally.bytes_received, tally.bytes_sent) == (7, 5)
+    assert (tally.traffic.bytes_received, tally.traffic.bytes_sent) == (7, 5)
     tally.closed(one)
     other.bytes_received = 10
-    assert (tally.bytes_received, tally.bytes_sent) == (13, 5)
+    assert (tally.traffic.bytes_received, tally.traffic.bytes_sent) == (13, 5)

@@ -11,8 +11,8 @@ import trio
 
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
-from stratum_miner.client.events import ConnectionState
-from stratum_miner.miner import ConnectionChanged, Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.client.events import ConnectionState, StateChanged
+from stratum_miner.miner import Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work import Share
 from stratum_miner.work.share_result import Fate, ShareResult
@@ -161,6 +161,6 @@ async def test_kicked_worker_comes_back(real_pool: RealPoolFactory) -> None:
         connects = [
             event
             for event in run.events
-            if isinstance(event, ConnectionChanged) and event.state is ConnectionState.CONNECTING
+            if isinstance(event, StateChanged) and event.state is ConnectionState.CONNECTING
         ]
         assert len(connects) >= 2

@@ -13,11 +13,12 @@ import trio
 import trio.testing
 
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client.events import StateChanged
 from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.faults.inner_listener import InnerListener
 from stratum_miner.faults.pool_faults import POOL_FAULTS
-from stratum_miner.miner import ConnectionChanged, Miner, MinerEvent
+from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
 from stratum_miner.work.share_result import Fate, ShareResult
@@ -56,7 +57,7 @@ class Watch:
     def __call__(self, event: MinerEvent) -> None:
         if isinstance(event, ShareResult):
             self.fates[event.fate] += 1
-        if isinstance(event, ConnectionChanged) and event.state.value == "handshake":
+        if isinstance(event, StateChanged) and event.state.value == "handshake":
             self.connections += 1
         self.changed.set()
         self.changed = trio.Event()
@@ -89,8 +90,7 @@ async def mining_on(*faults: str) -> AsyncIterator[tuple[Miner, Watch]]:
             PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker"),
             [SimulatedBackend(hash_rate=1000, seed=1)],
             on_event=watch,
-            clock=trio.current_time,
-            connect=connect,
+            options=ClientOptions(clock=trio.current_time, connect=connect),
         )
         yield miner, watch
 

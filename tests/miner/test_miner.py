@@ -1,14 +1,11 @@
 import itertools
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from weakref import ref
 
 import pytest
 import trio
@@ -20,10 +17,9 @@ from stratum_miner.backends.base import Backend, BackendError, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.header import display_hash, swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
 from stratum_miner.miner.journal import read
-from stratum_miner.miner.miner import MAX_SEEN
 from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
@@ -128,7 +124,8 @@ def bench() -> BenchFactory:
         settings = PoolSettings(
             url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False
         )
-        miner = Miner(settings, [backend], on_event=events.append, clock=trio.current_time, connect=connect, **options)
+        client = ClientOptions(clock=trio.current_time, connect=connect)
+        miner = Miner(settings, [backend], on_event=events.append, options=client, **options)
         made = Bench(miner, backend, PlayedPool(theirs), events)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.run)
@@ -210,15 +207,15 @@ def test_each_miner_counts_extranonce2_from_a_place_of_its_own() -> None:
     assert len(begins) == 2
 
 
-async def test_lanes_on_one_pool_that_gives_both_one_extranonce1_search_different_points() -> None:
+async def test_groups_on_one_pool_that_gives_both_one_extranonce1_search_different_points() -> None:
     first, second = (
         PoolSettings(url=PoolUrl("pool.example", port), worker_name="worker", version_mask=0) for port in (3333, 3334)
     )
     miner = Miner([first], [ScriptedBackend(), Assignment(backend=ScriptedBackend(), pool=second)])
     units = []
-    for session, lane in enumerate(miner._lanes):
-        lane.scheduler.set_job(job_of(session, 1))
-        units += [lane.scheduler.next_unit() for _ in range(128)]
+    for session, group in enumerate(miner._groups):
+        group.scheduler.set_job(job_of(session, 1))
+        units += [group.scheduler.next_unit() for _ in range(128)]
     assert len({unit.extranonce2 for unit in units if unit is not None}) == 256
 
 
@@ -411,7 +408,8 @@ async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         return trio.testing.memory_stream_pair()[0]
 
-    miner = Miner(PoolSettings(url=PoolUrl("h", 1), worker_name="w"), [Broken()], connect=connect)
+    settings = PoolSettings(url=PoolUrl("h", 1), worker_name="w")
+    miner = Miner(settings, [Broken()], options=ClientOptions(connect=connect))
     with pytest.raises(BackendError, match="no device"):
         await miner.run()
 
@@ -528,41 +526,6 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(
             snapshot = it.miner.snapshot()
             assert (snapshot.found, snapshot.withheld) == ((1, 0) if run == 1 else (0, 1))
         journal.close()
-
-
-class Unit:
-    """A stand-in."""
-
-
-def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
-    miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
-    numbers, unit = itertools.count(), Unit()
-
-    def cost(count: int) -> float:
-        shares = [SimpleNamespace(place=(1, next(numbers)), version=1) for _ in range(count)]
-        began = time.thread_time()
-        for share in shares:
-            miner._remember(share, unit)  # type: ignore[arg-type]  # stand-ins
-        return (time.thread_time() - began) / count
-
-    remembering = cost(MAX_SEEN)
-    assert cost(MAX_SEEN // 4) < 8 * remembering
-    assert len(miner._seen) == MAX_SEEN
-
-
-def test_a_share_that_is_remembered_keeps_no_job() -> None:
-    """A pool may send a job of 64 KiB for each share, and many thousand shares are remembered."""
-    miner = Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="w"), [])
-    unit, found_again = Unit(), Unit()
-    share: Any = SimpleNamespace(place=(1, b"2"), version=3)
-    miner._remember(share, unit)  # type: ignore[arg-type]  # stand-ins
-    assert miner._reported(share, unit)  # type: ignore[arg-type]  # the same
-    assert not miner._reported(share, found_again)  # type: ignore[arg-type]  # the same
-    gone = ref(unit)
-    del unit
-    assert gone() is None
-    assert miner._reported(share)
-    assert not miner._reported(share, found_again)  # type: ignore[arg-type]  # the same
 
 
 class MockStandstill(Standstill):

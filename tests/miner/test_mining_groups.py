@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
-from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.miner import Assignment, Ending, Goals, Miner
 from stratum_miner.testing.played_pool import PlayedPool
@@ -118,8 +118,7 @@ def rig() -> RigFactory:
                 Assignment(backend=made.fast, name="fast", pool=SIDE if both else None),
                 Assignment(backend=made.slow, name="slow", pool=SIDE),
             ],
-            clock=trio.current_time,
-            connect=made.connect,
+            options=ClientOptions(clock=trio.current_time, connect=made.connect),
             **options,
         )
         async with trio.open_nursery() as nursery:
@@ -174,7 +173,7 @@ async def test_the_achieved_split_is_shown(rig: RigFactory, autojump_clock: Mock
         assert [pool.work_share for pool in it.miner.snapshot().pools] == [0.75, 0.25]
 
 
-async def test_one_pool_down_leaves_the_other_lane_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_one_pool_down_leaves_the_other_group_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
     async with rig() as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -233,7 +232,7 @@ async def test_when_all_are_bound_the_strategys_pools_are_not_connected_to(
         assert not it.miner.follows_strategy
 
 
-async def test_a_pause_and_goals_hold_for_every_lane(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_a_pause_and_goals_hold_for_every_group(rig: RigFactory, autojump_clock: MockClock) -> None:
     async with rig(goals=Goals(shares=2)) as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")

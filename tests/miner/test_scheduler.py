@@ -163,7 +163,7 @@ def test_the_time_until_work_of_a_job_is_taken_is_told_once() -> None:
     assert scheduler.next_unit() is not None
     now = 101.0
     assert scheduler.next_unit() is not None
-    assert scheduler.take_switches() == [(make_job().origin.session, 0.25)]
+    assert scheduler.take_switches() == [(make_job().origin.pool, 0.25)]
     assert scheduler.take_switches() == []
     scheduler.set_job(make_job(job_id="2"))
     scheduler.set_job(make_job(job_id="3"))
@@ -171,7 +171,7 @@ def test_the_time_until_work_of_a_job_is_taken_is_told_once() -> None:
     assert len(scheduler.take_switches()) == 1, "one that was replaced before was never worked on"
 
 
-def test_units_are_counted_by_the_session_of_their_job() -> None:
+def test_units_are_counted_by_the_pool_of_their_job() -> None:
     scheduler = Scheduler(clock=lambda: 0.0)
     assert scheduler.next_unit() is None
     assert scheduler.take_units() == {}
@@ -180,5 +180,5 @@ def test_units_are_counted_by_the_session_of_their_job() -> None:
         assert scheduler.next_unit() is not None
     scheduler.pause(True)
     assert scheduler.next_unit() is None
-    assert scheduler.take_units() == {make_job().origin.session: 3}
+    assert scheduler.take_units() == {make_job().origin.pool: 3}
     assert scheduler.take_units() == {}

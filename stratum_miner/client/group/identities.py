@@ -37,6 +37,11 @@ class PoolIdentities:
         """The pool's key: one for each id. KeyError for an id that was never given."""
         return self._keys[pool_id]
 
+    def named(self, key: PoolKey) -> tuple[int, str] | None:
+        """The id and the label of the pool with this key; None for a key that was never given."""
+        pool_id = next((known for known, given in self._keys.items() if given == key), None)
+        return None if pool_id is None else (pool_id, self._labels[pool_id][1])
+
     def leave(self, pool_id: int) -> None:
         """The pool is none of ours any more."""
         self._in_use.discard(pool_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.work.durations import NO_DURATIONS, DurationCounts
+from stratum_miner.work.job import PoolKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,7 @@ class PoolStatus:
 
     id: int
     """Counted from 0 in the order in which pools came in this run; it never moves, and no other pool gets it."""
+    key: PoolKey
     name: str
     """The label: what the user calls the pool, else its URL; no other pool of the run has the same."""
     active: bool

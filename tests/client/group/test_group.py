@@ -3,19 +3,20 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
-from stratum_miner.client.events import ConnectionState
+from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
+from stratum_miner.client.events import ClientEvent, JobArrived, MessageShown, ShareAnswered, WorkLost
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work import Job, NonceFound, PoolKey, Share, verify
 from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
 
@@ -89,31 +90,25 @@ class Farm:
         self._changed.set()
         self._changed = trio.Event()
 
-    def job_arrived(self, job: Job) -> None:
-        self.jobs.append(job)
+    def tell(self, event: ClientEvent) -> None:
+        match event:
+            case JobArrived(job):
+                self.jobs.append(job)
+            case WorkLost(reason=reason):
+                self.lost_work.append(reason)
+            case ShareAnswered(result):
+                self.outcomes.append(result)
+            case MessageShown():
+                return
         self._note()
-
-    def work_lost(self, reason: str) -> None:
-        self.lost_work.append(reason)
-        self._note()
-
-    def share_settled(self, outcome: ShareResult) -> None:
-        self.outcomes.append(outcome)
-        self._note()
-
-    def state_changed(self, state: ConnectionState, detail: str) -> None:
-        self._note()
-
-    def message_shown(self, text: str) -> None:
-        pass
 
     @property
     def active(self) -> list[bool]:
-        return [pool.active for pool in self.group.pools()]
+        return [pool.active for pool in self.group.control.pools()]
 
     @property
     def conditions(self) -> list[Condition]:
-        return [pool.condition for pool in self.group.pools()]
+        return [pool.condition for pool in self.group.control.pools()]
 
 
 FarmFactory = Callable[..., AbstractAsyncContextManager[Farm]]
@@ -131,10 +126,8 @@ def farm() -> FarmFactory:
         ]
         made.group = PoolGroup(
             settings,
-            made,
-            clock=trio.current_time,
-            rng=random.Random(1),
-            connect=made.connect,
+            made.tell,
+            ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=made.connect),
             strategy=Strategy.FAILOVER if quotas is None else Strategy.QUOTA,
         )
 
@@ -161,7 +154,7 @@ async def test_the_primary_alone_is_connected_while_it_is_up(farm: FarmFactory, 
         await it.renew(pool, 300)
         assert it.active == [True, False]
         assert it.conditions == [Condition.UP, Condition.UNTRIED]
-        assert it.group.pools()[1].client.connects == 0
+        assert it.group.control.pools()[1].client.connects == 0
 
 
 async def test_a_primary_that_is_dead_at_start_is_passed_over(farm: FarmFactory, autojump_clock: MockClock) -> None:
@@ -170,8 +163,8 @@ async def test_a_primary_that_is_dead_at_start_is_passed_over(farm: FarmFactory,
         await it.up(1)
         assert trio.current_time() - started < 10
         assert it.active == [False, True]
-        assert "Connection refused" in it.group.pools()[0].reason
-        assert it.group.pools()[0].condition in (Condition.DOWN, Condition.TRYING)
+        assert "Connection refused" in it.group.control.pools()[0].reason
+        assert it.group.control.pools()[0].condition in (Condition.DOWN, Condition.TRYING)
 
 
 async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autojump_clock: MockClock) -> None:
@@ -224,8 +217,8 @@ async def test_a_backup_that_is_left_answers_its_open_shares_first(
         assert it.outcomes[0].fate.value == "accepted"
         await trio.sleep(5)
         assert it.conditions[1] is Condition.UNTRIED
-        assert it.group.pools()[1].accepted == 1
-        assert it.group.pools()[1].reason == "standing by"
+        assert it.group.control.pools()[1].accepted == 1
+        assert it.group.control.pools()[1].reason == "standing by"
         it.group.submit(share)  # as a device does that is late
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes[1:]] == [
             ("lost", "its pool is not connected to any more")
@@ -270,11 +263,11 @@ async def test_a_worker_refused_everywhere_ends_it(farm: FarmFactory, autojump_c
 async def test_disabling_the_active_pool_switches_at_once(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
-        it.group.enable(0, False)
+        it.group.control.enable(0, False)
         assert it.lost_work
         await it.up(1)
         assert it.active == [False, True]
-        it.group.enable(0, True)
+        it.group.control.enable(0, True)
         first = await it.up(0)
         await it.renew(first, 90)
         assert it.active == [True, False]
@@ -284,11 +277,11 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
     farm: FarmFactory, autojump_clock: MockClock
 ) -> None:
     async with farm() as it:
-        it.group.remove(1)
-        assert len(it.group.pools()) == 1
+        it.group.control.remove(1)
+        assert len(it.group.control.pools()) == 1
         first = await it.up(0)
-        it.group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
-        assert [pool.client.url.host for pool in it.group.pools()] == [HOSTS[1], HOSTS[0]]
+        it.group.control.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
+        assert [pool.client.url.host for pool in it.group.control.pools()] == [HOSTS[1], HOSTS[0]]
         assert it.active == [False, True]
         second = await it.up(1)
         async with trio.open_nursery() as nursery:
@@ -297,7 +290,7 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
         assert it.active == [True, False]
         it.group.submit(it.share(it.jobs[-1]))
         request = await second.request("mining.submit")
-        it.group.remove(0)
+        it.group.control.remove(0)
         assert it.lost_work  # the other one is standing by and has to connect first
         again = await it.up(0)
         assert it.active == [True]
@@ -309,7 +302,7 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
 
 
 def counts_of(it: Farm, pool_id: int) -> tuple[int, ...]:
-    pool = next(pool for pool in it.group.pools() if pool.id == pool_id)
+    pool = next(pool for pool in it.group.control.pools() if pool.id == pool_id)
     client = pool.client
     return pool.accepted, pool.answers.count, client.jobs, client.connects, client.bytes_received, client.bytes_sent
 
@@ -320,11 +313,11 @@ async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory
         it.group.submit(it.share(it.jobs[-1]))
         await first.reply(await first.request("mining.submit"), True)
         await it.until(lambda: it.outcomes)
-        pool_id, settings = it.group.pools()[0].id, it.group.settings()[0]
+        pool_id, settings = it.group.control.pools()[0].id, it.group.control.settings()[0]
         before = counts_of(it, pool_id)
         assert min(before) > 0
-        it.group.remove(0)
-        assert it.group.add(settings, 0) == pool_id
+        it.group.control.remove(0)
+        assert it.group.control.add(settings, 0) == pool_id
         back = counts_of(it, pool_id)
         assert all(now >= then for now, then in zip(back, before, strict=True))
         again = await it.up(0)
@@ -336,8 +329,8 @@ async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory
 async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
-        it.group.move(0, 1)
-        assert [pool.client.url.host for pool in it.group.pools()] == [HOSTS[1], HOSTS[0]]
+        it.group.control.move(0, 1)
+        assert [pool.client.url.host for pool in it.group.control.pools()] == [HOSTS[1], HOSTS[0]]
         assert it.active == [False, True]  # it goes on until the better one has proven itself
         second = await it.up(1)
         async with trio.open_nursery() as nursery:
@@ -354,7 +347,7 @@ async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_othe
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.renew, first, 1200)
             await it.renew(second, 1200)
-        shares = [pool.work_share for pool in it.group.pools()]
+        shares = [pool.work_share for pool in it.group.control.pools()]
         assert shares == [pytest.approx(0.75, abs=0.02), pytest.approx(0.25, abs=0.02)]
         assert it.active.count(True) == 1
         mined = {job.origin.session for job in it.jobs}
@@ -370,19 +363,19 @@ async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojum
         known = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")
         other = PoolSettings(url=PoolUrl("third.example", 3333), worker_name="w")
         changes: tuple[tuple[Callable[[], object], str], ...] = (
-            (lambda: it.group.add(known), "is there already for worker 'worker'"),
-            (lambda: it.group.add(other, 7), "expected a place from 0 to 2"),
-            (lambda: it.group.move(0, 2), "expected a place from 0 to 1, got 2"),
-            (lambda: it.group.enable(-1, True), "expected a place from 0 to 1, got -1"),
-            (lambda: it.group.remove(5), "expected a place from 0 to 1, got 5"),
+            (lambda: it.group.control.add(known), "is there already for worker 'worker'"),
+            (lambda: it.group.control.add(other, 7), "expected a place from 0 to 2"),
+            (lambda: it.group.control.move(0, 2), "expected a place from 0 to 1, got 2"),
+            (lambda: it.group.control.enable(-1, True), "expected a place from 0 to 1, got -1"),
+            (lambda: it.group.control.remove(5), "expected a place from 0 to 1, got 5"),
         )
         for change, needle in changes:
             with pytest.raises(ValueError, match=needle):
                 change()
-        it.group.remove(1)
+        it.group.control.remove(1)
         with pytest.raises(ValueError, match="at least one pool to remain"):
-            it.group.remove(0)
-        assert len(it.group.pools()) == 1
+            it.group.control.remove(0)
+        assert len(it.group.control.pools()) == 1
 
 
 async def test_all_pools_down_are_tried_for_ever(farm: FarmFactory, autojump_clock: MockClock) -> None:
@@ -400,8 +393,8 @@ async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
 ) -> None:
     async with farm() as it:
         await it.up(0)
-        share = it.share(it.jobs[-1])
-        it.group._owners.clear()
+        job = it.jobs[-1]
+        share = it.share(replace(job, origin=replace(job.origin, pool=PoolKey("a pool of another run"))))
         it.group.submit(share)
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
 
@@ -413,7 +406,7 @@ async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew
         first = await it.up(0)
         it.group.submit(it.share(it.jobs[-1]))
         request = await first.request("mining.submit")
-        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other", name="home"))
+        it.group.control.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other", name="home"))
         pool = await it.connection(0)
         await pool.reply(await pool.request("mining.configure"), {"version-rolling": False})
         await pool.reply(await pool.request("mining.subscribe"), [[], "00000009", 4])
@@ -422,32 +415,33 @@ async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew
         await first.reply(request, True)
         await it.until(lambda: it.outcomes)
         assert it.outcomes[0].fate.value == "accepted"
-        assert [status.name for status in it.group.pools()] == ["home", f"stratum+tcp://{HOSTS[1]}:3333"]
+        assert [status.name for status in it.group.control.pools()] == ["home", f"stratum+tcp://{HOSTS[1]}:3333"]
 
 
 async def test_another_name_or_quota_keeps_the_connection(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
-        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker", name="home", quota=5))
-        it.group.set_quota(0, 7)
+        named = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker", name="home", quota=5)
+        it.group.control.change(0, named)
+        it.group.control.set_quota(0, 7)
         await trio.sleep(5)
         assert it.active == [True, False]
-        [home, _] = it.group.pools()
+        [home, _] = it.group.control.pools()
         assert (home.name, home.client.connects) == ("home", 1)
 
 
 async def test_the_strategy_changes_while_mining(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
-        it.group.set_quota(0, 3)
-        it.group.use(Strategy.QUOTA)
+        it.group.control.set_quota(0, 3)
+        it.group.control.use(Strategy.QUOTA)
         second = await it.up(1)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.renew, first, 1200)
             await it.renew(second, 1200)
-        shares = [pool.work_share for pool in it.group.pools()]
+        shares = [pool.work_share for pool in it.group.control.pools()]
         assert shares == [pytest.approx(0.75, abs=0.02), pytest.approx(0.25, abs=0.02)]
-        it.group.use(Strategy.FAILOVER)
+        it.group.control.use(Strategy.FAILOVER)
         await it.renew(first, 90)
         assert it.active == [True, False]
 
@@ -457,16 +451,16 @@ async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(
 ) -> None:
     async with farm() as it:
         await it.up(0)
-        it.group.enable(0, False)
+        it.group.control.enable(0, False)
         await it.up(1)
-        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
-        assert not it.group.pools()[0].enabled
-        it.group.change(1, PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker", enabled=False))
-        assert not it.group.pools()[1].enabled
+        it.group.control.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
+        assert not it.group.control.pools()[0].enabled
+        it.group.control.change(1, PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker", enabled=False))
+        assert not it.group.control.pools()[1].enabled
         with pytest.raises(ValueError, match="is there already"):
-            it.group.change(1, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
+            it.group.control.change(1, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other"))
         with pytest.raises(ValueError, match="quota: expected a number from 0, got -1"):
-            it.group.set_quota(0, -1)
+            it.group.control.set_quota(0, -1)
 
 
 async def test_without_retries_nothing_is_tried_again_while_it_ends(autojump_clock: MockClock) -> None:
@@ -478,7 +472,9 @@ async def test_without_retries_nothing_is_tried_again_while_it_ends(autojump_clo
         raise PoolUnreachable(f"{url}: Connection refused")
 
     settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
-    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=refuse, retry=False)
+    group = PoolGroup(
+        settings, it.tell, ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=refuse, retry=False)
+    )
     with pytest.RaisesGroup(PoolUnreachable):
         await group.run()
     assert len(tried) == 1
@@ -494,16 +490,16 @@ async def test_changes_after_the_end_change_the_list_and_start_nothing(autojump_
         raise PoolUnreachable(f"{url}: Connection refused")
 
     settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
-    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=connect)
+    group = PoolGroup(settings, it.tell, ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=connect))
     with trio.move_on_after(3):
         await group.run()
     before = len(tried)
-    group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"))
-    group.enable(0, True)
-    group.switch(1)
-    group.remove(1)
+    group.control.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"))
+    group.control.enable(0, True)
+    group.control.switch(1)
+    group.control.remove(1)
     await trio.sleep(100)
-    assert [str(pool.client.url) for pool in group.pools()] == [f"stratum+tcp://{HOSTS[1]}:3333"]
+    assert [str(pool.client.url) for pool in group.control.pools()] == [f"stratum+tcp://{HOSTS[1]}:3333"]
     assert len(tried) == before
 
 
@@ -516,8 +512,8 @@ async def test_changes_before_the_start_are_what_is_started_with(autojump_clock:
         raise AssertionError
 
     settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
-    group = PoolGroup(settings, it, clock=trio.current_time, rng=random.Random(1), connect=connect)
-    group.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
+    group = PoolGroup(settings, it.tell, ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=connect))
+    group.control.add(PoolSettings(url=PoolUrl(HOSTS[1], 3333), worker_name="worker"), 0)
     with trio.move_on_after(3):
         await group.run()
     assert tried == [HOSTS[1]]
@@ -529,14 +525,14 @@ async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
     async with farm() as it:
         await it.up(0)
         it.group.submit(it.share(it.jobs[-1]))
-        it.group.enable(0, False)
+        it.group.control.enable(0, False)
         second = await it.up(1)
         await it.renew(second, 60)
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [
             ("lost", "the miner left this pool, which did not answer within 30 s")
         ]
-        it.group.enable(0, True)
-        it.group.enable(1, False)
+        it.group.control.enable(0, True)
+        it.group.control.enable(1, False)
         await it.up(0)
         it.group.submit(it.share(it.jobs[-1]))
     assert it.outcomes[-1].reason == "the miner stopped before the pool answered"
@@ -548,8 +544,8 @@ async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(
     async with farm() as it:
         first = await it.up(0)
         await it.renew(first, 30)
-        it.group.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="typo"))
-        it.group.enable(1, False)
+        it.group.control.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="typo"))
+        it.group.control.enable(1, False)
         pool = await it.connection(0)
         await pool.accept_subscribe()
         await pool.reply(await pool.request("mining.authorize"), False)

@@ -67,13 +67,12 @@ def proxy_snapshot() -> ProxySnapshot:
         bytes_received=1, bytes_sent=2,
     )  # fmt: skip
     url = PoolUrl.parse("pool.example:3333")
-    listener: Any = None
-    group = PoolGroup([PoolSettings(url=url, worker_name=name) for name in ("alice", "bob")], listener)
+    group = PoolGroup([PoolSettings(url=url, worker_name=name) for name in ("alice", "bob")], lambda event: None)
     return ProxySnapshot(
         started_at=1e9, addresses=("127.0.0.1:3333",), has_work=True, prefix_size=1, extranonce2_size=3, room=256,
         upstreams=1, difficulty=2.0, hash_rate=1e9, shares=shares, answered_late=1, connections_total=4,
         connections_refused=0, connections_ended={Ending.CLOSED: 3}, bytes_received=100, bytes_sent=200,
-        answers=pool_snapshot().answers, miners=(miner,), left=(miner,), pools=group.pools(),
+        answers=pool_snapshot().answers, miners=(miner,), left=(miner,), pools=group.control.pools(),
     )  # fmt: skip
 
 

@@ -1,0 +1,115 @@
+"""The shares of one connection that wait for the pool's answer, and what an answer says of a share. Sans-IO."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import structlog
+
+from stratum_miner.client.resume import Unanswered
+from stratum_miner.stratum.errors import SHARE_LOST_REASON, ErrorReason, ErrorReply
+from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+
+log = structlog.get_logger(__name__)
+
+REJECT_STREAK = 10
+"""Refusals in a row after which our state and the pool's no longer agree: reconnect. One counts only if its share left
+after the refusal before it was known, for a change of the tip or a proxy's lost connection refuses many at once."""
+ANSWER_WAS_LOST = "the pool had seen it; its answer was lost"
+"""Why a share is lost that we sent again and that the pool then calls a duplicate. That does not mean that the pool
+accepted it before: pools also remember shares that they refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShare:
+    """A share on its way."""
+
+    share: Share
+    worker_name: str
+    sent_at: float
+    resubmitted: bool
+    differences: bool
+    """The form of its version bits: as their difference from the job's version; else as they stand in the header."""
+    was_tried_before: bool = False
+    """In the other form, which was refused."""
+    number: int = 0
+    """How many left before it on this connection."""
+
+
+class OpenShares:
+    """By the ids of the requests that took them to the pool, the oldest first."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[int, OpenShare] = OrderedDict()
+        self._sent = 0
+        self._refused_up_to = 0
+        """Shares with a lower number left before the newest refusal that counts was known."""
+        self.refusals_in_a_row = 0
+        self.differences = False
+        """Whether this pool takes version bits as their difference from the job's version, where that has any."""
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def oldest_sent_at(self) -> float | None:
+        """When the share left that has waited longest; None when none waits."""
+        return next((item.sent_at for item in self._open.values()), None)
+
+    def sent(self, request_id: int, item: OpenShare) -> None:
+        """A share left under this id."""
+        self._open[request_id] = replace(item, number=self._sent)
+        self._sent += 1
+
+    def pop(self, request_id: int) -> OpenShare:
+        """The share that was answered; it is open no more."""
+        return self._open.pop(request_id)
+
+    def take(self) -> list[Unanswered]:
+        """All of them, for nobody will answer here any more."""
+        shares = [Unanswered(item.share, sent=True) for item in self._open.values()]
+        self._open.clear()
+        return shares
+
+    def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
+        """What the pool's answer says of a share, and nothing that we conclude from it. None is no error: accepted."""
+        if error is None and item.was_tried_before and item.differences is not self.differences:
+            self.differences = item.differences
+            log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
+        result = _result(item, error, now - item.sent_at)
+        if result.fate is Fate.ACCEPTED:
+            self.refusals_in_a_row = 0
+        elif _says_something(result, newest_job_id):
+            if item.number < self._refused_up_to:
+                return replace(result, same_event=True)
+            self.refusals_in_a_row += 1
+            self._refused_up_to = self._sent
+        return result
+
+
+def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareResult:
+    if error is None:
+        return ShareResult(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
+    if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
+        return ShareResult(item.share, Fate.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name)
+    if error.tells_of_a_lost_share:
+        return ShareResult(item.share, Fate.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name)
+    fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
+    return ShareResult(
+        item.share,
+        fate,
+        error.message,
+        Refusal(error.reason.value),
+        "" if error.code is None else str(error.code),
+        latency,
+        item.worker_name,
+    )
+
+
+def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
+    """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
+    answer a proxy missed, or below the share difficulty as we know it do not.
+    """
+    if result.fate is Fate.STALE:
+        return result.share.job.job_id == newest_job_id
+    return result.fate is Fate.REJECTED and not result.refused_as_weak
