@@ -30,8 +30,8 @@ from stratum_miner.loadtest.metrics import LAG_TICK, Metrics
 from stratum_miner.loadtest.miner import SimulatedMiner, State
 from stratum_miner.loadtest.pacer import Agenda, Event
 from stratum_miner.loadtest.plan import LONGEST_PAUSE, LoadPlan
-from stratum_miner.loadtest.prospector import INLINE_HASHES, Foreman, Order, hashes_of
-from stratum_miner.loadtest.site import Site
+from stratum_miner.loadtest.run_state import RunState
+from stratum_miner.loadtest.share_search import INLINE_HASHES, Order, SearchThread, hashes_of
 from stratum_miner.stratum.errors import RemoteProtocolError
 
 RECEIVE_SIZE = 64 << 10
@@ -71,7 +71,7 @@ class Progress:
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
+class _Connection:
     """A miner's connection."""
 
     miner: SimulatedMiner
@@ -98,16 +98,16 @@ class Fleet:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._epoll.register(self._wake_in, select.EPOLLIN)
-        self._lines: dict[int, _Line] = {}
-        self._of_miner: dict[int, _Line] = {}
+        self._connections: dict[int, _Connection] = {}
+        self._of_miner: dict[int, _Connection] = {}
         self._agenda: Agenda[SimulatedMiner] = Agenda()
         self._buffer = memoryview(bytearray(RECEIVE_SIZE))
-        self._foreman: Foreman | None = None
+        self._search_thread: SearchThread | None = None
         self._miners: list[SimulatedMiner] = []
         self._most_connected = 0
         self._peak = 0
         self._since = self._started = clock()
-        self._site = Site(plan, self.metrics, self._started, schedule=self._schedule)
+        self._run_state = RunState(plan, self.metrics, self._started, schedule=self._schedule)
 
     # ---- for the caller -------------------------------------------------------------------------------------------
 
@@ -143,8 +143,8 @@ class Fleet:
         p50, p99 = metrics.phases["submit"].latency.quantiles((0.5, 0.99))
         return Progress(
             elapsed=min(self.plan.duration, self._clock() - self._started),
-            connected=len(self._lines),
-            mining=self._site.mining,
+            connected=len(self._connections),
+            mining=self._run_state.mining,
             sent=metrics.sent,
             accepted=metrics.accepted,
             refused=metrics.refused.total(),
@@ -158,11 +158,11 @@ class Fleet:
     # ---- the loop -------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        plan, site = self.plan, self._site
-        weights = pacer.weights(plan.distribution, plan.miners, site.rng)
-        self._miners = [SimulatedMiner(site, plan.first + index, weight) for index, weight in enumerate(weights)]
+        plan, run_state = self.plan, self._run_state
+        weights = pacer.weights(plan.distribution, plan.miners, run_state.rng)
+        self._miners = [SimulatedMiner(run_state, plan.first + index, weight) for index, weight in enumerate(weights)]
         self._started = self._since = now = self._clock()
-        site.begin(now)
+        run_state.begin(now)
         for index, miner in enumerate(self._miners):
             self._agenda.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
         for at in plan.storms:
@@ -184,18 +184,18 @@ class Fleet:
                 self._sleep()
 
     def _ended(self, now: float) -> bool:
-        if not self._stopped and now < self._site.end:
+        if not self._stopped and now < self._run_state.end:
             return False
-        if not self._site.ending:
-            self._site.ending = True
-            self._site.end = now
-            self.metrics.rows[-1].mining = self._site.mining
+        if not self._run_state.ending:
+            self._run_state.ending = True
+            self._run_state.end = now
+            self.metrics.rows[-1].mining = self._run_state.mining
             self.elapsed = now - self._started
-        return now >= self._site.end + DRAIN_SECONDS or not self._site.open_shares
+        return now >= self._run_state.end + DRAIN_SECONDS or not self._run_state.open_shares
 
     def _sleep(self) -> None:
         """Until something comes or is due."""
-        limit = self._site.end + (DRAIN_SECONDS if self._site.ending else 0.0)
+        limit = self._run_state.end + (DRAIN_SECONDS if self._run_state.ending else 0.0)
         delay = min(self._agenda.next_due, limit) - self._clock()
         if delay <= 0:
             return
@@ -210,23 +210,23 @@ class Fleet:
             self._tick_lag(due)
         elif event is Event.ROW_TICK:
             self._tick_row(due)
-        elif self._site.ending:
+        elif self._run_state.ending:
             return
         elif event is Event.STORM:
-            for each in list(self._lines.values()):
+            for each in list(self._connections.values()):
                 self._hang_up(each, "storm", due)
         elif miner is None:
             return
         elif event is Event.SHARE:
-            if due == miner.due and (line := self._of_miner.get(miner.number)) is not None:
-                self._send(line, miner.share(self._clock()))
+            if due == miner.due and (connection := self._of_miner.get(miner.number)) is not None:
+                self._send(connection, miner.share(self._clock()))
         elif event is Event.CONNECT:
             self._connect(miner, due)
-        elif (line := self._of_miner.get(miner.number)) is not None:
+        elif (connection := self._of_miner.get(miner.number)) is not None:
             if event is Event.SLOW_READ and due == miner.due:
-                self._read_slowly(line, due)
+                self._read_slowly(connection, due)
             elif event is Event.BREAK and due == miner.breaks_at:
-                self._hang_up(line, "churn", due)
+                self._hang_up(connection, "churn", due)
 
     def _tick_lag(self, due: float) -> None:
         """The loop's lag, and what it would have been at each tick that it missed."""
@@ -239,8 +239,8 @@ class Fleet:
 
     def _tick_row(self, due: float) -> None:
         self._peak = max(self._peak, _resident())
-        self.metrics.rows[-1].mining = self._site.mining
-        if not self._site.ending:
+        self.metrics.rows[-1].mining = self._run_state.mining
+        if not self._run_state.ending:
             self.metrics.row_at(self._clock() - self._started)
             self._agenda.add(due + self.metrics.row_seconds, Event.ROW_TICK)
 
@@ -269,9 +269,9 @@ class Fleet:
             self._not_connected(miner, code)
             return
         miner.state = State.CONNECTING
-        line = _Line(miner, sock)
-        self._lines[sock.fileno()] = self._of_miner[miner.number] = line
-        self._most_connected = max(self._most_connected, len(self._lines))
+        connection = _Connection(miner, sock)
+        self._connections[sock.fileno()] = self._of_miner[miner.number] = connection
+        self._most_connected = max(self._most_connected, len(self._connections))
         self._epoll.register(sock, select.EPOLLOUT)
 
     def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
@@ -279,126 +279,126 @@ class Fleet:
         self._come_back(miner, self._clock())
 
     def _come_back(self, miner: SimulatedMiner, now: float) -> None:
-        if self.plan.reconnect == "never" or self._site.ending or miner.refused:
+        if self.plan.reconnect == "never" or self._run_state.ending or miner.refused:
             return
-        pause = pacer.reconnect_pause(miner.attempts, self.plan.pause, LONGEST_PAUSE, self._site.rng)
+        pause = pacer.reconnect_pause(miner.attempts, self.plan.pause, LONGEST_PAUSE, self._run_state.rng)
         miner.attempts += 1
         self._agenda.add(now + pause, Event.CONNECT, miner)
 
-    def _established(self, line: _Line) -> None:
-        code = line.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        miner = line.miner
+    def _established(self, connection: _Connection) -> None:
+        code = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        miner = connection.miner
         if code:
-            self._forget(line)
+            self._forget(connection)
             miner.state = State.AWAY
             self._not_connected(miner, code)
             return
-        self._epoll.modify(line.sock, _READ)
+        self._epoll.modify(connection.sock, _READ)
         now = self._clock()
-        self._send(line, miner.connected(now, now - self._since))
+        self._send(connection, miner.connected(now, now - self._since))
         if self.plan.churn is not None:
-            miner.breaks_at = now + self._site.rng.expovariate(1 / self.plan.churn)
+            miner.breaks_at = now + self._run_state.rng.expovariate(1 / self.plan.churn)
             self._agenda.add(miner.breaks_at, Event.BREAK, miner)
 
-    def _hang_up(self, line: _Line, reason: str, due: float) -> None:
+    def _hang_up(self, connection: _Connection, reason: str, due: float) -> None:
         """From our side: a storm, a short life. The miner is due again at once, or as the plan says."""
-        miner = line.miner
-        self._lost(line, reason, come_back=False)
+        miner = connection.miner
+        self._lost(connection, reason, come_back=False)
         if self.plan.reconnect != "never":
             self._agenda.add(due, Event.CONNECT, miner)
 
-    def _lost(self, line: _Line, reason: str, *, come_back: bool = True) -> None:
-        self._forget(line)
-        line.miner.closed(reason)
-        if come_back and not line.miner.slow:
-            self._come_back(line.miner, self._clock())
+    def _lost(self, connection: _Connection, reason: str, *, come_back: bool = True) -> None:
+        self._forget(connection)
+        connection.miner.closed(reason)
+        if come_back and not connection.miner.slow:
+            self._come_back(connection.miner, self._clock())
 
-    def _forget(self, line: _Line) -> None:
-        del self._lines[line.sock.fileno()]
-        del self._of_miner[line.miner.number]
-        line.sock.close()  # which takes it out of the epoll, too
+    def _forget(self, connection: _Connection) -> None:
+        del self._connections[connection.sock.fileno()]
+        del self._of_miner[connection.miner.number]
+        connection.sock.close()  # which takes it out of the epoll, too
 
     # ---- bytes ----------------------------------------------------------------------------------------------------
 
     def _handle(self, descriptor: int, mask: int) -> None:
-        line = self._lines.get(descriptor)
-        if line is None:
+        connection = self._connections.get(descriptor)
+        if connection is None:
             if descriptor == self._wake_in.fileno():
                 self._woken()
             return
-        if line.miner.state is State.CONNECTING:
-            self._established(line)
+        if connection.miner.state is State.CONNECTING:
+            self._established(connection)
             return
         if mask & select.EPOLLOUT:
-            self._send(line, b"")
-            if self._lines.get(descriptor) is not line:  # which showed that the pool is gone
+            self._send(connection, b"")
+            if self._connections.get(descriptor) is not connection:  # which showed that the pool is gone
                 return
         if mask & select.EPOLLIN:
-            self._read(line)
+            self._read(connection)
         elif mask & _GONE:
-            self._lost(line, "the pool hung up")
+            self._lost(connection, "the pool hung up")
 
-    def _read(self, line: _Line) -> None:
+    def _read(self, connection: _Connection) -> None:
         try:
-            size = line.sock.recv_into(self._buffer)
+            size = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError as error:
-            self._lost(line, os.strerror(error.errno or errno.EIO))
+            self._lost(connection, os.strerror(error.errno or errno.EIO))
             return
         if not size:
-            self._lost(line, "the pool hung up")
+            self._lost(connection, "the pool hung up")
             return
-        now, miner = self._clock(), line.miner
+        now, miner = self._clock(), connection.miner
         try:
             to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._since)
         except RemoteProtocolError as error:
             self.metrics.note_error(f"no Stratum: {error}"[:MAX_REASON])
-            self._lost(line, "no Stratum")
+            self._lost(connection, "no Stratum")
             return
         if miner.leaving:
             if miner.refused:
                 self.metrics.note_error(miner.leaving)
-            self._lost(line, miner.leaving)
+            self._lost(connection, miner.leaving)
             return
-        self._send(line, to_send)
+        self._send(connection, to_send)
         if miner.state is State.SLOW:
-            self._epoll.modify(line.sock, select.EPOLLRDHUP)
+            self._epoll.modify(connection.sock, select.EPOLLRDHUP)
             self._read_later(miner, now)
 
-    def _read_slowly(self, line: _Line, due: float) -> None:
+    def _read_slowly(self, connection: _Connection, due: float) -> None:
         try:
-            if not line.sock.recv(SLOW_READ_BYTES):
-                self._lost(line, "the pool hung up")
+            if not connection.sock.recv(SLOW_READ_BYTES):
+                self._lost(connection, "the pool hung up")
                 return
         except BlockingIOError:
             pass
         except OSError as error:
-            self._lost(line, os.strerror(error.errno or errno.EIO))
+            self._lost(connection, os.strerror(error.errno or errno.EIO))
             return
-        self._read_later(line.miner, due)
+        self._read_later(connection.miner, due)
 
     def _read_later(self, miner: SimulatedMiner, now: float) -> None:
         miner.due = now + SLOW_READ_SECONDS
         self._agenda.add(miner.due, Event.SLOW_READ, miner)
 
-    def _send(self, line: _Line, data: bytes) -> None:
-        waited = bool(line.unsent)
-        data = line.unsent + data
+    def _send(self, connection: _Connection, data: bytes) -> None:
+        waited = bool(connection.unsent)
+        data = connection.unsent + data
         if not data:
             return
         try:
-            sent = line.sock.send(data)
+            sent = connection.sock.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._lost(line, os.strerror(error.errno or errno.EIO))
+            self._lost(connection, os.strerror(error.errno or errno.EIO))
             return
-        line.unsent = data[sent:]
-        if len(line.unsent) > MAX_UNSENT:
-            self._lost(line, "the pool does not read")
-        elif bool(line.unsent) != waited:
-            self._epoll.modify(line.sock, _READ | select.EPOLLOUT if line.unsent else _READ)
+        connection.unsent = data[sent:]
+        if len(connection.unsent) > MAX_UNSENT:
+            self._lost(connection, "the pool does not read")
+        elif bool(connection.unsent) != waited:
+            self._epoll.modify(connection.sock, _READ | select.EPOLLOUT if connection.unsent else _READ)
 
     # ---- shares that take long ------------------------------------------------------------------------------------
 
@@ -408,30 +408,30 @@ class Fleet:
         work = miner.assignment
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
             return
-        if self._foreman is None:
-            self._foreman = Foreman(self._site.prospector.choice, self._wake)
+        if self._search_thread is None:
+            self._search_thread = SearchThread(self._run_state.search.choice, self._wake)
         tip = work.notify.previous_hash
 
         def wanted() -> bool:
             now_at = miner.assignment
             return now_at is not None and now_at.notify.previous_hash == tip and miner.due == due
 
-        self._foreman.order(due, Order(miner.number, work, miner.take_extranonce2(work), wanted))
+        self._search_thread.order(due, Order(miner.number, work, miner.take_extranonce2(work), wanted))
 
     def _woken(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
-        while self._foreman is not None and self._foreman.done:
-            order, found = self._foreman.done.popleft()
-            line = self._of_miner.get(order.ticket)
-            if line is None or not order.wanted():
+        while self._search_thread is not None and self._search_thread.done:
+            order, found = self._search_thread.done.popleft()
+            connection = self._of_miner.get(order.ticket)
+            if connection is None or not order.wanted():
                 continue
-            miner = line.miner
+            miner = connection.miner
             miner.ready = None if found is None else (order.work, order.extranonce2, found)
             if found is None and miner.due is not None:
                 self._schedule(miner, miner.due)
-            elif miner.waiting and not self._site.ending:
-                self._send(line, miner.share(self._clock()))
+            elif miner.waiting and not self._run_state.ending:
+                self._send(connection, miner.share(self._clock()))
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full is as good, closed as late
@@ -440,16 +440,16 @@ class Fleet:
     # ---- the end --------------------------------------------------------------------------------------------------
 
     def _close(self) -> None:
-        if self._foreman is not None:
-            self._foreman.close()
+        if self._search_thread is not None:
+            self._search_thread.close()
         unready = 0
-        for line in self._lines.values():
-            self.metrics.unanswered += line.miner.good_open
-            unready += line.miner.state not in (State.MINING, State.SLOW)
-            line.sock.close()
+        for connection in self._connections.values():
+            self.metrics.unanswered += connection.miner.good_open
+            unready += connection.miner.state not in (State.MINING, State.SLOW)
+            connection.sock.close()
         if unready:
             self.metrics.errors["no job by the end"] += unready
-        self._lines.clear()
+        self._connections.clear()
         self._of_miner.clear()
         self._epoll.close()
         self._wake_in.close()

@@ -1,8 +1,8 @@
 """One simulated miner as a state machine: lines of the pool in, lines to the pool out; no socket, no clock.
 
-Ten thousand of them share one ``Site``, so one is a few hundred bytes: settings of its session, a reference to the job
-that all share, and when its next share is due. It answers what a pool may ask, and learns what a pool may set, by the
-same rules as a real miner: difficulty and extranonce count from the next job, a version mask at once.
+Ten thousand of them share one ``RunState``, so one is a few hundred bytes: settings of its session, a reference to the
+job that all share, and when its next share is due. It answers what a pool may ask, and learns what a pool may set, by
+the same rules as a real miner: difficulty and extranonce count from the next job, a version mask at once.
 """
 
 from dataclasses import replace
@@ -11,12 +11,21 @@ from typing import NamedTuple
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare, share_fault
+from stratum_miner.loadtest.handshake import (
+    AUTHORIZE_ID,
+    CONFIGURE_ID,
+    FIRST_SUBMIT_ID,
+    SUBSCRIBE_ID,
+    USER_AGENT,
+    authorize,
+    hello,
+)
 from stratum_miner.loadtest.jobs import Assignment, target_of
 from stratum_miner.loadtest.metrics import BadCount
-from stratum_miner.loadtest.prospector import INLINE_HASHES, Found, hashes_of, submit_of
-from stratum_miner.loadtest.site import AUTHORIZE_ID, CONFIGURE_ID, FIRST_SUBMIT_ID, SUBSCRIBE_ID, USER_AGENT, Site
+from stratum_miner.loadtest.run_state import RunState
+from stratum_miner.loadtest.share_search import INLINE_HASHES, Found, hashes_of, submit_of
 from stratum_miner.stratum import pool_messages
-from stratum_miner.stratum.client_messages import Authorize, Submit
+from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.envelope import Call, Reply, decode, encode_reply, encode_request
 from stratum_miner.stratum.errors import FieldError, RemoteProtocolError, error_reply_from
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
@@ -60,14 +69,14 @@ class SimulatedMiner:
     __slots__ = (
         "asked", "assignment", "attempts", "breaks_at", "buffer", "count", "difficulty", "difficulty_known", "due",
         "extranonce1", "extranonce2_size", "hash_rate", "leaving", "mask", "next_id", "notify", "number", "old",
-        "open", "rate", "ready", "refused", "rolling", "scheduled", "session_id", "site", "slow", "state", "taken",
+        "open", "rate", "ready", "refused", "rolling", "run_state", "scheduled", "session_id", "slow", "state", "taken",
         "waiting", "wants_rolling", "weight", "worker_name",
     )
     # fmt: on
 
-    def __init__(self, site: Site, number: int, weight: float) -> None:
-        plan = site.plan
-        self.site = site
+    def __init__(self, run_state: "RunState[SimulatedMiner]", number: int, weight: float) -> None:
+        plan = run_state.plan
+        self.run_state = run_state
         self.number = number
         self.weight = weight
         self.worker_name = plan.name_of(number)
@@ -120,20 +129,21 @@ class SimulatedMiner:
 
     def connected(self, now: float, own: float) -> bytes:
         """The connection stands; what to send."""
-        self.site.metrics.phases["connect"].add(now - self.scheduled, own)
-        self.site.metrics.connections += 1
+        self.run_state.metrics.phases["connect"].add(now - self.scheduled, own)
+        self.run_state.metrics.connections += 1
         self.state = State.SUBSCRIBING
         self.asked = now
-        return self.site.hello(rolling=self.wants_rolling, session_id=self.session_id)
+        resumed = self.session_id if self.run_state.plan.reconnect == "resume" else None
+        return hello(rolling=self.wants_rolling, session_id=resumed)
 
     def closed(self, reason: str) -> None:
         """The connection is gone."""
-        metrics = self.site.metrics
+        metrics = self.run_state.metrics
         metrics.endings[f"slow reader: {reason}" if self.state is State.SLOW else reason] += 1
         metrics.lost += self.good_open
-        self.site.open_shares -= len(self.open)
+        self.run_state.open_shares -= len(self.open)
         if self.state is State.MINING:
-            self.site.leave(self.hash_rate)
+            self.run_state.leave(self.hash_rate)
         self._reset()
 
     @property
@@ -154,7 +164,7 @@ class SimulatedMiner:
         if len(self.buffer) > MAX_LINE:
             raise RemoteProtocolError(f"line too long: expected at most {MAX_LINE} bytes")
         to_send = b""
-        known = self.site.book.known
+        known = self.run_state.book.known
         for line in lines:
             notify = known(line)
             if notify is not None:
@@ -175,7 +185,7 @@ class SimulatedMiner:
     def _receive_call(self, call: Call, line: bytes, now: float, own: float) -> bytes:
         match pool_messages.parse(call.method, call.params):
             case pool_messages.Notify() as notify:
-                self.site.book.note(line, notify)
+                self.run_state.book.note(line, notify)
                 self._take_notify(notify, now, own)
             case pool_messages.SetDifficulty(difficulty):
                 self.difficulty = difficulty
@@ -204,7 +214,7 @@ class SimulatedMiner:
             return b""
         share = self.open.pop(reply.id, None)
         if share is not None:
-            self.site.open_shares -= 1
+            self.run_state.open_shares -= 1
             self._answered(share, reply, now, own)
         elif reply.id == SUBSCRIBE_ID and self.state is State.SUBSCRIBING:
             return self._subscribed(reply, now, own)
@@ -224,20 +234,19 @@ class SimulatedMiner:
             self.leaving = f"subscribe refused: {error_reply_from(reply.error).reason.value}"
             return b""
         result = SubscribeResult.from_result(reply.result)
-        self.site.metrics.phases["subscribe"].add(now - self.asked, own)
+        self.run_state.metrics.phases["subscribe"].add(now - self.asked, own)
         self.extranonce1, self.extranonce2_size = result.extranonce1, result.extranonce2_size
         self.session_id = result.session_id
         self.state = State.AUTHORIZING
         self.asked = now
-        password = self.site.plan.password
-        return encode_request(AUTHORIZE_ID, Authorize.method, [self.worker_name, password])
+        return authorize(self.worker_name, self.run_state.plan.password)
 
     def _authorized(self, reply: Reply, now: float, own: float) -> None:
         if reply.result is not True or reply.error:
             self.refused = True
             self.leaving = f"authorize refused: {error_reply_from(reply.error).reason.value}"
             return
-        self.site.metrics.phases["authorize"].add(now - self.asked, own)
+        self.run_state.metrics.phases["authorize"].add(now - self.asked, own)
         self.attempts = 0
         self.state = State.SLOW if self.slow else State.AUTHORIZED
         if self.notify is not None:
@@ -247,9 +256,9 @@ class SimulatedMiner:
 
     def _take_notify(self, notify: pool_messages.Notify, now: float, own: float) -> None:
         if self.state is State.MINING:
-            self.site.metrics.note_job(notify.job_id, notify.clean_jobs, now, own)
+            self.run_state.metrics.note_job(notify.job_id, notify.clean_jobs, now, own)
             work = self.assignment
-            if self.site.keeps_old and work is not None and work.notify.previous_hash != notify.previous_hash:
+            if self.run_state.keeps_old and work is not None and work.notify.previous_hash != notify.previous_hash:
                 self.old = work
         self.notify = notify
         if self.state is State.AUTHORIZED:
@@ -261,10 +270,10 @@ class SimulatedMiner:
         """The first job that can be mined."""
         if self.state is State.SLOW:
             return
-        self.site.metrics.phases["first_job"].add(now - self.scheduled, own)
+        self.run_state.metrics.phases["first_job"].add(now - self.scheduled, own)
         self.state = State.MINING
         self._assign(now)
-        self.site.join(self.hash_rate)
+        self.run_state.join(self.hash_rate)
 
     def _assign(self, now: float) -> None:
         """Mine the newest job under the settings in force."""
@@ -285,10 +294,10 @@ class SimulatedMiner:
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.ready = None
             if hashes_of(work.target) > INLINE_HASHES:  # what was found ahead of time is stale
-                self.site.schedule(self, self.due)
+                self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
-        plan, hashes = self.site.plan, hashes_of(target)
+        plan, hashes = self.run_state.plan, hashes_of(target)
         if not self.hash_rate:
             self.hash_rate = self.weight * (plan.share_rate * hashes if plan.hash_rate is None else plan.hash_rate)
         self.rate = self.hash_rate / hashes
@@ -297,9 +306,9 @@ class SimulatedMiner:
 
     def plan_next(self, after: float) -> None:
         """Decide when the next share is due."""
-        self.due = self.site.next_due(after, self.rate)
+        self.due = self.run_state.next_due(after, self.rate)
         if self.due is not None:
-            self.site.schedule(self, self.due)
+            self.run_state.schedule(self, self.due)
 
     # ---- shares ---------------------------------------------------------------------------------------------------
 
@@ -315,20 +324,20 @@ class SimulatedMiner:
             if found is not None and found[0].notify.previous_hash != work.notify.previous_hash:
                 found = None
             if found is None:
-                self.site.metrics.late += not self.waiting
+                self.run_state.metrics.late += not self.waiting
                 self.waiting = True
                 return b""
         self.waiting = False
         self.plan_next(due)
         if found is None:
-            self.site.metrics.errors["no share in an extranonce2"] += 1
+            self.run_state.metrics.errors["no share in an extranonce2"] += 1
             return b""
         return self._submit(found, due, now)
 
     def find(self, work: Assignment) -> tuple[Assignment, bytes, Found] | None:
         """Search one extranonce2 of a job."""
         extranonce2 = self.take_extranonce2(work)
-        found = self.site.prospector.find(work, extranonce2)
+        found = self.run_state.search.find(work, extranonce2)
         return None if found is None else (work, extranonce2, found)
 
     def take_extranonce2(self, work: Assignment) -> bytes:
@@ -340,8 +349,8 @@ class SimulatedMiner:
     def _submit(self, share: tuple[Assignment, bytes, Found], due: float, now: float) -> bytes:
         work, extranonce2, found = share
         submit, kind = submit_of(self.worker_name, work, extranonce2, found), ""
-        metrics = self.site.metrics
-        if self.site.bad:
+        metrics = self.run_state.metrics
+        if self.run_state.bad:
             submit, kind = self._perhaps_spoiled(submit, work)
         if kind:
             metrics.bad.setdefault(kind, BadCount()).sent += 1
@@ -350,18 +359,18 @@ class SimulatedMiner:
             metrics.rows[-1].sent += 1
         request_id = self.next_id
         self.next_id += 1
-        kept = (work.notify.previous_hash, submit) if self.site.keeps_taken and not kind else None
-        self.site.open_shares += 1
+        kept = (work.notify.previous_hash, submit) if self.run_state.keeps_taken and not kind else None
+        self.run_state.open_shares += 1
         self.open[request_id] = Open(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
     def _perhaps_spoiled(self, submit: Submit, work: Assignment) -> tuple[Submit, str]:
-        drawn = self.site.rng.random()
-        for kind, share in self.site.bad:
+        drawn = self.run_state.rng.random()
+        for kind, share in self.run_state.bad:
             drawn -= share
             if drawn < 0:
                 try:
-                    return share_fault(kind).spoil(self._good(submit, work, kind), self.site.rng), kind
+                    return share_fault(kind).spoil(self._good(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
                     break  # a first share has no duplicate, a first block no stale one
         return submit, ""
@@ -375,7 +384,7 @@ class SimulatedMiner:
         return GoodShare(submit=submit, job=job, taken=taken, outdated=outdated)
 
     def _answered(self, share: Open, reply: Reply, now: float, own: float) -> None:
-        metrics = self.site.metrics
+        metrics = self.run_state.metrics
         accepted = reply.result is True and not reply.error
         if share.kind:
             count = metrics.bad[share.kind]

@@ -10,7 +10,7 @@ from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.miner import MAX_LINE, SimulatedMiner, State
 from stratum_miner.loadtest.plan import LoadPlan
-from stratum_miner.loadtest.site import Site
+from stratum_miner.loadtest.run_state import RunState
 from stratum_miner.pool.job_factory import JobFactory
 from stratum_miner.stratum import client_messages, pool_messages
 from stratum_miner.stratum.envelope import Call, decode, encode_reply
@@ -34,8 +34,10 @@ class Scene:
         )
         self.metrics = Metrics(self.plan.duration)
         self.scheduled: list[float] = []
-        self.site = Site(self.plan, self.metrics, 0.0, schedule=lambda _, due: self.scheduled.append(due))
-        self.miner = SimulatedMiner(self.site, 0, 1.0)
+        self.run_state: RunState[SimulatedMiner] = RunState(
+            self.plan, self.metrics, 0.0, schedule=lambda _, due: self.scheduled.append(due)
+        )
+        self.miner = SimulatedMiner(self.run_state, 0, 1.0)
         self.factory = JobFactory(payout_script=b"\x51", version_mask=MASK, extranonce_size=12)
         self.height = 100
 
@@ -188,7 +190,7 @@ def test_a_job_before_its_difficulty_is_mined_at_the_difficulty() -> None:
 def test_all_miners_share_one_job_object() -> None:
     scene = Scene()
     scene.handshake()
-    other = SimulatedMiner(scene.site, 1, 1.0)
+    other = SimulatedMiner(scene.run_state, 1, 1.0)
     first, scene.miner = scene.miner, other
     scene.handshake()
     line = scene.job()
@@ -225,7 +227,7 @@ def test_open_shares_of_a_broken_connection_are_lost() -> None:
     scene.submit(0.0)
     scene.submit(0.0)
     scene.miner.closed("the pool hung up")
-    assert (scene.metrics.lost, scene.site.open_shares, scene.site.mining) == (2, 0, 0)
+    assert (scene.metrics.lost, scene.run_state.open_shares, scene.run_state.mining) == (2, 0, 0)
     assert scene.metrics.endings == {"the pool hung up": 1}
 
 
@@ -271,7 +273,7 @@ def test_a_stale_share_is_a_good_one_of_the_block_before() -> None:
 
 def test_only_some_are_slow_and_exactly_as_many_as_asked() -> None:
     scene = Scene(slow_readers=0.1)
-    slow = [number for number in range(1000) if SimulatedMiner(scene.site, number, 1.0).slow]
+    slow = [number for number in range(1000) if SimulatedMiner(scene.run_state, number, 1.0).slow]
     assert len(slow) == 100
 
 

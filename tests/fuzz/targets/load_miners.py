@@ -9,7 +9,7 @@ from stratum_miner.loadtest.jobs import JobBook
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.miner import MAX_LINE, SimulatedMiner, State
 from stratum_miner.loadtest.plan import LoadPlan
-from stratum_miner.loadtest.site import Site
+from stratum_miner.loadtest.run_state import RunState
 from stratum_miner.stratum.envelope import decode
 from stratum_miner.stratum.errors import RemoteProtocolError
 from tests.fuzz.judge import check_shown
@@ -21,14 +21,14 @@ HANDSHAKE = (
     b'{"id":null,"method":"mining.set_difficulty","params":[1e-8]}\n'
 )
 PLAN = LoadPlan(host="127.0.0.1", port=1, miners=1, duration=1000.0, share_rate=1.0)
-SITE = Site(PLAN, Metrics(PLAN.duration), 0.0, schedule=lambda miner, due: None)
+STATE: RunState[SimulatedMiner] = RunState(PLAN, Metrics(PLAN.duration), 0.0, schedule=lambda miner, due: None)
 """One for all inputs, for to make one takes 50 ms: it tests the kernel that it searches with."""
 
 
 def run(data: bytes) -> None:
     mode, body = (data[:1] or b"\0")[0], data[1:]
-    SITE.metrics, SITE.book, SITE.rng, SITE.open_shares = Metrics(PLAN.duration), JobBook(), Random(PLAN.seed), 0
-    miner = SimulatedMiner(SITE, 0, 1.0)
+    STATE.metrics, STATE.book, STATE.rng, STATE.open_shares = Metrics(PLAN.duration), JobBook(), Random(PLAN.seed), 0
+    miner = SimulatedMiner(STATE, 0, 1.0)
     miner.connected(0.0, 0.0)
     try:
         miner.receive(HANDSHAKE if mode & 1 else b"", 0.0, 0.0)

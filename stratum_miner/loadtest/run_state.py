@@ -1,32 +1,26 @@
-"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, chance."""
+"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, chance.
+
+Must not know what a miner is, only that one is scheduled: miners know this.
+"""
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-from stratum_miner import __version__
-from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.loadtest.jobs import JobBook
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.pacer import Profile, next_share
 from stratum_miner.loadtest.plan import LoadPlan
-from stratum_miner.loadtest.prospector import Prospector
-from stratum_miner.stratum.client_messages import Configure, Subscribe
-from stratum_miner.stratum.envelope import encode_request
-from stratum_miner.stratum.extensions import VersionRolling
+from stratum_miner.loadtest.share_search import ShareSearch
 
-if TYPE_CHECKING:
-    from stratum_miner.loadtest.miner import SimulatedMiner
-
-USER_AGENT = f"stratum-miner-load/{__version__}"
-CONFIGURE_ID, SUBSCRIBE_ID, AUTHORIZE_ID, FIRST_SUBMIT_ID = 1, 2, 3, 4
+Miner = TypeVar("Miner")
 
 
-class Site:
-    """What all miners of a process have in common."""
+class RunState(Generic[Miner]):
+    """What all miners of a process have in common; ``schedule`` is called with one and the time its share is due."""
 
     def __init__(
-        self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: "Callable[[SimulatedMiner, float], None]"
+        self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: Callable[[Miner, float], None]
     ) -> None:
         self.plan = plan
         self.metrics = metrics
@@ -37,7 +31,7 @@ class Site:
         self.open_shares = 0
         """Shares on their way, bad ones too."""
         self.book = JobBook()
-        self.prospector = Prospector()
+        self.search = ShareSearch()
         self.rng = random.Random(plan.seed)
         self.profile = Profile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
@@ -48,20 +42,11 @@ class Site:
         self.bad = tuple(plan.bad.items())
         self.keeps_taken = "duplicate" in plan.bad
         self.keeps_old = "stale" in plan.bad
-        self._configure = encode_request(
-            CONFIGURE_ID, Configure.method, Configure((VersionRolling(GENERAL_PURPOSE_MASK),)).to_params()
-        )
 
     def begin(self, now: float) -> None:
         """The run begins now, on the loop's clock."""
         self.started = now
         self.end = now + self.plan.duration
-
-    def hello(self, *, rolling: bool, session_id: str | None) -> bytes:
-        """What a miner says first."""
-        resumed = session_id if self.plan.reconnect == "resume" else None
-        subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, resumed).to_params())
-        return self._configure + subscribe if rolling else subscribe
 
     def next_due(self, after: float, rate: float) -> float | None:
         """When a share of a miner of this rate is due; None when not before the end."""
@@ -74,7 +59,7 @@ class Site:
         self.mining += 1
         self.metrics.most_mining = max(self.metrics.most_mining, self.mining)
         peak = self.hash_rate * self.profile.peak
-        if peak > self._most_asked and (doubt := self.prospector.choice.doubt(peak)):
+        if peak > self._most_asked and (doubt := self.search.choice.doubt(peak)):
             self._most_asked = peak
             self.metrics.doubt = doubt
 

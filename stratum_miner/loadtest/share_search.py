@@ -39,7 +39,7 @@ class Found:
     version_bits: int | None
 
 
-class Prospector:
+class ShareSearch:
     """One kernel with its buffers. Not thread-safe: each thread has its own."""
 
     def __init__(self, choice: Choice | None = None) -> None:
@@ -101,7 +101,7 @@ class Order:
     wanted: Callable[[], bool]
 
 
-class Foreman:
+class SearchThread:
     """A thread that fills orders, the earliest due first. ``on_found`` is called in it whenever ``done`` has more."""
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
@@ -131,11 +131,11 @@ class Foreman:
 
     def _work(self) -> None:
         nice(10)  # of this thread alone on Linux: whoever waits for the loop goes first
-        prospector = Prospector(self._choice)
+        search = ShareSearch(self._choice)
         slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
         while (order := self._next()) is not None:
             if self._still(order):
-                found = prospector.find(order.work, order.extranonce2, partial(self._still, order), slice_hashes)
+                found = search.find(order.work, order.extranonce2, partial(self._still, order), slice_hashes)
                 self.done.append((order, found))
                 self._on_found()
 

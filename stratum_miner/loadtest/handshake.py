@@ -1,0 +1,24 @@
+"""What a simulated miner says before it mines, and under which ids it says it."""
+
+from stratum_miner import __version__
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.stratum.client_messages import Authorize, Configure, Subscribe
+from stratum_miner.stratum.envelope import encode_request
+from stratum_miner.stratum.extensions import VersionRolling
+
+USER_AGENT = f"stratum-miner-load/{__version__}"
+CONFIGURE_ID, SUBSCRIBE_ID, AUTHORIZE_ID, FIRST_SUBMIT_ID = 1, 2, 3, 4
+_CONFIGURE = encode_request(
+    CONFIGURE_ID, Configure.method, Configure((VersionRolling(GENERAL_PURPOSE_MASK),)).to_params()
+)
+
+
+def hello(*, rolling: bool, session_id: str | None) -> bytes:
+    """What it says first; ``session_id`` is of a session to resume."""
+    subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, session_id).to_params())
+    return _CONFIGURE + subscribe if rolling else subscribe
+
+
+def authorize(worker_name: str, password: str) -> bytes:
+    """What it says once it has subscribed."""
+    return encode_request(AUTHORIZE_ID, Authorize.method, [worker_name, password])
