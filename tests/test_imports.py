@@ -91,13 +91,14 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "quantities": frozenset(),
     "secret_words": frozenset({"foreign_text"}),
     "spelling": frozenset(),
+    "user_files": frozenset(),
     "user_folders": frozenset(),
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
-"""The same for the modules beside the packages. Everybody may import the first six, but ``NOT_FOR_THE_GROUND``."""
+"""The same for the modules beside the packages. Everybody may import them, but for ``NOT_FOR_THE_GROUND``."""
 NOT_FOR_THE_GROUND = frozenset(
-    {"exception_groups", "quantities", "secret_words", "spelling", "user_folders", "__main__"}
+    {"exception_groups", "quantities", "secret_words", "spelling", "user_files", "user_folders", "__main__"}
 )
 
 IMPURE = frozenset(

@@ -8,19 +8,20 @@ request. Chance is drawn from a seed, so a run can be repeated.
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from stratum_miner import user_files
 from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.names import named
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Close, LimitReached, Note, Send, Step, delayed
 from stratum_miner.capture.wildcard import TooLongError, Wildcard
 from stratum_miner.foreign_text import sanitize
+from stratum_miner.user_files import UserFileError
 
 ACTIONS: Mapping[str, str] = {
     "drop": "never send it",
@@ -101,18 +102,12 @@ def _words(text: str) -> list[str]:
 def read(path: Path) -> list[Rule]:
     """The ``[[rule]]`` tables of a TOML file. RuleError in one line."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
+        tables = user_files.parse_toml(user_files.read_text(path, MAX_FILE))
     except OSError as error:
         raise RuleError(f"rules {str(path)!r}: {error.strerror}") from None
-    if len(content) > MAX_FILE:
-        raise RuleError(f"rules {str(path)!r}: expected a file of at most {MAX_FILE} bytes, it is larger")
-    try:
-        tables = tomllib.loads(content.decode())
-    except RecursionError:
-        raise RuleError(f"rules {str(path)!r}: expected tables named [[rule]], got some nested too deep") from None
-    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise RuleError(f"rules {str(path)!r}: {error}") from None
+    except UserFileError as error:
+        line = f"line {error.line}: " if error.line else ""
+        raise RuleError(f"rules {str(path)!r}: {line}{error}") from None
     rules = tables.get("rule")
     if list(tables) != ["rule"] or not isinstance(rules, list) or len(rules) > MAX_RULES:
         raise RuleError(f"rules {str(path)!r}: expected tables named [[rule]], got {', '.join(tables) or 'none'}")

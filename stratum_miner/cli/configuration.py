@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import cyclopts
 from cyclopts import Parameter
 
+from stratum_miner import user_files
 from stratum_miner.app.config.document import MAX_BYTES, parse
 from stratum_miner.app.config.foreign import Carried, Dropped, convert
 from stratum_miner.app.config.keys import keys_of
@@ -23,6 +24,7 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.output_files import write_private
 from stratum_miner.app.settings import shown
 from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, find_file, load, settings_of
+from stratum_miner.user_files import UserFileError
 
 app = cyclopts.App(name="config", help="Write, check, show and import the configuration of mine.")
 
@@ -92,13 +94,11 @@ def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> 
 def _text_of(old: Path) -> str:
     """ConfigError when it cannot be read."""
     try:
-        with old.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        return user_files.read(old, MAX_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise ConfigError([Problem(str(old), f"cannot read it: {error.strerror}")]) from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(str(old), f"expected a file of at most {MAX_BYTES} bytes, it is larger")])
-    return content.decode("utf-8", "replace")
+    except UserFileError as error:
+        raise ConfigError([Problem(str(old), str(error))]) from None
 
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:

@@ -4,14 +4,15 @@
 when the lines since the last one parse by themselves, and then says which keys it sets.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from stratum_miner import user_files
 from stratum_miner.app.config.problems import ConfigError, Problem
+from stratum_miner.user_files import UserFileError
 
 MAX_BYTES = 1 << 18
 """Far above any real one; a file named by mistake is not read into memory."""
@@ -19,7 +20,6 @@ MAX_DEPTH = 32
 """Tables and lists inside of each other; a key with dots can nest thousands in one line."""
 _MAX_RETRIED = 1 << 22
 """Characters that are parsed again because a statement goes on; the lines of what follows are not known."""
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -42,29 +42,20 @@ class Document:
 def read(path: Path) -> Document:
     """Read a file. ConfigError when it cannot be read or is no TOML."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        return parse(user_files.read_text(path, MAX_BYTES), path)
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot read it: {error.strerror}")]) from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(str(path), f"expected a file of at most {MAX_BYTES} bytes, it is larger")])
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ConfigError([Problem(f"{path}:{line}", "expected UTF-8")]) from None
-    return parse(text, path)
+    except UserFileError as error:
+        raise ConfigError([Problem(error.where(path), str(error))]) from None
 
 
 def parse(text: str, path: Path) -> Document:
     """Parse a file's text. ConfigError names the line that is no TOML."""
     text = text.replace("\r\n", "\n")
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax_problem(error, text, path)]) from None
-    except (RecursionError, ValueError) as error:  # nested without end, a number of thousands of digits
-        raise ConfigError([Problem(str(path), f"expected TOML: {error}")]) from None
+        table = user_files.parse_toml(text)
+    except UserFileError as error:
+        raise ConfigError([Problem(error.where(path), str(error))]) from None
     if _is_deep(table):
         raise ConfigError([Problem(str(path), f"expected at most {MAX_DEPTH} tables and lists inside of each other")])
     lines: dict[KeyPath, int] = {}
@@ -83,14 +74,6 @@ def _is_deep(table: dict[str, Any]) -> bool:
             if isinstance(inner, dict | list)
         ]
     return bool(level)
-
-
-def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, path: Path) -> Problem:
-    said = str(error)
-    place = _PLACE.search(said)
-    line = int(place[1]) if place and place[1] else text.count("\n") + 1
-    reason = _PLACE.sub("", said)
-    return Problem(f"{path}:{line}", f"expected TOML: {reason[:1].lower()}{reason[1:]}")
 
 
 def _places(text: str) -> Iterator[tuple[KeyPath, int]]:

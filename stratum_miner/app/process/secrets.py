@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import setproctitle
 
+from stratum_miner import user_files
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.monitoring.sentences import SENTENCES
 from stratum_miner.secret_words import HIDDEN, SHORTEST, Hider, is_word
+from stratum_miner.user_files import UserFileError
 
 MAX_FILE_SIZE = 4096
 
@@ -145,12 +147,11 @@ def _redacted_field(key: str, value: Any) -> Any:
 def read_secret_file(path: Path, what: str) -> str:
     """The first line of a file. UsageError when it cannot be read or holds nothing."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_SIZE + 1)
+        content = user_files.read(path, MAX_FILE_SIZE)
     except OSError as error:
         raise UsageError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
-    if len(content) > MAX_FILE_SIZE:
-        raise UsageError(f"{what}: expected a file of at most {MAX_FILE_SIZE} bytes, {str(path)!r} is larger")
+    except UserFileError as error:
+        raise UsageError(f"{what}: {str(path)!r}: {error}") from None
     line = content.decode("utf-8", "replace").splitlines()[:1]
     if not line or not line[0].strip():
         raise UsageError(f"{what}: expected a password in the first line of {str(path)!r}, got none")

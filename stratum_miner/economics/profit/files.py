@@ -1,13 +1,14 @@
 """TOML files of users: scenarios and hardware, read with a limit, and complained about by file and key."""
 
-import tomllib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from stratum_miner import user_files
 from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.spelling import did_you_mean
+from stratum_miner.user_files import UserFileError
 
 MAX_FILE_SIZE = 1 << 20
 
@@ -15,20 +16,11 @@ MAX_FILE_SIZE = 1 << 20
 def read_toml(path: Path, option: str) -> dict[str, Any]:
     """The tables of a file, numbers as Decimal. TermError names the file, and the line of a mistake in its form."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_SIZE + 1)
+        return user_files.parse_toml(user_files.read_text(path, MAX_FILE_SIZE), Decimal)
     except OSError as error:
         raise TermError(f"{option}: cannot read {str(path)!r}: {error.strerror}") from None
-    if len(content) > MAX_FILE_SIZE:
-        raise TermError(f"{option}: expected at most {MAX_FILE_SIZE} bytes, {str(path)!r} is larger")
-    try:
-        return tomllib.loads(content.decode(), parse_float=Decimal)
-    except UnicodeDecodeError:
-        raise TermError(f"{path}: expected TOML in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TermError(f"{path}: expected TOML: {error}") from None
-    except (ValueError, ArithmeticError):  # what int makes of 5000 digits, and Decimal of an exponent of twenty
-        raise TermError(f"{path}: expected TOML: a number in it is too large") from None
+    except UserFileError as error:
+        raise TermError(f"{error.where(path)}: {error}") from None
 
 
 def table(value: Any, where: str) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.user_files import UserFileError, parse_toml, read, read_text
+
+
+def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "some.toml"
+    path.write_text("a = 1\n")
+    assert read(path, 6) == b"a = 1\n"
+    with pytest.raises(UserFileError, match="at most 5 bytes") as caught:
+        read(path, 5)
+    assert caught.value.where(path) == str(path)
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "none.toml", 5)
+
+
+def test_what_is_no_text_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"a = 1\nb = '\xe9'\n")
+    with pytest.raises(UserFileError, match="expected UTF-8") as caught:
+        read_text(path, 100)
+    assert caught.value.where(path) == f"{path}:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "line"),
+    [
+        ("a = 1\nb = \n", "expected TOML: invalid value", 2),
+        ("a = [1,\n", "expected TOML: ", 2),
+        ("a = " + "[" * 10_000, "nested too deep", None),
+        ("a = " + "9" * 5000, "a number in it is too large", None),
+        ("a = 1e99999999999999999999", "a number in it is too large", None),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(text: str, told: str, line: int | None) -> None:
+    with pytest.raises(UserFileError, match=told) as caught:
+        parse_toml(text, Decimal)
+    assert caught.value.line == line
