@@ -1,5 +1,8 @@
 """What can be asked of a device at rest: probe, identify, reset, configure; the ports are given back every time."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import pytest
 
 from stratum_miner.backends.asic.boards import BOARDS, board_of
@@ -7,6 +10,7 @@ from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState
 from stratum_miner.backends.asic.drivers import driver_of
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, WrongChip
 from stratum_miner.backends.asic.options import DeviceOptions
+from stratum_miner.emulators import KINDS
 from tests.backends.asic.memory_port import Answer, MemoryPort, MemoryPorts
 from tests.backends.asic.scripted_bitaxe import GAMMA_REGISTERS, TPS546, ScriptedBitaxe
 from tests.backends.asic.vectors import VECTORS, unhex
@@ -125,3 +129,9 @@ def test_a_device_tells_its_chip_and_the_voltage_asked_for(kind: str, chip: str,
     assert (hardware.chip, hardware.core_voltage_asked) == (chip, voltage)
     other = driver.device(identity, ports, DeviceOptions(voltage=1.1), lambda: 0.0).statistics().hardware
     assert other.core_voltage_asked == 1.1
+
+
+@pytest.mark.parametrize(("page", "kinds"), [("devices.md", BOARDS), ("emulators.md", KINDS)])
+def test_the_documentation_names_every_kind(page: str, kinds: Iterable[str]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
+    assert [kind for kind in kinds if f"`{kind}`" not in text] == []
