@@ -32,12 +32,12 @@ class ReferenceBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "ReferenceBackend":
-        """It has none."""
+        """It has no options."""
         option.check_known(cls.name, options, ())
         return cls()
 
     def statistics(self) -> BackendStatistics:
-        """One device."""
+        """It is one device."""
         return BackendStatistics(
             self.name, "hashlib", (DeviceStatistics("reference0", self._hashes, self._nonces_found),), "hashlib"
         )

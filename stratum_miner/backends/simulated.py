@@ -60,7 +60,7 @@ class SimulatedBackend(Backend):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "SimulatedBackend":
-        """``hash_rate`` ("1MH"), ``seed``, ``devices``."""
+        """Take ``hash_rate`` (such as 1MH), ``seed`` and ``devices``."""
         option.check_known(cls.name, options, ("hash_rate", "seed", "devices"))
         return cls(
             hash_rate=option.hash_rate(options, "hash_rate") or DEFAULT_HASH_RATE,

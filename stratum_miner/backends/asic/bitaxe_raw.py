@@ -74,7 +74,7 @@ class BitaxeControl:
         """Id and size of a reply that was given up and may still come."""
 
     async def i2c_speed(self, hertz: int) -> None:
-        """Clock of the bus."""
+        """Set the clock of the bus, in hertz."""
         await self._request(I2C, SET_SPEED, hertz.to_bytes(4, "little"), 4, "I²C speed")
 
     async def i2c_write(self, address: int, data: bytes) -> None:
@@ -88,15 +88,15 @@ class BitaxeControl:
         )
 
     async def set_pin(self, pin: int, level: bool) -> None:
-        """Drive a pin."""
+        """Drive a pin high or low."""
         await self._request(GPIO, pin, bytes([level]), 1, f"GPIO {pin}")
 
     async def get_pin(self, pin: int) -> bool:
-        """Level of a pin."""
+        """Read the level of a pin."""
         return (await self._request(GPIO, pin, b"", 1, f"GPIO {pin}"))[0] != 0
 
     async def set_lamp(self, red: int, green: int, blue: int) -> None:
-        """0 to 255 each."""
+        """Set the colour of the lamp, 0 to 255 for each part."""
         await self._request(LED, SET_COLOUR, bytes([red, green, blue]), 3, "lamp")
 
     async def _request(self, page: int, command: int, data: bytes, expected: int, what: str) -> bytes:

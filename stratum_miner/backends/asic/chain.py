@@ -100,7 +100,7 @@ class Chain(ABC):
 
     @abstractmethod
     def claim(self, reply: NonceReply) -> Claim:
-        """Read a nonce reply."""
+        """Say what a nonce reply claims: nonce, likely jobs, rolled version bits, chip."""
 
     @abstractmethod
     async def count(self, seconds: float) -> int:
@@ -159,7 +159,7 @@ class Chain(ABC):
 
     @property
     def hash_rate(self) -> float:
-        """H/s expected now."""
+        """Expected hash rate now, in H/s."""
         return self.board.hash_rate(self.frequency) * self.settings.chips / self.board.chips
 
     @property

@@ -125,5 +125,5 @@ def _recognise(ports: Sequence[ListedPort]) -> FoundDevice:
 
 
 def _fits(pattern: UsbPattern, port: ListedPort) -> bool:
-    """Numbers alone never recognise."""
+    """Whether texts and numbers fit; numbers alone never do."""
     return pattern.is_specific and pattern.matches(port.vid, port.pid, port.manufacturer, port.product)

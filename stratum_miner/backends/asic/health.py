@@ -85,7 +85,7 @@ class HealthMonitor:
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
     def searching(self, now: float, searching: bool) -> None:
-        """Whether the chips have work."""
+        """Note whether the chips have work."""
         self._advance(now)
         self._searching = searching
 
@@ -104,7 +104,7 @@ class HealthMonitor:
         self._told += 1
 
     def hardware_error(self, now: float) -> None:
-        """A wrong nonce came."""
+        """Count a wrong nonce."""
         self._advance(now)
         self._errors += 1
 

@@ -25,7 +25,7 @@ class Hotplug:
         self._looked = trio.Event()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look at what is plugged in until cancelled."""
         while True:
             await self._look()
             await trio.sleep(POLL_S)

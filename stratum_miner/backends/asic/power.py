@@ -59,20 +59,20 @@ class NoPower:
     minimum_input_voltage: float | None = None
 
     async def on(self, voltage: float | None) -> None:
-        """It is."""
+        """Do nothing: the bus supplies it."""
 
     async def off(self) -> None:
         """The chain's own ``rest`` is all there is."""
 
     async def read(self) -> Readings:
-        """Nothing."""
+        """Tell nothing: there are no sensors."""
         return Readings()
 
     async def set_fan(self, percent: int) -> None:
-        """None."""
+        """Do nothing: there is no fan to set."""
 
     async def identify(self) -> str:
-        """No lamp."""
+        """Show nothing: there is no lamp."""
         return ""
 
 

@@ -21,7 +21,7 @@ class RestartPolicy:
         return self._failures
 
     def started_mining(self, now: float) -> None:
-        """It came up."""
+        """Note that the device came up."""
         self._mining_since = now
 
     def failed(self, now: float) -> float | None:

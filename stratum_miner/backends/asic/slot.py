@@ -110,17 +110,17 @@ class Slot:
             self.state, self.reason = state, reason
 
     def remove(self) -> None:
-        """For good."""
+        """Take it out for good; its totals stay."""
         self.state, self.reason = SlotState.REMOVED, "removed"
         self.scope.cancel()
 
     def restart(self) -> None:
-        """From the beginning."""
+        """Let it begin anew, with the shortest pause."""
         self._failures = 0
         self.scope.cancel()
 
     def next_pause(self) -> float:
-        """Longer each time."""
+        """Seconds to wait before the next try, longer each time."""
         self._failures += 1
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 

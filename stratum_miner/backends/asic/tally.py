@@ -49,7 +49,7 @@ class Tally:
         return True
 
     def nonce(self, chip: int, hashes: float) -> None:
-        """A valid one."""
+        """Count a valid nonce of a chip, and the hashes that it stands for."""
         self.nonces += 1
         self.hashes += hashes
         self.chip_nonces[chip] = self.chip_nonces.get(chip, 0) + 1

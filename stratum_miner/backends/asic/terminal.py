@@ -44,7 +44,7 @@ class Terminal:
             raise
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The descriptor of the open port."""
         return self._descriptor
 
     @property

@@ -22,11 +22,11 @@ class WorkFeed:
         """Set, and replaced by a fresh one, at each change and ``wake``: take it before you look."""
 
     def open(self) -> None:
-        """Listen for changes."""
+        """Begin to listen for changes."""
         self._unregister = self._source.on_change(self._note)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen for changes no more."""
         if self._unregister is not None:
             self._unregister()
             self._unregister = None
@@ -37,7 +37,7 @@ class WorkFeed:
         return unit if unit is not None else self._source.next_unit(rollable, at_once)
 
     def wake(self) -> None:
-        """Whoever waits shall look again."""
+        """Let whoever waits look again."""
         self.woken.set()
         self.woken = trio.Event()
 

@@ -88,7 +88,7 @@ class Handoff:
             self._changed.wait_for(lambda: self.closed or self.stop_word.value != expected, seconds)
 
     def fail(self, error: BaseException) -> None:
-        """A thread cannot go on."""
+        """Tell trio that a thread cannot go on."""
         self._failure = error
         self._wake()
 

@@ -69,7 +69,7 @@ class CompacA1Power:
         """An A1 has none to set."""
 
     async def identify(self) -> str:
-        """Heartbeat, on and off."""
+        """Make the lamp beat, on and off."""
         for _ in range(5):
             await self._ask(b"LO", 1)
             await trio.sleep(0.3)

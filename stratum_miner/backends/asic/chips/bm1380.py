@@ -16,7 +16,7 @@ CLOCK_SETTLES_S = 0.5
 
 
 class Bm1380Chain(IcarusChain):
-    """One stick."""
+    """The one chip of a stick."""
 
     reply_size = 5
     job_ids = tuple(range(31))
@@ -48,6 +48,6 @@ class Bm1380Chain(IcarusChain):
         return "its lamp flashes"
 
     async def rest(self) -> None:
-        """The lowest clock."""
+        """Set the lowest clock."""
         assert self.board.frequency is not None
         await self.wire.send(set_clock(bm1380_word(self.board.frequency.low)))

@@ -59,7 +59,7 @@ class Bm1384Chain(Chain):
         return len(answers)
 
     async def set_frequency(self, frequency: float) -> None:
-        """82 and the PLL word."""
+        """Send command 82 with the word of the PLL."""
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: Step) -> None:

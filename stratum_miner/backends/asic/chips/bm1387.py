@@ -73,11 +73,11 @@ class Bm1387Chain(RegisterChain):
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Register 0C."""
+        """Write the word of the PLL to register 0C."""
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: Step) -> None:
-        """Also open-core work."""
+        """Perform also the step of open-core work."""
         if not isinstance(step, bringup.OpenCores):
             await super().perform(step)
             return

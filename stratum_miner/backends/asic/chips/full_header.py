@@ -28,7 +28,7 @@ VERSION_SHIFT = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullHeaderChip:
-    """One family, as data."""
+    """What differs between these families."""
 
     chip_id: int
     cores: int
@@ -92,7 +92,7 @@ class FullHeaderChain(PreambleChain):
             self._version_mask = unit.version_mask
 
     async def set_frequency(self, frequency: float) -> None:
-        """Register 08."""
+        """Write the word of the PLL to register 08."""
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:
@@ -132,5 +132,5 @@ class FullHeaderChain(PreambleChain):
 
 
 def _power_of_two(number: int) -> int:
-    """The next one, or itself."""
+    """The number itself, or the next higher power of two."""
     return 1 << (number - 1).bit_length()

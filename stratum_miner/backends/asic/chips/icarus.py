@@ -84,7 +84,7 @@ class IcarusChain(Chain):
         return self.settings.chips
 
     async def perform(self, step: Step) -> None:
-        """Also ``CountEngines``."""
+        """Perform also ``CountEngines``."""
         if isinstance(step, CountEngines):
             self.chips = await self.count_engines()
         else:

@@ -25,7 +25,7 @@ class Pll:
 
     @property
     def frequency(self) -> float:
-        """What comes out."""
+        """Frequency of the clock, in MHz."""
         return self.vco / (self.post1 * self.post2)
 
     def word(self) -> int:

@@ -77,7 +77,7 @@ class RegisterChain(Chain):
         await trio.sleep(step.pause)
 
     async def perform(self, step: Step) -> None:
-        """Steps about registers and addresses."""
+        """Perform the steps about registers and addresses."""
         match step:
             case bringup.Write(register, value, times, pause):
                 for _ in range(times):

@@ -60,7 +60,7 @@ class ReplyDecoder(ABC):
         return len(self._buffer)
 
     def receive(self, data: bytes) -> list[Reply]:
-        """Replies completed by ``data``."""
+        """Return the replies that ``data`` completes."""
         self._buffer += data
         return self._drain(final=False)
 

@@ -24,5 +24,5 @@ class Ds4432u:
         self._bus = bus
 
     async def set_voltage(self, volts: float) -> None:
-        """Core volts."""
+        """Set the core voltage, in volts."""
         await self._bus.i2c_write(ADDRESS, bytes([0xF8, code(volts)]))

@@ -21,7 +21,7 @@ class Diode:
 
 
 class Emc2101:
-    """One, at its only address."""
+    """The controller at its only address."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus
@@ -38,11 +38,11 @@ class Emc2101:
             await self._set(0x18, diode.beta)
 
     async def set_fan(self, percent: int) -> None:
-        """Duty in steps of 1/63."""
+        """Set the duty of the fan, in steps of 1/63."""
         await self._set(0x4C, round(63 * min(100, max(0, percent)) / 100))
 
     async def fan_percent(self) -> int:
-        """Duty as it is set."""
+        """Duty of the fan as it is set."""
         return round(100 * (await self._get(0x4C) & 0x3F) / 63)
 
     async def internal_temperature(self) -> float:

@@ -6,7 +6,7 @@ ADDRESS = 0x40
 
 
 class Ina260:
-    """One; registers are big-endian."""
+    """The sensor at its only address; its registers are big-endian."""
 
     def __init__(self, bus: I2cBus) -> None:
         self._bus = bus

@@ -39,7 +39,7 @@ def slinear11(value: float) -> int:
 
 
 def from_slinear11(word: int) -> float:
-    """Decode."""
+    """Decode a number of five bits of exponent and eleven of mantissa."""
     exponent = (word >> 11) - 32 if word & 0x8000 else word >> 11
     mantissa = (word & 0x7FF) - 2048 if word & 0x400 else word & 0x7FF
     return float(mantissa) * 2.0**exponent
@@ -131,7 +131,7 @@ class Tps546:
         await self._write(OPERATION, bytes([ON]))
 
     async def switch_off(self) -> None:
-        """No output."""
+        """Switch the output off."""
         await self._write(OPERATION, bytes([OFF]))
 
     async def check(self) -> None:
@@ -142,20 +142,20 @@ class Tps546:
                 raise PowerFault(f"core regulator: {meaning} (status {status:04x})")
 
     async def output_voltage(self) -> float:
-        """Volts."""
+        """Output voltage, in volts."""
         return await self._read_word(READ_VOUT) / 512
 
     async def input_voltage(self) -> float:
-        """Volts."""
+        """Input voltage, in volts."""
         return from_slinear11(await self._read_word(READ_VIN))
 
     async def current(self) -> float:
-        """Amperes, of all phases."""
+        """Output current of all phases, in amperes."""
         await self._write(PHASE, b"\xff")
         return from_slinear11(await self._read_word(READ_IOUT))
 
     async def temperature(self) -> float:
-        """°C."""
+        """Temperature of the regulator, in °C."""
         return from_slinear11(await self._read_word(READ_TEMPERATURE))
 
     async def _write(self, command: int, data: bytes) -> None:
