@@ -80,6 +80,27 @@ MAY_IMPORT |= {
             "bitcoin",
         ]
     ),
+    "app.daemon": frozenset(
+        [
+            "app.process",
+            "app.config",
+            "app.options",
+            "app.operation",
+            "app.settings",
+            "economics",
+            "monitoring",
+            "faults",
+            "capture",
+            "pool",
+            "proxy",
+            "downstream",
+            "miner",
+            "client",
+            "backends",
+            "work",
+            "bitcoin",
+        ]
+    ),
     "app.options": frozenset(
         {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
     ),

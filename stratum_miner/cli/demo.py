@@ -13,13 +13,13 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from stratum_miner.app.daemon import status_lines
+from stratum_miner.app.daemon.pool_run import follow_blocks
 from stratum_miner.app.options import backend_choice, common, node_access
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.cli import mining
-from stratum_miner.cli.solo import follow_blocks
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
@@ -108,7 +108,7 @@ async def _demo(
                 )
                 monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner, on_block)
-                ending = await mining.mine_until_done(
+                ending = await status_lines.mine_until_done(
                     miner, stop, monitor.view, quiet=True, beside=[follow, monitor.run]
                 )
         return await _result(node, miner, monitor, ending)

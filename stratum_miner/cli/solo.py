@@ -1,25 +1,20 @@
 """``stratum-miner solo``: mine on one's own node; a private pool and a miner in one process."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import trio
 
+from stratum_miner.app.daemon import event_lines, run_summary, status_lines
+from stratum_miner.app.daemon.pool_run import follow_blocks, pool_config, running_pool
+from stratum_miner.app.daemon.pool_status import blocks
 from stratum_miner.app.options import backend_choice, common, goal, node_access
 from stratum_miner.app.options.pool import REGTEST_DIFFICULTY, Difficulty
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode
-from stratum_miner.cli import mining
-from stratum_miner.cli.pool import blocks, pool_config, running_pool
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.monitoring.monitor import Monitor
-from stratum_miner.pool import Pool
-from stratum_miner.pool.events import BlockFound
-
-MAX_POOL_EVENTS = 100_000
-"""That wait for us; the pool drops what is more, and a block would not count."""
 
 
 def solo(
@@ -65,7 +60,7 @@ def solo(
             left = time_limit and max(time_limit - (trio.current_time() - started), 0.001)
             config = pool_config(opened, address, difficulty=difficulty)
             async with running_pool(opened, config) as (pool, _):
-                reporter = mining.Reporter(quiet=quiet, node_judges=True)
+                reporter = event_lines.EventLines(quiet=quiet, node_judges=True)
                 settings = PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=address)
                 remaining = replace(goals, time_limit=left)
 
@@ -77,25 +72,16 @@ def solo(
                 monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
                 follow = partial(follow_blocks, pool, miner)
                 try:
-                    ending = await mining.mine_until_done(
+                    ending = await status_lines.mine_until_done(
                         miner, stop, monitor.view, quiet=quiet, beside=[follow, monitor.run]
                     )
-                    code = mining.exit_code(ending, miner, monitor)
+                    code = run_summary.exit_code(ending, miner, monitor)
                 finally:
                     judged = blocks(pool.snapshot())
                     if json:
                         printing.print_json(monitor.report() | judged)
                     else:
-                        mining.print_summary(monitor.view(), blocks_refused=len(judged["blocks_refused"]))
+                        run_summary.print_summary(monitor.view(), blocks_refused=len(judged["blocks_refused"]))
 
     signals.run(mine_and_tell)
     return code
-
-
-async def follow_blocks(pool: Pool, miner: Miner, on_block: Callable[[BlockFound], None] = lambda block: None) -> None:
-    """Tell the miner what the node of its pool makes of each block, until cancelled."""
-    with pool.watch(MAX_POOL_EVENTS) as events:
-        async for event in events:
-            if isinstance(event, BlockFound):
-                miner.block_judged(event.hash, accepted=event.accepted)
-                on_block(event)

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.daemon.proxy_status import miners_table
 from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.settings.proxy import load, misspelt
 from stratum_miner.cli import main
-from stratum_miner.cli.proxy import _miners_table
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.proxy import MinerStatus
 from stratum_miner.stratum.errors import ErrorReason
@@ -131,7 +131,7 @@ def shown_table(worker: str) -> str:
     )  # fmt: skip
     console = Console(width=80, file=io.StringIO())
     with console.capture() as captured:
-        console.print(_miners_table((miner,)))
+        console.print(miners_table((miner,)))
     return captured.get()
 
 

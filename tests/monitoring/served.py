@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import trio
 
-from stratum_miner.cli.steering import Steering
+from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring.events import EventLog
@@ -185,5 +185,5 @@ def serving_steered() -> Iterator[ServedMiner]:
     """A real miner, standing still, with two pools; what it is asked is done."""
     settings = [PoolSettings(url=PoolUrl.parse(f"{host}.example:3333"), worker_name="w") for host in ("one", "two")]
     miner = Miner(settings, [])
-    with serving(Monitor(miner.snapshot, EventLog()), Steering(miner)) as served:
+    with serving(Monitor(miner.snapshot, EventLog()), MinerControl(miner)) as served:
         yield served

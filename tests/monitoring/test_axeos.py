@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import trio
 
-from stratum_miner.cli.watching import _network
+from stratum_miner.app.daemon.services import _network
 from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
 from stratum_miner.monitoring.http import Access, listening_socket

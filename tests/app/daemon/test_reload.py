@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.app.config.keys import keys_of
+from stratum_miner.app.daemon.reload import Reloader
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.settings.changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, changes
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
-from stratum_miner.cli.reloading import Reloader
 from stratum_miner.client import ClientOptions, PoolUrl
 from stratum_miner.miner import Assignment, Ending, Goals, Miner
 from stratum_miner.testing.played_pool import PlayedPool

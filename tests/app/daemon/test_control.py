@@ -3,12 +3,12 @@
 import pytest
 import structlog.testing
 
+from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.app.process.secrets import redact
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
-from stratum_miner.cli.steering import Steering
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.settings import Strategy
 from stratum_miner.foreign_text import is_plain
@@ -28,7 +28,7 @@ def hosts(it: Miner) -> list[str]:
 
 def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
     it = miner()
-    steering = Steering(it)
+    steering = MinerControl(it)
     with structlog.testing.capture_logs() as logged:
         assert steering.pauses == {}
         steering.pause("schedule", "not in the evening")
@@ -49,7 +49,7 @@ def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
 
 def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     it = miner()
-    steering = Steering(it)
+    steering = MinerControl(it)
     for _ in range(2):  # said twice, it is the same pool
         steering.switch_pool(2)
         assert hosts(it) == ["c", "a", "b"]
@@ -89,7 +89,7 @@ def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, 
     if strategy is Strategy.FAILOVER and change.quota is not None:
         needle = "quota: expected pools that are mined on in turns, and these are used one at a time"
     with pytest.raises(ControlRefused) as refused:
-        Steering(it).change_pool(1, change)
+        MinerControl(it).change_pool(1, change)
     assert str(refused.value) == needle
     after = it.pool_control.pools()
     assert [(pool.id, pool.enabled, pool.quota) for pool in after] == [
@@ -104,16 +104,16 @@ def test_a_pool_of_one_backend_alone_is_addressed_like_the_others() -> None:
     assert [(pool.id, pool.name) for pool in it.snapshot().pools] == [
         (0, "stratum+tcp://a:1"), (1, "stratum+tcp://b:1"), (2, "stratum+tcp://a:1 as w"),
     ]  # fmt: skip
-    Steering(it).change_pool(2, PoolChange(enabled=False))
+    MinerControl(it).change_pool(2, PoolChange(enabled=False))
     assert [pool.enabled for pool in it.snapshot().pools] == [True, True, False]
     with pytest.raises(ControlRefused, match="priority: expected a place from 0 to 0, got 1"):
-        Steering(it).change_pool(2, PoolChange(priority=1))
+        MinerControl(it).change_pool(2, PoolChange(priority=1))
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    steering = Steering(miner())
-    quotas = Steering(miner("a", "b", strategy=Strategy.QUOTA))
-    alone = Steering(Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [SimulatedBackend()]))
+    steering = MinerControl(miner())
+    quotas = MinerControl(miner("a", "b", strategy=Strategy.QUOTA))
+    alone = MinerControl(Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [SimulatedBackend()]))
     for ask, needle in (
         (lambda: steering.switch_pool(3), "pool: expected one of the ids 0, 1, 2, got 3"),
         (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
@@ -164,8 +164,8 @@ def test_names_that_cannot_be_printed_are_refused_as_in_the_configuration(text: 
     before = hosts(it)
     for pool in (NewPool(url="x:1", user=text), NewPool(url="x:1", user="w", name=text)):
         with pytest.raises(ControlRefused, match="expected printable characters, got") as refused:
-            Steering(it).add_pool(pool)
+            MinerControl(it).add_pool(pool)
         assert is_plain(str(refused.value))
     with pytest.raises(ControlRefused, match="expected printable characters, got"):
-        Steering(it).add_device(f"erupter:/dev/{text}")
+        MinerControl(it).add_device(f"erupter:/dev/{text}")
     assert hosts(it) == before

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from stratum_miner.cli import mining
+from stratum_miner.app.daemon import status_lines
 
 
 def seen(difficulty: float | None, rate: float, elapsed: float = 10.0) -> Any:
@@ -14,7 +14,7 @@ def seen(difficulty: float | None, rate: float, elapsed: float = 10.0) -> Any:
 
 
 def test_a_difficulty_far_too_high_is_told_once() -> None:
-    rare = mining._RareShares()
+    rare = status_lines._RareShares()
     with capture_logs() as logs:
         for _ in range(3):
             rare.look(seen(500_000, 12e6))
@@ -32,5 +32,5 @@ def test_nothing_is_said_of_what_is_usual_or_not_known_yet(
     difficulty: float | None, rate: float, elapsed: float
 ) -> None:
     with capture_logs() as logs:
-        mining._RareShares().look(seen(difficulty, rate, elapsed))
+        status_lines._RareShares().look(seen(difficulty, rate, elapsed))
     assert logs == []

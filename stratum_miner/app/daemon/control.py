@@ -24,7 +24,7 @@ def _no_reload() -> tuple[str, ...]:
     raise NO_RELOAD
 
 
-class Steering:
+class MinerControl:
     """Implements ``Control``; from the trio thread."""
 
     def __init__(self, miner: Miner, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:

@@ -1,4 +1,4 @@
-"""A miner as others see and steer it: the monitor, and the services that stand on it, made of the settings.
+"""A miner as others see and control it: the monitor, and the services that stand on it, made of the settings.
 
 To add a service, add a function to ``_SERVICES``: it says what to run beside the miner, or None when it is not wanted.
 What only a server over HTTP needs is imported when there is to be one: starlette and prometheus_client take longer to
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.app.operation import hooks, host_sensors
 from stratum_miner.app.operation.pauses import Pauses
 from stratum_miner.app.operation.schedule import Schedule
@@ -24,7 +25,6 @@ from stratum_miner.app.process import logs, secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import http_token
 from stratum_miner.app.settings.mine import MineSettings
-from stratum_miner.cli.steering import Steering
 from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff
 from stratum_miner.miner import Miner
@@ -42,35 +42,35 @@ Service = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class Services:
     """What is seen, what may be done, and what runs beside the miner for both."""
 
     monitor: Monitor
-    steering: Steering
+    control: MinerControl
     services: tuple[Service, ...]
 
     async def display(self) -> None:
         """The status screen, in place of log lines, until cancelled."""
         with logs.silenced():
-            await Screen(logs.console, self.monitor.view, self.steering).run()
+            await Screen(logs.console, self.monitor.view, self.control).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
     monitor: Monitor
-    steering: Steering
+    control: MinerControl
     settings: MineSettings
     configuration: Callable[[], Mapping[str, Any]]
 
 
-def watch(
+def services_of(
     miner: Miner,
     settings: MineSettings,
     *,
     tariff: Callable[[], Tariff | None],
     configuration: Callable[[], Mapping[str, Any]] = dict,
     reload: Callable[[], tuple[str, ...]] | None = None,
-) -> Watching:
+) -> Services:
     """Addresses are taken at once, so that one that is in use is told before mining begins. UsageError.
 
     ``tariff`` and ``configuration``, the settings to show, are asked for each time; ``reload`` reads the configuration
@@ -85,7 +85,7 @@ def watch(
         terms = tariff()
         return None if terms is None or terms.power is None else float(terms.power)
 
-    steering = Steering(miner) if reload is None else Steering(miner, reload)
+    control = MinerControl(miner) if reload is None else MinerControl(miner, reload)
     monitor = Monitor(
         miner.snapshot,
         logs.events,
@@ -93,12 +93,12 @@ def watch(
         economics=economics,
         source=miner.source,
         problems=logs.problems,
-        pauses=lambda: steering.pauses,
+        pauses=lambda: control.pauses,
         hide=secrets.redact_foreign,
     )
-    parts = _Parts(monitor, steering, settings, configuration)
+    parts = _Parts(monitor, control, settings, configuration)
     wanted = [service(parts) for service in _SERVICES]
-    return Watching(monitor, parts.steering, tuple(service for service in wanted if service is not None))
+    return Services(monitor, parts.control, tuple(service for service in wanted if service is not None))
 
 
 def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
@@ -130,7 +130,7 @@ def _http(parts: _Parts) -> Service | None:
     token, where = http_token.find(chosen.http_token_file)
     access = http.Access(token, open_reading=http.is_loopback(host), names=("localhost", *(chosen.http_host or ())))
     log.info("http", address=f"http://{_shown(bound)}", token=where)
-    source = http.Source(monitor=parts.monitor, control=parts.steering, configuration=parts.configuration)
+    source = http.Source(monitor=parts.monitor, control=parts.control, configuration=parts.configuration)
     return partial(http.serve, bound, source, access)
 
 
@@ -150,7 +150,7 @@ def _cgminer(parts: _Parts) -> Service | None:
     bound = _bound("--cgminer-api", chosen.cgminer_api, network=chosen.api_allow is not None)
     log.info("cgminer_api", address=_shown(bound))
     zero = cgminer.Zero(parts.monitor.best_share_since)
-    return partial(cgminer.serve, bound, parts.monitor.view, parts.steering, access, zero)
+    return partial(cgminer.serve, bound, parts.monitor.view, parts.control, access, zero)
 
 
 def _axeos(parts: _Parts) -> Service | None:
@@ -167,7 +167,7 @@ def _axeos(parts: _Parts) -> Service | None:
     names = ("localhost", socket.gethostname(), *(chosen.http_host or ()))
     log.info("axeos_api", address=_shown(bound), token=where)
     return partial(
-        axeos.serve, bound, parts.monitor.view, parts.steering, http.Access(token, names=names, trusted=trusted)
+        axeos.serve, bound, parts.monitor.view, parts.control, http.Access(token, names=names, trusted=trusted)
     )
 
 
@@ -177,7 +177,7 @@ def _pauses(parts: _Parts) -> Service | None:
     if schedule is None and not chosen.pause_on_battery and chosen.pause_above is None:
         return None
     return Pauses(
-        parts.steering,
+        parts.control,
         schedule=schedule,
         on_battery=host_sensors.on_battery if chosen.pause_on_battery else None,
         temperature=host_sensors.processor_temperature if chosen.pause_above is not None else None,

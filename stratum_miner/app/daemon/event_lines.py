@@ -1,0 +1,55 @@
+"""A miner's events as lines of the log."""
+
+from typing import Any
+
+import structlog
+
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.client.events import ConnectionState, StateChanged
+from stratum_miner.miner import JobStarted, MinerEvent
+from stratum_miner.quantities import difficulty_text
+from stratum_miner.work.share_result import Fate, ShareResult
+
+log = structlog.get_logger("stratum_miner")
+
+
+class EventLines:
+    """Turns a miner's events into lines.
+
+    ``node_judges``: the pool is in this process and logs what the node says of each block, so a share is only a share.
+    """
+
+    def __init__(self, *, quiet: bool = False, node_judges: bool = False) -> None:
+        self.quiet = quiet
+        self._node_judges = node_judges
+
+    def __call__(self, event: MinerEvent) -> None:
+        """Take one event."""
+        match event:
+            case ShareResult():
+                self._share(event)
+            case JobStarted(job, height, new_block) if not self.quiet:
+                log.info(
+                    "new_block" if new_block else "new_job",
+                    job_id=job.job_id,
+                    height=height,
+                    difficulty=difficulty_text(job.share_difficulty),
+                    clean=job.clean_jobs,
+                )
+            case StateChanged(_, state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
+                log.info(state.value, **({"detail": detail} if detail else {}))
+
+    def _share(self, outcome: ShareResult) -> None:
+        share = outcome.share
+        accepted = outcome.fate is Fate.ACCEPTED
+        solves = share.is_block and not self._node_judges
+        if accepted and self.quiet:
+            return
+        fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
+        if outcome.latency is not None:
+            fields["latency_ms"] = round(outcome.latency * 1000, 1)
+        if solves:
+            fields["block"] = display_hash(share.digest)
+        if outcome.reason:
+            fields["reason"] = outcome.reason
+        (log.info if accepted else log.warning)(f"share_{outcome.fate.value}", **fields)

@@ -1,0 +1,180 @@
+"""``mine`` as a process: a miner, its services, and a reload of its settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import structlog
+
+from stratum_miner.app.daemon import event_lines, run_summary, status_lines
+from stratum_miner.app.daemon.reload import Reloader
+from stratum_miner.app.daemon.services import Service, earnings_of, services_of
+from stratum_miner.app.options import capture, common
+from stratum_miner.app.options.mine import MineOptions
+from stratum_miner.app.process import logs, output_files, printing, signals
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.settings import shown
+from stratum_miner.app.settings.mine import MineSettings, Sources, telling
+from stratum_miner.capture import Recorder, record_connections
+from stratum_miner.client import ClientOptions
+from stratum_miner.economics.profit import earnings
+from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
+from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.screen import live
+from stratum_miner.monitoring.view import Summary
+
+log = structlog.get_logger("stratum_miner")
+
+
+def mine(sources: Sources, settings: MineSettings) -> int:
+    """Mine with these settings until stopped or until a goal is reached; returns the exit code."""
+    chosen = settings.options
+    _set_up_logging(chosen, log_format=chosen.log_format)
+    with (
+        telling(settings.resolved),
+        logs.writing_to(chosen.log_file),
+        capture.recording(chosen.record, "mine", secrets=chosen.record_secrets) as recorder,
+        _journal(chosen) as journal,
+    ):
+        _tell_sources(sources)
+        return MineRun(sources, settings, recorder, journal).run()
+
+
+class MineRun:
+    """A miner and what shows it, with the settings that it has at the time."""
+
+    def __init__(
+        self, sources: Sources, settings: MineSettings, recorder: Recorder | None, journal: Journal | None
+    ) -> None:
+        self._sources = sources
+        self._settings = settings
+        self._log_format = settings.options.log_format
+        chosen = settings.options
+        self.reporter = event_lines.EventLines(quiet=chosen.quiet)
+        self._listeners: list[EventListener] = [self.reporter]
+        self.journal = journal
+        self.miner = Miner(
+            settings.pools,
+            [
+                Assignment(backend=plan.create(), name=plan.name, pool=settings.bound.get(plan.name))
+                for plan in settings.backends
+            ],
+            goals=settings.goals,
+            journal=self.journal,
+            strategy=settings.strategy,
+            on_event=self._tell,
+            options=ClientOptions(
+                retry=chosen.retry,
+                wrap=None if recorder is None else partial(record_connections, recorder=recorder),
+            ),
+        )
+        self.reloader = Reloader(sources, settings, self.miner, self)
+        services = services_of(
+            self.miner,
+            settings,
+            tariff=self.tariff,
+            configuration=self.shown_settings,
+            reload=None if sources.file is None else self._reload,
+        )
+        self._listeners.append(services.monitor.note)
+        self._services = services
+        self.services = (*services.services, *self._reloading())
+        """What runs beside the miner, as long."""
+
+    def run(self) -> int:
+        """Mine; returns the exit code."""
+        ending = Ending.STOPPED
+        chosen, monitor = self._settings.options, self._services.monitor
+        on_screen = chosen.display == "auto" and not chosen.quiet and live.usable(logs.console)
+        display = self._services.display if on_screen else None
+
+        async def mine_and_tell(stop: signals.Stop) -> None:
+            nonlocal ending
+            try:
+                ending = await status_lines.mine_until_done(
+                    self.miner, stop, monitor.view,
+                    quiet=chosen.quiet, costs=self.costs, beside=self.services, display=display,
+                )  # fmt: skip
+            finally:
+                if self.journal is not None:
+                    self.journal.close()
+                if chosen.json:
+                    printing.print_json(monitor.report())
+                else:
+                    view = monitor.view()
+                    run_summary.print_summary(view, costs=self.costs(view.summary))
+
+        signals.run(mine_and_tell)
+        return run_summary.exit_code(ending, self.miner, monitor)
+
+    def take(self, settings: MineSettings) -> None:
+        """Go on with other settings (``Reloadable``): the level of the log, the tariff."""
+        chosen = settings.options
+        self._settings = settings
+        self.reporter.quiet = chosen.quiet
+        _set_up_logging(chosen, log_format=self._log_format)
+
+    def tariff(self) -> earnings.Tariff | None:
+        """What mining costs, as of now."""
+        return self._settings.tariff
+
+    def costs(self, summary: Summary) -> str:
+        """What mining costs and earns, in a line for people; empty where nobody told a price."""
+        terms = self.tariff()
+        return "" if terms is None else earnings_of(summary, terms).line()
+
+    def shown_settings(self) -> dict[str, Any]:
+        """The settings in force, for people, without secrets."""
+        return shown.as_object(self._settings, None if self._sources.file is None else str(self._sources.file))
+
+    def _tell(self, event: MinerEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+    def _reloading(self) -> list[Service]:
+        file = self._sources.file
+        if not self._settings.options.watch_config:
+            return [self.reloader.on_hangup]
+        if file is None:
+            raise UsageError("--watch-config: expected it together with a file, got none")
+        return [self.reloader.on_hangup, partial(self.reloader.on_change, file)]
+
+    def _reload(self) -> tuple[str, ...]:
+        """For those who steer: what changed and what will, a line each."""
+        result = self.reloader.reload()
+        if result.refused:
+            raise ControlRefused("; ".join(result.refused))
+        return (*map(str, result.applied), *(f"{item} (at a restart)" for item in result.restart))
+
+
+def _tell_sources(sources: Sources) -> None:
+    if sources.file is not None:
+        log.info("configuration", file=str(sources.file))
+    if sources.is_exposed:
+        log.warning("configuration_exposed", file=str(sources.file))
+    for problem in sources.misspelt:
+        log.warning("configuration_problem", problem=str(problem))
+
+
+@contextmanager
+def _journal(chosen: MineOptions) -> Iterator[Journal | None]:
+    """The share journal while the block runs, which may also end before mining begins."""
+    if chosen.journal is None:
+        yield None
+        return
+    output_files.check_writable(chosen.journal, "--journal")
+    journal = Journal(chosen.journal)
+    if journal.unclean:
+        log.warning("journal_unclean", file=str(chosen.journal))
+    if journal.damaged:
+        log.warning("journal_damaged", file=str(chosen.journal), lines=journal.damaged)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _set_up_logging(chosen: MineOptions, *, log_format: logs.LogFormat) -> None:
+    quiet = chosen.quiet and not chosen.protocol_dump
+    common.set_up_logging(debug=chosen.debug, quiet=quiet, log_format=log_format)

@@ -1,0 +1,106 @@
+"""A pool of ours, from its node and options to the end of the process."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+import trio
+
+from stratum_miner.app.daemon.pool_status import log_status
+from stratum_miner.app.options import listen_address, node_access
+from stratum_miner.app.options.listen_address import telling_of_listeners
+from stratum_miner.app.process import signals
+from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.app.process.garbage_collection import keep_old_objects
+from stratum_miner.capture import RecordedListener, Recorder
+from stratum_miner.downstream.vardiff import VardiffConfig
+from stratum_miner.faults.fault_filter import ChosenFault
+from stratum_miner.faults.faulty_server import behind_faults
+from stratum_miner.miner import Miner
+from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.events import BlockFound
+from stratum_miner.pool.nodes.base import Node
+
+log = structlog.get_logger("stratum_miner")
+
+MAX_POOL_EVENTS = 100_000
+"""Events that wait for us; the pool drops what is more, and a block would not count."""
+
+
+def pool_config(
+    node: Node,
+    address: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    difficulty: float,
+    vardiff: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> PoolConfig:
+    """A checked configuration. UsageError repeats what PoolConfig objects to."""
+    script = node_access.payout_script(address, node)
+    optional: dict[str, Any] = {} if high is None else {"maximum_difficulty": high}
+    try:
+        if vardiff:
+            optional["vardiff"] = VardiffConfig(target_seconds=vardiff)
+        return PoolConfig(
+            payout_script=script, host=host, port=port, difficulty=difficulty, minimum_difficulty=low, **optional
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+@asynccontextmanager
+async def running_pool(
+    node: Node,
+    config: PoolConfig,
+    recorder: Recorder | None = None,
+    faults: Sequence[ChosenFault] = (),
+    seed: int = 0,
+) -> AsyncIterator[tuple[Pool, str]]:
+    """A pool that serves while the block runs, and its URL. CommandFailed when it cannot listen."""
+    sockets = await listen_address.open_listeners(config.host, config.port)
+    url = listen_address.listening(sockets)
+    with keep_old_objects(), telling_of_listeners():
+        if faults:
+            opening = behind_faults(
+                lambda inner: open_pool(node, config, listeners=inner),
+                faults,
+                listeners=sockets,
+                seed=seed,
+                recorder=recorder,
+            )
+        else:
+            listeners = [each if recorder is None else RecordedListener(each, recorder) for each in sockets]
+            opening = open_pool(node, config, listeners=listeners)
+        async with opening as pool:
+            yield pool, url
+
+
+async def until_stopped(pool: Pool, stop: signals.Stop, url: str, beside: Callable[[], Awaitable[None]] | None) -> None:
+    """Tell how the pool is doing until the first signal; ``beside`` runs as long."""
+    stopped = trio.Event()
+    with stop.calling(stopped.set):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(log_status, pool)
+            nursery.start_soon(_tell_ready, pool, url)
+            if beside is not None:
+                nursery.start_soon(beside)
+            await stopped.wait()
+            nursery.cancel_scope.cancel()
+
+
+async def _tell_ready(pool: Pool, url: str) -> None:
+    await pool.wait_job()
+    log.info("ready", url=url)
+
+
+async def follow_blocks(pool: Pool, miner: Miner, on_block: Callable[[BlockFound], None] = lambda block: None) -> None:
+    """Tell the miner what the node of its pool makes of each block, until cancelled."""
+    with pool.watch(MAX_POOL_EVENTS) as events:
+        async for event in events:
+            if isinstance(event, BlockFound):
+                miner.block_judged(event.hash, accepted=event.accepted)
+                on_block(event)

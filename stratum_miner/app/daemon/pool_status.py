@@ -1,0 +1,77 @@
+"""How a pool of ours is doing: an object for programs, and a line of the log now and then."""
+
+import time
+from typing import Any
+
+import structlog
+import trio
+
+from stratum_miner.foreign_text import sanitize
+from stratum_miner.pool import Pool
+from stratum_miner.pool.events import BlockFound
+from stratum_miner.pool.snapshot import PoolSnapshot
+from stratum_miner.quantities import hash_rate_text
+
+log = structlog.get_logger("stratum_miner")
+
+STATUS_INTERVAL_S = 30.0
+
+
+def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
+    """The object that --json prints at the end; ``difficulty`` is the sum that accepted shares were credited with."""
+    return {
+        "elapsed_s": round(time.time() - snapshot.started_at, 3),
+        "listen": list(snapshot.addresses),
+        "height": snapshot.height,
+        "network_difficulty": snapshot.network_difficulty,
+        "node_error": snapshot.node_error,
+        "template_age_s": snapshot.template_age,
+        "jobs": snapshot.jobs_published,
+        "miners": sum(session.started for session in snapshot.sessions),
+        "hash_rate": snapshot.hash_rate,
+        "shares": {
+            "accepted": snapshot.accepted,
+            "rejected": {reason.value: count for reason, count in snapshot.rejected.items()},
+            "difficulty": snapshot.accepted_difficulty,
+            "best": snapshot.best_difficulty,
+        },
+        "connections": {
+            "open": len(snapshot.sessions),
+            "total": snapshot.connections_total,
+            "refused": snapshot.connections_refused,
+            "ended": {ending.value: count for ending, count in snapshot.connections_ended.items()},
+        },
+        "bytes_received": snapshot.bytes_received,
+        "bytes_sent": snapshot.bytes_sent,
+        "blocks_found": snapshot.blocks_found,
+        **blocks(snapshot),
+    }
+
+
+def blocks(snapshot: PoolSnapshot) -> dict[str, list[dict[str, Any]]]:
+    """``blocks`` has those that the node took. ``blocks_refused`` has the others with the node's reason: they count for
+    nothing.
+    """
+    taken = [_block(block) for block in snapshot.blocks if block.accepted]
+    refused = [_block(block) | {"reason": sanitize(block.result)} for block in snapshot.blocks if not block.accepted]
+    return {"blocks": taken, "blocks_refused": refused}
+
+
+def _block(block: BlockFound) -> dict[str, Any]:
+    return {"height": block.height, "hash": block.hash, "worker": sanitize(block.worker_name)}
+
+
+async def log_status(pool: Pool) -> None:
+    """Until cancelled."""
+    while True:
+        await trio.sleep(STATUS_INTERVAL_S)
+        snapshot = pool.snapshot()
+        log.info(
+            "status",
+            height=snapshot.height,
+            miners=sum(session.started for session in snapshot.sessions),
+            rate=hash_rate_text(snapshot.hash_rate),
+            accepted=snapshot.accepted,
+            blocks=snapshot.blocks_accepted,
+            **({} if snapshot.node_error is None else {"waiting_for": snapshot.node_error}),
+        )

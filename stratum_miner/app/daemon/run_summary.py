@@ -1,0 +1,70 @@
+"""The last word on a run: a few lines for people, and the exit code."""
+
+from itertools import islice
+
+from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.app.process.logs import console
+from stratum_miner.miner import Ending, Miner
+from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.view import PoolView, View
+from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
+
+
+def pool_line(pool: PoolView) -> str:
+    """One pool for people."""
+    latency = "" if pool.latency_p50_ms is None else f", {pool.latency_p50_ms:.1f} ms"
+    why = f" ({pool.reason})" if pool.reason else ""
+    if pool.work_share is not None and pool.work_share < 1:
+        why += f", {pool.work_share:.1%} of the work"
+    if pool.bound:
+        why += f" by {', '.join(pool.bound)}"
+    return (
+        f"  {'*' if pool.active else ' '} {pool.name} {pool.state}{why}: {pool.accepted} accepted, "
+        f"{pool.rejected} rejected, {pool.stale} stale, {pool.lost} lost{latency}"
+    )
+
+
+def _worker_lines(pool: PoolView) -> list[str]:
+    """Where several share a connection."""
+    workers = pool.workers
+    return [
+        f"      {worker.name}: {worker.accepted} accepted, {worker.rejected} rejected, {worker.stale} stale"
+        + (f"; refused: {worker.refusal}" if worker.refusal else "")
+        for worker in workers
+        if len(workers) > 1
+    ]
+
+
+def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> None:
+    """The last word for people, a few lines on stderr; ``blocks_refused`` counts those that the node did not take."""
+    summary, shares = view.summary, view.summary.shares
+    lines = [
+        f"{duration_text(summary.elapsed_s)} at {hash_rate_text(summary.hash_rate)} on {summary.pool}",
+        f"shares: {shares.accepted} accepted, {shares.rejected} rejected, {shares.stale} stale, {shares.lost} lost"
+        f"; best {difficulty_text(summary.best_share)}; blocks {summary.blocks_accepted}"
+        + (f", and {blocks_refused} that the node refused" if blocks_refused else ""),
+    ]
+    if summary.frozen_s:
+        lines.append(f"besides, the process did not run for {duration_text(summary.frozen_s)}; rates leave that out")
+    for pool in view.pools:
+        lines += [pool_line(pool)] if len(view.pools) > 1 else []
+        lines += _worker_lines(pool)
+    lines += [f"  {count} {reason}" for reason, count in islice(summary.reasons.items(), 5)]
+    if summary.all_runs is not None:
+        lines.append(f"journal, all runs: {', '.join(f'{count} {fate}' for fate, count in summary.all_runs.items())}")
+    if summary.hardware_errors:
+        lines.append(f"hardware errors: {summary.hardware_errors}")
+    if costs:
+        lines.append(costs)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def exit_code(ending: Ending, miner: Miner, monitor: Monitor) -> ExitCode:
+    """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
+    if ending is not Ending.TIME_LIMIT:
+        return ExitCode.OK
+    if not miner.has_had_work:
+        return ExitCode.POOL_UNREACHABLE
+    missed = miner.goals.shares is not None or miner.goals.blocks is not None or not monitor.has_mined
+    return ExitCode.GOAL_MISSED if missed else ExitCode.OK
