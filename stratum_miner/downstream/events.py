@@ -1,7 +1,8 @@
 """What happens on a miner's session, for whoever moves it: frozen values, one class per kind."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeAlias
+
+import msgspec
 
 from stratum_miner.downstream.jobs import J
 from stratum_miner.downstream.validator import Refused, Solution
@@ -10,8 +11,7 @@ from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import ErrorReason
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribeHeld:
+class SubscribeHeld(msgspec.Struct, frozen=True):
     """A miner wants a place: call ``subscribe`` with the policy of one. ``resume`` names a session of before."""
 
     request_id: Id
@@ -19,22 +19,19 @@ class SubscribeHeld:
     resume: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerJoined:
+class WorkerJoined(msgspec.Struct, frozen=True):
     """A worker was authorized for the first time on this session."""
 
     worker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class DifficultySet:
+class DifficultySet(msgspec.Struct, frozen=True):
     """The miner was told a new difficulty."""
 
     difficulty: float
 
 
-@dataclass(frozen=True, slots=True)
-class SharePassed(Generic[J]):
+class SharePassed(msgspec.Struct, Generic[J], frozen=True):
     """A share for whoever stands behind, now: a node, or a pool. If it ``waits``, call ``answer`` with what they say.
 
     ``refusal`` is our own word on it, if it is a bad one: a late or weak share that would be a block nevertheless, or
@@ -53,8 +50,7 @@ class SharePassed(Generic[J]):
         return self.refusal is not None and self.refusal.reason is ErrorReason.JOB_NOT_FOUND
 
 
-@dataclass(frozen=True, slots=True)
-class ShareTaken(Generic[J]):
+class ShareTaken(msgspec.Struct, Generic[J], frozen=True):
     """A share was answered with true. It counts as ``difficulty``, and its hash is worth ``share_difficulty``."""
 
     worker_name: str
@@ -64,8 +60,7 @@ class ShareTaken(Generic[J]):
     is_block: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShareRefused:
+class ShareRefused(msgspec.Struct, frozen=True):
     """A share was answered with an error; ``worker_name`` and ``job_id`` are empty when it could not be read."""
 
     worker_name: str

@@ -11,7 +11,7 @@ is announced together with the job that it is for, so that both sides mean the s
 
 import math
 import re
-from typing import Generic
+from typing import Generic, TypeAlias
 
 from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_to_announce, target_from_difficulty
 from stratum_miner.downstream.endings import Ending, LimitReachedError
@@ -54,6 +54,7 @@ RATE_WINDOW = 300.0
 RATE_RESOLUTION = 10.0
 """Seconds between the samples kept for that: some 30, 4 kB a session."""
 
+_Counted: TypeAlias = tuple[ShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
 
@@ -111,8 +112,10 @@ class MinerSession(Generic[J]):
                 case RequestReceived(request_id, message):
                     self._answer(request_id, message, now, unix_time)
                 case RequestRefused("mining.submit", error):
-                    self._count_received("")
-                    self._count_refused("", "", error.reason, error.message)
+                    counted = self._counted("")
+                    for counts in counted:
+                        counts.received += 1
+                    self._count_refused(counted, ShareRefused("", "", error.reason, error.message))
                 case _:
                     pass  # a refusal of another request is answered; replies to our pings mean nothing
         return self._events.pop(0)
@@ -193,23 +196,24 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, passed: SharePassed[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share that waits, with true or with this refusal; None if it was answered when it came."""
+        """Answer a share that waits: with true, or with this refusal. None if there is nothing to tell of it."""
         if not passed.waits:
             return None
-        worker_name, solution = passed.submit.worker_name, passed.solution
-        if refusal is None:
-            share_difficulty = solution.difficulty
-            difficulty = solution.job.difficulty
-            if passed.refusal is not None:  # a weak one is worth what its hash is
-                difficulty = min(difficulty, share_difficulty)
-                self._credit(worker_name, difficulty, share_difficulty, now)
-            self._count_accepted(worker_name, passed=True)
-            self.connection.reply(passed.request_id, True)
-            return ShareTaken(worker_name, solution, difficulty, share_difficulty, solution.is_block)
-        reason = ErrorReason.OTHER if refusal.reason is ErrorReason.NO_REASON else refusal.reason
-        self.connection.refuse(passed.request_id, reason, refusal.message)
-        self._count_bad(worker_name, refusal.reason, passed=refusal is not passed.refusal)
-        return ShareRefused(worker_name, solution.job.job_id, reason, refusal.message)
+        counted, solution = self._counted(passed.submit.worker_name), passed.solution
+        if refusal is not None:
+            reason = ErrorReason.OTHER if refusal.reason is ErrorReason.NO_REASON else refusal.reason
+            self.connection.refuse(passed.request_id, reason, refusal.message)
+            self._count_bad(counted, refusal.reason, passed=refusal is not passed.refusal)
+            return ShareRefused(passed.submit.worker_name, solution.job.job_id, reason, refusal.message)
+        self.connection.reply(passed.request_id, True)
+        for counts in counted:
+            counts.accepted += 1
+        if passed.refusal is None:  # it was credited when it came
+            return None
+        share_difficulty = solution.difficulty
+        difficulty = min(solution.job.difficulty, share_difficulty)  # a weak one is worth what its hash is
+        self._credit(counted, difficulty, share_difficulty, now)
+        return ShareTaken(passed.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
 
     def answer_lost(self, passed: SharePassed[J]) -> None:
         """Answer a share that waits and of which nobody will ever say what became of it: it may be sent again."""
@@ -321,9 +325,11 @@ class MinerSession(Generic[J]):
     # ---- shares ---------------------------------------------------------------------------------------------------
 
     def _submit(self, request_id: Id, submit: requests.Submit, now: float, unix_time: float) -> None:
-        self._count_received(submit.worker_name)
+        counted = self._counted(submit.worker_name)
+        for counts in counted:
+            counts.received += 1
         if self.lease is None:  # the connection refuses submits before subscribe; this one was to connect again
-            self._refuse(request_id, submit, ErrorReason.JOB_NOT_FOUND, "job not found")
+            self._refuse(request_id, submit, counted, ErrorReason.JOB_NOT_FOUND, "job not found")
             return
         verdict = self._policy.judge(submit, self.lease.jobs, unix_time)
         waits = False
@@ -331,59 +337,60 @@ class MinerSession(Generic[J]):
             solution, waits, verdict = verdict.solution, verdict.waits, verdict.verdict
             refusal = verdict if isinstance(verdict, Refused) else None
             self._events.append(SharePassed(request_id, submit, solution, refusal, waits))
-        match verdict:
-            case Accepted(solution, difficulty, is_block):
-                share_difficulty = solution.difficulty
-                self._credit(submit.worker_name, difficulty, share_difficulty, now)
-                if not waits:
-                    self.connection.reply(request_id, True)
-                    self._count_accepted(submit.worker_name, passed=False)
-                    taken = ShareTaken(submit.worker_name, solution, difficulty, share_difficulty, is_block)
-                    self._events.append(taken)
-                self._weigh(difficulty, now)
-            case Refused(reason, message, work=work):
-                if waits:
-                    self._refused_in_a_row += 1
-                else:
-                    self._refuse(request_id, submit, reason, message)
-                self._weigh(work, now)
+        if isinstance(verdict, Accepted):
+            self._take(request_id, submit, counted, verdict, now, waits=waits)
+        elif waits:
+            self._refused_in_a_row += 1
+            self._weigh(verdict.work, now)
+        else:
+            self._refuse(request_id, submit, counted, verdict.reason, verdict.message)
+            self._weigh(verdict.work, now)
 
-    def _refuse(self, request_id: Id, submit: requests.Submit, reason: ErrorReason, message: str) -> None:
+    def _take(
+        self, request_id: Id, submit: requests.Submit, counted: _Counted, good: Accepted[J], now: float, *, waits: bool
+    ) -> None:
+        solution, difficulty = good.solution, good.difficulty
+        share_difficulty = solution.difficulty
+        self._credit(counted, difficulty, share_difficulty, now)
+        if not waits:
+            self.connection.reply(request_id, True)
+            for counts in counted:
+                if self._policy.has_last_word:
+                    counts.accepted += 1
+                else:
+                    counts.kept += 1
+            taken = ShareTaken(submit.worker_name, solution, difficulty, share_difficulty, good.is_block)
+            self._events.append(taken)
+        self._weigh(difficulty, now)
+
+    def _refuse(
+        self, request_id: Id, submit: requests.Submit, counted: _Counted, reason: ErrorReason, message: str
+    ) -> None:
         self.connection.refuse(request_id, reason, message)
-        self._count_refused(submit.worker_name, submit.job_id, reason, message)
+        self._count_refused(counted, ShareRefused(submit.worker_name, submit.job_id, reason, message))
 
     def _weigh(self, work: float, now: float) -> None:
         """Vardiff judges by all the work that was done, too late or not: the difficulty is not to blame for stale."""
         if work and self._vardiff is not None and not self._fixed:
             self._retarget(self._vardiff, self._vardiff.on_share(now, work), now)
 
-    def _counted(self, worker_name: str) -> tuple[ShareCounts, ...]:
+    def _counted(self, worker_name: str) -> _Counted:
+        """Where a worker's shares are counted."""
         worker = self.workers.get(worker_name)
         return (self.shares, self._total) if worker is None else (self.shares, self._total, worker)
 
-    def _count_received(self, worker_name: str) -> None:
-        for counts in self._counted(worker_name):
-            counts.received += 1
-
-    def _credit(self, worker_name: str, difficulty: float, share_difficulty: float, now: float) -> None:
+    def _credit(self, counted: _Counted, difficulty: float, share_difficulty: float, now: float) -> None:
         self._refused_in_a_row = 0
-        for counts in self._counted(worker_name):
+        for counts in counted:
             counts.credit(difficulty, share_difficulty, now)
 
-    def _count_accepted(self, worker_name: str, *, passed: bool) -> None:
-        for counts in self._counted(worker_name):
-            if passed or self._policy.has_last_word:
-                counts.accepted += 1
-            else:
-                counts.kept += 1
-
-    def _count_refused(self, worker_name: str, job_id: str, reason: ErrorReason, message: str) -> None:
+    def _count_refused(self, counted: _Counted, refused: ShareRefused) -> None:
         self._refused_in_a_row += 1
-        self._count_bad(worker_name, reason, passed=False)
-        self._events.append(ShareRefused(worker_name, job_id, reason, message))
+        self._count_bad(counted, refused.reason, passed=False)
+        self._events.append(refused)
 
-    def _count_bad(self, worker_name: str, reason: ErrorReason, *, passed: bool) -> None:
-        for counts in self._counted(worker_name):
+    def _count_bad(self, counted: _Counted, reason: ErrorReason, *, passed: bool) -> None:
+        for counts in counted:
             if self._policy.has_last_word:
                 counts.rejected[reason] += 1
             elif reason is ErrorReason.JOB_NOT_FOUND:

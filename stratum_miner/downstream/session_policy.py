@@ -3,8 +3,9 @@
 It knows no protocol's words but those of a submit. One policy serves all sessions that work on the same jobs.
 """
 
-from dataclasses import dataclass
 from typing import Generic, Protocol
+
+import msgspec
 
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import J, JobTable
@@ -13,8 +14,7 @@ from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.client_messages import Submit
 
 
-@dataclass(frozen=True, slots=True)
-class PassOn(Generic[J]):
+class PassOn(msgspec.Struct, Generic[J], frozen=True):
     """A verdict on a share that whoever stands behind has to hear of; ``waits``: the answer is what they say."""
 
     verdict: Verdict[J]

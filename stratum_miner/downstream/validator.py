@@ -8,10 +8,13 @@ is sent again under another id, or a session that is resumed, opens no second ch
 
 A hash below the network target is a block, also when it misses the share target, and also on a job that just became
 stale. Such a share is refused unless the node takes its block, so the verdict carries the block to be offered first.
+
+Verdicts and events are made for each share; as structs they cost a third of what frozen dataclasses do.
 """
 
-from dataclasses import dataclass
 from typing import Generic, TypeAlias
+
+import msgspec
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, MAX_TIME_AHEAD, BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
@@ -27,8 +30,7 @@ MAX_NTIME_AHEAD = 7000
 """Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution(Generic[J]):
+class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
     """A header rebuilt from a share, with the coinbase that a block needs."""
 
     job: SessionJob[J]
@@ -48,8 +50,7 @@ class Solution(Generic[J]):
         return hash_value(self.digest) <= self.job.announced.network_target
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted(Generic[J]):
+class Accepted(msgspec.Struct, Generic[J], frozen=True):
     """A good share; it is worth the difficulty its job was announced with."""
 
     solution: Solution[J]
@@ -57,8 +58,7 @@ class Accepted(Generic[J]):
     is_block: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Generic[J]):
+class Refused(msgspec.Struct, Generic[J], frozen=True):
     """A bad share. ``candidate``: it is stale or weak but would be a block; give it to the node before answering."""
 
     reason: ErrorReason

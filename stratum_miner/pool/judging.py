@@ -79,13 +79,10 @@ class JudgingPolicy:
 
     def judge(self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float) -> Verdict[PoolJob] | PassOn[PoolJob]:
         """A block goes to the node; one that is stale or weak is answered with the node's verdict."""
-        match self._validator.judge(submit, jobs, unix_time):
-            case Accepted(solution, _, True) as verdict:
-                return PassOn(verdict, solution, waits=False)
-            case Refused(candidate=Solution() as solution) as verdict:
-                return PassOn(verdict, solution, waits=True)
-            case verdict:
-                return verdict
+        verdict = self._validator.judge(submit, jobs, unix_time)
+        if isinstance(verdict, Accepted):
+            return PassOn(verdict, verdict.solution, waits=False) if verdict.is_block else verdict
+        return verdict if verdict.candidate is None else PassOn(verdict, verdict.candidate, waits=True)
 
     def transactions(self, job: PoolJob | None) -> list[str] | Refused[PoolJob]:
         """Those of the job's template, unless they are too many."""

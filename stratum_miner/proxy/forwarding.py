@@ -12,7 +12,7 @@ from stratum_miner.downstream.events import SharePassed
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import JobTable
 from stratum_miner.downstream.session_policy import PassOn
-from stratum_miner.downstream.validator import Accepted, Refused, Solution, Verdict, solution_of, unknown_job
+from stratum_miner.downstream.validator import Accepted, Refused, Verdict, solution_of, unknown_job
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.job_translator import JobTranslator, ProxyJob
 from stratum_miner.stratum.client_messages import Submit
@@ -77,16 +77,15 @@ class ForwardingPolicy:
         if job is None:
             return unknown_job(submit, jobs)
         announced = job.announced
-        match announced.session.validator.judge(submit, jobs, unix_time):
-            case Accepted(solution, _, is_block) as verdict:
-                goes_up = is_block or hash_value(solution.digest) <= announced.job.share_target
-                return PassOn(verdict, solution, waits=True) if goes_up else verdict
-            case Refused(candidate=Solution() as solution) as verdict:
-                return PassOn(verdict, solution, waits=True)
-            case Refused(ErrorReason.DUPLICATE) as verdict:
-                return PassOn(verdict, solution_of(submit, job), waits=True)
-            case verdict:
-                return verdict
+        verdict = announced.session.validator.judge(submit, jobs, unix_time)
+        if isinstance(verdict, Accepted):
+            solution = verdict.solution
+            goes_up = verdict.is_block or hash_value(solution.digest) <= announced.job.share_target
+            return PassOn(verdict, solution, waits=True) if goes_up else verdict
+        if verdict.candidate is not None:
+            return PassOn(verdict, verdict.candidate, waits=True)
+        is_known = verdict.reason is ErrorReason.DUPLICATE
+        return PassOn(verdict, solution_of(submit, job), waits=True) if is_known else verdict
 
     def transactions(self, job: ProxyJob | None) -> Refused[ProxyJob]:
         """None are known."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import msgspec
 import structlog
 import trio
 
@@ -129,7 +130,7 @@ class Upstream:
         if item is None or item.miner.session.lease is not None:
             return False
         item.miner.session.hand_over(item.passed)
-        passed = replace(item.passed, request_id=repeated.request_id, submit=repeated.submit)
+        passed = msgspec.structs.replace(item.passed, request_id=repeated.request_id, submit=repeated.submit)
         self._open[key] = replace(item, miner=miner, passed=passed, arrived=miner.last_line_at)
         return True
 
