@@ -9,7 +9,7 @@ a proxy serve their miners through this.
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -144,28 +144,20 @@ class Connection(Generic[S]):
             self.reason, self.ending = reason, ending
 
 
-class Owner(Protocol[S]):
-    """Who talks on the connections."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner(Generic[S]):
+    """What is done by whoever talks on the connections."""
 
-    def open_session(self, now: float) -> S:
-        """A session for a connection that was accepted."""
-        ...
-
-    def connected(self, client: Connection[S]) -> None:
-        """A connection was accepted."""
-        ...
-
-    async def received(self, client: Connection[S], data: bytes) -> None:
-        """A client said this; while this waits, nothing more is read from it."""
-        ...
-
-    def left(self, client: Connection[S]) -> None:
-        """A connection is over; its ``reason`` says why."""
-        ...
-
-    async def say_goodbye(self) -> None:
-        """Nobody is accepted any more: what is still to be done for those who are connected."""
-        ...
+    open_session: Callable[[float], S]
+    """Make the session of a connection that was accepted at this time of trio's."""
+    connected: Callable[[Connection[S]], None]
+    """A connection was accepted."""
+    received: Callable[[Connection[S], bytes], Awaitable[None]]
+    """A client said this; while this waits, nothing more is read from it."""
+    left: Callable[[Connection[S]], None]
+    """A connection is over; its ``reason`` says why."""
+    say_goodbye: Callable[[], Awaitable[None]]
+    """Nobody is accepted any more: what is still to be done for those who are connected."""
 
 
 class Connections(Generic[S]):

@@ -8,7 +8,7 @@ template came may be older than that one; it is dropped and the node asked again
 """
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import trio
 
@@ -27,26 +27,25 @@ LATE_SECONDS = 5.0
 """How long the wait for another tip may go on after the other way brought one; then it is begun anew."""
 
 
-class TemplateReceiver(Protocol):
-    """Who hears what a node says: a pool."""
-
-    async def take_template(self, template: BlockTemplate) -> None:
-        """The node says this now, which it may have said before."""
-
-    def node_failed(self, error: NodeError) -> None:
-        """The node gives nothing to mine on; called once for each change of the reason."""
-
-    def node_recovered(self) -> None:
-        """It does again."""
-
-
 class NodeFollower:
-    """Follows one node for one pool."""
+    """Follows one node for one pool.
 
-    def __init__(self, node: Node, pool: TemplateReceiver) -> None:
+    ``tell`` hears what the node says, which it may have said before; ``failed``, once for each change of the reason,
+    that it gives nothing to mine on; ``recovered`` that it does again.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        tell: Callable[[BlockTemplate], Awaitable[None]],
+        failed: Callable[[NodeError], None],
+        recovered: Callable[[], None],
+    ) -> None:
         self._node = node
-        self._pool = pool
-        self._patience = Patience(pool.node_failed)
+        self._tell = tell
+        self._recovered = recovered
+        self._patience = Patience(failed)
         self._last: BlockTemplate | None = None
         self._taken = 0
         """Changes with each template, and whenever the answers on their way may be outdated."""
@@ -67,7 +66,7 @@ class NodeFollower:
                 serial = self._taken
                 template = await self._node.get_template()
                 if self._patience.over():
-                    self._pool.node_recovered()
+                    self._recovered()
                 await self._take(template, serial)
                 await self._follow()
             except NodeError as error:
@@ -166,5 +165,5 @@ class NodeFollower:
             self._arrived_at = trio.current_time()
             if after is None and last is not None and last.previous_hash != template.previous_hash and self._waiting:
                 self._waiting.deadline = trio.current_time() + LATE_SECONDS
-            await self._pool.take_template(template)
+            await self._tell(template)
             return True

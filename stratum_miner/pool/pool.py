@@ -21,7 +21,7 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import difficulty_from_target
-from stratum_miner.downstream.connections import Connection, Connections
+from stratum_miner.downstream.connections import Connection, Connections, Owner
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.events import (
     DifficultySet,
@@ -97,7 +97,14 @@ class Pool:
             first=secrets.randbits(32), resume_seconds=config.resume_seconds, extranonce2_size=config.extranonce2_size
         )
         self._policy = JudgingPolicy(config, self._jobs, self._validator, leases)
-        self._clients = Connections[_Session](config, self, unix_time)
+        owner = Owner(
+            open_session=self._open_session,
+            connected=self._note_connected,
+            received=self._receive,
+            left=self._note_left,
+            say_goodbye=self._say_goodbye,
+        )
+        self._clients = Connections[_Session](config, owner, unix_time)
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
         self._shares = ShareCounts()
@@ -108,7 +115,9 @@ class Pool:
         self._published_at = -math.inf
         self._started_at = unix_time()
         self._node_error: str | None = None
-        self._follower = NodeFollower(node, self)
+        self._follower = NodeFollower(
+            node, tell=self._take_template, failed=self._note_failure, recovered=self._note_recovery
+        )
         self._first_job = trio.Event()
         self._delivery = BlockDelivery(node, on_found=self._emit, refresh=self._follower.refresh)
         self._stopping = trio.Event()
@@ -213,8 +222,7 @@ class Pool:
 
     # ---- the node -------------------------------------------------------------------------------------------------
 
-    async def take_template(self, template: BlockTemplate) -> None:
-        """For the follower: the node says this now."""
+    async def _take_template(self, template: BlockTemplate) -> None:
         if await self._delivery.give_back(template):
             self._follower.refresh()
             return
@@ -222,15 +230,13 @@ class Pool:
         if job is not None:
             self._publish(job)
 
-    def node_failed(self, error: NodeError) -> None:
-        """For the follower: there are no new templates, for this reason."""
+    def _note_failure(self, error: NodeError) -> None:
         self._delivery.node_failed()
         _log.warning("node_failed", error=str(error), job_kept=self._jobs.current is not None)
         self._emit(events.NodeFailed(str(error)))
         self._node_error = str(error)
 
-    def node_recovered(self) -> None:
-        """For the follower: there are templates again."""
+    def _note_recovery(self) -> None:
         _log.info("node_recovered")
         self._emit(events.NodeRecovered())
         self._node_error = None
@@ -305,17 +311,14 @@ class Pool:
 
     # ---- clients --------------------------------------------------------------------------------------------------
 
-    def open_session(self, now: float) -> _Session:
-        """For the connections: a session for one that was accepted."""
+    def _open_session(self, now: float) -> _Session:
         return MinerSession(self._policy, self._shares, now)
 
-    def connected(self, client: _Client) -> None:
-        """For the connections: one was accepted."""
+    def _note_connected(self, client: _Client) -> None:
         self._emit(events.ClientConnected(client.number, client.address))
         _log.info("client_connected", session=client.number, address=client.address)
 
-    def left(self, client: _Client) -> None:
-        """For the connections: one is over."""
+    def _note_left(self, client: _Client) -> None:
         client.session.close(trio.current_time())
         self._emit(events.ClientLeft(client.number, client.address, client.reason))
         _log.info(
@@ -327,8 +330,7 @@ class Pool:
             rejected=client.session.shares.rejected.total(),
         )
 
-    async def received(self, client: _Client, data: bytes) -> None:
-        """For the connections: a miner said this."""
+    async def _receive(self, client: _Client, data: bytes) -> None:
         client.session.receive_data(data)
         try:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
@@ -395,8 +397,7 @@ class Pool:
                 self._emit(events.DifficultyChanged(client.number, difficulty))
                 _log.debug("difficulty_changed", session=client.number, difficulty=difficulty)
 
-    async def say_goodbye(self) -> None:
-        """For the connections: the pool stops."""
+    async def _say_goodbye(self) -> None:
         _log.info("pool_stopping", sessions=len(self._clients), unanswered_blocks=self._unanswered)
         if self._unanswered:
             with trio.move_on_after(self.config.stop_grace):

@@ -22,7 +22,7 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import Tallies
 from stratum_miner.client.settings import PoolSettings, Strategy
-from stratum_miner.downstream.connections import Connections
+from stratum_miner.downstream.connections import Connections, Owner
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
 from stratum_miner.downstream.share_counts import ShareCounts
@@ -84,7 +84,14 @@ class Proxy:
         self._upstreams = [self._first]
         """The first is always there, others while miners need them."""
         self._send_upstream, self._receive_upstream = trio.open_memory_channel[Upstream](MAX_UPSTREAMS)
-        self._miners = Connections[ProxySession](config, self, unix_time)
+        owner = Owner(
+            open_session=self._open_session,
+            connected=self._note_connected,
+            received=self._receive,
+            left=self._note_left,
+            say_goodbye=self._say_goodbye,
+        )
+        self._miners = Connections[ProxySession](config, owner, unix_time)
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = ShareCounts()
         self._late = 0
@@ -150,17 +157,15 @@ class Proxy:
             pools=self._first.group.control.pools(),
         )
 
-    # ---- what the connections tell (Owner) ------------------------------------------------------------------------
+    # ---- what the connections tell --------------------------------------------------------------------------------
 
-    def open_session(self, now: float) -> ProxySession:
-        """A session for a connection that was accepted."""
+    def _open_session(self, now: float) -> ProxySession:
         return ProxySession(self._first.policy, self._total, now)
 
-    def connected(self, client: MinerConnection) -> None:
-        """A miner connected."""
+    def _note_connected(self, client: MinerConnection) -> None:
         _log.info("miner_connected", session=client.number, address=client.address)
 
-    def left(self, client: MinerConnection) -> None:
+    def _note_left(self, client: MinerConnection) -> None:
         """A miner is gone; what it has under way is still counted."""
         now = trio.current_time()
         client.session.close(now)
@@ -184,8 +189,7 @@ class Proxy:
             lost=shares.lost,
         )
 
-    async def received(self, client: MinerConnection, data: bytes) -> None:
-        """A miner said this."""
+    async def _receive(self, client: MinerConnection, data: bytes) -> None:
         client.session.receive_data(data)
         try:
             while (event := client.session.next_event(trio.current_time(), self._unix_time())) is not None:
@@ -195,8 +199,7 @@ class Proxy:
         client.flush()
         await (client.session.upstream or self._first).group.wait_for_room()
 
-    async def say_goodbye(self) -> None:
-        """The proxy stops: open answers first."""
+    async def _say_goodbye(self) -> None:
         _log.info("proxy_stopping", miners=len(self._miners), open_shares=self._total.open)
         with trio.move_on_after(self.config.stop_grace):
             for each in self._upstreams:

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.downstream.connections import Connection, Connections
+from stratum_miner.downstream.connections import Connection, Connections, Owner
 from stratum_miner.downstream.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.network.fair_bound import FairBound
@@ -160,25 +160,22 @@ async def test_a_listener_that_is_closed_ends_the_pool_with_an_error() -> None:
             await trio.sleep_forever()
 
 
-class Silent:
-    """An owner whose sessions say nothing."""
+async def silence(*_: object) -> None: ...
 
-    def open_session(self, now: float) -> Talker:
-        return Talker()
 
-    def connected(self, client: Connection[Talker]) -> None: ...
-
-    async def received(self, client: Connection[Talker], data: bytes) -> None: ...
-
-    def left(self, client: Connection[Talker]) -> None: ...
-
-    async def say_goodbye(self) -> None: ...
+SILENT: Owner[Talker] = Owner(
+    open_session=lambda _: Talker(),
+    connected=lambda _: None,
+    received=silence,
+    left=lambda _: None,
+    say_goodbye=silence,
+)
 
 
 async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected() -> None:
     def cost(connected: int) -> int:
         limits = replace(CONFIG, max_connections=20_000, max_connections_per_address=2)
-        connections = Connections[Talker](limits, Silent(), lambda: 0.0)
+        connections = Connections[Talker](limits, SILENT, lambda: 0.0)
         stream, _ = trio.testing.memory_stream_pair()
         for number in range(connected):
             connections._admit(stream, f"10.0.{number >> 8}.{number & 255}:4000")
@@ -201,16 +198,14 @@ async def test_who_left_makes_room_for_another_of_that_address() -> None:
         assert pool.snapshot().connections_refused == 3
 
 
-class Flooder(Silent):
-    """Answers each line with more than anybody reads."""
-
-    async def received(self, client: Connection[Talker], data: bytes) -> None:
-        say(client, b"x" * 1000)
+async def flood(client: Connection[Talker], _: bytes) -> None:
+    """Answer each line with more than anybody reads."""
+    say(client, b"x" * 1000)
 
 
 async def test_what_waited_for_a_client_that_is_gone_counts_no_more(nursery: trio.Nursery) -> None:
     listener, stopping = MemoryListener(), trio.Event()
-    connections = Connections[Talker](replace(CONFIG, max_queue=5000), Flooder(), lambda: 0.0)
+    connections = Connections[Talker](replace(CONFIG, max_queue=5000), replace(SILENT, received=flood), lambda: 0.0)
     await nursery.start(connections.serve, [listener], stopping)
     client = listener.connect(lockstep=True)  # whose other end waits until somebody reads
     with suppress(trio.BrokenResourceError):

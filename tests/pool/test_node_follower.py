@@ -45,7 +45,9 @@ class Listener:
 @asynccontextmanager
 async def following(node: ScriptedNode) -> AsyncIterator[tuple[Listener, NodeFollower]]:
     listener = Listener()
-    follower = NodeFollower(node, listener)
+    follower = NodeFollower(
+        node, tell=listener.take_template, failed=listener.node_failed, recovered=listener.node_recovered
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(follower.run)
         await trio.testing.wait_all_tasks_blocked()
