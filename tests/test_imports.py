@@ -74,6 +74,7 @@ MAY_IMPORT |= {
             "backends",
             "client",
             "miner",
+            "network",
             "proxy",
             "pool",
             "downstream",

@@ -11,7 +11,7 @@ from stratum_miner.app.options import common
 from stratum_miner.app.process import output_files, printing
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.logs import console
-from stratum_miner.cli.profit import asking
+from stratum_miner.app.settings import asked_terms
 from stratum_miner.economics import monte_carlo
 from stratum_miner.economics.profit import result, scenario
 from stratum_miner.economics.profit.machines import known_machines
@@ -127,16 +127,15 @@ def profit(
     flags = scenario.from_flags(given, machine or [], known)
     output_files.check_writable(html, "--html")
     _check_price_options(price, price_command, price_url, price_field)
-    answers = [
-        *([scenario.answered(asking.miner_terms(api), "--api")] if api else []),
-        *([scenario.answered(asking.chain_terms(node, node_cookie, node_password_file), "--node")] if node else []),
-        *([scenario.answered(asking.price_from_url(price_url, price_field), "--price-url")] if price_url else []),
-        *(
-            [scenario.answered(asking.price_from_command(price_command, price_field), "--price-command")]
-            if price_command
-            else []
-        ),
-    ]
+    answers = asked_terms.layers(
+        api=api,
+        node=node,
+        node_cookie=node_cookie,
+        node_password_file=node_password_file,
+        price_url=price_url,
+        price_command=price_command,
+        price_field=price_field,
+    )
     raws = _chosen([raw for path in scenario_files or [] for raw in scenario.from_file(path, known)], only)
     complete = [scenario.complete(scenario.merged([flags, raw, *answers], raw.name)) for raw in raws]
     for item in complete:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from stratum_miner.app.process import secrets
+from stratum_miner.app.settings import asked_terms
 from stratum_miner.cli.main import run
-from stratum_miner.cli.profit import asking
 
 from ...network.web_server import dripping
 
@@ -156,7 +156,7 @@ def test_what_is_no_price_is_told_in_one_line_without_the_key(
 def test_a_server_that_drips_has_no_more_time_than_another(
     option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.3)
+    monkeypatch.setattr(asked_terms, "SECONDS", 0.3)
     with dripping() as address:
         told = refused(capsys, *RIG[: 2 * (option != "--api")], *CHAIN, option, f"http://{address}/key")
     assert f"{option}: http://{address}: expected a whole answer within 0.3 s" in told
@@ -187,7 +187,7 @@ def test_no_proxy_of_the_environment_is_asked(
 def test_a_price_command_has_an_end(
     script: str, needle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.3 if "0.3 s" in needle else 60.0)
+    monkeypatch.setattr(asked_terms, "SECONDS", 0.3 if "0.3 s" in needle else 60.0)
     told = refused(capsys, *RIG, *CHAIN, "--price-command", f"sh -c '{script}'")
     assert f"--price-command: 'sh': {needle}" in told
 

@@ -13,6 +13,7 @@ from stratum_miner.app.options import node_access
 from stratum_miner.app.process import secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.economics.profit import sources
+from stratum_miner.economics.profit.scenario import Raw, answered
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError, Ended
 from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
@@ -23,6 +24,29 @@ SECONDS = 15.0
 MAX_ANSWER = 1 << 20
 """Bytes of an answer, with its head, and of each of the two outputs of a command."""
 SUMMARY_PATH = "/api/v1/summary"
+
+
+def layers(
+    *,
+    api: str | None,
+    node: str | None,
+    node_cookie: Path | None,
+    node_password_file: Path | None,
+    price_url: str | None,
+    price_command: str | None,
+    price_field: str | None,
+) -> list[Raw]:
+    """What those who are to be asked answer, each as a layer of a scenario. UsageError, CommandFailed, SourceError."""
+    found = []
+    if api:
+        found.append(answered(miner_terms(api), "--api"))
+    if node:
+        found.append(answered(chain_terms(node, node_cookie, node_password_file), "--node"))
+    if price_url:
+        found.append(answered(price_from_url(price_url, price_field), "--price-url"))
+    if price_command:
+        found.append(answered(price_from_command(price_command, price_field), "--price-command"))
+    return found
 
 
 def chain_terms(spec: str, cookie: Path | None, password_file: Path | None) -> Mapping[str, str]:
