@@ -15,22 +15,22 @@ HARMLESS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"}
 """What a node says of a block that it keeps: a valid one off its best chain is "inconclusive"."""
 
 
-async def extend(probe: Probe, wire: Connection, on: Tip | None = None) -> bytes:
+async def extend(probe: Probe, connection: Connection, on: Tip | None = None) -> bytes:
     """Give the node an empty block on ``on`` (default: its tip); returns its hash, internal order.
 
     Skip when it costs too much work or the node objects.
     """
     tip = on or await probe.chain.tip()
-    block, digest = await make_block(probe, wire, tip)
+    block, digest = await make_block(probe, connection, tip)
     objection = await probe.chain.submit(block)
     if objection not in HARMLESS:
         raise Skip(f"the node does not take our block {display_hash(digest)}: {objection}")
     return digest
 
 
-async def make_block(probe: Probe, wire: Connection, tip: Tip) -> tuple[bytes, bytes]:
+async def make_block(probe: Probe, connection: Connection, tip: Tip) -> tuple[bytes, bytes]:
     """An empty block on ``tip`` under the newest job's nbits and time, and its hash."""
-    job = wire.job
+    job = connection.job
     nonce = probe.rng.randbytes(8)
     split = split_coinbase(
         height=tip.height + 1, extranonce_size=len(nonce), outputs=[TxOut(0, ANYONE_CAN_SPEND)], tag=b"/conformance/"
@@ -44,7 +44,7 @@ async def make_block(probe: Probe, wire: Connection, tip: Tip) -> tuple[bytes, b
         nbits=job.nbits,
         nonce=0,
     ).to_bytes()
-    found = await probe.hunt.nonce(header, target_from_bits(job.nbits))
+    found = await probe.search.nonce(header, target_from_bits(job.nbits))
     if found is None:
         raise Skip("no nonce makes this a block")
     probe.blocks_made += 1

@@ -79,14 +79,14 @@ class Facts:
 class Probe:
     """The world of one check; opened by ``opened``."""
 
-    target: PoolUnderTest
-    hunt: ShareSearch
+    pool: PoolUnderTest
+    search: ShareSearch
     nursery: trio.Nursery
     facts: Facts
     transcript: Transcript
     started: float
     rng: random.Random
-    wires: list[Connection] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
     blocks_made: int = 0
 
     # ---- connections ----------------------------------------------------------------------------------------------
@@ -95,20 +95,20 @@ class Probe:
         """A fresh connection with nothing said. Unreachable when there is none to be had."""
         dialled = trio.current_time()
         try:
-            stream = await (dial or self.target.dial)()
+            stream = await (dial or self.pool.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
-            raise Unreachable(f"{self.target.name}: {reason_of(error)}") from None
-        wire = Connection(stream, len(self.wires) + 1, self.transcript, self.started)
-        wire.dial_seconds = trio.current_time() - dialled
-        self.wires.append(wire)
-        self.nursery.start_soon(wire.read)
-        return wire
+            raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from None
+        connection = Connection(stream, len(self.connections) + 1, self.transcript, self.started)
+        connection.dial_seconds = trio.current_time() - dialled
+        self.connections.append(connection)
+        self.nursery.start_soon(connection.read)
+        return connection
 
     async def subscribed(self, *params: Any) -> Connection:
         """A connection that has subscribed, with our agent unless told otherwise; nothing configured."""
-        wire = await self.connect()
-        await self._set_up(wire, "mining.subscribe", *(params or (AGENT,)))
-        return wire
+        connection = await self.connect()
+        await self._set_up(connection, "mining.subscribe", *(params or (AGENT,)))
+        return connection
 
     async def session(
         self,
@@ -122,65 +122,65 @@ class Probe:
 
         Skip when the pool does not get that far: other checks say what is wrong with it.
         """
-        wire = await self.connect()
+        connection = await self.connect()
         if mask is not None and not self.facts.configure_closes:
-            wire = await self._configure(wire, mask)
-        await self._set_up(wire, "mining.subscribe", *subscribe)
-        if wire.extranonce1 is None:
+            connection = await self._configure(connection, mask)
+        await self._set_up(connection, "mining.subscribe", *subscribe)
+        if connection.extranonce1 is None:
             raise Skip("no session: the reply to mining.subscribe makes no sense")
-        await self.authorize(wire, password)
-        if job and not await wire.until(lambda: wire.jobs, FIRST_JOB_PATIENCE):
-            problem = wire.notifies[-1].problem if wire.notifies else wire.ending
+        await self.authorize(connection, password)
+        if job and not await connection.until(lambda: connection.jobs, FIRST_JOB_PATIENCE):
+            problem = connection.notifies[-1].problem if connection.notifies else connection.ending
             raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
-        return wire
+        return connection
 
-    async def authorize(self, wire: Connection, password: str | None = None) -> None:
+    async def authorize(self, connection: Connection, password: str | None = None) -> None:
         """Log our worker in. Skip when the pool refuses."""
-        wire.worker = self.target.worker
+        connection.worker = self.pool.worker
         answer = await self._set_up(
-            wire, "mining.authorize", wire.worker, self.target.password if password is None else password
+            connection, "mining.authorize", connection.worker, self.pool.password if password is None else password
         )
         if not answer.accepted:
             raise Skip(f"no session: mining.authorize was answered with {answer}")
 
-    async def _configure(self, wire: Connection, mask: int) -> Connection:
+    async def _configure(self, connection: Connection, mask: int) -> Connection:
         parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
         try:
-            request = await wire.ask("mining.configure", ["version-rolling"], parameters)
+            request = await connection.ask("mining.configure", ["version-rolling"], parameters)
             if not self.facts.configure_unanswered:
-                answer = await wire.reaction(request, CONFIGURE_PATIENCE)
-                self.facts.configure_unanswered = answer is None and not wire.closed
+                answer = await connection.reaction(request, CONFIGURE_PATIENCE)
+                self.facts.configure_unanswered = answer is None and not connection.closed
         except HungUp:
-            wire.end("closed at mining.configure")
-        if not wire.closed:
-            return wire
+            connection.end("closed at mining.configure")
+        if not connection.closed:
+            return connection
         self.facts.configure_closes = True  # ckpool of 2017
         return await self.connect()
 
-    async def _set_up(self, wire: Connection, method: str, *params: Any) -> Answer:
+    async def _set_up(self, connection: Connection, method: str, *params: Any) -> Answer:
         try:
-            return await wire.call(method, *params, within=30.0)
+            return await connection.call(method, *params, within=30.0)
         except (HungUp, Silent) as error:
             raise Skip(f"no session: {error}") from None
 
     # ---- signs of life --------------------------------------------------------------------------------------------
 
-    async def pulse(self, wire: Connection, within: float = PATIENCE) -> float:
+    async def pulse(self, connection: Connection, within: float = PATIENCE) -> float:
         """Seconds to the reply to a submit that every pool answers: one for an unknown job.
 
         Silent or HungUp when there is none.
         """
-        params = (wire.worker, NO_JOB, "00" * wire.extranonce2_size, "00000000", "00000000")
-        return (await wire.call("mining.submit", *params, within=within)).waited
+        params = (connection.worker, NO_JOB, "00" * connection.extranonce2_size, "00000000", "00000000")
+        return (await connection.call("mining.submit", *params, within=within)).waited
 
     async def serves_newcomers(self) -> str:
         """Empty when a new connection gets its reply to mining.subscribe, else what happened. Silent for silence."""
         try:
-            wire = await self.connect()
-            await wire.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
+            connection = await self.connect()
+            await connection.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
         except (Unreachable, HungUp) as error:
             return f"a new connection is not served: {error}"
-        await wire.aclose()
+        await connection.aclose()
         return ""
 
     async def unaffected(self, bystander: Connection) -> str:
@@ -209,7 +209,7 @@ class Probe:
 
     async def find(
         self,
-        wire: Connection,
+        connection: Connection,
         job: Job | None = None,
         *,
         extranonce2: bytes | None = None,
@@ -224,7 +224,7 @@ class Probe:
         Its hash lies in (above, at_most]: by default it meets the share target, and is no block where shares can be
         that. ``bits`` are version bits to roll; None rolls none. ``fits`` adds a condition.
         """
-        job = job or wire.job
+        job = job or connection.job
         at_most = job.share_target if at_most is None else at_most
         if above is None:
             above = job.network_target if job.network_target < at_most else -1
@@ -233,69 +233,69 @@ class Probe:
         while True:
             chosen = self.rng.randbytes(job.extranonce2_size) if extranonce2 is None else extranonce2
             header = job.header(chosen, ntime, 0, version).to_bytes()
-            nonce = await self.hunt.nonce(header, at_most, above)
+            nonce = await self.search.nonce(header, at_most, above)
             if nonce is None:
                 continue
-            found = _found(wire, job, extranonce2=chosen, ntime=ntime, nonce=nonce, version=version)
+            found = _found(connection, job, extranonce2=chosen, ntime=ntime, nonce=nonce, version=version)
             if fits(found):
                 return found
 
-    def weak(self, wire: Connection, job: Job | None = None) -> Found:
+    def weak(self, connection: Connection, job: Job | None = None) -> Found:
         """A share whose hash meets neither target. Skip when nearly every hash meets one."""
-        job = job or wire.job
+        job = job or connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         for _ in range(1000):
             nonce = self.rng.randrange(1 << 32)
-            found = _found(wire, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
+            found = _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
             if found.value > job.search_target:
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
 
-    async def submit(self, wire: Connection, params: list[Any]) -> Answer:
+    async def submit(self, connection: Connection, params: list[Any]) -> Answer:
         """Submit and wait for the reply."""
-        return await wire.call("mining.submit", *params)
+        return await connection.call("mining.submit", *params)
 
     async def judged(
-        self, wire: Connection, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
+        self, connection: Connection, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
     ) -> tuple[Found, Answer]:
         """A share of the newest job and the reply to it; made anew when a block came between.
 
         Skip when the chain moves too fast for a share to be judged.
         """
         for _ in range(tries):
-            job = wire.job
-            found = await (self.find(wire, job) if make is None else make(job))
-            if wire.stale(job):
+            job = connection.job
+            found = await (self.find(connection, job) if make is None else make(job))
+            if connection.stale(job):
                 continue
-            answer = await self.submit(wire, found.params)
-            if not await self.overtaken(wire, job, answer):
+            answer = await self.submit(connection, found.params)
+            if not await self.overtaken(connection, job, answer):
                 return found, answer
         raise Skip("the chain moved on before a share could be judged")
 
-    async def overtaken(self, wire: Connection, job: Job, answer: Answer) -> bool:
+    async def overtaken(self, connection: Connection, job: Job, answer: Answer) -> bool:
         """Whether a refusal is explained by a new block whose announcement crossed our share."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
-        return await wire.until(lambda: wire.stale(job), NEWS_PATIENCE)
+        return await connection.until(lambda: connection.stale(job), NEWS_PATIENCE)
 
     @property
     def chain(self) -> Chain:
         """The node. Skip without one."""
-        if self.target.chain is None:
+        if self.pool.chain is None:
             raise Skip("needs the pool's node (--node)")
-        return self.target.chain
+        return self.pool.chain
 
 
 @asynccontextmanager
-async def opened(target: PoolUnderTest, engine: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
+async def opened(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
     """A probe; its connections are closed at the end."""
     async with trio.open_nursery() as nursery:
         probe = Probe(
-            target=target,
-            hunt=ShareSearch(engine, target.work_seconds),
+            pool=pool,
+            search=ShareSearch(hasher, pool.work_seconds),
             nursery=nursery,
             facts=facts,
-            transcript=Transcript(target.password),
+            transcript=Transcript(pool.password),
             started=trio.current_time(),
             rng=random.Random(seed),
         )
@@ -303,14 +303,14 @@ async def opened(target: PoolUnderTest, engine: Hasher, facts: Facts, seed: int)
             yield probe
         finally:
             with trio.CancelScope(shield=True):
-                for wire in probe.wires:
-                    await wire.aclose()
+                for connection in probe.connections:
+                    await connection.aclose()
             nursery.cancel_scope.cancel()
 
 
-def _found(wire: Connection, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
+def _found(connection: Connection, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
     header: BlockHeader = job.header(extranonce2, ntime, nonce, version)
-    params: list[Any] = [wire.worker, job.job_id, extranonce2.hex(), f"{ntime:08x}", f"{nonce:08x}"]
+    params: list[Any] = [connection.worker, job.job_id, extranonce2.hex(), f"{ntime:08x}", f"{nonce:08x}"]
     if job.version_rolling:
         params.append(f"{version & job.version_mask:08x}")
     return Found(

@@ -38,7 +38,7 @@ class Hasher:
 class ShareSearch:
     """The hashing of one check; ``budget`` is in seconds of processor time."""
 
-    engine: Hasher
+    hasher: Hasher
     budget: float
     spent: float = 0.0
     hashes: int = 0
@@ -46,10 +46,10 @@ class ShareSearch:
 
     def afford(self, hashes: float, what: str) -> None:
         """Skip when so many hashes are far more than the budget has left."""
-        needed = hashes / self.engine.hash_rate
+        needed = hashes / self.hasher.hash_rate
         if needed > HOPELESS * (self.budget - self.spent):
             raise Skip(
-                f"{what} takes {needed:,.1f} s of work at {self.engine.hash_rate / 1e6:.1f} MH/s, "
+                f"{what} takes {needed:,.1f} s of work at {self.hasher.hash_rate / 1e6:.1f} MH/s, "
                 f"{max(0.0, self.budget - self.spent):,.1f} s are left (--max-seconds-of-work); {MEASURES_AGAIN}"
             )
 
@@ -62,7 +62,7 @@ class ShareSearch:
             raise Skip("no hash value lies between the two targets")
         expected = (MAX_TARGET + 1) / (at_most - max(above, 0))
         self.afford(expected, "a share")
-        search = Search(self.engine.kernel)
+        search = Search(self.hasher.kernel)
         search.load(header, at_most)
         while self._next_nonce < NONCE_SPACE:
             found = await self._slice(search, header, expected, above)
@@ -75,7 +75,7 @@ class ShareSearch:
 
     async def _slice(self, search: Search, header: bytes, expected: float, above: int) -> int | None:
         quick = expected * 8 < QUICK
-        count = int(expected * 8) + 64 if quick else int(self.engine.hash_rate * SLICE_SECONDS)
+        count = int(expected * 8) + 64 if quick else int(self.hasher.hash_rate * SLICE_SECONDS)
         count = min(count, NONCE_SPACE - self._next_nonce)
         if quick:
             await trio.lowlevel.checkpoint()

@@ -11,13 +11,13 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.quantile import rank
 
 
-def each_once(wire: Connection, requests: list[int | str]) -> Outcome:
+def each_once(connection: Connection, requests: list[int | str]) -> Outcome:
     """Whether each request has one reply; tells their order."""
-    twice = [request for request in requests if len(wire.answers[request]) > 1]
+    twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
-        return failed(f"replied {len(wire.answers[twice[0]])} times to the request with id {twice[0]}")
-    places = {id(line): index for index, line in enumerate(wire.lines)}
-    order = sorted(requests, key=lambda request: places[id(wire.answers[request][0].line)])
+        return failed(f"replied {len(connection.answers[twice[0]])} times to the request with id {twice[0]}")
+    places = {id(line): index for index, line in enumerate(connection.lines)}
+    order = sorted(requests, key=lambda request: places[id(connection.answers[request][0].line)])
     return passed("answered in order" if order == requests else f"answered in the order {order}")
 
 
@@ -26,11 +26,11 @@ def taken(answer: Answer, what: str) -> Outcome:
     return (passed if answer.accepted else failed)(f"{what}: {answer}")
 
 
-def rolled_mask(wire: Connection) -> int:
+def rolled_mask(connection: Connection) -> int:
     """The granted mask. Skip without one."""
-    if not wire.job.version_mask:
+    if not connection.job.version_mask:
         raise Skip("version rolling is not granted")
-    return wire.job.version_mask
+    return connection.job.version_mask
 
 
 def percentile_95(values: Sequence[float]) -> float:
@@ -38,24 +38,24 @@ def percentile_95(values: Sequence[float]) -> float:
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 
-async def changed(probe: Probe, wire: Connection, difficulty: float) -> bool:
+async def changed(probe: Probe, connection: Connection, difficulty: float) -> bool:
     """Suggest a difficulty; whether the pool told another one and a job under it."""
-    before = wire.job.share_difficulty
-    await wire.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
-    await wire.ask("mining.suggest_difficulty", difficulty)
-    if not await wire.until(lambda: wire.difficulty != before, PATIENCE):
+    before = connection.job.share_difficulty
+    await connection.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
+    await connection.ask("mining.suggest_difficulty", difficulty)
+    if not await connection.until(lambda: connection.difficulty != before, PATIENCE):
         return False
-    return await wire.until(lambda: wire.job.share_difficulty != before, RENEWAL)
+    return await connection.until(lambda: connection.job.share_difficulty != before, RENEWAL)
 
 
-async def second_job(wire: Connection) -> None:
+async def second_job(connection: Connection) -> None:
     """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
-    known = len(wire.jobs)
-    if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):
+    known = len(connection.jobs)
+    if not await connection.until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"no second job in {RENEWAL:g} s")
 
 
-async def between(probe: Probe, wire: Connection, job: Job, other: float) -> Found:
+async def between(probe: Probe, connection: Connection, job: Job, other: float) -> Found:
     """A share of the job between its own difficulty and another, no block where that can be."""
     targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
     if targets[0] == targets[1]:
@@ -65,4 +65,4 @@ async def between(probe: Probe, wire: Connection, job: Job, other: float) -> Fou
         above = job.network_target
     elif at_most <= job.network_target:
         raise Skip("on this chain every hash between both difficulties is a block")
-    return await probe.find(wire, job, above=above, at_most=at_most)
+    return await probe.find(connection, job, above=above, at_most=at_most)

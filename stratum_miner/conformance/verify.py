@@ -76,16 +76,16 @@ class Tally:
 
 
 async def verify(
-    target: PoolUnderTest,
+    pool: PoolUnderTest,
     cases: Sequence[Case],
-    engine: Hasher,
+    hasher: Hasher,
     *,
     on_start: Callable[[Case], None] = lambda case: None,
     on_result: Callable[[Result], None] = lambda result: None,
     seed: int | None = None,
 ) -> list[Result]:
     """Run the checks; results in the order of ``cases``. Unreachable when the pool takes no connection at all."""
-    await _reach(target)
+    await _reach(pool)
     facts = Facts()
     results: dict[str, Result] = {}
     rng = random.Random(seed)
@@ -93,12 +93,12 @@ async def verify(
 
     async def one(case: Case) -> None:
         on_start(case)
-        results[case.id] = await run_case(target, case, engine, facts, seeds[case.id])
+        results[case.id] = await run_case(pool, case, hasher, facts, seeds[case.id])
         on_result(results[case.id])
 
     quiet = [case for case in cases if not case.disturbs and Kind.WORK not in case.kinds]
     working = [case for case in cases if not case.disturbs and Kind.WORK in case.kinds]
-    at_a_time = 1 if working and await _shares_are_blocks(target, engine, facts) else WORKING_BESIDE
+    at_a_time = 1 if working and await _shares_are_blocks(pool, hasher, facts) else WORKING_BESIDE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_beside, one, working, at_a_time)
         nursery.start_soon(_beside, one, quiet, BESIDE_EACH_OTHER)
@@ -106,11 +106,11 @@ async def verify(
     return [results[case.id] for case in cases]
 
 
-async def gone(target: PoolUnderTest) -> str | None:
+async def gone(pool: PoolUnderTest) -> str | None:
     """Why the pool takes no connection any more; None while it does. Three tries, for one may meet a full backlog."""
     for _ in range(LAST_TRIES):
         try:
-            await _reach(target)
+            await _reach(pool)
         except Unreachable as error:
             reason = str(error)
             await trio.sleep(1)
@@ -136,9 +136,9 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
         limit.release_on_behalf_of(case.id)
 
 
-async def _shares_are_blocks(target: PoolUnderTest, engine: Hasher, facts: Facts) -> bool:
+async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) -> bool:
     """Whether a share is likely to be a block; so it is assumed when the pool tells no job."""
-    async with opened(target, engine, facts, 0) as probe:
+    async with opened(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
         except (Skip, HungUp, Silent, Unreachable):
@@ -147,29 +147,29 @@ async def _shares_are_blocks(target: PoolUnderTest, engine: Hasher, facts: Facts
     return beside <= 0 and job.network_target * RARE > job.share_target
 
 
-async def _reach(target: PoolUnderTest) -> None:
+async def _reach(pool: PoolUnderTest) -> None:
     try:
-        stream = await target.dial()
+        stream = await pool.dial()
     except (OSError, ExceptionGroup, trio.TooSlowError) as error:
-        raise Unreachable(f"{target.name}: {reason_of(error)}") from None
+        raise Unreachable(f"{pool.name}: {reason_of(error)}") from None
     await trio.aclose_forcefully(stream)
 
 
-async def run_case(target: PoolUnderTest, case: Case, engine: Hasher, facts: Facts, seed: int = 0) -> Result:
+async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts, seed: int = 0) -> Result:
     """One check, whatever happens in it; only a defect of the check itself raises."""
     started = trio.current_time()
-    if Kind.INTRUSIVE in case.kinds and not target.owned:
+    if Kind.INTRUSIVE in case.kinds and not pool.owned:
         return Result(case, skipped("intrusive: only with --i-own-this-pool"), 0.0)
-    if Kind.CHAIN in case.kinds and target.chain is None:
+    if Kind.CHAIN in case.kinds and pool.chain is None:
         return Result(case, skipped("needs the pool's node: --node"), 0.0)
-    async with opened(target, engine, facts, seed) as probe:
+    async with opened(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
     outcome = Outcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 
 async def _outcome(case: Case, probe: Probe) -> Outcome:
-    limit = case.seconds + (probe.target.work_seconds if Kind.WORK in case.kinds else 0.0)
+    limit = case.seconds + (probe.pool.work_seconds if Kind.WORK in case.kinds else 0.0)
     try:
         with trio.move_on_after(limit):
             return await case.run(probe)
@@ -217,7 +217,7 @@ async def _silence(case: Case, probe: Probe, actual: str) -> Outcome:
 async def witness(probe: Probe) -> float | None:
     """Seconds in which a new connection is answered; None when it is not."""
     try:
-        wire = await probe.connect()
-        return (await wire.call("mining.subscribe", AGENT)).waited
+        connection = await probe.connect()
+        return (await connection.call("mining.subscribe", AGENT)).waited
     except (Silent, HungUp, Unreachable):
         return None

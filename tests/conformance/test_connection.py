@@ -53,22 +53,22 @@ def wire_of(stream: trio.abc.Stream) -> Connection:
 
 async def _feed(data: bytes, size: int) -> Connection:
     ours, _ = trio.testing.memory_stream_pair()
-    wire = wire_of(ours)
+    connection = wire_of(ours)
     for method in ("mining.configure", "mining.subscribe", "mining.submit"):
-        wire.compose(method)
+        connection.compose(method)
     for start in range(0, len(data), size):
-        wire.take(data[start : start + size])
-    return wire
+        connection.take(data[start : start + size])
+    return connection
 
 
 @given(st.lists(CALLS | REPLIES | st.binary(max_size=40), max_size=6), st.integers(1, 200))
 def test_nothing_that_a_pool_says_raises(messages: list[Any], size: int) -> None:
     lines = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in messages]
-    wire = trio.run(_feed, b"\n".join(lines) + b"\n", size)
-    assert len(wire.lines) == (b"\n".join(lines) + b"\n").count(b"\n")
-    for line in wire.lines:
+    connection = trio.run(_feed, b"\n".join(lines) + b"\n", size)
+    assert len(connection.lines) == (b"\n".join(lines) + b"\n").count(b"\n")
+    for line in connection.lines:
         str(line)
-    for answers in wire.answers.values():
+    for answers in connection.answers.values():
         for answer in answers:
             assert answer.accepted or answer.refused or answer.result is not None
             str(answer)
@@ -87,16 +87,16 @@ def test_a_session_is_understood_in_any_pieces(size: int) -> None:
         {"id": None, "method": "mining.set_version_mask", "params": ["00ffe000"]},
     ]
     data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
-    wire = trio.run(_feed, data, size)
-    first, second = wire.jobs
+    connection = trio.run(_feed, data, size)
+    first, second = connection.jobs
     assert (body_of(first).extranonce1.hex(), first.extranonce2_size, first.share_difficulty) == ("a1b2c3d4", 4, 1.0)
     assert (body_of(second).extranonce1.hex(), second.extranonce2_size, second.share_difficulty) == ("0badcafe", 3, 0.5)
-    assert {job.version_mask for job in wire.jobs} == {0x00FFE000}, "a mask counts at once"
-    assert wire.session_id == "s1"
-    assert not wire.stale(first)
+    assert {job.version_mask for job in connection.jobs} == {0x00FFE000}, "a mask counts at once"
+    assert connection.session_id == "s1"
+    assert not connection.stale(first)
     messages.append({"id": None, "method": "mining.notify", "params": list(REGTEST_JOB)})
-    wire = trio.run(_feed, b"".join(json.dumps(message).encode() + b"\n" for message in messages), size)
-    assert [wire.stale(job) for job in wire.jobs] == [True, True, False], "a clean job voids the others"
+    connection = trio.run(_feed, b"".join(json.dumps(message).encode() + b"\n" for message in messages), size)
+    assert [connection.stale(job) for job in connection.jobs] == [True, True, False], "a clean job voids the others"
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,17 @@ def test_lines_are_read_strictly(data: bytes, problem: str) -> None:
 
 async def test_silence_and_a_close_are_told_apart(autojump_clock: trio.testing.MockClock) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    wire = wire_of(ours)
+    connection = wire_of(ours)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(wire.read)
+        nursery.start_soon(connection.read)
         with pytest.raises(Silent, match=r"no reply to mining\.subscribe in 10 s"):
-            await wire.call("mining.subscribe")
+            await connection.call("mining.subscribe")
         await theirs.send_all(b'{"id": 1, "result": 5}\n{"half')
-        assert (await wire.answer(1)).result == 5
+        assert (await connection.answer(1)).result == 5
         await theirs.aclose()
         with pytest.raises(HungUp, match="closed"):
-            await wire.call("mining.authorize")
-    assert wire.lines[-1].problem == "a line without its end"
+            await connection.call("mining.authorize")
+    assert connection.lines[-1].problem == "a line without its end"
 
 
 def test_numbers() -> None:
@@ -184,7 +184,7 @@ async def test_a_pool_that_talks_without_end_is_left(line: bytes, ending: str, m
     monkeypatch.setattr(wire_module, "MAX_RECEIVED", 1 << 20)
     monkeypatch.setattr(wire_module, "MAX_BUFFER", 1 << 19)
     ours, theirs = trio.testing.memory_stream_pair()
-    wire = Connection(ours, 1, Transcript(), 0.0)
+    connection = Connection(ours, 1, Transcript(), 0.0)
 
     async def talk() -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -193,7 +193,7 @@ async def test_a_pool_that_talks_without_end_is_left(line: bytes, ending: str, m
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(talk)
-        await wire.read()
+        await connection.read()
         nursery.cancel_scope.cancel()
-    assert ending in wire.ending
-    assert wire.bytes_received < (1 << 20) + 200_000
+    assert ending in connection.ending
+    assert connection.bytes_received < (1 << 20) + 200_000

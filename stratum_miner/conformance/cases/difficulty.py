@@ -29,31 +29,31 @@ SIGMAS = 3
 
 @check("VD-01", "Difficulties are numbers above zero.", level=MUST, seconds=120, expected="finite and above zero")
 async def valid_difficulty(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    if not await wire.until(lambda: wire.difficulties, FIRST_JOB_PATIENCE):
+    connection = await probe.session(job=False)
+    if not await connection.until(lambda: connection.difficulties, FIRST_JOB_PATIENCE):
         return skipped(f"no mining.set_difficulty in {FIRST_JOB_PATIENCE:g} s")
-    await wire.until(lambda: wire.jobs, FIRST_JOB_PATIENCE)
-    bad = [value for _, value in wire.difficulties if not is_sane(value)]
-    return failed(f"{bad[0]!r}") if bad else passed(", ".join(str(value) for _, value in wire.difficulties))
+    await connection.until(lambda: connection.jobs, FIRST_JOB_PATIENCE)
+    bad = [value for _, value in connection.difficulties if not is_sane(value)]
+    return failed(f"{bad[0]!r}") if bad else passed(", ".join(str(value) for _, value in connection.difficulties))
 
 
 def _period(probe: Probe) -> float:
-    if probe.target.retarget_seconds is None:
+    if probe.pool.retarget_seconds is None:
         raise Skip("how often this pool adjusts difficulties is not stated (--retarget-seconds)")
-    return probe.target.retarget_seconds
+    return probe.pool.retarget_seconds
 
 
-async def _flood(probe: Probe, wire: Connection, seconds: float, rate: float = FLOOD_RATE) -> None:
+async def _flood(probe: Probe, connection: Connection, seconds: float, rate: float = FLOOD_RATE) -> None:
     """Submit valid shares at a constant rate until the difficulty rises or the time is over."""
-    start = wire.difficulty or 1.0
-    probe.hunt.afford(rate * seconds * float(expected_hashes(wire.job.share_target)), "the flood")
+    start = connection.difficulty or 1.0
+    probe.search.afford(rate * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
     until = trio.current_time() + seconds
     due = trio.current_time()
-    while trio.current_time() < until and (wire.difficulty or 0) <= start and not wire.closed:
-        found = await probe.find(wire)
-        await wire.ask("mining.submit", *found.params)
+    while trio.current_time() < until and (connection.difficulty or 0) <= start and not connection.closed:
+        found = await probe.find(connection)
+        await connection.ask("mining.submit", *found.params)
         due += 1 / rate
-        await wire.until(lambda: (wire.difficulty or 0) > start, max(0.001, due - trio.current_time()))
+        await connection.until(lambda: (connection.difficulty or 0) > start, max(0.001, due - trio.current_time()))
 
 
 @check(
@@ -66,12 +66,12 @@ async def _flood(probe: Probe, wire: Connection, seconds: float, rate: float = F
 )
 async def flood_raises(probe: Probe) -> Outcome:
     period = _period(probe)
-    wire = await probe.session()
-    before = wire.difficulty or 0
-    await _flood(probe, wire, 2.5 * period)
-    if wire.closed:
-        return failed(wire.ending)
-    now = wire.difficulty or 0
+    connection = await probe.session()
+    before = connection.difficulty or 0
+    await _flood(probe, connection, 2.5 * period)
+    if connection.closed:
+        return failed(connection.ending)
+    now = connection.difficulty or 0
     return (passed if now > before else failed)(f"{before:g} before, {now:g} after")
 
 
@@ -85,14 +85,14 @@ async def flood_raises(probe: Probe) -> Outcome:
 )
 async def silence_lowers(probe: Probe) -> Outcome:
     period = _period(probe)
-    wire = await probe.session()
-    before = wire.difficulty or 0
-    await _flood(probe, wire, 2.5 * period)
-    raised = wire.difficulty or 0
+    connection = await probe.session()
+    before = connection.difficulty or 0
+    await _flood(probe, connection, 2.5 * period)
+    raised = connection.difficulty or 0
     if raised <= before:
         return skipped("the flood did not raise it")
-    lowered = await wire.until(lambda: (wire.difficulty or 0) < raised, 10.5 * period)
-    return (passed if lowered else failed)(f"{raised:g} after the flood, {wire.difficulty:g} after the silence")
+    lowered = await connection.until(lambda: (connection.difficulty or 0) < raised, 10.5 * period)
+    return (passed if lowered else failed)(f"{raised:g} after the flood, {connection.difficulty:g} after the silence")
 
 
 @check(
@@ -105,14 +105,16 @@ async def silence_lowers(probe: Probe) -> Outcome:
 )
 async def comes_to_rest(probe: Probe) -> Outcome:
     period = _period(probe)
-    wire = await probe.session()
-    rate = 2.0 * float(expected_hashes(wire.job.share_target))  # two shares a second at the start
-    probe.hunt.afford(rate * PERIODS * period, f"{PERIODS} periods")
+    connection = await probe.session()
+    rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares a second at the start
+    probe.search.afford(rate * PERIODS * period, f"{PERIODS} periods")
     until = trio.current_time() + PERIODS * period
-    while trio.current_time() < until and not wire.closed:
-        await wire.until(lambda: False, probe.rng.expovariate(rate / float(expected_hashes(wire.job.share_target))))
-        await wire.ask("mining.submit", *(await probe.find(wire)).params)
-    values = [value for _, value in wire.difficulties if is_sane(value)]
+    while trio.current_time() < until and not connection.closed:
+        await connection.until(
+            lambda: False, probe.rng.expovariate(rate / float(expected_hashes(connection.job.share_target)))
+        )
+        await connection.ask("mining.submit", *(await probe.find(connection)).params)
+    values = [value for _, value in connection.difficulties if is_sane(value)]
     steps = [second > first for first, second in pairwise(values) if second != first]
     turns = sum(first != second for first, second in pairwise(steps))
     shown = ", ".join(f"{value:g}" for value in values)
@@ -128,13 +130,13 @@ async def comes_to_rest(probe: Probe) -> Outcome:
     expected="also after a suggestion of 100 times the network's; on chains below difficulty 1 it is not judged",
 )
 async def below_the_network(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    network = wire.job.network_difficulty
+    connection = await probe.session()
+    network = connection.job.network_difficulty
     if network < 0.999:
         return skipped(f"a test chain (difficulty {network:g}): shares above it are usual there")
-    await wire.ask("mining.suggest_difficulty", network * 100)
-    await wire.until(lambda: len(wire.difficulties) > 1, 5.0)
-    above = [value for _, value in wire.difficulties if is_sane(value) and value > network * 1.001]
+    await connection.ask("mining.suggest_difficulty", network * 100)
+    await connection.until(lambda: len(connection.difficulties) > 1, 5.0)
+    above = [value for _, value in connection.difficulties if is_sane(value) and value > network * 1.001]
     return failed(f"{above[0]:g} at a network difficulty of {network:g}") if above else passed(f"below {network:g}")
 
 
@@ -147,20 +149,22 @@ async def below_the_network(probe: Probe) -> Outcome:
     expected=f"a mining.notify within 60 s of each mining.set_difficulty ({RENEWAL:g} s are waited)",
 )
 async def takes_effect(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    await wire.until(lambda: False, 1.1)
-    await wire.ask("mining.suggest_difficulty", wire.job.share_difficulty * 2)
-    await _flood(probe, wire, 3.0)
-    if len(wire.difficulties) < 2:
+    connection = await probe.session()
+    await connection.until(lambda: False, 1.1)
+    await connection.ask("mining.suggest_difficulty", connection.job.share_difficulty * 2)
+    await _flood(probe, connection, 3.0)
+    if len(connection.difficulties) < 2:
         return skipped("neither a suggestion nor shares changed the difficulty")
-    told = wire.difficulties[-1][0].seconds
-    jobs = len(wire.notifies)
-    if wire.difficulty is not None and wire.job.share_target == target_from_difficulty(wire.difficulty):
+    told = connection.difficulties[-1][0].seconds
+    jobs = len(connection.notifies)
+    if connection.difficulty is not None and connection.job.share_target == target_from_difficulty(
+        connection.difficulty
+    ):
         return passed("the job came with it")
-    await wire.until(lambda: len(wire.notifies) > jobs, RENEWAL)
-    if len(wire.notifies) > jobs:
-        return passed(f"after {wire.notifies[jobs].line.seconds - told:.1f} s")
-    return failed(wire.ending or f"no job in {RENEWAL:g} s")
+    await connection.until(lambda: len(connection.notifies) > jobs, RENEWAL)
+    if len(connection.notifies) > jobs:
+        return passed(f"after {connection.notifies[jobs].line.seconds - told:.1f} s")
+    return failed(connection.ending or f"no job in {RENEWAL:g} s")
 
 
 @check(
@@ -190,19 +194,19 @@ async def after_reconnect(probe: Probe) -> Outcome:
     expected=f"the sum over {ACCOUNTED} shares is that of the hashes within {SIGMAS} sigma",
 )
 async def accounting(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    probe.hunt.afford(ACCOUNTED * float(expected_hashes(wire.job.share_target)), f"{ACCOUNTED} shares")
+    connection = await probe.session()
+    probe.search.afford(ACCOUNTED * float(expected_hashes(connection.job.share_target)), f"{ACCOUNTED} shares")
     hashes, credited, refusals = 0.0, 0.0, 0
     for _ in range(ACCOUNTED):
-        job, before = wire.job, probe.hunt.hashes
-        found = await probe.find(wire, job, above=-1)
+        job, before = connection.job, probe.search.hashes
+        found = await probe.find(connection, job, above=-1)
         try:
-            answer = await probe.submit(wire, found.params)
+            answer = await probe.submit(connection, found.params)
         except (Silent, HungUp) as reason:
             raise Skip(f"a share was not answered: {reason}") from None
-        if await probe.overtaken(wire, job, answer):
+        if await probe.overtaken(connection, job, answer):
             continue
-        hashes += probe.hunt.hashes - before
+        hashes += probe.search.hashes - before
         refusals += not answer.accepted
         credited += float(expected_hashes(job.share_target)) if answer.accepted else 0.0
     if not hashes:

@@ -17,12 +17,12 @@ WIDEST_MASK = 0x1FFFFFE0
 """BIP 320's 1fffe000 and the draft of BIP 323, which adds the bits down to 5."""
 
 
-async def _configure(wire: Connection, extensions: Any, parameters: Any) -> Answer | None:
+async def _configure(connection: Connection, extensions: Any, parameters: Any) -> Answer | None:
     """The reply, or None for silence, which is lawful for a pool without extensions. HungUp when it closes."""
-    request = await wire.ask("mining.configure", extensions, parameters)
-    answer = await wire.reaction(request, SILENCE)
-    if answer is None and wire.closed:
-        raise HungUp(f"it closed the connection at mining.configure ({wire.ending})")
+    request = await connection.ask("mining.configure", extensions, parameters)
+    answer = await connection.reaction(request, SILENCE)
+    if answer is None and connection.closed:
+        raise HungUp(f"it closed the connection at mining.configure ({connection.ending})")
     return answer
 
 
@@ -42,9 +42,9 @@ def _grant(answer: Answer | None) -> int | str:
 
 
 async def _rolling(probe: Probe, mask: str) -> Answer | None:
-    wire = await probe.connect()
+    connection = await probe.connect()
     parameters = {"version-rolling.mask": mask, "version-rolling.min-bit-count": 2}
-    return await _configure(wire, ["version-rolling"], parameters)
+    return await _configure(connection, ["version-rolling"], parameters)
 
 
 def _within(answer: Answer | None, asked: int) -> Outcome:
@@ -88,9 +88,9 @@ async def empty_mask(probe: Probe) -> Outcome:
     expected="false, a text or nothing for the unknown one; no error",
 )
 async def unknown_extension(probe: Probe) -> Outcome:
-    wire = await probe.connect()
+    connection = await probe.connect()
     parameters = {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 2, "x-unknown.value": 1}
-    answer = await _configure(wire, ["x-unknown", "version-rolling"], parameters)
+    answer = await _configure(connection, ["x-unknown", "version-rolling"], parameters)
     if answer is None:
         return skipped("mining.configure is not answered")
     alone = await _rolling(probe, "1fffe000")
@@ -133,17 +133,19 @@ async def nothing_unasked(probe: Probe) -> Outcome:
 async def minimum_difficulty(probe: Probe) -> Outcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
-    wire = await probe.connect()
-    answer = await _configure(wire, ["minimum-difficulty"], {"minimum-difficulty.value": wanted})
+    connection = await probe.connect()
+    answer = await _configure(connection, ["minimum-difficulty"], {"minimum-difficulty.value": wanted})
     if answer is None or not isinstance(answer.result, dict) or answer.result.get("minimum-difficulty") is not True:
         return skipped(f"minimum-difficulty {wanted:g} is not granted: {answer or 'silence'}")
-    await wire.call("mining.subscribe", AGENT)
-    await wire.call("mining.authorize", probe.target.worker, probe.target.password)
-    if not await wire.until(lambda: wire.difficulties, RENEWAL):
+    await connection.call("mining.subscribe", AGENT)
+    await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
+    if not await connection.until(lambda: connection.difficulties, RENEWAL):
         return skipped(f"no mining.set_difficulty in {RENEWAL:g} s")
-    await wire.until(lambda: wire.jobs, RENEWAL)
-    below = [value for _, value in wire.difficulties if is_positive(value) and value < wanted * (1 - 1e-9)]
-    return failed(f"granted {wanted:g}, then set {below[0]}") if below else passed(f"set {wire.difficulties[0][1]}")
+    await connection.until(lambda: connection.jobs, RENEWAL)
+    below = [value for _, value in connection.difficulties if is_positive(value) and value < wanted * (1 - 1e-9)]
+    return (
+        failed(f"granted {wanted:g}, then set {below[0]}") if below else passed(f"set {connection.difficulties[0][1]}")
+    )
 
 
 def _between(share: float, network: float) -> float:
@@ -158,11 +160,11 @@ def _between(share: float, network: float) -> float:
     expected="both are answered; the second mask lies within what the second asked for",
 )
 async def configure_again(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    first = await _configure(wire, ["version-rolling"], {"version-rolling.mask": "1fffe000"})
+    connection = await probe.subscribed()
+    first = await _configure(connection, ["version-rolling"], {"version-rolling.mask": "1fffe000"})
     if first is None:
         return skipped("mining.configure is not answered")
-    second = await _configure(wire, ["version-rolling"], {"version-rolling.mask": "00ffe000"})
+    second = await _configure(connection, ["version-rolling"], {"version-rolling.mask": "00ffe000"})
     if second is None:
         raise Silent(f"no reply to the second mining.configure in {SILENCE:g} s")
     return _within(second, 0x00FFE000)
@@ -178,14 +180,14 @@ async def malformed_configure(probe: Probe) -> Outcome:
     said = []
     malformed: tuple[list[Any], ...] = ([], [[]], [[], []], ["version-rolling", "1fffe000"], [[1, None, {}], []])
     for params in malformed:
-        wire = await probe.connect()
+        connection = await probe.connect()
         try:
-            answer = await wire.reaction(await wire.ask("mining.configure", *params), 2.0)
+            answer = await connection.reaction(await connection.ask("mining.configure", *params), 2.0)
         except HungUp:
             answer = None
         if answer is not None and isinstance(answer.result, dict) and True in answer.result.values():
             return failed(f"{params}: {answer}")
-        said.append(f"{params}: {answer or wire.ending or 'silence'}")
+        said.append(f"{params}: {answer or connection.ending or 'silence'}")
     down = await probe.serves_newcomers()
     return failed(down) if down else passed("; ".join(said))
 
@@ -197,20 +199,24 @@ async def malformed_configure(probe: Probe) -> Outcome:
     expected="true, an error or silence; no close",
 )
 async def extranonce_subscribe(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    answer = await wire.reaction(await wire.ask("mining.extranonce.subscribe"), SILENCE)
-    return failed(wire.ending) if wire.closed else passed(str(answer) if answer else f"silence for {SILENCE:g} s")
+    connection = await probe.session(job=False)
+    answer = await connection.reaction(await connection.ask("mining.extranonce.subscribe"), SILENCE)
+    return (
+        failed(connection.ending)
+        if connection.closed
+        else passed(str(answer) if answer else f"silence for {SILENCE:g} s")
+    )
 
 
 async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) -> Outcome:
-    wire = await probe.session()
-    before, known = wire.job.share_difficulty, len(wire.difficulties)
+    connection = await probe.session()
+    before, known = connection.job.share_difficulty, len(connection.difficulties)
     wanted = value(before)
-    request = await wire.ask(method, wanted)
-    await wire.until(lambda: len(wire.difficulties) > known and wire.answers.get(request), SILENCE)
-    reply = wire.answers[request][0] if wire.answers.get(request) else "no reply"
-    changes = [shown for _, shown in wire.difficulties[known:]] or "none"
-    return observed(f"{wanted} suggested at {before:g}: {reply}, set_difficulty {changes} {wire.ending}".strip())
+    request = await connection.ask(method, wanted)
+    await connection.until(lambda: len(connection.difficulties) > known and connection.answers.get(request), SILENCE)
+    reply = connection.answers[request][0] if connection.answers.get(request) else "no reply"
+    changes = [shown for _, shown in connection.difficulties[known:]] or "none"
+    return observed(f"{wanted} suggested at {before:g}: {reply}, set_difficulty {changes} {connection.ending}".strip())
 
 
 @check(
@@ -231,16 +237,16 @@ async def suggest_difficulty(probe: Probe) -> Outcome:
 async def absurd_suggestions(probe: Probe) -> Outcome:
     said = []
     for value in ("0.001", -1, 0, 1e308, "NaN"):
-        wire = await probe.session(job=False)
+        connection = await probe.session(job=False)
         try:
-            request = await wire.ask("mining.suggest_difficulty", value)
-            answer = await wire.reaction(request, 2.0)
+            request = await connection.ask("mining.suggest_difficulty", value)
+            answer = await connection.reaction(request, 2.0)
         except HungUp:
             answer = None
-        absurd = [shown for _, shown in wire.difficulties if not is_sane(shown)]
+        absurd = [shown for _, shown in connection.difficulties if not is_sane(shown)]
         if absurd:
             return failed(f"after {value!r} it set {absurd[-1]!r}")
-        said.append(f"{value!r}: {answer or wire.ending or 'silence'}")
+        said.append(f"{value!r}: {answer or connection.ending or 'silence'}")
     down = await probe.serves_newcomers()
     return failed(down) if down else passed("; ".join(said))
 
@@ -254,17 +260,17 @@ async def absurd_suggestions(probe: Probe) -> Outcome:
     expected="a share between both difficulties is accepted after a decrease, and refused with 23 after an increase",
 )
 async def suggestion_is_told(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    before = wire.job.share_difficulty
-    if await changed(probe, wire, before / 4):
-        at = wire.job
+    connection = await probe.session()
+    before = connection.job.share_difficulty
+    if await changed(probe, connection, before / 4):
+        at = connection.job
         if at.share_difficulty < before:
-            found, answer = await probe.judged(wire, lambda job: between(probe, wire, job, before))
+            found, answer = await probe.judged(connection, lambda job: between(probe, connection, job, before))
             return (passed if answer.accepted else failed)(f"{_lowered(before, found.job.share_difficulty)}: {answer}")
-    if not await changed(probe, wire, before * 4):
+    if not await changed(probe, connection, before * 4):
         return skipped("suggestions change nothing")
-    await second_job(wire)
-    found, answer = await probe.judged(wire, lambda job: between(probe, wire, job, before))
+    await second_job(connection)
+    found, answer = await probe.judged(connection, lambda job: between(probe, connection, job, before))
     right = answer.reason is ErrorReason.LOW_DIFFICULTY
     return (passed if right else failed)(f"raised from {before:g} to {found.job.share_difficulty:g}: {answer}")
 
@@ -287,11 +293,11 @@ async def suggest_target(probe: Probe) -> Outcome:
     expected="recorded: a list, an error, or silence",
 )
 async def get_transactions(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    answer = await wire.reaction(await wire.ask("mining.get_transactions", wire.job.job_id), SILENCE)
+    connection = await probe.session()
+    answer = await connection.reaction(await connection.ask("mining.get_transactions", connection.job.job_id), SILENCE)
     if answer is not None and isinstance(answer.result, list):
         return observed(f"a list of {len(answer.result)}")
-    return observed(str(answer) if answer else wire.ending or f"silence for {SILENCE:g} s")
+    return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
 
 
 @check(
@@ -304,6 +310,6 @@ async def get_transactions(probe: Probe) -> Outcome:
 async def password_difficulty(probe: Probe) -> Outcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
-    wire = await probe.session(password=f"d={wanted!r}")
-    await wire.until(lambda: wire.difficulty == wanted, SILENCE)
-    return observed(f"d={wanted!r}: set_difficulty {[value for _, value in wire.difficulties]}")
+    connection = await probe.session(password=f"d={wanted!r}")
+    await connection.until(lambda: connection.difficulty == wanted, SILENCE)
+    return observed(f"d={wanted!r}: set_difficulty {[value for _, value in connection.difficulties]}")

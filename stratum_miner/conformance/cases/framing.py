@@ -39,14 +39,14 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
     expected="all lines of a session parse: replies, refusals, jobs",
 )
 async def every_line_is_an_object(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    await probe.pulse(wire)
-    unknown = await wire.ask("mining.unknown_to_everyone")
-    await wire.reaction(unknown, SILENCE)
-    for line in wire.lines:
+    connection = await probe.session()
+    await probe.pulse(connection)
+    unknown = await connection.ask("mining.unknown_to_everyone")
+    await connection.reaction(unknown, SILENCE)
+    for line in connection.lines:
         if line.value is None and line.data.strip():
             return failed(f"{line.problem}: {line}")
-    return passed(f"{len(wire.lines)} lines")
+    return passed(f"{len(connection.lines)} lines")
 
 
 @check(
@@ -56,14 +56,14 @@ async def every_line_is_an_object(probe: Probe) -> Outcome:
     expected="mining.subscribe sent byte by byte gets its reply",
 )
 async def byte_by_byte(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    request, line = wire.compose("mining.subscribe", AGENT)
-    wire.note(">", line)
-    wire.note("-", "byte by byte")
+    connection = await probe.connect()
+    request, line = connection.compose("mining.subscribe", AGENT)
+    connection.note(">", line)
+    connection.note("-", "byte by byte")
     for byte in line:
-        await wire.send(bytes([byte]), quiet=True)
+        await connection.send(bytes([byte]), quiet=True)
         await trio.lowlevel.checkpoint()
-    return _subscription(await wire.answer(request), "byte by byte")
+    return _subscription(await connection.answer(request), "byte by byte")
 
 
 @check(
@@ -73,21 +73,21 @@ async def byte_by_byte(probe: Probe) -> Outcome:
     expected="three submits, three replies, each id once; their order is recorded",
 )
 async def three_in_one_segment(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    share = (NO_JOB, "00" * wire.extranonce2_size, "00000000")  # every pool answers a submit, if with an error
-    requests = [wire.compose("mining.submit", wire.worker, *share, f"{nonce:08x}") for nonce in range(3)]
-    await wire.send(b"".join(line for _, line in requests))
+    connection = await probe.session(job=False)
+    share = (NO_JOB, "00" * connection.extranonce2_size, "00000000")  # every pool answers a submit, if with an error
+    requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
+    await connection.send(b"".join(line for _, line in requests))
     for request, _ in requests:
-        await wire.answer(request)
-    return each_once(wire, [request for request, _ in requests])
+        await connection.answer(request)
+    return each_once(connection, [request for request, _ in requests])
 
 
 @check("FRM-04", "A line may end in CR LF.", level=SHOULD, expected="mining.subscribe gets its reply")
 async def carriage_return(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    request, line = wire.compose("mining.subscribe", AGENT)
-    await wire.send(line[:-1] + b"\r\n")
-    return _subscription(await wire.answer(request), "with CR LF")
+    connection = await probe.connect()
+    request, line = connection.compose("mining.subscribe", AGENT)
+    await connection.send(line[:-1] + b"\r\n")
+    return _subscription(await connection.answer(request), "with CR LF")
 
 
 @check(
@@ -98,11 +98,11 @@ async def carriage_return(probe: Probe) -> Outcome:
     expected="mining.subscribe after two empty lines gets its reply; after lines of a CR alone it is recorded",
 )
 async def blank_lines(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    request, line = wire.compose("mining.subscribe", AGENT)
-    wire.note("-", "two empty lines first")
-    await wire.send(b"\n\n" + line)
-    outcome = _subscription(await wire.answer(request), "after empty lines")
+    connection = await probe.connect()
+    request, line = connection.compose("mining.subscribe", AGENT)
+    connection.note("-", "two empty lines first")
+    await connection.send(b"\n\n" + line)
+    outcome = _subscription(await connection.answer(request), "after empty lines")
     if outcome.is_failure:
         return outcome
     other = await probe.connect()
@@ -120,13 +120,13 @@ async def blank_lines(probe: Probe) -> Outcome:
     expected='a reply to a request with blanks around it, keys in another order, extra keys and "jsonrpc": "2.0"',
 )
 async def any_json(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    line = wire.compose_object(
+    connection = await probe.connect()
+    line = connection.compose_object(
         "mining.subscribe",
         {"jsonrpc": "2.0", "params": [AGENT], "extra": {"a": [1, None]}, "method": "mining.subscribe", "id": 1},
     )
-    await wire.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
-    return _subscription(await wire.answer(1), "unusual but valid JSON")
+    await connection.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
+    return _subscription(await connection.answer(1), "unusual but valid JSON")
 
 
 @check(
@@ -144,19 +144,19 @@ async def integer_ids(probe: Probe) -> Outcome:
 
 
 async def _echo(probe: Probe, identifier: int | str) -> str:
-    wire = await probe.connect()
-    await wire.send(wire.compose_object("mining.subscribe", _request(identifier)))
+    connection = await probe.connect()
+    await connection.send(connection.compose_object("mining.subscribe", _request(identifier)))
 
     def reply() -> Any:
-        return next((line for line in wire.lines if line.value is not None and line.method is None), None)
+        return next((line for line in connection.lines if line.value is not None and line.method is None), None)
 
-    await wire.until(lambda: wire.answers or reply(), PATIENCE)
-    if wire.answers.get(identifier):
+    await connection.until(lambda: connection.answers or reply(), PATIENCE)
+    if connection.answers.get(identifier):
         return ""
     if reply() is not None:
         return f"came back as {reply().value.get('id')!r}"
-    if wire.closed:
-        return f"ended the connection ({wire.ending})"
+    if connection.closed:
+        return f"ended the connection ({connection.ending})"
     raise Silent(f"no reply to mining.subscribe with id {identifier!r} in {PATIENCE:g} s")
 
 
@@ -174,9 +174,9 @@ async def string_ids(probe: Probe) -> Outcome:
     expected="recorded: a reply with id null, an error, silence or a close",
 )
 async def null_id(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    await wire.send(wire.compose_object("mining.subscribe", _request(None)))
-    return observed(await _first_words(wire))
+    connection = await probe.connect()
+    await connection.send(connection.compose_object("mining.subscribe", _request(None)))
+    return observed(await _first_words(connection))
 
 
 @check(
@@ -187,27 +187,27 @@ async def null_id(probe: Probe) -> Outcome:
     expected="recorded: any reaction but a crash",
 )
 async def missing_id(probe: Probe) -> Outcome:
-    wire = await probe.connect()
+    connection = await probe.connect()
     message = _request()
     del message["id"]
-    await wire.send(wire.compose_object("mining.subscribe", message))
-    reaction = await _first_words(wire)
+    await connection.send(connection.compose_object("mining.subscribe", message))
+    reaction = await _first_words(connection)
     down = await probe.serves_newcomers()
     return observed(f"{reaction}; {down}" if down else reaction)
 
 
-async def _first_words(wire: Connection, within: float = SILENCE) -> str:
+async def _first_words(connection: Connection, within: float = SILENCE) -> str:
     """What the pool does next: its first reply, or how it closes, or silence."""
 
     def replies() -> list[Any]:
-        return [line for line in wire.lines if line.method is None]
+        return [line for line in connection.lines if line.method is None]
 
-    await wire.until(replies, within)
+    await connection.until(replies, within)
     if replies():
-        await wire.gone(0.2)
-        closing = f", then {wire.ending}" if wire.closed else ""
+        await connection.gone(0.2)
+        closing = f", then {connection.ending}" if connection.closed else ""
         return f"{replies()[0]}{closing}"
-    return wire.ending if wire.closed else f"silence for {within:g} s"
+    return connection.ending if connection.closed else f"silence for {within:g} s"
 
 
 @check(
@@ -228,10 +228,10 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> Outcome:
     bystander = await probe.session()
     reactions = []
     for name, data in faults.items():
-        wire = await probe.connect()
+        connection = await probe.connect()
         try:
-            await wire.send(data)
-            reactions.append(f"{name}: {await _first_words(wire, 2.0)}")
+            await connection.send(data)
+            reactions.append(f"{name}: {await _first_words(connection, 2.0)}")
         except HungUp as reason:
             reactions.append(f"{name}: {reason}")
         affected = await probe.unaffected(bystander)
@@ -248,12 +248,12 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> Outcome:
     expected="a close or an error; never a normal reply",
 )
 async def not_utf8(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    line = wire.compose_object("mining.subscribe", _request())
-    await wire.send(line.replace(AGENT.encode(), b"agent \xff\xfe\x80"))
-    answer = await wire.reaction(1, SILENCE)
+    connection = await probe.connect()
+    line = connection.compose_object("mining.subscribe", _request())
+    await connection.send(line.replace(AGENT.encode(), b"agent \xff\xfe\x80"))
+    answer = await connection.reaction(1, SILENCE)
     if answer is None:
-        return passed(await _first_words(wire, 0.1))
+        return passed(await _first_words(connection, 0.1))
     return passed(str(answer)) if answer.refused else failed(f"a normal reply: {answer}")
 
 
@@ -265,10 +265,10 @@ async def not_utf8(probe: Probe) -> Outcome:
     expected="mining.subscribe padded with blanks to 1,000 bytes gets its reply",
 )
 async def thousand_bytes(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    line = wire.compose_object("mining.subscribe", _request())
-    await wire.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
-    return _subscription(await wire.answer(1), "1,000 bytes")
+    connection = await probe.connect()
+    line = connection.compose_object("mining.subscribe", _request())
+    await connection.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
+    return _subscription(await connection.answer(1), "1,000 bytes")
 
 
 @check(
@@ -279,10 +279,10 @@ async def thousand_bytes(probe: Probe) -> Outcome:
     expected="recorded: a reply or a close",
 )
 async def four_kilobytes(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    line = wire.compose_object("mining.subscribe", _request())
-    await wire.send(line[:-2] + b" " * (4000 - len(line)) + line[-2:])
-    return observed(await _first_words(wire))
+    connection = await probe.connect()
+    line = connection.compose_object("mining.subscribe", _request())
+    await connection.send(line[:-2] + b" " * (4000 - len(line)) + line[-2:])
+    return observed(await _first_words(connection))
 
 
 @check(
@@ -296,13 +296,13 @@ async def four_kilobytes(probe: Probe) -> Outcome:
 )
 async def endless_line(probe: Probe) -> Outcome:
     bystander = await probe.session()
-    wire = await probe.connect()
+    connection = await probe.connect()
     sent, piece = 0, b"x" * (64 << 10)
-    wire.note("-", "bytes without a line end")
+    connection.note("-", "bytes without a line end")
     with trio.move_on_after(20.0) as patience:
         try:
             while sent < FLOOD:
-                await wire.send(piece, quiet=True)
+                await connection.send(piece, quiet=True)
                 sent += len(piece)
         except HungUp:
             pass
@@ -311,8 +311,8 @@ async def endless_line(probe: Probe) -> Outcome:
         return failed(affected)
     if patience.cancelled_caught:
         return passed(f"it stopped reading after {sent:,} bytes")
-    if await wire.gone(SILENCE):
-        return passed(f"{wire.ending}, at most {sent:,} bytes after the start")
+    if await connection.gone(SILENCE):
+        return passed(f"{connection.ending}, at most {sent:,} bytes after the start")
     return failed(f"it took {sent:,} bytes of one line and kept the connection")
 
 
@@ -348,13 +348,13 @@ async def other_json(probe: Probe) -> Outcome:
     expected="a close at once; bfgminer tries TLS first and hangs where the pool waits",
 )
 async def tls_on_a_plain_port(probe: Probe) -> Outcome:
-    if probe.target.tls:
+    if probe.pool.tls:
         return skipped("the port speaks TLS")
-    wire = await probe.connect()
-    wire.note(">", "a TLS ClientHello")
-    await wire.send(_CLIENT_HELLO, quiet=True)
-    if await wire.gone(SILENCE):
-        return passed(wire.ending)
+    connection = await probe.connect()
+    connection.note(">", "a TLS ClientHello")
+    await connection.send(_CLIENT_HELLO, quiet=True)
+    if await connection.gone(SILENCE):
+        return passed(connection.ending)
     return failed(f"still open after {SILENCE:g} s")
 
 
@@ -366,16 +366,16 @@ async def tls_on_a_plain_port(probe: Probe) -> Outcome:
     expected="a close, or HTTP 4xx; no stack trace, no paths",
 )
 async def http_request(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    await wire.send(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
-    closed = await wire.gone(SILENCE)
-    said = b" ".join(line.data for line in wire.lines)
+    connection = await probe.connect()
+    await connection.send(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
+    closed = await connection.gone(SILENCE)
+    said = b" ".join(line.data for line in connection.lines)
     if _INTERNALS.search(said):
-        return failed(f"it tells internals: {wire.lines[0]}")
+        return failed(f"it tells internals: {connection.lines[0]}")
     if closed:
-        return passed(wire.ending)
+        return passed(connection.ending)
     if re.match(rb"HTTP/1\.[01] 4", said):
-        return passed(str(wire.lines[0]))
+        return passed(str(connection.lines[0]))
     return failed(f"still open after {SILENCE:g} s, without HTTP 4xx")
 
 
@@ -388,14 +388,14 @@ async def http_request(probe: Probe) -> Outcome:
 async def bad_method(probe: Probe) -> Outcome:
     said = []
     for name, message in (("missing", {"id": 1, "params": []}), ("5", {"id": 1, "method": 5, "params": []})):
-        wire = await probe.connect()
-        await wire.send(wire.compose_object(f"a request with method {name}", message))
-        answer = await wire.reaction(1, SILENCE)
-        if answer is None and not wire.closed:
+        connection = await probe.connect()
+        await connection.send(connection.compose_object(f"a request with method {name}", message))
+        answer = await connection.reaction(1, SILENCE)
+        if answer is None and not connection.closed:
             raise Silent(f"no reply to a request with method {name} in {SILENCE:g} s")
         if answer is not None and not answer.refused:
             return failed(f"method {name}: {answer}")
-        said.append(f"method {name}: {wire.ending if answer is None else answer}")
+        said.append(f"method {name}: {connection.ending if answer is None else answer}")
     return passed("; ".join(said))
 
 
@@ -406,8 +406,8 @@ async def bad_method(probe: Probe) -> Outcome:
     expected="an error: -3, 20, -32601 or another; miners that ask would wait otherwise",
 )
 async def unknown_method(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    answer = await wire.call("mining.unknown_to_everyone", within=SILENCE)
+    connection = await probe.session(job=False)
+    answer = await connection.call("mining.unknown_to_everyone", within=SILENCE)
     return passed(str(answer)) if answer.refused else failed(str(answer))
 
 
@@ -420,12 +420,14 @@ async def unknown_method(probe: Probe) -> Outcome:
 async def bad_params(probe: Probe) -> Outcome:
     said = []
     for name, extra in (("missing", {}), ("null", {"params": None}), ("an object", {"params": {"user": "x"}})):
-        wire = await probe.subscribed()
-        await wire.send(wire.compose_object("mining.authorize", {"id": 7, "method": "mining.authorize"} | extra))
-        answer = await wire.answer(7, SILENCE)
+        connection = await probe.subscribed()
+        await connection.send(
+            connection.compose_object("mining.authorize", {"id": 7, "method": "mining.authorize"} | extra)
+        )
+        answer = await connection.answer(7, SILENCE)
         if not answer.refused:
             return failed(f"params {name}: {answer}")
-        again = await wire.call("mining.authorize", probe.target.worker, probe.target.password)
+        again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
         if not again.accepted:
             return failed(f"params {name}: {answer}; after it a proper mining.authorize got {again}")
         said.append(f"params {name}: {answer}")
@@ -439,12 +441,12 @@ async def bad_params(probe: Probe) -> Outcome:
     expected="a response with an unknown id, and one with an error, get no line; the next request is answered",
 )
 async def replies_to_replies(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    await wire.send(b'{"id": 987654, "result": "stratum", "error": null}\n')
-    await wire.send(b'{"id": 987655, "result": null, "error": [38, "unknown method", null]}\n')
-    await probe.pulse(wire)
-    await wire.until(lambda: False, 1.0)
-    for line in wire.lines:
+    connection = await probe.session(job=False)
+    await connection.send(b'{"id": 987654, "result": "stratum", "error": null}\n')
+    await connection.send(b'{"id": 987655, "result": null, "error": [38, "unknown method", null]}\n')
+    await probe.pulse(connection)
+    await connection.until(lambda: False, 1.0)
+    for line in connection.lines:
         if line.value is not None and line.method is None and line.value.get("id") in (987654, 987655):
             return failed(f"it replied: {line}")
     return passed("no line; a request after it was answered")

@@ -25,8 +25,8 @@ IDLE_LEAST, IDLE_MOST = 10.0, 120.0
     expected="an array of three or more: anything, 1 to 16 bytes in hex, an integer from 2 to 16",
 )
 async def subscribe_shape(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    answer = await wire.call("mining.subscribe", AGENT)
+    connection = await probe.connect()
+    answer = await connection.call("mining.subscribe", AGENT)
     match answer.result:
         case [_, str(extranonce1), int(size), *_] if (
             re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,16}", extranonce1) and not isinstance(size, bool) and 2 <= size <= 16
@@ -43,8 +43,8 @@ async def subscribe_shape(probe: Probe) -> Outcome:
 )
 async def subscribe_variants(probe: Probe) -> Outcome:
     for params in ([], [AGENT, None], [AGENT, None, "host", None]):
-        wire = await probe.connect()
-        answer = await wire.call("mining.subscribe", *params)
+        connection = await probe.connect()
+        answer = await connection.call("mining.subscribe", *params)
         if not answer.is_subscription:
             return failed(f"{params}: {answer}")
     return passed("all three succeed")
@@ -52,8 +52,8 @@ async def subscribe_variants(probe: Probe) -> Outcome:
 
 @check("HS-03", "There is room in extranonce2 for a proxy.", level=SHOULD, expected="extranonce2 of 4 bytes or more")
 async def extranonce2_size(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    return (passed if wire.extranonce2_size >= 4 else failed)(f"{wire.extranonce2_size} bytes")
+    connection = await probe.subscribed()
+    return (passed if connection.extranonce2_size >= 4 else failed)(f"{connection.extranonce2_size} bytes")
 
 
 @check(
@@ -72,9 +72,9 @@ async def unique_extranonce1(probe: Probe) -> Outcome:
         for _ in range(PARALLEL):
             nursery.start_soon(one)
     for _ in range(SEQUENTIAL):
-        wire = await probe.subscribed()
-        values.append(wire.extranonce1)
-        await wire.aclose()
+        connection = await probe.subscribed()
+        values.append(connection.extranonce1)
+        await connection.aclose()
     if None in values:
         return skipped("a reply to mining.subscribe makes no sense")
     repeated = {value for value in values if value is not None and values.count(value) > 1}
@@ -85,8 +85,8 @@ async def unique_extranonce1(probe: Probe) -> Outcome:
 
 @check("HS-05", "A good worker is authorized.", level=MUST, expected="true")
 async def authorize(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    answer = await wire.call("mining.authorize", probe.target.worker, probe.target.password)
+    connection = await probe.subscribed()
+    answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
     return (passed if answer.accepted else failed)(f"{answer} after {answer.waited:.3f} s")
 
 
@@ -97,8 +97,8 @@ async def authorize(probe: Probe) -> Outcome:
     expected="true, or an error; no close, no silence",
 )
 async def authorize_without_password(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    answer = await wire.call("mining.authorize", probe.target.worker)
+    connection = await probe.subscribed()
+    answer = await connection.call("mining.authorize", probe.pool.worker)
     return passed(str(answer)) if answer.accepted or answer.refused else failed(str(answer))
 
 
@@ -109,8 +109,8 @@ async def authorize_without_password(probe: Probe) -> Outcome:
     expected="recorded: false, an error, or true where any name will do",
 )
 async def bad_name(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    return observed(str(await wire.call("mining.authorize", "this is no address!", "x")))
+    connection = await probe.subscribed()
+    return observed(str(await connection.call("mining.authorize", "this is no address!", "x")))
 
 
 @check(
@@ -120,8 +120,8 @@ async def bad_name(probe: Probe) -> Outcome:
     expected="recorded: true or an error, and no close",
 )
 async def authorize_first(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    return observed(str(await wire.call("mining.authorize", probe.target.worker, probe.target.password)))
+    connection = await probe.connect()
+    return observed(str(await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)))
 
 
 @check(
@@ -132,12 +132,12 @@ async def authorize_first(probe: Probe) -> Outcome:
     expected="mining.set_difficulty precedes the first mining.notify",
 )
 async def difficulty_first(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    if not await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE):
+    connection = await probe.session(job=False)
+    if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         return skipped(f"no job in {FIRST_JOB_PATIENCE:g} s")
-    methods = [line.method for line in wire.lines if line.method in ("mining.set_difficulty", "mining.notify")]
+    methods = [line.method for line in connection.lines if line.method in ("mining.set_difficulty", "mining.notify")]
     if methods[0] == "mining.set_difficulty":
-        return passed(f"difficulty {wire.difficulties[0][1]}, then the job")
+        return passed(f"difficulty {connection.difficulties[0][1]}, then the job")
     return failed("the job came first")
 
 
@@ -149,21 +149,23 @@ async def difficulty_first(probe: Probe) -> Outcome:
     expected="mining.notify within 10 s of the reply to mining.authorize; later is recorded, a close is a failure",
 )
 async def first_job(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    authorized = wire.lines[-1].seconds
-    await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE)
-    if wire.notifies:
-        waited = max(0.0, wire.notifies[0].line.seconds - authorized)
+    connection = await probe.session(job=False)
+    authorized = connection.lines[-1].seconds
+    await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE)
+    if connection.notifies:
+        waited = max(0.0, connection.notifies[0].line.seconds - authorized)
         return (passed if waited <= 10 else observed)(f"after {waited:.1f} s")
-    if wire.closed:
-        return failed(f"no job: {wire.ending}")
+    if connection.closed:
+        return failed(f"no job: {connection.ending}")
     return observed(f"inconclusive: none in {FIRST_JOB_PATIENCE:g} s")
 
 
 @check("HS-11", "The first job is to be started at once.", level=SHOULD, seconds=120, expected="clean_jobs is true")
 async def first_job_is_clean(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    return (passed if wire.notifies[0].clean else failed)(f"clean_jobs {str(wire.notifies[0].clean).lower()}")
+    connection = await probe.session()
+    return (passed if connection.notifies[0].clean else failed)(
+        f"clean_jobs {str(connection.notifies[0].clean).lower()}"
+    )
 
 
 @check(
@@ -174,15 +176,15 @@ async def first_job_is_clean(probe: Probe) -> Outcome:
     expected="the same extranonce1, an error, or silence",
 )
 async def second_subscribe(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    before = wire.extranonce1
-    request = await wire.ask("mining.subscribe", AGENT)
-    answer = await wire.reaction(request, SILENCE)
+    connection = await probe.session()
+    before = connection.extranonce1
+    request = await connection.ask("mining.subscribe", AGENT)
+    answer = await connection.reaction(request, SILENCE)
     if answer is None:
-        return failed(wire.ending) if wire.closed else passed(f"silence for {SILENCE:g} s")
+        return failed(connection.ending) if connection.closed else passed(f"silence for {SILENCE:g} s")
     if answer.refused:
         return passed(str(answer))
-    if wire.extranonce1 == before:
+    if connection.extranonce1 == before:
         return passed("the same extranonce1")
     return failed(f"extranonce1 changed: {answer}")
 
@@ -194,10 +196,10 @@ async def second_subscribe(probe: Probe) -> Outcome:
     expected="recorded: true, an error, or silence",
 )
 async def second_worker(probe: Probe) -> Outcome:
-    wire = await probe.session(job=False)
-    request = await wire.ask("mining.authorize", f"{probe.target.worker}2", probe.target.password)
-    answer = await wire.reaction(request, SILENCE)
-    return observed(str(answer) if answer else wire.ending or f"silence for {SILENCE:g} s")
+    connection = await probe.session(job=False)
+    request = await connection.ask("mining.authorize", f"{probe.pool.worker}2", probe.pool.password)
+    answer = await connection.reaction(request, SILENCE)
+    return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
 
 
 @check(
@@ -207,18 +209,18 @@ async def second_worker(probe: Probe) -> Outcome:
     expected="24 (unauthorized), 21, or a close; never true",
 )
 async def unauthorized_submit(probe: Probe) -> Outcome:
-    wire = await probe.subscribed()
-    wire.worker = probe.target.worker
-    await wire.until(lambda: wire.jobs, 1.0)  # where jobs come before authorize, it can be a job's share
-    job_id = wire.job.job_id if wire.jobs else "1"
-    return await _refused_or_closed(wire, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
+    connection = await probe.subscribed()
+    connection.worker = probe.pool.worker
+    await connection.until(lambda: connection.jobs, 1.0)  # where jobs come before authorize, it can be a job's share
+    job_id = connection.job.job_id if connection.jobs else "1"
+    return await _refused_or_closed(connection, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
 
 
-async def _refused_or_closed(wire: Connection, job_id: str, lawful: set[ErrorReason]) -> Outcome:
-    ntime = f"{wire.job.ntime:08x}" if wire.jobs else "68000000"
+async def _refused_or_closed(connection: Connection, job_id: str, lawful: set[ErrorReason]) -> Outcome:
+    ntime = f"{connection.job.ntime:08x}" if connection.jobs else "68000000"
     try:
-        answer = await wire.call(
-            "mining.submit", wire.worker, job_id, "00" * (wire.extranonce2_size or 4), ntime, "00000000"
+        answer = await connection.call(
+            "mining.submit", connection.worker, job_id, "00" * (connection.extranonce2_size or 4), ntime, "00000000"
         )
     except HungUp as reason:
         return passed(str(reason))
@@ -234,20 +236,20 @@ async def _refused_or_closed(wire: Connection, job_id: str, lawful: set[ErrorRea
     expected="25 (not subscribed), 24 where the worker could not be authorized either, or a close",
 )
 async def unsubscribed_submit(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    wire.worker = probe.target.worker
+    connection = await probe.connect()
+    connection.worker = probe.pool.worker
     lawful = {ErrorReason.NOT_SUBSCRIBED}
     try:
-        authorized = await wire.reaction(
-            await wire.ask("mining.authorize", wire.worker, probe.target.password), SILENCE
+        authorized = await connection.reaction(
+            await connection.ask("mining.authorize", connection.worker, probe.pool.password), SILENCE
         )
     except HungUp as reason:
         return passed(str(reason))
-    if wire.closed:
-        return passed(wire.ending)
+    if connection.closed:
+        return passed(connection.ending)
     if authorized is None or not authorized.accepted:
         lawful.add(ErrorReason.UNAUTHORIZED)
-    return await _refused_or_closed(wire, "1", lawful)
+    return await _refused_or_closed(connection, "1", lawful)
 
 
 @check(
@@ -258,13 +260,13 @@ async def unsubscribed_submit(probe: Probe) -> Outcome:
     expected=f"within {IDLE_LEAST:g} to {IDLE_MOST:g} s",
 )
 async def idle_connection(probe: Probe) -> Outcome:
-    wire = await probe.connect()
+    connection = await probe.connect()
     started = trio.current_time()
-    closed = await wire.gone(IDLE_MOST + 10)
+    closed = await connection.gone(IDLE_MOST + 10)
     waited = trio.current_time() - started
     if not closed:
         return failed(f"still open after {waited:.0f} s")
-    return (passed if waited >= IDLE_LEAST - 1 else failed)(f"{wire.ending} after {waited:.1f} s")
+    return (passed if waited >= IDLE_LEAST - 1 else failed)(f"{connection.ending} after {waited:.1f} s")
 
 
 @check(
@@ -289,9 +291,9 @@ async def resume(probe: Probe) -> Outcome:
     expected="a normal reply with an extranonce1",
 )
 async def resume_garbage(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    answer = await wire.call("mining.subscribe", AGENT, "no session of yours")
-    return (passed if answer.is_subscription and wire.extranonce1 is not None else failed)(str(answer))
+    connection = await probe.connect()
+    answer = await connection.call("mining.subscribe", AGENT, "no session of yours")
+    return (passed if answer.is_subscription and connection.extranonce1 is not None else failed)(str(answer))
 
 
 @check(
@@ -321,19 +323,19 @@ async def resume_of_a_live_session(probe: Probe) -> Outcome:
     expected="all three are answered, once; ESP-Miner sends them so",
 )
 async def pipelined_handshake(probe: Probe) -> Outcome:
-    wire = await probe.connect()
+    connection = await probe.connect()
     requests = [
-        wire.compose("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"}),
-        wire.compose("mining.subscribe", AGENT),
-        wire.compose("mining.authorize", probe.target.worker, probe.target.password),
+        connection.compose("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"}),
+        connection.compose("mining.subscribe", AGENT),
+        connection.compose("mining.authorize", probe.pool.worker, probe.pool.password),
     ]
-    await wire.send(b"".join(line for _, line in requests))
+    await connection.send(b"".join(line for _, line in requests))
     ids = [request for request, _ in requests]
-    subscription, authorization = [await wire.answer(request) for request in ids[1:]]
+    subscription, authorization = [await connection.answer(request) for request in ids[1:]]
     if not subscription.is_subscription or not authorization.accepted:
         return failed(f"subscribe: {subscription}; authorize: {authorization}")
-    await wire.answer(ids[0])
-    return each_once(wire, ids)
+    await connection.answer(ids[0])
+    return each_once(connection, ids)
 
 
 @check(
@@ -343,7 +345,7 @@ async def pipelined_handshake(probe: Probe) -> Outcome:
     expected="recorded: true or an error for 191 and 300 characters, other scripts, dots and underscores",
 )
 async def unusual_names(probe: Probe) -> Outcome:
-    name = probe.target.worker
+    name = probe.pool.worker
     names = {
         "191 characters": (name + "." + "w" * 191)[:191],
         "300 characters": (name + "." + "w" * 300)[:300],
@@ -352,8 +354,8 @@ async def unusual_names(probe: Probe) -> Outcome:
     }
     said = []
     for kind, each in names.items():
-        wire = await probe.subscribed()
-        request = await wire.ask("mining.authorize", each, probe.target.password)
-        answer: Answer | None = await wire.reaction(request, SILENCE)
-        said.append(f"{kind}: {answer or wire.ending or 'silence'}")
+        connection = await probe.subscribed()
+        request = await connection.ask("mining.authorize", each, probe.pool.password)
+        answer: Answer | None = await connection.reaction(request, SILENCE)
+        said.append(f"{kind}: {answer or connection.ending or 'silence'}")
     return observed("; ".join(said))

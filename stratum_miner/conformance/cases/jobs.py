@@ -36,24 +36,24 @@ _HEX = {
 
 async def _notified(probe: Probe) -> tuple[Connection, Notified]:
     """A session and its first notify, usable or not."""
-    wire = await probe.session(job=False)
-    if not await wire.until(lambda: wire.notifies, FIRST_JOB_PATIENCE):
-        raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {wire.ending}".strip())
-    return wire, wire.notifies[0]
+    connection = await probe.session(job=False)
+    if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
+        raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {connection.ending}".strip())
+    return connection, connection.notifies[0]
 
 
 async def _job(probe: Probe) -> tuple[Connection, Job]:
-    wire, notified = await _notified(probe)
+    connection, notified = await _notified(probe)
     if notified.job is None:
         raise Skip(f"the job cannot be used: {notified.problem}")
-    return wire, notified.job
+    return connection, notified.job
 
 
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
     """The jobs of a session until there are two, or the time is over."""
-    wire, _ = await _job(probe)
-    await wire.until(lambda: len(wire.jobs) > 1, seconds)
-    return wire.jobs
+    connection, _ = await _job(probe)
+    await connection.until(lambda: len(connection.jobs) > 1, seconds)
+    return connection.jobs
 
 
 def _coinbase(job: Job) -> Coinbase:
@@ -98,9 +98,13 @@ def _malformed(params: list[Any]) -> str:
     expected="serialized without witness, one null input, no byte left over",
 )
 async def coinbase_parses(probe: Probe) -> Outcome:
-    wire, notified = await _notified(probe)
+    connection, notified = await _notified(probe)
     if notified.job is None:
-        return failed(f"the job cannot be used: {notified.problem}") if wire.extranonce1 else skipped(notified.problem)
+        return (
+            failed(f"the job cannot be used: {notified.problem}")
+            if connection.extranonce1
+            else skipped(notified.problem)
+        )
     try:
         coinbase = _coinbase(notified.job)
     except CoinbaseError as error:
@@ -146,8 +150,8 @@ async def height(probe: Probe) -> Outcome:
         {job.previous_hash for job in jobs}
     ):
         return failed(f"jobs on one block have heights {heights}")
-    if probe.target.chain is not None:
-        tip = await probe.target.chain.tip()
+    if probe.pool.chain is not None:
+        tip = await probe.pool.chain.tip()
         if tip.hash == jobs[-1].previous_hash and heights[-1] != tip.height + 1:
             return failed(f"the node is at {tip.height}, the job says {heights[-1]}")
     return passed(f"height {heights[-1]} in {len(jobs)} job(s)")
@@ -161,7 +165,7 @@ async def height(probe: Probe) -> Outcome:
     expected="the last commitment output is 38 bytes or more, and that of the transactions where the pool tells them",
 )
 async def commitment(probe: Probe) -> Outcome:
-    wire, job = await _job(probe)
+    connection, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
     except CoinbaseError as error:
@@ -171,7 +175,7 @@ async def commitment(probe: Probe) -> Outcome:
     scripts = coinbase.commitments
     if scripts and len(scripts[-1]) < 38:
         return failed(f"a commitment of {len(scripts[-1])} bytes")
-    transactions = await _transactions(wire, job)
+    transactions = await _transactions(connection, job)
     if transactions is None:
         return passed(f"{len(scripts)} commitment(s); the transactions are not told")
     wanted = witness_commitment_script([sha256d(each) for each in transactions])
@@ -183,8 +187,8 @@ async def commitment(probe: Probe) -> Outcome:
     return passed(f"it is that of the {len(transactions)} transactions")
 
 
-async def _transactions(wire: Connection, job: Job) -> list[bytes] | None:
-    answer = await wire.reaction(await wire.ask("mining.get_transactions", job.job_id), 3.0)
+async def _transactions(connection: Connection, job: Job) -> list[bytes] | None:
+    answer = await connection.reaction(await connection.ask("mining.get_transactions", job.job_id), 3.0)
     if answer is None or not isinstance(answer.result, list) or answer.error.code is not None:
         return None
     try:
@@ -223,7 +227,7 @@ async def payout(probe: Probe) -> Outcome:
     expected="up to 20 hashes of 32 bytes; where the pool tells the transactions, theirs",
 )
 async def branch(probe: Probe) -> Outcome:
-    wire, notified = await _notified(probe)
+    connection, notified = await _notified(probe)
     items = notified.params[4] if len(notified.params) > 4 else None
     if not isinstance(items, list) or any(
         not isinstance(each, str) or not _HEX["64"].fullmatch(each) for each in items
@@ -231,7 +235,7 @@ async def branch(probe: Probe) -> Outcome:
         return failed(f"expected an array of 64 hex digits, got {str(items)[:100]}")
     if len(items) > 20:
         return failed(f"{len(items)} hashes: more than a million transactions")
-    transactions = None if notified.job is None else await _transactions(wire, notified.job)
+    transactions = None if notified.job is None else await _transactions(connection, notified.job)
     if transactions and len(transactions).bit_length() != len(items):
         return failed(f"{len(items)} hashes for {len(transactions)} transactions")
     return passed(f"{len(items)} hashes")
@@ -279,14 +283,14 @@ async def ntime(probe: Probe) -> Outcome:
     expected="among the jobs of a session, the same id has the same content",
 )
 async def job_ids(probe: Probe) -> Outcome:
-    wire, _ = await _job(probe)
-    await wire.until(lambda: len(wire.notifies) > 2, 2 * WATCH)
+    connection, _ = await _job(probe)
+    await connection.until(lambda: len(connection.notifies) > 2, 2 * WATCH)
     first: dict[str, tuple[Any, bytes | None]] = {}
-    for each in wire.notifies:
+    for each in connection.notifies:
         content = (each.params[1:7], None if each.job is None else body_of(each.job).extranonce1)
         if first.setdefault(str(each.params[0]), content) != content:
             return failed(f"job id {each.params[0]!r} was used for two different jobs")
-    return passed(f"{len(first)} ids in {len(wire.notifies)} announcements")
+    return passed(f"{len(first)} ids in {len(connection.notifies)} announcements")
 
 
 @check(
@@ -297,15 +301,15 @@ async def job_ids(probe: Probe) -> Outcome:
     expected="a mining.notify at least every 60 s; Antminer firmware leaves a pool that is silent for longer",
 )
 async def renewal(probe: Probe) -> Outcome:
-    wire, _ = await _notified(probe)
+    connection, _ = await _notified(probe)
     until = trio.current_time() + 2.5 * RENEWAL
     while trio.current_time() < until:
-        known = len(wire.notifies)
-        last = wire.notifies[-1]
-        if not await wire.until(lambda: len(wire.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
-            return failed(wire.ending if wire.closed else f"none in {RENEWAL:g} s")
-        if wire.notifies[known].previous == last.previous:
-            return passed(f"after {wire.notifies[known].line.seconds - last.line.seconds:.1f} s")
+        known = len(connection.notifies)
+        last = connection.notifies[-1]
+        if not await connection.until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
+            return failed(connection.ending if connection.closed else f"none in {RENEWAL:g} s")
+        if connection.notifies[known].previous == last.previous:
+            return passed(f"after {connection.notifies[known].line.seconds - last.line.seconds:.1f} s")
     return skipped("the chain does not stand still for long enough")
 
 
@@ -318,10 +322,10 @@ async def renewal(probe: Probe) -> Outcome:
     expected="mining.notify with the new prevhash and clean_jobs true within 2 s of the node; later is recorded",
 )
 async def new_block(probe: Probe) -> Outcome:
-    wire, _ = await _job(probe)
-    tip = await extend(probe, wire)
+    connection, _ = await _job(probe)
+    tip = await extend(probe, connection)
     known = trio.current_time()
-    arrived = await _announced(wire, tip)
+    arrived = await _announced(connection, tip)
     if arrived is None:
         return observed(f"inconclusive: not announced within {NEW_BLOCK_PATIENCE:g} s")
     waited = max(0.0, trio.current_time() - known)
@@ -330,13 +334,13 @@ async def new_block(probe: Probe) -> Outcome:
     return (passed if waited <= NEW_BLOCK_SECONDS else observed)(f"after {waited:.2f} s, clean")
 
 
-async def _announced(wire: Connection, previous: bytes) -> Notified | None:
+async def _announced(connection: Connection, previous: bytes) -> Notified | None:
     """The first notify that builds on a block; None when there is none in time."""
 
     def found() -> Notified | None:
-        return next((each for each in wire.notifies if each.job and each.job.previous_hash == previous), None)
+        return next((each for each in connection.notifies if each.job and each.job.previous_hash == previous), None)
 
-    await wire.until(found, NEW_BLOCK_PATIENCE)
+    await connection.until(found, NEW_BLOCK_PATIENCE)
     return found()
 
 
@@ -349,12 +353,12 @@ async def _announced(wire: Connection, previous: bytes) -> Notified | None:
     expected="recorded: the branches of the announcements after a block",
 )
 async def empty_first(probe: Probe) -> Outcome:
-    wire, _ = await _job(probe)
-    tip = await extend(probe, wire)
-    if await _announced(wire, tip) is None:
+    connection, _ = await _job(probe)
+    tip = await extend(probe, connection)
+    if await _announced(connection, tip) is None:
         return observed(f"not announced within {NEW_BLOCK_PATIENCE:g} s")
-    await wire.until(lambda: False, 3.0)
-    jobs = [each for each in wire.notifies if each.job and each.job.previous_hash == tip]
+    await connection.until(lambda: False, 3.0)
+    jobs = [each for each in connection.notifies if each.job and each.job.previous_hash == tip]
     sizes = [f"{len(body_of(each.job).branch)} hashes, clean {each.clean}" for each in jobs if each.job]
     return observed("; ".join(sizes))
 
@@ -368,17 +372,17 @@ async def empty_first(probe: Probe) -> Outcome:
     expected="when a longer branch replaces the tip: mining.notify on its last block, with clean_jobs true",
 )
 async def reorganisation(probe: Probe) -> Outcome:
-    wire, _ = await _job(probe)
+    connection, _ = await _job(probe)
     root = await probe.chain.tip()
-    first = await extend(probe, wire)
-    if await _announced(wire, first) is None:
+    first = await extend(probe, connection)
+    if await _announced(connection, first) is None:
         return skipped("the block before was not announced")
-    sibling = await extend(probe, wire, on=root)
-    longer = await extend(probe, wire, on=type(root)(root.height + 1, sibling))
+    sibling = await extend(probe, connection, on=root)
+    longer = await extend(probe, connection, on=type(root)(root.height + 1, sibling))
     tip = await probe.chain.tip()
     if tip.hash != longer:
         return skipped(f"the node did not go over to the longer branch: {tip}")
-    arrived = await _announced(wire, longer)
+    arrived = await _announced(connection, longer)
     if arrived is None:
         return observed(f"inconclusive: not announced within {NEW_BLOCK_PATIENCE:g} s")
     return (passed if arrived.clean else failed)(f"{display_hash(longer)}, clean {arrived.clean}")
@@ -392,20 +396,20 @@ async def reorganisation(probe: Probe) -> Outcome:
     expected=f"every mining.set_difficulty, also a suggested one, is followed by a mining.notify within {RENEWAL:g} s",
 )
 async def difficulty_between_jobs(probe: Probe) -> Outcome:
-    wire, job = await _job(probe)
-    await wire.until(lambda: False, 1.1)
-    await wire.ask("mining.suggest_difficulty", job.share_difficulty * 2)
-    await wire.until(lambda: len(wire.difficulties) > 1, 5.0)
-    last, _ = wire.difficulties[-1] if wire.difficulties else (wire.lines[0], None)
-    followed = await wire.until(lambda: _after(wire, wire.notifies[-1].line, last), RENEWAL)
+    connection, job = await _job(probe)
+    await connection.until(lambda: False, 1.1)
+    await connection.ask("mining.suggest_difficulty", job.share_difficulty * 2)
+    await connection.until(lambda: len(connection.difficulties) > 1, 5.0)
+    last, _ = connection.difficulties[-1] if connection.difficulties else (connection.lines[0], None)
+    followed = await connection.until(lambda: _after(connection, connection.notifies[-1].line, last), RENEWAL)
     if followed:
-        return passed(f"{len(wire.difficulties)} set, each followed by a job")
-    return failed(wire.ending or f"no job in {RENEWAL:g} s after set_difficulty {wire.difficulties[-1][1]}")
+        return passed(f"{len(connection.difficulties)} set, each followed by a job")
+    return failed(connection.ending or f"no job in {RENEWAL:g} s after set_difficulty {connection.difficulties[-1][1]}")
 
 
-def _after(wire: Connection, first: Any, second: Any) -> bool:
+def _after(connection: Connection, first: Any, second: Any) -> bool:
     """Whether the first line came after the second."""
-    places = {id(line): index for index, line in enumerate(wire.lines)}
+    places = {id(line): index for index, line in enumerate(connection.lines)}
     return places[id(first)] > places[id(second)]
 
 

@@ -98,9 +98,9 @@ async def idle_connections(probe: Probe) -> Outcome:
     return failed(f"with {count} idle connections, {affected}") if affected else passed(f"{count} idle connections")
 
 
-async def _session_lives(probe: Probe, wire: Connection) -> str:
+async def _session_lives(probe: Probe, connection: Connection) -> str:
     try:
-        await probe.pulse(wire)
+        await probe.pulse(connection)
     except (Silent, HungUp) as error:
         return f"another session is no longer served: {error}"
     return ""
@@ -116,17 +116,17 @@ async def _session_lives(probe: Probe, wire: Connection) -> str:
 )
 async def slow_writer(probe: Probe) -> Outcome:
     bystander = await probe.session()
-    wire = await probe.connect()
-    _, line = wire.compose("mining.subscribe", AGENT)
-    wire.note("-", "a byte a second")
+    connection = await probe.connect()
+    _, line = connection.compose("mining.subscribe", AGENT)
+    connection.note("-", "a byte a second")
     try:
         for byte in line[:SLOW_BYTES]:
-            await wire.send(bytes([byte]), quiet=True)
-            await wire.until(lambda: False, 1.0)
+            await connection.send(bytes([byte]), quiet=True)
+            await connection.until(lambda: False, 1.0)
     except HungUp:
         pass
     affected = await probe.unaffected(bystander)
-    return failed(affected) if affected else passed(f"others are served; it was {wire.ending or 'left open'}")
+    return failed(affected) if affected else passed(f"others are served; it was {connection.ending or 'left open'}")
 
 
 @check(
@@ -140,10 +140,10 @@ async def slow_writer(probe: Probe) -> Outcome:
 )
 async def slow_reader(probe: Probe) -> Outcome:
     bystander = await probe.session()
-    stream = await probe.target.dial()
+    stream = await probe.pool.dial()
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    request = {"id": "i" * 600, "method": "mining.authorize", "params": [probe.target.worker, "x"]}
+    request = {"id": "i" * 600, "method": "mining.authorize", "params": [probe.pool.worker, "x"]}
     piece = (json.dumps(request).encode() + b"\n") * 64
     subscribe = json.dumps({"id": 1, "method": "mining.subscribe", "params": [AGENT]}).encode() + b"\n"
     asked, dropped, paused = 0, False, False
@@ -190,14 +190,14 @@ async def request_flood(probe: Probe) -> Outcome:
     return (passed if slow < LATENCY else failed)(f"95 % within {slow * 1000:.0f} ms; the flooder: {served}")
 
 
-async def _flood(probe: Probe, wire: Connection) -> None:
-    wire.note("-", f"{FLOOD_RATE} requests a second")
-    params = (wire.worker, probe.target.password)
+async def _flood(probe: Probe, connection: Connection) -> None:
+    connection.note("-", f"{FLOOD_RATE} requests a second")
+    params = (connection.worker, probe.pool.password)
     due = trio.current_time()
     try:
         for _ in range(FLOOD_SECONDS * 10):
-            lines = [wire.compose("mining.authorize", *params)[1] for _ in range(FLOOD_RATE // 10)]
-            await wire.send(b"".join(lines), quiet=True)
+            lines = [connection.compose("mining.authorize", *params)[1] for _ in range(FLOOD_RATE // 10)]
+            await connection.send(b"".join(lines), quiet=True)
             due += 0.1
             await trio.sleep_until(due)
     except HungUp:
@@ -214,23 +214,23 @@ async def _flood(probe: Probe, wire: Connection) -> None:
     expected=f"{BAD_SHARES} shares for an unknown job: each refused, or the connection closed, as a ban does",
 )
 async def bad_share_flood(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    size = "00" * wire.extranonce2_size
+    connection = await probe.session()
+    size = "00" * connection.extranonce2_size
     requests = [
-        wire.compose("mining.submit", wire.worker, NO_JOB, size, "00000000", f"{number:08x}")
+        connection.compose("mining.submit", connection.worker, NO_JOB, size, "00000000", f"{number:08x}")
         for number in range(BAD_SHARES)
     ]
-    wire.note("-", f"{BAD_SHARES} shares for an unknown job")
+    connection.note("-", f"{BAD_SHARES} shares for an unknown job")
     with suppress(HungUp):
-        await wire.send(b"".join(line for _, line in requests), quiet=True)
-    await wire.until(lambda: all(wire.answers.get(request) for request, _ in requests), 30.0)
-    answered = [wire.answers[request][0] for request, _ in requests if wire.answers.get(request)]
+        await connection.send(b"".join(line for _, line in requests), quiet=True)
+    await connection.until(lambda: all(connection.answers.get(request) for request, _ in requests), 30.0)
+    answered = [connection.answers[request][0] for request, _ in requests if connection.answers.get(request)]
     accepted = sum(answer.accepted for answer in answered)
     if accepted:
         return failed(f"{accepted} were accepted")
-    if len(answered) < BAD_SHARES and not wire.closed:
+    if len(answered) < BAD_SHARES and not connection.closed:
         raise Silent(f"{BAD_SHARES - len(answered)} of {BAD_SHARES} bad shares were not answered in 30 s")
-    return passed(f"{len(answered)} refused{', then ' + wire.ending if wire.closed else ''}")
+    return passed(f"{len(answered)} refused{', then ' + connection.ending if connection.closed else ''}")
 
 
 @check(
@@ -249,11 +249,11 @@ async def reconnect_loop(probe: Probe) -> Outcome:
     due = trio.current_time()
     for _ in range(RECONNECTS):
         try:
-            wire = await probe.connect()
-            answer = await wire.call("mining.subscribe", AGENT, within=SILENCE)
-            if answer.is_subscription and wire.extranonce1 is not None:
-                values.append(wire.extranonce1)
-            await wire.aclose()
+            connection = await probe.connect()
+            answer = await connection.call("mining.subscribe", AGENT, within=SILENCE)
+            if answer.is_subscription and connection.extranonce1 is not None:
+                values.append(connection.extranonce1)
+            await connection.aclose()
         except (Unreachable, HungUp, Silent):
             turned_away += 1
         due += RECONNECT_INTERVAL
@@ -276,26 +276,30 @@ async def reconnect_loop(probe: Probe) -> Outcome:
     expected=f"{FAN_OUT} sessions get one mining.notify within {SPREAD * 1000:g} ms of one another",
 )
 async def fan_out(probe: Probe) -> Outcome:
-    wires: list[Connection] = []
+    connections: list[Connection] = []
 
     async def one() -> None:
-        wires.append(await probe.session(mask=None))
+        connections.append(await probe.session(mask=None))
 
     async with trio.open_nursery() as nursery:
         for _ in range(_room(FAN_OUT)):
             nursery.start_soon(one)
-    known = {wire: len(wire.notifies) for wire in wires}
+    known = {connection: len(connection.notifies) for connection in connections}
     async with _lag() as lag:
-        for wire in wires:
-            await wire.until(lambda: len(wire.notifies) > known[wire], RENEWAL)  # noqa: B023  awaited at once
-    late = [wire for wire in wires if len(wire.notifies) == known[wire]]
+        for connection in connections:
+            await connection.until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited at once
+    late = [connection for connection in connections if len(connection.notifies) == known[connection]]
     if late:
-        return skipped(f"no new job in {RENEWAL:g} s") if len(late) == len(wires) else failed(f"{len(late)} got none")
-    times = [wire.notifies[known[wire]].line.seconds for wire in wires]
+        return (
+            skipped(f"no new job in {RENEWAL:g} s")
+            if len(late) == len(connections)
+            else failed(f"{len(late)} got none")
+        )
+    times = [connection.notifies[known[connection]].line.seconds for connection in connections]
     spread = max(times) - min(times)
     if spread >= SPREAD and max(lag) > LAG:
         return skipped(f"we were {max(lag):.2f} s late ourselves: the spread of {spread:.2f} s means nothing")
-    return (passed if spread < SPREAD else failed)(f"{len(wires)} sessions within {spread * 1000:.0f} ms")
+    return (passed if spread < SPREAD else failed)(f"{len(connections)} sessions within {spread * 1000:.0f} ms")
 
 
 @asynccontextmanager
@@ -324,19 +328,19 @@ async def _lag() -> AsyncIterator[list[float]]:
     expected=f"after {STORM} blocks in a row the newest job builds on the tip, and a share of an old job is refused",
 )
 async def block_storm(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    old = wire.job
-    share = await probe.find(wire, old)
+    connection = await probe.session()
+    old = connection.job
+    share = await probe.find(connection, old)
     for _ in range(STORM):
-        await extend(probe, wire)
+        await extend(probe, connection)
     tip = await probe.chain.tip()
-    if not await wire.until(lambda: wire.job.previous_hash == tip.hash, 30.0):
+    if not await connection.until(lambda: connection.job.previous_hash == tip.hash, 30.0):
         return observed("inconclusive: no job on the tip within 30 s")
-    answer = await probe.submit(wire, share.params)
+    answer = await probe.submit(connection, share.params)
     if answer.accepted:
         return failed("a share of the job before the storm is accepted")
-    await wire.until(lambda: wire.job.previous_hash != tip.hash, 2.0)
-    if wire.job.previous_hash != tip.hash and (await probe.chain.tip()).hash == tip.hash:
+    await connection.until(lambda: connection.job.previous_hash != tip.hash, 2.0)
+    if connection.job.previous_hash != tip.hash and (await probe.chain.tip()).hash == tip.hash:
         return failed("after the job on the tip came one on an older block")
     return passed(f"the newest job builds on {tip}; the old job: {answer}")
 
@@ -353,12 +357,12 @@ async def resets(probe: Probe) -> Outcome:
     bystander = await probe.session()
     for data in (b'{"id": 1, "method": "mining.subs', b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"{}\n" * 10):
         for _ in range(5):
-            wire = await probe.connect(probe.target.dial_raw)
+            connection = await probe.connect(probe.pool.dial_raw)
             try:
-                await wire.send(data, quiet=True)
+                await connection.send(data, quiet=True)
             except HungUp:
                 continue
-            await wire.reset()
+            await connection.reset()
     affected = await probe.unaffected(bystander)
     return failed(affected) if affected else passed("15 resets; others are served")
 
@@ -372,15 +376,15 @@ async def resets(probe: Probe) -> Outcome:
     expected="of ten copies in one piece exactly one is accepted",
 )
 async def duplicate_race(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     for _ in range(5):
-        job = wire.job
-        found = await probe.find(wire, job)
-        requests = [wire.compose("mining.submit", *found.params) for _ in range(10)]
-        await wire.send(b"".join(line for _, line in requests))
-        answers: list[Answer] = [await wire.answer(request) for request, _ in requests]
+        job = connection.job
+        found = await probe.find(connection, job)
+        requests = [connection.compose("mining.submit", *found.params) for _ in range(10)]
+        await connection.send(b"".join(line for _, line in requests))
+        answers: list[Answer] = [await connection.answer(request) for request, _ in requests]
         accepted = sum(answer.accepted for answer in answers)
-        if accepted or not await probe.overtaken(wire, job, answers[0]):
+        if accepted or not await probe.overtaken(connection, job, answers[0]):
             return (passed if accepted == 1 else failed)(f"{accepted} of 10 accepted")
     return skipped("the chain moved on before a share could be judged")
 
@@ -394,19 +398,19 @@ async def duplicate_race(probe: Probe) -> Outcome:
     expected="true or a refusal, exactly once, ten times over",
 )
 async def share_meets_block(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     said: list[str] = []
     for _ in range(10):
-        job = wire.job
-        found: Found = await probe.find(wire, job)
+        job = connection.job
+        found: Found = await probe.find(connection, job)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(extend, probe, wire)
-            request = await wire.ask("mining.submit", *found.params)
-        said.append(str(await wire.answer(request)))
-        await wire.until(lambda: wire.stale(job), 10.0)  # noqa: B023  awaited at once
-        await wire.until(lambda: False, 0.2)
-        if len(wire.answers[request]) != 1:
-            return failed(f"{len(wire.answers[request])} replies to one share")
+            nursery.start_soon(extend, probe, connection)
+            request = await connection.ask("mining.submit", *found.params)
+        said.append(str(await connection.answer(request)))
+        await connection.until(lambda: connection.stale(job), 10.0)  # noqa: B023  awaited at once
+        await connection.until(lambda: False, 0.2)
+        if len(connection.answers[request]) != 1:
+            return failed(f"{len(connection.answers[request])} replies to one share")
     return passed(f"one reply each: {', '.join(sorted(set(said)))}")
 
 
@@ -418,11 +422,11 @@ async def share_meets_block(probe: Probe) -> Outcome:
     expected="recorded: a close, or ignored",
 )
 async def proxy_header(probe: Probe) -> Outcome:
-    wire = await probe.connect()
-    request, line = wire.compose("mining.subscribe", AGENT)
-    await wire.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3333\r\n" + line)
-    answer = await wire.reaction(request, SILENCE)
-    return observed(str(answer) if answer else wire.ending or f"silence for {SILENCE:g} s")
+    connection = await probe.connect()
+    request, line = connection.compose("mining.subscribe", AGENT)
+    await connection.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3333\r\n" + line)
+    answer = await connection.reaction(request, SILENCE)
+    return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
 
 
 @check(
@@ -434,21 +438,21 @@ async def proxy_header(probe: Probe) -> Outcome:
     expected="TLS 1.0 and garbage are turned away by an alert or a close; another session is served",
 )
 async def bad_handshakes(probe: Probe) -> Outcome:
-    if not probe.target.tls or probe.target.dial_raw is None:
+    if not probe.pool.tls or probe.pool.dial_raw is None:
         return skipped("the port does not speak TLS")
     bystander = await probe.session()
     said = []
     hellos = {"TLS 1.0": _client_hello_of_tls_1_0(), "garbage": b"\x16\x03\x01\x00\x40" + bytes(range(64))}
     for name, hello in hellos.items():
-        wire = await probe.connect(probe.target.dial_raw)
+        connection = await probe.connect(probe.pool.dial_raw)
         with suppress(HungUp):
-            await wire.send(hello, quiet=True)
-        answered = await wire.until(lambda: wire.closed or wire.bytes_received, SILENCE)  # noqa: B023
+            await connection.send(hello, quiet=True)
+        answered = await connection.until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023
         if not answered:
             return failed(f"{name}: silence for {SILENCE:g} s, still open")
-        if not await wire.gone(SILENCE):
+        if not await connection.gone(SILENCE):
             return failed(f"{name}: the connection stays open")
-        said.append(f"{name}: {wire.ending}")
+        said.append(f"{name}: {connection.ending}")
     affected = await probe.unaffected(bystander)
     return failed(affected) if affected else passed("; ".join(said))
 

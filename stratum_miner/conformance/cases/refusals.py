@@ -27,23 +27,23 @@ def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
     return passed(f"{what}: {answer}")
 
 
-async def _again(probe: Probe, wire: Connection, found: Found, params: list[Any], what: str) -> Outcome:
+async def _again(probe: Probe, connection: Connection, found: Found, params: list[Any], what: str) -> Outcome:
     """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
     try:
-        answer = await probe.submit(wire, params)
+        answer = await probe.submit(connection, params)
     except HungUp as reason:
         return failed(f"{what}: {reason}")
     if answer.accepted:
         return failed(f"{what}: accepted again")
-    if answer.reason is STALE and (found.is_block or await probe.overtaken(wire, found.job, answer)):
+    if answer.reason is STALE and (found.is_block or await probe.overtaken(connection, found.job, answer)):
         return passed(f"{what}: {answer}; the block ended its job")
     lawful = (DUPLICATE,) if what == "the same share" else ()
     return refused(answer, what, *lawful)
 
 
-async def _accepted(probe: Probe, wire: Connection) -> Found:
+async def _accepted(probe: Probe, connection: Connection) -> Found:
     """A share that the pool took. Skip when it takes none."""
-    found, answer = await probe.judged(wire)
+    found, answer = await probe.judged(connection)
     if not answer.accepted:
         raise Skip(f"a valid share is refused: {answer}")
     return found
@@ -58,9 +58,9 @@ async def _accepted(probe: Probe, wire: Connection) -> Found:
     expected="22 (duplicate) for the same share again; 21 when it made a block",
 )
 async def duplicate(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await _accepted(probe, wire)
-    return await _again(probe, wire, found, found.params, "the same share")
+    connection = await probe.session()
+    found = await _accepted(probe, connection)
+    return await _again(probe, connection, found, found.params, "the same share")
 
 
 @check(
@@ -72,8 +72,8 @@ async def duplicate(probe: Probe) -> Outcome:
     expected="a refusal for upper case, 0x and blanks",
 )
 async def respelled_duplicate(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await _accepted(probe, wire)
+    connection = await probe.session()
+    found = await _accepted(probe, connection)
     said = []
     upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
     spelled = {
@@ -85,7 +85,7 @@ async def respelled_duplicate(probe: Probe) -> Outcome:
     for name, params in spelled.items():
         if params == found.params:
             continue
-        outcome = await _again(probe, wire, found, params, name)
+        outcome = await _again(probe, connection, found, params, name)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
@@ -101,8 +101,8 @@ async def respelled_duplicate(probe: Probe) -> Outcome:
     expected="20 or 22, or another refusal, for extranonce2 and nonce with 00 appended and with their end cut",
 )
 async def padded_duplicate(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await _accepted(probe, wire)
+    connection = await probe.session()
+    found = await _accepted(probe, connection)
     said = []
     extranonce2, nonce = found.params[2], found.params[4]
     for name, index, value in (
@@ -111,7 +111,7 @@ async def padded_duplicate(probe: Probe) -> Outcome:
         ("nonce + 00", 4, nonce + "00"),
         ("nonce cut", 4, nonce[:-1]),
     ):
-        outcome = await _again(probe, wire, found, found.but(index, value), name)
+        outcome = await _again(probe, connection, found, found.but(index, value), name)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
@@ -127,13 +127,15 @@ async def padded_duplicate(probe: Probe) -> Outcome:
     expected="a refusal for the share with its sixth parameter 00000000 removed, or with one added",
 )
 async def version_bits_duplicate(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await _accepted(probe, wire)
+    connection = await probe.session()
+    found = await _accepted(probe, connection)
     with_bits = len(found.params) == 6
     params = found.params[:5] if with_bits else [*found.params, "00000000"]
     if with_bits and found.params[5] != "00000000":
         return skipped(f"the job's version has bits of the mask: {found.params[5]}")
-    return await _again(probe, wire, found, params, "without version bits" if with_bits else "with 00000000 added")
+    return await _again(
+        probe, connection, found, params, "without version bits" if with_bits else "with 00000000 added"
+    )
 
 
 @check(
@@ -174,20 +176,20 @@ async def foreign_session(probe: Probe) -> Outcome:
     expected="the same values under the next job: computed anew and refused, not as a duplicate",
 )
 async def under_another_job(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    chance = wire.job.search_target / 2.0**256  # of a share to be one of the next job, too
+    connection = await probe.session()
+    chance = connection.job.search_target / 2.0**256  # of a share to be one of the next job, too
     count = 1 if chance < RARE else 8 if chance < 0.6 else 30
-    shares = [await _accepted(probe, wire) for _ in range(count)]
+    shares = [await _accepted(probe, connection) for _ in range(count)]
     first = shares[-1].job
-    if not await wire.until(lambda: wire.job.job_id != first.job_id, RENEWAL):
+    if not await connection.until(lambda: connection.job.job_id != first.job_id, RENEWAL):
         return skipped(f"no other job in {RENEWAL:g} s")
-    job = wire.job
+    job = connection.job
     for found in shares:
         again = job.header(found.extranonce2, found.ntime, found.nonce, found.version)
         if again.digest() == found.digest:
             return skipped("both jobs have the same content")
         if hash_value(again.digest()) > job.search_target:
-            answer = await probe.submit(wire, found.but(1, job.job_id))
+            answer = await probe.submit(connection, found.but(1, job.job_id))
             if answer.reason is DUPLICATE:
                 return failed(f"under job {job.job_id!r}: {answer}")
             return refused(answer, f"under job {job.job_id!r}")
@@ -202,29 +204,29 @@ async def under_another_job(probe: Probe) -> Outcome:
     expected="21 for a random id, 21 or 20 for an empty one and one of 600 characters; the session goes on",
 )
 async def unknown_job(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = _any(probe, wire)
+    connection = await probe.session()
+    found = _any(probe, connection)
     said = []
     for name, job_id in (("random", "f00dfeed"), ("empty", ""), ("600 characters", "7" * 600)):
-        answer = await probe.submit(wire, found.but(1, job_id))
+        answer = await probe.submit(connection, found.but(1, job_id))
         lawful = (STALE,) if name == "random" else (STALE, ErrorReason.OTHER)
         outcome = refused(answer, name, *lawful)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
-    await probe.pulse(wire)
+    await probe.pulse(connection)
     return passed("; ".join(said))
 
 
-def _any(probe: Probe, wire: Connection) -> Found:
+def _any(probe: Probe, connection: Connection) -> Found:
     """Parameters in form; whether the hash is worth anything does not matter."""
     try:
-        return probe.weak(wire)
+        return probe.weak(connection)
     except Skip:
-        job = wire.job
+        job = connection.job
         nonce = probe.rng.randrange(1 << 32)
         extranonce2 = probe.rng.randbytes(job.extranonce2_size)
-        params: list[Any] = [wire.worker, job.job_id, extranonce2.hex(), f"{job.ntime:08x}", f"{nonce:08x}"]
+        params: list[Any] = [connection.worker, job.job_id, extranonce2.hex(), f"{job.ntime:08x}", f"{nonce:08x}"]
         if job.version_rolling:
             params.append("00000000")
         header = job.header(extranonce2, job.ntime, nonce, job.version).to_bytes()
@@ -248,13 +250,13 @@ def _any(probe: Probe, wire: Connection) -> Found:
     expected="21 after the new block was announced",
 )
 async def stale_share(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    job = wire.job
-    found = await probe.find(wire, job)
-    await extend(probe, wire)
-    if not await wire.until(lambda: wire.stale(job), BLOCK_PATIENCE):
+    connection = await probe.session()
+    job = connection.job
+    found = await probe.find(connection, job)
+    await extend(probe, connection)
+    if not await connection.until(lambda: connection.stale(job), BLOCK_PATIENCE):
         return skipped("the new block was not announced")
-    return refused(await probe.submit(wire, found.params), "after the new block", STALE)
+    return refused(await probe.submit(connection, found.params), "after the new block", STALE)
 
 
 @check(
@@ -265,11 +267,11 @@ async def stale_share(probe: Probe) -> Outcome:
     expected="23 (low difficulty)",
 )
 async def low_difficulty(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     for _ in range(3):
-        found = probe.weak(wire)
-        answer = await probe.submit(wire, found.params)
-        if not await probe.overtaken(wire, found.job, answer):
+        found = probe.weak(connection)
+        answer = await probe.submit(connection, found.params)
+        if not await probe.overtaken(connection, found.job, answer):
             return refused(answer, f"a hash {found.value / found.job.share_target:.3g} times the target", LOW)
     return skipped("the chain moved on before a share could be judged")
 
@@ -283,14 +285,19 @@ async def low_difficulty(probe: Probe) -> Outcome:
     expected="recorded: true (a period of grace) or 23",
 )
 async def grace(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    old = wire.job
-    if not await changed(probe, wire, old.share_difficulty * 4) or wire.job.share_difficulty < old.share_difficulty:
+    connection = await probe.session()
+    old = connection.job
+    if (
+        not await changed(probe, connection, old.share_difficulty * 4)
+        or connection.job.share_difficulty < old.share_difficulty
+    ):
         return skipped("suggestions do not raise the difficulty")
-    if wire.stale(old):
+    if connection.stale(old):
         return skipped("the old job is void")
-    found = await between(probe, wire, old, wire.job.share_difficulty)
-    return observed(f"raised to {wire.job.share_difficulty:g}, old job: {await probe.submit(wire, found.params)}")
+    found = await between(probe, connection, old, connection.job.share_difficulty)
+    return observed(
+        f"raised to {connection.job.share_difficulty:g}, old job: {await probe.submit(connection, found.params)}"
+    )
 
 
 @check(
@@ -302,16 +309,16 @@ async def grace(probe: Probe) -> Outcome:
     expected="23 for a share between both difficulties",
 )
 async def after_an_increase(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    before = wire.job.share_difficulty
-    if not await changed(probe, wire, before * 4) or wire.job.share_difficulty < before:
+    connection = await probe.session()
+    before = connection.job.share_difficulty
+    if not await changed(probe, connection, before * 4) or connection.job.share_difficulty < before:
         return skipped("suggestions do not raise the difficulty")
-    await second_job(wire)
+    await second_job(connection)
 
     async def make(job: Job) -> Found:
-        return await between(probe, wire, job, before)
+        return await between(probe, connection, job, before)
 
-    found, answer = await probe.judged(wire, make)
+    found, answer = await probe.judged(connection, make)
     return refused(answer, f"raised from {before:g} to {found.job.share_difficulty:g}", LOW)
 
 
@@ -324,23 +331,23 @@ async def after_an_increase(probe: Probe) -> Outcome:
     expected="true for a share between both difficulties on a new job",
 )
 async def after_a_decrease(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    before = wire.job.share_difficulty
-    if not await changed(probe, wire, before / 4) or wire.job.share_difficulty > before:
+    connection = await probe.session()
+    before = connection.job.share_difficulty
+    if not await changed(probe, connection, before / 4) or connection.job.share_difficulty > before:
         return skipped("suggestions do not lower the difficulty")
 
     async def make(job: Job) -> Found:
-        return await between(probe, wire, job, before)
+        return await between(probe, connection, job, before)
 
-    found, answer = await probe.judged(wire, make)
+    found, answer = await probe.judged(connection, make)
     return taken(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
 
 
-async def _with_ntime(probe: Probe, wire: Connection, ahead: int, *, of_now: bool = False) -> Answer:
+async def _with_ntime(probe: Probe, connection: Connection, ahead: int, *, of_now: bool = False) -> Answer:
     async def make(job: Job) -> Found:
-        return await probe.find(wire, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
+        return await probe.find(connection, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
 
-    return (await probe.judged(wire, make))[1]
+    return (await probe.judged(connection, make))[1]
 
 
 @check(
@@ -352,8 +359,8 @@ async def _with_ntime(probe: Probe, wire: Connection, ahead: int, *, of_now: boo
     expected="a refusal for the job's ntime - 1",
 )
 async def earlier_ntime(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    return refused(await _with_ntime(probe, wire, -1), "ntime - 1")
+    connection = await probe.session()
+    return refused(await _with_ntime(probe, connection, -1), "ntime - 1")
 
 
 @check(
@@ -365,25 +372,25 @@ async def earlier_ntime(probe: Probe) -> Outcome:
     expected="a refusal for our clock + 7,261 s; + 7,001 s is recorded",
 )
 async def far_ntime(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    far = await _with_ntime(probe, wire, 7261, of_now=True)
+    connection = await probe.session()
+    far = await _with_ntime(probe, connection, 7261, of_now=True)
     outcome = refused(far, "+7,261 s")
     if outcome.is_failure:
         return outcome
-    return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, wire, 7001, of_now=True)}")
+    return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, connection, 7001, of_now=True)}")
 
 
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> Outcome:
     """Each value in place of a parameter of a share: refused, and the session goes on."""
-    wire = await probe.session()
+    connection = await probe.session()
     said = []
     for name, value in values.items():
-        answer = await probe.submit(wire, _any(probe, wire).but(index, value))
+        answer = await probe.submit(connection, _any(probe, connection).but(index, value))
         outcome = refused(answer, name)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
-    await probe.pulse(wire)
+    await probe.pulse(connection)
     return passed("; ".join(said))
 
 
@@ -408,12 +415,12 @@ async def malformed_ntime(probe: Probe) -> Outcome:
     expected="20, or another refusal, for other letters, 7 digits, and 10 digits of a valid share",
 )
 async def malformed_nonce(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await probe.find(wire)
+    connection = await probe.session()
+    found = await probe.find(connection)
     said = []
     nonce = found.params[4]
     for name, value in (("7 digits", nonce[:7]), ("other letters", "nothex!!"), ("10 digits", nonce + "00")):
-        outcome = refused(await probe.submit(wire, found.but(4, value)), name)
+        outcome = refused(await probe.submit(connection, found.but(4, value)), name)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
@@ -430,21 +437,21 @@ async def malformed_nonce(probe: Probe) -> Outcome:
     "valid share of the same job",
 )
 async def malformed_extranonce2(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     for _ in range(5):
-        job = wire.job
-        found = await probe.find(wire, job)
+        job = connection.job
+        found = await probe.find(connection, job)
         text = found.params[2]
         said = []
         values = {"a byte more": text + "00", "a byte less": text[:-2], "none": "", "half a byte": text[:-1]}
         values["other letters"] = "zz" * job.extranonce2_size
         for name, value in values.items():
-            outcome = refused(await probe.submit(wire, found.but(2, value)), name)
+            outcome = refused(await probe.submit(connection, found.but(2, value)), name)
             if outcome.is_failure:
                 return outcome
             said.append(outcome.actual)
-        answer = await probe.submit(wire, found.params)
-        if not await probe.overtaken(wire, job, answer):
+        answer = await probe.submit(connection, found.params)
+        if not await probe.overtaken(connection, job, answer):
             said.append(f"then the valid share: {answer}")
             return (passed if answer.accepted else failed)("; ".join(said))
     return skipped("the chain moved on before a share could be judged")
@@ -459,18 +466,18 @@ async def malformed_extranonce2(probe: Probe) -> Outcome:
     expected="a refusal for a share with bit 0, and with bit 28, where these are not granted",
 )
 async def bits_outside(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    rolled_mask(wire)
+    connection = await probe.session()
+    rolled_mask(connection)
     said = []
     for bit in (1, 1 << 28):
-        if bit & wire.job.version_mask:
-            bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & wire.job.version_mask)  # noqa: PLW2901
+        if bit & connection.job.version_mask:
+            bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & connection.job.version_mask)  # noqa: PLW2901
 
         async def make(job: Job, bit: int = bit) -> Found:
-            found = await probe.find(wire, job, bits=bit)
+            found = await probe.find(connection, job, bits=bit)
             return _with_params(found, found.but(5, f"{bit:08x}"))
 
-        _, answer = await probe.judged(wire, make)
+        _, answer = await probe.judged(connection, make)
         outcome = refused(answer, f"bit {bit:08x}")
         if outcome.is_failure:
             return outcome
@@ -499,13 +506,13 @@ def _with_params(found: Found, params: list[Any]) -> Found:
     expected="recorded: refused, ignored, or used",
 )
 async def bits_without_negotiation(probe: Probe) -> Outcome:
-    wire = await probe.session(mask=None)
-    ignored = await probe.find(wire)
-    first = await probe.submit(wire, [*ignored.params, "00002000"])
+    connection = await probe.session(mask=None)
+    ignored = await probe.find(connection)
+    first = await probe.submit(connection, [*ignored.params, "00002000"])
     if first.accepted:
         return observed("ignored: a share of the plain version with bits 00002000 is accepted")
-    used = await probe.find(wire, bits=wire.job.version | 0x2000)
-    second = await probe.submit(wire, [*used.params[:5], "00002000"])
+    used = await probe.find(connection, bits=connection.job.version | 0x2000)
+    second = await probe.submit(connection, [*used.params[:5], "00002000"])
     return observed(f"a share of the plain version with bits 00002000: {first}; a share of the rolled one: {second}")
 
 
@@ -518,10 +525,10 @@ async def bits_without_negotiation(probe: Probe) -> Outcome:
     expected="recorded: taken as 0, or refused",
 )
 async def bits_missing(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    rolled_mask(wire)
-    found = await probe.find(wire, bits=0)
-    return observed(str(await probe.submit(wire, found.params[:5])))
+    connection = await probe.session()
+    rolled_mask(connection)
+    found = await probe.find(connection, bits=0)
+    return observed(str(await probe.submit(connection, found.params[:5])))
 
 
 @check(
@@ -533,12 +540,12 @@ async def bits_missing(probe: Probe) -> Outcome:
     expected="a refusal for other letters, a number, an array",
 )
 async def malformed_bits(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    rolled_mask(wire)
+    connection = await probe.session()
+    rolled_mask(connection)
     said = []
     for name, value in (("other letters", "zzzzzzzz"), ("a number", 8192), ("an array", ["00002000"])):
-        found = await probe.find(wire, bits=0)
-        outcome = refused(await probe.submit(wire, found.but(5, value)), name)
+        found = await probe.find(connection, bits=0)
+        outcome = refused(await probe.submit(connection, found.but(5, value)), name)
         if outcome.is_failure:
             return outcome
         said.append(outcome.actual)
@@ -554,9 +561,9 @@ async def malformed_bits(probe: Probe) -> Outcome:
     expected="recorded: 24 or 20, or accepted",
 )
 async def other_worker(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found = await probe.find(wire)
-    return observed(str(await probe.submit(wire, found.but(0, f"{wire.worker}.stranger"))))
+    connection = await probe.session()
+    found = await probe.find(connection)
+    return observed(str(await probe.submit(connection, found.but(0, f"{connection.worker}.stranger"))))
 
 
 @check(
@@ -567,16 +574,16 @@ async def other_worker(probe: Probe) -> Outcome:
     expected="20, or another refusal, for 4 parameters and for arrays; the session goes on; 7 is recorded",
 )
 async def wrong_count(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    params = _any(probe, wire).params
-    four = refused(await probe.submit(wire, params[:4]), "4 parameters")
+    connection = await probe.session()
+    params = _any(probe, connection).params
+    four = refused(await probe.submit(connection, params[:4]), "4 parameters")
     if four.is_failure:
         return four
-    nested = refused(await probe.submit(wire, [[each] for each in params]), "arrays")
+    nested = refused(await probe.submit(connection, [[each] for each in params]), "arrays")
     if nested.is_failure:
         return nested
-    seven = await probe.submit(wire, [*params[:5], "00000000", "x"])
-    await probe.pulse(wire)
+    seven = await probe.submit(connection, [*params[:5], "00000000", "x"])
+    await probe.pulse(connection)
     return passed(f"{four.actual}; {nested.actual}; 7 parameters: {seven}")
 
 
@@ -588,8 +595,8 @@ async def wrong_count(probe: Probe) -> Outcome:
     expected="error is [integer, text, anything], the id is the same, result is null or false",
 )
 async def error_form(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    answer = await probe.submit(wire, _any(probe, wire).but(1, "f00dfeed"))
+    connection = await probe.session()
+    answer = await probe.submit(connection, _any(probe, connection).but(1, "f00dfeed"))
     value = answer.line.value or {}
     match value.get("error"):
         case [int(code), str(), _] if not isinstance(code, bool) and value.get("result", 0) in (None, False):
@@ -606,11 +613,11 @@ async def error_form(probe: Probe) -> Outcome:
     expected="true for a valid share after an unknown job, a malformed ntime and a bad nonce",
 )
 async def usable_after(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    bad = _any(probe, wire)
+    connection = await probe.session()
+    bad = _any(probe, connection)
     for params in (bad.but(1, "f00dfeed"), bad.but(3, "123456"), bad.but(4, "nothex!!")):
-        answer = await probe.submit(wire, params)
+        answer = await probe.submit(connection, params)
         if answer.accepted:
             return skipped(f"a bad share was accepted: {params}")
-    _, answer = await probe.judged(wire)
+    _, answer = await probe.judged(connection)
     return taken(answer, "a valid share after three refusals")

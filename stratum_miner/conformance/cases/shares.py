@@ -23,8 +23,8 @@ STALE_SECONDS = 0.1
 
 @check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
 async def valid_share(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    found, answer = await probe.judged(wire)
+    connection = await probe.session()
+    found, answer = await probe.judged(connection)
     return taken(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
 
 
@@ -37,12 +37,12 @@ async def valid_share(probe: Probe) -> Outcome:
     expected="true for a hash in the highest sixteenth below the target",
 )
 async def boundary(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
 
     async def make(job: Job) -> Found:
-        return await probe.find(wire, job, above=job.share_target - job.share_target // 16)
+        return await probe.find(connection, job, above=job.share_target - job.share_target // 16)
 
-    found, answer = await probe.judged(wire, make)
+    found, answer = await probe.judged(connection, make)
     return taken(answer, f"a hash of {found.value / found.job.share_target:.4f} of the target")
 
 
@@ -55,18 +55,18 @@ async def boundary(probe: Probe) -> Outcome:
     expected="true",
 )
 async def older_job(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     until = trio.current_time() + 2.5 * RENEWAL
     while trio.current_time() < until:
-        older = wire.job
-        known = len(wire.jobs)
-        if not await wire.until(lambda: len(wire.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
+        older = connection.job
+        known = len(connection.jobs)
+        if not await connection.until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
             return skipped(f"no second job in {RENEWAL:g} s")
-        if wire.stale(older):
+        if connection.stale(older):
             continue
-        answer = await probe.submit(wire, (await probe.find(wire, older)).params)
-        if not await probe.overtaken(wire, older, answer):
-            return taken(answer, f"job {older.job_id!r} after {wire.job.job_id!r}")
+        answer = await probe.submit(connection, (await probe.find(connection, older)).params)
+        if not await probe.overtaken(connection, older, answer):
+            return taken(answer, f"job {older.job_id!r} after {connection.job.job_id!r}")
     return skipped("every job was declared void by the next")
 
 
@@ -79,14 +79,14 @@ async def older_job(probe: Probe) -> Outcome:
     expected="true for all zeros, all ones and random bytes",
 )
 async def any_extranonce2(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     for name, byte in (("zeros", 0), ("ones", 255), ("random", None)):
 
         async def make(job: Job, byte: int | None = byte) -> Found:
             fixed = None if byte is None else bytes([byte]) * job.extranonce2_size
-            return await probe.find(wire, job, extranonce2=fixed)
+            return await probe.find(connection, job, extranonce2=fixed)
 
-        _, answer = await probe.judged(wire, make)
+        _, answer = await probe.judged(connection, make)
         if not answer.accepted:
             return failed(f"{name}: {answer}")
     return passed("zeros, ones and random bytes")
@@ -101,13 +101,13 @@ async def any_extranonce2(probe: Probe) -> Outcome:
     expected="true for the job's ntime + 1 and + 30",
 )
 async def later_ntime(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
     for ahead in (1, 30):
 
         async def make(job: Job, ahead: int = ahead) -> Found:
-            return await probe.find(wire, job, ntime=job.ntime + ahead)
+            return await probe.find(connection, job, ntime=job.ntime + ahead)
 
-        _, answer = await probe.judged(wire, make)
+        _, answer = await probe.judged(connection, make)
         if not answer.accepted:
             return failed(f"+{ahead} s: {answer}")
     return passed("+1 s and +30 s")
@@ -122,14 +122,14 @@ async def later_ntime(probe: Probe) -> Outcome:
     expected="true for one bit, all bits and none of the mask",
 )
 async def version_bits(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    mask = rolled_mask(wire)
+    connection = await probe.session()
+    mask = rolled_mask(connection)
     for bits in (mask & -mask, mask, 0):
 
         async def make(job: Job, bits: int = bits) -> Found:
-            return await probe.find(wire, job, bits=bits)
+            return await probe.find(connection, job, bits=bits)
 
-        _, answer = await probe.judged(wire, make)
+        _, answer = await probe.judged(connection, make)
         if not answer.accepted:
             return failed(f"bits {bits:08x}: {answer}")
     return passed(f"one bit, all and none of {mask:08x}")
@@ -144,13 +144,13 @@ async def version_bits(probe: Probe) -> Outcome:
     expected="recorded: true or 20 for upper case, no leading zeros, 0x",
 )
 async def version_bits_spelled(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    bits = rolled_mask(wire) & 0x0FFFFFFF
+    connection = await probe.session()
+    bits = rolled_mask(connection) & 0x0FFFFFFF
     spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x": f"0x{bits:08x}"}
     said = []
     for name, text in spellings.items():
-        found = await probe.find(wire, bits=bits)
-        said.append(f"{name}: {await probe.submit(wire, found.but(5, text))}")
+        found = await probe.find(connection, bits=bits)
+        said.append(f"{name}: {await probe.submit(connection, found.but(5, text))}")
     return observed("; ".join(said))
 
 
@@ -163,14 +163,14 @@ async def version_bits_spelled(probe: Probe) -> Outcome:
     expected="where the pool sends one: true for a share of the next job with the new extranonce1",
 )
 async def set_extranonce(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    first = body_of(wire.job).extranonce1
-    await wire.reaction(await wire.ask("mining.extranonce.subscribe"), 2.0)
-    if not await wire.until(lambda: wire.extranonce1 != first, RENEWAL):
+    connection = await probe.session()
+    first = body_of(connection.job).extranonce1
+    await connection.reaction(await connection.ask("mining.extranonce.subscribe"), 2.0)
+    if not await connection.until(lambda: connection.extranonce1 != first, RENEWAL):
         return skipped(f"the pool sent none in {RENEWAL:g} s")
-    if not await wire.until(lambda: body_of(wire.job).extranonce1 != first, RENEWAL):
+    if not await connection.until(lambda: body_of(connection.job).extranonce1 != first, RENEWAL):
         return skipped("no job followed it")
-    _, answer = await probe.judged(wire)
+    _, answer = await probe.judged(connection)
     return taken(answer, "new job, new extranonce1")
 
 
@@ -183,20 +183,20 @@ async def set_extranonce(probe: Probe) -> Outcome:
     expected=f"{PIPELINED} shares in one piece: {PIPELINED} replies, each id once",
 )
 async def pipelined(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    shares = await _many(probe, wire, PIPELINED)
-    requests = [wire.compose("mining.submit", *found.params) for found in shares]
-    await wire.send(b"".join(line for _, line in requests))
+    connection = await probe.session()
+    shares = await _many(probe, connection, PIPELINED)
+    requests = [connection.compose("mining.submit", *found.params) for found in shares]
+    await connection.send(b"".join(line for _, line in requests))
     ids = [request for request, _ in requests]
     for request in ids:
-        await wire.answer(request, 30.0)
-    await wire.until(lambda: False, 0.5)  # a second reply would follow at once
-    return each_once(wire, ids)
+        await connection.answer(request, 30.0)
+    await connection.until(lambda: False, 0.5)  # a second reply would follow at once
+    return each_once(connection, ids)
 
 
-async def _many(probe: Probe, wire: Connection, count: int) -> list[Found]:
-    probe.hunt.afford(count * 2.0**256 / wire.job.share_target, f"{count} shares")
-    return [await probe.find(wire) for _ in range(count)]
+async def _many(probe: Probe, connection: Connection, count: int) -> list[Found]:
+    probe.search.afford(count * 2.0**256 / connection.job.share_target, f"{count} shares")
+    return [await probe.find(connection) for _ in range(count)]
 
 
 @check(
@@ -209,26 +209,28 @@ async def _many(probe: Probe, wire: Connection, count: int) -> list[Found]:
     expected="the share is accepted and the next job builds on it, or with --node: the node has it",
 )
 async def block(probe: Probe) -> Outcome:
-    wire = await probe.session()
+    connection = await probe.session()
 
     async def make(job: Job) -> Found:
-        return await probe.find(wire, job, at_most=min(job.network_target, job.share_target), above=-1)
+        return await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
 
-    found, answer = await probe.judged(wire, make)
+    found, answer = await probe.judged(connection, make)
     if not answer.accepted:
         return failed(f"the share was refused: {answer}")
     hash_shown = display_hash(found.digest)
-    if await wire.until(lambda: any(job.previous_hash == found.digest for job in wire.jobs), BLOCK_PATIENCE):
+    if await connection.until(
+        lambda: any(job.previous_hash == found.digest for job in connection.jobs), BLOCK_PATIENCE
+    ):
         return passed(f"the next job builds on {hash_shown}")
-    if probe.target.chain is None:
-        if wire.job.previous_hash != found.job.previous_hash:
+    if probe.pool.chain is None:
+        if connection.job.previous_hash != found.job.previous_hash:
             return skipped("another block came first")
         return observed(f"inconclusive: accepted, and no job built on it in {BLOCK_PATIENCE:g} s")
-    tip = await probe.target.chain.tip()
+    tip = await probe.pool.chain.tip()
     if tip.hash == found.digest:
         return passed(f"the node has it: {tip}")
     height = found.job.height
-    if height is not None and await _node_knows(probe, wire, Tip(height, found.digest)):
+    if height is not None and await _node_knows(probe, connection, Tip(height, found.digest)):
         return skipped("the node has it, but another block came first")
     return failed(f"{hash_shown} was accepted, the node does not have it: {tip}")
 
@@ -242,28 +244,28 @@ async def block(probe: Probe) -> Outcome:
     expected="the node knows it: a block on top of it is taken",
 )
 async def stale_block(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    job = wire.job
+    connection = await probe.session()
+    job = connection.job
     tip = await probe.chain.tip()
     if tip.hash != job.previous_hash:
         return skipped("the job does not build on the node's tip")
-    found = await probe.find(wire, job, at_most=min(job.network_target, job.share_target), above=-1)
-    await extend(probe, wire)
-    if not await wire.until(lambda: wire.stale(job), BLOCK_PATIENCE):
+    found = await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
+    await extend(probe, connection)
+    if not await connection.until(lambda: connection.stale(job), BLOCK_PATIENCE):
         return skipped("the new block was not announced")
     await trio.sleep(STALE_SECONDS)
-    answer = await probe.submit(wire, found.params)
-    known = await _node_knows(probe, wire, Tip(tip.height + 1, found.digest))
+    answer = await probe.submit(connection, found.params)
+    known = await _node_knows(probe, connection, Tip(tip.height + 1, found.digest))
     return (passed if known else failed)(
         f"the share was answered {answer}; the node {'has' if known else 'does not have'} {display_hash(found.digest)}"
     )
 
 
-async def _node_knows(probe: Probe, wire: Connection, tip: Tip) -> bool:
+async def _node_knows(probe: Probe, connection: Connection, tip: Tip) -> bool:
     """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
     for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
         await trio.sleep(pause)
-        block, _ = await make_block(probe, wire, tip)  # another each time: a node remembers what it refused
+        block, _ = await make_block(probe, connection, tip)  # another each time: a node remembers what it refused
         if await probe.chain.submit(block) in HARMLESS:
             return True
     return False
@@ -278,19 +280,19 @@ async def _node_knows(probe: Probe, wire: Connection, tip: Tip) -> bool:
     expected="where the network target is the wider one: the node has the block, whatever the reply",
 )
 async def block_below_share_difficulty(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    if wire.job.network_target <= wire.job.share_target:
+    connection = await probe.session()
+    if connection.job.network_target <= connection.job.share_target:
         return skipped("the share target is as wide as the network target")
 
     async def make(job: Job) -> Found:
-        return await probe.find(wire, job, at_most=job.network_target, above=job.share_target)
+        return await probe.find(connection, job, at_most=job.network_target, above=job.share_target)
 
-    found, answer = await probe.judged(wire, make)
-    await wire.until(lambda: any(job.previous_hash == found.digest for job in wire.jobs), 5.0)
+    found, answer = await probe.judged(connection, make)
+    await connection.until(lambda: any(job.previous_hash == found.digest for job in connection.jobs), 5.0)
     height = found.job.height
     if height is None:
         return skipped("the coinbase does not tell the height")
-    known = await _node_knows(probe, wire, Tip(height, found.digest))
+    known = await _node_knows(probe, connection, Tip(height, found.digest))
     return (passed if known else failed)(f"answered {answer}; the node {'has' if known else 'does not have'} the block")
 
 
@@ -303,8 +305,8 @@ async def block_below_share_difficulty(probe: Probe) -> Outcome:
     expected=f"of {MEASURED} replies 95 % within {LATENCY * 1000:g} ms and a round trip",
 )
 async def latency(probe: Probe) -> Outcome:
-    wire = await probe.session()
-    probe.hunt.afford(MEASURED * 2.0**256 / wire.job.share_target, f"{MEASURED} shares")
-    waited = [(await probe.judged(wire))[1].waited for _ in range(MEASURED)]
+    connection = await probe.session()
+    probe.search.afford(MEASURED * 2.0**256 / connection.job.share_target, f"{MEASURED} shares")
+    waited = [(await probe.judged(connection))[1].waited for _ in range(MEASURED)]
     slow = percentile_95(waited)
-    return (passed if slow < LATENCY + wire.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")
+    return (passed if slow < LATENCY + connection.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")
