@@ -8,17 +8,6 @@ from typing import Final, TypeAlias
 from stratum_miner.conformance.outcome import Outcome
 from stratum_miner.conformance.probe import Probe
 
-TOPICS: Final = {
-    "FRM": "framing",
-    "HS": "handshake",
-    "EXT": "extensions",
-    "JOB": "jobs",
-    "SH": "shares",
-    "ERR": "shares",
-    "VD": "difficulty",
-    "LD": "load",
-}
-"""Prefix of an id to the topic in its address."""
 SECONDS: Final = 60.0
 """How long a check may take besides its hashing, unless it says otherwise."""
 
@@ -65,11 +54,8 @@ class Case:
     disturbs: bool
     """Whether it would be felt by checks that run beside it."""
     run: Run
-
-    @property
-    def topic(self) -> str:
-        """The first part of its address."""
-        return TOPICS[self.id.partition("-")[0]]
+    topic: str
+    """The first part of its address."""
 
     @property
     def address(self) -> str:
@@ -86,34 +72,43 @@ CASES: Final[dict[str, Case]] = {}
 """Every check by id, in the order of the list; filled by importing ``stratum_miner.conformance.cases``."""
 
 
-def check(
-    identifier: str,
-    requirement: str,
-    *,
-    level: Level,
-    expected: str,
-    kinds: tuple[Kind, ...] = (Kind.POLITE,),
-    seconds: float = SECONDS,
-    disturbs: bool = False,
-) -> Callable[[Run], Run]:
-    """Make the decorated function a check. ValueError for an id that is taken."""
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Makes the checks of one file: ``check = Topic("framing")`` at its top, ``@check("FRM-01", ...)`` for each."""
 
-    def register(run: Run) -> Run:
-        if identifier in CASES:
-            raise ValueError(f"check {identifier}: expected an id of its own, it is taken")
-        CASES[identifier] = Case(
-            id=identifier,
-            requirement=requirement,
-            expected=expected,
-            level=level,
-            kinds=kinds,
-            seconds=seconds,
-            disturbs=disturbs or Kind.CHAIN in kinds,
-            run=run,
-        )
-        return run
+    name: str
+    """The first part of their addresses. Files may have one in common."""
 
-    return register
+    def __call__(
+        self,
+        identifier: str,
+        requirement: str,
+        *,
+        level: Level,
+        expected: str,
+        kinds: tuple[Kind, ...] = (Kind.POLITE,),
+        seconds: float = SECONDS,
+        disturbs: bool = False,
+    ) -> Callable[[Run], Run]:
+        """Make the decorated function a check. ValueError for an id that is taken."""
+
+        def register(run: Run) -> Run:
+            if identifier in CASES:
+                raise ValueError(f"check {identifier}: expected an id of its own, it is taken")
+            CASES[identifier] = Case(
+                id=identifier,
+                requirement=requirement,
+                expected=expected,
+                level=level,
+                kinds=kinds,
+                seconds=seconds,
+                disturbs=disturbs or Kind.CHAIN in kinds,
+                run=run,
+                topic=self.name,
+            )
+            return run
+
+        return register
 
 
 MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from stratum_miner.conformance.case import TOPICS, Case
+from stratum_miner.conformance.case import Case
 from stratum_miner.spelling import nearest
 
 
@@ -35,5 +35,5 @@ def _matches(case: Case, pattern: str) -> bool:
 
 def _hint(cases: Sequence[Case], pattern: str) -> str:
     names = [name for case in cases for name in (case.id, case.address)]
-    name = nearest(pattern, [*names, *TOPICS.values()], 0.5)
+    name = nearest(pattern, [*names, *{case.topic: None for case in cases}], 0.5)
     return "; --list shows them all" if name is None else f": did you mean {name}?"

@@ -17,7 +17,7 @@ from .conftest import RunCheck
 SKIPPED = {"SH-08": "the pool sent none"}
 """Checks whose condition our pool cannot meet, with why."""
 NEEDS_SOCKETS = {"LD-05"}
-"""Streams in memory hold any number of bytes: tests/conformance/test_sockets.py has these."""
+"""Streams in memory hold any number of bytes: test_own_pool.py has these."""
 
 # ---- ways to be wrong ------------------------------------------------------------------------------------------------
 

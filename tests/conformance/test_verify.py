@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import trio.testing
 
-from stratum_miner.conformance.case import CASES, Level, check
+from stratum_miner.conformance.case import CASES, Level, Topic
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import Outcome, Verdict, failed, passed
 from stratum_miner.conformance.pool_under_test import PoolUnderTest, Unreachable
@@ -147,6 +147,6 @@ async def test_passwords_stay_out_of_transcripts(autojump_clock: Clock, run_chec
 
 def test_an_id_can_be_given_once() -> None:
     with pytest.raises(ValueError, match="FRM-01: expected an id of its own"):
-        check("FRM-01", "x", level=Level.MUST, expected="x")(CASES["FRM-01"].run)
+        Topic("framing")("FRM-01", "x", level=Level.MUST, expected="x")(CASES["FRM-01"].run)
     assert passed("x").verdict is Verdict.PASSED
     assert failed("x").is_failure

@@ -10,11 +10,13 @@ from itertools import pairwise
 import trio
 
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
-from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import Connection
 from stratum_miner.conformance.messages import is_sane
 from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
+
+check = Topic("difficulty")
 
 FLOOD_FACTOR = 10
 """Times the rate a pool aims at; vardiff aims at 2 to 30 s a share, so ten shares a second is a flood anywhere."""

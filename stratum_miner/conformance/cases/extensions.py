@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import SILENCE, Connection
 from stratum_miner.conformance.messages import Answer, is_positive, is_sane
 from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
@@ -12,6 +12,8 @@ from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
 from stratum_miner.conformance.steps import between, changed, second_job
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import ErrorReason, FieldError
+
+check = Topic("extensions")
 
 WIDEST_MASK = 0x1FFFFFE0
 """BIP 320's 1fffe000 and the draft of BIP 323, which adds the bits down to 5."""

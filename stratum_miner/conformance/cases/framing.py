@@ -5,12 +5,14 @@ from typing import Any
 
 import trio
 
-from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, check
+from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, Topic
 from stratum_miner.conformance.connection import PATIENCE, SILENCE, Connection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, NO_JOB, Probe
 from stratum_miner.conformance.steps import each_once
+
+check = Topic("framing")
 
 FLOOD = 16 << 20
 """Bytes of a line without end: more than the socket buffers of both sides hold (Linux: 6 + 4 MiB at most)."""

@@ -4,13 +4,15 @@ import re
 
 import trio
 
-from stratum_miner.conformance.case import INFO, MUST, SHOULD, check
+from stratum_miner.conformance.case import INFO, MUST, SHOULD, Topic
 from stratum_miner.conformance.connection import SILENCE, Connection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import HungUp, Outcome, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
 from stratum_miner.conformance.steps import each_once
 from stratum_miner.stratum.errors import ErrorReason
+
+check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
 """Sessions whose extranonce1 are compared."""

@@ -15,13 +15,15 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError, body_of
 from stratum_miner.conformance.connection import Connection
 from stratum_miner.conformance.messages import Notified
 from stratum_miner.conformance.outcome import Outcome, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 from stratum_miner.work.job import Job
+
+check = Topic("jobs")
 
 WATCH = 35.0
 """Seconds in which most pools announce a second job."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import trio
 
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import SILENCE, Connection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, failed, observed, passed, skipped
@@ -17,6 +17,8 @@ from stratum_miner.conformance.pool_under_test import Unreachable
 from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, Found, Probe
 from stratum_miner.conformance.steps import percentile_95
 from stratum_miner.network import files
+
+check = Topic("load")
 
 MANY = 100
 """Connections whose handshakes are timed."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import Connection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import HungUp, Outcome, Skip, failed, observed, passed, skipped
@@ -13,6 +13,8 @@ from stratum_miner.conformance.probe import RENEWAL, Found, Probe
 from stratum_miner.conformance.steps import between, changed, rolled_mask, second_job, taken
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
+
+check = Topic("shares")
 
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 BLOCK_PATIENCE = 30.0

@@ -4,7 +4,7 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
-from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, check
+from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import Connection
 from stratum_miner.conformance.outcome import Outcome, failed, observed, passed, skipped
@@ -12,6 +12,8 @@ from stratum_miner.conformance.pool_under_test import Tip
 from stratum_miner.conformance.probe import RENEWAL, Found, Probe
 from stratum_miner.conformance.steps import each_once, percentile_95, rolled_mask, taken
 from stratum_miner.work.job import Job
+
+check = Topic("shares")
 
 PIPELINED = 50
 MEASURED = 20
