@@ -46,5 +46,5 @@ def test_the_device_is_discovered_told_by_its_chip_and_mined_with(added: Path) -
 
 def test_the_commands_name_it(added: Path) -> None:
     assert "bitaxe-delta" in said(added, "-m", "stratum_miner", "emulate", "--help")
-    known = "from stratum_miner.backends.asic.device_spec import DeviceSpec; DeviceSpec.parse('bitaxe-delta:auto')"
-    assert said(added, "-c", known) == ""
+    arguments = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--device", "bitaxe-delt:/dev/ttyACM0")
+    assert "did you mean 'bitaxe-delta'" in said(added, "-m", "stratum_miner", *arguments, fails=True)
