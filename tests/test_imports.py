@@ -102,6 +102,19 @@ MAY_IMPORT |= {
             "bitcoin",
         ]
     ),
+    "app.doctor": frozenset(
+        [
+            "app.process",
+            "app.config",
+            "app.options",
+            "app.operation",
+            "app.settings",
+            "network",
+            "monitoring",
+            "client",
+            "backends",
+        ]
+    ),
     "app.options": frozenset(
         {"app.process", "app.config", "network", "backends", "miner", "client", "pool", "capture", "bitcoin"}
     ),

@@ -8,13 +8,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.doctor.device_names import device_argument, naming_hint, what_it_is
 from stratum_miner.app.options import common
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode
 from stratum_miner.backends.asic import access
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
-from stratum_miner.cli.device_words import device_argument, naming_hint, what_it_is
 
 
 def devices(

@@ -11,7 +11,7 @@ from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.backends.base import BackendError
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
-from stratum_miner.client.ping import PingResult
+from stratum_miner.client.ping import DEFAULT_USER, PingResult
 from stratum_miner.client.ping import ping as ping_pool
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
@@ -19,7 +19,6 @@ from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import difficulty_text
 from stratum_miner.work.share_result import Fate, ShareResult
 
-DEFAULT_USER = "stratum-miner.ping"
 MAX_POOLS = 64
 _HEADINGS = {"configure": "config", "subscribe": "subscr", "authorize": "auth", "first_job": "job"}
 _STEPS = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job", "submit")

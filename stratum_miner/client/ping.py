@@ -151,3 +151,6 @@ def _step_after(result: PingResult) -> str:
     steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
     done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
     return steps[max(done, default=-1) + 1].replace("_", " ")
+
+
+DEFAULT_USER = "stratum-miner.ping"

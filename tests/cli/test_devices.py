@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.app.doctor import usb
 from stratum_miner.backends.asic import access, usb_power
 from stratum_miner.backends.asic.port_list import ListedPort
 from stratum_miner.cli import devices, main
-from stratum_miner.cli.doctor import usb
 
 COMPAC = ListedPort(
     path="", vid=0x10C4, pid=0xEA60, product="Compac BM1384 Bitcoin Miner", manufacturer="GekkoScience",

@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
 """Every command that listens, told no host, and how many addresses it then has."""
 OPENERS = {
     "app/options/capture.py": "what pool, proxy, tap and replay listen with",
-    "cli/doctor/setup.py": "an address is tried and left again",
+    "app/doctor/setup.py": "an address is tried and left again",
     "app/daemon/stats_api.py": "--http of pool and proxy",
     "cli/pool.py": "pool, and solo and demo on a port of loopback",
     "cli/proxy.py": "proxy",

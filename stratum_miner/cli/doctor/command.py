@@ -13,6 +13,9 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
+from stratum_miner.app.doctor import machine, processor, usb
+from stratum_miner.app.doctor.finding import Check, Finding, Verdict
+from stratum_miner.app.doctor.setup import Setup
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
@@ -20,9 +23,6 @@ from stratum_miner.app.process import logs, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.settings.mine import Sources, find_file
 from stratum_miner.backends.asic import access
-from stratum_miner.cli.doctor import machine, processor, usb
-from stratum_miner.cli.doctor.check import Check, Finding, Verdict
-from stratum_miner.cli.doctor.setup import Setup
 
 CHECKS: tuple[Check, ...] = (
     processor.check_kernels,

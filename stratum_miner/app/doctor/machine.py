@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from stratum_miner import user_folders
+from stratum_miner.app.doctor.finding import Finding, Verdict
 from stratum_miner.app.operation import host_sensors
-from stratum_miner.cli.doctor.check import Finding, Verdict
 from stratum_miner.network import files
 
 DESCRIPTORS = 256

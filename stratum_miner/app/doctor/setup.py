@@ -10,17 +10,16 @@ import trio
 
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.app.doctor.finding import Finding, Verdict
+from stratum_miner.app.doctor.machine import directory_finding
+from stratum_miner.app.doctor.ports import holder_of_port
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import output_files, secrets
 from stratum_miner.app.settings.http_token import VARIABLE
 from stratum_miner.app.settings.mine import MineSettings, Sources, default_file, load
-from stratum_miner.cli.doctor.check import Finding, Verdict
-from stratum_miner.cli.doctor.machine import directory_finding
-from stratum_miner.cli.doctor.ports import holder_of_port
-from stratum_miner.cli.ping import DEFAULT_USER
 from stratum_miner.client import PoolSettings
-from stratum_miner.client.ping import PingResult, ping
+from stratum_miner.client.ping import DEFAULT_USER, PingResult, ping
 from stratum_miner.monitoring import http
 
 PING_S = 10.0

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli.doctor import machine
-from stratum_miner.cli.doctor.check import Verdict
-from stratum_miner.cli.doctor.machine import Clock
+from stratum_miner.app.doctor import machine
+from stratum_miner.app.doctor.finding import Verdict
+from stratum_miner.app.doctor.machine import Clock
 
 DAY = 24 * 3600.0
 NOW = 1_800_000_000.0

@@ -3,9 +3,9 @@ from datetime import date
 
 import pytest
 
+from stratum_miner.app.doctor import processor
+from stratum_miner.app.doctor.finding import Verdict
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.cli.doctor import processor
-from stratum_miner.cli.doctor.check import Verdict
 
 
 def test_every_kernel_is_tested_and_the_choice_is_told() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner.app.doctor.finding import Verdict
+from stratum_miner.app.doctor.setup import Setup, address_finding, pool_finding
 from stratum_miner.app.settings.mine import Sources
-from stratum_miner.cli.doctor.check import Verdict
-from stratum_miner.cli.doctor.setup import Setup, address_finding, pool_finding
 from stratum_miner.client.ping import PingResult
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import trio
 
+from stratum_miner.app.doctor.device_names import naming_hint, what_it_is
+from stratum_miner.app.doctor.finding import Finding, Verdict
 from stratum_miner.backends.asic import access, usb_power
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
 from stratum_miner.backends.asic.port_list import list_ports
-from stratum_miner.cli.device_words import naming_hint, what_it_is
-from stratum_miner.cli.doctor.check import Finding, Verdict
 
 TOPIC = "usb"
 _MODULES = {"10c4": "cp210x", "0403": "ftdi_sio", "067b": "pl2303", "c0de": "cdc_acm"}

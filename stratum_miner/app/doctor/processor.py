@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
+from stratum_miner.app.doctor.finding import Finding, Verdict
 from stratum_miner.backends.base import BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import choice, kernels, processors
-from stratum_miner.cli.doctor.check import Finding, Verdict
 
 TOPIC = "cpu"
 _FASTER_THAN_PLAIN = ("shani", "avx2", "avx512", "armv8_sha2")
