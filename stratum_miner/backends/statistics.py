@@ -41,10 +41,8 @@ class DeviceStatistics:
     hardware_errors: int = 0
     hardware: "Hardware | None" = None
     """What a machine of its own tells; None for a part of this computer."""
-    id: int = -1
-    """Counted from 0 in the order in which devices came in this run; the miner fills it in."""
     listed_as: str = ""
-    """The name under which it stood in the list before it was known what it is; it keeps its id."""
+    """The name under which it stood in the list before it was known what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

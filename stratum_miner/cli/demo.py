@@ -106,7 +106,7 @@ async def _demo(
                     node_judges=True,
                     on_event=tell,
                 )
-                monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
+                monitor = Monitor(miner.snapshot, logs.events)
                 follow = partial(follow_blocks, pool, miner, on_block)
                 ending = await status_lines.mine_until_done(
                     miner, stop, monitor.view, quiet=True, beside=[follow, monitor.run]

@@ -69,7 +69,7 @@ def solo(
                     monitor.note(event)
 
                 miner = Miner(settings, [searcher], goals=remaining, node_judges=True, on_event=tell)
-                monitor = Monitor(miner.snapshot, logs.events, source=miner.source)
+                monitor = Monitor(miner.snapshot, logs.events)
                 follow = partial(follow_blocks, pool, miner)
                 try:
                     ending = await status_lines.mine_until_done(

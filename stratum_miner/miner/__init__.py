@@ -12,7 +12,7 @@ from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.miner import Miner
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.share_counts import ShareCounts
-from stratum_miner.miner.snapshot import MinerSnapshot, ShareSource
+from stratum_miner.miner.snapshot import MinerSnapshot
 
 __all__ = [
     "Assignment",
@@ -28,5 +28,4 @@ __all__ = [
     "MinerSnapshot",
     "Scheduler",
     "ShareCounts",
-    "ShareSource",
 ]

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from stratum_miner.backends.base import Backend, BackendError
+from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
@@ -26,17 +27,16 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.claims import Claims
-from stratum_miner.miner.device_ids import DeviceIds
 from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
 from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
 from stratum_miner.miner.scheduler import Scheduler, SharedVisited
-from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot, ShareSource
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
 from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics
-from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job
+from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job, PoolKey
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.unit import NonceFound
@@ -81,7 +81,7 @@ class Miner:
         pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
         options = ClientOptions() if options is None else options
         self._clock = options.clock
-        self._identities = PoolIdentities()
+        identities = PoolIdentities()
         self._assignments = [item if isinstance(item, Assignment) else Assignment(backend=item) for item in backends]
         if first_extranonce2 is None:
             first_extranonce2 = secrets.randbits(8 * MAX_EXTRANONCE2_SIZE)
@@ -90,7 +90,6 @@ class Miner:
         def new_group(assignments: Sequence[Assignment], on: Sequence[PoolSettings]) -> MiningGroup:
             def new_pools(tell: Tell) -> PoolGroup:
                 may_give_up = lambda: all(group.pools.all_refused for group in self._groups)  # noqa: E731
-                identities = self._identities
                 return PoolGroup(on, tell, options, strategy=strategy, identities=identities, may_give_up=may_give_up)
 
             scheduler = Scheduler(weak_blocks=weak_blocks, clock=self._clock, visited=visited)
@@ -121,7 +120,6 @@ class Miner:
         """Of the first group's pools, which are what most of the miner works on."""
         self._has_had_work = False
         self._stopping = trio.Event()
-        self._device_ids = DeviceIds()
         self._ending = Ending.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -183,16 +181,14 @@ class Miner:
         """To change pools while mining; where every backend is bound to a pool, the first of these."""
         return self._groups[0].pools.control
 
-    def pool_place(self, pool_id: int) -> tuple[PoolControl, int]:
-        """What changes the pool with this id, and its place there. ValueError when there is none."""
-        known: list[int] = []
+    def pool_place(self, pool: PoolKey) -> tuple[PoolControl, int]:
+        """What changes the pool, and its place there. LookupError when it is none of ours."""
         for group in self._groups:
             control = group.pools.control
-            ids = [status.id for status in control.pools()]
-            if pool_id in ids:
-                return control, ids.index(pool_id)
-            known += ids
-        raise ValueError(f"pool: expected one of the ids {', '.join(map(str, sorted(known)))}, got {pool_id}")
+            keys = [status.key for status in control.pools()]
+            if pool in keys:
+                return control, keys.index(pool)
+        raise LookupError(f"pool: {pool} is none of ours")
 
     def bound_control(self, backend: str) -> PoolControl | None:
         """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
@@ -203,18 +199,13 @@ class Miner:
         """Whether any backend mines on the pools of the strategy."""
         return self._has_free
 
-    def source(self, share: Share) -> ShareSource:
-        """Where a share comes from, for displays."""
-        pool_id, pool = self._identities.named(share.job.origin.pool) or (None, "")
-        if (share.backend, share.device) not in self._device_ids:
-            self.snapshot()  # a device that has just come has no id before somebody looks
-        return ShareSource(pool_id=pool_id, pool=pool, device_id=self._device_ids.of(share.backend, share.device))
-
-    def device(self, device_id: int) -> tuple[Backend, str]:
-        """The backend of the device with this id, and the device's name there. ValueError when there is none."""
-        self.snapshot()  # a device that has just come has no id before somebody looks
-        label, name = self._device_ids.find(device_id)
-        return next(item.backend for item in self._assignments if item.label == label), name
+    def device(self, device: DeviceKey) -> tuple[Backend, str]:
+        """The backend of a device, and the device's name there. LookupError when it is none of ours."""
+        for item in self._assignments:
+            for known in item.backend.statistics().devices:
+                if device_key(item.label, known.name) == device:
+                    return item.backend, known.name
+        raise LookupError(f"device: {device} is none of ours")
 
     @property
     def has_had_work(self) -> bool:
@@ -401,7 +392,6 @@ class Miner:
             devices=tuple(
                 replace(
                     device,
-                    id=self._device_ids.of(backend.label, device.name, device.listed_as),
                     hardware_errors=device.hardware_errors + errors[backend.label, device.name],
                 )
                 for device in backend.devices

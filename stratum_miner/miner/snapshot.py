@@ -102,14 +102,3 @@ class JobSnapshot:
             version_mask=job.version_mask,
             version=job.version,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareSource:
-    """Which pool's job a share solves, and which device found it."""
-
-    pool_id: int | None
-    """None for a session that nobody remembers."""
-    pool: str
-    """The label of the pool; empty when it is not known."""
-    device_id: int

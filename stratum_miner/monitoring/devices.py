@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stratum_miner.backends.statistics import DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceKey, DeviceStatistics, Hardware, device_key
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot
-from stratum_miner.monitoring.health import DeviceCondition, Key
+from stratum_miner.monitoring.health import DeviceCondition
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.view import DeviceView
 from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.hash_rate import HashRateMeter
@@ -36,25 +37,26 @@ class _Settled:
 class DeviceMeters:
     """Samples what backends say of their devices; a device that comes later begins then."""
 
-    def __init__(self) -> None:
-        self._meters: dict[Key, tuple[float, float, HashRateMeter, HashRateMeter]] = {}
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self._meters: dict[DeviceKey, tuple[float, float, HashRateMeter, HashRateMeter]] = {}
         """When it came, how long the process had not run until then, and meters for up to a minute and to an hour."""
-        self._nonces: dict[Key, tuple[int, float]] = {}
+        self._nonces: dict[DeviceKey, tuple[int, float]] = {}
         """How many when last they grew, and when."""
-        self._shares: defaultdict[Key, _Settled] = defaultdict(_Settled)
-        self._unwell: dict[Key, tuple[float, str]] = {}
+        self._shares: defaultdict[DeviceKey, _Settled] = defaultdict(_Settled)
+        self._unwell: dict[DeviceKey, tuple[float, str]] = {}
         """When it was last seen unwell, and why."""
-        self._states: dict[Key, str] = {}
+        self._states: dict[DeviceKey, str] = {}
         self._frozen = 0.0
         """Seconds in which the process did not run, until the last sample."""
-        self._spells: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+        self._spells: defaultdict[DeviceKey, Counter[str]] = defaultdict(Counter)
 
     def sample(
         self,
         now: float,
         at: float,
         backends: Sequence[BackendSnapshot],
-        conditions: Mapping[Key, DeviceCondition],
+        conditions: Mapping[DeviceKey, DeviceCondition],
         *,
         ran: float | None = None,
     ) -> None:
@@ -63,7 +65,7 @@ class DeviceMeters:
         """
         ran = now if ran is None else ran
         self._frozen = now - ran
-        for key, _, device in _all(backends):
+        for key, _, device in keyed(backends):
             if key not in self._meters:
                 long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
                 self._meters[key] = at, self._frozen, HashRateMeter(ran, SHORT_S), long
@@ -82,7 +84,7 @@ class DeviceMeters:
         """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
         block.
         """
-        shares = self._shares[outcome.share.backend, outcome.share.device]
+        shares = self._shares[device_key(outcome.share.backend, outcome.share.device)]
         if outcome.fate is Fate.ACCEPTED:
             shares.accepted += 1
             shares.last = at, pool_id, outcome.share.job.share_difficulty
@@ -94,14 +96,14 @@ class DeviceMeters:
         shares.difficulties.add(outcome)
 
     def views(
-        self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[Key, DeviceCondition]
+        self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
         """Each device at this moment; ``conditions`` says what each of them does."""
-        views = [self._view(key, backend, device, conditions[key], now) for key, backend, device in _all(backends)]
+        views = [self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed(backends)]
         return tuple(sorted(views, key=lambda view: view.id))
 
     def _view(
-        self, key: Key, backend: BackendSnapshot, device: DeviceStatistics, condition: DeviceCondition, now: float
+        self, key: DeviceKey, backend: BackendSnapshot, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
         unknown = 0.0, self._frozen, HashRateMeter(now), HashRateMeter(now)
         came_at, frozen_before, short, long = self._meters.get(key) or unknown
@@ -110,7 +112,7 @@ class DeviceMeters:
         hardware = device.hardware or THIS_COMPUTER
         rate = short.rate(60.0)
         return DeviceView(
-            id=device.id,
+            id=self._numbers.devices.of(key),
             backend=backend.label,
             name=sanitize(device.name),
             detail=sanitize(
@@ -167,11 +169,18 @@ class DeviceMeters:
         )
 
 
+def keyed(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, BackendSnapshot, DeviceStatistics]]:
+    """Every device with its key and its backend."""
+    return [
+        (device_key(backend.label, device.name), backend, device) for backend in backends for device in backend.devices
+    ]
+
+
 def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
     """Degrees Celsius; None where no device has a sensor."""
     known = [
         device.hardware.chip_temperature
-        for _, _, device in _all(backends)
+        for _, _, device in keyed(backends)
         if device.hardware is not None and device.hardware.chip_temperature is not None
     ]
     return max(known, default=None)
@@ -179,14 +188,10 @@ def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
 
 def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
     """Watts of all devices that measure them, None where none does; and whether others use power too."""
-    hardware = [device.hardware or THIS_COMPUTER for _, _, device in _all(backends)]
+    hardware = [device.hardware or THIS_COMPUTER for _, _, device in keyed(backends)]
     known = [item.power for item in hardware if item.power is not None]
     others = any(item.power is None and item.state not in _WITHOUT_POWER for item in hardware)
     return (sum(known), others) if known else (None, False)
 
 
 _WITHOUT_POWER = ("idle", "dead", "off", "absent", "removed")
-
-
-def _all(backends: Sequence[BackendSnapshot]) -> list[tuple[Key, BackendSnapshot, DeviceStatistics]]:
-    return [((backend.label, device.name), backend, device) for backend in backends for device in backend.devices]

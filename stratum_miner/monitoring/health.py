@@ -5,18 +5,18 @@ seconds in which it was allowed to search: there was work, no pause, and this pr
 a device or a pool; time and snapshots are arguments. ``problems`` says what is wrong with each.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from stratum_miner.backends.statistics import DeviceStatistics
+from stratum_miner.backends.statistics import DeviceKey, DeviceStatistics, device_key
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.snapshot import BackendSnapshot, MinerSnapshot
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
 from stratum_miner.monitoring.view import ProblemView
-
-Key = tuple[str, str]
-"""The label of the backend, which no other has, and the device's name, which no other of that backend has."""
+from stratum_miner.work.job import PoolKey
 
 STATES = ("mining", "degraded", "no_device", "no_pool", "paused", "stopping")
 """Every state of the miner as a whole."""
@@ -50,7 +50,7 @@ class Verdict:
     detail: str
     devices_mining: int
     devices_total: int
-    devices: Mapping[Key, DeviceCondition]
+    devices: Mapping[DeviceKey, DeviceCondition]
     problems: tuple[ProblemView, ...]
 
 
@@ -69,16 +69,20 @@ class _Search:
 class Health:
     """``look`` at each snapshot; remembers what a verdict needs of those before."""
 
+    numbers: Numbers
     _looked_at: float | None = None
-    _searches: dict[Key, _Search] = field(default_factory=dict)
-    _errors: dict[Key, RecentErrors] = field(default_factory=dict)
-    _pools: PoolProblems = field(default_factory=PoolProblems)
+    _searches: dict[DeviceKey, _Search] = field(default_factory=dict)
+    _errors: dict[DeviceKey, RecentErrors] = field(default_factory=dict)
+    _pools: PoolProblems = field(init=False)
     _since: dict[object, float] = field(default_factory=dict)
     """When each problem that is there now came."""
 
-    def answered(self, pool_id: int | None, refusal: str = "") -> None:
+    def __post_init__(self) -> None:
+        self._pools = PoolProblems(self.numbers)
+
+    def answered(self, pool: PoolKey, refusal: str = "") -> None:
         """A pool has answered a share: accepted it, or refused it for a reason."""
-        self._pools.answered(pool_id, refusal)
+        self._pools.answered(pool, refusal)
 
     def look(
         self,
@@ -93,6 +97,7 @@ class Health:
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now
+        self.numbers.see(snapshot)
         devices = [
             (backend, device, self._condition(step, backend, device, _idle_because(snapshot, backend)))
             for backend in snapshot.backends
@@ -126,7 +131,7 @@ class Health:
             return DeviceCondition(mines=False, state="idle", reason=idle)
         return DeviceCondition(mines=hardware.state in _HASHING, state=hardware.state, reason=hardware.reason)
 
-    def _search_condition(self, step: float, key: Key, hashes: int, idle: str) -> DeviceCondition:
+    def _search_condition(self, step: float, key: DeviceKey, hashes: int, idle: str) -> DeviceCondition:
         search = self._searches.setdefault(key, _Search())
         if hashes > search.hashes:
             search.hashes, search.hashed, search.still_s = hashes, True, 0.0
@@ -172,14 +177,15 @@ class Health:
         now: float,
         snapshot: MinerSnapshot,
         devices: Sequence[tuple[BackendSnapshot, DeviceStatistics, DeviceCondition]],
-        called: Mapping[Key, str],
+        called: Mapping[DeviceKey, str],
     ) -> list[ProblemView]:
         found = self._pools.look(snapshot)
         for backend, device, condition in devices:
             key = _key(backend, device)
             errors = self._errors.setdefault(key, RecentErrors())
             errors.look(now, device.nonces_found, device.hardware_errors)
-            found += device_problems(called[key], device, condition.state, condition.reason, errors)
+            number = self.numbers.devices.of(key)
+            found += device_problems(called[key], device, condition.state, condition.reason, errors, number=number)
         found += [
             ProblemView(
                 severity="critical",
@@ -210,8 +216,8 @@ class Health:
         )
 
 
-def _key(backend: BackendSnapshot, device: DeviceStatistics) -> Key:
-    return backend.label, device.name
+def _key(backend: BackendSnapshot, device: DeviceStatistics) -> DeviceKey:
+    return device_key(backend.label, device.name)
 
 
 def _idle_because(snapshot: MinerSnapshot, backend: BackendSnapshot) -> str:
@@ -230,11 +236,14 @@ def _reason(pool: PoolStatus) -> str:
     return f": {pool.reason}" if pool.reason else ""
 
 
-def _names(backends: Sequence[BackendSnapshot]) -> dict[Key, str]:
+def _names(backends: Sequence[BackendSnapshot]) -> dict[DeviceKey, str]:
     """What to call each device: its name, with the backend's label where another device has the same name."""
-    keys = [_key(backend, device) for backend in backends for device in backend.devices]
-    names = [name for _, name in keys]
-    return {(label, name): name if names.count(name) == 1 else f"{label} {name}" for label, name in keys}
+    devices = [(backend, device.name) for backend in backends for device in backend.devices]
+    times = Counter(name for _, name in devices)
+    return {
+        device_key(backend.label, name): name if times[name] == 1 else f"{backend.label} {name}"
+        for backend, name in devices
+    }
 
 
 _WORST = ("dead", "off", "absent", "sick", "idle", "starting")

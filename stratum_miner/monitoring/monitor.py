@@ -11,21 +11,22 @@ from typing import Any
 import structlog
 import trio
 
+from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
-from stratum_miner.miner.snapshot import MinerSnapshot, ShareSource
+from stratum_miner.miner.snapshot import MinerSnapshot
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.estimates import Estimates
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.health import Health, Key, Verdict
+from stratum_miner.monitoring.health import Health, Verdict
 from stratum_miner.monitoring.history import History
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.settled_shares import SettledShares
 from stratum_miner.monitoring.summary import summary
 from stratum_miner.monitoring.tips import Tips
 from stratum_miner.monitoring.view import BlockView, Point, ProblemView, ShareView, Summary, View, as_report
-from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
 log = structlog.get_logger(__name__)
@@ -43,9 +44,9 @@ class Monitor:
         snapshot: Callable[[], MinerSnapshot],
         events: EventLog,
         *,
+        numbers: Numbers | None = None,
         power_w: Callable[[], float | None] = lambda: None,
         economics: Callable[[Summary], dict[str, Any] | None] = lambda summary: None,
-        source: Callable[[Share], ShareSource] = lambda share: ShareSource(pool_id=None, pool="", device_id=-1),
         problems: Callable[[], Sequence[ProblemView]] = tuple,
         pauses: Callable[[], Mapping[str, str]] = dict,
         hide: Callable[[str], str] = str,
@@ -56,7 +57,6 @@ class Monitor:
         self._snapshot = snapshot
         self._power_w = power_w
         self._economics = economics
-        self._source = source
         self._problems = problems
         self._pauses = pauses
         self._hide = hide
@@ -65,11 +65,12 @@ class Monitor:
         self._started_at = wall_clock()
         self._sampled_at = clock()
         self._history = History()
-        self._devices = devices.DeviceMeters()
-        self._health = Health()
+        self.numbers = Numbers() if numbers is None else numbers
+        self._devices = devices.DeviceMeters(self.numbers)
+        self._health = Health(self.numbers)
         self._has_mined = False
         """Whether any device mined at any sample of this run."""
-        self._dead: set[Key] = set()
+        self._dead: set[DeviceKey] = set()
         """Search threads that make no hashes; a device of its own is told by its driver."""
         self._shares = SettledShares()
         self._tips = Tips()
@@ -98,30 +99,34 @@ class Monitor:
         self._sampled_at = now
         verdict = self._verdict(snapshot, now)
         self._has_mined = self._has_mined or verdict.devices_mining > 0
-        self._tell_of_threads(verdict)
+        self._tell_of_threads(snapshot, verdict)
         self._devices.sample(now, date, snapshot.backends, verdict.devices, ran=now - snapshot.left_out)
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
-    def _tell_of_threads(self, verdict: Verdict) -> None:
-        for key, condition in verdict.devices.items():
+    def _tell_of_threads(self, snapshot: MinerSnapshot, verdict: Verdict) -> None:
+        for key, _, device in devices.keyed(snapshot.backends):
+            condition = verdict.devices[key]
             if condition.state == "dead" and condition.is_thread and key not in self._dead:
                 self._dead.add(key)
-                log.warning("device_state", device=key[1], state=condition.state, reason=condition.reason)
+                log.warning("device_state", device=device.name, state=condition.state, reason=condition.reason)
             elif condition.mines and key in self._dead:
                 self._dead.remove(key)
-                log.info("device_state", device=key[1], state=condition.state, reason="it makes hashes again")
+                log.info("device_state", device=device.name, state=condition.state, reason="it makes hashes again")
 
     def _note_share(self, result: ShareResult) -> None:
-        share, source = result.share, self._source(result.share)
+        share = result.share
+        pool, device = share.job.origin.pool, device_key(share.backend, share.device)
+        if not (self.numbers.pools.has(pool) and self.numbers.devices.has(device)):
+            self.numbers.see(self._snapshot())  # it came after the last look
         accepted = result.fate is Fate.ACCEPTED
         shown = ShareView(
             at=self._wall_clock(),
             backend=share.backend,
             device=share.device,
-            device_id=source.device_id,
-            pool=source.pool,
-            pool_id=source.pool_id,
+            device_id=self.numbers.devices.of(device),
+            pool=sanitize(self.numbers.pool_names.get(pool, "")),
+            pool_id=self.numbers.pools.of(pool),
             job_id=self._job_id(share.job.job_id),
             difficulty=share.difficulty,
             share_difficulty=share.job.share_difficulty,
@@ -131,9 +136,9 @@ class Monitor:
             block=display_hash(share.digest) if share.is_block else None,
         )
         is_new_block = self._shares.add(result, shown)
-        self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=source.pool_id)
+        self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
         if result.latency is not None and result.fate is not Fate.LOST:
-            self._health.answered(source.pool_id, "" if accepted else result.cause or "none given")
+            self._health.answered(pool, "" if accepted else result.cause or "none given")
         if accepted:
             self._last_accepted = self._clock()
 
@@ -146,7 +151,10 @@ class Monitor:
         return View(
             at=self._wall_clock(),
             summary=self._summary(snapshot, verdict, now),
-            pools=tuple(pool_view(priority, status) for priority, status in enumerate(snapshot.pools)),
+            pools=tuple(
+                pool_view(self.numbers.pools.of(status.key), priority, status)
+                for priority, status in enumerate(snapshot.pools)
+            ),
             devices=self._devices.views(now, snapshot.backends, verdict.devices),
             shares=tuple(self._shares.newest),
             blocks=self.blocks()[-SHOWN_BLOCKS:],

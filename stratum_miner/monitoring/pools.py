@@ -5,10 +5,10 @@ from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.monitoring.view import PoolView, WorkerView
 
 
-def pool_view(priority: int, pool: PoolStatus) -> PoolView:
-    """``priority`` is its place among all pools, 0 the best."""
+def pool_view(number: int, priority: int, pool: PoolStatus) -> PoolView:
+    """``number`` is its own; ``priority`` its place among all pools, 0 the best."""
     return PoolView(
-        id=pool.id,
+        id=number,
         priority=priority,
         name=sanitize(pool.name),
         url=str(pool.client.url),

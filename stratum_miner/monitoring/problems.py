@@ -11,7 +11,9 @@ from math import sqrt
 from stratum_miner.backends.statistics import DeviceStatistics
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.view import ProblemView
+from stratum_miner.work.job import PoolKey
 
 CRITICAL, WARNING = "critical", "warning"
 KINDS = (
@@ -66,19 +68,19 @@ class RecentErrors:
 
 
 def device_problems(
-    name: str, device: DeviceStatistics, state: str, reason: str, errors: RecentErrors
+    name: str, device: DeviceStatistics, state: str, reason: str, errors: RecentErrors, *, number: int
 ) -> list[ProblemView]:
-    """What is wrong with a device in this state; ``name`` is what people call it."""
+    """What is wrong with a device in this state; ``number`` is its own, ``name`` what people call it."""
     why = f": {reason}" if reason else ""
     found = []
     if state in _DEVICE_STATES:
         severity, advice = _DEVICE_STATES[state]
         if device.hardware is None:
             advice = "Restart stratum-miner, and report this: a search thread should not stop."
-        found.append(_of_device(severity, f"device_{state}", device, _sentence(f"{name} is {state}{why}"), advice))
+        found.append(_of_device(severity, f"device_{state}", number, _sentence(f"{name} is {state}{why}"), advice))
     if device.hardware is not None and device.hardware.hot and state not in ("off", "dead", "absent"):
         text = _sentence(f"{name} is hot: {device.hardware.hot}")
-        found.append(_of_device(WARNING, "device_hot", device, text, "Improve its cooling, or lower its frequency."))
+        found.append(_of_device(WARNING, "device_hot", number, text, "Improve its cooling, or lower its frequency."))
     if errors.are_many and state not in ("absent", "off"):
         good, bad = errors.newest
         text = f"{name} computes wrongly: {bad} of its last {good + bad} results ({bad / (good + bad):.0%}) are wrong."
@@ -87,7 +89,7 @@ def device_problems(
             if device.hardware is not None
             else "Do not trust this computer: run `stratum-miner bench`, which tests the kernels, and test its memory."
         )
-        found.append(_of_device(WARNING, "device_errors", device, text, advice))
+        found.append(_of_device(WARNING, "device_errors", number, text, advice))
     return found
 
 
@@ -106,30 +108,30 @@ _DEVICE_STATES = {
 }
 
 
-def _of_device(severity: str, kind: str, device: DeviceStatistics, text: str, advice: str) -> ProblemView:
-    return ProblemView(severity=severity, kind=kind, device_id=device.id, text=text, advice=advice)
+def _of_device(severity: str, kind: str, number: int, text: str, advice: str) -> ProblemView:
+    return ProblemView(severity=severity, kind=kind, device_id=number, text=text, advice=advice)
 
 
 @dataclass(slots=True)
 class PoolProblems:
     """Remembers why a pool was lost while it is tried again, and its newest answers to shares."""
 
-    _lost: dict[int, tuple[str, str]] = field(default_factory=dict)
+    numbers: Numbers
+    _lost: dict[PoolKey, tuple[str, str]] = field(default_factory=dict)
     """The condition in which each pool that is not up was last found, and the reason."""
-    _answers: defaultdict[int, deque[str]] = field(
+    _answers: defaultdict[PoolKey, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
     """Why the pool refused each of the newest shares that it answered; empty where it accepted one."""
 
-    def answered(self, pool_id: int | None, refusal: str) -> None:
+    def answered(self, pool: PoolKey, refusal: str) -> None:
         """A pool has answered a share: accepted it, or refused it for a reason."""
-        if pool_id is not None:
-            self._answers[pool_id].append(refusal)
+        self._answers[pool].append(refusal)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
         """What is wrong with the pools that may be used."""
-        known = {pool.id for pool in snapshot.pools}
-        self._lost = {pool_id: lost for pool_id, lost in self._lost.items() if pool_id in known}
+        known = {pool.key for pool in snapshot.pools}
+        self._lost = {key: lost for key, lost in self._lost.items() if key in known}
         return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]
 
     def why_no_work(self, snapshot: MinerSnapshot) -> str:
@@ -142,42 +144,42 @@ class PoolProblems:
         return "; ".join(told) + (f"; {more} more" if more else "")
 
     def _why(self, pool: PoolStatus) -> str:
-        condition, reason = self._lost.get(pool.id, ("", ""))
+        condition, reason = self._lost.get(pool.key, ("", ""))
         doing = pool.client.detail or pool.client.state.value
         return pool.reason or reason or condition or doing
 
     def _of(self, pool: PoolStatus, snapshot: MinerSnapshot) -> list[ProblemView]:
         condition = pool.condition.value
         if not pool.enabled or condition in ("up", "untried"):
-            self._lost.pop(pool.id, None)
+            self._lost.pop(pool.key, None)
         elif condition in _POOL_CONDITIONS:
-            self._lost[pool.id] = condition, pool.reason
+            self._lost[pool.key] = condition, pool.reason
         if not pool.enabled:
             return []
         found = [*self._lost_problem(pool, snapshot), *self._rejections(pool)]
         if not found:  # it is mined on, under another of its workers
             found += [
-                _of_pool(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
+                self._problem(WARNING, "pool_refuses", pool, *_refusal(pool, worker.name, worker.refusal))
                 for worker in pool.client.workers
                 if worker.refusal
             ]
         return found
 
     def _lost_problem(self, pool: PoolStatus, snapshot: MinerSnapshot) -> list[ProblemView]:
-        if pool.id not in self._lost:
+        if pool.key not in self._lost:
             return []
-        condition, reason = self._lost[pool.id]
+        condition, reason = self._lost[pool.key]
         starved = not pool.active if pool.bound else snapshot.job is None
         severity = CRITICAL if starved else WARNING
         refused = next((worker for worker in pool.client.workers if worker.refusal), None)
         if condition == "penalized" and refused is not None:
-            return [_of_pool(severity, "pool_refuses", pool, *_refusal(pool, refused.name, refused.refusal))]
+            return [self._problem(severity, "pool_refuses", pool, *_refusal(pool, refused.name, refused.refusal))]
         words, advice = _POOL_CONDITIONS[condition]
         text = _sentence(f"Pool {pool.name} {words}{f': {reason}' if reason else ''}")
-        return [_of_pool(severity, f"pool_{condition}", pool, text, advice)]
+        return [self._problem(severity, f"pool_{condition}", pool, text, advice)]
 
     def _rejections(self, pool: PoolStatus) -> list[ProblemView]:
-        answers = self._answers[pool.id]
+        answers = self._answers[pool.key]
         refusals = [refusal for refusal in answers if refusal]
         if pool.condition.value != "up" or len(answers) < ANSWERS_JUDGED_AT or 2 * len(refusals) <= len(answers):
             return []
@@ -187,7 +189,11 @@ class PoolProblems:
         )
         severity = CRITICAL if pool.active else WARNING
         advice = "Check the worker name and the pool's own page; `stratum-miner ping` tests the pool."
-        return [_of_pool(severity, "pool_rejects", pool, text, advice)]
+        return [self._problem(severity, "pool_rejects", pool, text, advice)]
+
+    def _problem(self, severity: str, kind: str, pool: PoolStatus, text: str, advice: str) -> ProblemView:
+        number = self.numbers.pools.of(pool.key)
+        return ProblemView(severity=severity, kind=kind, pool_id=number, text=text, advice=advice)
 
 
 _POOL_CONDITIONS = {
@@ -211,10 +217,6 @@ def _refusal(pool: PoolStatus, worker: str, why: str) -> tuple[str, str]:
         _sentence(f"Pool {pool.name} refuses the worker {worker}: {why}"),
         "Check the worker name and the password (--user and --pass) with the pool.",
     )
-
-
-def _of_pool(severity: str, kind: str, pool: PoolStatus, text: str, advice: str) -> ProblemView:
-    return ProblemView(severity=severity, kind=kind, pool_id=pool.id, text=text, advice=advice)
 
 
 def worst_first(problems: Sequence[ProblemView]) -> list[ProblemView]:

@@ -11,4 +11,5 @@ def still_miner() -> tuple[Monitor, MinerControl]:
     """What shows it, and what steers it."""
     pools = [PoolSettings(url=PoolUrl.parse(f"{host}.example:3333"), worker_name="w") for host in ("one", "two")]
     miner = Miner(pools, [])
-    return Monitor(miner.snapshot, EventLog()), MinerControl(miner)
+    monitor = Monitor(miner.snapshot, EventLog())
+    return monitor, MinerControl(miner, monitor.numbers)

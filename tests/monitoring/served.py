@@ -185,5 +185,6 @@ def serving_steered() -> Iterator[ServedMiner]:
     """A real miner, standing still, with two pools; what it is asked is done."""
     settings = [PoolSettings(url=PoolUrl.parse(f"{host}.example:3333"), worker_name="w") for host in ("one", "two")]
     miner = Miner(settings, [])
-    with serving(Monitor(miner.snapshot, EventLog()), MinerControl(miner)) as served:
+    monitor = Monitor(miner.snapshot, EventLog())
+    with serving(monitor, MinerControl(miner, monitor.numbers)) as served:
         yield served

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.backends.statistics import DeviceStatistics, Hardware
+from stratum_miner.backends.statistics import DeviceStatistics, Hardware, device_key
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.status import PoolStatus
@@ -14,8 +14,10 @@ from stratum_miner.client.snapshot import WorkerSnapshot
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.problems import KINDS, worst_first
 from stratum_miner.monitoring.view import ProblemView
+from stratum_miner.work.job import PoolKey
 
 from .test_monitor import JOB
 
@@ -27,7 +29,7 @@ class Looks:
     """Looks twice a second at a miner whose parts the test sets; it has work, and one pool that is up."""
 
     def __init__(self) -> None:
-        self.health = Health()
+        self.health = Health(Numbers())
         self.now = 100.0
         self.snapshot = replace(EMPTY, job=JobSnapshot.of(JOB, 0.0), pools=(POOL,))
 
@@ -48,12 +50,12 @@ class Looks:
 
 
 def thread(number: int, hashes: int) -> DeviceStatistics:
-    return DeviceStatistics(f"cpu{number}", hashes, 0, id=number)
+    return DeviceStatistics(f"cpu{number}", hashes, 0)
 
 
 def stick(number: int, state: str, reason: str = "", **changes: Any) -> DeviceStatistics:
     hardware = Hardware(product="Erupter", state=state, reason=reason, hot=changes.pop("hot", ""))
-    return DeviceStatistics(f"erupter-{number}", changes.pop("hashes", 0), 0, hardware=hardware, id=number, **changes)
+    return DeviceStatistics(f"erupter-{number}", changes.pop("hashes", 0), 0, hardware=hardware, **changes)
 
 
 def kinds(verdict: Verdict) -> list[str]:
@@ -97,7 +99,7 @@ def test_seconds_without_permission_to_search_do_not_count() -> None:
     for change in ({"paused": True}, {"paused": False, "job": None, "pools": (replace(POOL, active=False),)}):
         looks.set(**change)
         verdict = looks.later(60)
-        assert verdict.devices["cpu", "cpu0"].state == "idle"
+        assert verdict.devices[device_key("cpu", "cpu0")].state == "idle"
         assert "device_dead" not in kinds(verdict)
     looks.set(job=JobSnapshot.of(JOB, 0.0), pools=(POOL,))
     assert looks.look().state == "mining"  # at once: nothing speaks against it
@@ -132,7 +134,7 @@ def test_a_device_does_what_its_driver_says(state: str, mines: bool, whole: str,
     looks = Looks()
     looks.devices(stick(0, state, "for a reason"))
     verdict = looks.look()
-    assert (verdict.devices["cpu", "erupter-0"].mines, verdict.state) == (mines, whole)
+    assert (verdict.devices[device_key("cpu", "erupter-0")].mines, verdict.state) == (mines, whole)
     assert kinds(verdict) == ([] if kind is None else [kind])
     for problem in verdict.problems:
         assert problem.text == f"erupter-0 is {state}: for a reason."
@@ -140,8 +142,10 @@ def test_a_device_does_what_its_driver_says(state: str, mines: bool, whole: str,
     looks.set(paused=True)
     paused = looks.look()
     assert paused.state == "paused"
-    assert paused.devices["cpu", "erupter-0"].state == ("idle" if mines else state)
-    assert paused.devices["cpu", "erupter-0"].reason == ("paused" if mines or state == "idle" else "for a reason")
+    assert paused.devices[device_key("cpu", "erupter-0")].state == ("idle" if mines else state)
+    assert paused.devices[device_key("cpu", "erupter-0")].reason == (
+        "paused" if mines or state == "idle" else "for a reason"
+    )
 
 
 def test_one_of_twelve_is_off_and_why() -> None:
@@ -223,7 +227,7 @@ def test_chance_makes_no_problem_of_a_few_wrong_results() -> None:
 
 
 def pools_of(*pools: PoolStatus) -> tuple[PoolStatus, ...]:
-    return tuple(replace(pool, id=number, name="AB"[number]) for number, pool in enumerate(pools))
+    return tuple(replace(pool, key=PoolKey("AB"[number]), name="AB"[number]) for number, pool in enumerate(pools))
 
 
 def refused(worker: str) -> WorkerSnapshot:
@@ -308,7 +312,7 @@ def test_a_pool_that_rejects_most_shares() -> None:
 
     def answers(*refusals: str) -> Sequence[ProblemView]:
         for refusal in refusals:
-            looks.health.answered(0, refusal)
+            looks.health.answered(POOL.key, refusal)
         return looks.look().problems
 
     assert answers(*["stale"] * 9) == ()

@@ -12,7 +12,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts, ShareSource
+from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import Monitor
@@ -22,7 +22,9 @@ from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
 from tests.work.jobs import make_job
 
+SETTINGS = PoolSettings(url=PoolUrl.parse("pool.example:3333"), worker_name="worker")
 JOB = make_job(
+    pool=SETTINGS.key,
     session=1, job_id="j1", previous_hash=bytes(range(32)), prefix=b"\x01" * 40 + b"\x02\x2a\x01",
     suffix=b"\x02" * 40, branch=(), version=0x20000000, nbits=0x207FFFFF, ntime=1_700_000_000,
     clean_jobs=True, extranonce1=b"\xa1\xb2", extranonce2_size=4,
@@ -34,15 +36,13 @@ class Bench:
     """A monitor over a snapshot and clocks that the test sets."""
 
     def __init__(self, **options: Any) -> None:
-        settings = PoolSettings(url=PoolUrl.parse("pool.example:3333"), worker_name="worker")
-        self.snapshot: MinerSnapshot = Miner(settings, []).snapshot()
+        self.snapshot: MinerSnapshot = Miner(SETTINGS, []).snapshot()
         self.now = 100.0
         self.monitor = Monitor(
             lambda: self.snapshot,
             EventLog(),
             clock=lambda: self.now,
             wall_clock=lambda: 1_700_000_000 + self.now,
-            source=lambda share: ShareSource(pool_id=0, pool="pool.example", device_id=0),
             **options,
         )
 
@@ -332,7 +332,7 @@ def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
     view = bench.monitor.view()
     assert [share.block for share in view.shares] == [display_hash(first.digest), display_hash(second.digest)]
     assert view.shares[0].latency_ms == pytest.approx(2.0)
-    assert view.shares[0].pool == "pool.example"
+    assert view.shares[0].pool == view.pools[0].name == "stratum+tcp://pool.example:3333"
     assert [block.hash for block in view.blocks] == [display_hash(first.digest)]
     assert view.summary.last_share_age_s == 7
     bench.devices(DeviceStatistics("t0", 0, 2))

@@ -1,6 +1,6 @@
 """What keys, pages and APIs may do to a running miner: ``monitoring.control.Control`` over the miner itself."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -11,9 +11,12 @@ from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.base import BackendError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
+from stratum_miner.client.group.control import PoolControl
 from stratum_miner.foreign_text import is_plain, sanitize
-from stratum_miner.miner import Miner
+from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.monitoring.control import PERSONS, ControlRefused, NewPool, PoolChange
+from stratum_miner.monitoring.devices import keyed
+from stratum_miner.monitoring.numbers import Numbers
 
 log = structlog.get_logger("stratum_miner")
 
@@ -25,10 +28,11 @@ def _no_reload() -> tuple[str, ...]:
 
 
 class MinerControl:
-    """Implements ``Control``; from the trio thread."""
+    """Implements ``Control``; from the trio thread. It knows whose numbers ``numbers`` are."""
 
-    def __init__(self, miner: Miner, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:
+    def __init__(self, miner: Miner, numbers: Numbers, reload: Callable[[], tuple[str, ...]] = _no_reload) -> None:
         self._miner = miner
+        self._numbers = numbers
         self._reload = reload
         self._holds: dict[str, str] = {}
         """Who wants a pause, and why."""
@@ -65,7 +69,7 @@ class MinerControl:
     def switch_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._miner.pool_place(pool_id)
+            control, place = self._pool(pool_id)
             control.switch(place)
 
     def add_pool(self, pool: NewPool) -> int:
@@ -81,18 +85,19 @@ class MinerControl:
             known = {(other.url, other.worker_name) for other in self._miner.pool_control.settings()}
             if (settings.url, settings.worker_name) in known:
                 raise ControlRefused(f"pool: expected each once for a worker, {settings.url} is there already")
-            return self._miner.pool_control.add(settings, pool.priority)
+            self._snapshot()  # those that are there have come before
+            return self._numbers.pools.of(self._miner.pool_control.add(settings, pool.priority))
 
     def remove_pool(self, pool_id: int) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._miner.pool_place(pool_id)
+            control, place = self._pool(pool_id)
             control.remove(place)
 
     def change_pool(self, pool_id: int, change: PoolChange) -> None:
         """See ``Control``."""
         with _refusing():
-            control, place = self._miner.pool_place(pool_id)
+            control, place = self._pool(pool_id)
             pools = control.pools()
             if change.quota is not None and pools[place].quota is None:
                 raise ControlRefused(
@@ -108,6 +113,13 @@ class MinerControl:
                 control.enable(place, change.enabled)
             if change.priority is not None:
                 control.move(place, change.priority)
+
+    def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
+        """What changes the pool with this number, and its place there."""
+        known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
+        if pool_id not in known:
+            raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
+        return self._miner.pool_place(known[pool_id])
 
     # ---- devices ----------------------------------------------------------------------------------------------
 
@@ -135,8 +147,10 @@ class MinerControl:
             backend.remove(name)
 
     def _device(self, device_id: int) -> tuple[AsicBackend, str]:
-        with _refusing():
-            backend, name = self._miner.device(device_id)
+        known = {self._numbers.devices.of(key): key for key, _, _ in keyed(self._snapshot().backends)}
+        if device_id not in known:
+            raise ControlRefused(f"device: expected one of the ids {_listed(known)}, got {device_id}")
+        backend, name = self._miner.device(known[device_id])
         if not isinstance(backend, AsicBackend):
             raise ControlRefused(f"device: expected a machine of its own, {name} is a part of this computer")
         return backend, name
@@ -144,6 +158,16 @@ class MinerControl:
     def reload(self) -> tuple[str, ...]:
         """See ``Control``."""
         return self._reload()
+
+    def _snapshot(self) -> MinerSnapshot:
+        """The miner as it is now, with everything in it numbered."""
+        snapshot = self._miner.snapshot()
+        self._numbers.see(snapshot)
+        return snapshot
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers))) or "(there is no device)"
 
 
 @contextmanager

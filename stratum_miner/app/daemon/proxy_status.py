@@ -178,7 +178,8 @@ def summary(snapshot: ProxySnapshot, elapsed: float) -> dict[str, Any]:
 
 
 def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
-    return [pool_view(priority, pool) for priority, pool in enumerate(snapshot.pools)]
+    """They never move, so that a place is a number, too."""
+    return [pool_view(place, place, pool) for place, pool in enumerate(snapshot.pools)]
 
 
 def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:

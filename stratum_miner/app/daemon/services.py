@@ -30,6 +30,7 @@ from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.screen.live import Screen
 from stratum_miner.monitoring.view import Summary
 
@@ -85,13 +86,14 @@ def services_of(
         terms = tariff()
         return None if terms is None or terms.power is None else float(terms.power)
 
-    control = MinerControl(miner) if reload is None else MinerControl(miner, reload)
+    numbers = Numbers()
+    control = MinerControl(miner, numbers) if reload is None else MinerControl(miner, numbers, reload)
     monitor = Monitor(
         miner.snapshot,
         logs.events,
+        numbers=numbers,
         power_w=power_w,
         economics=economics,
-        source=miner.source,
         problems=logs.problems,
         pauses=lambda: control.pauses,
         hide=secrets.redact_foreign,

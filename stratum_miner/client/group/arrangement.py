@@ -11,7 +11,7 @@ from stratum_miner.client.group.member import Member
 from stratum_miner.client.group.quota import Quotas
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.settings import PoolSettings, Strategy
-from stratum_miner.work.job import Origin
+from stratum_miner.work.job import Origin, PoolKey
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ class Arrangement:
     def __init__(
         self,
         settings: Sequence[PoolSettings],
-        new_member: Callable[[PoolSettings, int], Member],
+        new_member: Callable[[PoolSettings, PoolKey], Member],
         changed: Callable[[], None],
         clock: Callable[[], float],
         *,
@@ -77,7 +77,7 @@ class Arrangement:
 
     def name(self, member: Member) -> str:
         """Its label."""
-        return self._identities.label(member.id, member.settings)
+        return self._identities.label(member.key, member.settings)
 
     def condition(self, member: Member) -> Condition:
         """How it is."""
@@ -102,8 +102,8 @@ class Arrangement:
             self.enable(index, True)
         self.move(index, 0)
 
-    def add(self, settings: PoolSettings, index: int | None = None) -> int:
-        """A pool more, the worst unless a place is given; its id. ValueError for one that is there already."""
+    def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
+        """A pool more, the worst unless a place is given; its key. ValueError for one that is there already."""
         place = len(self.members) if index is None else index
         if not 0 <= place <= len(self.members):
             raise ValueError(f"pool: expected a place from 0 to {len(self.members)}, got {place}")
@@ -113,7 +113,7 @@ class Arrangement:
         self.failover.enable(place, settings.enabled)
         log.info("pool_added", pool=self.name(self.members[place]), place=place)
         self._changed()
-        return self.members[place].id
+        return self.members[place].key
 
     def remove(self, index: int) -> None:
         """A pool less; its open shares are still answered. ValueError for the last one."""
@@ -192,7 +192,7 @@ class Arrangement:
 
     def _retire(self, member: Member) -> None:
         """It is no pool of ours any more; its open shares are still answered."""
-        self._identities.leave(member.id)
+        self._identities.leave(member.key)
         if self.quotas is not None:
             self.quotas.forget(member)
         member.removed = True

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.settings import PoolSettings, Strategy
+from stratum_miner.work.job import PoolKey
 
 
 class PoolControl(Protocol):
@@ -16,8 +17,8 @@ class PoolControl(Protocol):
         """All pools, the best first."""
         ...
 
-    def add(self, settings: PoolSettings, index: int | None = None) -> int:
-        """A pool more, the worst unless a place is given; its id."""
+    def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
+        """A pool more, the worst unless a place is given; its key."""
         ...
 
     def remove(self, index: int) -> None:

@@ -323,10 +323,8 @@ class PoolGroup:
         member.scope = None  # not when everything ends by an error: nothing is to be started any more
         self._changed.set()
 
-    def _new_member(self, settings: PoolSettings, pool_id: int) -> Member:
-        key = self._identities.key(pool_id)
-        tally = self._tallies.setdefault(key, PoolTally())
-        return Member(settings, self._options, self._take, pool_id=pool_id, key=key, tally=tally)
+    def _new_member(self, settings: PoolSettings, key: PoolKey) -> Member:
+        return Member(settings, self._options, self._take, key=key, tally=self._tallies.setdefault(key, PoolTally()))
 
 
 def _content(job: Job) -> object:

@@ -25,13 +25,11 @@ class Member:
         options: ClientOptions,
         take: Callable[["Member", ClientEvent], None],
         *,
-        pool_id: int,
         key: PoolKey,
         tally: PoolTally,
     ) -> None:
-        self.id = pool_id
-        """See ``PoolIdentities``."""
         self.key = key
+        """See ``PoolIdentities``."""
         self.tally = tally
         self.client = PoolClient(settings, partial(take, self), options, key=key, tally=tally)
         self.job: Job | None = None
@@ -54,7 +52,6 @@ class Member:
         """What there is to see; ``work_share`` where pools are mined on in turns."""
         tally = self.tally
         return PoolStatus(
-            id=self.id,
             key=self.key,
             name=name,
             active=active,

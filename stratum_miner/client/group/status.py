@@ -13,9 +13,8 @@ from stratum_miner.work.job import PoolKey
 class PoolStatus:
     """One pool as displays show it. Latencies are from submit to reply, in seconds."""
 
-    id: int
-    """Counted from 0 in the order in which pools came in this run; it never moves, and no other pool gets it."""
     key: PoolKey
+    """It never changes, and no other pool of the run gets it."""
     name: str
     """The label: what the user calls the pool, else its URL; no other pool of the run has the same."""
     active: bool

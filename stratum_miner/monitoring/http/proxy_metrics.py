@@ -29,7 +29,7 @@ PREFIX = "stratum_proxy_"
 def families(proxy: ProxySnapshot) -> Iterator[Metric]:
     """Everything of this moment."""
     yield from metrics_of(PREFIX, PROXY, proxy)
-    pools = [pool_view(priority, status) for priority, status in enumerate(proxy.pools)]
+    pools = [pool_view(place, place, status) for place, status in enumerate(proxy.pools)]
     yield from metrics_of_pools(PREFIX, POOL, pools)
 
 

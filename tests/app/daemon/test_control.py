@@ -8,12 +8,15 @@ from stratum_miner.app.process.secrets import redact
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics, device_key
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.settings import Strategy
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Assignment, Miner
 from stratum_miner.monitoring.control import BY_HAND, ControlRefused, NewPool, PoolChange
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.monitor import Monitor
+from stratum_miner.monitoring.numbers import Numbers
 
 
 def miner(*hosts: str, strategy: Strategy = Strategy.FAILOVER) -> Miner:
@@ -28,7 +31,7 @@ def hosts(it: Miner) -> list[str]:
 
 def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
     it = miner()
-    steering = MinerControl(it)
+    steering = MinerControl(it, Numbers())
     with structlog.testing.capture_logs() as logged:
         assert steering.pauses == {}
         steering.pause("schedule", "not in the evening")
@@ -49,7 +52,7 @@ def test_a_pause_lasts_until_nobody_wants_it_or_a_person_ends_it() -> None:
 
 def test_pools_are_changed_by_their_id_wherever_they_are() -> None:
     it = miner()
-    steering = MinerControl(it)
+    steering = MinerControl(it, Numbers())
     for _ in range(2):  # said twice, it is the same pool
         steering.switch_pool(2)
         assert hosts(it) == ["c", "a", "b"]
@@ -89,11 +92,11 @@ def test_a_wrong_change_changes_nothing(strategy: Strategy, change: PoolChange, 
     if strategy is Strategy.FAILOVER and change.quota is not None:
         needle = "quota: expected pools that are mined on in turns, and these are used one at a time"
     with pytest.raises(ControlRefused) as refused:
-        MinerControl(it).change_pool(1, change)
+        MinerControl(it, Numbers()).change_pool(1, change)
     assert str(refused.value) == needle
     after = it.pool_control.pools()
-    assert [(pool.id, pool.enabled, pool.quota) for pool in after] == [
-        (pool.id, pool.enabled, pool.quota) for pool in before
+    assert [(pool.key, pool.enabled, pool.quota) for pool in after] == [
+        (pool.key, pool.enabled, pool.quota) for pool in before
     ]
 
 
@@ -101,19 +104,21 @@ def test_a_pool_of_one_backend_alone_is_addressed_like_the_others() -> None:
     pools = [PoolSettings(url=PoolUrl.parse(f"{host}:1"), worker_name="w") for host in "ab"]
     own = PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w")
     it = Miner(pools, [SimulatedBackend(), Assignment(backend=SimulatedBackend(), name="slow", pool=own)])
-    assert [(pool.id, pool.name) for pool in it.snapshot().pools] == [
-        (0, "stratum+tcp://a:1"), (1, "stratum+tcp://b:1"), (2, "stratum+tcp://a:1 as w"),
-    ]  # fmt: skip
-    MinerControl(it).change_pool(2, PoolChange(enabled=False))
+    pools_seen = it.snapshot().pools
+    assert [pool.name for pool in pools_seen] == ["stratum+tcp://a:1", "stratum+tcp://b:1", "stratum+tcp://a:1 as w"]
+    assert len({pool.key for pool in pools_seen}) == 3
+    MinerControl(it, Numbers()).change_pool(2, PoolChange(enabled=False))
     assert [pool.enabled for pool in it.snapshot().pools] == [True, True, False]
     with pytest.raises(ControlRefused, match="priority: expected a place from 0 to 0, got 1"):
-        MinerControl(it).change_pool(2, PoolChange(priority=1))
+        MinerControl(it, Numbers()).change_pool(2, PoolChange(priority=1))
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    steering = MinerControl(miner())
-    quotas = MinerControl(miner("a", "b", strategy=Strategy.QUOTA))
-    alone = MinerControl(Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [SimulatedBackend()]))
+    steering = MinerControl(miner(), Numbers())
+    quotas = MinerControl(miner("a", "b", strategy=Strategy.QUOTA), Numbers())
+    alone = MinerControl(
+        Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [SimulatedBackend()]), Numbers()
+    )
     for ask, needle in (
         (lambda: steering.switch_pool(3), "pool: expected one of the ids 0, 1, 2, got 3"),
         (lambda: steering.add_pool(NewPool(url="http://x", user="w")), "http"),
@@ -143,9 +148,10 @@ def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
 
     backend = OneDevice()
     it = Miner(PoolSettings(url=PoolUrl.parse("a:1"), worker_name="w"), [backend])
+    monitor = Monitor(it.snapshot, EventLog())
 
     def ids() -> dict[str, int]:
-        return {device.name: device.id for device in it.snapshot().backends[0].devices}
+        return {device.name: device.id for device in monitor.view().devices}
 
     assert ids() == {"/dev/ttyUSB7": 0}
     other = DeviceStatistics("other", 0, 0)
@@ -153,7 +159,11 @@ def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
     assert ids() == {"/dev/ttyUSB7": 0, "other": 1}
     backend.devices = (DeviceStatistics("erupter-7", 0, 0, listed_as="/dev/ttyUSB7"), other)
     assert ids() == {"erupter-7": 0, "other": 1}
-    assert it.device(0) == (backend, "erupter-7")
+    key = monitor.numbers.devices.key(0)
+    assert key is not None
+    assert it.device(key) == (backend, "erupter-7")
+    with pytest.raises(LookupError):
+        it.device(device_key("simulated", "/dev/ttyUSB7"))
 
 
 @pytest.mark.parametrize(
@@ -164,8 +174,8 @@ def test_names_that_cannot_be_printed_are_refused_as_in_the_configuration(text: 
     before = hosts(it)
     for pool in (NewPool(url="x:1", user=text), NewPool(url="x:1", user="w", name=text)):
         with pytest.raises(ControlRefused, match="expected printable characters, got") as refused:
-            MinerControl(it).add_pool(pool)
+            MinerControl(it, Numbers()).add_pool(pool)
         assert is_plain(str(refused.value))
     with pytest.raises(ControlRefused, match="expected printable characters, got"):
-        MinerControl(it).add_device(f"erupter:/dev/{text}")
+        MinerControl(it, Numbers()).add_device(f"erupter:/dev/{text}")
     assert hosts(it) == before

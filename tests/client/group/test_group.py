@@ -301,8 +301,8 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
         await it.renew(again, 60)
 
 
-def counts_of(it: Farm, pool_id: int) -> tuple[int, ...]:
-    pool = next(pool for pool in it.group.control.pools() if pool.id == pool_id)
+def counts_of(it: Farm, key: PoolKey) -> tuple[int, ...]:
+    pool = next(pool for pool in it.group.control.pools() if pool.key == key)
     client = pool.client
     return pool.accepted, pool.answers.count, client.jobs, client.connects, client.bytes_received, client.bytes_sent
 
@@ -313,17 +313,17 @@ async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory
         it.group.submit(it.share(it.jobs[-1]))
         await first.reply(await first.request("mining.submit"), True)
         await it.until(lambda: it.outcomes)
-        pool_id, settings = it.group.control.pools()[0].id, it.group.control.settings()[0]
-        before = counts_of(it, pool_id)
+        key, settings = it.group.control.pools()[0].key, it.group.control.settings()[0]
+        before = counts_of(it, key)
         assert min(before) > 0
         it.group.control.remove(0)
-        assert it.group.control.add(settings, 0) == pool_id
-        back = counts_of(it, pool_id)
+        assert it.group.control.add(settings, 0) == key
+        back = counts_of(it, key)
         assert all(now >= then for now, then in zip(back, before, strict=True))
         again = await it.up(0)
         await it.renew(again, 60)
-        assert counts_of(it, pool_id)[:2] == before[:2]
-        assert all(now > then for now, then in zip(counts_of(it, pool_id)[2:], before[2:], strict=True))
+        assert counts_of(it, key)[:2] == before[:2]
+        assert all(now > then for now, then in zip(counts_of(it, key)[2:], before[2:], strict=True))
 
 
 async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_clock: MockClock) -> None:

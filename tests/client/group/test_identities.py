@@ -1,4 +1,4 @@
-"""Ids and labels of pools: each has its own, and keeps it."""
+"""Keys and labels of pools: each has its own, and keeps it."""
 
 import pytest
 
@@ -11,14 +11,16 @@ def settings(host: str, worker: str = "alice", name: str = "") -> PoolSettings:
     return PoolSettings(url=PoolUrl.parse(f"{host}:1"), worker_name=worker, name=name)
 
 
-def test_an_id_belongs_to_one_url_and_worker_for_ever() -> None:
+def test_a_key_belongs_to_one_url_and_worker_for_ever() -> None:
     identities = PoolIdentities()
-    assert [identities.take(settings(host)) for host in "abc"] == [0, 1, 2]
-    identities.leave(1)
-    assert identities.take(settings("d")) == 3
-    assert identities.take(settings("b", "bob")) == 4
-    assert identities.take(settings("b")) == 1
-    assert identities.take(settings("b")) == 5, "the first one is still in use"
+    first, second, third = (identities.take(settings(host)) for host in "abc")
+    identities.leave(second)
+    assert identities.take(settings("d")) not in (first, second, third)
+    assert identities.take(settings("b", "bob")) not in (first, second, third)
+    assert identities.take(settings("b")) == second
+    again = identities.take(settings("b"))
+    assert again != second, "the first one is still in use"
+    assert identities.take(settings("x", name=again)) != again, "a name that is a key already"
 
 
 @pytest.mark.parametrize(
@@ -38,16 +40,17 @@ def test_an_id_belongs_to_one_url_and_worker_for_ever() -> None:
 )  # fmt: skip
 def test_no_two_pools_have_one_label(pools: list[PoolSettings], labels: list[str]) -> None:
     identities = PoolIdentities()
-    ids = [identities.take(pool) for pool in pools]
-    told = [identities.label(pool_id, pool) for pool_id, pool in zip(ids, pools, strict=True)]
+    keys = [identities.take(pool) for pool in pools]
+    assert len(set(keys)) == len(pools)
+    told = [identities.label(key, pool) for key, pool in zip(keys, pools, strict=True)]
     assert told == labels
-    assert [identities.label(pool_id, pool) for pool_id, pool in zip(ids, pools, strict=True)] == labels
+    assert [identities.label(key, pool) for key, pool in zip(keys, pools, strict=True)] == labels
 
 
 def test_a_label_follows_the_name_that_the_user_gives() -> None:
     identities = PoolIdentities()
-    pool_id = identities.take(settings("a"))
-    assert identities.label(pool_id, settings("a", name="home")) == "home"
-    assert identities.take(settings("b", name="home")) == 1
-    assert identities.label(1, settings("b", name="home")) == "home as alice"
-    assert identities.label(pool_id, settings("a")) == "stratum+tcp://a:1"
+    key = identities.take(settings("a"))
+    assert identities.label(key, settings("a", name="home")) == "home"
+    other = identities.take(settings("b", name="home"))
+    assert identities.label(other, settings("b", name="home")) == "home as alice"
+    assert identities.label(key, settings("a")) == "stratum+tcp://a:1"

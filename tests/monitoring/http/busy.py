@@ -6,6 +6,7 @@ from dataclasses import replace
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
+from stratum_miner.work.job import PoolKey
 from stratum_miner.work.share_result import Fate, ShareResult
 
 from ..test_monitor import JOB, Bench, shares
@@ -30,7 +31,7 @@ class BusyMiner(Bench):
         pool = self.snapshot.pools[0]
         self._pools = (
             replace(pool, active=True, latency_p50=0.02, latency_p99=0.05),
-            replace(pool, id=1, active=False),
+            replace(pool, key=PoolKey("another"), active=False),
         )
         self.second()
 
@@ -85,7 +86,7 @@ class BusyMiner(Bench):
             chips=tuple(self._chips[index]),
         )  # fmt: skip
         nonces = sum(self._chips[index])
-        return DeviceStatistics(f"bitaxe-{index}", self._hashes[index], nonces, nonces // 300, hardware, index)
+        return DeviceStatistics(f"bitaxe-{index}", self._hashes[index], nonces, nonces // 300, hardware)
 
     def _share(self, number: int) -> None:
         rejected = number % 20 == 19

@@ -1,0 +1,56 @@
+"""Numbers for pools and devices: what people, the paths of the API and other tools say in place of a key.
+
+They count from 0 in the order in which things came. A number never moves, and nothing else ever gets it.
+"""
+
+from typing import Generic, TypeVar
+
+from stratum_miner.backends.statistics import DeviceKey, device_key
+from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.work.job import PoolKey
+
+Key = TypeVar("Key", bound=str)
+
+
+class Numbers:
+    """``see`` each snapshot, and everything in it has a number."""
+
+    def __init__(self) -> None:
+        self.pools: Numbered[PoolKey] = Numbered()
+        self.pool_names: dict[PoolKey, str] = {}
+        """What each was called when it was last seen."""
+        self.devices: Numbered[DeviceKey] = Numbered()
+
+    def see(self, snapshot: MinerSnapshot) -> None:
+        """Number what is new."""
+        for pool in snapshot.pools:
+            self.pools.of(pool.key)
+            self.pool_names[pool.key] = pool.name
+        for backend in snapshot.backends:
+            for device in backend.devices:
+                known_as = device_key(backend.label, device.listed_as) if device.listed_as else None
+                self.devices.of(device_key(backend.label, device.name), known_as)
+
+
+class Numbered(Generic[Key]):
+    """Things of one kind."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Key, int] = {}
+
+    def has(self, key: Key) -> bool:
+        """Whether the key has a number."""
+        return key in self._numbers
+
+    def of(self, key: Key, before: Key | None = None) -> int:
+        """The number of a key. A new one takes over the number of ``before``, under which the same thing stood until
+        now; else it gets a new number.
+        """
+        if key not in self._numbers:
+            number = len(self._numbers)
+            self._numbers[key] = number if before is None else self._numbers.pop(before, number)
+        return self._numbers[key]
+
+    def key(self, number: int) -> Key | None:
+        """The key with this number; None where there is none."""
+        return next((key for key, known in self._numbers.items() if known == number), None)
