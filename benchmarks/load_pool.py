@@ -42,8 +42,8 @@ def figures(pool: Pool, baseline: int) -> dict[str, float]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "sessions": len(snapshot.sessions),
-        "accepted": snapshot.accepted,
-        "rejected": sum(snapshot.rejected.values()),
+        "accepted": snapshot.shares.accepted,
+        "rejected": snapshot.shares.rejected.total(),
         "processor_s": usage.ru_utime + usage.ru_stime,
         "bytes": resident() - baseline,
     }

@@ -8,7 +8,7 @@ whoever serves miners; ``nodes`` are where templates come from. It shares no cod
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.events import BlockFound, PoolEvent
 from stratum_miner.pool.pool import Pool, open_pool
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
 
 __all__ = [
     "BlockFound",
@@ -17,6 +17,5 @@ __all__ = [
     "PoolEvent",
     "PoolSnapshot",
     "SessionSnapshot",
-    "WorkerSnapshot",
     "open_pool",
 ]

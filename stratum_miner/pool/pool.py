@@ -44,7 +44,7 @@ from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.pool.node_follower import NodeFollower
 from stratum_miner.pool.nodes.base import Node, NodeError
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
@@ -202,10 +202,7 @@ class Pool:
             node_error=self._node_error,
             template_age=None if self._follower.template_at is None else now - self._follower.template_at,
             hash_rate=sum(client.session.hash_rate(now) for client in self._clients),
-            accepted=self._shares.accepted,
-            accepted_difficulty=self._shares.difficulty,
-            best_difficulty=self._shares.best,
-            rejected=Counter(self._shares.rejected),
+            shares=self._shares.copy(),
             connections_total=self._clients.total,
             connections_refused=self._clients.refused,
             connections_ended=Counter(self._clients.ended),
@@ -443,23 +440,10 @@ def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
         version_mask=session.version_mask,
         difficulty=session.difficulty,
         hash_rate=session.hash_rate(now),
-        accepted=session.shares.accepted,
-        accepted_difficulty=session.shares.difficulty,
-        best_difficulty=session.shares.best,
-        rejected=Counter(session.shares.rejected),
-        workers=tuple(_worker_snapshot(name, count) for name, count in session.workers.items()),
+        shares=session.shares.copy(),
+        workers={name: counts.copy() for name, counts in session.workers.items()},
         connected_at=client.connected_at,
         bytes_received=client.bytes_received,
         bytes_sent=client.bytes_sent,
         bytes_queued=client.queue.size,
-    )
-
-
-def _worker_snapshot(name: str, count: ShareCounts) -> WorkerSnapshot:
-    return WorkerSnapshot(
-        worker_name=name,
-        accepted=count.accepted,
-        accepted_difficulty=count.difficulty,
-        best_difficulty=count.best,
-        rejected=Counter(count.rejected),
     )

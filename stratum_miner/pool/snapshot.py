@@ -4,20 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.pool.events import BlockFound
-from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationCounts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSnapshot:
-    """One worker on one session."""
-
-    worker_name: str
-    accepted: int
-    accepted_difficulty: float
-    best_difficulty: float
-    rejected: Mapping[ErrorReason, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +22,8 @@ class SessionSnapshot:
     version_mask: int
     difficulty: float
     hash_rate: float
-    accepted: int
-    accepted_difficulty: float
-    best_difficulty: float
-    rejected: Mapping[ErrorReason, int]
-    workers: tuple[WorkerSnapshot, ...]
+    shares: ShareCounts
+    workers: Mapping[str, ShareCounts]
     connected_at: float
     bytes_received: int
     bytes_sent: int
@@ -62,10 +48,7 @@ class PoolSnapshot:
     template_age: float | None
     """Seconds since the node gave its newest template, changed or not; None before the first."""
     hash_rate: float
-    accepted: int
-    accepted_difficulty: float
-    best_difficulty: float
-    rejected: Mapping[ErrorReason, int]
+    shares: ShareCounts
     connections_total: int
     connections_refused: int
     connections_ended: Mapping[Ending, int]
@@ -73,7 +56,7 @@ class PoolSnapshot:
     """From all clients so far."""
     bytes_sent: int
     answers: DurationCounts
-    """From the arrival of each share until it was answered; ``accepted`` and ``rejected`` are its count."""
+    """From the arrival of each share until it was answered; those accepted and rejected are its count."""
     sessions: tuple[SessionSnapshot, ...]
     blocks_found: int
     """Each is accepted, refused, passed over because the node took another one of ours there, or waits for the node."""

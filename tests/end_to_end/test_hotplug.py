@@ -83,4 +83,4 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         assert result.client.connects == 1
         workers = {event.worker_name for event in events if isinstance(event, ShareResult)}
         assert workers == {ADDRESS, f"{ADDRESS}.stick"}, "the stick with a login of its own used it"
-        assert pool.snapshot().accepted == result.shares.accepted
+        assert pool.snapshot().shares.accepted == result.shares.accepted

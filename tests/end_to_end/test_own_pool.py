@@ -52,8 +52,8 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
     assert all((submit_of(share, "").version_bits or 0) & ~version_mask == 0 for share in accepted)
     assert miner.snapshot().shares.rejected == 0
     snapshot = pool.snapshot()
-    assert snapshot.accepted >= 25
-    assert sum(snapshot.rejected.values()) == miner.snapshot().shares.stale
+    assert snapshot.shares.accepted >= 25
+    assert snapshot.shares.rejected.total() == miner.snapshot().shares.stale
 
 
 async def test_weak_blocks_on_plain_regtest() -> None:
@@ -91,7 +91,7 @@ async def test_vardiff_follows_the_hash_rate() -> None:
             nursery.start_soon(miner.run)
             with trio.fail_after(60):
                 async for event in pool.watch():
-                    if type(event).__name__ == "DifficultyChanged" and pool.snapshot().accepted > 20:
+                    if type(event).__name__ == "DifficultyChanged" and pool.snapshot().shares.accepted > 20:
                         break
             miner.stop()
     assert miner.snapshot().shares.rejected == 0, miner.snapshot().reasons
@@ -128,7 +128,7 @@ async def test_several_workers_and_a_bound_backend_on_the_wire() -> None:
 
         def names(of: Pool) -> set[str]:
             sessions = of.snapshot().sessions
-            return {item.worker_name for session in sessions for item in session.workers if item.accepted}
+            return {name for session in sessions for name, counts in session.workers.items() if counts.accepted}
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(miner.run)

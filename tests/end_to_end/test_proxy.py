@@ -70,8 +70,8 @@ async def test_sixteen_miners_on_our_own_pool() -> None:
             assert len({status.extranonce1 for status in statuses}) == MINERS
             assert {status.user_agent.split("/")[0] for status in statuses} == {"stratum_miner"}
         check_every_share_has_a_fate(proxy, miners)
-        assert pool.snapshot().accepted == proxy.snapshot().shares.accepted
-        assert sum(pool.snapshot().rejected.values()) == proxy.snapshot().shares.stale == 0
+        assert pool.snapshot().shares.accepted == proxy.snapshot().shares.accepted
+        assert sum(pool.snapshot().shares.rejected.values()) == proxy.snapshot().shares.stale == 0
 
 
 async def test_a_pool_that_comes_back_without_its_sessions_leaves_one_count_to_all() -> None:
@@ -83,7 +83,7 @@ async def test_a_pool_that_comes_back_without_its_sessions_leaves_one_count_to_a
     async def serve(stop: trio.Event) -> None:
         async with open_pool(node, config) as pool:
             await stop.wait()
-        accepted.append(pool.snapshot().accepted)
+        accepted.append(pool.snapshot().shares.accepted)
 
     async with trio.open_nursery() as pools:
         first, second = trio.Event(), trio.Event()

@@ -52,7 +52,7 @@ async def test_our_pool_holds_out(name: str) -> None:
             assert outcome.verdict is EXPECTED[name], outcome
         if name in SHARE_FAULTS and name not in ("stale", "duplicate"):
             assert outcome.answer.endswith("then a good share: accepted")
-            assert sum((await pool.snapshot()).rejected.values()) == 1
+            assert (await pool.snapshot()).shares.rejected.total() == 1
 
 
 async def test_a_pool_that_takes_anything_is_told() -> None:

@@ -54,7 +54,7 @@ async def test_every_share_is_valid_and_counted_on_both_sides() -> None:
     assert metrics.connections == metrics.most_mining == 20
     assert metrics.sent > 30
     assert (metrics.accepted, metrics.refused, metrics.lost, metrics.unanswered) == (metrics.sent, {}, 0, 0)
-    assert snapshot.accepted == metrics.accepted
+    assert snapshot.shares.accepted == metrics.accepted
     assert metrics.errors == metrics.endings == {}
     counts = {name: phase.latency.count for name, phase in metrics.phases.items()}
     assert counts == {
@@ -85,7 +85,7 @@ async def test_a_new_block_is_measured_from_the_first_miner_to_the_last() -> Non
 async def test_bad_submits_are_refused_and_accounted_for_by_kind() -> None:
     async with open_pool(ScriptedNode(), config()) as pool:
         metrics = (await loaded(pool, bad={"wrong-job": 0.2, "unauthorised-worker": 0.2})).metrics
-        rejected = pool.snapshot().rejected
+        rejected = pool.snapshot().shares.rejected
     assert set(metrics.bad) == {"wrong-job", "unauthorised-worker"}
     for count in metrics.bad.values():
         assert count.refused == count.sent > 0

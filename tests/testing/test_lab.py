@@ -18,7 +18,7 @@ async def mined(lab: Lab, count: int) -> list[tuple[str, bytes]]:
     pool = await lab.pool()
     miner = await lab.miner(pool.url)
     outcomes = [await miner.submit_one() for _ in range(count)]
-    assert (await pool.snapshot()).accepted == count
+    assert (await pool.snapshot()).shares.accepted == count
     return [(outcome.fate.value, outcome.share.extranonce2) for outcome in outcomes]
 
 

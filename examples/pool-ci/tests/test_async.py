@@ -22,7 +22,7 @@ async def test_a_new_block_makes_old_work_stale(stratum_lab_async):
     await pool.new_block()
     assert (await miner.wait_for("mining.notify"))["params"][8] is True
     assert (await miner.submit_one()).fate.value == "accepted"
-    assert (await pool.snapshot()).accepted == 1
+    assert (await pool.snapshot()).shares.accepted == 1
 
 
 async def test_a_tap_drops_what_it_is_told(stratum_lab_async, stratum_url):

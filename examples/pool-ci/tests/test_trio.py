@@ -12,6 +12,6 @@ def test_inside_trio(stratum_seed):
             miners = await lab.fleet(pool.url, 3)
             for miner in miners:
                 assert (await miner.submit_one()).fate.value == "accepted"
-            assert (await pool.snapshot()).accepted == 3
+            assert (await pool.snapshot()).shares.accepted == 3
 
     trio.run(main)

@@ -30,10 +30,10 @@ def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
         "miners": sum(session.started for session in snapshot.sessions),
         "hash_rate": snapshot.hash_rate,
         "shares": {
-            "accepted": snapshot.accepted,
-            "rejected": {reason.value: count for reason, count in snapshot.rejected.items()},
-            "difficulty": snapshot.accepted_difficulty,
-            "best": snapshot.best_difficulty,
+            "accepted": snapshot.shares.accepted,
+            "rejected": {reason.value: count for reason, count in snapshot.shares.rejected.items()},
+            "difficulty": snapshot.shares.difficulty,
+            "best": snapshot.shares.best,
         },
         "connections": {
             "open": len(snapshot.sessions),
@@ -71,7 +71,7 @@ async def log_status(pool: Pool) -> None:
             height=snapshot.height,
             miners=sum(session.started for session in snapshot.sessions),
             rate=hash_rate_text(snapshot.hash_rate),
-            accepted=snapshot.accepted,
+            accepted=snapshot.shares.accepted,
             blocks=snapshot.blocks_accepted,
             **({} if snapshot.node_error is None else {"waiting_for": snapshot.node_error}),
         )

@@ -36,7 +36,7 @@ def _asked(pool: PoolSnapshot) -> Samples:
 
 
 def _shares(pool: PoolSnapshot) -> Samples:
-    return [(("accepted", ""), pool.accepted), *by_reason("rejected", pool.rejected.items())]
+    return [(("accepted", ""), pool.shares.accepted), *by_reason("rejected", pool.shares.rejected.items())]
 
 
 OWN_POOL: tuple[Family[PoolSnapshot], ...] = (
@@ -52,8 +52,8 @@ OWN_POOL: tuple[Family[PoolSnapshot], ...] = (
     *CONNECTIONS,
     gauges("share_difficulty", "Difficulty that miners are asked for", _asked, "bound"),
     counters("shares", "Shares by what became of them", _shares, "fate", "reason"),
-    counter("accepted_difficulty", "Sum of what accepted shares were worth", lambda it: it.accepted_difficulty),
-    gauge("best_share_difficulty", "Difficulty of the best share of this run", lambda it: it.best_difficulty),
+    counter("accepted_difficulty", "Sum of what accepted shares were worth", lambda it: it.shares.difficulty),
+    gauge("best_share_difficulty", "Difficulty of the best share of this run", lambda it: it.shares.best),
     histogram("answer_seconds", "From the arrival of a share until its answer", lambda it: it.answers),
     counter("blocks_found", "Hashes of miners that meet the network target", lambda it: it.blocks_found),
     counter("blocks_accepted", "Blocks that the node took", lambda it: it.blocks_accepted),

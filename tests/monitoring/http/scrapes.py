@@ -12,7 +12,7 @@ from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.view import View
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot, WorkerSnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
 from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationMeter
@@ -31,20 +31,18 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
     answers = DurationMeter()
     for seconds in (0.00005, 0.0001, 0.002, 70.0):
         answers.add(seconds)
-    worker = WorkerSnapshot(
-        worker_name=FOREIGN, accepted=3, accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1}
-    )
+    shares = ShareCounts(accepted=3, difficulty=3.0, best=5.0, rejected=Counter({ErrorReason.OTHER: 1}))
     session = SessionSnapshot(
         session=1, address=FOREIGN, user_agent=FOREIGN, started=True, extranonce1=b"\0", version_mask=0, difficulty=1.0,
-        hash_rate=1e9, accepted=3, accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1},
-        workers=(worker,), connected_at=0.0, bytes_received=1, bytes_sent=2, bytes_queued=0,
+        hash_rate=1e9, shares=shares, workers={FOREIGN: shares}, connected_at=0.0, bytes_received=1, bytes_sent=2,
+        bytes_queued=0,
     )  # fmt: skip
     waiting = replace(session, session=2, started=False, difficulty=9.0)
     quicker = replace(session, session=3, difficulty=4.0)
     snapshot = PoolSnapshot(
         started_at=1e9, addresses=("127.0.0.1:3333",), height=101, previous_hash="00", network_difficulty=1e3,
-        job_id="1", jobs_published=7, node_error=None, template_age=2.5, hash_rate=2e9, accepted=3,
-        accepted_difficulty=3.0, best_difficulty=5.0, rejected={ErrorReason.OTHER: 1}, connections_total=5,
+        job_id="1", jobs_published=7, node_error=None, template_age=2.5, hash_rate=2e9, shares=shares,
+        connections_total=5,
         connections_refused=1, connections_ended={Ending.IDLE: 2}, bytes_received=100, bytes_sent=200,
         answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=4, blocks_refused=1,
         blocks_accepted=2, blocks=(), events_lost=0,
