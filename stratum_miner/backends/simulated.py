@@ -28,6 +28,7 @@ from stratum_miner.backends.cpu.kernel_speed import FASTEST
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes
+from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class SimulatedBackend(Backend):
     def statistics(self) -> BackendStatistics:
         """Hashes are what the stated rate makes of the time spent searching."""
         devices = tuple(DeviceStatistics(item.name, item.hashes, item.nonces_found) for item in self._devices)
-        return BackendStatistics(self.name, f"simulated, {self.hash_rate:g} H/s", devices, self._kernel)
+        return BackendStatistics(self.name, f"simulated, {hash_rate_text(self.hash_rate)}", devices, self._kernel)
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Find shares at the stated rate until cancelled, or as many as the machine can, after a warning."""

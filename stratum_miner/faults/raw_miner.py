@@ -20,6 +20,7 @@ from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare
 from stratum_miner.faults.wire_faults import WireFault
+from stratum_miner.quantities import hash_rate_text
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Authorize, ClientMessage, Configure, Submit, Subscribe
 from stratum_miner.stratum.errors import FieldError, error_reply_from
@@ -200,7 +201,7 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
     if seconds > MOST_SECONDS * HOPELESS:
         raise FaultNotPossible(
             f"expected {MOST_SECONDS:g} s of work at most, this takes {seconds:,.0f} s at the "
-            f"{choice.hash_rate / 1e6:.1f} MH/s measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
+            f"{hash_rate_text(choice.hash_rate)} measured on {choice.plain.measured_on}; {MEASURES_AGAIN}"
         )
     step = max(1, int(choice.hash_rate * SLICE_SECONDS))
     while (unit := space.next_unit(time.monotonic())) is not None:

@@ -7,12 +7,12 @@ from stratum_miner.app.process.logs import console
 from stratum_miner.miner import Ending, Miner
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import PoolView, View
-from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
+from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text, latency_text
 
 
 def pool_line(pool: PoolView) -> str:
     """One pool for people."""
-    latency = "" if pool.latency_p50_ms is None else f", {pool.latency_p50_ms:.1f} ms"
+    latency = "" if pool.latency_p50_ms is None else f", {latency_text(pool.latency_p50_ms)}"
     why = f" ({pool.reason})" if pool.reason else ""
     if pool.work_share is not None and pool.work_share < 1:
         why += f", {pool.work_share:.1%} of the work"
