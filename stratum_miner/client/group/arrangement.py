@@ -11,7 +11,7 @@ from stratum_miner.client.group.member import Member
 from stratum_miner.client.group.quota import Quotas
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.settings import PoolSettings, Strategy
-from stratum_miner.work.job import Origin, PoolKey
+from stratum_miner.work.job import PoolKey
 
 log = structlog.get_logger(__name__)
 
@@ -65,11 +65,6 @@ class Arrangement:
     def settings(self) -> tuple[PoolSettings, ...]:
         """Of all pools, the best first."""
         return tuple(member.settings for member in self.members)
-
-    def owner(self, origin: Origin) -> Member | None:
-        """Whose session it is; where that is over, the pool that had it. None when the pool is none of ours."""
-        own = [member for member in (*self.members, *self.removed) if member.key == origin.pool]
-        return next((member for member in own if member.client.session == origin.session), own[0] if own else None)
 
     def index(self, member: Member) -> int:
         """Its place."""

@@ -101,7 +101,7 @@ class PoolGroup:
 
     def submit(self, share: Share) -> None:
         """Hand a share to the pool whose session issued its job."""
-        owner = self.control.owner(share.job.origin)
+        owner = self._owner(share.job.origin)
         if owner is not None:
             owner.client.submit(share)
         else:
@@ -109,7 +109,7 @@ class PoolGroup:
 
     def destination(self, share: Share) -> Destination:
         """Where a share goes; for a journal."""
-        owner = self.control.owner(share.job.origin) or self._shown
+        owner = self._owner(share.job.origin) or self._shown
         return owner.client.destination(share)
 
     def adopt(self, pool: str, resumable: Resumable, shares: Sequence[Share]) -> bool:
@@ -155,6 +155,11 @@ class PoolGroup:
     def snapshot(self) -> ClientSnapshot:
         """Of the active pool; of the best one while none is."""
         return self._shown.client.snapshot()
+
+    def _owner(self, origin: Origin) -> Member | None:
+        """Whose session it is; where that is over, the pool that had it. None when the pool is none of ours."""
+        own = [member for member in (*self.control.members, *self.control.removed) if member.key == origin.pool]
+        return next((member for member in own if member.client.session == origin.session), own[0] if own else None)
 
     @property
     def _shown(self) -> Member:
