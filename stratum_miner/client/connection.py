@@ -1,10 +1,9 @@
 """One connection to a pool, from the handshake to its end: a trio stream on one side, what we tell on the other.
 
-It owns what lives and dies with a connection: the handshake, the reader, the writer, the watchdog and the shares
-that wait for a reply. What outlives it (the next try, the resume) is ``reconnecting``'s.
+It owns what lives and dies with a connection: the handshake, the reader, the watchdog, the ``writer``, the ``workers``
+and the ``open_shares``. What outlives it (the next try, the resume) is ``reconnecting``'s.
 """
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +22,7 @@ from stratum_miner.client.settings import PoolSettings
 from stratum_miner.client.temporary_refusals import may_pass
 from stratum_miner.client.traffic import Traffic
 from stratum_miner.client.workers import Workers, wanted_login
+from stratum_miner.client.writer import Writer, trace
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.foreign_text import is_plain
 from stratum_miner.stratum import events
@@ -45,18 +45,11 @@ log = structlog.get_logger(__name__)
 RECEIVE_SIZE = 1 << 16
 MAX_JOBS_AT_ONCE = 4
 """Jobs announced of what was read at once; of more only the last matters, for each would start the search anew."""
-MAX_UNSENT = 256 << 10
-"""Bytes waiting to go out beyond which we read no more: answers to a pool that asks without reading. The shares that
-may be unanswered are less."""
-_PASSWORD = re.compile(rb'("method":"mining.authorize","params":\["(?:[^"\\]|\\.)*",)"(?:[^"\\]|\\.)*"')
-"""The second parameter of our own mining.authorize, as our encoder writes it."""
 WATCHDOG_INTERVAL_S = 1.0
 TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
 LAST_ANSWERS_S = 1.0
 """For answers that are on their way when we give a connection up."""
-MAX_ACCEPTED = 1000
-"""Workers remembered as accepted: behind a proxy their names are its miners'."""
 SUSPICIOUS_S = 5.0
 """A pool that hangs up this soon after a request that it did not answer may have done so because of it."""
 PATIENCE_WITH_JOBS = 4
@@ -86,8 +79,9 @@ class PoolConnection:
         self.connection = ClientConnection(
             settings.user_agent, version_mask=settings.version_mask, first_id=resumption.next_id
         )
-        self.workers = Workers(settings)
+        self.workers = Workers(settings, resumption.accepted)
         self.traffic = Traffic()
+        self._writer = Writer(stream, self.connection, settings, self.traffic)
         self.handshake = handshake
         self.started_at = trio.current_time()
         self.first_job_at: float | None = None
@@ -105,17 +99,11 @@ class PoolConnection:
         self._suggestion = suggestion
         self._held: list[Unanswered] = []
         self._open = OpenShares()
-        self._refusal_passes = False
-        """Whether the pool said of any worker that it may be accepted later."""
         self._latest_job_id: str | None = None
         self._is_given_up = self._ended = False
         self._subscribed = trio.Event()
         self._authorized = trio.Event()
         self._answered = trio.Event()
-        self._to_flush = trio.Event()
-        self._taken = trio.Event()
-        """Set, and made anew, whenever the writer took what waited."""
-        self._can_write = True
         self._last_received = self._asked_at = trio.current_time()
 
     # ---- what the pool client uses ----------------------------------------------------------------------------
@@ -126,7 +114,7 @@ class PoolConnection:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
-                nursery.start_soon(self._write)
+                nursery.start_soon(self._writer.run)
                 nursery.start_soon(self._guard)
                 await self._shake_hands()
         except BaseExceptionGroup as group:
@@ -170,7 +158,7 @@ class PoolConnection:
             self._tell(ShareAnswered(ShareResult(share, Fate.LOST, str(error))))
             return
         self._open.sent(request_id, item)
-        self._to_flush.set()
+        self._writer.flush()
 
     def _mask_of(self, job: Job) -> int:
         """The version bits that the pool will put into the header for us: a mask that it widened counts at once, one
@@ -183,7 +171,7 @@ class PoolConnection:
         self._suggestion = difficulty
         if self.is_authorized and not self._is_over:
             self.connection.request(SuggestDifficulty(difficulty))
-            self._to_flush.set()
+            self._writer.flush()
 
     def take_unanswered(self) -> list[Unanswered]:
         """The shares without a fate, oldest first; they are the caller's from here on."""
@@ -245,10 +233,10 @@ class PoolConnection:
             self.connection.request(ExtranonceSubscribe())
         if self._suggestion is not None:
             self.connection.request(SuggestDifficulty(self._suggestion))
-        self._to_flush.set()
+        self._writer.flush()
 
     async def _wait(self, event: trio.Event, seconds: float) -> bool:
-        self._to_flush.set()
+        self._writer.flush()
         with trio.move_on_after(seconds):
             await event.wait()
         return event.is_set()
@@ -275,15 +263,8 @@ class PoolConnection:
             except RemoteProtocolError as error:
                 reason = self._hide(str(error))
                 raise (SubscribeRefused if self._was_refused else ConnectionEnded)(reason) from None
-            self._to_flush.set()
-            await self._wait_for_room()
-
-    async def _wait_for_room(self) -> None:
-        """Read no more while the pool does not take what we answer; the writer's limit of time ends that."""
-        while self._can_write and self.connection.unsent > MAX_UNSENT:
-            await self._taken.wait()
-        if not self._can_write:
-            self.connection.data_to_send()  # nobody will take it
+            self._writer.flush()
+            await self._writer.wait_for_room()
 
     @property
     def _was_refused(self) -> bool:
@@ -313,7 +294,7 @@ class PoolConnection:
         self.traffic.bytes_received += len(data)
         self._last_received = trio.current_time()
         if self.settings.trace:
-            _trace("received", data)
+            trace("received", data)
         self.connection.receive_data(data)
 
     def _hung_up(self, reason: str) -> None:
@@ -322,32 +303,6 @@ class PoolConnection:
         unanswered = waiting and (recently or self._latest_job_id is None)
         unheard = self._ask_configure and not self._subscribed.is_set()
         raise HungUp(self._hide(reason), unanswered=unanswered, unheard=unheard)
-
-    async def _write(self) -> None:
-        timeout = self.settings.timeouts.send
-        while True:
-            await self._to_flush.wait()
-            self._to_flush = trio.Event()
-            data = self.connection.data_to_send()
-            self._note_taken()
-            if not data:
-                continue
-            if self.settings.trace:
-                _trace("sent", _without_password(data))
-            try:
-                with trio.fail_after(timeout):
-                    await self._stream.send_all(data)
-                self.traffic.bytes_sent += len(data)
-            except trio.TooSlowError:
-                raise ConnectionEnded(f"the pool took no data for {timeout:g} s") from None
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                self._can_write = False
-                self._note_taken()
-                return  # the reader sees the end too, with what the pool said before
-
-    def _note_taken(self) -> None:
-        self._taken.set()
-        self._taken = trio.Event()
 
     async def _guard(self) -> None:
         timeouts = self.settings.timeouts
@@ -375,7 +330,7 @@ class PoolConnection:
             self.connection.configure()
         if self.settings.extranonce_subscribe and not self._ask_extranonce:
             self.connection.request(ExtranonceSubscribe())
-        self._to_flush.set()
+        self._writer.flush()
 
     # ---- events -----------------------------------------------------------------------------------------------
 
@@ -494,22 +449,13 @@ class PoolConnection:
             self.connection.authorize(name, self.settings.password)
         except LocalProtocolError as error:
             self._on_login(name, str(error))
-        self._to_flush.set()
+        self._writer.flush()
 
     def _on_login(self, name: str, refusal: str, *, passes: bool = False) -> None:
         """Go on with the shares that waited; those of a refused worker are submitted under another's name."""
-        self._refusal_passes = self._refusal_passes or passes
-        accepted = self._resumption.accepted
-        again_from = trio.current_time() if passes or name in accepted else inf
-        self.workers.answered(name, refusal, again_from=again_from)
-        if self.workers.all_refused:
-            raise WorkerRefused(self.workers.refusal_text, passes=self._refusal_passes)
-        if refusal:
-            log.warning("login_refused", worker=name, reason=refusal, instead=self.workers.stand_in(name))
-        else:
+        self.workers.answered(name, refusal, trio.current_time(), passes=passes)
+        if not refusal:
             self._authorized.set()
-            if len(accepted) < MAX_ACCEPTED:
-                accepted.add(name)
         held, self._held = self._held, []
         for item in held:
             self.submit(item.share, resubmitted=item.sent)
@@ -547,12 +493,3 @@ class PoolConnection:
     def _wake(self) -> None:
         self._answered.set()
         self._answered = trio.Event()
-
-
-def _trace(direction: str, data: bytes | bytearray) -> None:
-    for line in data.splitlines():
-        log.info(direction, line=line.decode("utf-8", "backslashreplace"))
-
-
-def _without_password(data: bytes) -> bytes:
-    return _PASSWORD.sub(rb'\1"***"', data)

@@ -8,12 +8,19 @@ pool's configured workers that it did not refuse: a share is worth more under an
 from dataclasses import dataclass
 from math import inf
 
+import structlog
+
+from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.share import Share
+
+log = structlog.get_logger(__name__)
 
 MAX_LOGINS = 10_000
 """Workers of one connection: behind a proxy their names are its miners', who may think of more every day. Shares of
 further ones go under another's name."""
+MAX_ACCEPTED = 1000
+"""Workers remembered as accepted: behind a proxy their names are its miners'."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
 """Before a refused worker is asked for again on the same connection, doubled each time."""
 
@@ -29,9 +36,12 @@ class _Login:
 
 
 class Workers:
-    """The workers of one connection that were asked for."""
+    """The workers of one connection that were asked for; ``accepted`` are those of it and of earlier ones."""
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, settings: PoolSettings, accepted: set[str]) -> None:
+        self._accepted = accepted
+        self._refusal_passes = False
+        """Whether the pool said of any worker that it may be accepted later."""
         self._configured = settings.worker_names
         self._logins: dict[str, _Login] = {}
 
@@ -47,13 +57,23 @@ class Workers:
         """A worker was sent to the pool."""
         self._logins[name] = _Login(now)
 
-    def answered(self, name: str, refusal: str, *, again_from: float = inf) -> None:
-        """The pool took a worker, or refused it and said why; ``again_from`` is now, if that may pass."""
+    def answered(self, name: str, refusal: str, now: float, *, passes: bool = False) -> None:
+        """The pool took a worker, or refused it and said why; ``passes``: it may be accepted later.
+
+        Raises WorkerRefused when none of the configured workers may mine.
+        """
+        self._refusal_passes = self._refusal_passes or passes
         login = self._logins.get(name)
         if login is not None:
             login.answered, login.refusal = True, refusal
-            login.again_at = again_from + login.pause if refusal else inf
+            login.again_at = now + login.pause if refusal and (passes or name in self._accepted) else inf
             login.pause = min(2 * login.pause, LONGEST_PAUSE_S)
+        if self._all_refused:
+            raise WorkerRefused(self._refusal_text, passes=self._refusal_passes)
+        if refusal:
+            log.warning("login_refused", worker=name, reason=refusal, instead=self.stand_in(name))
+        elif len(self._accepted) < MAX_ACCEPTED:
+            self._accepted.add(name)
 
     def to_ask_again(self, now: float) -> list[str]:
         """Workers whose refusals may have passed, each once. Others stand in for them until the pool answers."""
@@ -75,17 +95,17 @@ class Workers:
         return tuple(name for name, login in self._logins.items() if not login.answered and login.asked_at < since)
 
     @property
-    def all_refused(self) -> bool:
-        """Whether none of the configured workers may mine here."""
-        return all(name in self._logins and self._logins[name].refusal for name in self._configured)
-
-    @property
     def refusals(self) -> dict[str, str]:
         """Who may not, and why."""
         return {name: login.refusal for name, login in self._logins.items() if login.refusal}
 
     @property
-    def refusal_text(self) -> str:
+    def _all_refused(self) -> bool:
+        """Whether none of the configured workers may mine here."""
+        return all(name in self._logins and self._logins[name].refusal for name in self._configured)
+
+    @property
+    def _refusal_text(self) -> str:
         """Why nobody may."""
         return "; ".join(f"the pool refused the worker {name!r}: {why}" for name, why in self.refusals.items())
 

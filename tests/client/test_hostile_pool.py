@@ -10,7 +10,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client.connection import MAX_JOBS_AT_ONCE, MAX_UNSENT
+from stratum_miner.client.connection import MAX_JOBS_AT_ONCE
+from stratum_miner.client.writer import MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work.share_result import Fate
