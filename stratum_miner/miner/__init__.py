@@ -13,6 +13,7 @@ from stratum_miner.miner.miner import Miner
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.work import ShareResult
 
 __all__ = [
     "Assignment",
@@ -28,4 +29,5 @@ __all__ = [
     "MinerSnapshot",
     "Scheduler",
     "ShareCounts",
+    "ShareResult",
 ]
