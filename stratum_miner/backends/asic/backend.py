@@ -1,10 +1,11 @@
 """The asic backend: one supervised task per device, devices that come and go, and one interface to change them.
 
-A *slot* is what a device leaves behind when it is unplugged: its name, its totals, its settings. Nobody else's slot
-takes notice. A slot waits until its device is there, finds out which board it is, runs it, and decides by the error it
-ends with: gone -> wait for it; busy or forbidden -> try again after growing pauses; anything else -> off until it was
-unplugged or its owner restarts it. ``hotplug`` sees to what is there; the device itself restarts after trouble that
-leaves its port open.
+A *slot* is what a device leaves behind when it is unplugged: its name, its totals, its settings. It does not concern
+the other slots. A slot waits until its device is there, finds out which board it is and runs it. What comes next
+depends on the error that the device ends with. If it is gone, the slot waits for it. If its port is busy or
+forbidden, the slot tries again after growing pauses. After anything else the device stays off until it was unplugged
+or its owner restarts it. ``hotplug`` looks at what is there; the device itself restarts after trouble that leaves its
+port open.
 """
 
 import time
@@ -81,12 +82,12 @@ class AsicBackend(Backend):
         """Which of the specifications that name no port found no device."""
         if not self._hotplug.has_looked:
             return ""
-        vain = [
+        unmatched = [
             spec.text
             for spec in self._auto
             if not any(slot.spec is spec or (slot.device is not None and spec.fits(slot.board)) for slot in slots)
         ]
-        return f"--device {' and '.join(vain)} found none" if vain else ""
+        return f"--device {' and '.join(unmatched)} found none" if unmatched else ""
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         """Run every device, those that come later included, until cancelled."""

@@ -16,7 +16,8 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
-"""So often gone in so short a time is no hand at the plug: the supply gives way (asic.md 7, row 8). Picked by feel."""
+"""When a device is gone so often in so short a time, nobody unplugs it: its supply fails (asic.md 7, row 8). Picked by
+feel."""
 
 
 class SlotState(Enum):
@@ -125,7 +126,7 @@ class Slot:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def note_loss(self, now: float) -> bool:
-        """Count an unplugging; True when they come too fast to be a hand's."""
+        """Count a loss of the device; True when losses come faster than anybody would unplug it."""
         self.unplugged += 1
         self._failures = 0
         self.told = ""

@@ -15,7 +15,7 @@ SYSFS_USB = Path("/sys/bus/usb/devices")
 KERNEL_LOG = "/dev/kmsg"
 MAX_RECORDS = 100_000
 LOSSES = 3
-"""Disconnections of one socket in the kernel's memory before they look like more than a hand at the plug."""
+"""Disconnections of one socket in the kernel's memory before they look like more than somebody who unplugs it."""
 
 _UNANSWERED = "does not answer the hub: no power, or a bad cable"
 _SIGNS = (
@@ -34,7 +34,7 @@ _SELF_POWERED = 0x40
 
 @dataclass(frozen=True, slots=True)
 class PowerSign:
-    """Something that a supply which gives way would leave."""
+    """A trace that a failing supply leaves."""
 
     socket: str
     text: str

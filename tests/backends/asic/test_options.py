@@ -5,6 +5,7 @@ from math import inf
 import pytest
 
 from stratum_miner.backends.asic.boards import BOARDS, board_of
+from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.base import BackendOptionError
 
@@ -79,6 +80,7 @@ def test_unknown_kind() -> None:
 def test_each_board_makes_sense(kind: str) -> None:
     board = BOARDS[kind]
     assert board.kind == kind
+    assert board.chip in CHAINS
     assert board.hash_rate() > 0
     for limits in (board.frequency, board.voltage):
         assert limits is None or limits.default in limits
