@@ -59,13 +59,14 @@ static uint32_t detect(void)
 }
 #endif
 
+#define CPU_FEATURE_NAMED(id, name) {name, CPU_##id},
+
 static uint32_t feature_named(const char *name, size_t length)
 {
     static const struct {
         const char *name;
         uint32_t bit;
-    } names[] = {{"sse2", CPU_SSE2}, {"avx2", CPU_AVX2}, {"avx512", CPU_AVX512}, {"shani", CPU_SHANI},
-                 {"neon", CPU_NEON}, {"armv8_sha2", CPU_ARMV8_SHA2}};
+    } names[] = {CPU_FEATURES(CPU_FEATURE_NAMED)};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (length == strlen(names[i].name) && !strncasecmp(name, names[i].name, length))
             return names[i].bit;
