@@ -251,6 +251,14 @@ def modules_imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
     return {name for name in found if name in modules} - {own}
 
 
+def test_no_command_imports_a_command() -> None:
+    modules = {f"stratum_miner.cli.{path.stem}": path for path in (ROOT / "cli").glob("*.py")}
+    found = {name.rpartition(".")[2]: modules_imported(path, modules) for name, path in modules.items()}
+    assert found.pop("entry") == {"stratum_miner.cli.main"}
+    assert found.pop("main") == {"stratum_miner.cli.completion"}
+    assert not {name: others for name, others in found.items() if others}
+
+
 def circles(imports: Mapping[str, set[str]]) -> list[str]:
     """What is left of the modules when those that import none of the others are taken away, again and again."""
     left = {module: set(names) for module, names in imports.items()}

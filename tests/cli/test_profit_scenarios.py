@@ -263,7 +263,7 @@ def test_a_page_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str
 def test_monte_carlo_prints_seed_interval_and_agreement(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stratum_miner.cli.profit.command.LIVES", 400)
+    monkeypatch.setattr("stratum_miner.cli.profit.LIVES", 400)
     assert run(["profit", "--machine", "antminer-s21", *ALONE, "--monte-carlo", "--seed", "5"]) == 0
     out = capsys.readouterr().out
     assert "Seed 5, 400 lives of 30 days" in out

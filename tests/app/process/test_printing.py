@@ -95,7 +95,7 @@ def test_nothing_else_prints() -> None:
         "app/process/printing.py",
         "app/process/logs.py",
     }
-    units = {"cli/operation/service.py", "cli/doctor/command.py"}  # text of a file, to be redirected into one
+    units = {"cli/service.py", "cli/doctor.py"}  # text of a file, to be redirected into one
     ruler = {"monitoring/screen/lines.py"}  # measures and prints nothing
     found = {
         path.relative_to(ROOT).as_posix()

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.cli.operation import service
-
-from ..test_process import ADDRESS, COMMAND, running_pool
+from stratum_miner.cli import service
+from tests.cli.test_process import ADDRESS, COMMAND, running_pool
 
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE = 20

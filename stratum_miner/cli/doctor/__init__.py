@@ -1,1 +1,0 @@
-"""``stratum-miner doctor``: what stands between this machine and mining, and what exactly would help."""
