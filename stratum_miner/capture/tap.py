@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.recorder import Recording, peer_of
+from stratum_miner.capture.recorder import Recording, Sink, peer_of
 from stratum_miner.capture.relay import MAX_HELD, Filter, relay
 from stratum_miner.network import accepting
 from stratum_miner.network.fair_bound import FairBound
@@ -72,20 +72,29 @@ class Tap:
         log.info("miner_connected", connection=number, address=peer)
         record = None if self._recorder is None else self._recorder.open(peer)
         try:
+            await self._carry_to_pool(number, miner, record)
+        except Exception:  # a mistake of ours that one connection brought to light must not cost the others
+            log.exception("connection_failed", connection=number)
+            if record is not None:
+                record.close(None, "a defect of the tap")
+        finally:
+            self.open -= 1
+            await trio.aclose_forcefully(miner)
+
+    async def _carry_to_pool(self, number: int, miner: trio.abc.Stream, record: Sink | None) -> None:
+        filter_ = self._make_filter(number)
+        try:
             pool = await self._connect()
         except self._unreachable as error:
             self._tell(number, error)
             if record is not None:
                 record.close(Side.POOL, str(error))
-            await trio.aclose_forcefully(miner)
+            return
+        ended_by_bound = await relay(miner, pool, filter_, record, self._bound)
+        if ended_by_bound:
+            log.warning("connection_cut", connection=number, reason=ended_by_bound)
         else:
-            ended_by_bound = await relay(miner, pool, self._make_filter(number), record, self._bound)
-            if ended_by_bound:
-                log.warning("connection_cut", connection=number, reason=ended_by_bound)
-            else:
-                log.info("connection_over", connection=number)
-        finally:
-            self.open -= 1
+            log.info("connection_over", connection=number)
 
     def _tell(self, number: int, error: Exception) -> None:
         """Why a miner gets no pool; once a minute where this machine is short of something, which all who come meet."""

@@ -125,6 +125,7 @@ SENTENCES: dict[str, str] = {
     "client_connected": "A miner connected from {address}.",
     "client_failed": "The session of {address} ended by a defect of ours.",
     "client_left": "The miner from {address} left: {reason}; {accepted} shares accepted, {rejected} refused.",
+    "connection_failed": "Connection {connection} ended by a defect of ours.",
     "connection_over": "Connection {connection} is over.",
     "cgminer_failed": "A defect of ours while answering a request to cgminer's API: {error}.",
     "connection_cut": "Connection {connection} is cut: {reason}.",

@@ -1,7 +1,7 @@
 """The tap between real sockets."""
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 
 from stratum_miner.capture import record, rules
+from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recorder
-from stratum_miner.capture.relay import MAX_WAITING
+from stratum_miner.capture.relay import MAX_WAITING, Filter, PassThrough, Step
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 
@@ -25,7 +26,11 @@ class Unreachable(Exception):  # noqa: N818
 
 @asynccontextmanager
 async def tapped(
-    *texts: str, recorder: Recorder | None = None, reachable: bool = True, number: int = errno.ECONNREFUSED
+    *texts: str,
+    recorder: Recorder | None = None,
+    reachable: bool = True,
+    number: int = errno.ECONNREFUSED,
+    make_filter: Callable[[int], Filter] | None = None,
 ) -> AsyncIterator[tuple[Tap, int]]:
     """A tap in front of a pool that echoes; yields the tap and its port."""
 
@@ -45,9 +50,8 @@ async def tapped(
             return await trio.open_tcp_stream(*upstream.socket.getsockname()[:2])
 
         chosen = [rules.parse(text) for text in texts]
-        tap = Tap(
-            connect, lambda number: RuleFilter(chosen, Random(number)), unreachable=Unreachable, recorder=recorder
-        )
+        make_filter = make_filter or (lambda number: RuleFilter(chosen, Random(number)))
+        tap = Tap(connect, make_filter, unreachable=Unreachable, recorder=recorder)
         [listener] = await nursery.start(tap.serve, await trio.open_tcp_listeners(0, host="127.0.0.1"))
         with trio.fail_after(60):
             yield tap, listener.socket.getsockname()[1]
@@ -146,3 +150,39 @@ async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() 
         assert heard == line
         while tap.open:
             await trio.lowlevel.checkpoint()
+
+
+class Defective(PassThrough):
+    """A filter with a mistake in it."""
+
+    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+        if b"stumble" in line:
+            raise KeyError("oops")
+        return super().line(speaker, line)
+
+
+def defective(number: int) -> Filter:
+    if number == 1:
+        raise IndexError("oops")
+    return Defective()
+
+
+async def test_a_defect_ends_the_connection_that_met_it_and_no_other(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "c.jsonl", where="tap")
+    async with tapped(recorder=recorder, make_filter=defective) as (tap, port):
+        with capture_logs() as lines:
+            assert await (await trio.open_tcp_stream("127.0.0.1", port)).receive_some() == b""
+            bystander = await trio.open_tcp_stream("127.0.0.1", port)
+            await bystander.send_all(b"{}\n")
+            assert await bystander.receive_some() == b"{}\n"
+            unlucky = await trio.open_tcp_stream("127.0.0.1", port)
+            await unlucky.send_all(b"stumble\n")
+            with suppress(trio.BrokenResourceError):
+                assert await unlucky.receive_some() == b""
+            await bystander.send_all(b"[]\n")
+            assert await bystander.receive_some() == b"[]\n"
+        failures = [line["connection"] for line in lines if line["event"] == "connection_failed"]
+        assert failures == [1, 3]
+        assert (tap.open, tap.connections) == (1, 3)
+    recorder.close()
+    assert len(record.read(tmp_path / "c.jsonl").connections()) == 3
