@@ -12,17 +12,13 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.capture.names import named
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
-from stratum_miner.faults.misbehaving_miner import Outcome, misbehave
+from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
+from stratum_miner.faults.outcome import Outcome
 from stratum_miner.faults.raw_miner import Plan
-from stratum_miner.faults.share_faults import SHARE_FAULTS
-from stratum_miner.faults.wire_faults import WIRE_FAULTS
 
 log = structlog.get_logger("stratum_miner")
 
 CONNECT_SECONDS = 10.0
-FAULTS = {name: fault.summary for name, fault in SHARE_FAULTS.items()} | {
-    name: fault.summary for name, fault in WIRE_FAULTS.items()
-}
 MOST_SECONDS = 3600.0
 
 
@@ -32,7 +28,7 @@ def misbehave_command(
     *,
     fault: Annotated[
         list[str] | None,
-        Parameter(name="--fault", help=f"One of {', '.join(FAULTS)}; repeatable, default all.", negative=()),
+        Parameter(name="--fault", help=f"One of {', '.join(MINER_FAULTS)}; repeatable, default all.", negative=()),
     ] = None,
     user: Annotated[
         str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
@@ -61,10 +57,10 @@ def misbehave_command(
     for name, value in (("--hold", hold), ("--new-block", new_block)):
         if not 0 < value <= MOST_SECONDS:
             raise UsageError(f"{name}: expected seconds above 0 and up to {MOST_SECONDS:g}, got {value:g}")
-    chosen = list(dict.fromkeys(fault)) if fault else list(FAULTS)
+    chosen = list(dict.fromkeys(fault)) if fault else list(MINER_FAULTS)
     try:
         for name in chosen:
-            named(FAULTS, name, "--fault")
+            named(MINER_FAULTS, name, "--fault")
     except ValueError as error:
         raise UsageError(str(error)) from None
     dial = Dialer(

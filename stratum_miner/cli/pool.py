@@ -16,6 +16,7 @@ from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.fault_filter import parse as parse_pool_fault
+from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.pool.snapshot import PoolSnapshot
 
 log = structlog.get_logger("stratum_miner")
@@ -37,7 +38,7 @@ def pool(
         list[str] | None,
         Parameter(
             name="--fault",
-            help="Misbehave, to test miners: NAME or NAME=PARAMETER of docs/testing-your-miner.md; repeatable.",
+            help=f"Misbehave, to test miners: NAME or NAME=PARAMETER, repeatable; {', '.join(POOL_FAULTS)}.",
             group="Faults",
             negative=(),
         ),

@@ -1,16 +1,14 @@
-"""Bad manners on the wire by name: lines in the wrong pieces, lines that are none, connections that do not behave.
+"""Bad manners on the wire by name: lines in the wrong pieces, and lines that are none.
 
-Pure: lines and a source of chance in, the pieces to send out. What cannot be said in pieces (who reads slowly, who
-comes again and again) is named here and done by whoever has the connection; its figures are the constants below.
+Pure: lines and a source of chance in, the pieces to send out. To add one, add a function and its row. How a slow reader
+reads stands here too, for ``conduct`` and the load test both have one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from stratum_miner.capture.names import named
 from stratum_miner.stratum import envelope
-from stratum_miner.stratum.client_messages import Subscribe
 
 OVERSIZED = 1 << 20
 """Bytes of an oversized line: sixteen times what our own pool takes (FRM-15)."""
@@ -18,8 +16,6 @@ SLOW_READ_BYTES, SLOW_READ_SECONDS = 1, 1.0
 """A slow reader takes so many bytes each time, and waits so long in between."""
 SLOW_RECEIVE_BUFFER = 4096
 """Bytes of socket buffer a slow reader asks for, so that it shows at the pool soon."""
-STORM_CONNECTIONS = 50
-"""Connections of one reconnect storm, one after the other, each subscribed before it is dropped."""
 
 _GARBAGE: tuple[bytes, ...] = (
     b"",
@@ -47,19 +43,14 @@ _GARBAGE: tuple[bytes, ...] = (
 class WireFault:
     """One way to misuse a connection.
 
-    ``pieces`` turns whole lines (with their terminators) into what is sent, piece by piece; None when the fault is
-    one of conduct. ``lawful``: the lines are still right, so the pool has to answer them all.
+    ``pieces`` turns whole lines (with their terminators) into what is sent, piece by piece. ``lawful``: the lines are
+    still right, so the pool has to answer them all.
     """
 
     name: str
     summary: str
-    pieces: Callable[[Sequence[bytes], Random], list[bytes]] | None
+    pieces: Callable[[Sequence[bytes], Random], list[bytes]]
     lawful: bool
-
-
-def wire_fault(name: str) -> WireFault:
-    """By name. ValueError names the nearest."""
-    return named(WIRE_FAULTS, name, "wire fault")
 
 
 def split(lines: Sequence[bytes], rng: Random) -> list[bytes]:
@@ -95,14 +86,6 @@ def garbage_line(rng: Random) -> bytes:
     return rng.randbytes(rng.randint(1, 200)).replace(b"\n", b"\x00") + b"\n"
 
 
-def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
-    """A subscribe that asks to resume a session that is not the sender's.
-
-    ``session_id``: one that lives elsewhere, to steal it; else one that looks like a session and never was.
-    """
-    return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
-
-
 WIRE_FAULTS: Mapping[str, WireFault] = {
     fault.name: fault
     for fault in (
@@ -110,11 +93,5 @@ WIRE_FAULTS: Mapping[str, WireFault] = {
         WireFault("merged", "all lines in one piece", merged, True),
         WireFault("oversized", "a line of a megabyte", oversized, False),
         WireFault("garbage", "lines that are no requests", garbage, False),
-        WireFault("slow-reader", "asks, and takes the answers a byte a second", None, False),
-        WireFault("half-open", "subscribes, then neither reads, writes nor closes", None, False),
-        WireFault(
-            "reconnect-storm", f"{STORM_CONNECTIONS} connections in a row, dropped as they subscribe", None, True
-        ),
-        WireFault("forged-resume", "asks for sessions that are not its own", None, True),
     )
 }

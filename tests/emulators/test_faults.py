@@ -1,6 +1,7 @@
 """Faults as they are written, and how often they strike."""
 
 from math import inf
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -77,3 +78,8 @@ def test_damage_is_damage(frame: bytes, seed: int) -> None:
     assert sum((a ^ b).bit_count() for a, b in zip(flipped, frame, strict=True)) == 1
     assert faults.other_bytes(frame) != frame
     assert 1 <= len(faults.noise()) <= 12
+
+
+def test_every_fault_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "emulators.md").read_text(encoding="utf-8")
+    assert [name for name in FAULTS if f"\n| `{name}` | " not in text] == []

@@ -9,10 +9,11 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.faults.misbehaving_miner import Verdict, misbehave
+from stratum_miner.capture.names import named
+from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
+from stratum_miner.faults.outcome import Verdict
 from stratum_miner.faults.raw_miner import Dial, Plan, RawMiner
 from stratum_miner.faults.share_faults import SHARE_FAULTS
-from stratum_miner.faults.wire_faults import WIRE_FAULTS
 from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
 
@@ -43,7 +44,7 @@ async def planned(*, faults: tuple[str, ...] = (), **options: Any) -> AsyncItera
         yield lab, pool, plan
 
 
-@pytest.mark.parametrize("name", [*SHARE_FAULTS, *WIRE_FAULTS])
+@pytest.mark.parametrize("name", MINER_FAULTS)
 async def test_our_pool_holds_out(name: str) -> None:
     async with planned() as (_, pool, plan):
         outcome = await misbehave(plan, name)
@@ -100,3 +101,8 @@ async def test_replies_that_nobody_asked_for_are_not_kept() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert await miner.ask(Subscribe("x"), patience=0.01) is None
         nursery.cancel_scope.cancel()
+
+
+def test_unknown_names_are_told_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'slow-reader'"):
+        named(MINER_FAULTS, "slowreader", "--fault")

@@ -1,0 +1,157 @@
+"""Bad conduct by name: what a miner does wrong on a connection as a whole, or on many, and what a pool makes of it.
+
+To add one, add a function and its row.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import trio
+
+from stratum_miner.faults.outcome import Outcome, Verdict
+from stratum_miner.faults.raw_miner import USER_AGENT, Plan, connected, logged_in, words
+from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
+from stratum_miner.stratum import envelope
+from stratum_miner.stratum.client_messages import Subscribe
+
+STORM_CONNECTIONS = 50
+"""Connections of one reconnect storm, one after the other, each subscribed before it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """One way to behave badly; ``commit`` raises what ``dial`` of the plan does when the pool cannot be reached."""
+
+    name: str
+    summary: str
+    commit: Callable[[Plan, Random], Awaitable[Outcome]]
+
+
+def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
+    """A subscribe that asks to resume a session that is not the sender's.
+
+    ``session_id``: one that lives elsewhere, to steal it; else one that looks like a session and never was.
+    """
+    return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
+
+
+async def _slow_reader(plan: Plan, _rng: Random) -> Outcome:
+    """Asks again and again, takes the answers byte by byte; meanwhile another one must be served."""
+    stream = await plan.dial()
+    asked = 0
+    closed = False
+    try:
+        with trio.move_on_after(plan.hold):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_sip, stream)
+                while not closed:
+                    asked += 1
+                    line = envelope.encode_request(asked, "mining.subscribe", [USER_AGENT])
+                    try:
+                        await stream.send_all(line * 100)
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        closed = True
+                nursery.cancel_scope.cancel()
+        bystander = await _is_served(plan)
+    finally:
+        await trio.aclose_forcefully(stream)
+    text = f"{'closed it' if closed else 'kept it'} after {asked * 100} requests; another miner meanwhile: {bystander}"
+    return Outcome("slow-reader", _bystander(bystander, closed=closed), text)
+
+
+async def _half_open(plan: Plan, _rng: Random) -> Outcome:
+    async with logged_in(plan, listen=False) as miner:
+        await trio.sleep(plan.hold)
+        bystander = await _is_served(plan)
+        closed = await miner.is_closed()
+    text = f"{'closed it' if closed else 'kept it'} for {plan.hold:g} s; another miner meanwhile: {bystander}"
+    return Outcome("half-open", _bystander(bystander, closed=closed), text)
+
+
+async def _reconnect_storm(plan: Plan, _rng: Random) -> Outcome:
+    seen: list[str] = []
+    for _ in range(STORM_CONNECTIONS):
+        async with connected(plan) as miner:
+            answer = await miner.ask(Subscribe(USER_AGENT))
+            if answer and isinstance(answer.get("result"), list) and len(answer["result"]) > 1:
+                seen.append(str(answer["result"][1]))
+    bystander = await _is_served(plan)
+    text = f"{len(seen)} of {STORM_CONNECTIONS} subscribed, {len(set(seen))} extranonces; afterwards: {bystander}"
+    verdict = Verdict.SERVED if bystander == _SERVED and len(seen) == STORM_CONNECTIONS else Verdict.CLOSED
+    return Outcome("reconnect-storm", verdict if bystander == _SERVED else Verdict.HARMED, text)
+
+
+async def _forged_resume(plan: Plan, rng: Random) -> Outcome:
+    async with connected(plan) as victim:
+        mine = await victim.ask(Subscribe(USER_AGENT))
+        theirs = _extranonce1(mine)
+        session = _session_id(mine)
+        forged = await _resumed(plan, forged_subscribe(USER_AGENT, rng))
+        if session is None:
+            return Outcome("forged-resume", Verdict.NOT_POSSIBLE, "the pool names no session that could be stolen")
+        stolen = await _resumed(plan, forged_subscribe(USER_AGENT, rng, session))
+    if theirs is not None and theirs in (_extranonce1(stolen), _extranonce1(forged)):
+        return Outcome("forged-resume", Verdict.HARMED, f"a live session's extranonce {theirs} was given to another")
+    return Outcome("forged-resume", Verdict.SERVED, "each got an extranonce of its own, or none")
+
+
+async def _resumed(plan: Plan, subscribe: Subscribe) -> "dict[str, Any] | None":
+    async with connected(plan) as miner:
+        return await miner.ask(subscribe)
+
+
+CONDUCT: Mapping[str, Conduct] = {
+    conduct.name: conduct
+    for conduct in (
+        Conduct("slow-reader", "asks, and takes the answers a byte a second", _slow_reader),
+        Conduct("half-open", "subscribes, then neither reads, writes nor closes", _half_open),
+        Conduct(
+            "reconnect-storm",
+            f"{STORM_CONNECTIONS} connections in a row, dropped as they subscribe",
+            _reconnect_storm,
+        ),
+        Conduct("forged-resume", "asks for sessions that are not its own", _forged_resume),
+    )
+}
+_SERVED = "served"
+
+
+async def _sip(stream: trio.abc.Stream) -> None:
+    while True:
+        await trio.sleep(SLOW_READ_SECONDS)
+        try:
+            if not await stream.receive_some(SLOW_READ_BYTES):
+                return
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+
+async def _is_served(plan: Plan) -> str:
+    async with connected(plan) as miner:
+        answer = await miner.ask(Subscribe(USER_AGENT))
+    return _SERVED if _extranonce1(answer) is not None else words(answer)
+
+
+def _bystander(text: str, *, closed: bool) -> Verdict:
+    if text != _SERVED:
+        return Verdict.HARMED
+    return Verdict.CLOSED if closed else Verdict.SERVED
+
+
+def _extranonce1(answer: "dict[str, Any] | None") -> str | None:
+    match answer:
+        case {"result": [_, str(extranonce1), *_]}:
+            return extranonce1
+        case _:
+            return None
+
+
+def _session_id(answer: "dict[str, Any] | None") -> str | None:
+    match answer:
+        case {"result": [list(subscriptions), *_]}:
+            pairs = [each for each in subscriptions if isinstance(each, list) and len(each) > 1]
+            return next((str(each[1]) for each in pairs if each[0] == "mining.notify"), None)
+        case _:
+            return None

@@ -1,0 +1,91 @@
+"""A fault is one function and its row, of a pool as of a miner: a copy of the package is given one of each kind."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.package_copy import add_line, copied, said
+
+POOL_FAULT = """
+def _capitals(talk: Talk, said: Said) -> Iterable[Step] | None:
+    return _instead(said.line.upper()) if said.speaker is Side.POOL else None
+
+
+"""
+SHARE_FAULT = """
+def _zero_nonce(good: GoodShare, rng: Random) -> Submit:
+    return replace(good.submit, nonce=0)
+
+
+"""
+WIRE_FAULT = """
+def backwards(lines: Sequence[bytes], rng: Random) -> list[bytes]:
+    return [line[::-1] for line in lines]
+
+
+"""
+CONDUCT = """
+async def _farewell(plan: Plan, rng: Random) -> Outcome:
+    return Outcome("farewell", Verdict.SERVED, "said goodbye")
+
+
+"""
+ADDITIONS = [
+    (
+        "pool_faults",
+        "# ---- jobs ",
+        POOL_FAULT,
+        '        PoolFault("capitals", "says all in capitals", _capitals),',
+    ),
+    (
+        "share_faults",
+        "def _stale(",
+        SHARE_FAULT,
+        '        ShareFault("zero-nonce", "its nonce is zero", frozenset({ErrorReason.LOW_DIFFICULTY}), _zero_nonce),',
+    ),
+    (
+        "wire_faults",
+        "def garbage_line(",
+        WIRE_FAULT,
+        '        WireFault("backwards", "turns lines", backwards, False),',
+    ),
+    ("conduct", "async def _slow_reader(", CONDUCT, '        Conduct("farewell", "says goodbye", _farewell),'),
+]
+"""A file, what the function is put before, the function, and its row in the table of the file."""
+PROGRAM = """
+from random import Random
+import trio
+from stratum_miner.capture.record import Side
+from stratum_miner.capture.relay import Send
+from stratum_miner.faults.fault_filter import filter_of, parse
+from stratum_miner.faults.misbehaving_miner import misbehave
+from stratum_miner.faults.raw_miner import Plan
+from stratum_miner.loadtest.plan import LoadPlan
+
+assert list(filter_of([parse("capitals")], "0").line(Side.POOL, b"{}x\\n")) == [Send(Side.MINER, b"{}X\\n")]
+LoadPlan(host="127.0.0.1", port=1, miners=1, ramp=0, duration=1, bad={"zero-nonce": 0.5})
+print(trio.run(misbehave, Plan(dial=trio.sleep_forever, worker_name="x"), "farewell").answer)
+"""
+
+
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = copied(tmp_path_factory.mktemp("added"))
+    for file, before, function, row in ADDITIONS:
+        path = copy / "faults" / f"{file}.py"
+        head, found, rest = path.read_text(encoding="utf-8").partition(before)
+        assert found
+        path.write_text(head + function + found + rest, encoding="utf-8")
+        table = "    for conduct in (\n" if file == "conduct" else "    for fault in (\n"
+        add_line(path, table, row)
+    return copy
+
+
+def test_the_commands_name_them(added: Path) -> None:
+    assert "capitals" in said(added, "-m", "stratum_miner", "pool", "--help")
+    shown = said(added, "-m", "stratum_miner", "misbehave", "--help")
+    assert [name for name in ("zero-nonce", "backwards", "farewell") if name not in shown] == []
+
+
+def test_they_are_committed(added: Path) -> None:
+    assert said(added, "-c", PROGRAM) == "said goodbye\n"
