@@ -8,6 +8,7 @@ Stopping is graceful: the search ends first, open shares get a bounded time to b
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 
 import structlog
@@ -18,8 +19,8 @@ from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.endings import WorkerRefused
-from stratum_miner.client.events import MessageShown, ShareAnswered, StateChanged, Tell
-from stratum_miner.client.group.control import PoolControl
+from stratum_miner.client.events import MessageShown, ShareAnswered, StateChanged
+from stratum_miner.client.group.arrangement import Arrangement
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.options import ClientOptions
@@ -88,10 +89,14 @@ class Miner:
         visited = SharedVisited(first_extranonce2)
 
         def new_group(assignments: Sequence[Assignment], on: Sequence[PoolSettings]) -> MiningGroup:
-            def new_pools(tell: Tell) -> PoolGroup:
-                may_give_up = lambda: all(group.pools.all_refused for group in self._groups)  # noqa: E731
-                return PoolGroup(on, tell, options, strategy=strategy, identities=identities, may_give_up=may_give_up)
-
+            new_pools = partial(
+                PoolGroup,
+                on,
+                options=options,
+                strategy=strategy,
+                identities=identities,
+                may_give_up=lambda: all(group.pools.all_refused for group in self._groups),
+            )
             scheduler = Scheduler(weak_blocks=weak_blocks, clock=self._clock, visited=visited)
             return MiningGroup(assignments, new_pools, scheduler, self._clock(), self._take)
 
@@ -177,11 +182,11 @@ class Miner:
         return self.scheduler.paused
 
     @property
-    def pool_control(self) -> PoolControl:
+    def pool_control(self) -> Arrangement:
         """To change pools while mining; where every backend is bound to a pool, the first of these."""
         return self._groups[0].pools.control
 
-    def pool_place(self, pool: PoolKey) -> tuple[PoolControl, int]:
+    def pool_place(self, pool: PoolKey) -> tuple[Arrangement, int]:
         """What changes the pool, and its place there. LookupError when it is none of ours."""
         for group in self._groups:
             control = group.pools.control
@@ -190,7 +195,7 @@ class Miner:
                 return control, keys.index(pool)
         raise LookupError(f"pool: {pool} is none of ours")
 
-    def bound_control(self, backend: str) -> PoolControl | None:
+    def bound_control(self, backend: str) -> Arrangement | None:
         """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
         return next((group.pools.control for group in self._groups if backend in group.bound), None)
 
@@ -385,15 +390,12 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Its devices with their ids, and with the errors that re-hashing found added to those that a driver sees."""
+        """Its devices with the errors that re-hashing found added to those that a driver sees."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,
             devices=tuple(
-                replace(
-                    device,
-                    hardware_errors=device.hardware_errors + errors[backend.label, device.name],
-                )
+                replace(device, hardware_errors=device.hardware_errors + errors[backend.label, device.name])
                 for device in backend.devices
             ),
         )

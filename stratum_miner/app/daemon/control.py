@@ -11,7 +11,7 @@ from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.base import BackendError
 from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
-from stratum_miner.client.group.control import PoolControl
+from stratum_miner.client.group.arrangement import Arrangement
 from stratum_miner.foreign_text import is_plain, sanitize
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.monitoring.control import PERSONS, ControlRefused, NewPool, PoolChange
@@ -114,7 +114,7 @@ class MinerControl:
             if change.priority is not None:
                 control.move(place, change.priority)
 
-    def _pool(self, pool_id: int) -> tuple[PoolControl, int]:
+    def _pool(self, pool_id: int) -> tuple[Arrangement, int]:
         """What changes the pool with this number, and its place there."""
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:

@@ -17,7 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class Arrangement:
-    """Implements ``PoolControl``: whoever changes pools does it here. Then ``changed`` is called, to act on it."""
+    """Whoever may change pools does it here: configuration, APIs, a terminal. ``changed`` is called then, to act on it.
+
+    Places count from 0, the best first; ValueError for a place that is none, with the reason in one line.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Arrangement:
         self._changed()
 
     def switch(self, index: int) -> None:
-        """See ``PoolControl``; the pool mined on goes on until this one is up."""
+        """Make a pool the best and mine on it as soon as it is up. ValueError where pools are mined on in turns."""
         self._check(index)
         if self.quotas is not None:
             raise ValueError("pool: pools are mined on in turns by their quotas: change those, or switch some off")
