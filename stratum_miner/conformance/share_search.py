@@ -10,6 +10,7 @@ from stratum_miner.backends.cpu.kernels import Kernel, Search, SearchResult
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
 from stratum_miner.conformance.outcome import Skip
+from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
@@ -49,7 +50,7 @@ class ShareSearch:
         needed = hashes / self.hasher.hash_rate
         if needed > HOPELESS * (self.budget - self.spent):
             raise Skip(
-                f"{what} takes {needed:,.1f} s of work at {self.hasher.hash_rate / 1e6:.1f} MH/s, "
+                f"{what} takes {needed:,.1f} s of work at {hash_rate_text(self.hasher.hash_rate)}, "
                 f"{max(0.0, self.budget - self.spent):,.1f} s are left (--max-seconds-of-work); {MEASURES_AGAIN}"
             )
 
