@@ -90,6 +90,7 @@ MAY_IMPORT |= {
             "app.settings",
             "economics",
             "monitoring",
+            "plots",
             "faults",
             "capture",
             "pool",

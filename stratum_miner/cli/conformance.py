@@ -14,6 +14,7 @@ from rich.text import Text
 from stratum_miner.app.options import common, node_access, ownership, pool_access
 from stratum_miner.app.process import logs, output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
+from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.tls import TlsSettings, secure
 from stratum_miner.conformance import (
@@ -258,7 +259,7 @@ def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
 async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Result]) -> None:
     engine = await trio.to_thread.run_sync(Hasher.fastest)
     console = printing.console(stderr=True)
-    shown = console.is_terminal and not console.is_dumb_terminal
+    shown = can_redraw(console)
     progress = Progress(
         BarColumn(20),
         MofNCompleteColumn(),

@@ -18,6 +18,7 @@ from stratum_miner.app.daemon.pool_run import follow_blocks
 from stratum_miner.app.options import backend_choice, common, node_access
 from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
@@ -129,7 +130,7 @@ def _progress() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
-        disable=not console.is_terminal or console.is_dumb_terminal,
+        disable=not can_redraw(console),
         transient=True,
     )
 

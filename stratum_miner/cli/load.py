@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -12,11 +11,12 @@ import msgspec
 import structlog
 import trio
 from cyclopts import Parameter
-from rich.live import Live
+from rich.console import RenderableType
 
 from stratum_miner.app.options import common, ownership
 from stratum_miner.app.process import output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
+from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.backends.options import hash_rate as parse_hash_rate
 from stratum_miner.client import PoolUrl
@@ -212,9 +212,9 @@ def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
 
 
 async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
-    if console.is_terminal and not console.is_dumb_terminal:
+    if can_redraw(console):
         if not quiet:
-            await _show_live(run, plan)
+            await redraw(console, _Drawn(run, plan), REFRESH_S)
         return
     before: Progress | None = None
     doubted = False
@@ -228,23 +228,18 @@ async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
         before = progress
 
 
-async def _show_live(run: Run, plan: LoadPlan) -> None:
+@dataclass(slots=True)
+class _Drawn:
+    """The picture of a moment, with the rates since the one before."""
+
+    run: Run
+    plan: LoadPlan
     before: Progress | None = None
-    async with _live() as display:
-        while True:
-            progress, metrics = run.look()
-            drawn = load_text.live(plan, progress, metrics, before, console)
-            display.update(printing.safe(drawn), refresh=True)
-            before = progress
-            await trio.sleep(REFRESH_S)
 
-
-@asynccontextmanager
-async def _live() -> AsyncIterator[Live]:
-    with Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as display:
-        yield display
+    def __call__(self) -> RenderableType:
+        progress, metrics = self.run.look()
+        before, self.before = self.before, progress
+        return load_text.live(self.plan, progress, metrics, before, console)
 
 
 # ---- before and after -----------------------------------------------------------------------------------------------

@@ -4,19 +4,19 @@ from typing import Any
 
 import structlog
 import trio
-from rich import box
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.app.daemon import run_summary
 from stratum_miner.app.process import printing
+from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
+from stratum_miner.plots.text_table import text_table
 from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
 
@@ -35,13 +35,8 @@ NAME_WIDTH = 16
 
 async def show_status(running: Proxy, quiet: bool) -> None:
     """A live table on a terminal, else lines of the log; until cancelled."""
-    if console.is_terminal and not console.is_dumb_terminal and not quiet:
-        with Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        ) as live:
-            while True:
-                live.update(printing.safe(_status_view(running.snapshot())), refresh=True)
-                await trio.sleep(REFRESH_S)
+    if can_redraw(console) and not quiet:
+        await redraw(console, lambda: _status_view(running.snapshot()), REFRESH_S)
     while True:
         await trio.sleep(STATUS_INTERVAL_S)
         snapshot = running.snapshot()
@@ -95,12 +90,9 @@ def _miner_fields(miner: MinerStatus) -> dict[str, Any]:
 
 def miners_table(miners: tuple[MinerStatus, ...]) -> Table:
     """The busiest, a row each."""
-    plain = console.options.ascii_only or console.is_dumb_terminal
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    for heading in ("worker", "miner"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
-    for heading in ("rate", "accepted", "bad", "difficulty", "last"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = text_table(console, ("worker", "miner", "rate", "accepted", "bad", "difficulty", "last"), names=2)
+    for column in table.columns[:2]:
+        column.no_wrap, column.overflow, column.max_width = True, "ellipsis", NAME_WIDTH
     for miner in _busiest(miners):
         table.add_row(
             Text(sanitize(",".join(miner.workers)) or miner.address),

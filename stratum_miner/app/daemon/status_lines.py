@@ -1,17 +1,15 @@
 """A miner run until it is done, its status shown on stderr: a live line on a terminal, else a line now and then."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
 import trio
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
-from stratum_miner.app.process import printing
+from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.economics.odds import seconds_per_share
@@ -97,13 +95,14 @@ async def _watch_rare_shares(look: Callable[[], View]) -> None:
 
 async def _show_status(look: Callable[[], View], quiet: bool, costs: Callable[[Summary], str]) -> None:
     rare = _RareShares()
-    if console.is_terminal and not console.is_dumb_terminal and not quiet:
-        async with _live_line() as live:
-            while True:
-                view = look()
-                rare.look(view)
-                live.update(printing.safe(_status_text(view, costs(view.summary))), refresh=True)
-                await trio.sleep(REFRESH_S)
+
+    def drawn() -> RenderableType:
+        view = look()
+        rare.look(view)
+        return _status_text(view, costs(view.summary))
+
+    if can_redraw(console) and not quiet:
+        await redraw(console, drawn, REFRESH_S)
     next_at = time.monotonic() + STATUS_INTERVAL_S
     await trio.sleep(SETTLED_S + 1)
     rare.look(look())
@@ -115,14 +114,6 @@ async def _show_status(look: Callable[[], View], quiet: bool, costs: Callable[[S
         log.info("status", **_status_fields(view))
         if line := costs(view.summary):
             log.info("economics", line=line)
-
-
-@asynccontextmanager
-async def _live_line() -> AsyncIterator[Live]:
-    with Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as live:
-        yield live
 
 
 def _status_text(view: View, costs: str) -> RenderableType:
