@@ -33,7 +33,8 @@ from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
-from stratum_miner.miner.scheduler import Scheduler, SharedVisited
+from stratum_miner.miner.scheduler import Scheduler
+from stratum_miner.miner.shared_visited import SharedVisited
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
 from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics

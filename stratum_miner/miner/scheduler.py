@@ -12,36 +12,15 @@ from dataclasses import replace
 
 from stratum_miner.backends.base import ChangeCallback
 from stratum_miner.bitcoin.target import TRIVIAL_TARGET
+from stratum_miner.miner.shared_visited import SharedVisited
 from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
-from stratum_miner.work.versions import Versions
-from stratum_miner.work.visited import Visited
 
 MAX_NARROWED = 16
 """Previous hashes remembered; shares and jobs of an older one are stale."""
 MAX_SWITCHES = 1000
 """Kept until somebody asks; a sampler does so twice a second."""
-
-
-class SharedVisited(Visited):
-    """What was handed out, for schedulers whose backends ask from different threads."""
-
-    def __init__(self, start: int = 0) -> None:
-        super().__init__(start)
-        self._lock = threading.Lock()
-
-    def known_since(self, name: bytes, size: int, now: float) -> float:
-        """See ``Visited``."""
-        with self._lock:
-            return super().known_since(name, size, now)
-
-    def take(
-        self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
-    ) -> tuple[bytes, Versions] | None:
-        """See ``Visited``."""
-        with self._lock:
-            return super().take(name, size, versions, rollable, at_once)
 
 
 class Scheduler:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.miner import Scheduler
-from stratum_miner.miner.scheduler import SharedVisited
+from stratum_miner.miner.shared_visited import SharedVisited
 from tests.work.jobs import make_job
 
 

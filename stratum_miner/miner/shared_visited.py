@@ -1,0 +1,26 @@
+"""What was handed out of each header, for schedulers whose search threads ask at the same time."""
+
+import threading
+
+from stratum_miner.work.versions import Versions
+from stratum_miner.work.visited import Visited
+
+
+class SharedVisited(Visited):
+    """What was handed out, for schedulers whose backends ask from different threads."""
+
+    def __init__(self, start: int = 0) -> None:
+        super().__init__(start)
+        self._lock = threading.Lock()
+
+    def known_since(self, name: bytes, size: int, now: float) -> float:
+        """See ``Visited``."""
+        with self._lock:
+            return super().known_since(name, size, now)
+
+    def take(
+        self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
+    ) -> tuple[bytes, Versions] | None:
+        """See ``Visited``."""
+        with self._lock:
+            return super().take(name, size, versions, rollable, at_once)
