@@ -296,7 +296,7 @@ class Miner:
             if group.scheduler.job is None or not group.scheduler.wants_weak_block(share.job):
                 self._claims.below_target += 1
                 return
-            group.scheduler.narrow(share.job.previous_hash)
+            group.scheduler.seek_weak_blocks(share.job.previous_hash, wanted=False)
         self._statistics.found += 1
         self._statistics.best_share = max(self._statistics.best_share, share.difficulty)
         if self._blocks is not None and share.is_block:

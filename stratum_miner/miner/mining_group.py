@@ -109,7 +109,7 @@ class MiningGroup:
             case ShareAnswered(result):
                 self._tell(event)
                 if self._weak_blocks.note_outcome(result):
-                    self.scheduler.widen(result.share.job.previous_hash)
+                    self.scheduler.seek_weak_blocks(result.share.job.previous_hash, wanted=True)
             case StateChanged() | MessageShown():
                 self._tell(event)
 
@@ -118,7 +118,7 @@ class MiningGroup:
         before = self.scheduler.job
         self.scheduler.set_job(job)
         if not self._weak_blocks.are_wanted(job):
-            self.scheduler.narrow(job.previous_hash)
+            self.scheduler.seek_weak_blocks(job.previous_hash, wanted=False)
         self._count()
         self._chance, self._mined_on = job.share_chance, job.origin.pool
         self._tell(JobStarted(job, job.height, before is None or before.previous_hash != job.previous_hash))

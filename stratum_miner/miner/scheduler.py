@@ -17,7 +17,7 @@ from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
 
-MAX_NARROWED = 16
+MAX_PREVIOUS_HASHES = 16
 """Previous hashes remembered; shares and jobs of an older one are stale."""
 MAX_SWITCHES = 1000
 """Kept until somebody asks; a sampler does so twice a second."""
@@ -28,7 +28,7 @@ class Scheduler:
 
     ``weak_blocks``: whether to look for hashes that meet the network target but not the share target, which exist
     on test chains only. None: where a block takes work at all, so on testnet but not on plain regtest, where every
-    second hash is one. ``narrow`` stops looking for them on top of one previous hash, until ``widen``.
+    second hash is one. ``seek_weak_blocks`` decides for one previous hash.
     ``visited``: what was handed out, by this scheduler and by others that share it.
     """
 
@@ -50,7 +50,8 @@ class Scheduler:
         self._switches: deque[tuple[PoolKey, float]] = deque(maxlen=MAX_SWITCHES)
         self._units: Counter[PoolKey] = Counter()
         """Handed out since ``take_units``, by the pool of their job."""
-        self._narrowed_for: deque[bytes] = deque(maxlen=MAX_NARROWED)
+        self._full_shares_on: deque[bytes] = deque(maxlen=MAX_PREVIOUS_HASHES)
+        """Previous hashes on which no weak block is looked for any more."""
         self._paused = False
 
     @property
@@ -126,30 +127,22 @@ class Scheduler:
             self._paused = paused
             self._announce(paused)
 
-    def narrow(self, previous_hash: bytes) -> None:
-        """Look for full shares only, on top of this previous hash."""
+    def seek_weak_blocks(self, previous_hash: bytes, *, wanted: bool) -> None:
+        """Look for weak blocks on top of this previous hash, or no longer: then for full shares only."""
         with self._lock:
-            job = self._job
-            matters = job is not None and job.previous_hash == previous_hash and self.wants_weak_block(job)
-            if previous_hash not in self._narrowed_for:
-                self._narrowed_for.append(previous_hash)
-        if matters:
-            self._announce(False)
-
-    def widen(self, previous_hash: bytes) -> None:
-        """Look for weak blocks on top of this previous hash again."""
-        with self._lock:
-            if previous_hash in self._narrowed_for:
-                self._narrowed_for.remove(previous_hash)
-            job = self._job
-            matters = job is not None and job.previous_hash == previous_hash and self.wants_weak_block(job)
-        if matters:
+            before = self._job is not None and self.wants_weak_block(self._job)
+            if not wanted and previous_hash not in self._full_shares_on:
+                self._full_shares_on.append(previous_hash)
+            elif wanted and previous_hash in self._full_shares_on:
+                self._full_shares_on.remove(previous_hash)
+            changed = self._job is not None and self.wants_weak_block(self._job) is not before
+        if changed:
             self._announce(False)
 
     def wants_weak_block(self, job: Job) -> bool:
         """Whether a block below the share target is still worth something on top of this job's previous hash."""
         wanted = job.network_target < TRIVIAL_TARGET if self._weak_blocks is None else self._weak_blocks
-        return wanted and job.previous_hash not in self._narrowed_for
+        return wanted and job.previous_hash not in self._full_shares_on
 
     def _announce(self, void: bool) -> None:
         for callback in tuple(self._callbacks):

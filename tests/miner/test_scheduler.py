@@ -89,21 +89,21 @@ def test_narrowing_is_for_one_previous_hash() -> None:
 
     scheduler.set_job(job)
     assert target() == job.network_target
-    scheduler.narrow(job.previous_hash)
+    scheduler.seek_weak_blocks(job.previous_hash, wanted=False)
     assert changes == [True, False]
     assert target() == job.share_target
     scheduler.set_job(replace(job, previous_hash=b"\x01" * 32))
     assert target() == job.network_target
-    scheduler.narrow(b"\x01" * 32)
+    scheduler.seek_weak_blocks(b"\x01" * 32, wanted=False)
     assert target() == job.share_target
-    scheduler.narrow(b"\x02" * 32)  # of a share that was on its way
+    scheduler.seek_weak_blocks(b"\x02" * 32, wanted=False)  # of a share that was on its way
     assert target() == job.share_target
     assert changes == [True, False, True, False]
     scheduler.set_job(job)
     assert target() == job.share_target
-    scheduler.widen(b"\x01" * 32)
+    scheduler.seek_weak_blocks(b"\x01" * 32, wanted=True)
     assert target() == job.share_target
-    scheduler.widen(job.previous_hash)
+    scheduler.seek_weak_blocks(job.previous_hash, wanted=True)
     assert target() == job.network_target
     assert changes == [True, False, True, False, True, False]
 
