@@ -179,14 +179,14 @@ def conformance(
         return signals.INTERRUPTED
     if left is not None:
         printing.say(f"stratum-miner: {left}: the pool was there at the start and is not any more", stderr=True)
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     return exit_code(Tally.of(results), strict)
 
 
 def exit_code(tally: Tally, strict: bool) -> ExitCode:
     """What a run means; part of the interface."""
     if tally.failed_must:
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     if tally.failed_should and strict:
         return ExitCode.SHOULD_FAILED
     if not tally.passed and not tally.failed_should and not tally.observed:

@@ -77,7 +77,7 @@ def demo(
     else:
         _print_table(result, blocks)
     ended_by_user = result.ending is Ending.STOPPED
-    return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.GOAL_MISSED
+    return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.FAILED
 
 
 async def _demo(

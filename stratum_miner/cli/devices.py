@@ -37,7 +37,7 @@ def devices(
     else:
         _show(looked, hidden=len(found) - len(shown))
     blocked = any(device.recognised and not may.allowed for device, may in looked)
-    return ExitCode.GOAL_MISSED if blocked else ExitCode.OK
+    return ExitCode.FAILED if blocked else ExitCode.OK
 
 
 def _object(device: FoundDevice, may: access.Access) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def doctor(
     else:
         _show(findings)
     bad = any(item.verdict is Verdict.PROBLEM for item in findings)
-    return ExitCode.GOAL_MISSED if bad else ExitCode.OK
+    return ExitCode.FAILED if bad else ExitCode.OK
 
 
 def _checks_of(setup: Setup) -> tuple[Check, ...]:

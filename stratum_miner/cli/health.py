@@ -52,15 +52,15 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
         answer = _ask(target)
     except TimeoutError:
         sys.stdout.write(f"no answer: expected a whole answer within {TIMEOUT_S:g} s\n")
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     except (OSError, FetchError) as error:
         sys.stdout.write(f"no answer: {getattr(error, 'text', error)}\n")
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     text = sanitize_lines(answer.body.decode("utf-8", "replace"), CHARACTERS)
     code = STATES.get(text.partition("\n")[0])
     if code is None:
         sys.stdout.write(f"expected the state of a miner with --http, got an answer with status {answer.status}\n")
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     sys.stdout.write(f"{text}\n")
     return ExitCode.OK if ready and answer.status == 200 else code
 

@@ -143,7 +143,7 @@ def load(
     _tell(report, earlier, json=json, html=html)
     if not report.metrics.connections:
         return ExitCode.POOL_UNREACHABLE
-    return ExitCode.GOAL_MISSED if report.failures or report.lost else ExitCode.OK
+    return ExitCode.FAILED if report.failures or report.lost else ExitCode.OK
 
 
 # ---- the run --------------------------------------------------------------------------------------------------------

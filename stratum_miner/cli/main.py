@@ -103,11 +103,11 @@ def _codes() -> dict[type[Exception], ExitCode]:
         SelfTestError: ExitCode.SELF_TEST_FAILED,
         WorkerRefused: ExitCode.WORKER_REFUSED,
         PoolUnreachable: ExitCode.POOL_UNREACHABLE,
-        CommandFailed: ExitCode.GOAL_MISSED,
-        BackendError: ExitCode.GOAL_MISSED,
-        JournalError: ExitCode.GOAL_MISSED,
-        LoadError: ExitCode.GOAL_MISSED,
-        SourceError: ExitCode.GOAL_MISSED,
+        CommandFailed: ExitCode.FAILED,
+        BackendError: ExitCode.FAILED,
+        JournalError: ExitCode.FAILED,
+        LoadError: ExitCode.FAILED,
+        SourceError: ExitCode.FAILED,
     }
 
 
@@ -143,13 +143,13 @@ def _tell_unforeseen(error: Exception) -> int:
     if any(isinstance(leaf, OSError) and leaf.errno == errno.EMFILE for leaf in leaves(error)):
         advice = f"this process may have {files.limit()} open; ulimit -n 1024 lets it have more"
         sys.stderr.write(f"stratum-miner: no more files can be opened: {advice}\n")
-        return ExitCode.GOAL_MISSED
+        return ExitCode.FAILED
     text = "".join(traceback.format_exception(error))  # a defect; it may quote anything
     sys.stderr.write(sanitize_lines(str(secrets.redact(text))) + "\n")
-    return ExitCode.GOAL_MISSED
+    return ExitCode.FAILED
 
 
 def _without_output() -> ExitCode:
     """Nothing more can be said on stdout; what is buffered must not fail again at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.GOAL_MISSED
+    return ExitCode.FAILED

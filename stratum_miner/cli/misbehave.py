@@ -104,7 +104,7 @@ def misbehave_command(
     if interrupted:
         printing.say(f"stratum-miner: interrupted after {len(outcomes)} of {len(chosen)} faults", stderr=True)
         return signals.INTERRUPTED
-    return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.GOAL_MISSED
+    return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.FAILED
 
 
 misbehave_command.__name__ = "misbehave"

@@ -178,7 +178,7 @@ def _check(item: Scenario, seed: int) -> int:
         with console.status(f"playing {LIVES} lives"):
             found = monte_carlo.check(item.operation, item.pool, seed=seed, runs=LIVES)
     profit_text.agreement(_output(), found, seed, LIVES)
-    return ExitCode.OK if all(line.agrees for line in found) else ExitCode.GOAL_MISSED
+    return ExitCode.OK if all(line.agrees for line in found) else ExitCode.FAILED
 
 
 def _chosen(raws: list[Raw], only: list[str] | None) -> list[Raw]:

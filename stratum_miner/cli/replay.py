@@ -98,7 +98,7 @@ def replay(
     else:
         _play_pool(plays, *parse_listen(listen or ""))
     _tell(plays, file, as_json=json)
-    return ExitCode.GOAL_MISSED if any(play.departures or not play.done for play in plays) else ExitCode.OK
+    return ExitCode.FAILED if any(play.departures or not play.done for play in plays) else ExitCode.OK
 
 
 def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:

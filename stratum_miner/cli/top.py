@@ -79,7 +79,7 @@ def top(
     if len(miners) == 1 and not answered:
         raise CommandFailed(f"{miners[0].url}: {miners[0].error}")
     showing.print_once()
-    return ExitCode.OK if answered else ExitCode.GOAL_MISSED
+    return ExitCode.OK if answered else ExitCode.FAILED
 
 
 def _checked(url: str) -> str:

@@ -101,13 +101,13 @@ def test_a_time_limit_with_a_job_is_0_unless_something_else_was_the_goal() -> No
             mine(address, "--time-limit", "8", "--until-shares", "1"),
             proxy(address, "--time-limit", "4"),
         )
-    assert codes == [ExitCode.OK, ExitCode.GOAL_MISSED, ExitCode.OK]
+    assert codes == [ExitCode.OK, ExitCode.FAILED, ExitCode.OK]
 
 
 def test_a_time_limit_without_a_device_is_1(tmp_path: Path) -> None:
     with pool(jobs=True) as address:
         absent = ["mine", "-o", address, "-u", "w", "--device", f"erupter:{tmp_path}/tty", "--no-config"]
-        assert run([*absent, "--time-limit", "4"]) == [ExitCode.GOAL_MISSED]
+        assert run([*absent, "--time-limit", "4"]) == [ExitCode.FAILED]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -71,11 +71,11 @@ def test_a_run_that_this_machine_ends_early_prints_its_figures(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(Fleet, "_ended", fail)
-    assert load(pool_port, "--json") == ExitCode.GOAL_MISSED
+    assert load(pool_port, "--json") == ExitCode.FAILED
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["shares"]["accepted"] >= 5
     assert "Too many open files" in result["shards"][0]["reason"]
-    assert load(pool_port) == ExitCode.GOAL_MISSED
+    assert load(pool_port) == ExitCode.FAILED
     assert "LOST this process with 10 miners after" in capsys.readouterr().out
 
 
@@ -91,7 +91,7 @@ def test_more_hashes_than_half_of_a_thread_are_a_note_that_says_when_that_was_me
 
 def test_a_crossed_limit_fails_the_run_and_is_named(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     code = load(pool_port, "--fail-if", "submit_p50>1us", "--fail-if", "errors>0")
-    assert code == ExitCode.GOAL_MISSED
+    assert code == ExitCode.FAILED
     out = capsys.readouterr().out
     assert "FAILED submit_p50>1us: it was" in out
     assert "FAILED errors" not in out
@@ -124,7 +124,7 @@ def test_a_run_beside_an_earlier_one(pool_port: int, tmp_path: Path, capsys: pyt
 
 def test_the_page_needs_nothing_but_itself(pool_port: int, tmp_path: Path) -> None:
     path = tmp_path / "load.html"
-    assert load(pool_port, "--html", str(path), "--fail-if", "submit_p50>1us") == ExitCode.GOAL_MISSED
+    assert load(pool_port, "--html", str(path), "--fail-if", "submit_p50>1us") == ExitCode.FAILED
     html = path.read_text(encoding="utf-8")
     assert html.count("<figure>") >= 2
     assert "Failed: submit_p50&gt;1us" in html
@@ -134,7 +134,7 @@ def test_the_page_needs_nothing_but_itself(pool_port: int, tmp_path: Path) -> No
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has none")
 def test_a_page_that_the_disk_has_no_room_for_is_told(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load(pool_port, "--html", "/dev/full") == ExitCode.GOAL_MISSED
+    assert load(pool_port, "--html", "/dev/full") == ExitCode.FAILED
     assert "--html: cannot write" in capsys.readouterr().err
 
 

@@ -67,4 +67,4 @@ def exit_code(ending: Ending, miner: Miner, monitor: Monitor) -> ExitCode:
     if not miner.has_had_work:
         return ExitCode.POOL_UNREACHABLE
     missed = miner.goals.shares is not None or miner.goals.blocks is not None or not monitor.has_mined
-    return ExitCode.GOAL_MISSED if missed else ExitCode.OK
+    return ExitCode.FAILED if missed else ExitCode.OK

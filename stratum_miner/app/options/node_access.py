@@ -140,7 +140,7 @@ def _telling() -> Iterator[None]:
         cause = leading_cause(error, MissingExtraError, NodeError)
         if cause is None:
             raise
-        code = ExitCode.USAGE if isinstance(cause, MissingExtraError) else ExitCode.GOAL_MISSED
+        code = ExitCode.USAGE if isinstance(cause, MissingExtraError) else ExitCode.FAILED
         raise CommandFailed(str(cause), code) from None
 
 

@@ -8,7 +8,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     """The command did what was asked, or the user ended it."""
-    GOAL_MISSED = 1
+    FAILED = 1
     """A goal was not reached in time, no device mined, a check failed, or something failed on the way."""
     USAGE = 2
     """The command line, the environment or a file named there is wrong."""
@@ -41,6 +41,6 @@ class UsageError(Exception):
 class CommandFailed(Exception):  # noqa: N818  not a mistake in the program
     """The command cannot go on; one line says why."""
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.GOAL_MISSED) -> None:
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.code = code
