@@ -1,6 +1,8 @@
 """Files that users write, read with a bound; TOML with the line of what is wrong in it."""
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +26,23 @@ class UserFileError(ValueError):
 
 
 def read(path: Path, max_bytes: int) -> bytes:
-    """The whole content. OSError when it cannot be read, UserFileError when there is more of it than the bound."""
+    """The whole content. OSError when it cannot be read, UserFileError when there is more of it than the bound, or when
+    it is a pipe with a name: reading one waits until somebody writes.
+    """
+    if is_named_pipe(path):
+        raise UserFileError("expected a file, got a pipe")
     with path.open("rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise UserFileError(f"expected a file of at most {max_bytes} bytes, it is larger")
     return content
+
+
+def is_named_pipe(path: Path) -> bool:
+    """Whether opening it waits for somebody at its other end. A pipe that we were given (/dev/stdin, /dev/fd/3) has its
+    other end, and no name of its own. OSError when nothing tells.
+    """
+    return path.exists() and stat.S_ISFIFO(path.stat().st_mode) and os.path.exists(os.path.realpath(path))
 
 
 def read_text(path: Path, max_bytes: int) -> str:

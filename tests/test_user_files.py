@@ -1,3 +1,4 @@
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,20 @@ def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
     assert caught.value.where(path) == str(path)
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none.toml", 5)
+
+
+def test_a_pipe_with_a_name_is_refused_and_one_that_we_were_given_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "some.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(UserFileError, match="expected a file, got a pipe"):
+        read(pipe, 100)
+    reader, writer = os.pipe()
+    os.write(writer, b"a = 1\n")
+    os.close(writer)
+    try:
+        assert read(Path(f"/dev/fd/{reader}"), 100) == b"a = 1\n"
+    finally:
+        os.close(reader)
 
 
 def test_what_is_no_text_is_told_with_its_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import trio
 from cyclopts import Parameter
 from rich.console import RenderableType
 
+from stratum_miner import user_files
 from stratum_miner.app.options import common, ownership
 from stratum_miner.app.process import output_files, printing, secrets, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
@@ -28,6 +29,7 @@ from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.thresholds import Threshold
 from stratum_miner.reports import load_page, load_text
+from stratum_miner.user_files import UserFileError
 
 log = structlog.get_logger("stratum_miner")
 
@@ -263,13 +265,11 @@ def _bad(entries: list[str]) -> dict[str, float]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_REPORT:
-            raise UsageError(f"--compare: expected a file of at most {MAX_REPORT} bytes, {str(path)!r} is larger")
-        value = msgspec.json.decode(path.read_bytes())
+        value = msgspec.json.decode(user_files.read(path, MAX_REPORT))
         thresholds.figures_of(value)
     except OSError as error:
         raise UsageError(f"--compare: cannot read {str(path)!r}: {error.strerror}") from None
-    except (msgspec.DecodeError, spec.SpecError) as error:
+    except (UserFileError, msgspec.DecodeError, spec.SpecError) as error:
         raise UsageError(f"--compare: {str(path)!r}: {error}") from None
     return dict(value)
 

@@ -569,3 +569,13 @@ def test_defaults_are_of_the_declared_types_for_a_parser_that_checks_them(capsys
     code, out, _ = run(capsys, "config", "show", "--no-config", "-o", "h:1", "-u", "w", "--no-retry")
     assert code == 0
     assert "retry = false  # command line" in out
+
+
+@pytest.mark.parametrize("arguments", [["config", "check", "--config"], ["mine", "--config"], ["config", "import"]])
+def test_a_pipe_with_a_name_is_refused_at_once(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "config.toml"
+    os.mkfifo(pipe)
+    code, out, err = run(capsys, *arguments, str(pipe))
+    assert (code, out, err) == (2, "", f"stratum-miner: {pipe}: expected a file, got a pipe\n")

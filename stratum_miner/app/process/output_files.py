@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from stratum_miner import user_files
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.foreign_text import replace_unsafe
 
@@ -33,7 +34,7 @@ def obstacle(path: Path) -> str:
         return error.strerror or str(error)
     except ValueError as error:  # a null byte
         return str(error)
-    if stat.S_ISFIFO(mode) and os.path.exists(os.path.realpath(path)):  # that of a pipe of our own does not exist
+    if user_files.is_named_pipe(path):
         return "expected a file, got a pipe"
     for is_kind, reason in _NO_FILES:
         if is_kind(mode):
