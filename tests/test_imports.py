@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "backends.statistics",
             "client.group.status",
             "downstream.endings",
+            "downstream.snapshot",
             "miner.events",
             "miner.snapshot",
             "pool.snapshot",

@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 from stratum_miner.network import accepting
 from stratum_miner.network.accepting import Listener, ListenerError, address_text, innermost
@@ -35,40 +36,6 @@ FLUSH_SECONDS = 1.0
 """How long a connection that we end may take to receive its last lines."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Limits(Protocol):
-    """What a connection may take; times in seconds."""
-
-    @property
-    def max_connections(self) -> int:
-        """At a time."""
-        ...
-
-    @property
-    def max_connections_per_address(self) -> int | None:
-        """At a time from one address."""
-        ...
-
-    @property
-    def authorize_timeout(self) -> float:
-        """For subscribe and authorize."""
-        ...
-
-    @property
-    def idle_timeout(self) -> float:
-        """Without a request."""
-        ...
-
-    @property
-    def send_timeout(self) -> float:
-        """In which one write has to end."""
-        ...
-
-    @property
-    def max_queue(self) -> int:
-        """Bytes waiting for one client before it is dropped."""
-        ...
 
 
 class LineSession(Protocol):
@@ -161,9 +128,11 @@ class Owner(Generic[S]):
 
 
 class Connections(Generic[S]):
-    """All connections of one owner. ``unix_time`` is the clock that people read."""
+    """All connections of one owner, so many at a time. ``unix_time`` is the clock that people read."""
 
-    def __init__(self, limits: Limits, owner: Owner[S], unix_time: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: MinerLimits, max_connections: int, owner: Owner[S], unix_time: Callable[[], float]
+    ) -> None:
         self.total = 0
         """Accepted so far."""
         self.refused = 0
@@ -174,6 +143,7 @@ class Connections(Generic[S]):
         """Where they are accepted, as host:port; empty before they are."""
         self.ports: tuple[int, ...] = ()
         self._limits = limits
+        self._max_connections = max_connections
         self._owner = owner
         self._unix_time = unix_time
         self._clients: dict[int, Connection[S]] = {}
@@ -261,8 +231,8 @@ class Connections(Generic[S]):
         limit = self._limits.max_connections_per_address
         if limit is not None and self._per_host[_host(address)] >= limit:
             return f"more than {limit} connections from one address"
-        if len(self._clients) >= self._limits.max_connections and not self._make_room():
-            return f"more than {self._limits.max_connections} connections"
+        if len(self._clients) >= self._max_connections and not self._make_room():
+            return f"more than {self._max_connections} connections"
         return None
 
     def _make_room(self) -> bool:

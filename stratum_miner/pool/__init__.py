@@ -5,10 +5,11 @@ whoever serves miners; ``nodes`` are where templates come from. It shares no cod
 ``work`` and ``bitcoin``: each is the other's independent witness.
 """
 
+from stratum_miner.downstream.snapshot import SessionSnapshot
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.events import BlockFound, PoolEvent
 from stratum_miner.pool.pool import Pool, open_pool
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot
 
 __all__ = [
     "BlockFound",

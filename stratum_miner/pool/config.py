@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
@@ -21,7 +22,7 @@ MAX_TAG = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolConfig:
+class PoolConfig(MinerLimits):
     """Settings of a pool. Raises ValueError when they contradict each other."""
 
     payout_script: bytes
@@ -47,22 +48,7 @@ class PoolConfig:
     """Seconds; Antminer firmware leaves after 60 without a job (stratum.md 1.7)."""
     ntime_ahead: int = 600
     """How far a share's ntime may run ahead of the clock, seconds (D6)."""
-    authorize_timeout: float = 60.0
-    """Seconds for subscribe and authorize, as in ckpool."""
-    idle_timeout: float = 7200.0
-    """Seconds without a request; vanished peers are found earlier, by TCP. DATUM's value."""
-    send_timeout: float = 30.0
-    """Seconds in which one write has to end."""
-    max_queue: int = 256 << 10
-    """Bytes waiting for one client before it is dropped: a hundred usual jobs."""
     max_connections: int = 10_000
-    max_connections_per_address: int | None = None
-    max_refused_shares: int = 500
-    """Refused shares in a row that end a connection."""
-    resume_seconds: float = 600.0
-    """How long a session that went away can come back, as in ckpool."""
-    stop_grace: float = 5.0
-    """Seconds for last answers and block submissions when the pool stops."""
 
     def __post_init__(self) -> None:
         if not self.payout_script:

@@ -35,6 +35,7 @@ from stratum_miner.downstream.events import (
 from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.accepting import Listener
 from stratum_miner.pool import events
@@ -44,7 +45,7 @@ from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.pool.node_follower import NodeFollower
 from stratum_miner.pool.nodes.base import Node, NodeError
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
@@ -104,7 +105,7 @@ class Pool:
             left=self._note_left,
             say_goodbye=self._say_goodbye,
         )
-        self._clients = Connections[_Session](config, owner, unix_time)
+        self._clients = Connections[_Session](config, config.max_connections, owner, unix_time)
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
         self._shares = ShareCounts()
@@ -209,7 +210,7 @@ class Pool:
             bytes_received=self._clients.bytes_received,
             bytes_sent=self._clients.bytes_sent,
             answers=self._answers.counts,
-            sessions=tuple(_session_snapshot(client, now) for client in self._clients),
+            sessions=tuple(session_snapshot(client, now) for client in self._clients),
             blocks_found=self._delivery.submitted,
             blocks_refused=self._delivery.refused,
             blocks_accepted=self._delivery.accepted,
@@ -427,23 +428,3 @@ async def open_pool(
         await nursery.start(pool.serve, listeners)
         yield pool
         pool.stop()
-
-
-def _session_snapshot(client: _Client, now: float) -> SessionSnapshot:
-    session = client.session
-    return SessionSnapshot(
-        session=client.number,
-        address=client.address,
-        user_agent=session.user_agent,
-        started=session.started,
-        extranonce1=None if session.lease is None else session.lease.extranonce1,
-        version_mask=session.version_mask,
-        difficulty=session.difficulty,
-        hash_rate=session.hash_rate(now),
-        shares=session.shares.copy(),
-        workers={name: counts.copy() for name, counts in session.workers.items()},
-        connected_at=client.connected_at,
-        bytes_received=client.bytes_received,
-        bytes_sent=client.bytes_sent,
-        bytes_queued=client.queue.size,
-    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
@@ -32,38 +33,19 @@ class WorkerNames(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyConfig:
+class ProxyConfig(MinerLimits):
     """Settings of a proxy; times in seconds. Raises ValueError when one makes no sense."""
 
     max_miners: int = 256
-    """One byte of the pool's extranonce2 tells so many apart."""
+    """At a time. One byte of the pool's extranonce2 tells so many apart."""
     worker_names: WorkerNames = WorkerNames.OURS
     vardiff: VardiffConfig | None = None
     """A difficulty for each miner, up to the pool's; None: the pool's for all."""
     ntime_ahead: int = MAX_NTIME_AHEAD
     """How far a share's ntime may run ahead of the clock: whatever a block may; pools that want less say so."""
-    max_connections_per_address: int | None = None
-    authorize_timeout: float = 60.0
-    """For subscribe and authorize, the wait for a pool included."""
-    idle_timeout: float = 7200.0
-    """Without a request; vanished peers are found earlier, by TCP."""
-    send_timeout: float = 30.0
-    max_queue: int = 256 << 10
-    """Bytes waiting for one miner before it is dropped: a hundred usual jobs."""
-    max_refused_shares: int = 500
-    """Refused shares in a row that end a connection."""
     answer_timeout: float = 120.0
     """For the pool's answer to a share: our client gives up a pool that is silent after 60 and tries to resume."""
-    resume_seconds: float = 600.0
-    """How long a miner that went away keeps its prefix and its jobs."""
-    stop_grace: float = 5.0
-    """For open answers when the proxy stops."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_miners <= MAX_MINERS:
             raise ValueError(f"miners: expected 1 to {MAX_MINERS}, got {self.max_miners}")
-
-    @property
-    def max_connections(self) -> int:
-        """At a time."""
-        return self.max_miners

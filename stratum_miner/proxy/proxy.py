@@ -27,12 +27,13 @@ from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
+from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.network.accepting import Listener
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.job_translator import ProxyJob
-from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
+from stratum_miner.proxy.snapshot import ProxySnapshot
 from stratum_miner.proxy.upstream import MinerConnection, ProxySession, Upstream
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.work.durations import DurationMeter
@@ -91,7 +92,7 @@ class Proxy:
             left=self._note_left,
             say_goodbye=self._say_goodbye,
         )
-        self._miners = Connections[ProxySession](config, owner, unix_time)
+        self._miners = Connections[ProxySession](config, config.max_miners, owner, unix_time)
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
         self._total = ShareCounts()
         self._late = 0
@@ -151,8 +152,8 @@ class Proxy:
             bytes_received=self._miners.bytes_received,
             bytes_sent=self._miners.bytes_sent,
             answers=self._answers.counts,
-            miners=tuple(_miner_status(miner, now) for miner in self._miners),
-            left=tuple(_miner_status(miner, now) for miner in self._left),
+            miners=tuple(session_snapshot(miner, now) for miner in self._miners),
+            left=tuple(session_snapshot(miner, now) for miner in self._left),
             upstreams=len(self._upstreams),
             pools=self._first.group.control.pools(),
         )
@@ -303,24 +304,3 @@ async def open_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> AsyncIterat
         await nursery.start(proxy.serve, listeners)
         yield proxy
         proxy.stop()
-
-
-def _miner_status(miner: MinerConnection, now: float) -> MinerStatus:
-    session = miner.session
-    last_at = session.shares.last_at
-    return MinerStatus(
-        session=miner.number,
-        address=miner.address,
-        user_agent=session.user_agent,
-        workers=tuple(session.workers),
-        started=session.started,
-        extranonce1=None if session.lease is None else session.lease.extranonce1,
-        version_mask=session.version_mask,
-        difficulty=session.difficulty,
-        hash_rate=session.hash_rate(now),
-        shares=session.shares.copy(),
-        last_share_age=None if last_at is None else now - last_at,
-        connected_at=miner.connected_at,
-        bytes_received=miner.bytes_received,
-        bytes_sent=miner.bytes_sent,
-    )

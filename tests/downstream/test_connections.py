@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from stratum_miner.downstream.connections import Connection, Connections, Owner
+from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, SendQueue
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.network.fair_bound import FairBound
@@ -174,8 +175,8 @@ SILENT: Owner[Talker] = Owner(
 
 async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected() -> None:
     def cost(connected: int) -> int:
-        limits = replace(CONFIG, max_connections=20_000, max_connections_per_address=2)
-        connections = Connections[Talker](limits, SILENT, lambda: 0.0)
+        limits = MinerLimits(max_connections_per_address=2)
+        connections = Connections[Talker](limits, 20_000, SILENT, lambda: 0.0)
         stream, _ = trio.testing.memory_stream_pair()
         for number in range(connected):
             connections._admit(stream, f"10.0.{number >> 8}.{number & 255}:4000")
@@ -205,7 +206,7 @@ async def flood(client: Connection[Talker], _: bytes) -> None:
 
 async def test_what_waited_for_a_client_that_is_gone_counts_no_more(nursery: trio.Nursery) -> None:
     listener, stopping = MemoryListener(), trio.Event()
-    connections = Connections[Talker](replace(CONFIG, max_queue=5000), replace(SILENT, received=flood), lambda: 0.0)
+    connections = Connections[Talker](MinerLimits(max_queue=5000), 10, replace(SILENT, received=flood), lambda: 0.0)
     await nursery.start(connections.serve, [listener], stopping)
     client = listener.connect(lockstep=True)  # whose other end waits until somebody reads
     with suppress(trio.BrokenResourceError):

@@ -17,7 +17,7 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
 from stratum_miner.plots.text_table import text_table
-from stratum_miner.proxy import MinerStatus, Proxy, ProxySnapshot
+from stratum_miner.proxy import Proxy, ProxySnapshot, SessionSnapshot
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text
 
 log = structlog.get_logger("stratum_miner")
@@ -76,7 +76,7 @@ def _status_fields(snapshot: ProxySnapshot) -> dict[str, Any]:
     }
 
 
-def _miner_fields(miner: MinerStatus) -> dict[str, Any]:
+def _miner_fields(miner: SessionSnapshot) -> dict[str, Any]:
     return {
         "session": miner.session,
         "worker_name": ",".join(miner.workers),
@@ -88,7 +88,7 @@ def _miner_fields(miner: MinerStatus) -> dict[str, Any]:
     }
 
 
-def miners_table(miners: tuple[MinerStatus, ...]) -> Table:
+def miners_table(miners: tuple[SessionSnapshot, ...]) -> Table:
     """The busiest, a row each."""
     table = text_table(console, ("worker", "miner", "rate", "accepted", "bad", "difficulty", "last"), names=2)
     for column in table.columns[:2]:
@@ -108,7 +108,7 @@ def miners_table(miners: tuple[MinerStatus, ...]) -> Table:
     return table
 
 
-def _busiest(miners: tuple[MinerStatus, ...]) -> list[MinerStatus]:
+def _busiest(miners: tuple[SessionSnapshot, ...]) -> list[SessionSnapshot]:
     return sorted(miners, key=lambda miner: miner.hash_rate, reverse=True)[:SHOWN_MINERS]
 
 
@@ -174,7 +174,7 @@ def _pools(snapshot: ProxySnapshot) -> list[PoolView]:
     return [pool_view(place, place, pool) for place, pool in enumerate(snapshot.pools)]
 
 
-def _miner_object(miner: MinerStatus, *, connected: bool) -> dict[str, Any]:
+def _miner_object(miner: SessionSnapshot, *, connected: bool) -> dict[str, Any]:
     return {
         "session": miner.session,
         "connected": connected,

@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from enum import Enum
 
 from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.snapshot import ServerSnapshot
 from stratum_miner.monitoring.http.exposition import Family, Samples, counter, counters, gauge
-from stratum_miner.pool.snapshot import PoolSnapshot
-from stratum_miner.proxy.snapshot import ProxySnapshot
 from stratum_miner.work.share_result import Refusal
 
-Server = PoolSnapshot | ProxySnapshot
 
-
-def _by_ending(it: Server) -> Samples:
+def _by_ending(it: ServerSnapshot) -> Samples:
     return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in Ending]
 
 
@@ -25,7 +22,7 @@ def by_reason(fate: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
     return [((fate, reason.value), named.get(reason.value, 0)) for reason in Refusal]
 
 
-CONNECTIONS: tuple[Family[Server], ...] = (
+CONNECTIONS: tuple[Family[ServerSnapshot], ...] = (
     counter("connections", "Connections that were accepted", lambda it: it.connections_total),
     counter("connections_refused", "Connections that were closed at once because of a limit",
             lambda it: it.connections_refused),

@@ -9,11 +9,12 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.downstream.endings import Ending
 from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.snapshot import SessionSnapshot
 from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
 from stratum_miner.monitoring.view import View
-from stratum_miner.pool.snapshot import PoolSnapshot, SessionSnapshot
-from stratum_miner.proxy.snapshot import MinerStatus, ProxySnapshot
+from stratum_miner.pool.snapshot import PoolSnapshot
+from stratum_miner.proxy.snapshot import ProxySnapshot
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.durations import DurationMeter
 
@@ -27,16 +28,20 @@ def of_miner(shown: View | None = None) -> str:
     return Exposition(lambda: metrics.families(shown or full_view())).text().decode()
 
 
+def session_snapshot(shares: ShareCounts) -> SessionSnapshot:
+    return SessionSnapshot(
+        session=1, address=FOREIGN, user_agent=FOREIGN, workers={FOREIGN: shares}, started=True, extranonce1=b"\0",
+        version_mask=0, difficulty=1.0, hash_rate=1e9, shares=shares, last_share_age=1.0, connected_at=0.0,
+        bytes_received=1, bytes_sent=2, bytes_queued=0,
+    )  # fmt: skip
+
+
 def pool_snapshot(**figures: Any) -> PoolSnapshot:
     answers = DurationMeter()
     for seconds in (0.00005, 0.0001, 0.002, 70.0):
         answers.add(seconds)
     shares = ShareCounts(accepted=3, difficulty=3.0, best=5.0, rejected=Counter({ErrorReason.OTHER: 1}))
-    session = SessionSnapshot(
-        session=1, address=FOREIGN, user_agent=FOREIGN, started=True, extranonce1=b"\0", version_mask=0, difficulty=1.0,
-        hash_rate=1e9, shares=shares, workers={FOREIGN: shares}, connected_at=0.0, bytes_received=1, bytes_sent=2,
-        bytes_queued=0,
-    )  # fmt: skip
+    session = session_snapshot(shares)
     waiting = replace(session, session=2, started=False, difficulty=9.0)
     quicker = replace(session, session=3, difficulty=4.0)
     snapshot = PoolSnapshot(
@@ -59,11 +64,7 @@ def proxy_snapshot() -> ProxySnapshot:
         received=17, accepted=5, kept=4, rejected=Counter({ErrorReason.DUPLICATE: 1}),
         refused=Counter({ErrorReason.LOW_DIFFICULTY: 2}), stale=2, lost=1, difficulty=9.0, best=12.0,
     )  # fmt: skip
-    miner = MinerStatus(
-        session=1, address=FOREIGN, user_agent=FOREIGN, workers=(FOREIGN,), started=True, extranonce1=b"\0",
-        version_mask=0, difficulty=1.0, hash_rate=1e9, shares=shares, last_share_age=1.0, connected_at=0.0,
-        bytes_received=1, bytes_sent=2,
-    )  # fmt: skip
+    miner = session_snapshot(shares)
     url = PoolUrl.parse("pool.example:3333")
     group = PoolGroup([PoolSettings(url=url, worker_name=name) for name in ("alice", "bob")], lambda event: None)
     return ProxySnapshot(

@@ -1,0 +1,25 @@
+"""What miners may take of whoever serves them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinerLimits:
+    """Limits of all connections; times in seconds."""
+
+    max_connections_per_address: int | None = None
+    """At a time."""
+    authorize_timeout: float = 60.0
+    """For subscribe and authorize, as in ckpool; behind a proxy, the wait for a pool included."""
+    idle_timeout: float = 7200.0
+    """Without a request; vanished peers are found earlier, by TCP. DATUM's value."""
+    send_timeout: float = 30.0
+    """In which one write has to end."""
+    max_queue: int = 256 << 10
+    """Bytes waiting for one miner before it is dropped: a hundred usual jobs."""
+    max_refused_shares: int = 500
+    """Refused shares in a row that end a connection."""
+    resume_seconds: float = 600.0
+    """How long a miner that went away keeps its extranonce1 and its jobs, as in ckpool."""
+    stop_grace: float = 5.0
+    """For last answers when we stop."""
