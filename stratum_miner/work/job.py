@@ -15,7 +15,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, target_from_bits
 
 MAX_EXTRANONCE2_SIZE = 32
-"""Bytes; as ``stratum.fields`` takes them."""
+"""Bytes; more than any pool is known to give. Protocols refuse what is larger where they read it."""
 
 PoolKey = NewType("PoolKey", str)
 """Which pool of ours: the name that the user gave it, else its URL and worker. No two pools of a miner share one."""
