@@ -45,9 +45,9 @@ class Changes:
         self.event = 0
         """The number of the newest event that is told."""
         self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
-        self._shares = Numbered()
-        self._blocks = Numbered()
-        self._points = Numbered()
+        self._shares = EntryNumbers()
+        self._blocks = EntryNumbers()
+        self._points = EntryNumbers()
 
     def look(self, view: View, events: EventLog) -> None:
         """Take a view as the newest one."""
@@ -77,7 +77,7 @@ class Changes:
         return {name: _rounded(name, value) for name, value in told.items()}
 
 
-class Numbered:
+class EntryNumbers:
     """Numbers for the entries of a list that grows at its end and loses at its start."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ class PoolChange:
 
 
 class Control(Protocol):
-    """Pools and devices are addressed by their id in the view."""
+    """Pools and devices are addressed by their id in the view, a number that never moves; see ``numbers``."""
 
     def pause(self, by: str, reason: str = "") -> None:
         """Stop searching; connections stay. ``by`` says who wants it, in words that follow "paused": one of PERSONS,

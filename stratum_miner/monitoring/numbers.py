@@ -50,7 +50,3 @@ class Numbered(Generic[Key]):
             number = len(self._numbers)
             self._numbers[key] = number if before is None else self._numbers.pop(before, number)
         return self._numbers[key]
-
-    def key(self, number: int) -> Key | None:
-        """The key with this number; None where there is none."""
-        return next((key for key, known in self._numbers.items() if known == number), None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from stratum_miner.monitoring.changes import STEPS_KEPT, Changes, Numbered
+from stratum_miner.monitoring.changes import STEPS_KEPT, Changes, EntryNumbers
 from stratum_miner.monitoring.events import EventLog
 
 from .listening import changed
@@ -43,7 +43,7 @@ def test_each_event_and_each_point_comes_once() -> None:
 
 
 def test_entries_of_a_list_that_moves_keep_their_numbers() -> None:
-    numbered = Numbered()
+    numbered = EntryNumbers()
     assert numbered.take(()) == ()
     assert numbered.take(("a", "b")) == ("a", "b")
     assert numbered.take(("a", "b", "c")) == ("c",)

@@ -159,9 +159,7 @@ def test_a_device_keeps_its_id_when_it_becomes_known_what_it_is() -> None:
     assert ids() == {"/dev/ttyUSB7": 0, "other": 1}
     backend.devices = (DeviceStatistics("erupter-7", 0, 0, listed_as="/dev/ttyUSB7"), other)
     assert ids() == {"erupter-7": 0, "other": 1}
-    key = monitor.numbers.devices.key(0)
-    assert key is not None
-    assert it.device(key) == (backend, "erupter-7")
+    assert it.device(device_key("simulated", "erupter-7")) == (backend, "erupter-7")
     with pytest.raises(LookupError):
         it.device(device_key("simulated", "/dev/ttyUSB7"))
 
