@@ -262,7 +262,7 @@ function runs(samples, index, gap) {
 export function ticks(low, high, count, whole = false) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  let step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  let step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * (1 - 1e-9));
   if (whole) step = Math.max(1, Math.round(step));
   const found = [];
   for (let index = Math.ceil(low / step - 1e-9) + 0; index * step <= high + step * 1e-9; index += 1) found.push(index * step + 0); // no -0
