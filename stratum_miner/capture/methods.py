@@ -7,9 +7,12 @@ from collections.abc import Set
 from hashlib import blake2b
 
 from stratum_miner.capture.record import Side
-from stratum_miner.stratum import envelope
+from stratum_miner.spelling import nearest
+from stratum_miner.stratum import client_messages, envelope, pool_messages
 from stratum_miner.stratum.errors import FieldError
 
+METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.POOL_MESSAGES)
+"""Those of Stratum V1."""
 MAX_REQUESTS = 4096
 """Requests without a reply whose method is remembered; of more the oldest are forgotten."""
 LONGEST_NAME = 64
@@ -62,6 +65,13 @@ class Methods:
             self._asked[key] = method, times + 1
             if len(self._asked) > MAX_REQUESTS:
                 del self._asked[next(iter(self._asked))]
+
+
+def nearest_method(name: str | None) -> str | None:
+    """What was meant by a name that is all but a method of Stratum; None for others, which a pool may well have."""
+    if name is None or name in METHODS:
+        return None
+    return nearest(name, METHODS, 0.85)
 
 
 def _key(identifier: envelope.Id) -> bytes:

@@ -9,12 +9,12 @@ from cyclopts import Parameter
 from stratum_miner.app.options import capture, common, ownership, pool_access
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.capture.names import named
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
 from stratum_miner.faults.outcome import Outcome
 from stratum_miner.faults.raw_miner import Plan
+from stratum_miner.spelling import named
 
 log = structlog.get_logger("stratum_miner")
 

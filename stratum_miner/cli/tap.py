@@ -14,7 +14,7 @@ from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
-from stratum_miner.capture.names import nearest_method
+from stratum_miner.capture.methods import nearest_method
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 

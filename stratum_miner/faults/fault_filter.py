@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from stratum_miner.capture.methods import Methods
-from stratum_miner.capture.names import METHODS, named
+from stratum_miner.capture.methods import METHODS, Methods
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import Chain, Note, Send, Step
 from stratum_miner.faults.conversation import PoolFault, Said, Talk, Value
 from stratum_miner.faults.pool_faults import POOL_FAULTS
+from stratum_miner.spelling import named
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.capture.names import named
+from stratum_miner.spelling import named
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.capture.methods import LONGEST_NAME, MAX_REQUESTS, REQUEST_BYTES, Methods
+from stratum_miner.capture.methods import LONGEST_NAME, MAX_REQUESTS, REQUEST_BYTES, Methods, nearest_method
 from stratum_miner.capture.record import Side
 
 
@@ -62,3 +62,18 @@ def test_of_many_requests_the_newest_are_remembered_in_the_bytes_that_are_counte
     assert kept + sys.getsizeof(asked) <= methods.held
     assert methods.of(Side.POOL, answer("9" + "x" * 2000)) is None
     assert methods.of(Side.POOL, answer("10" + "x" * 2000)) == f"{10:064}"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("mining.notfy", "mining.notify"),
+        ("Mining.Submit", "mining.submit"),
+        ("client.reconect", "client.reconnect"),
+        ("mining.notify", None),
+        ("pool.own_method", None),
+        (None, None),
+    ],
+)
+def test_a_method_that_is_all_but_right_is_known(name: str | None, nearest: str | None) -> None:
+    assert nearest_method(name) == nearest

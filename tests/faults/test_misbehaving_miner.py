@@ -9,11 +9,11 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.capture.names import named
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
 from stratum_miner.faults.outcome import Verdict
 from stratum_miner.faults.raw_miner import Dial, Plan, RawMiner
 from stratum_miner.faults.share_faults import SHARE_FAULTS
+from stratum_miner.spelling import named
 from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
 
