@@ -4,11 +4,11 @@ A wrong claim is a hardware error; a right hash above the target is merely below
 not exceptions: a broken device produces thousands of them and mining goes on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.bitcoin.target import difficulty_from_digest, hash_value
+from stratum_miner.bitcoin.target import difficulty_from_target, hash_value
 from stratum_miner.work.job import Job
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound
 
@@ -43,16 +43,14 @@ class Share:
     """Whose device that is, for those who have several."""
     worker_name: str = ""
     """Whom it is submitted for, where a device has a login of its own; empty for the pool's, ``.x`` adds to that."""
+    hash_value: int = field(init=False, repr=False, compare=False)
+    """The hash as a number, little-endian."""
+    difficulty: float = field(init=False, repr=False, compare=False)
+    """What this hash is worth: difficulty-1 target over hash, for display."""
 
-    @property
-    def hash_value(self) -> int:
-        """The hash as a number, little-endian."""
-        return hash_value(self.digest)
-
-    @property
-    def difficulty(self) -> float:
-        """What this hash is worth: difficulty-1 target over hash, for display."""
-        return difficulty_from_digest(self.digest)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash_value", hash_value(self.digest))
+        object.__setattr__(self, "difficulty", difficulty_from_target(self.hash_value))
 
     @property
     def meets_share_target(self) -> bool:
@@ -90,7 +88,7 @@ def verify(found: NonceFound) -> Verdict:
     if value > unit.target:
         return NotAHit.ABOVE_UNIT_TARGET
     if value > job.search_target:
-        return BelowTarget(difficulty_from_digest(digest))
+        return BelowTarget(difficulty_from_target(value))
     return Share(
         job=job,
         extranonce2=unit.extranonce2,
