@@ -1,6 +1,5 @@
 """The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
 
-from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.events import (
     EventListener,
     HardwareError,
@@ -10,6 +9,7 @@ from stratum_miner.miner.events import (
 from stratum_miner.miner.goals import Ending, Goals
 from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.miner import Miner
+from stratum_miner.miner.mining_group import Assignment
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.miner.snapshot import MinerSnapshot

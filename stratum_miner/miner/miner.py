@@ -26,13 +26,12 @@ from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.exception_groups import leading_cause
-from stratum_miner.miner.assignment import Assignment
 from stratum_miner.miner.claims import Claims
 from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
 from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
-from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
+from stratum_miner.miner.mining_group import Assignment, GroupEvent, MiningGroup
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.shared_visited import SharedVisited
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
@@ -343,7 +342,7 @@ class Miner:
             self._statistics.count_block(result.share)
 
     def _check_goals(self) -> None:
-        ending = self._goals.reached(self._statistics.shares.accepted, self._statistics.blocks_accepted)
+        ending = self._goals.reached(self._statistics.accepted, self._statistics.blocks_accepted)
         if ending is not None:
             self.stop(ending)
 

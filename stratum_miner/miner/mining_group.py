@@ -7,7 +7,7 @@ the same points, even where a pool gives both connections the same extranonce1.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
@@ -25,7 +25,7 @@ from stratum_miner.client.events import (
 )
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.status import PoolStatus
-from stratum_miner.miner.assignment import Assignment
+from stratum_miner.client.settings import PoolSettings
 from stratum_miner.miner.events import JobStarted
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.snapshot import BackendSnapshot
@@ -38,6 +38,22 @@ log = structlog.get_logger(__name__)
 
 FOUND_BUFFER = 256
 """Claims waiting for the verifier before a backend has to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A backend and where it mines."""
+
+    backend: Backend
+    name: str = ""
+    """What the user calls it; shares carry it to the pool's settings, which may have a worker for it."""
+    pool: PoolSettings | None = None
+    """The pool that it mines on alone; None: wherever the miner's strategy says."""
+
+    @property
+    def label(self) -> str:
+        """Its name, or its kind."""
+        return self.name or self.backend.name
 
 
 GroupEvent: TypeAlias = JobStarted | ShareAnswered | StateChanged | MessageShown

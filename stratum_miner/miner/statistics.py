@@ -46,6 +46,11 @@ class Statistics:
                 self._solved.popitem(last=False)
 
     @property
+    def accepted(self) -> int:
+        """Shares that a pool accepted."""
+        return self._fates[Fate.ACCEPTED]
+
+    @property
     def shares(self) -> ShareCounts:
         """Shares by fate."""
         return ShareCounts(*(self._fates[fate] for fate in (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)))

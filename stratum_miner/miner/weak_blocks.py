@@ -27,7 +27,7 @@ class WeakBlocks:
     def note_outcome(self, outcome: ShareResult) -> bool:
         """A share met its fate; whether it was a weak block that was refused, and another one is wanted anyway."""
         share = outcome.share
-        if outcome.fate is Fate.ACCEPTED and not share.meets_share_target:
+        if self._refused and outcome.fate is Fate.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
         if not outcome.refused_as_weak:
             return False

@@ -142,12 +142,13 @@ class Failover:
         pool.refusals = 0
         self._enter(index, Condition.PENALIZED, now, reason)
 
-    def share(self, index: int, now: float, *, accepted: bool, reason: str = "") -> None:
-        """A share was accepted, or refused for another reason than being late."""
+    def share_accepted(self, index: int) -> None:
+        """A share was accepted."""
+        self._pools[index].refusals, self._pools[index].penalty = 0, 0.0
+
+    def share_refused(self, index: int, now: float, reason: str) -> None:
+        """A share was refused for another reason than being late."""
         pool = self._pools[index]
-        if accepted:
-            pool.refusals, pool.penalty = 0, 0.0
-            return
         pool.refusals += 1
         if pool.refusals >= self._policy.reject_streak and any(other.enabled for other in self._others(pool)):
             self.refused(index, now, f"it refused {pool.refusals} shares in a row: {reason}")

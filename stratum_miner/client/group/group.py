@@ -211,12 +211,14 @@ class PoolGroup:
 
     def _judge(self, member: Member, result: ShareResult) -> None:
         """A share that was accepted or refused says something of its pool, unless another share has said it before."""
-        if result.fate not in (Fate.ACCEPTED, Fate.REJECTED) or result.same_event or result.refused_as_weak:
+        if member.removed or result.same_event:
             return
-        if not member.removed:
-            accepted, index = result.fate is Fate.ACCEPTED, self.control.index(member)
-            self.control.failover.share(index, self._clock(), accepted=accepted, reason=result.reason)
-            if self.control.condition(member) is Condition.PENALIZED:
+        control = self.control
+        if result.fate is Fate.ACCEPTED:
+            control.failover.share_accepted(control.index(member))
+        elif result.fate is Fate.REJECTED and not result.refused_as_weak:
+            control.failover.share_refused(control.index(member), self._clock(), result.reason)
+            if control.condition(member) is Condition.PENALIZED:
                 self._changed.set()
 
     def _take_state(self, member: Member, state: ConnectionState, detail: str, event: ClientEvent) -> None:

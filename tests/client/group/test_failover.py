@@ -147,9 +147,9 @@ def test_a_pool_that_refuses_every_share_is_left_for_longer_each_time() -> None:
     story = Story()
     story.job(0)
     for _ in range(POLICY.reject_streak - 1):
-        story.it.share(0, story.now, accepted=False, reason="23")
+        story.it.share_refused(0, story.now, "23")
     assert story.active == 0
-    story.it.share(0, story.now, accepted=False, reason="23: low difficulty")
+    story.it.share_refused(0, story.now, "23: low difficulty")
     assert story.it.health(0).reason == "it refused 20 shares in a row: 23: low difficulty"
     assert story.wanted == {1}
     story.wait(POLICY.first_penalty)
@@ -159,7 +159,7 @@ def test_a_pool_that_refuses_every_share_is_left_for_longer_each_time() -> None:
     assert 0 not in story.wanted
     story.wait(POLICY.first_penalty)
     assert 0 in story.wanted
-    story.it.share(0, story.now, accepted=True)  # forgiven
+    story.it.share_accepted(0)  # forgiven
     story.it.refused(0, story.now, "later")
     story.wait(POLICY.first_penalty)
     assert 0 in story.wanted
@@ -188,13 +188,13 @@ def test_the_only_pool_may_refuse_what_it_wants() -> None:
     story = Story(1)
     story.job(0)
     for _ in range(POLICY.reject_streak * 3):
-        story.it.share(0, story.now, accepted=False, reason="low difficulty")
+        story.it.share_refused(0, story.now, "low difficulty")
     assert story.active == 0
     other = Story(2)
     other.it.enable(1, False)
     other.job(0)
     for _ in range(POLICY.reject_streak):
-        other.it.share(0, other.now, accepted=False, reason="low difficulty")
+        other.it.share_refused(0, other.now, "low difficulty")
     assert other.active == 0
 
 
@@ -218,8 +218,8 @@ def test_one_accepted_share_breaks_the_streak() -> None:
     story.job(0)
     for _ in range(10):
         for _ in range(POLICY.reject_streak - 1):
-            story.it.share(0, story.now, accepted=False)
-        story.it.share(0, story.now, accepted=True)
+            story.it.share_refused(0, story.now, "")
+        story.it.share_accepted(0)
     assert story.active == 0
 
 
@@ -263,8 +263,10 @@ def test_whatever_happens_the_active_pool_is_up_enabled_and_wanted(count: int, s
                 it.job(index, now, source.randrange(3))
             case 3:
                 it.lost(index, now, "lost")
+            case 4 if source.random() < 0.2:
+                it.share_accepted(index)
             case 4:
-                it.share(index, now, accepted=source.random() < 0.2)
+                it.share_refused(index, now, "")
             case 5:
                 it.refused(index, now, "refused")
             case 6:
