@@ -17,17 +17,6 @@ from stratum_miner.exception_groups import leading_cause, leaves
 from stratum_miner.foreign_text import sanitize, sanitize_lines
 from stratum_miner.network import files
 
-app = cyclopts.App(
-    name="stratum-miner",
-    version=__version__,
-    help="Mine Bitcoin over Stratum V1, run a pool, try it all on regtest.",
-    help_epilogue=(
-        "Exit codes: 0 done, 1 goal missed, 2 usage, 3 worker refused, 4 pool unreachable, 5 self-test failed, "
-        "6 and 7 of conformance: a SHOULD failed (--strict), nothing was judged; 8 to 12 of health: the state that it "
-        "prints."
-    ),
-    version_flags=["--version", "-V"],
-)
 COMMANDS = {
     "demo": "demo:demo",
     "mine": "mine:mine",
@@ -41,7 +30,7 @@ COMMANDS = {
     "luck": "luck:luck",
     "ping": "ping:ping",
     "tap": "tap:tap",
-    "misbehave": "misbehave:misbehave_command",
+    "misbehave": "misbehave:misbehave",
     "replay": "replay:replay",
     "devices": "devices:devices",
     "doctor": "doctor:doctor",
@@ -52,10 +41,26 @@ COMMANDS = {
     "device": "device:app",
     "service": "service:app",
 }
-"""Where each command is; its module is imported when it is called, so that none waits for the others."""
-for name, place in COMMANDS.items():
-    app.command(f"stratum_miner.cli.{place}", name=name)
-app.command(completion.command_for(app), name="completion")
+"""Each command, and the function or group of functions that it is. To add one, add a file and a line here."""
+
+
+def command_line() -> cyclopts.App:
+    """The program with all its commands, which are imported when they are called."""
+    app = cyclopts.App(
+        name="stratum-miner",
+        version=__version__,
+        help="Mine Bitcoin over Stratum V1, run a pool, try it all on regtest.",
+        help_epilogue=(
+            "Exit codes: 0 done, 1 goal missed, 2 usage, 3 worker refused, 4 pool unreachable, 5 self-test failed, "
+            "6 and 7 of conformance: a SHOULD failed (--strict), nothing was judged; 8 to 12 of health: the state that "
+            "it prints."
+        ),
+        version_flags=["--version", "-V"],
+    )
+    for name, place in COMMANDS.items():
+        app.command(f"stratum_miner.cli.{place}", name=name)
+    app.command(completion.command_for(app), name="completion")
+    return app
 
 
 MAX_TOLD = 2000
@@ -64,6 +69,7 @@ MAX_TOLD = 2000
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. No traceback for a user's mistake."""
+    app = command_line()
     if not arguments or arguments[0] in ("--help", "-h"):
         for name in COMMANDS:
             app[name]  # imported now, to list what it is for

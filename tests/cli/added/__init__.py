@@ -1,0 +1,1 @@
+"""A command, as it would stand in stratum_miner/cli."""
