@@ -54,10 +54,8 @@ def conformance(
     ] = "",
     /,
     *checks: Annotated[str, Parameter(help="Checks by address, id, topic or glob: shares/ERR-07, framing, 'VD-*'.")],
-    user: Annotated[
-        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
-    ] = DEFAULT_USER,
-    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    user: pool_access.WorkerName = DEFAULT_USER,
+    password: pool_access.Password = None,
     pass_file: Annotated[
         Path | None, Parameter(name="--pass-file", help="A file whose first line is the password.", group="Pool")
     ] = None,
@@ -240,7 +238,7 @@ def _password(password: str | None, file: Path | None) -> str:
         raise UsageError("expected either --pass or --pass-file, got both")
     if file is not None:
         return secrets.read_secret_file(file, "--pass-file")
-    return secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
+    return pool_access.password(password)
 
 
 def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:

@@ -14,8 +14,8 @@ from cyclopts import Parameter
 from rich.console import RenderableType
 
 from stratum_miner import user_files
-from stratum_miner.app.options import common, ownership
-from stratum_miner.app.process import output_files, printing, secrets, signals
+from stratum_miner.app.options import common, ownership, pool_access
+from stratum_miner.app.process import output_files, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
@@ -130,7 +130,7 @@ def load(
             version_rolling=spec.share(version_rolling, "--version-rolling"),
             bad=_bad(bad or []),
             worker_name=user,
-            password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
+            password=pool_access.password(password),
         )
     except (PlanError, spec.SpecError) as error:
         raise UsageError(str(error)) from None

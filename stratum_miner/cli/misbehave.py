@@ -10,19 +10,18 @@ from stratum_miner.app.options import capture, common, ownership, pool_access
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialing.dialer import Dialer
-from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
+from stratum_miner.faults import misbehaving_miner
+from stratum_miner.faults.misbehaving_miner import MINER_FAULTS
 from stratum_miner.faults.outcome import Outcome
 from stratum_miner.faults.raw_miner import Plan
 from stratum_miner.spelling import named
 
 log = structlog.get_logger("stratum_miner")
 
-CONNECT_SECONDS = 10.0
 MOST_SECONDS = 3600.0
 
 
-def misbehave_command(
+def misbehave(
     url: Annotated[str, Parameter(help="The pool: stratum+tcp:// or stratum+ssl://, HOST:PORT.")],
     /,
     *,
@@ -30,10 +29,8 @@ def misbehave_command(
         list[str] | None,
         Parameter(name="--fault", help=f"One of {', '.join(MINER_FAULTS)}; repeatable, default all.", negative=()),
     ] = None,
-    user: Annotated[
-        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
-    ] = "stratum-miner.misbehave",
-    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    user: pool_access.WorkerName = "stratum-miner.misbehave",
+    password: pool_access.Password = None,
     own: ownership.OwnThisPool = False,
     hold: Annotated[
         float, Parameter(name="--hold", help="Seconds that the slow reader and the half-open one stay.", group="Faults")
@@ -63,15 +60,10 @@ def misbehave_command(
             named(MINER_FAULTS, name, "--fault")
     except ValueError as error:
         raise UsageError(str(error)) from None
-    dial = Dialer(
-        pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[target]),
-        pool_access.proxy_url(proxy),
-    )
-    secret = secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x"
     plan = Plan(
-        dial=lambda: dial(target, CONNECT_SECONDS),
+        dial=pool_access.dial(target, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy),
         worker_name=user,
-        password=secret,
+        password=pool_access.password(password),
         seed=seed,
         hold=hold,
         new_block=new_block,
@@ -82,7 +74,7 @@ def misbehave_command(
         with trio.CancelScope() as scope, stop.calling(scope.cancel):
             for name in chosen:
                 try:
-                    outcomes.append(await misbehave(plan, name))
+                    outcomes.append(await misbehaving_miner.misbehave(plan, name))
                 except PoolUnreachable as error:
                     raise CommandFailed(str(error), ExitCode.POOL_UNREACHABLE) from None
                 if not json:
@@ -105,9 +97,6 @@ def misbehave_command(
         printing.say(f"stratum-miner: interrupted after {len(outcomes)} of {len(chosen)} faults", stderr=True)
         return signals.INTERRUPTED
     return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.FAILED
-
-
-misbehave_command.__name__ = "misbehave"
 
 
 def _show(outcome: Outcome) -> None:

@@ -28,10 +28,8 @@ def ping(
     urls: Annotated[list[str], Parameter(help="Pools: stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT.")],
     /,
     *,
-    user: Annotated[
-        str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
-    ] = DEFAULT_USER,
-    password: Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")] = None,
+    user: pool_access.WorkerName = DEFAULT_USER,
+    password: pool_access.Password = None,
     tls_ca: pool_access.TlsCa = None,
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
@@ -60,7 +58,7 @@ def ping(
         PoolSettings(
             url=url,
             worker_name=user,
-            password=secrets.register(password) if password else secrets.from_environment("STRATUM_MINER_PASS") or "x",
+            password=pool_access.password(password),
             tls=tls,
             proxy=pool_access.proxy_url(proxy),
         )

@@ -1,6 +1,6 @@
 """``stratum-miner replay``: a recorded conversation, one side of it played to a live miner or pool."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +19,9 @@ from stratum_miner.capture.methods import nearest_method
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialing.dialer import Dialer
 
 log = structlog.get_logger("stratum_miner")
 
-CONNECT_SECONDS = 10.0
 SHOWN = 50
 """Departures printed; --json has all that are kept."""
 
@@ -90,11 +88,7 @@ def replay(
     if to is not None:
         url = PoolUrl.parse(to)
         ownership.check(url.host, own, "a recording is played to it")
-        dial = Dialer(
-            pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]),
-            pool_access.proxy_url(proxy),
-        )
-        _play_miner(plays, url, dial)
+        _play_miner(plays, pool_access.dial(url, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy))
     else:
         _play_pool(plays, *parse_listen(listen or ""))
     _tell(plays, file, as_json=json)
@@ -111,11 +105,11 @@ def _play_pool(plays: Sequence[Replay], host: str, port: int) -> None:
     signals.run(serve)
 
 
-def _play_miner(plays: Sequence[Replay], url: PoolUrl, dial: Dialer) -> None:
+def _play_miner(plays: Sequence[Replay], dial: Callable[[], Awaitable[trio.abc.Stream]]) -> None:
     async def play(stop: signals.Stop) -> None:
         with trio.CancelScope() as scope, stop.calling(scope.cancel):
             try:
-                await play_miner(plays, lambda: dial(url, CONNECT_SECONDS))
+                await play_miner(plays, dial)
             except* PoolUnreachable as group:
                 raise CommandFailed(str(group.exceptions[0]), ExitCode.POOL_UNREACHABLE) from None
 

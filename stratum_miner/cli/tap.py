@@ -16,11 +16,8 @@ from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.methods import nearest_method
 from stratum_miner.client import PoolUnreachable, PoolUrl
-from stratum_miner.client.dialing.dialer import Dialer
 
 log = structlog.get_logger("stratum_miner")
-
-CONNECT_SECONDS = 10.0
 
 
 def tap(
@@ -65,13 +62,11 @@ def tap(
         nearest = nearest_method(each.method)
         if nearest is not None:
             log.warning("unknown_method", method=each.method, hint=f"did you mean {nearest}?", rule=str(each))
-    dial = Dialer(
-        pool_access.tls_settings(tls_ca, tls_fingerprint, tls_cert, tls_key, urls=[url]), pool_access.proxy_url(proxy)
-    )
+    dial = pool_access.dial(url, tls_ca, tls_fingerprint, tls_cert, tls_key, proxy=proxy)
 
     with capture.recording(record, f"tap {url}", secrets=record_secrets) as recorder:
         tapped = Tap(
-            lambda: dial(url, CONNECT_SECONDS),
+            dial,
             lambda number: RuleFilter(chosen, Random(f"{seed}/{number}")),
             unreachable=PoolUnreachable,
             recorder=recorder,

@@ -1,17 +1,26 @@
-"""Options that say how to reach a pool, shared by the commands that do."""
+"""How the commands that speak with one pool reach it, and who they are there."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+import trio
 from cyclopts import Parameter
 
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
+from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.client.dialing.tls import TlsSettings, TlsSettingsError
 from stratum_miner.client.dialing.tunnel import TunnelUrl, TunnelUrlError
 from stratum_miner.client.dialing.url import PoolUrl
 
+CONNECT_SECONDS = 10.0
+
+WorkerName: TypeAlias = Annotated[
+    str, Parameter(name=("--user", "-u"), help="Worker name; some pools want an address.", group="Pool")
+]
+Password: TypeAlias = Annotated[str | None, Parameter(name=("--pass", "-p"), help="Password.", group="Pool")]
 TlsCa: TypeAlias = Annotated[
     Path | None,
     Parameter(name="--tls-ca", help="PEM certificates to trust instead of the system's.", group="Pool", negative=()),
@@ -35,6 +44,25 @@ Proxy: TypeAlias = Annotated[
         group="Pool",
     ),
 ]
+
+
+def password(given: str | None) -> str:
+    """The one that was given, or that of the environment, else what pools that want none are usually told."""
+    return secrets.register(given) if given else secrets.from_environment("STRATUM_MINER_PASS") or "x"
+
+
+def dial(
+    url: PoolUrl,
+    ca: Path | None,
+    fingerprint: str | None,
+    certificate: Path | None,
+    key: Path | None,
+    *,
+    proxy: str | None,
+) -> Callable[[], Awaitable[trio.abc.Stream]]:
+    """What connects to a pool each time it is called; PoolUnreachable says why it could not. UsageError at once."""
+    dialer = Dialer(tls_settings(ca, fingerprint, certificate, key, urls=[url]), proxy_url(proxy))
+    return partial(dialer, url, CONNECT_SECONDS)
 
 
 def tls_settings(
