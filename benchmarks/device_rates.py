@@ -21,8 +21,8 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.emulators import KINDS, emulated
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work import NonceFound, WorkUnit
 from stratum_miner.work.example import unit_of
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import lowest_bits
 
 NONCES_PER_SECOND = 200.0

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum_job import submit_of
-from stratum_miner.work import Share, verify
+from stratum_miner.work.share import Share, verify
 from tests.work.test_share import VECTORS, claim_of, job_of
 
 

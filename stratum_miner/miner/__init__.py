@@ -13,7 +13,7 @@ from stratum_miner.miner.mining_group import Assignment
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.miner.snapshot import MinerSnapshot
-from stratum_miner.work import ShareResult
+from stratum_miner.work.share_result import ShareResult
 
 __all__ = [
     "Assignment",

@@ -12,7 +12,7 @@ from stratum_miner.backends.cpu.kernels import available_kernels
 from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.testing.check_backend import check_backend
-from stratum_miner.work import NonceFound, WorkUnit
+from stratum_miner.work.unit import NonceFound, WorkUnit
 
 
 @pytest.mark.parametrize("kernel", [kernel.name for kernel in available_kernels()])

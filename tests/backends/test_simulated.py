@@ -13,10 +13,10 @@ from stratum_miner.backends import simulated
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu import choice, kernel_speed, kernels
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.bitcoin import expected_hashes
+from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work import NonceFound, WorkUnit
 from stratum_miner.work.example import unit_of
+from stratum_miner.work.unit import NonceFound, WorkUnit
 
 TARGET = (1 << 256) >> 12
 """One hash in 4096."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.bitcoin import AddressError, Network, address_from_script, script_from_address
+from stratum_miner.bitcoin.address import AddressError, Network, address_from_script, script_from_address
 
 MAINNET_PAIRS = [
     # BIP 173 and BIP 350 test vectors

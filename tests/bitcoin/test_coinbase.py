@@ -2,17 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.bitcoin import (
+from stratum_miner.bitcoin.block import compact_size
+from stratum_miner.bitcoin.coinbase import (
     TxOut,
     block_subsidy,
-    compact_size,
     height_from_coinbase_prefix,
     push_height,
-    sha256d,
     split_coinbase,
     with_witness,
     witness_commitment_script,
 )
+from stratum_miner.bitcoin.sha256d import sha256d
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.bitcoin import (
+from stratum_miner.bitcoin.target import (
     DIFFICULTY_1_TARGET,
     MAX_TARGET,
     bits_from_target,

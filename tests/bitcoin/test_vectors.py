@@ -8,21 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.bitcoin import (
-    BlockHeader,
-    difficulty_from_digest,
-    difficulty_from_target,
-    display_hash,
-    fold_branch,
-    hash_value,
-    merkle_branch,
-    merkle_root,
-    serialize_block,
-    sha256d,
-    swap_words,
-    target_from_bits,
-    with_witness,
-)
+from stratum_miner.bitcoin.block import serialize_block
+from stratum_miner.bitcoin.coinbase import with_witness
+from stratum_miner.bitcoin.header import BlockHeader, display_hash, swap_words
+from stratum_miner.bitcoin.merkle import fold_branch, merkle_branch, merkle_root
+from stratum_miner.bitcoin.sha256d import sha256d
+from stratum_miner.bitcoin.target import difficulty_from_digest, difficulty_from_target, hash_value, target_from_bits
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())
 by_name = pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])

@@ -20,9 +20,11 @@ from stratum_miner.client.events import (
     WorkLost,
 )
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound
 
 
 class Recorder:

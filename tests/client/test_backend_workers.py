@@ -12,7 +12,8 @@ from trio.testing import MockClock
 from stratum_miner.client import WorkerRefused
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Job, Share
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
 
 WORKERS = (("cpu", "worker.cpu"), ("usb", "worker.usb"))
 REFUSAL = [24, "Unauthorized worker", None]

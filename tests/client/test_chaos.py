@@ -19,9 +19,11 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
-from stratum_miner.work import Job, NonceFound, Share, verify
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import Fate
 from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound
 
 DISCONNECTS = 1000
 RATE = 4000

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
-from stratum_miner.work import Job, Share
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share
 
 SIGNALLING = "30000000"
 """A version with bit 28 set, which is inside the mask."""

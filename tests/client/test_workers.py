@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from stratum_miner.client import pool_tally, workers
 from stratum_miner.client.workers import login_of
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Share
+from stratum_miner.work.share import Share
 
 
 async def mining(it: Any) -> tuple[PlayedPool, list[Share]]:

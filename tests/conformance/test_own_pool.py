@@ -6,7 +6,7 @@ pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[r
 
 import trio
 
-from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.cli.conformance import NodeChain
 from stratum_miner.conformance import ALL, Hasher, Level, PoolUnderTest, Result, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool import PoolConfig, open_pool

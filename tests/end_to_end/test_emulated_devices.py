@@ -16,14 +16,14 @@ pytest.importorskip("pbk", reason="needs the extra: pip install 'stratum-miner[r
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
-from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.emulators import KINDS, emulated
 from stratum_miner.miner import Goals, Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.stratum_job import submit_of
-from stratum_miner.work import Share
+from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"

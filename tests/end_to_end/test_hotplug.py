@@ -13,7 +13,7 @@ from stratum_miner.backends.asic.device import DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.asic.slot import SlotSnapshot, SlotState
 from stratum_miner.backends.cpu.backend import CpuBackend
-from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.emulators import emulated
 from stratum_miner.miner import Miner, MinerEvent

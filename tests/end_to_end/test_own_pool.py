@@ -11,7 +11,7 @@ from stratum_miner.backends.base import Backend
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.backends.simulated import SimulatedBackend
-from stratum_miner.bitcoin import Network, script_from_address
+from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent

@@ -14,7 +14,7 @@ from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState, StateChanged
 from stratum_miner.miner import Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.stratum_job import submit_of
-from stratum_miner.work import Share
+from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 from tests.work.jobs import body_of
 

@@ -20,9 +20,11 @@ from stratum_miner.client.reconnecting import Destination
 from stratum_miner.client.resume import Resumable
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
-from stratum_miner.work import HeaderBody, Job, NonceFound, Share, verify
+from stratum_miner.work.job import HeaderBody, Job
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound
 from tests.work.jobs import make_job
 
 TO = Destination("stratum+tcp://pool.example:3333", "worker", "s1")

@@ -23,8 +23,10 @@ from stratum_miner.miner.journal import read
 from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Job, NonceFound, Share, WorkUnit, verify
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.work.jobs import make_job
 
 

@@ -16,7 +16,8 @@ from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRef
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.miner import Assignment, Ending, Goals, Miner
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import NonceFound, Share, WorkUnit, verify
+from stratum_miner.work.share import Share, verify
+from stratum_miner.work.unit import NonceFound, WorkUnit
 
 MAIN = PoolSettings(
     url=PoolUrl("main.example", 3333), worker_name="me", name="main", version_mask=0, extranonce_subscribe=False

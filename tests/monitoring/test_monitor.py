@@ -17,9 +17,10 @@ from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.settled_shares import BLOCKS_KEPT, SHARES_KEPT
-from stratum_miner.work import NonceFound, Share, verify
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound
 from tests.work.jobs import make_job
 
 SETTINGS = PoolSettings(url=PoolUrl.parse("pool.example:3333"), worker_name="worker")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.work import HashRateMeter
+from stratum_miner.work.hash_rate import HashRateMeter
 
 
 def test_nothing_measured_is_zero() -> None:

@@ -13,9 +13,10 @@ from stratum_miner.backends.reference import ReferenceBackend
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.miner.scheduler import Scheduler
-from stratum_miner.work import HeaderBody, Job, NonceFound, SearchSpace, Share, WorkUnit, verify
-from stratum_miner.work.job import Origin, PoolKey
-from stratum_miner.work.space import MAX_NTIME_ROLL
+from stratum_miner.work.job import HeaderBody, Job, Origin, PoolKey
+from stratum_miner.work.share import Share, verify
+from stratum_miner.work.space import MAX_NTIME_ROLL, SearchSpace
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 from tests.work.jobs import make_job
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.bitcoin import swap_words
+from stratum_miner.bitcoin.header import swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum_job import submit_of
-from stratum_miner.work import BelowTarget, Job, NonceFound, NotAHit, Share, WorkUnit, verify
+from stratum_miner.work.job import Job
+from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
 from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.work.jobs import make_job
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "stratum.json").read_text())

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.work import Job, SearchSpace, Visited, WorkUnit
 from stratum_miner.work import visited as visited_module
-from stratum_miner.work.space import MAX_NTIME_ROLL
+from stratum_miner.work.job import Job
+from stratum_miner.work.space import MAX_NTIME_ROLL, SearchSpace
+from stratum_miner.work.unit import WorkUnit
 from stratum_miner.work.versions import ALL_BITS
-from stratum_miner.work.visited import MAX_ROWS
+from stratum_miner.work.visited import MAX_ROWS, Visited
 from tests.work.jobs import make_job as made
 
 

@@ -10,10 +10,11 @@ from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.registers import midstate_versions, ticket_mask
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.workbook import Proven
-from stratum_miner.bitcoin import display_hash, target_from_difficulty
-from stratum_miner.bitcoin.target import MAX_TARGET
-from stratum_miner.work import SearchSpace, WorkUnit
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.work.example import unit_of
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import WorkUnit
 from tests.backends.asic.memory_port import MemoryPort
 from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 

@@ -25,9 +25,9 @@ from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistic
 from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.testing.check_backend import check_backend
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work import NonceFound, WorkUnit, verify
 from stratum_miner.work.example import unit_of
-from stratum_miner.work.share import NotAHit
+from stratum_miner.work.share import NotAHit, verify
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.backends.asic.memory_port import MemoryPorts
 from tests.backends.asic.scripted_chip import HOT_BOARD, NONCE_DIFFICULTY, TEST_BOARD, ScriptedChip
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.backends.asic.workbook import REAL_BOUND, Claim, WorkBook, bound_of, hashes_per_nonce
-from stratum_miner.bitcoin import display_hash, target_from_difficulty
-from stratum_miner.bitcoin.target import MAX_TARGET
-from stratum_miner.work import WorkUnit
+from stratum_miner.bitcoin.header import display_hash
+from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.work.example import unit_of
+from stratum_miner.work.unit import WorkUnit
 from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 
 

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stratum_miner.bitcoin import BlockHeader, fold_branch, sha256d, swap_words
+from stratum_miner.bitcoin.header import BlockHeader, swap_words
+from stratum_miner.bitcoin.merkle import fold_branch
+from stratum_miner.bitcoin.sha256d import sha256d
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "vectors" / "asic.json").read_text())
 

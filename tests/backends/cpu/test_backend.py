@@ -16,8 +16,8 @@ from stratum_miner.backends.cpu import backend as backend_module
 from stratum_miner.backends.cpu import choice, handoff, kernel_figures, kernel_speed, kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.testing.work_source import ScriptedWorkSource
-from stratum_miner.work import NonceFound, WorkUnit
 from stratum_miner.work.example import unit_of
+from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import ALL_BITS
 
 

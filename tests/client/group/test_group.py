@@ -16,9 +16,11 @@ from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work import Job, NonceFound, PoolKey, Share, verify
+from stratum_miner.work.job import Job, PoolKey
+from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound
 
 HOSTS = ("first.example", "second.example")
 

@@ -5,7 +5,8 @@ import pytest
 from stratum_miner.backends.asic.crc import crc16
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import PREAMBLE
-from stratum_miner.bitcoin import BlockHeader, sha256d, swap_words
+from stratum_miner.bitcoin.header import BlockHeader, swap_words
+from stratum_miner.bitcoin.sha256d import sha256d
 from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 
 
