@@ -305,7 +305,7 @@ class Miner:
         group.pools.submit(share)
 
     def _note_hardware_error(self, assignment: Assignment, device: str, reason: str) -> None:
-        self._statistics.hardware_errors[assignment.label, device] += 1
+        self._statistics.hardware_errors[device_key(assignment.label, device)] += 1
         log.warning("hardware_error", device=device, reason=reason)
         self._on_event(HardwareError(device, reason))
 
@@ -395,7 +395,7 @@ class Miner:
         return replace(
             backend,
             devices=tuple(
-                replace(device, hardware_errors=device.hardware_errors + errors[backend.label, device.name])
+                replace(device, hardware_errors=device.hardware_errors + errors[device_key(backend.label, device.name)])
                 for device in backend.devices
             ),
         )

@@ -1,8 +1,9 @@
 """The frozen views of a miner that displays and summaries read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stratum_miner.backends.statistics import BackendStatistics
+from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics, device_key
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.miner.share_counts import ShareCounts
@@ -17,6 +18,13 @@ class BackendSnapshot(BackendStatistics):
     """What the user calls it, which is no other backend's name."""
     bound_to: str = ""
     """The pool that it mines on alone; empty when it mines wherever the strategy says."""
+
+
+def keyed_devices(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, BackendSnapshot, DeviceStatistics]]:
+    """The devices of all backends, each with its key and its backend."""
+    return [
+        (device_key(backend.label, device.name), backend, device) for backend in backends for device in backend.devices
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter, OrderedDict
 
+from stratum_miner.backends.statistics import DeviceKey
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.share import Share
@@ -17,8 +18,8 @@ class Statistics:
     def __init__(self, started: float) -> None:
         self.started = started
         self.found = 0
-        self.hardware_errors: Counter[tuple[str, str]] = Counter()
-        """Claims that re-hashing showed to be wrong, by backend and device."""
+        self.hardware_errors: Counter[DeviceKey] = Counter()
+        """Claims that re-hashing showed to be wrong, by device."""
         self.best_share = 0.0
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from stratum_miner.backends.statistics import DeviceKey, DeviceStatistics, Hardware, device_key
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
-from stratum_miner.miner.snapshot import BackendSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, keyed_devices
 from stratum_miner.monitoring.health import DeviceCondition
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.view import DeviceView
@@ -65,7 +65,7 @@ class DeviceMeters:
         """
         ran = now if ran is None else ran
         self._frozen = now - ran
-        for key, _, device in keyed(backends):
+        for key, _, device in keyed_devices(backends):
             if key not in self._meters:
                 long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
                 self._meters[key] = at, self._frozen, HashRateMeter(ran, SHORT_S), long
@@ -99,7 +99,9 @@ class DeviceMeters:
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
     ) -> tuple[DeviceView, ...]:
         """Each device at this moment; ``conditions`` says what each of them does."""
-        views = [self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed(backends)]
+        views = [
+            self._view(key, backend, device, conditions[key], now) for key, backend, device in keyed_devices(backends)
+        ]
         return tuple(sorted(views, key=lambda view: view.id))
 
     def _view(
@@ -169,18 +171,11 @@ class DeviceMeters:
         )
 
 
-def keyed(backends: Sequence[BackendSnapshot]) -> list[tuple[DeviceKey, BackendSnapshot, DeviceStatistics]]:
-    """Every device with its key and its backend."""
-    return [
-        (device_key(backend.label, device.name), backend, device) for backend in backends for device in backend.devices
-    ]
-
-
 def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
     """Degrees Celsius; None where no device has a sensor."""
     known = [
         device.hardware.chip_temperature
-        for _, _, device in keyed(backends)
+        for _, _, device in keyed_devices(backends)
         if device.hardware is not None and device.hardware.chip_temperature is not None
     ]
     return max(known, default=None)
@@ -188,7 +183,7 @@ def hottest(backends: Sequence[BackendSnapshot]) -> float | None:
 
 def measured_power(backends: Sequence[BackendSnapshot]) -> tuple[float | None, bool]:
     """Watts of all devices that measure them, None where none does; and whether others use power too."""
-    hardware = [device.hardware or THIS_COMPUTER for _, _, device in keyed(backends)]
+    hardware = [device.hardware or THIS_COMPUTER for _, _, device in keyed_devices(backends)]
     known = [item.power for item in hardware if item.power is not None]
     others = any(item.power is None and item.state not in _WITHOUT_POWER for item in hardware)
     return (sum(known), others) if known else (None, False)

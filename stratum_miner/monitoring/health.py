@@ -5,18 +5,17 @@ seconds in which it was allowed to search: there was work, no pause, and this pr
 a device or a pool; time and snapshots are arguments. ``problems`` says what is wrong with each.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from stratum_miner.backends.statistics import DeviceKey, DeviceStatistics, device_key
+from stratum_miner.backends.statistics import DeviceKey, DeviceStatistics
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
-from stratum_miner.miner.snapshot import BackendSnapshot, MinerSnapshot
+from stratum_miner.miner.snapshot import BackendSnapshot, MinerSnapshot, keyed_devices
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.problems import PoolProblems, RecentErrors, device_problems, worst_first
 from stratum_miner.monitoring.view import ProblemView
-from stratum_miner.work.job import PoolKey
 
 STATES = ("mining", "degraded", "no_device", "no_pool", "paused", "stopping")
 """Every state of the miner as a whole."""
@@ -65,24 +64,17 @@ class _Search:
     """How long it was allowed to search since its last hash."""
 
 
-@dataclass(slots=True)
 class Health:
     """``look`` at each snapshot; remembers what a verdict needs of those before."""
 
-    numbers: Numbers
-    _looked_at: float | None = None
-    _searches: dict[DeviceKey, _Search] = field(default_factory=dict)
-    _errors: dict[DeviceKey, RecentErrors] = field(default_factory=dict)
-    _pools: PoolProblems = field(init=False)
-    _since: dict[object, float] = field(default_factory=dict)
-    """When each problem that is there now came."""
-
-    def __post_init__(self) -> None:
-        self._pools = PoolProblems(self.numbers)
-
-    def answered(self, pool: PoolKey, refusal: str = "") -> None:
-        """A pool has answered a share: accepted it, or refused it for a reason."""
-        self._pools.answered(pool, refusal)
+    def __init__(self, numbers: Numbers) -> None:
+        self.pools = PoolProblems(numbers)
+        self._numbers = numbers
+        self._looked_at: float | None = None
+        self._searches: defaultdict[DeviceKey, _Search] = defaultdict(_Search)
+        self._errors: defaultdict[DeviceKey, RecentErrors] = defaultdict(RecentErrors)
+        self._since: dict[object, float] = {}
+        """When each problem that is there now came."""
 
     def look(
         self,
@@ -97,19 +89,15 @@ class Health:
         """
         step = 0.0 if self._looked_at is None else min(max(0.0, now - self._looked_at), LONGEST_STEP_S)
         self._looked_at = now
-        self.numbers.see(snapshot)
-        devices = [
-            (backend, device, self._condition(step, backend, device, _idle_because(snapshot, backend)))
-            for backend in snapshot.backends
-            for device in backend.devices
-        ]
-        conditions = {_key(backend, device): condition for backend, device, condition in devices}
-        kept = [item for item in devices if item[2].state != REMOVED]
+        self._numbers.see(snapshot)
+        conditions = {
+            key: self._condition(step, key, device, _idle_because(snapshot, backend))
+            for key, backend, device in keyed_devices(snapshot.backends)
+        }
+        kept = {key: condition for key, condition in conditions.items() if condition.state != REMOVED}
         called = _names(snapshot.backends)
-        mining = sum(condition.mines for _, _, condition in kept)
-        failing = [
-            (called[_key(backend, device)], condition) for backend, device, condition in kept if not condition.mines
-        ]
+        mining = sum(condition.mines for condition in kept.values())
+        failing = [(called[key], condition) for key, condition in kept.items() if not condition.mines]
         state, detail = self._state(snapshot, len(kept), mining, failing, pauses or {})
         problems = [] if snapshot.stopping else self._problems(now, snapshot, kept, called)
         return Verdict(
@@ -123,16 +111,16 @@ class Health:
 
     # ---- devices ------------------------------------------------------------------------------------------------
 
-    def _condition(self, step: float, backend: BackendSnapshot, device: DeviceStatistics, idle: str) -> DeviceCondition:
+    def _condition(self, step: float, key: DeviceKey, device: DeviceStatistics, idle: str) -> DeviceCondition:
         hardware = device.hardware
         if hardware is None:
-            return self._search_condition(step, _key(backend, device), device.hashes, idle)
+            return self._search_condition(step, key, device.hashes, idle)
         if hardware.state in (*_HASHING, "idle") and idle:
             return DeviceCondition(mines=False, state="idle", reason=idle)
         return DeviceCondition(mines=hardware.state in _HASHING, state=hardware.state, reason=hardware.reason)
 
     def _search_condition(self, step: float, key: DeviceKey, hashes: int, idle: str) -> DeviceCondition:
-        search = self._searches.setdefault(key, _Search())
+        search = self._searches[key]
         if hashes > search.hashes:
             search.hashes, search.hashed, search.still_s = hashes, True, 0.0
         elif not idle:
@@ -160,7 +148,7 @@ class Health:
             wanted = "; ".join(f"{by}: {reason}" if reason else by for by, reason in pauses.items())
             return "paused", f"paused {wanted}".strip()
         if snapshot.job is None and not any(pool.active for pool in snapshot.pools):
-            return "no_pool", self._pools.why_no_work(snapshot)
+            return "no_pool", self.pools.why_no_work(snapshot)
         if total and mining == total:
             return "mining", ""
         why = _why_not_mining(failing)
@@ -176,16 +164,15 @@ class Health:
         self,
         now: float,
         snapshot: MinerSnapshot,
-        devices: Sequence[tuple[BackendSnapshot, DeviceStatistics, DeviceCondition]],
+        conditions: Mapping[DeviceKey, DeviceCondition],
         called: Mapping[DeviceKey, str],
     ) -> list[ProblemView]:
-        found = self._pools.look(snapshot)
-        for backend, device, condition in devices:
-            key = _key(backend, device)
-            errors = self._errors.setdefault(key, RecentErrors())
-            errors.look(now, device.nonces_found, device.hardware_errors)
-            number = self.numbers.devices.of(key)
-            found += device_problems(called[key], device, condition.state, condition.reason, errors, number=number)
+        found = self.pools.look(snapshot)
+        for key, _, device in keyed_devices(snapshot.backends):
+            if key in conditions:
+                errors, condition, number = self._errors[key], conditions[key], self._numbers.devices.of(key)
+                errors.look(now, device.nonces_found, device.hardware_errors)
+                found += device_problems(called[key], device, condition.state, condition.reason, errors, number=number)
         found += [
             ProblemView(
                 severity="critical",
@@ -216,10 +203,6 @@ class Health:
         )
 
 
-def _key(backend: BackendSnapshot, device: DeviceStatistics) -> DeviceKey:
-    return device_key(backend.label, device.name)
-
-
 def _idle_because(snapshot: MinerSnapshot, backend: BackendSnapshot) -> str:
     """Why its devices are not to search now; empty when they are."""
     if snapshot.stopping:
@@ -238,11 +221,11 @@ def _reason(pool: PoolStatus) -> str:
 
 def _names(backends: Sequence[BackendSnapshot]) -> dict[DeviceKey, str]:
     """What to call each device: its name, with the backend's label where another device has the same name."""
-    devices = [(backend, device.name) for backend in backends for device in backend.devices]
-    times = Counter(name for _, name in devices)
+    devices = keyed_devices(backends)
+    times = Counter(device.name for _, _, device in devices)
     return {
-        device_key(backend.label, name): name if times[name] == 1 else f"{backend.label} {name}"
-        for backend, name in devices
+        key: device.name if times[device.name] == 1 else f"{backend.label} {device.name}"
+        for key, backend, device in devices
     }
 
 

@@ -15,7 +15,7 @@ from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
-from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.miner.snapshot import MinerSnapshot, keyed_devices
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.estimates import Estimates
 from stratum_miner.monitoring.events import EventLog
@@ -105,7 +105,7 @@ class Monitor:
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
     def _tell_of_threads(self, snapshot: MinerSnapshot, verdict: Verdict) -> None:
-        for key, _, device in devices.keyed(snapshot.backends):
+        for key, _, device in keyed_devices(snapshot.backends):
             condition = verdict.devices[key]
             if condition.state == "dead" and condition.is_thread and key not in self._dead:
                 self._dead.add(key)
@@ -138,7 +138,7 @@ class Monitor:
         is_new_block = self._shares.add(result, shown)
         self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
         if result.latency is not None and result.fate is not Fate.LOST:
-            self._health.answered(pool, "" if accepted else result.cause or "none given")
+            self._health.pools.answered(pool, "" if accepted else result.cause or "none given")
         if accepted:
             self._last_accepted = self._clock()
 

@@ -6,7 +6,7 @@ They count from 0 in the order in which things came. A number never moves, and n
 from typing import Generic, TypeVar
 
 from stratum_miner.backends.statistics import DeviceKey, device_key
-from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.miner.snapshot import MinerSnapshot, keyed_devices
 from stratum_miner.work.job import PoolKey
 
 Key = TypeVar("Key", bound=str)
@@ -26,10 +26,8 @@ class Numbers:
         for pool in snapshot.pools:
             self.pools.of(pool.key)
             self.pool_names[pool.key] = pool.name
-        for backend in snapshot.backends:
-            for device in backend.devices:
-                known_as = device_key(backend.label, device.listed_as) if device.listed_as else None
-                self.devices.of(device_key(backend.label, device.name), known_as)
+        for key, backend, device in keyed_devices(snapshot.backends):
+            self.devices.of(key, device_key(backend.label, device.listed_as) if device.listed_as else None)
 
 
 class Numbered(Generic[Key]):

@@ -312,7 +312,7 @@ def test_a_pool_that_rejects_most_shares() -> None:
 
     def answers(*refusals: str) -> Sequence[ProblemView]:
         for refusal in refusals:
-            looks.health.answered(POOL.key, refusal)
+            looks.health.pools.answered(POOL.key, refusal)
         return looks.look().problems
 
     assert answers(*["stale"] * 9) == ()

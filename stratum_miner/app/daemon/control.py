@@ -14,8 +14,8 @@ from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
 from stratum_miner.client.group.arrangement import Arrangement
 from stratum_miner.foreign_text import is_plain, sanitize
 from stratum_miner.miner import Miner, MinerSnapshot
+from stratum_miner.miner.snapshot import keyed_devices
 from stratum_miner.monitoring.control import PERSONS, ControlRefused, NewPool, PoolChange
-from stratum_miner.monitoring.devices import keyed
 from stratum_miner.monitoring.numbers import Numbers
 
 log = structlog.get_logger("stratum_miner")
@@ -147,7 +147,7 @@ class MinerControl:
             backend.remove(name)
 
     def _device(self, device_id: int) -> tuple[AsicBackend, str]:
-        known = {self._numbers.devices.of(key): key for key, _, _ in keyed(self._snapshot().backends)}
+        known = {self._numbers.devices.of(key): key for key, _, _ in keyed_devices(self._snapshot().backends)}
         if device_id not in known:
             raise ControlRefused(f"device: expected one of the ids {_listed(known)}, got {device_id}")
         backend, name = self._miner.device(known[device_id])
