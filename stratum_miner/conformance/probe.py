@@ -251,6 +251,12 @@ class Probe:
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
 
+    def untried(self, connection: Connection) -> Found:
+        """Parameters in form, whatever their hash is worth."""
+        job, nonce = connection.job, self.rng.randrange(1 << 32)
+        extranonce2 = self.rng.randbytes(job.extranonce2_size)
+        return _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
+
     async def submit(self, connection: Connection, params: list[Any]) -> Answer:
         """Submit and wait for the reply."""
         return await connection.call("mining.submit", *params)

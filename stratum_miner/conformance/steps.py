@@ -7,6 +7,7 @@ from stratum_miner.conformance.connection import PATIENCE, Connection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import Outcome, Skip, failed, passed
 from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 from stratum_miner.work.quantile import rank
 
@@ -24,6 +25,13 @@ def each_once(connection: Connection, requests: list[int | str]) -> Outcome:
 def taken(answer: Answer, what: str) -> Outcome:
     """Whether a good share was accepted."""
     return (passed if answer.accepted else failed)(f"{what}: {answer}")
+
+
+def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
+    """Whether a bad share was refused, for one of the lawful reasons when any is named."""
+    if not answer.refused or (lawful and answer.reason not in lawful):
+        return failed(f"{what}: {answer}")
+    return passed(f"{what}: {answer}")
 
 
 def rolled_mask(connection: Connection) -> int:

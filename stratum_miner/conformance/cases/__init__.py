@@ -1,11 +1,11 @@
-"""The checks, one file per topic (shares have two: taken and refused). A new topic is its file, and its name here."""
+"""The checks, one file per topic; shares have three. A new topic is its file, and its name here."""
 
 from importlib import import_module
 from typing import Final
 
 from stratum_miner.conformance.case import CASES, Case
 
-for file in ("framing", "handshake", "extensions", "jobs", "shares", "refusals", "difficulty", "load"):
+for file in ("framing", "handshake", "extensions", "jobs", "shares", "duplicates", "refusals", "difficulty", "load"):
     import_module(f"{__name__}.{file}")
 
 ALL: Final[tuple[Case, ...]] = tuple(CASES.values())
