@@ -12,7 +12,7 @@ from stratum_miner.stratum.errors import ErrorReason
 
 
 class SubscribeHeld(msgspec.Struct, frozen=True):
-    """A miner wants a place: call ``subscribe`` with the policy of one. ``resume`` names a session of before."""
+    """A miner subscribes: call ``subscribe`` with the policy to put it under. ``resume`` names a session of before."""
 
     request_id: Id
     user_agent: str
@@ -32,10 +32,10 @@ class DifficultySet(msgspec.Struct, frozen=True):
 
 
 class SharePassed(msgspec.Struct, Generic[J], frozen=True):
-    """A share for whoever stands behind, now: a node, or a pool. If it ``waits``, call ``answer`` with what they say.
+    """A share for the node or for the pool above, now. If it ``waits``, call ``answer`` with what they say.
 
-    ``refusal`` is our own word on it, if it is a bad one: a late or weak share that would be a block nevertheless, or
-    one that came before.
+    ``refusal`` is our own verdict, if it is a bad one: the share is late or weak and would be a block nevertheless, or
+    it came before.
     """
 
     request_id: Id

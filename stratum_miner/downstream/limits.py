@@ -1,4 +1,4 @@
-"""What miners may take of whoever serves them."""
+"""What a pool or a proxy allows its miners."""
 
 from dataclasses import dataclass
 

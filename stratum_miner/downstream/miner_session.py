@@ -1,9 +1,9 @@
 """One miner's Stratum session, sans-IO: requests are answered, shares counted, jobs announced; bytes in, events and
 bytes out.
 
-It knows nothing of what stands behind it: where jobs come from, and who has the last word on a share, is its policy's
-(``session_policy``), which a pool and a proxy have one each of. ``now`` is seconds of any clock that does not go back;
-``unix_time`` is the clock that ntime is held against.
+It does not know whether it serves a pool or a proxy: where jobs come from and who has the last word on a share, it asks
+its policy (``session_policy``). ``now`` is seconds of any clock that does not go back; ``unix_time`` is the clock that
+ntime is held against.
 
 A miner gets its first job once it is subscribed and authorized: difficulty first, then the job (D3). A new difficulty
 is announced together with the job that it is for, so that both sides mean the same job by "the next one".
@@ -196,7 +196,7 @@ class MinerSession(Generic[J]):
         self.connection.announce(Reconnect())
 
     def answer(self, passed: SharePassed[J], refusal: Refused[J] | None, now: float) -> SessionEvent[J] | None:
-        """Answer a share that waits: with true, or with this refusal. None if there is nothing to tell of it."""
+        """Answer a share that waits, with true or with this refusal. None if there is nothing to tell of it."""
         if not passed.waits:
             return None
         counted, solution = self._counted(passed.submit.worker_name), passed.solution

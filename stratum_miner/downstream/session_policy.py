@@ -1,6 +1,7 @@
-"""What whoever serves miners decides for himself: a pool judges, a proxy leaves the last word to the pool above it.
+"""What a pool and a proxy decide differently about the miners that they serve.
 
-It knows no protocol's words but those of a submit. One policy serves all sessions that work on the same jobs.
+A pool judges a share itself; a proxy leaves the last word to the pool above it. A policy knows nothing of a protocol
+but what a submit says. All sessions that work on the same jobs have one policy.
 """
 
 from typing import Generic, Protocol
@@ -15,7 +16,7 @@ from stratum_miner.stratum.client_messages import Submit
 
 
 class PassOn(msgspec.Struct, Generic[J], frozen=True):
-    """A verdict on a share that whoever stands behind has to hear of; ``waits``: the answer is what they say."""
+    """A verdict on a share that the node or the pool above has to hear of; ``waits``: the miner gets their answer."""
 
     verdict: Verdict[J]
     solution: Solution[J]
@@ -23,7 +24,7 @@ class PassOn(msgspec.Struct, Generic[J], frozen=True):
 
 
 class SessionPolicy(Protocol[J]):
-    """A source of jobs and the rules for those who work on them. Difficulties are in units of 2^32 hashes."""
+    """Where jobs come from, and the rules for the miners that work on them."""
 
     has_last_word: bool
     """Whether a share that is judged here is accepted or rejected by that, and not only kept or refused."""

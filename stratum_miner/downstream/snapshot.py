@@ -1,4 +1,4 @@
-"""Frozen statistics of whoever serves miners, for displays: nothing here changes, nothing here reaches back.
+"""Frozen statistics of a pool or a proxy, for displays: nothing here changes, nothing here reaches back.
 
 Times are in seconds, hash rates in H/s.
 """

@@ -22,7 +22,7 @@ from stratum_miner.downstream.events import (
     WorkerJoined,
 )
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
-from stratum_miner.downstream.miner_session import MinerSession, password_difficulty
+from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import ShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -509,24 +509,6 @@ def test_vardiff_starts_no_higher_than_the_network() -> None:
     ground = Ground(replace(VARDIFF, difficulty=1000.0))
     connection = ground.miner()
     assert connection.miner.difficulty == 1.0
-
-
-@pytest.mark.parametrize(
-    ("password", "expected"),
-    [
-        ("x", None),
-        ("d=64", 64.0),
-        ("x,d=0.5", 0.5),
-        ("c=BTC;diff=1e-3", 1e-3),
-        ("speed=5", None),
-        ("d=-5", None),
-        ("d=0", None),
-        ("d=1e999", None),
-        ("d=..", None),
-    ],
-)
-def test_password_difficulty(password: str, expected: float | None) -> None:
-    assert password_difficulty(password) == expected
 
 
 def test_password_sets_the_start_difficulty() -> None:

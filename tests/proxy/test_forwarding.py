@@ -217,15 +217,3 @@ def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     (passed,) = [event for event in feed(session, data) if isinstance(event, SharePassed)]
     assert share_of(passed, "").version == 0x20802000
     assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header
-
-
-@pytest.mark.parametrize("looks", [False, True])
-def test_the_hash_rate_does_not_depend_on_who_looked_before(looks: bool) -> None:
-    session = new_session(new_translator())
-    for second in range(1, 1201):
-        session.shares.difficulty += second <= 600
-        session.tick(float(second))
-        if looks:
-            session.hash_rate(float(second))
-    assert session.hash_rate(1200.0) == 0.0
-    assert session.hash_rate(1200.0) == 0.0
