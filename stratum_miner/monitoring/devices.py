@@ -21,9 +21,23 @@ THIS_COMPUTER = Hardware(product="")
 
 
 @dataclass(slots=True)
-class _Settled:
-    """What became of the shares of one device."""
+class _Remembered:
+    """What is remembered of one device."""
 
+    came_at: float = 0.0
+    """Unix time of its first sample, 0 before it."""
+    frozen_before: float = 0.0
+    """Seconds in which the process had not run until then."""
+    meters: tuple[HashRateMeter, HashRateMeter] | None = None
+    """For windows of up to a minute, and of up to an hour."""
+    nonces: int = 0
+    """How many when last they grew."""
+    nonce_at: float | None = None
+    """When they did, on the clock of the samples."""
+    state: str = ""
+    unwell: tuple[float, str] | None = None
+    """When it was last seen unwell, and why."""
+    spells: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     refused: int = 0
     blocks: int = 0
@@ -31,7 +45,7 @@ class _Settled:
     reasons: Counter[str] = field(default_factory=Counter)
     difficulties: Difficulties = field(default_factory=Difficulties)
     last: tuple[float, int | None, float] | None = None
-    """The last accepted one: when, which pool took it, and what it was worth."""
+    """The last accepted share: when, which pool took it, and what it was worth."""
 
 
 class DeviceMeters:
@@ -39,17 +53,9 @@ class DeviceMeters:
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._meters: dict[DeviceKey, tuple[float, float, HashRateMeter, HashRateMeter]] = {}
-        """When it came, how long the process had not run until then, and meters for up to a minute and to an hour."""
-        self._nonces: dict[DeviceKey, tuple[int, float]] = {}
-        """How many when last they grew, and when."""
-        self._shares: defaultdict[DeviceKey, _Settled] = defaultdict(_Settled)
-        self._unwell: dict[DeviceKey, tuple[float, str]] = {}
-        """When it was last seen unwell, and why."""
-        self._states: dict[DeviceKey, str] = {}
+        self._devices: defaultdict[DeviceKey, _Remembered] = defaultdict(_Remembered)
         self._frozen = 0.0
         """Seconds in which the process did not run, until the last sample."""
-        self._spells: defaultdict[DeviceKey, Counter[str]] = defaultdict(Counter)
 
     def sample(
         self,
@@ -66,34 +72,33 @@ class DeviceMeters:
         ran = now if ran is None else ran
         self._frozen = now - ran
         for key, _, device in keyed_devices(backends):
-            if key not in self._meters:
-                long = HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
-                self._meters[key] = at, self._frozen, HashRateMeter(ran, SHORT_S), long
-            for meter in self._meters[key][2:]:
+            known, condition = self._devices[key], conditions[key]
+            if known.meters is None:
+                known.came_at, known.frozen_before = at, self._frozen
+                known.meters = HashRateMeter(ran, SHORT_S), HashRateMeter(ran, LONG_S, resolution=LONG_RESOLUTION_S)
+            for meter in known.meters:
                 meter.sample(ran, device.hashes)
-            state, reason = conditions[key].state, conditions[key].reason
-            if state in UNWELL:
-                self._unwell[key] = at, reason or state
-                self._spells[key][state] += state != self._states.get(key)
-            self._states[key] = state
-            before = self._nonces.get(key, (0, now))
-            if device.nonces_found > before[0]:
-                self._nonces[key] = (device.nonces_found, now)
+            if condition.state in UNWELL:
+                known.unwell = at, condition.reason or condition.state
+                known.spells[condition.state] += condition.state != known.state
+            known.state = condition.state
+            if device.nonces_found > known.nonces:
+                known.nonces, known.nonce_at = device.nonces_found, now
 
-    def settled(self, outcome: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
+    def settled(self, result: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
         """A share of a device met its fate at the pool of that id; ``is_block`` tells of an accepted one that solves a
         block.
         """
-        shares = self._shares[device_key(outcome.share.backend, outcome.share.device)]
-        if outcome.fate is Fate.ACCEPTED:
-            shares.accepted += 1
-            shares.last = at, pool_id, outcome.share.job.share_difficulty
-        elif outcome.fate is not Fate.LOST:
-            shares.refused += 1
-            shares.reasons[f"{outcome.fate.value}: {outcome.cause}"] += 1
-        shares.blocks += is_block
-        shares.best = max(shares.best, outcome.share.difficulty)
-        shares.difficulties.add(outcome)
+        known = self._devices[device_key(result.share.backend, result.share.device)]
+        if result.fate is Fate.ACCEPTED:
+            known.accepted += 1
+            known.last = at, pool_id, result.share.job.share_difficulty
+        elif result.fate is not Fate.LOST:
+            known.refused += 1
+            known.reasons[f"{result.fate.value}: {result.cause}"] += 1
+        known.blocks += is_block
+        known.best = max(known.best, result.share.difficulty)
+        known.difficulties.add(result)
 
     def views(
         self, now: float, backends: Sequence[BackendSnapshot], conditions: Mapping[DeviceKey, DeviceCondition]
@@ -107,10 +112,9 @@ class DeviceMeters:
     def _view(
         self, key: DeviceKey, backend: BackendSnapshot, device: DeviceStatistics, condition: DeviceCondition, now: float
     ) -> DeviceView:
-        unknown = 0.0, self._frozen, HashRateMeter(now), HashRateMeter(now)
-        came_at, frozen_before, short, long = self._meters.get(key) or unknown
-        nonces, shares, unwell = self._nonces.get(key), self._shares[key], self._unwell.get(key)
-        last = shares.last
+        known = self._devices[key]
+        short, long = known.meters or (HashRateMeter(now), HashRateMeter(now))
+        last, unwell = known.last, known.unwell
         hardware = device.hardware or THIS_COMPUTER
         rate = short.rate(60.0)
         return DeviceView(
@@ -129,26 +133,26 @@ class DeviceMeters:
             hash_rate_10m=long.rate(600.0),
             hash_rate_15m=long.rate(900.0),
             hash_rate_1h=long.rate(3600.0),
-            came_at=came_at,
-            frozen_s=self._frozen - frozen_before,
+            came_at=known.came_at,
+            frozen_s=self._frozen - known.frozen_before if known.meters else 0.0,
             expected_hash_rate=hardware.expected_hash_rate,
             hashes=device.hashes,
             nonces_found=device.nonces_found,
-            accepted=shares.accepted,
-            refused=shares.refused,
-            reasons={sanitize(reason): count for reason, count in shares.reasons.items()},
-            best_share=shares.best,
-            blocks_accepted=shares.blocks,
-            difficulties=shares.difficulties.by_fate(),
+            accepted=known.accepted,
+            refused=known.refused,
+            reasons={sanitize(reason): count for reason, count in known.reasons.items()},
+            best_share=known.best,
+            blocks_accepted=known.blocks,
+            difficulties=known.difficulties.by_fate(),
             hardware_errors=device.hardware_errors,
-            last_nonce_age_s=None if nonces is None else now - nonces[1],
+            last_nonce_age_s=None if known.nonce_at is None else now - known.nonce_at,
             bound_to=backend.bound_to,
             last_share_at=None if last is None else last[0],
             last_share_pool_id=None if last is None else last[1],
             last_share_difficulty=0.0 if last is None else last[2],
             unwell_at=None if unwell is None else unwell[0],
             unwell_reason="" if unwell is None else sanitize(unwell[1], SENTENCE_CHARACTERS),
-            spells=dict(self._spells[key]),
+            spells=dict(known.spells),
             product=sanitize(hardware.product) or None,
             chip=None if device.hardware is None else sanitize(hardware.chip),
             frequency_mhz=hardware.frequency,
