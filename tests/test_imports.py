@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "proxy": GROUND | {"client", "downstream", "network"},
     # what tests others
     "capture": frozenset({"stratum", "network"}),
-    "faults": GROUND | {"stratum_job", "capture", "backends", "network"},
+    "faults": GROUND | {"stratum_job", "capture", "backends"},
     "emulators": frozenset({"backends.cpu", "bitcoin"}),  # never backends.asic: they are the drivers' witness
     "conformance": GROUND | {"stratum_job", "backends", "network"},
     "loadtest": GROUND | {"stratum_job", "backends", "faults", "network"},
@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 BELOW_THE_APPLICATION = frozenset(MAY_IMPORT)
 MAY_IMPORT |= {
     # the application; nobody imports testing
-    "testing": BELOW_THE_APPLICATION - {"monitoring", "reports"},
+    "testing": frozenset({"work", "bitcoin", "backends", "client", "miner", "pool", "capture", "faults", "emulators"}),
     "app": BELOW_THE_APPLICATION - {"reports", "conformance", "loadtest", "emulators"},
     "cli": BELOW_THE_APPLICATION | {"app"},
 }
@@ -137,6 +137,8 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
 NOT_FOR_THE_GROUND = frozenset(
     {"exception_groups", "quantities", "secret_words", "spelling", "user_files", "user_folders", "__main__"}
 )
+
+DRIVERS = "stratum_miner.backends.asic"
 
 IMPURE = frozenset(
     [
@@ -273,16 +275,56 @@ def circles(imports: Mapping[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
-def test_no_module_imports_itself_through_others() -> None:
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """Each module of ours, by its dotted name, with those that it imports."""
+    return all_imports()
+
+
+def all_imports() -> dict[str, set[str]]:
     modules = {"stratum_miner." + path.removesuffix(".py").replace("/", "."): ROOT / path for path in FILES}
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items() if path != ROOT / "__init__.py"}
-    found = circles({name: modules_imported(path, modules) for name, path in modules.items()})
-    assert found == []
+    return {name: modules_imported(path, modules) for name, path in modules.items()}
+
+
+def test_no_module_imports_itself_through_others(imports: dict[str, set[str]]) -> None:
+    assert circles(imports) == []
 
 
 def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}) == ["b", "c"]
     assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+
+
+def reached(start: str, imports: Mapping[str, set[str]]) -> set[str]:
+    """The packages that the modules of ``start`` import, also through others."""
+    seen, new = set[str](), {module for module in imports if module.split(".")[1] == start}
+    while new:
+        seen |= new
+        new = set().union(*(imports[module] for module in new)) - seen
+    return {module.split(".")[1] for module in seen} - {start}
+
+
+@pytest.mark.parametrize(
+    ("witness", "others"),
+    [
+        ("client", {"downstream", "pool", "proxy"}),
+        ("pool", {"client", "miner", "backends"}),
+        ("conformance", {"client", "downstream", "pool"}),
+        ("loadtest", {"client", "downstream", "pool"}),
+        ("faults", {"client", "downstream", "pool"}),
+    ],
+)
+def test_who_judges_another_shares_no_code_with_it(
+    witness: str, others: set[str], imports: dict[str, set[str]]
+) -> None:
+    assert not others & reached(witness, imports)
+
+
+def test_the_emulators_share_no_code_with_the_drivers_that_they_judge(imports: dict[str, set[str]]) -> None:
+    users = [name for name, others in imports.items() if any(other.startswith(DRIVERS) for other in others)]
+    assert users
+    assert not [name for name in users if name.startswith(("stratum_miner.emulators", "stratum_miner.backends.cpu"))]
 
 
 def test_the_table_has_no_cycles() -> None:
