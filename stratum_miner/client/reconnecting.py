@@ -121,7 +121,7 @@ class PoolClient:
     def submit(self, share: Share) -> None:
         """Hand a share over; what becomes of it is told, possibly before this returns."""
         connection = self._connection
-        if share.job.origin.session != self.session:
+        if share.job.origin.session != self.origin.session:
             self._end(share, Fate.LOST, "its session is over")
         elif connection is not None and connection.is_subscribed:
             if connection.previous_hash in (None, share.job.previous_hash) or share.is_block:
@@ -135,13 +135,8 @@ class PoolClient:
 
     @property
     def origin(self) -> Origin:
-        """Where its jobs come from: the newest session."""
+        """Where its jobs come from: the newest session, whose number is 0 before the first one."""
         return self._resumption.origin
-
-    @property
-    def session(self) -> int:
-        """The number of the newest session, 0 before the first one."""
-        return self._resumption.origin.session
 
     def destination(self, share: Share) -> Destination:
         """Where a share goes; for a journal."""
@@ -191,7 +186,7 @@ class PoolClient:
             worker_name=self.settings.worker_name,
             state=self._state,
             detail=self._detail,
-            session=self.session,
+            session=self.origin.session,
             difficulty=None if self._newest_job is None else self._newest_job.share_difficulty,
             version_mask=connection.version_mask if connection is not None and has_mask else self._version_mask,
             jobs=traffic.jobs,

@@ -159,7 +159,9 @@ class PoolGroup:
     def _owner(self, origin: Origin) -> Member | None:
         """Whose session it is; where that is over, the pool that had it. None when the pool is none of ours."""
         own = [member for member in (*self.control.members, *self.control.removed) if member.key == origin.pool]
-        return next((member for member in own if member.client.session == origin.session), own[0] if own else None)
+        return next(
+            (member for member in own if member.client.origin.session == origin.session), own[0] if own else None
+        )
 
     @property
     def _shown(self) -> Member:

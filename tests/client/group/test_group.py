@@ -16,7 +16,7 @@ from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work.job import Job, PoolKey
+from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.space import SearchSpace
@@ -587,3 +587,43 @@ async def test_a_burst_of_refusals_does_not_penalize_a_pool(farm: FarmFactory, a
         await it.until(lambda: len(it.outcomes) == 50)
         assert it.conditions[0] is Condition.UP
         assert it.active == [True, False]
+
+
+async def test_the_search_hears_of_a_job_of_the_only_pool_before_failover_does(autojump_clock: MockClock) -> None:
+    it, heard = Farm(), list[Condition]()
+
+    def tell(event: ClientEvent) -> None:
+        if isinstance(event, JobArrived):
+            heard.extend(it.conditions)
+        it.tell(event)
+
+    settings = [PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")]
+    it.group = PoolGroup(settings, tell, ClientOptions(clock=trio.current_time, connect=it.connect))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.group.run)
+        pool = await it.up(0)
+        assert (heard, it.conditions, it.active) == ([Condition.TRYING], [Condition.UP], [True])
+        it.group.control.enable(0, False)
+        await it.renew(pool)
+        assert len(it.jobs) == 1, "a pool that is left brings no work, though it stays connected for a while"
+        assert it.lost_work
+        nursery.cancel_scope.cancel()
+
+
+async def test_each_event_says_which_session_of_which_pool_it_is_of(autojump_clock: MockClock) -> None:
+    it, origins = Farm(), set[Origin]()
+
+    def tell(event: ClientEvent) -> None:
+        origins.add(event.origin)
+        it.tell(event)
+
+    settings = [PoolSettings(url=PoolUrl(host, 3333), worker_name="worker") for host in HOSTS]
+    it.group = PoolGroup(settings, tell, ClientOptions(clock=trio.current_time, connect=it.connect))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.group.run)
+        await (await it.up(0)).stream.aclose()
+        await it.up(1)
+        nursery.cancel_scope.cancel()
+    first, second = it.group.control.pools()
+    of_first, of_second = {(first.key, 0), (first.key, 1)}, {(second.key, 0), (second.key, 2)}
+    assert {(origin.pool, origin.session) for origin in origins} == of_first | of_second
