@@ -6,7 +6,7 @@ from weakref import ref
 
 import structlog
 
-from stratum_miner.work.share import BelowTarget, NotAHit, Share, verify
+from stratum_miner.work.share import BelowTarget, InvalidClaim, Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class Claims:
     def judge(self, found: NonceFound) -> Share | str | None:
         """A share that is to be submitted; or what shows, in words, that the device computes wrongly; else None."""
         match verify(found):
-            case NotAHit() as reason:
+            case InvalidClaim() as reason:
                 return reason.value
             case BelowTarget():
                 self.below_target += 1
@@ -40,7 +40,7 @@ class Claims:
                 return self._share(share, found.unit)
 
     def _share(self, share: Share, unit: WorkUnit) -> Share | str | None:
-        version, earlier = self._seen.get(share.place, (None, None))
+        version, earlier = self._seen.get(share.dedup_key, (None, None))
         if version == share.version:
             if earlier is not None and unit is earlier():
                 return "the same point reported twice"
@@ -65,6 +65,6 @@ class Claims:
         log.debug("share_withheld", reason=reason, nonce=share.nonce)
 
     def _remember(self, share: Share, unit: WorkUnit) -> None:
-        self._seen[share.place] = share.version, ref(unit)
+        self._seen[share.dedup_key] = share.version, ref(unit)
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)  # a plain dict looks for its first key among all that were deleted

@@ -13,8 +13,8 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound
 
 
-class NotAHit(Enum):
-    """Why a claim is no share and says that the device computes wrongly."""
+class InvalidClaim(Enum):
+    """Why a claim is none of what its unit asks for, so that the device computes wrongly."""
 
     OUTSIDE_UNIT = "nonce or version bits outside the unit"
     ABOVE_UNIT_TARGET = "hash above the unit's target"
@@ -63,16 +63,16 @@ class Share:
         return self.hash_value <= self.job.network_target
 
     @property
-    def place(self) -> tuple[int, bytes]:
-        """Session and header but for its version: equal for the same point found twice, and for the same nonce found
-        in two versions."""
+    def dedup_key(self) -> tuple[int, bytes]:
+        """The session and the header without its version. Shares that have it in common differ in their version at
+        most."""
         return self.job.origin.session, self.header[4:]
 
 
-Verdict = Share | BelowTarget | NotAHit
+ClaimResult = Share | BelowTarget | InvalidClaim
 
 
-def verify(found: NonceFound) -> Verdict:
+def verify(found: NonceFound) -> ClaimResult:
     """Re-hash a claim against its own unit and job.
 
     A claim that meets the unit's target but neither target of the job (a coarser hardware filter) is BelowTarget.
@@ -81,12 +81,12 @@ def verify(found: NonceFound) -> Verdict:
     offset = (found.nonce - unit.first_nonce) % NONCE_SPACE
     rolled = found.version ^ unit.version
     if not 0 <= found.nonce < NONCE_SPACE or offset >= unit.nonce_count or rolled & ~unit.version_mask:
-        return NotAHit.OUTSIDE_UNIT
+        return InvalidClaim.OUTSIDE_UNIT
     header = found.version.to_bytes(4, "little") + unit.header[4:76] + found.nonce.to_bytes(4, "little")
     digest = sha256d(header)
     value = hash_value(digest)
     if value > unit.target:
-        return NotAHit.ABOVE_UNIT_TARGET
+        return InvalidClaim.ABOVE_UNIT_TARGET
     if value > job.search_target:
         return BelowTarget(difficulty_from_target(value))
     return Share(

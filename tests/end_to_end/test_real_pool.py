@@ -82,7 +82,7 @@ def check_rightly_refused(run: Watched) -> None:
         share = outcome.share
         assert share.is_block, outcome.reason
         assert "duplicate share" in outcome.reason
-        assert any(other.place == share.place and other.version != share.version for other in submitted)
+        assert any(other.dedup_key == share.dedup_key and other.version != share.version for other in submitted)
     assert run.snapshot.shares.rejected == len(rejected), run.snapshot.reasons
 
 

@@ -13,8 +13,8 @@ class Unit:
     """A stand-in."""
 
 
-def stand_in(place: tuple[int, object], version: int = 1) -> Any:
-    return SimpleNamespace(place=place, version=version, header=b"", nonce=0, is_block=False, meets_share_target=True)
+def stand_in(key: tuple[int, object], version: int = 1) -> Any:
+    return SimpleNamespace(dedup_key=key, version=version, header=b"", nonce=0, is_block=False, meets_share_target=True)
 
 
 def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
