@@ -13,9 +13,9 @@ from stratum_miner.app.options import common, listen_address, ownership, pool_ac
 from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
 from stratum_miner.app.process import printing, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.capture import CaptureError, Side
 from stratum_miner.capture import record as capture_record
 from stratum_miner.capture.methods import nearest_method
+from stratum_miner.capture.record import CaptureError, Side
 from stratum_miner.capture.replay import Replay
 from stratum_miner.capture.replay_run import play_miner, play_pool, replays
 from stratum_miner.client import PoolUnreachable, PoolUrl

@@ -12,9 +12,10 @@ from stratum_miner.app.options import capture, common, listen_address, ownership
 from stratum_miner.app.options.listen_address import parse_listen, telling_of_listeners
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
-from stratum_miner.capture import Rule, RuleError, RuleFilter, Tap
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.methods import nearest_method
+from stratum_miner.capture.rules import Rule, RuleError, RuleFilter
+from stratum_miner.capture.tap import Tap
 from stratum_miner.client import PoolUnreachable, PoolUrl
 
 log = structlog.get_logger("stratum_miner")

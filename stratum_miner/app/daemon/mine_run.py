@@ -16,7 +16,7 @@ from stratum_miner.app.process import logs, output_files, printing, signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import shown
 from stratum_miner.app.settings.mine import MineSettings, Sources, telling
-from stratum_miner.capture import Recorder, record_connections
+from stratum_miner.capture.recorder import Recorder, record_connections
 from stratum_miner.client import ClientOptions
 from stratum_miner.economics.profit import earnings
 from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent

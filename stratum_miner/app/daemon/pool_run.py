@@ -13,7 +13,7 @@ from stratum_miner.app.options.listen_address import telling_of_listeners
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.garbage_collection import keep_old_objects
-from stratum_miner.capture import RecordedListener, Recorder
+from stratum_miner.capture.recorder import RecordedListener, Recorder
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.faulty_server import behind_faults

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from stratum_miner.app.process import output_files
 from stratum_miner.app.process.exit_codes import CommandFailed, UsageError
 from stratum_miner.app.process.secrets import redact_line
-from stratum_miner.capture import CaptureError, Recorder
+from stratum_miner.capture.record import CaptureError
+from stratum_miner.capture.recorder import Recorder
 
 Record: TypeAlias = Annotated[
     Path | None,
