@@ -123,34 +123,11 @@ class Filter(Protocol):
         ...
 
 
-class PassThrough:
-    """The filter that changes nothing."""
-
-    def opened(self) -> Sequence[Step]:
-        """Nothing."""
-        return ()
-
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
-        """On it goes."""
-        return (Send(speaker.other, line),)
-
-    def ended(self, speaker: Side) -> Sequence[Step]:
-        """Nothing."""
-        del speaker
-        return ()
-
-    @property
-    def held(self) -> int:
-        """None."""
-        return 0
-
-    def notes(self) -> Sequence[Note]:
-        """Nothing."""
-        return ()
-
-
 class Chain:
-    """Several filters as one: a line goes through them in order, each seeing what the one before let through."""
+    """Several filters as one: a line goes through them in order, each seeing what the one before let through.
+
+    Without any it changes nothing.
+    """
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = tuple(filters)

@@ -17,8 +17,6 @@ MAINNET_DIFFICULTY = 144.40e12
 LEAST_MAINNET_DIFFICULTY = 1e12
 """Mainnet has been above since 2017, and no test chain is: what tells them apart when a job is all one sees."""
 MAX_HEIGHT = 100_000_000
-_RETARGET_SECONDS = RETARGET_INTERVAL * BLOCK_SECONDS
-_CLAMP = 4
 
 
 def subsidy(height: int) -> int:
@@ -47,13 +45,3 @@ def hashes_per_block(difficulty: float, *, exact: bool = False) -> float:
 def network_hash_rate(difficulty: float) -> float:
     """H/s at which a block comes every ten minutes."""
     return hashes_per_block(difficulty) / BLOCK_SECONDS
-
-
-def retarget(difficulty: float, seconds: float) -> float:
-    """Difficulty after an epoch that took so long; the network lets it change by a factor of four at most.
-
-    The reference node measures from the first to the last block of the epoch, 2015 gaps and not 2016.
-    """
-    if seconds <= 0:
-        return difficulty * _CLAMP
-    return difficulty * min(_CLAMP, max(1 / _CLAMP, _RETARGET_SECONDS / seconds))

@@ -72,7 +72,6 @@ class BitaxeDevice(ChainDevice):
             self.regulator = self.bus[DS4432U] = Ds4432u(self.supply)
             self.bus[INA260] = Ina260(self.supply)
         self.in_reset = True
-        self.led = (0, 0, 0)
         self._requests = bytearray()
         self._last_request = -inf
         self._released_at = inf
@@ -177,7 +176,6 @@ class BitaxeDevice(ChainDevice):
                 code = min(4095, round(self.supply.core_volts / 3.3 * 4095))
                 self._succeed(identifier, code.to_bytes(2, "little"), now)
             case (Page.LED, 0x10) if len(data) == 3:
-                self.led = (data[0], data[1], data[2])
                 self._succeed(identifier, data, now)
             case _:
                 self._fail(identifier, INVALID, now)

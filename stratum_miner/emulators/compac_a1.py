@@ -44,7 +44,6 @@ class CompacA1Device(Bm1362Device):
     def _plug_in(self) -> None:
         self.regulator_on = True
         self.core_volts = USUAL_VOLTS
-        self.led = "-"
         self.input_volts = INPUT_VOLTS
         self._question = b""
         self._asked_at = -inf
@@ -129,7 +128,7 @@ class CompacA1Device(Bm1362Device):
             case "B", "O" | "-":
                 self.regulator_on = operand == "O"
             case "L", "-" | "H" | "N" | "O":
-                self.led = operand
+                pass
             case _:
                 return b""
         if self.running != before:

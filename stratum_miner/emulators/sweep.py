@@ -106,11 +106,6 @@ class Lane:
         """How many nonces have been searched; never more than the look-ahead beyond what the counter passed."""
         return self._before + self._done
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the counter has come to its end."""
-        return self._current is None
-
     def wanted_at(self, now: float) -> float:
         """When `advance` has something to do: half a look-ahead before the counter comes to what is not searched."""
         if self._current is None or not self._rate:

@@ -107,7 +107,6 @@ class ClusterRun:
     def look(self) -> tuple[Progress, Metrics]:
         """How it stood when each shard was last heard of."""
         metrics = self._merged()
-        p50, p99 = metrics.phases["submit"].latency.quantiles((0.5, 0.99))
         elapsed = 0.0 if self._started_at is None else time.monotonic() - self._started_at
         progress = Progress(
             elapsed=min(elapsed, self.plan.duration),
@@ -116,10 +115,8 @@ class ClusterRun:
             sent=metrics.sent,
             accepted=metrics.accepted,
             refused=metrics.refused.total(),
-            bad_sent=sum(count.sent for count in metrics.bad.values()),
             errors=metrics.errors.total(),
-            submit_p50=p50,
-            submit_p99=p99,
+            submit_p99=metrics.phases["submit"].latency.quantile(0.99),
             lag_p99=metrics.loop_lag.quantile(0.99),
         )
         return progress, metrics

@@ -62,9 +62,7 @@ class Progress:
     sent: int
     accepted: int
     refused: int
-    bad_sent: int
     errors: int
-    submit_p50: float | None
     submit_p99: float | None
     lag_p99: float | None
     """Seconds."""
@@ -140,7 +138,6 @@ class Fleet:
     def progress(self) -> Progress:
         """The figures of this moment."""
         metrics = self.metrics
-        p50, p99 = metrics.phases["submit"].latency.quantiles((0.5, 0.99))
         return Progress(
             elapsed=min(self.plan.duration, self._clock() - self._started),
             connected=len(self._connections),
@@ -148,10 +145,8 @@ class Fleet:
             sent=metrics.sent,
             accepted=metrics.accepted,
             refused=metrics.refused.total(),
-            bad_sent=sum(count.sent for count in list(metrics.bad.values())),
             errors=metrics.errors.total(),
-            submit_p50=p50,
-            submit_p99=p99,
+            submit_p99=metrics.phases["submit"].latency.quantile(0.99),
             lag_p99=metrics.loop_lag.quantile(0.99),
         )
 

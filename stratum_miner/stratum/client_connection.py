@@ -203,10 +203,6 @@ class ClientConnection:
         """Send one of the requests that change nothing on our side."""
         return self._request(message)
 
-    def abandon(self, request_id: int) -> AnyClientMessage | None:
-        """Stop waiting for a reply; a late one becomes an UnpairedReply. Returns the request, if it was open."""
-        return self._outstanding.pop(request_id, None)
-
     @property
     def outstanding(self) -> dict[int, AnyClientMessage]:
         """Requests without a reply, by id, oldest first."""

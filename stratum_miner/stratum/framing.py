@@ -32,11 +32,6 @@ class LineDecoder:
         self._searched = 0
 
     @property
-    def buffered(self) -> int:
-        """Bytes held back for a line that is not complete."""
-        return len(self._buffer)
-
-    @property
     def pending(self) -> bytes:
         """The first bytes not handed out yet, for error messages."""
         return bytes(self._buffer[:256])

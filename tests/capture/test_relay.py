@@ -19,7 +19,6 @@ from stratum_miner.capture.relay import (
     Close,
     End,
     Filter,
-    PassThrough,
     Send,
     Step,
     relay,
@@ -67,7 +66,7 @@ async def receive(stream: trio.abc.ReceiveStream, count: int) -> bytes:
 
 
 async def test_lines_go_both_ways(autojump_clock: trio.testing.MockClock) -> None:
-    async with between(PassThrough()) as middle:
+    async with between(Chain([])) as middle:
         await middle.miner.send_all(b"a\nb")
         assert await receive(middle.pool, 2) == b"a\n"
         await middle.pool.send_all(b"c\n")
@@ -96,7 +95,7 @@ async def test_close_comes_after_what_was_said(autojump_clock: trio.testing.Mock
 
 
 async def test_half_a_connection_still_answers(autojump_clock: trio.testing.MockClock) -> None:
-    async with between(PassThrough()) as middle:
+    async with between(Chain([])) as middle:
         await middle.miner.send_all(b"last words")
         await middle.miner.send_eof()
         assert await receive(middle.pool, 10) == b"last words"
@@ -120,7 +119,7 @@ async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: t
     pool_end, pool = trio.testing.memory_stream_pair()
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(relay, miner_end, pool_end, PassThrough())
+            nursery.start_soon(relay, miner_end, pool_end, Chain([]))
             await pool.send_all(b"line\n" * 10)
             await trio.testing.wait_all_tasks_blocked()
             await pool.aclose()
@@ -143,7 +142,7 @@ class Says:
     def ended(self, speaker: Side) -> Sequence[Step]:
         return [Send(speaker.other, b"bye\n"), End(speaker.other)]
 
-    notes = PassThrough.notes
+    notes = Chain([]).notes
     held = 0
 
 
@@ -158,12 +157,12 @@ def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
     ]
     assert list(chain.opened()) == [Send(to, b"bhi\n", 1.0), Send(to, b"b\n")]
     assert list(chain.ended(Side.POOL))[-1] == End(to)
-    assert list(Chain([PassThrough()]).line(Side.POOL, b"half")) == [Send(to, b"half")]
+    assert list(Chain([Chain([])]).line(Side.POOL, b"half")) == [Send(to, b"half")]
     assert isinstance(Close(to), Close)
 
 
 def test_a_chain_keeps_how_a_line_is_said_and_ends_lines_at_lf_only() -> None:
-    chain = Chain([by_rules("duplicate", "split=2"), PassThrough()])
+    chain = Chain([by_rules("duplicate", "split=2"), Chain([])])
     assert list(chain.line(Side.POOL, b"a\rb\n")) == [Send(Side.MINER, b"a\rb\n", times=2, piece=2)]
 
 

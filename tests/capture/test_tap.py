@@ -1,7 +1,7 @@
 """The tap between real sockets."""
 
 import errno
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from stratum_miner.capture import record, rules
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recorder
-from stratum_miner.capture.relay import MAX_WAITING, Filter, PassThrough, Step
+from stratum_miner.capture.relay import MAX_WAITING, Chain, Filter, Step
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 
@@ -152,10 +152,10 @@ async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() 
             await trio.lowlevel.checkpoint()
 
 
-class Defective(PassThrough):
+class Defective(Chain):
     """A filter with a mistake in it."""
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
         if b"stumble" in line:
             raise KeyError("oops")
         return super().line(speaker, line)
@@ -164,7 +164,7 @@ class Defective(PassThrough):
 def defective(number: int) -> Filter:
     if number == 1:
         raise IndexError("oops")
-    return Defective()
+    return Defective([])
 
 
 async def test_a_defect_ends_the_connection_that_met_it_and_no_other(tmp_path: Path) -> None:

@@ -39,8 +39,6 @@ def test_chain() -> None:
     assert [chain.subsidy(height) for height in (0, 209_999, 210_000, 33 * 210_000, 10**9)] == [
         5_000_000_000, 5_000_000_000, 2_500_000_000, 0, 0,
     ]  # fmt: skip
-    assert chain.retarget(8.0, 1_209_600) == 8.0
-    assert (chain.retarget(8.0, 1), chain.retarget(8.0, 10**9), chain.retarget(8.0, 0)) == (32.0, 2.0, 32.0)
     with pytest.raises(ValueError, match="height: expected 0 or more, got -1"):
         chain.subsidy(-1)
 

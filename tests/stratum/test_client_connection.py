@@ -200,15 +200,14 @@ def test_outstanding_requests_are_bounded() -> None:
     with pytest.raises(LocalProtocolError, match="already without a reply"):
         connection.submit(SHARE)
     oldest = next(iter(connection.outstanding))
-    assert connection.abandon(oldest) is SHARE
-    assert connection.abandon(oldest) is None
+    feed(connection, line(id=oldest, result=True, error=None))
     connection.submit(SHARE)
 
 
-def test_a_late_reply_to_an_abandoned_request_is_unpaired() -> None:
+def test_a_second_reply_to_a_request_is_unpaired() -> None:
     connection = subscribed()
     request_id = connection.submit(SHARE)
-    connection.abandon(request_id)
+    feed(connection, line(id=request_id, result=True, error=None))
     assert feed(connection, line(id=request_id, result=True, error=None)) == [
         events.UnpairedReply(request_id, True, None)
     ]
@@ -904,14 +903,6 @@ def test_quirk_43_unpadded_hex() -> None:
     assert job.notify.version == 4
 
 
-def test_quirk_45_27_an_unanswered_request_can_be_given_up() -> None:
-    connection = ClientConnection("test/1", version_mask=MASK)
-    request_id = connection.configure()
-    feed(connection, subscribe_reply(connection.subscribe()))
-    assert isinstance(connection.abandon(request_id), messages.Configure)
-    assert connection.outstanding == {}
-
-
 def test_quirk_51_mask_under_the_wrong_name() -> None:
     connection = subscribed(mask=MASK)
     assert feed(connection, call("mining.set_version", "00006000")) == [events.VersionMaskChanged(0x6000)]
@@ -1031,7 +1022,7 @@ def test_an_overlong_line_ends_the_connection_and_frees_its_memory() -> None:
         feed(connection, b"x" * 1001)
     assert connection.state is ClientState.CLOSED
     connection.receive_data(b"x" * 10_000)
-    assert connection._decoder.buffered == 0
+    assert connection._decoder.pending == b""
 
 
 def nested(depth: int) -> Iterator[bytes]:

@@ -19,10 +19,10 @@ def test_several_lines_in_one_segment() -> None:
     decoder = LineDecoder(100)
     decoder.receive(b"one\ntwo\r\n\nthr")
     assert lines_of(decoder) == [b"one", b"two\r", b""]
-    assert decoder.buffered == 3
+    assert decoder.pending == b"thr"
     decoder.receive(b"ee\n")
     assert lines_of(decoder) == [b"three"]
-    assert decoder.buffered == 0
+    assert decoder.pending == b""
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"")), max_size=8), st.data())
@@ -78,7 +78,7 @@ def test_discard_forgets_everything() -> None:
     decoder = LineDecoder(100)
     decoder.receive(b"one\ntwo")
     decoder.discard()
-    assert (decoder.buffered, decoder.next_line()) == (0, None)
+    assert (decoder.pending, decoder.next_line()) == (b"", None)
 
 
 @pytest.mark.parametrize(

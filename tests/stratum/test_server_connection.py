@@ -609,7 +609,7 @@ def test_lines_may_be_longer_once_authorized() -> None:
     feed(connection, b" " * 400 + b"\n")
     with pytest.raises(RemoteProtocolError, match="expected at most 400 bytes"):
         feed(connection, b" " * 401)
-    assert connection._decoder.buffered == 0
+    assert connection._decoder.pending == b""
     connection = ServerConnection(max_line_unauthorized=200, max_line_authorized=400)
     with pytest.raises(RemoteProtocolError, match="expected at most 200 bytes"):
         feed(connection, b" " * 201)

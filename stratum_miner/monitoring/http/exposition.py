@@ -113,10 +113,6 @@ class Exposition(Collector):
         """In the text format 0.0.4."""
         return generate_latest(self._registry)
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: it depends on what there is."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Everything of this moment."""
         yield from self._metrics()

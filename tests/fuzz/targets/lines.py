@@ -35,7 +35,7 @@ def _decoded(pieces: list[bytes]) -> tuple[list[bytes], bool]:
     except RemoteProtocolError as error:
         check_shown(str(error))
         return lines, True
-    assert decoder.buffered <= MAX_LINE
+    assert len(decoder._buffer) <= MAX_LINE
     return lines, False
 
 

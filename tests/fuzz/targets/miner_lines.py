@@ -44,7 +44,7 @@ def run(data: bytes) -> None:
                     session.subscribe(event, policy, now)
                 else:
                     _take(session, event)
-            assert session.connection._decoder.buffered <= MAX_LINE_AUTHORIZED
+            assert len(session.connection._decoder._buffer) <= MAX_LINE_AUTHORIZED
             for line in session.data_to_send().splitlines():
                 assert isinstance(json.loads(line), dict)
             now += 5.0
@@ -52,7 +52,7 @@ def run(data: bytes) -> None:
             session.take_events()
     except RemoteProtocolError as error:
         check_shown(str(error))
-        assert session.connection._decoder.buffered == 0
+        assert session.connection._decoder.pending == b""
     assert session.hash_rate(now) >= 0
     assert session.user_agent.isprintable()
     session.close(now)

@@ -31,14 +31,14 @@ def run(data: bytes) -> None:
             connection.receive_data(piece)
             while (event := connection.next_event()) is not None:
                 _take(connection, event)
-            assert connection._decoder.buffered <= MAX_LINE
+            assert len(connection._decoder._buffer) <= MAX_LINE
             connection.data_to_send()
         check_shown(connection.receive_eof())
         while connection.next_event() is not None:
             pass
     except RemoteProtocolError as error:
         check_shown(str(error))
-        assert connection._decoder.buffered == 0
+        assert connection._decoder.pending == b""
     if pieces:
         connection.receive_eof()
         assert connection.state is ClientState.CLOSED

@@ -12,7 +12,7 @@ from stratum_miner.capture import record, rules
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedConnection, Recorder
 from stratum_miner.capture.redaction import Redactor
-from stratum_miner.capture.relay import Chain, LimitReached, PassThrough, Send
+from stratum_miner.capture.relay import Chain, LimitReached, Send
 from stratum_miner.faults.fault_filter import ChosenFault, FaultFilter
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 
@@ -70,7 +70,7 @@ def _pass_through(lines: list[bytes]) -> None:
     """Without a rule, and unhidden, what is recorded is what was said."""
     kept = Kept()
     recorded = RecordedConnection(kept, 1, None)
-    chain = Chain([PassThrough(), rules.RuleFilter([], Random(1))])
+    chain = Chain([Chain([]), rules.RuleFilter([], Random(1))])
     for line in lines:
         for step in chain.line(Side.POOL, line + b"\n"):
             assert isinstance(step, Send)
