@@ -7,7 +7,6 @@ Its options are declared in ``app.options.mine``, once for the command line, the
 import os
 from typing import Any
 
-from stratum_miner.app.daemon import mine_run
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.options.table import takes_options_of
@@ -26,5 +25,7 @@ def mine(
     Each option may also stand in a TOML file or, as STRATUM_MINER_NAME, in the environment. The command line comes
     first, then the environment, then the file.
     """
+    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  what only runs is not loaded for the help
+
     sources = Sources(given, find_file(config, no_config, os.environ))
     return mine_run.mine(sources, load(sources))
