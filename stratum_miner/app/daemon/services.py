@@ -18,7 +18,6 @@ import structlog
 from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.app.operation import hooks, host_sensors
 from stratum_miner.app.operation.pauses import Pauses
-from stratum_miner.app.operation.schedule import Schedule
 from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
@@ -175,7 +174,7 @@ def _axeos(parts: _Parts) -> Service | None:
 
 def _pauses(parts: _Parts) -> Service | None:
     chosen = parts.settings.options
-    schedule = Schedule.parse(chosen.sched_start, chosen.sched_stop)
+    schedule = parts.settings.schedule
     if schedule is None and not chosen.pause_on_battery and chosen.pause_above is None:
         return None
     return Pauses(
@@ -188,7 +187,7 @@ def _pauses(parts: _Parts) -> Service | None:
 
 
 def _hooks(parts: _Parts) -> Service | None:
-    wanted = tuple(hooks.Hook.parse(text) for text in parts.settings.options.on_event or ())
+    wanted = parts.settings.hooks
     return partial(hooks.run, wanted, logs.events) if wanted else None
 
 

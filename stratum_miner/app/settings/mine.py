@@ -81,6 +81,8 @@ class MineSettings:
     """The pools of backends that mine on one alone, by the backends' names."""
     goals: Goals
     tariff: earnings.Tariff | None
+    schedule: Schedule | None
+    hooks: tuple[Hook, ...]
 
     @property
     def options(self) -> MineOptions:
@@ -128,7 +130,8 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
     pools, strategy = plan_pools(resolved, document, problems)
     backends = plan_backends(resolved, document, problems)
     assigned = assign(resolved, document, pools, backends, problems)
-    goals, tariff = Goals(), None
+    goals, tariff, schedule = Goals(), None, None
+    hooks: tuple[Hook, ...] = ()
     with collecting(problems, resolved):
         goals = goal.goals(shares=checked.until_shares, blocks=checked.until_blocks, time_limit=checked.time_limit)
     with collecting(problems, resolved):
@@ -140,9 +143,12 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
             mainnet_difficulty=checked.mainnet_difficulty,
             may_measure=any(plan.kind == "asic" for plan in backends),
         )
-    for check in (_check_schedule, _check_limit, _check_hooks):
-        with collecting(problems, resolved):
-            check(checked)
+    with collecting(problems, resolved):
+        schedule = Schedule.parse(checked.sched_start, checked.sched_stop)
+    with collecting(problems, resolved):
+        check_limit(checked.pause_above)
+    with collecting(problems, resolved):
+        hooks = tuple(map(Hook.parse, checked.on_event or ()))
     with collecting(problems, resolved):
         if not checked.retry and len(pools) > 1:
             raise UsageError("--retry: expected one pool, got several: failing over is trying again")
@@ -157,20 +163,9 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         backends=tuple(backends),
         goals=goals,
         tariff=tariff,
+        schedule=schedule,
+        hooks=hooks,
     )
-
-
-def _check_schedule(checked: MineOptions) -> None:
-    Schedule.parse(checked.sched_start, checked.sched_stop)
-
-
-def _check_limit(checked: MineOptions) -> None:
-    check_limit(checked.pause_above)
-
-
-def _check_hooks(checked: MineOptions) -> None:
-    for text in checked.on_event or ():
-        Hook.parse(text)
 
 
 @contextmanager
