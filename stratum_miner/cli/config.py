@@ -96,9 +96,9 @@ def _text_of(old: Path) -> str:
     try:
         return user_files.read(old, MAX_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigError([Problem(str(old), f"cannot read it: {error.strerror}")]) from None
+        raise ConfigError(Problem(str(old), f"cannot read it: {error.strerror}")) from None
     except UserFileError as error:
-        raise ConfigError([Problem(str(old), str(error))]) from None
+        raise ConfigError(Problem(str(old), str(error))) from None
 
 
 def shown_lines(settings: MineSettings) -> Iterator[str]:

@@ -44,9 +44,9 @@ def read(path: Path) -> Document:
     try:
         return parse(user_files.read_text(path, MAX_BYTES), path)
     except OSError as error:
-        raise ConfigError([Problem(str(path), f"cannot read it: {error.strerror}")]) from None
+        raise ConfigError(Problem(str(path), f"cannot read it: {error.strerror}")) from None
     except UserFileError as error:
-        raise ConfigError([Problem(error.where(path), str(error))]) from None
+        raise ConfigError(Problem(error.where(path), str(error))) from None
 
 
 def parse(text: str, path: Path) -> Document:
@@ -55,9 +55,9 @@ def parse(text: str, path: Path) -> Document:
     try:
         table = user_files.parse_toml(text)
     except UserFileError as error:
-        raise ConfigError([Problem(error.where(path), str(error))]) from None
+        raise ConfigError(Problem(error.where(path), str(error))) from None
     if _is_deep(table):
-        raise ConfigError([Problem(str(path), f"expected at most {MAX_DEPTH} tables and lists inside of each other")])
+        raise ConfigError(Problem(str(path), f"expected at most {MAX_DEPTH} tables and lists inside of each other"))
     lines: dict[KeyPath, int] = {}
     for place, line in _places(text):
         lines.setdefault(place, line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from stratum_miner.app.config.problems import ConfigError, Problem, shown
+from stratum_miner.app.config.problems import ConfigError, Problem, Unfit, shown
 from stratum_miner.app.config.writing import assignment
 from stratum_miner.foreign_text import is_plain, sanitize
 
@@ -53,10 +53,6 @@ class Imported:
         return "\n".join(lines) + "\n"
 
 
-class _Unfit(ValueError):  # noqa: N818  says why a key is dropped
-    pass
-
-
 Convert: TypeAlias = Callable[[Any], Any]
 
 
@@ -74,23 +70,23 @@ def convert(text: str, where: str, options: frozenset[str]) -> Imported:
     algorithm = content.get("algo", ALGORITHM)
     if algorithm != ALGORITHM or content.get("scrypt") is True:
         other = "scrypt" if content.get("scrypt") is True else algorithm
-        raise ConfigError([Problem(where, f"expected the algorithm {ALGORITHM}, got {shown(other)}")])
+        raise ConfigError(Problem(where, f"expected the algorithm {ALGORITHM}, got {shown(other)}"))
     if isinstance(content.get("pools"), list):
         return _of_cgminer(content, options)
     if "url" in content:
         return _of_cpuminer(content, options)
-    raise ConfigError([Problem(where, 'expected "pools" as of cgminer or "url" as of cpuminer, got neither')])
+    raise ConfigError(Problem(where, 'expected "pools" as of cgminer or "url" as of cpuminer, got neither'))
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError([Problem(f"{where}:{error.lineno}", f"expected JSON: {error.msg}")]) from None
+        raise ConfigError(Problem(f"{where}:{error.lineno}", f"expected JSON: {error.msg}")) from None
     except (RecursionError, ValueError) as error:
-        raise ConfigError([Problem(where, f"expected JSON: {error}")]) from None
+        raise ConfigError(Problem(where, f"expected JSON: {error}")) from None
     if not isinstance(content, dict):
-        raise ConfigError([Problem(where, "expected a JSON object")])
+        raise ConfigError(Problem(where, "expected a JSON object"))
     return content
 
 
@@ -122,7 +118,7 @@ def _take_pool(found: Imported, pool: Any, where: str) -> None:
             for to, item in _pool_setting(key, value):
                 made[to] = item
                 notes.append(Carried(name, to))
-        except _Unfit as error:
+        except Unfit as error:
             notes.append(Dropped(name, str(error)))
     if "url" not in made:
         notes = [item for item in notes if isinstance(item, Dropped)] or [Dropped(where, "it has no url")]
@@ -152,7 +148,7 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         case "pool-priority" | "prio" | "priority":
             yield "priority", _integer(value)
         case _:
-            raise _Unfit("not known of a pool")
+            raise Unfit("not known of a pool")
 
 
 def _url(text: str) -> Iterator[tuple[str, Any]]:
@@ -160,7 +156,7 @@ def _url(text: str) -> Iterator[tuple[str, Any]]:
     proxy, bar, url = text.rpartition("|")
     url, _, flags = url.partition("#")
     if url.startswith(("http://", "https://")):
-        raise _Unfit("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
+        raise Unfit("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
     if bar:
         yield "proxy", _proxy(proxy.replace(":", "://", 1))
     yield "url", url.rstrip("/")
@@ -221,7 +217,7 @@ def _take(
             continue
         try:
             made = rule.convert(value)
-        except _Unfit as error:
+        except Unfit as error:
             found.notes.append(Dropped(name, str(error)))
             continue
         if made is None:
@@ -234,20 +230,20 @@ def _take(
 def _text(value: Any) -> str:
     """What can be printed and encoded: JSON also spells control characters and halves of characters."""
     if not isinstance(value, str):
-        raise _Unfit("expected text, got something else")
+        raise Unfit("expected text, got something else")
     if not is_plain(value):
-        raise _Unfit("expected printable characters, got others among them")
+        raise Unfit("expected printable characters, got others among them")
     return value
 
 
 def _secret(value: Any) -> str:
     """A password is never shown, but it is written to a file and to the pool."""
     if not isinstance(value, str):
-        raise _Unfit("expected text, got something else")
+        raise Unfit("expected text, got something else")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _Unfit("expected whole characters of Unicode, got half of one among them") from None
+        raise Unfit("expected whole characters of Unicode, got half of one among them") from None
     return value
 
 
@@ -257,7 +253,7 @@ def _integer(value: Any) -> int:
     except ValueError:
         number = None
     if number is None or number.bit_length() > MAX_BITS:
-        raise _Unfit(f"expected a whole number, got {shown(value)}")
+        raise Unfit(f"expected a whole number, got {shown(value)}")
     return number
 
 
@@ -268,7 +264,7 @@ def _positive(value: Any) -> int | None:
 def _flag(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value or None
-    raise _Unfit(f"expected true or false, got {shown(value)}")
+    raise Unfit(f"expected true or false, got {shown(value)}")
 
 
 def _proxy(value: Any) -> str:
@@ -277,7 +273,7 @@ def _proxy(value: Any) -> str:
     if not separator:
         return f"socks5://{text}"
     if scheme not in _PROXIES:
-        raise _Unfit(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
+        raise Unfit(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
     return text
 
 
@@ -288,7 +284,7 @@ def _constant(value: Any) -> Convert:
 def _retries(value: Any) -> bool | None:
     number = _integer(value)
     if number > 0:
-        raise _Unfit("tried again for ever or, with retry = false, never")
+        raise Unfit("tried again for ever or, with retry = false, never")
     return None if number < 0 else False
 
 

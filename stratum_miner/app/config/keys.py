@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from cyclopts import Parameter
 
-from stratum_miner.app.config.problems import shown
+from stratum_miner.app.config.problems import Unfit, shown
 from stratum_miner.spelling import did_you_mean
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
@@ -81,10 +81,6 @@ class Key:
     def words(self) -> str:
         """What it expects."""
         return words(self.wanted)
-
-
-class Unfit(ValueError):  # noqa: N818  not a mistake in the program
-    """A value does not fit its key; the message says what was expected and what came."""
 
 
 def keys_of(table: type[Any]) -> dict[str, Key]:

@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from stratum_miner.app.config.document import Document
-from stratum_miner.app.config.keys import VARIABLE_PREFIX, Key, Unfit, from_file, from_text, keys_of
-from stratum_miner.app.config.problems import ConfigError, Problem, shown
+from stratum_miner.app.config.keys import VARIABLE_PREFIX, Key, from_file, from_text, keys_of
+from stratum_miner.app.config.problems import ConfigError, Problem, Unfit, shown
 from stratum_miner.spelling import did_you_mean
 
 Table = TypeVar("Table")
@@ -79,7 +79,7 @@ def resolve(
             flag = "--no-" + key.flag[2:] if given[key.field] is False else key.flag
             found[key.field] = (given[key.field], Origin(Layer.COMMAND_LINE, flag))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     origins = {key.field: NOT_GIVEN for key in keys.values()}
     origins |= {field: origin for field, (_, origin) in found.items()}
     return Resolved(table(**{field: value for field, (value, _) in found.items()}), origins)

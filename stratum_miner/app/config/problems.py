@@ -1,6 +1,5 @@
 """Mistakes in a configuration, one line each: where, what was expected, what came, and the nearest spelling."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +21,16 @@ class Problem:
         return sanitize(f"{self.where}: {self.text}", MAX_PROBLEM)
 
 
+class Unfit(ValueError):  # noqa: N818  not a mistake in the program
+    """A value does not fit; the message says what was expected and what came, and who catches it knows where."""
+
+
 class ConfigError(Exception):
     """A configuration that cannot be used, with every mistake found in it."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
-        self.problems = tuple(problems)
+        self.problems = problems
 
 
 def shown(value: Any) -> str:

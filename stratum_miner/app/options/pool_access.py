@@ -92,11 +92,14 @@ def tls_settings(
 
 def proxy_url(text: str | None) -> TunnelUrl | None:
     """UsageError without the credentials, which are kept out of everything from here on."""
-    if text is None:
-        return None
     try:
-        proxy = TunnelUrl.parse(text)
+        return None if text is None else tunnel(text)
     except TunnelUrlError as error:
         raise UsageError(f"--proxy: {error}") from None
+
+
+def tunnel(text: str) -> TunnelUrl:
+    """The same of a text. TunnelUrlError."""
+    proxy = TunnelUrl.parse(text)
     secrets.register(proxy.password or "")
     return proxy

@@ -147,14 +147,22 @@ def _redacted_field(key: str, value: Any) -> Any:
 def read_secret_file(path: Path, what: str) -> str:
     """The first line of a file. UsageError when it cannot be read or holds nothing."""
     try:
+        return first_line(path)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
+
+
+def first_line(path: Path) -> str:
+    """The secret in a file. ValueError when it cannot be read or holds nothing."""
+    try:
         content = user_files.read(path, MAX_FILE_SIZE)
     except OSError as error:
-        raise UsageError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from None
     except UserFileError as error:
-        raise UsageError(f"{what}: {str(path)!r}: {error}") from None
+        raise ValueError(f"{str(path)!r}: {error}") from None
     line = content.decode("utf-8", "replace").splitlines()[:1]
     if not line or not line[0].strip():
-        raise UsageError(f"{what}: expected a password in the first line of {str(path)!r}, got none")
+        raise ValueError(f"expected a password in the first line of {str(path)!r}, got none")
     return register(line[0].strip())
 
 

@@ -124,7 +124,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         problems += error.problems
         pool_profiles(document, problems)
         backend_profiles(document, problems)
-        raise ConfigError(problems) from None
+        raise ConfigError(*problems) from None
     register_secrets(resolved.values)
     checked = resolved.values
     pools, strategy = plan_pools(resolved, document, problems)
@@ -153,7 +153,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
         if not checked.retry and len(pools) > 1:
             raise UsageError("--retry: expected one pool, got several: failing over is trying again")
     if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+        raise ConfigError(*dict.fromkeys(problems))
     return MineSettings(
         resolved=resolved,
         document=document,

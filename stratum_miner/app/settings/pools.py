@@ -4,25 +4,29 @@ For each setting of each pool, in this order: the command line, the environment,
 of that name, the default.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.keys import Key, keys_of
 from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Origin, Resolved
-from stratum_miner.app.config.problems import Problem
+from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.options import pool_access
 from stratum_miner.app.options.pools import PoolOptions
 from stratum_miner.app.process import secrets
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.client import PoolSettings, PoolUrl, PoolUrlError
+from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.foreign_text import is_plain
+
+Value = TypeVar("Value")
+Made = TypeVar("Made")
 
 DEFAULT_PASSWORD = "x"
 DIRECT = "direct"
@@ -146,28 +150,15 @@ def _strategy(
     return Strategy.QUOTA if by_quota else Strategy.FAILOVER
 
 
-class _collecting:  # noqa: N801  used like a function
-    """Notes a mistake instead of failing at the first."""
-
-    def __init__(self, problems: list[Problem], where: str) -> None:
-        self._problems, self._where = problems, where
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, _Misfit):
-            self._problems.append(Problem(error.where, str(error)))
-            return True
-        if isinstance(error, UsageError | PoolUrlError):
-            self._problems.append(Problem(self._where, str(error)))
-            return True
-        return False
-
-
-class _Misfit(Exception):  # noqa: N818  the user's mistake, with its place
-    def __init__(self, where: str, text: str) -> None:
-        super().__init__(text)
-        self.where = where
+@contextmanager
+def _collecting(problems: list[Problem], where: str) -> Iterator[None]:
+    """Note a mistake instead of failing at the first; it is at ``where`` unless it says so itself."""
+    try:
+        yield
+    except ConfigError as error:
+        problems.extend(error.problems)
+    except UsageError as error:
+        problems.append(Problem(where, str(error)))
 
 
 class _Reader:
@@ -182,7 +173,7 @@ class _Reader:
         self._count = count
 
     def settings(self) -> PoolSettings:
-        """UsageError, PoolUrlError or _Misfit for the first mistake."""
+        """ConfigError or UsageError for the first mistake."""
         profile = self._profile
         worker_name, password = self._credentials()
         url, *others = self._urls()
@@ -211,24 +202,16 @@ class _Reader:
 
     def _checked(self, field: str, check: Callable[[Any], Any]) -> Any:
         value, where = self._pick(field)
-        try:
-            return None if value is None else check(value)
-        except ValueError as error:
-            raise _Misfit(where, str(error)) from None
+        return None if value is None else _fit(where, check, value)
 
     def _urls(self) -> list[PoolUrl]:
         if self._profile is None:
-            return [self._url((self._resolved.values.url or [])[self._index], self._resolved.origins["url"].where)]
+            text = (self._resolved.values.url or [])[self._index]
+            return [_fit(self._resolved.origins["url"].where, PoolUrl.parse, text)]
         if not self._profile.values.url:
-            raise _Misfit(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got none')
+            raise ConfigError(Problem(self._profile.where, 'expected url = "stratum+tcp://HOST:PORT", got none'))
         where = self._profile.origins["url"].where
-        return [self._url(text, where) for text in self._profile.values.url]
-
-    def _url(self, text: str, where: str) -> PoolUrl:
-        try:
-            return PoolUrl.parse(text)
-        except PoolUrlError as error:
-            raise _Misfit(where, str(error)) from None
+        return [_fit(where, PoolUrl.parse, text) for text in self._profile.values.url]
 
     # ---- who mines ----------------------------------------------------------------------------------------------
 
@@ -241,7 +224,7 @@ class _Reader:
         if options.userpass is not None and together >= apart and not (own and together <= Layer.FILE):
             where = self._resolved.origins["userpass"].where
             if together == apart:
-                raise _Misfit(where, "expected it instead of --user and --pass, got both")
+                raise ConfigError(Problem(where, "expected it instead of --user and --pass, got both"))
             return self._split(self._one_of(options.userpass, "userpass"), where)
         return self._user(), self._password()
 
@@ -249,12 +232,10 @@ class _Reader:
         value, where = self._pick("user")
         name = self._one_of(value, "user") if isinstance(value, list) else value
         if name and not is_plain(name):
-            raise _Misfit(where, "expected a worker name of printable characters in UTF-8")
+            raise ConfigError(Problem(where, "expected a worker name of printable characters in UTF-8"))
         if not name:
-            raise _Misfit(
-                where if value else self._missing("user"),
-                "expected a worker name, as in -u bcrt1q...; some pools want an address",
-            )
+            where = where if value else self._missing("user")
+            raise ConfigError(Problem(where, "expected a worker name, as in -u bcrt1q...; some pools want an address"))
         return str(name)
 
     def _password(self) -> str:
@@ -262,10 +243,10 @@ class _Reader:
         if value is not None and file is not None:
             ranks = self._rank("password"), self._rank("pass_file")
             if ranks[0] == ranks[1]:
-                raise _Misfit(file_where, "expected it instead of pass, got both")
+                raise ConfigError(Problem(file_where, "expected it instead of pass, got both"))
             value, file = (value, None) if ranks[0] > ranks[1] else (None, file)
         if file is not None:
-            return _secret_of(file, file_where)
+            return _fit(file_where, secrets.first_line, file)
         if value is None:
             return DEFAULT_PASSWORD
         return secrets.register(str(self._one_of(value, "password") if isinstance(value, list) else value))
@@ -279,16 +260,14 @@ class _Reader:
     def _one_of(self, values: list[Any], field: str) -> Any:
         """One for all, or one for each."""
         if len(values) not in (1, self._count):
-            raise _Misfit(
-                self._resolved.origins[field].where,
-                f"expected it once for all pools or once for each of the {self._count}, got {len(values)}",
-            )
+            text = f"expected it once for all pools or once for each of the {self._count}, got {len(values)}"
+            raise ConfigError(Problem(self._resolved.origins[field].where, text))
         return values[0 if len(values) == 1 else self._index]
 
     def _split(self, text: str, where: str) -> tuple[str, str]:
         name, colon, secret = text.partition(":")
         if not colon or not name:
-            raise _Misfit(where, "expected USER:PASS")
+            raise ConfigError(Problem(where, "expected USER:PASS"))
         return name, secrets.register(secret)
 
     def _missing(self, field: str) -> str:
@@ -300,14 +279,18 @@ class _Reader:
         value, where = self._pick("quota")
         if isinstance(value, list):
             if self._count < 2 or len(value) != self._count:
-                raise _Misfit(where, f"expected it once for each of several pools, got {len(value)} for {self._count}")
+                raise ConfigError(
+                    Problem(where, f"expected it once for each of several pools, got {len(value)} for {self._count}")
+                )
             if not any(value):
-                raise _Misfit(where, f"expected whole numbers from 0 to {MAX_QUOTA}, not all 0, got {value}")
+                raise ConfigError(
+                    Problem(where, f"expected whole numbers from 0 to {MAX_QUOTA}, not all 0, got {value}")
+                )
             value = value[self._index]
         if value is None:
             return 1
         if not 0 <= value <= MAX_QUOTA:
-            raise _Misfit(where, f"expected whole numbers from 0 to {MAX_QUOTA}, got {value}")
+            raise ConfigError(Problem(where, f"expected whole numbers from 0 to {MAX_QUOTA}, got {value}"))
         return int(value)
 
     def _version_mask(self) -> int:
@@ -328,6 +311,14 @@ class _Reader:
         if fingerprint is None and not any(files):
             return SYSTEM_TRUST  # loading what the system trusts takes a while
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
+
+
+def _fit(where: str, make: Callable[[Value], Made], value: Value) -> Made:
+    """What is made of a value; what is wrong with it is told of the place that it came from."""
+    try:
+        return make(value)
+    except ValueError as error:
+        raise ConfigError(Problem(where, str(error))) from None
 
 
 def _suggestion(text: str) -> float | Literal["auto"] | None:
@@ -363,16 +354,4 @@ def _user_agent(text: str) -> str:
 
 
 def _proxy(text: str) -> Any:
-    if text == DIRECT:
-        return None
-    try:
-        return pool_access.proxy_url(text)
-    except UsageError as error:
-        raise ValueError(str(error).removeprefix("--proxy: ")) from None
-
-
-def _secret_of(path: Path, where: str) -> str:
-    try:
-        return secrets.read_secret_file(path, where)
-    except UsageError as error:
-        raise _Misfit(where, str(error).removeprefix(f"{where}: ")) from None
+    return None if text == DIRECT else pool_access.tunnel(text)

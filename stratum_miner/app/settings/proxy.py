@@ -42,7 +42,7 @@ def load(given: Mapping[str, Any], file: Path | None, environment: Mapping[str, 
     problems: list[Problem] = []
     pools, strategy = plan_pools(resolved, document, problems)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     return ProxySettings(resolved=resolved, pools=tuple(pools), strategy=strategy, proxy=_proxy_config(resolved.values))
 
 
