@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.proxy import job_translator
 from stratum_miner.proxy.job_translator import Change, JobTranslator
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import HeaderBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 from tests.proxy.proxy_lab import NOW
 from tests.work.jobs import body_of, make_job
@@ -207,3 +207,12 @@ def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_fo
     assert translator.take(replace(jobs[2], version_mask=0x1FFFE000)) is Change.MASK
     granted = [session.as_granted(job).version_mask for session, job in zip(sessions, jobs, strict=True)]
     assert granted == [0x1FFFE000, 0xE000, 0x1FFFE000]
+
+
+def test_a_job_without_its_coinbase_cannot_be_divided() -> None:
+    translator = new_translator()
+    translator.take(upstream_job())
+    current = translator.current
+    with pytest.raises(ValueError, match="got a bare merkle root"):
+        translator.take(replace(upstream_job(), body=HeaderBody(bytes(32))))
+    assert translator.current is current
