@@ -1,4 +1,4 @@
-"""The pool client: one pool kept connected, jobs in, shares out, every share's fate told exactly once."""
+"""The pool client: one pool kept connected, jobs in, shares out; what becomes of each share is told exactly once."""
 
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.endings import ConnectionEnded, WorkerRefused

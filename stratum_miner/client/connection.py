@@ -174,7 +174,7 @@ class PoolConnection:
             self._writer.flush()
 
     def take_unanswered(self) -> list[Unanswered]:
-        """The shares without a fate, oldest first; they are the caller's from here on."""
+        """The shares without an answer, oldest first; they are the caller's from here on."""
         shares, self._held = self._open.take() + self._held, []
         return shares
 

@@ -146,11 +146,11 @@ class Journal:
         self._ids[share.job.origin.session, share.header] = record.id
         self._add(record)
 
-    def settled(self, outcome: ShareResult) -> None:
-        """A share met its fate."""
-        identifier = self._ids.pop((outcome.share.job.origin.session, outcome.share.header), None)
+    def settled(self, result: ShareResult) -> None:
+        """The pool answered a share, or nobody will."""
+        identifier = self._ids.pop((result.share.job.origin.session, result.share.header), None)
         if identifier is not None:
-            self._settle(identifier, outcome.fate, outcome.reason, outcome.latency)
+            self._settle(identifier, result.fate, result.reason, result.latency)
 
     def adopt(self, recovered: Recovered) -> None:
         """A recovered block is being handed back: its fate will come as another share's does."""

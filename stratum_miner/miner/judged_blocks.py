@@ -35,10 +35,10 @@ class JudgedBlocks:
             oldest, _ = self._shares.popitem(last=False)
             self._no_longer_awaited(oldest)
 
-    def settled(self, outcome: ShareResult) -> None:
-        """The share met its fate; of one that the pool did not accept no more may be heard."""
-        if outcome.fate is not Fate.ACCEPTED:
-            self._no_longer_awaited(display_hash(outcome.share.digest))
+    def settled(self, result: ShareResult) -> None:
+        """The pool answered for the share; of one that it did not accept no more may be heard."""
+        if result.fate is not Fate.ACCEPTED:
+            self._no_longer_awaited(display_hash(result.share.digest))
 
     def judged(self, block_hash: str, *, accepted: bool) -> Share | None:
         """The share whose block the node has just taken; None when it was refused, is no share of ours, or counted."""

@@ -124,7 +124,7 @@ class MiningGroup:
                 log.debug("work_lost", reason=reason)
             case ShareAnswered(result):
                 self._tell(event)
-                if self._weak_blocks.note_outcome(result):
+                if self._weak_blocks.note_result(result):
                     self.scheduler.seek_weak_blocks(result.share.job.previous_hash, wanted=True)
             case StateChanged() | MessageShown():
                 self._tell(event)

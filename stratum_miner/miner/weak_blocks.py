@@ -24,12 +24,12 @@ class WeakBlocks:
         self._refused: OrderedDict[int, list[bytes]] = OrderedDict()
         """Hashes of weak blocks that a session refused for their difficulty, since one of its was a block."""
 
-    def note_outcome(self, outcome: ShareResult) -> bool:
-        """A share met its fate; whether it was a weak block that was refused, and another one is wanted anyway."""
-        share = outcome.share
-        if self._refused and outcome.fate is Fate.ACCEPTED and not share.meets_share_target:
+    def note_result(self, result: ShareResult) -> bool:
+        """A share was answered: whether it was a weak block that was refused, and another one is wanted anyway."""
+        share = result.share
+        if self._refused and result.fate is Fate.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
-        if not outcome.refused_as_weak:
+        if not result.refused_as_weak:
             return False
         self._refused.setdefault(share.job.origin.session, []).append(share.digest)
         if len(self._refused) > MAX_SESSIONS:
