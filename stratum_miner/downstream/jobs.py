@@ -9,6 +9,8 @@ become (stratum.md 2.9).
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+import msgspec
+
 from stratum_miner.downstream.share_memory import SeenShares
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum.server_connection import encode_announcement
@@ -61,9 +63,11 @@ class AnnouncedJob:
 J = TypeVar("J", bound=AnnouncedJob)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SessionJob(Generic[J]):
-    """A job as one session got it; ``target`` belongs to ``difficulty``."""
+class SessionJob(msgspec.Struct, Generic[J], frozen=True, kw_only=True, eq=False):
+    """A job as one session got it; ``target`` belongs to ``difficulty``.
+
+    A struct, because one is made for each of thousands of sessions while a job waits to be sent.
+    """
 
     announced: J
     extranonce1: bytes
@@ -152,7 +156,7 @@ class JobTable(Generic[J]):
         for job_id, job in self._jobs.items():
             if job.announced.origin == origin:
                 more = mask & ~job.announced.content.version
-                self._jobs[job_id] = replace(job, version_mask=job.version_mask | more)
+                self._jobs[job_id] = msgspec.structs.replace(job, version_mask=job.version_mask | more)
 
 
 def notify_lines(content: JobContent) -> tuple[bytes, bytes]:

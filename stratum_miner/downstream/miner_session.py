@@ -169,7 +169,7 @@ class MinerSession(Generic[J]):
 
     def amend(self, job: J) -> None:
         """The current job may be rolled in other bits from now on; bits allowed before stay good."""
-        if self.started and self.lease is not None:
+        if self._rolls and self.started and self.lease is not None:
             self._set_mask(job)
 
     def move(self, now: float) -> bool:
@@ -434,13 +434,16 @@ class MinerSession(Generic[J]):
     def _announce_current(self, lease: Lease[J], now: float, *, clean: bool) -> None:
         job = self._policy.job_for(lease, now)
         if job is None:
-            self._tell_difficulty(None, now)
+            self._tell_difficulty(self._policy.difficulty(None, self._wanted, self._minimum), now)
         else:
             self._announce(job, lease, job.clean_line if clean else job.line, now)
 
     def _announce(self, job: J, lease: Lease[J], line: bytes, now: float) -> None:
-        self._set_mask(job)
-        self._tell_difficulty(job, now)
+        if self._rolls:
+            self._set_mask(job)
+        difficulty = self._policy.difficulty(job, self._wanted, self._minimum)
+        if difficulty != self.difficulty:
+            self._tell_difficulty(difficulty, now)
         lease.jobs.add(
             SessionJob(
                 announced=job,
@@ -452,8 +455,7 @@ class MinerSession(Generic[J]):
         )
         self.connection.announce_encoded(line)
 
-    def _tell_difficulty(self, job: J | None, now: float) -> None:
-        difficulty = self._policy.difficulty(job, self._wanted, self._minimum)
+    def _tell_difficulty(self, difficulty: float | None, now: float) -> None:
         if difficulty is None or difficulty == self.difficulty:
             return
         self.difficulty = difficulty
@@ -469,7 +471,7 @@ class MinerSession(Generic[J]):
         Bits that a job's own version uses are left alone, so that all ways to merge bits agree.
         """
         mask = self._asked_mask & job.rollable_mask
-        if self._rolls and mask != self.version_mask:
+        if mask != self.version_mask:
             self.version_mask = mask
             self.connection.announce(SetVersionMask(mask))
             self._allow_versions(job)

@@ -3,6 +3,7 @@
 import tracemalloc
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +59,7 @@ def test_share_target_is_met_by_equality_and_missed_by_one(offset: int, accepted
 @pytest.mark.parametrize(("offset", "is_block"), [(-1, False), (0, True), (1, True)])
 def test_network_target_is_met_by_equality_and_missed_by_one(offset: int, is_block: bool) -> None:
     job = job_of(target=1)
-    job = replace(job, announced=replace(job.announced, network_target=value_of() + offset))
+    job = msgspec.structs.replace(job, announced=replace(job.announced, network_target=value_of() + offset))
     verdict = judge(job)
     assert isinstance(verdict, Refused)
     assert verdict.reason is ErrorReason.LOW_DIFFICULTY
@@ -112,7 +113,7 @@ def test_ntime_window(ntime: int, now: float, good: bool) -> None:
 @pytest.mark.parametrize("stale", [False, True])
 def test_a_time_for_which_the_template_does_not_hold_is_refused(stale: bool) -> None:
     easy = job_of(target=2**256 - 1, nbits=EASY_BITS)
-    job = replace(easy, announced=replace(easy.announced, maxtime=int(NOW) + 30))
+    job = msgspec.structs.replace(easy, announced=replace(easy.announced, maxtime=int(NOW) + 30))
     tip = bytes(32) if stale else None
     inside = judge(job, replace(SUBMIT, ntime=int(NOW) + 30), tip=tip)
     beyond = judge(job, replace(SUBMIT, ntime=int(NOW) + 31), tip=tip)
@@ -133,7 +134,7 @@ def test_low_difficulty_comes_before_duplicate_and_leaves_no_trace() -> None:
         verdict = validator.judge(SUBMIT, jobs, NOW)
         assert isinstance(verdict, Refused)
         assert verdict.reason is ErrorReason.LOW_DIFFICULTY
-    jobs.add(replace(job, target=2**256 - 1))
+    jobs.add(msgspec.structs.replace(job, target=2**256 - 1))
     assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
     again = validator.judge(SUBMIT, jobs, NOW)
     assert isinstance(again, Refused)
@@ -186,7 +187,7 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     validator.set_tip(job.announced.content.previous_hash)
-    flood, second = table(job), table(replace(job, extranonce1=b"\x05\x06\x07\x08"))
+    flood, second = table(job), table(msgspec.structs.replace(job, extranonce1=b"\x05\x06\x07\x08"))
     assert accepted(validator, flood, range(200)) == 50
     refusal = validator.judge(replace(SUBMIT, nonce=200), flood, NOW)
     assert isinstance(refusal, Refused)
@@ -194,7 +195,7 @@ def test_a_session_that_floods_is_refused_while_others_find_room() -> None:
     assert refusal.work == 0.5, "or vardiff would take it for silence and ask for still easier shares"
     assert accepted(validator, second, range(200)) == 25, "two floods leave room for a third session"
     for number in range(10):
-        honest = table(replace(job, extranonce1=bytes([9, 9, 9, number])))
+        honest = table(msgspec.structs.replace(job, extranonce1=bytes([9, 9, 9, number])))
         assert accepted(validator, honest, range(2)) == 2
     assert memory.used == 95
     assert accepted(validator, flood, range(200)) == 0, "none counts twice meanwhile"
@@ -205,7 +206,7 @@ def test_a_flood_of_many_sessions_keeps_to_the_bound() -> None:
     memory = FairBound(100)
     validator = ShareValidator(memory=memory)
     validator.set_tip(job.announced.content.previous_hash)
-    tables = [table(replace(job, extranonce1=bytes([1, 1, 1, number]))) for number in range(200)]
+    tables = [table(msgspec.structs.replace(job, extranonce1=bytes([1, 1, 1, number]))) for number in range(200)]
     for jobs in tables:
         accepted(validator, jobs, range(3))
     assert memory.used == 100
@@ -221,7 +222,7 @@ def test_a_flood_over_several_jobs_is_one_flood() -> None:
         content = replace(job.announced.content, job_id=str(number), ntime=int(NOW))
         pool_job = replace(job.announced, content=content)
         pool_job = replace(pool_job, seen=SeenShares())
-        jobs.add(replace(job, announced=pool_job))
+        jobs.add(msgspec.structs.replace(job, announced=pool_job))
         total += accepted(validator, jobs, range(20), str(number))
     assert total == 50
 
@@ -234,7 +235,7 @@ def test_a_job_is_forgotten_with_its_shares_when_no_session_may_submit_to_it() -
     for number in range(1, 50):
         pool_job = factory.publish(make_template(number, curtime=int(NOW) + 700 * number), 0.0)
         validator.set_tip(pool_job.content.previous_hash)
-        jobs.add(replace(job_of(target=2**256 - 1), announced=pool_job))
+        jobs.add(msgspec.structs.replace(job_of(target=2**256 - 1), announced=pool_job))
         ntime = replace(SUBMIT, ntime=pool_job.content.ntime, job_id=pool_job.content.job_id)
         assert all(
             isinstance(validator.judge(replace(ntime, nonce=nonce), jobs, pool_job.content.ntime), Accepted)
@@ -258,7 +259,7 @@ def test_a_share_is_recognized_for_ten_minutes_however_many_jobs_came_since() ->
 
     def later(number: int, seconds: int) -> SessionJob[PoolJob]:
         content = replace(job.announced.content, job_id=str(number), ntime=int(NOW) + seconds)
-        return replace(job, announced=replace(job.announced, content=content, seen=SeenShares()))
+        return msgspec.structs.replace(job, announced=replace(job.announced, content=content, seen=SeenShares()))
 
     for number in range(100):
         jobs.add(later(number, 600))
@@ -282,7 +283,7 @@ def test_old_jobs_are_bounded_in_number() -> None:
     validator.set_tip(job.announced.content.previous_hash)
     for number in range(MAX_JOBS + 2 * MAX_OLD_JOBS):
         content = replace(job.announced.content, job_id=str(number))
-        jobs.add(replace(job, announced=replace(job.announced, content=content, seen=SeenShares())))
+        jobs.add(msgspec.structs.replace(job, announced=replace(job.announced, content=content, seen=SeenShares())))
         assert accepted(validator, jobs, range(2), str(number)) == 2
     assert memory.used == jobs.shares == 2 * (MAX_JOBS + MAX_OLD_JOBS)
 
