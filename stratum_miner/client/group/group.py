@@ -194,8 +194,9 @@ class PoolGroup:
             control.active = member  # what else would failover choose
         if member is control.active:
             self._tell(event)
-        control.failover.job(control.index(member), self._clock(), _content(job))
-        self._apply()
+        if not member.removed:  # whoever heard of it may have changed the pools
+            control.failover.job(control.index(member), self._clock(), _content(job))
+            self._apply()
 
     def _take_loss(self, member: Member, reason: str, event: ClientEvent) -> None:
         member.job = None

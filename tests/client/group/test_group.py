@@ -627,3 +627,22 @@ async def test_each_event_says_which_session_of_which_pool_it_is_of(autojump_clo
     first, second = it.group.control.pools()
     of_first, of_second = {(first.key, 0), (first.key, 1)}, {(second.key, 0), (second.key, 2)}
     assert {(origin.pool, origin.session) for origin in origins} == of_first | of_second
+
+
+async def test_who_hears_of_a_job_may_remove_its_pool(autojump_clock: MockClock) -> None:
+    it = Farm()
+
+    def tell(event: ClientEvent) -> None:
+        it.tell(event)
+        if isinstance(event, JobArrived) and len(it.jobs) == 2:
+            it.group.control.remove(0)
+
+    settings = [PoolSettings(url=PoolUrl(host, 3333), worker_name="worker") for host in HOSTS]
+    it.group = PoolGroup(settings, tell, ClientOptions(clock=trio.current_time, connect=it.connect))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.group.run)
+        first = await it.up(0)
+        await it.renew(first)
+        await it.up(1)
+        assert it.active == [True]
+        nursery.cancel_scope.cancel()
