@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from stratum_miner.loadtest.metrics import PHASES
-from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
+from stratum_miner.loadtest.report import LoadReport
 from stratum_miner.loadtest.thresholds import figure_text
 from stratum_miner.plots.figure import LineChart, Series
 from stratum_miner.quantities import duration_text, milliseconds_text
@@ -111,20 +110,11 @@ def _courses(report: LoadReport) -> list[LineChart | None]:
 
 
 def _phases(report: LoadReport) -> str:
-    rows = []
-    for name in PHASES:
-        row = phase_json(report.metrics.phases[name])
-        cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
-        marked = f"{row['marked']:,}"
-        rows.append((name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked))
-    lag = report.metrics.loop_lag
-    values = lag.quantiles(tuple(QUANTILES.values()))
-    rows.append(("loop lag", f"{lag.count:,}", *(milliseconds_text(milliseconds(value)) for value in values), "-", "-"))
     note = paragraph(
         "Own p99 is the part of a latency that may be the generator's; marked are the samples of which that is most.",
         "soft",
     )
-    return table("Latencies", ("phase", "count", *map(load_text.heading, QUANTILES), "own p99", "marked"), rows) + note
+    return table("Latencies", *load_text.latencies(report.metrics)) + note
 
 
 def _outcomes(report: LoadReport) -> str:

@@ -56,16 +56,25 @@ def show(report: LoadReport, output: Console) -> None:
         output.print(line, markup=False, soft_wrap=not output.is_terminal)
 
 
-def _phases(metrics: Metrics, output: Console) -> Table:
-    """Latencies, each with the generator's own part beside it."""
-    table = text_table(output, ("phase", "count", *map(heading, QUANTILES), "own p99", "marked"))
+def latencies(metrics: Metrics) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Heads and rows: each phase, with the generator's own part beside it."""
+    rows = []
     for name in PHASES:
         row = phase_json(metrics.phases[name])
         cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
         marked = f"{row['marked'] / row['count']:.1%}" if row["marked"] else "-"
-        table.add_row(name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked)
+        rows.append([name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked])
     lag = metrics.loop_lag.quantiles(tuple(QUANTILES.values()))
-    table.add_row("loop lag", f"{metrics.loop_lag.count:,}", *(milliseconds_text(milliseconds(value)) for value in lag))
+    cells = [milliseconds_text(milliseconds(value)) for value in lag]
+    rows.append(["loop lag", f"{metrics.loop_lag.count:,}", *cells, "", ""])
+    return ("phase", "count", *map(_heading, QUANTILES), "own p99", "marked"), rows
+
+
+def _phases(metrics: Metrics, output: Console) -> Table:
+    heads, rows = latencies(metrics)
+    table = text_table(output, heads)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -139,7 +148,7 @@ def _rate(progress: Progress, before: Progress | None) -> float:
     return (progress.accepted - before.accepted) / elapsed if elapsed > 0 else 0.0
 
 
-def heading(quantile: str) -> str:
+def _heading(quantile: str) -> str:
     """``p99.9``."""
     return "p99.9" if quantile == "p999" else quantile
 

@@ -1,20 +1,22 @@
 """A scenario for a terminal: the answer in words, then tables, then what was asked for besides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rich.console import Console
 from rich.table import Table
 
-from stratum_miner.economics import energy, odds, schemes
+from stratum_miner.economics import energy, odds
 from stratum_miner.economics.monte_carlo import DAYS, Agreement
 from stratum_miner.economics.profit.machines import Machine
-from stratum_miner.economics.profit.result import PERIODS, machine_operation
+from stratum_miner.economics.profit.result import PERIODS
 from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.plots import text as plots
 from stratum_miner.plots.text_table import is_plain, text_table
-from stratum_miner.quantities import amount, hash_rate_text, rounded, scaled
+from stratum_miner.quantities import hash_rate_text, rounded, scaled
+from stratum_miner.reports import profit_tables
 from stratum_miner.reports.profit_charts import figures
+from stratum_miner.reports.profit_tables import Rows
 
 MAX_WIDTH = 100
 
@@ -23,9 +25,9 @@ def tell(output: Console, scenario: Scenario) -> None:
     """Words, the periods, and the machines of a fleet."""
     for line in sentences(scenario):
         say(output, line)
-    output.print(_periods(scenario, output))
+    output.print(_table(output, profit_tables.periods(scenario)))
     if len(scenario.machines) > 1 or scenario.machines[0].count > 1:
-        output.print(_fleet(scenario, output))
+        output.print(_table(output, profit_tables.fleet(scenario)))
     for line in (*chances(scenario), *_dates(scenario)):
         say(output, line)
 
@@ -85,42 +87,14 @@ def chances(scenario: Scenario) -> list[str]:
 
 def compare(output: Console, scenarios: Sequence[Scenario]) -> None:
     """Side by side."""
-    table = _table(output, "scenario", "hash rate", "J/TH", "revenue", "costs", "profit", "even at", "paid back")
-    for scenario in scenarios:
-        operation, returned = scenario.operation, scenario.payback
-        month = PERIODS["month"]
-        priced = scenario.price is not None
-        back = "-" if returned is None else f"{returned.days} d" if returned.days else "never"
-        even = operation.break_even_electricity
-        table.add_row(
-            scenario.name,
-            hash_rate_text(operation.hash_rate),
-            rounded(float(operation.joules_per_terahash)),
-            amount(float(operation.revenue_per_day * month)) if priced else "-",
-            amount(float(operation.costs_per_day * month)),
-            amount(float(operation.profit_per_day * month)) if priced else "-",
-            f"{even:.4g}" if priced and even is not None else "-",
-            back,
-        )
-    output.print(table)
+    output.print(_table(output, profit_tables.comparison(scenarios)))
     say(output, "Money is per month; it breaks even at the price of a kWh in the last but one column.")
 
 
 def payout_schemes(output: Console, scenario: Scenario) -> None:
     """Quantiles of the income under each scheme, over a month and a year."""
     for period in ("month", "year"):
-        compared = schemes.compare(scenario.operation, scenario.pool, float(PERIODS[period]), scenario.fees)
-        coins = _coins(compared[1].mean)
-        table = _table(output, period, "mean", *(f"{chance:.0%}" for chance in schemes.QUANTILES), "spread", "nothing")
-        for item in compared:
-            table.add_row(
-                item.scheme,
-                coins(item.mean),
-                *(coins(value) for value in item.quantiles()),
-                f"{item.relative_spread:.2%}" if item.relative_spread < 10 else f"{item.relative_spread:.0f}x",
-                _chance(item.chance_of_nothing),
-            )
-        output.print(table)
+        output.print(_table(output, profit_tables.payouts(scenario, period)))
     say(
         output,
         "Satoshis, or bitcoin where there is a point; each column is what the income stays at or below with that "
@@ -131,20 +105,21 @@ def payout_schemes(output: Console, scenario: Scenario) -> None:
 
 def machines(output: Console, known: dict[str, Machine]) -> None:
     """The hardware table."""
-    table = _table(output, "machine", "hash rate", "W", "J/TH", "dated", "source")
-    table.columns[-1].justify = "left"
-    table.columns[-1].no_wrap = False
-    table.columns[-1].overflow = "ellipsis"
-    for machine in known.values():
-        efficiency = float(machine.power) / machine.hash_rate * 1e12
-        table.add_row(
+    rows = [
+        (
             machine.name,
             hash_rate_text(machine.hash_rate),
             f"{machine.power:,.4g}",
-            rounded(efficiency),
+            rounded(float(machine.power) / machine.hash_rate * 1e12),
             machine.date,
             machine.source,
         )
+        for machine in known.values()
+    ]
+    table = _table(output, Rows(("machine", "hash rate", "W", "J/TH", "dated", "source"), rows))
+    table.columns[-1].justify = "left"
+    table.columns[-1].no_wrap = False
+    table.columns[-1].overflow = "ellipsis"
     output.print(table)
 
 
@@ -158,57 +133,18 @@ def drawings(output: Console, scenario: Scenario) -> None:
 
 def agreement(output: Console, found: Sequence[Agreement], seed: int, runs: int) -> None:
     """The closed forms beside their simulation."""
-    table = _table(output, "quantity", "formula", "played", "interval", "")
-    for item in found:
-        table.add_row(
+    rows = [
+        (
             item.quantity,
             f"{item.formula:.5g}",
             f"{item.simulated:.5g}",
             f"{item.low:.4g} to {item.high:.4g}",
             "agrees" if item.agrees else "DIFFERS",
         )
-    output.print(table)
+        for item in found
+    ]
+    output.print(_table(output, Rows(("quantity", "formula", "played", "interval", ""), rows)))
     say(output, f"Seed {seed}, {runs} lives of {DAYS:g} days; the interval holds the simulated value with 99.9 %.")
-
-
-def _periods(scenario: Scenario, output: Console) -> Table:
-    operation = scenario.operation
-    priced = scenario.price is not None
-    depreciation = scenario.depreciation_per_day
-    columns = ["bitcoin", *(["revenue"] if priced else []), "electricity"]
-    columns += ["other costs"] if operation.other_costs_per_day else []
-    columns += ["profit"] if priced else []
-    columns += ["depreciation"] if depreciation is not None else []
-    table = _table(output, "per", *columns)
-    size = operation.revenue_per_day + operation.costs_per_day
-    digits = 4 if size < 100 else 2 if size < 10**5 else 0
-    per_day = [operation.revenue_per_day] if priced else []
-    per_day += [operation.electricity_per_day]
-    per_day += [operation.other_costs_per_day] if operation.other_costs_per_day else []
-    per_day += [operation.profit_per_day] if priced else []
-    per_day += [depreciation] if depreciation is not None else []
-    for name, days in PERIODS.items():
-        coins = f"{operation.btc_per_day_net * days:.{10 if digits > 2 else 7}f}"
-        table.add_row(name, coins, *(f"{value * days:,.{digits}f}" for value in per_day))
-    return table
-
-
-def _fleet(scenario: Scenario, output: Console) -> Table:
-    table = _table(output, "per day", "count", "hash rate", "W", "J/TH", "revenue", "power", "profit")
-    priced = scenario.price is not None
-    for index, machine in enumerate(scenario.machines):
-        operation = machine_operation(scenario, index)
-        table.add_row(
-            machine.name or "-",
-            str(machine.count),
-            hash_rate_text(operation.hash_rate),
-            f"{operation.power:,.0f}",
-            rounded(float(operation.joules_per_terahash)),
-            amount(float(operation.revenue_per_day)) if priced else "-",
-            amount(float(operation.electricity_per_day)),
-            amount(float(operation.profit_per_day)) if priced else "-",
-        )
-    return table
 
 
 def _dates(scenario: Scenario) -> list[str]:
@@ -216,23 +152,13 @@ def _dates(scenario: Scenario) -> list[str]:
     return [f"Dated: {', '.join(told)}. Everything is at today's difficulty unless it says otherwise."] if told else []
 
 
-def _table(output: Console, *headings: str) -> Table:
-    table = text_table(output, headings, between=2 if len(headings) < 7 else 1)
+def _table(output: Console, content: Rows) -> Table:
+    table = text_table(output, content.heads, between=2 if len(content.heads) < 7 else 1)
     for column in table.columns:
         column.min_width = 5
+    for row in content.rows:
+        table.add_row(*row)
     return table
-
-
-def _chance(value: float) -> str:
-    return "-" if value < 5e-6 else f"{value:.3%}" if value < 0.99999 else ">99.999%"
-
-
-def _coins(mean: Decimal) -> Callable[[Decimal], str]:
-    """How the amounts of a table are written: whole satoshis, or bitcoin when those would be long."""
-    if mean < Decimal("0.01"):
-        return lambda value: f"{value * 100_000_000:,.0f}"
-    digits = max(0, 5 - max(0, mean.adjusted()))
-    return lambda value: f"{value:.{digits}f}" if value else "0"
 
 
 def _money(value: Decimal, scenario: Scenario) -> str:

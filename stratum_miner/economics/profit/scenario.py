@@ -33,7 +33,6 @@ BEST_EFFICIENCY = Decimal(5)
 """J/TH that no machine of 2026 reaches (the best announced are near 10); below it a unit is likely wrong."""
 WORST_EFFICIENCY = Decimal(10) ** 9
 """J/TH of a busy processor at 100 kH/s, the slowest that anybody mines with; above it a unit is likely wrong."""
-_WHOLE_OR_PART = ("machines", "hash_rate")
 
 
 @dataclass(frozen=True, slots=True)
