@@ -38,7 +38,7 @@ class Recorder:
         self.messages: list[str] = []
         self.changed = trio.Event()
 
-    def _change(self) -> None:
+    def note(self) -> None:
         self.changed.set()
         self.changed = trio.Event()
 
@@ -54,7 +54,7 @@ class Recorder:
                 self.states.append(state)
             case MessageShown(text=text):
                 self.messages.append(text)
-        self._change()
+        self.note()
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition over what was recorded; fails after a day of mock time."""

@@ -11,36 +11,30 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
-from stratum_miner.client.events import ClientEvent, JobArrived, MessageShown, ShareAnswered, WorkLost
+from stratum_miner.client.events import ClientEvent, JobArrived
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
-from stratum_miner.work.job import Job, Origin, PoolKey
-from stratum_miner.work.share import Share, verify
-from stratum_miner.work.share_result import ShareResult
-from stratum_miner.work.space import SearchSpace
-from stratum_miner.work.unit import NonceFound
+from stratum_miner.work.job import Origin, PoolKey
+from tests.client.conftest import Recorder, find_shares
 
 HOSTS = ("first.example", "second.example")
 
 
-class Farm:
+class Farm(Recorder):
     """A group under test and the pools it may reach; listens to the group."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.down: set[str] = set()
         """Hosts that refuse connections."""
         self.group: PoolGroup
-        self.jobs: list[Job] = []
-        self.outcomes: list[ShareResult] = []
-        self.lost_work: list[str] = []
         self.error: BaseException | None = None
         self._send: dict[str, trio.MemorySendChannel[PlayedPool]] = {}
         self._receive: dict[str, trio.MemoryReceiveChannel[PlayedPool]] = {}
         for host in HOSTS:
             self._send[host], self._receive[host] = trio.open_memory_channel[PlayedPool](100)
-        self._changed = trio.Event()
 
     async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
@@ -71,38 +65,6 @@ class Farm:
             if trio.current_time() >= until:
                 return
             await trio.sleep(30)
-
-    def share(self, job: Job) -> Share:
-        space = SearchSpace()
-        space.set_job(job)
-        unit = space.next_unit(job.received_at)
-        assert unit is not None
-        for nonce in range(1000):
-            verdict = verify(NonceFound(unit, nonce, unit.version))
-            if isinstance(verdict, Share):
-                return verdict
-        raise AssertionError("no share in a thousand nonces")
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        with trio.fail_after(86400):
-            while not condition():
-                await self._changed.wait()
-
-    def _note(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
-
-    def tell(self, event: ClientEvent) -> None:
-        match event:
-            case JobArrived(job):
-                self.jobs.append(job)
-            case WorkLost(reason=reason):
-                self.lost_work.append(reason)
-            case ShareAnswered(result):
-                self.outcomes.append(result)
-            case MessageShown():
-                return
-        self._note()
 
     @property
     def active(self) -> list[bool]:
@@ -138,7 +100,7 @@ def farm() -> FarmFactory:
                 await made.group.run()
             except BaseExceptionGroup as error:
                 made.error = error
-                made._note()
+                made.note()
                 if error.split(WorkerRefused)[1] is not None:
                     raise
 
@@ -179,14 +141,14 @@ async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autoju
         job_of_second = it.jobs[-1]
         it.down = set()
         again = await it.up(0)
-        share = it.share(job_of_second)
+        share = find_shares(job_of_second, 1)[0]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.renew, second, 60)
             nursery.start_soon(it.renew, again, 60)
             await it.until(lambda: it.active == [True, False])
         # found on the backup's job just before the switch: it goes to the backup, and the backup's answer counts
         it.group.submit(share)
-        late = it.share(it.jobs[-1])
+        late = find_shares(it.jobs[-1], 1)[0]
         it.group.submit(late)
         for pool, mine in ((second, share), (again, late)):
             request = await pool.request("mining.submit")
@@ -204,7 +166,7 @@ async def test_a_backup_that_is_left_answers_its_open_shares_first(
 ) -> None:
     async with farm(down=(0,)) as it:
         second = await it.up(1)
-        share = it.share(it.jobs[-1])
+        share = find_shares(it.jobs[-1], 1)[0]
         it.down = set()
         first = await it.up(0)
         await it.renew(first, 30)
@@ -290,7 +252,7 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
             nursery.start_soon(it.renew, first, 60)
             await it.renew(second, 90)
         assert it.active == [True, False]
-        it.group.submit(it.share(it.jobs[-1]))
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
         request = await second.request("mining.submit")
         it.group.control.remove(0)
         assert it.lost_work  # the other one is standing by and has to connect first
@@ -312,7 +274,7 @@ def counts_of(it: Farm, key: PoolKey) -> tuple[int, ...]:
 async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
-        it.group.submit(it.share(it.jobs[-1]))
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
         await first.reply(await first.request("mining.submit"), True)
         await it.until(lambda: it.outcomes)
         key, settings = it.group.control.pools()[0].key, it.group.control.settings()[0]
@@ -396,7 +358,7 @@ async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
     async with farm() as it:
         await it.up(0)
         job = it.jobs[-1]
-        share = it.share(replace(job, origin=replace(job.origin, pool=PoolKey("a pool of another run"))))
+        [share] = find_shares(replace(job, origin=replace(job.origin, pool=PoolKey("a pool of another run"))), 1)
         it.group.submit(share)
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
 
@@ -406,7 +368,7 @@ async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew
 ) -> None:
     async with farm() as it:
         first = await it.up(0)
-        it.group.submit(it.share(it.jobs[-1]))
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
         request = await first.request("mining.submit")
         it.group.control.change(0, PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="other", name="home"))
         pool = await it.connection(0)
@@ -526,7 +488,7 @@ async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
 ) -> None:
     async with farm() as it:
         await it.up(0)
-        it.group.submit(it.share(it.jobs[-1]))
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
         it.group.control.enable(0, False)
         second = await it.up(1)
         await it.renew(second, 60)
@@ -536,7 +498,7 @@ async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
         it.group.control.enable(0, True)
         it.group.control.enable(1, False)
         await it.up(0)
-        it.group.submit(it.share(it.jobs[-1]))
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
     assert it.outcomes[-1].reason == "the miner stopped before the pool answered"
 
 
@@ -567,7 +529,7 @@ async def test_a_pool_that_refuses_every_share_does_not_make_a_refusal_elsewhere
         await first.reply(await first.request("mining.authorize"), False)
         second = await it.up(1)
         for _ in range(25):
-            it.group.submit(it.share(it.jobs[-1]))
+            it.group.submit(find_shares(it.jobs[-1], 1)[0])
             await second.reply(await second.request("mining.submit"), None, [23, "low difficulty share", None])
             await trio.testing.wait_all_tasks_blocked()
             if it.conditions[1] is not Condition.UP:
@@ -579,7 +541,7 @@ async def test_a_pool_that_refuses_every_share_does_not_make_a_refusal_elsewhere
 async def test_a_burst_of_refusals_does_not_penalize_a_pool(farm: FarmFactory, autojump_clock: MockClock) -> None:
     async with farm() as it:
         pool = await it.up(0)
-        share = it.share(it.jobs[-1])
+        share = find_shares(it.jobs[-1], 1)[0]
         for _ in range(50):
             it.group.submit(share)
         for request in [await pool.request("mining.submit") for _ in range(50)]:
