@@ -14,35 +14,16 @@ from stratum_miner.emulators import KINDS, Fault
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
+from tests.backends.asic.memory_port import MemoryPort
 
 
-class EmulatedPort:
+class EmulatedPort(MemoryPort):
     """One port of an emulated device, open: a ``Transport`` on memory."""
 
     def __init__(self, plugged: "PluggedDevice", port: str, path: str, baud: int) -> None:
-        self.path = path
-        self._plugged, self._port, self._baud = plugged, port, baud
-        self._buffer = bytearray()
-        self._arrived = trio.Event()
-        self._closed = False
-
-    async def receive(self, max_bytes: int = 4096) -> bytes:
-        """See ``Transport``."""
-        while not self._buffer:
-            self._check()
-            self._arrived = trio.Event()
-            await self._arrived.wait()
-        await trio.lowlevel.checkpoint()
-        self._check()
-        data = bytes(self._buffer[:max_bytes])
-        del self._buffer[:max_bytes]
-        return data
-
-    async def send(self, data: bytes) -> None:
-        """See ``Transport``."""
-        await trio.lowlevel.checkpoint()
-        self._check()
-        self._plugged.receive(data, self._port, self._baud)
+        super().__init__(path, lambda _, data: plugged.receive(data, port, self.baud))
+        self._plugged, self._port, self.baud = plugged, port, baud
+        """What the driver believes in."""
 
     async def drain(self) -> None:
         """What was sent takes its time on the wire."""
@@ -52,39 +33,23 @@ class EmulatedPort:
     async def set_baud(self, baud: int) -> None:
         """See ``Transport``."""
         await self.drain()
-        self._baud = baud
+        self.baud = baud
         self._buffer.clear()
-
-    async def hold_reset(self, held: bool) -> bool:
-        """As on a pseudo-terminal: closing and opening again is all there is."""
-        del held
-        await trio.lowlevel.checkpoint()
-        return False
 
     def discard_input(self) -> None:
         """Forget what has arrived."""
         self._check()
-        self._buffer.clear()
+        super().discard_input()
 
     def close(self) -> None:
         """Give it back."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            super().close()
             self._arrived.set()
             self._plugged.closed(self._port, self)
 
-    def arrive(self, data: bytes) -> None:
-        """Bytes for the driver."""
-        self._buffer += data
-        self._arrived.set()
-
-    @property
-    def baud(self) -> int:
-        """What the driver believes in."""
-        return self._baud
-
     def _check(self) -> None:
-        if self._closed or not self._plugged.present:
+        if self.closed or not self._plugged.present:
             raise DeviceGone(f"{self.path}: unplugged")
 
 
@@ -163,7 +128,7 @@ class PluggedDevice:
             for item in self.device.take(now, self._baud_of):
                 opened = self._open.get(item.port)
                 if opened is not None and self.present:
-                    opened.arrive(item.data)
+                    opened.say(item.data)
             due = self.device.due(now)
             with trio.move_on_at(due):
                 await self._wake.wait()
@@ -182,5 +147,5 @@ class PluggedDevice:
             return
         self.device.stop_searching(now)
         for opened in list(self._open.values()):
-            opened.arrive(b"")
+            opened.say(b"")
             opened.close()
