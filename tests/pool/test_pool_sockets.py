@@ -13,17 +13,15 @@ import trio
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from tests.downstream.wire_miner import WireMiner
+from tests.downstream.wire_client import WireClient
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=1e-8, port=0)
 PATIENCE = 30.0
 """Seconds after which a test fails; nothing here takes a fraction of it."""
 
 
-class Client:
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self.miner = WireMiner()
+class Client(WireClient):
+    stream: trio.SocketStream
 
     @classmethod
     async def connect(cls, port: int) -> "Client":
@@ -31,24 +29,9 @@ class Client:
 
     async def read_until(self, condition: Callable[[], Any]) -> None:
         with trio.fail_after(PATIENCE):
-            while not condition():
-                data = await self.stream.receive_some(65536)
-                assert data, "the pool closed the connection"
-                self.miner.receive(bytes(data))
+            await super().read_until(condition)
 
-    async def read_jobs(self, count: int) -> None:
-        await self.read_until(lambda: len(self.miner.jobs) >= count)
-
-    async def login(self) -> None:
-        await self.stream.send_all(self.miner.login())
-        await self.read_until(lambda: self.miner.jobs)
-
-    async def submit(self, share: list[Any]) -> int:
-        await self.stream.send_all(self.miner.submit(share))
-        await self.read_until(self.miner.replies)
-        return self.miner.verdict()
-
-    async def read_to_end(self) -> bytes:
+    async def said_to_the_end(self) -> bytes:
         data = b""
         with trio.fail_after(PATIENCE):
             with suppress(trio.BrokenResourceError):  # a reset: we were still sending when the pool closed
@@ -123,7 +106,7 @@ async def test_foreign_bytes_are_answered_by_closing(data: bytes) -> None:
         with trio.fail_after(PATIENCE):
             with suppress(trio.BrokenResourceError):  # the pool may close before we have sent all of it
                 await bad.stream.send_all(data)
-        assert await bad.read_to_end() == b""
+        assert await bad.said_to_the_end() == b""
         assert await good.submit(good.miner.solve()) == 0
         await good.stream.aclose()
 
