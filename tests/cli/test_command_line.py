@@ -6,15 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.cli import main
+from tests.cli.one_command import run
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main.run(arguments)
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.mark.parametrize(

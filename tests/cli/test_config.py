@@ -18,9 +18,9 @@ from stratum_miner.app.process import secrets
 from stratum_miner.app.settings.mine import MineSettings, Sources, find_file, load
 from stratum_miner.backends.cpu import processors
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
-from stratum_miner.cli import main
 from stratum_miner.client.dialing.tunnel import TunnelUrl
 from stratum_miner.client.settings import Strategy
+from tests.cli.one_command import run
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -57,12 +57,6 @@ def problems(tmp_path: Path, text: str = "", **given: Any) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         settings(tmp_path, text, **given)
     return [str(problem).replace(f"{tmp_path}/miner.toml", "F") for problem in caught.value.problems]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main.run(arguments)
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 # ---- pools ------------------------------------------------------------------------------------------------------

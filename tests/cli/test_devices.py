@@ -14,7 +14,8 @@ import pytest
 from stratum_miner.app.doctor import usb
 from stratum_miner.backends.asic import access, usb_power
 from stratum_miner.backends.asic.port_list import ListedPort
-from stratum_miner.cli import devices, main
+from stratum_miner.cli import devices
+from tests.cli.one_command import run
 
 COMPAC = ListedPort(
     path="", vid=0x10C4, pid=0xEA60, product="Compac BM1384 Bitcoin Miner", manufacturer="GekkoScience",
@@ -22,12 +23,6 @@ COMPAC = ListedPort(
 )  # fmt: skip
 GPS = replace(COMPAC, product="CP2102 USB to UART Bridge Controller", manufacturer="Silicon Labs", serial_number="0001")
 MODEM = replace(COMPAC, vid=0x12D1, pid=0x1001, product="Mobile", manufacturer="HUAWEI", serial_number="")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main.run(arguments)
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture

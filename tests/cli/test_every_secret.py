@@ -26,6 +26,7 @@ from stratum_miner.app.process import secrets, signals
 from stratum_miner.cli import main
 from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.testing.played_pool import REGTEST_JOB
+from tests.network.free_port import free_port
 
 from .rpc_node import RpcNode, serving
 from .test_process import ADDRESS, COMMAND, started
@@ -106,7 +107,7 @@ CASES = (
 def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
     outputs: dict[str, str] = {}
     with echoing_pool() as pool:
-        words = {"{directory}": str(tmp_path), "{pool}": pool, "{dead}": str(dead_port())}
+        words = {"{directory}": str(tmp_path), "{pool}": pool, "{dead}": str(free_port())}
         for name, content in case.files.items():
             (tmp_path / name).write_text(_filled(content, words))
         arguments = [_filled(word, words) for word in case.arguments]
@@ -197,7 +198,7 @@ def test_no_other_command_shows_one(
     node = RpcNode()
     node.status = 401
     with echoing_pool() as pool, serving(node) as port:
-        words = {"{pool}": pool, "{dead}": str(dead_port()), "{node}": str(port)}
+        words = {"{pool}": pool, "{dead}": str(free_port()), "{node}": str(port)}
         given = [_filled(word, words) for word in arguments]
         monkeypatch.setattr("sys.argv", ["stratum-miner", *given])
         monkeypatch.setattr(signals, "enter", lambda phase: None)
@@ -393,8 +394,3 @@ def _answers(request: dict[str, object]) -> Iterator[dict[str, object]]:
             yield {"id": request["id"], "result": None, "error": [20, f"bad password {secret}", None]}
         case _:
             yield {"id": request["id"], "result": None, "error": [20, f"no such method for {secret}", None]}
-
-
-def dead_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

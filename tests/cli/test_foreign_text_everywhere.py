@@ -34,6 +34,7 @@ from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.monitoring.screen import overview
 from stratum_miner.monitoring.screen.overview import Seen, draw_one
 from tests.monitoring.screen.test_layout import view
+from tests.network.free_port import free_port
 
 from .hostile import (
     EVIL,
@@ -86,15 +87,6 @@ def without_lines_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_lines", LineLimit(lambda: None))
 
 
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            return int(taken.getsockname()[1])
-
-    return find
-
-
 @contextmanager
 def meanwhile(work: Callable[[], None], over: Callable[[], None] = lambda: None) -> Iterator[list[BaseException]]:
     """Do something in a thread while the block runs a command, which must end by it; ``over`` when it has ended."""
@@ -140,9 +132,7 @@ def asked_cgminer(port: int, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("log_format", ["plain", "sentences", "json"])
-def test_mine(
-    log_format: str, tmp_path: Path, free_port: Callable[[], int], capfd: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mine(log_format: str, tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRATUM_MINER_HTTP_TOKEN", TOKEN)
     web, cgminer, axeos = (free_port() for _ in range(3))
     outputs: dict[str, bytes] = {}
@@ -257,9 +247,7 @@ def on_a_terminal(arguments: list[str], *, until: Callable[[bytes], bool]) -> by
 
 @pytest.mark.parametrize("log_format", ["plain", "json"])
 @pytest.mark.parametrize("command", ["pool", "proxy"])
-def test_what_serves_miners(
-    command: str, log_format: str, tmp_path: Path, free_port: Callable[[], int], capfd: Any
-) -> None:
+def test_what_serves_miners(command: str, log_format: str, tmp_path: Path, capfd: Any) -> None:
     port, web = free_port(), free_port()
     outputs: dict[str, bytes] = {}
 

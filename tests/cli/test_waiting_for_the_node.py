@@ -11,19 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.network.free_port import free_port
+
 from .rpc_node import RpcNode, serving
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 TESTNET_ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 SIGNED = "512103ad5e0edad18cb1f0fc0d28a3d4f1f3e445640337489abb10404f2d1e086be43051ae"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

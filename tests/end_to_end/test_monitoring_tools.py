@@ -23,18 +23,12 @@ from pyasic.miners.factory import MINER_CLASSES, MinerTypes
 from pyasic.rpc.cgminer import CGMinerRPCAPI
 
 from stratum_miner.backends.asic.boards import board_of
+from tests.network.free_port import free_port
 
 from ..cli.test_process import ADDRESS, COMMAND, running_pool, started, until_line
 
 AXEOS_HOST = "127.0.0.80"
 TOKEN = "a-token-for-this-test"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def can_take(address: tuple[str, int]) -> bool:

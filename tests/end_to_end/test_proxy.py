@@ -1,6 +1,5 @@
 """Sixteen of our miners on one proxy, over real sockets: on our own pool, and on one that other people wrote."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from stratum_miner.miner import Miner
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+from tests.network.free_port import free_port
 
 MINERS = 16
 HARD_BITS = 0x1D00FFFF
@@ -134,9 +134,3 @@ async def test_sixteen_miners_on_a_foreign_pool_that_restarts(real_pool: RealPoo
     shares = proxy.snapshot().shares
     valid = [line for log in logs for line in log if " SHARE valid " in line]
     assert 0 <= len(valid) - shares.accepted <= shares.lost, "the pools counted what the miners were told"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
