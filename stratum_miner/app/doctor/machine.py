@@ -118,10 +118,10 @@ def memory_finding(available: int) -> Finding:
 def memory_available(machine: int, root: Path = Path("/")) -> int:
     """Bytes: the machine's, or less where a control group of ours grants less."""
     group = next(
-        (line[4:] for line in _text(root / "proc/self/cgroup").splitlines() if line.startswith("0::/")), ""
+        (line[4:] for line in host_sensors.read(root / "proc/self/cgroup").splitlines() if line.startswith("0::/")), ""
     ).strip("/")
     place = root / "sys/fs/cgroup" / group
-    limit, used = _text(place / "memory.max"), _text(place / "memory.current")
+    limit, used = host_sensors.read(place / "memory.max"), host_sensors.read(place / "memory.current")
     if limit.isdecimal() and used.isdecimal():
         return min(machine, max(0, int(limit) - int(used)))
     return machine
@@ -197,10 +197,3 @@ def _free(path: Path) -> int:
     except OSError:
         return FREE_DISK
     return status.f_bavail * status.f_frsize
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:
-        return ""

@@ -18,13 +18,13 @@ def on_battery(sysfs: Path = SYSFS) -> bool | None:
 
     psutil 7.2.2 takes the battery of a mouse for the machine's, and knows of mains only what is called AC or AC0.
     """
-    supplies = [(_read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
-    if not any(kind == "Battery" and _read(path / "scope") != "Device" for kind, path in supplies):
+    supplies = [(read(path / "type"), path) for path in _folders(sysfs / "class/power_supply")]
+    if not any(kind == "Battery" and read(path / "scope") != "Device" for kind, path in supplies):
         return None
-    mains = [_read(path / "online") for kind, path in supplies if kind in ("Mains", "USB")]
+    mains = [read(path / "online") for kind, path in supplies if kind in ("Mains", "USB")]
     if mains:
         return "1" not in mains
-    return any(_read(path / "status") == "Discharging" for kind, path in supplies if kind == "Battery")
+    return any(read(path / "status") == "Discharging" for kind, path in supplies if kind == "Battery")
 
 
 def processor_temperature() -> float | None:
@@ -44,7 +44,8 @@ def _folders(parent: Path) -> list[Path]:
         return []
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
+    """What a file of the kernel says, without its line end; nothing where it cannot be read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:
