@@ -1,12 +1,12 @@
 """Checks any Stratum V1 pool, from the outside, and says what it saw. It shares nothing with our pool or client.
 
-``cases`` holds the checks, ``probe`` what they work with, ``verify`` how verdicts are reached, ``report`` and ``page``
-how they are told.
+``cases`` holds the checks, ``probe`` what they work with, ``verify`` how verdicts are reached, ``report`` how they are
+told.
 """
 
-from stratum_miner.conformance.case import Case, Kind, Level
+from stratum_miner.conformance.case import Case, Level
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.conformance.outcome import Outcome, Verdict
+from stratum_miner.conformance.outcome import Verdict
 from stratum_miner.conformance.pool_under_test import Chain, ChainError, PoolUnderTest, Tip, Unreachable, tcp_dialer
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.share_search import Hasher
@@ -18,9 +18,7 @@ __all__ = [
     "Chain",
     "ChainError",
     "Hasher",
-    "Kind",
     "Level",
-    "Outcome",
     "PoolUnderTest",
     "Result",
     "SelectionError",

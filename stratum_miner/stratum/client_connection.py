@@ -1,7 +1,7 @@
 """The client's end of one Stratum connection, sans-IO.
 
 Bytes go in through ``receive_data``, events come out of ``next_event``, bytes to send out of ``data_to_send``.
-No clock, no socket: time-outs are the caller's, who ends a wait with ``abandon``. Theory of operation:
+No clock, no socket: time-outs are the caller's. Theory of operation:
 
 * Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
   id and by nothing else (stratum.md 1.2).
