@@ -15,9 +15,9 @@ from random import Random
 from typing import Any
 
 from stratum_miner import user_files
+from stratum_miner.capture.filter import Close, LimitReached, Note, Send, Step, delayed
 from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Close, LimitReached, Note, Send, Step, delayed
 from stratum_miner.capture.wildcard import TooLongError, Wildcard
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.spelling import named

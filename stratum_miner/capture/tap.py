@@ -11,9 +11,10 @@ from typing import Any, Never
 import structlog
 import trio
 
+from stratum_miner.capture.filter import Filter
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recording, Sink, peer_of
-from stratum_miner.capture.relay import MAX_HELD, Filter, relay
+from stratum_miner.capture.relay import MAX_HELD, relay
 from stratum_miner.network import accepting
 from stratum_miner.network.fair_bound import FairBound
 

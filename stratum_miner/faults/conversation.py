@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
+from stratum_miner.capture.filter import Step
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Step
 
 Value: TypeAlias = float | str | None
 """Of a fault's parameter."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from stratum_miner.capture.filter import Chain, Note, Send, Step
 from stratum_miner.capture.methods import METHODS, Methods
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Chain, Note, Send, Step
 from stratum_miner.faults.conversation import PoolFault, Said, Talk, Value
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.spelling import named

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from stratum_miner.capture.filter import Close, Send, Step
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import SEND_SIZE, Close, Send, Step
+from stratum_miner.capture.relay import SEND_SIZE
 from stratum_miner.faults.conversation import Behaviour, PoolFault, Said, Talk
 from stratum_miner.faults.wire_faults import garbage_line
 

@@ -1,6 +1,6 @@
 """The man in the middle on memory streams: order, delays, ends."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +10,10 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record, rules
+from stratum_miner.capture.filter import Chain, Filter
 from stratum_miner.capture.record import Closed, Line, Note, Side
 from stratum_miner.capture.recorder import Recorder
-from stratum_miner.capture.relay import (
-    FLUSH_SECONDS,
-    LINGER_SECONDS,
-    Chain,
-    Close,
-    End,
-    Filter,
-    Send,
-    Step,
-    relay,
-)
+from stratum_miner.capture.relay import FLUSH_SECONDS, LINGER_SECONDS, relay
 from stratum_miner.capture.rules import RuleFilter
 
 
@@ -124,46 +115,6 @@ async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: t
             await trio.testing.wait_all_tasks_blocked()
             await pool.aclose()
     assert ours is not None
-
-
-class Says:
-    """Adds a line of its own to every line."""
-
-    def __init__(self, word: bytes, greeting: bytes = b"") -> None:
-        self.word = word
-        self.greeting = greeting
-
-    def opened(self) -> Sequence[Step]:
-        return [Send(Side.MINER, self.greeting)] if self.greeting else []
-
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
-        return [Send(speaker.other, self.word + line, 1.0), Send(speaker.other, self.word + b"\n")]
-
-    def ended(self, speaker: Side) -> Sequence[Step]:
-        return [Send(speaker.other, b"bye\n"), End(speaker.other)]
-
-    notes = Chain([]).notes
-    held = 0
-
-
-def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
-    chain = Chain([Says(b"a", b"hi\n"), Says(b"b")])
-    to = Side.MINER
-    assert list(chain.line(Side.POOL, b"x\n")) == [
-        Send(to, b"bax\n", 2.0),
-        Send(to, b"b\n"),
-        Send(to, b"ba\n", 1.0),
-        Send(to, b"b\n"),
-    ]
-    assert list(chain.opened()) == [Send(to, b"bhi\n", 1.0), Send(to, b"b\n")]
-    assert list(chain.ended(Side.POOL))[-1] == End(to)
-    assert list(Chain([Chain([])]).line(Side.POOL, b"half")) == [Send(to, b"half")]
-    assert isinstance(Close(to), Close)
-
-
-def test_a_chain_keeps_how_a_line_is_said_and_ends_lines_at_lf_only() -> None:
-    chain = Chain([by_rules("duplicate", "split=2"), Chain([])])
-    assert list(chain.line(Side.POOL, b"a\rb\n")) == [Send(Side.MINER, b"a\rb\n", times=2, piece=2)]
 
 
 async def test_the_record_has_what_was_said_and_what_was_done(

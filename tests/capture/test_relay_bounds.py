@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record, rules
+from stratum_miner.capture.filter import Chain, Filter
 from stratum_miner.capture.record import Closed, Side
 from stratum_miner.capture.recorder import Recorder, Sink
 from stratum_miner.capture.relay import (
@@ -23,8 +24,6 @@ from stratum_miner.capture.relay import (
     RECEIVE_SIZE,
     STALL_SECONDS,
     STEP_BYTES,
-    Chain,
-    Filter,
     relay,
 )
 from stratum_miner.capture.rules import RuleFilter

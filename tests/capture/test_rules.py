@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture import rules
+from stratum_miner.capture.filter import Close, Send, Step
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Close, Send, Step
 from stratum_miner.capture.rules import ACTIONS, RuleError, RuleFilter
 
 MINER, POOL = Side.MINER, Side.POOL

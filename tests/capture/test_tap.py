@@ -13,9 +13,10 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 
 from stratum_miner.capture import record, rules
+from stratum_miner.capture.filter import Chain, Filter, Step
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recorder
-from stratum_miner.capture.relay import MAX_WAITING, Chain, Filter, Step
+from stratum_miner.capture.relay import MAX_WAITING
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratum_miner.capture.filter import Send
 from stratum_miner.capture.record import Side
-from stratum_miner.capture.relay import Send
 from stratum_miner.faults.fault_filter import filter_of, parse
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 

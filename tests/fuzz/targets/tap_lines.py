@@ -9,10 +9,10 @@ from contextlib import suppress
 from random import Random
 
 from stratum_miner.capture import record, rules
+from stratum_miner.capture.filter import Chain, LimitReached, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedConnection, Recorder
 from stratum_miner.capture.redaction import Redactor
-from stratum_miner.capture.relay import Chain, LimitReached, Send
 from stratum_miner.faults.fault_filter import ChosenFault, FaultFilter
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 
