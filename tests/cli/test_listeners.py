@@ -41,10 +41,11 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 """Every command that listens, told no host, and how many addresses it then has."""
 OPENERS = {
-    "app/options/capture.py": "what pool, proxy, tap and replay listen with",
+    "app/options/listen_address.py": "what pool, proxy, tap and replay listen with",
     "app/doctor/setup.py": "an address is tried and left again",
     "app/daemon/stats_api.py": "--http of pool and proxy",
-    "cli/pool.py": "pool, and solo and demo on a port of loopback",
+    "app/daemon/pool_run.py": "pool, and solo on a port of loopback",
+    "cli/pool.py": "looks whether the address is free, before there is a pool",
     "cli/proxy.py": "proxy",
     "cli/replay.py": "replay",
     "cli/tap.py": "tap",
