@@ -2,7 +2,7 @@ import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,40 +108,33 @@ class Bench:
         await trio.testing.wait_all_tasks_blocked()
 
 
-BenchFactory = Callable[..., AbstractAsyncContextManager[Bench]]
+@asynccontextmanager
+async def bench(*, difficulty: float = 1e-9, handshake: bool = True, **options: Any) -> AsyncIterator[Bench]:
+    ours, theirs = trio.testing.memory_stream_pair()
+    streams = [ours]
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        return streams.pop()
+
+    events: list[MinerEvent] = []
+    backend = ScriptedBackend()
+    settings = PoolSettings(
+        url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False
+    )
+    client = ClientOptions(clock=trio.current_time, connect=connect)
+    miner = Miner(settings, [backend], on_event=events.append, options=client, **options)
+    made = Bench(miner, backend, PlayedPool(theirs), events)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.run)
+        if handshake:
+            await made.pool.accept(mask=None, xnsub=False, difficulty=difficulty)
+            await made.pool.notify()
+            await made.settled()
+        yield made
+        nursery.cancel_scope.cancel()
 
 
-@pytest.fixture
-def bench() -> BenchFactory:
-    @asynccontextmanager
-    async def make(*, difficulty: float = 1e-9, handshake: bool = True, **options: Any) -> AsyncIterator[Bench]:
-        ours, theirs = trio.testing.memory_stream_pair()
-        streams = [ours]
-
-        async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
-            return streams.pop()
-
-        events: list[MinerEvent] = []
-        backend = ScriptedBackend()
-        settings = PoolSettings(
-            url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False
-        )
-        client = ClientOptions(clock=trio.current_time, connect=connect)
-        miner = Miner(settings, [backend], on_event=events.append, options=client, **options)
-        made = Bench(miner, backend, PlayedPool(theirs), events)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.run)
-            if handshake:
-                await made.pool.accept(mask=None, xnsub=False, difficulty=difficulty)
-                await made.pool.notify()
-                await made.settled()
-            yield made
-            nursery.cancel_scope.cancel()
-
-    return make
-
-
-async def test_shares_goal_is_reached_and_counted_once(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_shares_goal_is_reached_and_counted_once(autojump_clock: MockClock) -> None:
     async with bench(goals=Goals(shares=2)) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=2)
         await it.answer()
@@ -154,9 +147,7 @@ async def test_shares_goal_is_reached_and_counted_once(bench: BenchFactory, auto
         assert snapshot.best_share > 0
 
 
-async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(autojump_clock: MockClock) -> None:
     async with bench() as it:
         unit = it.backend.unit()
         [share] = await it.backend.report_where(unit, lambda share: share.meets_share_target)
@@ -174,9 +165,7 @@ async def test_wrong_and_repeated_claims_are_hardware_errors_and_never_leave(
         assert [device.hardware_errors for backend in snapshot.backends for device in backend.devices] == [7]
 
 
-async def test_a_device_is_not_blamed_for_a_point_that_it_was_given_twice(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_device_is_not_blamed_for_a_point_that_it_was_given_twice(autojump_clock: MockClock) -> None:
     async with bench() as it:
         unit = it.backend.unit()
         [share] = await it.backend.report_where(unit, lambda share: share.meets_share_target)
@@ -221,9 +210,7 @@ async def test_groups_on_one_pool_that_gives_both_one_extranonce1_search_differe
     assert len({unit.extranonce2 for unit in units if unit is not None}) == 256
 
 
-async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(autojump_clock: MockClock) -> None:
     """Pools of NOMP's line leave the version out of their duplicate check; a block goes out all the same."""
 
     def share_of(unit: WorkUnit, nonce: int) -> Share | None:
@@ -248,7 +235,7 @@ async def test_a_nonce_that_wins_in_two_versions_is_submitted_in_one(
         assert it.miner.snapshot().hardware_errors == 0
 
 
-async def test_weak_block_is_submitted_once_per_previous_hash(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_weak_block_is_submitted_once_per_previous_hash(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         unit = it.backend.unit()
         assert unit.target == unit.job.network_target
@@ -286,7 +273,7 @@ def next_weak(unit: WorkUnit, first: int) -> tuple[int, Share]:
     raise AssertionError
 
 
-async def test_weak_blocks_are_searched_on_after_a_refusal(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_weak_blocks_are_searched_on_after_a_refusal(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         await _refuse_weak_blocks(it, 1)
         unit = it.backend.unit()
@@ -297,9 +284,7 @@ async def test_weak_blocks_are_searched_on_after_a_refusal(bench: BenchFactory, 
         assert unit.target == unit.job.network_target
 
 
-async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         await _refuse_weak_blocks(it, IN_VAIN - 1)
         await it.pool.notify("2", previous="00" * 28 + "12345678")
@@ -317,9 +302,7 @@ async def test_a_pool_that_makes_no_blocks_of_weak_ones_gets_no_more(
         assert unit.target == unit.job.network_target
 
 
-async def test_a_pool_whose_next_job_builds_on_a_refused_hash_gets_more(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_pool_whose_next_job_builds_on_a_refused_hash_gets_more(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=True) as it:
         for _ in range(12):  # twenty-four refusals in a row end no session and leave no pool
             first, *_ = await _refuse_weak_blocks(it, IN_VAIN - 1)
@@ -329,15 +312,13 @@ async def test_a_pool_whose_next_job_builds_on_a_refused_hash_gets_more(
         assert unit.target == unit.job.network_target
 
 
-async def test_without_weak_blocks_only_full_shares_are_searched(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_without_weak_blocks_only_full_shares_are_searched(autojump_clock: MockClock) -> None:
     async with bench(difficulty=1.0, weak_blocks=False) as it:
         unit = it.backend.unit()
         assert unit.target == unit.job.share_target
 
 
-async def test_luck_counts_the_work_under_each_difficulty(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_luck_counts_the_work_under_each_difficulty(autojump_clock: MockClock) -> None:
     async with bench() as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=3)
         await it.answer()
@@ -360,9 +341,7 @@ async def test_luck_counts_the_work_under_each_difficulty(bench: BenchFactory, a
         assert snapshot.network_difficulty == hard.network_difficulty
 
 
-async def test_time_limit_waits_for_open_replies_but_not_for_long(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_time_limit_waits_for_open_replies_but_not_for_long(autojump_clock: MockClock) -> None:
     async with bench(goals=Goals(time_limit=10)) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
         await it.pool.request("mining.submit")
@@ -372,7 +351,7 @@ async def test_time_limit_waits_for_open_replies_but_not_for_long(
         assert [event.fate.value for event in it.events if isinstance(event, ShareResult)] == ["lost"]
 
 
-async def test_reply_within_the_grace_still_counts(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_reply_within_the_grace_still_counts(autojump_clock: MockClock) -> None:
     async with bench() as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
         request = await it.pool.request("mining.submit")
@@ -384,7 +363,7 @@ async def test_reply_within_the_grace_still_counts(bench: BenchFactory, autojump
         assert it.miner.snapshot().shares.accepted == 1
 
 
-async def test_lost_connection_leaves_no_work(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_lost_connection_leaves_no_work(autojump_clock: MockClock) -> None:
     async with bench() as it:
         assert it.backend.changes == [True]
         await it.pool.stream.aclose()
@@ -394,7 +373,7 @@ async def test_lost_connection_leaves_no_work(bench: BenchFactory, autojump_cloc
         assert it.backend.source.next_unit() is None
 
 
-async def test_refused_worker_comes_out_as_itself(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_refused_worker_comes_out_as_itself(autojump_clock: MockClock) -> None:
     async with bench(handshake=False) as it:
         await it.pool.reply(await it.pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
         await it.pool.reply(await it.pool.request("mining.authorize"), False)
@@ -419,9 +398,7 @@ async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> 
 # ---- with a node that judges ----------------------------------------------------------------------------------------
 
 
-async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(autojump_clock: MockClock) -> None:
     async with bench(node_judges=True, goals=Goals(blocks=2)) as it:
         shares = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block, count=4)
         hashes = [display_hash(share.digest) for share in shares]
@@ -446,9 +423,7 @@ async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(
         assert it.ending is Ending.BLOCKS_REACHED
 
 
-async def test_the_end_waits_for_no_judgement_of_a_share_that_was_refused(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_the_end_waits_for_no_judgement_of_a_share_that_was_refused(autojump_clock: MockClock) -> None:
     async with bench(node_judges=True) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
         await it.answer(None, [21, "stale", None])
@@ -458,7 +433,7 @@ async def test_the_end_waits_for_no_judgement_of_a_share_that_was_refused(
         assert trio.current_time() == before
 
 
-async def test_the_end_waits_for_the_nodes_judgement(bench: BenchFactory, autojump_clock: MockClock) -> None:
+async def test_the_end_waits_for_the_nodes_judgement(autojump_clock: MockClock) -> None:
     async with bench(node_judges=True) as it:
         [share] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
         await it.answer()
@@ -474,7 +449,7 @@ async def test_the_end_waits_for_the_nodes_judgement(bench: BenchFactory, autoju
 
 
 async def test_a_block_goes_out_while_the_journals_disk_hangs(
-    bench: BenchFactory, autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path / "shares.jsonl")
     assert journal.flush()
@@ -500,9 +475,7 @@ async def test_a_block_goes_out_while_the_journals_disk_hangs(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-async def test_mining_goes_on_where_the_journal_cannot_be_written(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_mining_goes_on_where_the_journal_cannot_be_written(autojump_clock: MockClock) -> None:
     journal = Journal(Path("/dev/full"))
     async with bench(journal=journal, goals=Goals(shares=2)) as it:
         await it.backend.report_where(it.backend.unit(), lambda share: share.is_block, count=2)
@@ -516,9 +489,7 @@ async def test_mining_goes_on_where_the_journal_cannot_be_written(
         )
 
 
-async def test_what_an_earlier_run_submitted_is_not_submitted_again(
-    bench: BenchFactory, autojump_clock: MockClock, tmp_path: Path
-) -> None:
+async def test_what_an_earlier_run_submitted_is_not_submitted_again(autojump_clock: MockClock, tmp_path: Path) -> None:
     path = tmp_path / "shares.jsonl"
     for run in (1, 2):
         journal = Journal(path)
@@ -541,9 +512,7 @@ class MockStandstill(Standstill):
         yield
 
 
-async def test_a_stop_of_the_process_is_told_and_left_out_of_rates(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_stop_of_the_process_is_told_and_left_out_of_rates(autojump_clock: MockClock) -> None:
     async with bench(standstill=MockStandstill()) as it:
         for _ in range(80):
             await trio.sleep(0.5)
@@ -566,9 +535,7 @@ async def test_a_stop_of_the_process_is_told_and_left_out_of_rates(
     assert event["seconds"] == pytest.approx(100, abs=1.0)
 
 
-async def test_a_sampler_that_comes_late_on_a_busy_machine_falsifies_no_rate(
-    bench: BenchFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_sampler_that_comes_late_on_a_busy_machine_falsifies_no_rate(autojump_clock: MockClock) -> None:
     async with bench(standstill=MockStandstill()) as it:
         for _ in range(30):
             autojump_clock.jump(4.0)  # hashing goes on meanwhile

@@ -1,7 +1,7 @@
 """Backends bound to pools, on memory streams and a mock clock: who mines where, whose share it is, what is told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -103,34 +103,25 @@ class Rig:
         self.ended.set()
 
 
-RigFactory = Callable[..., AbstractAsyncContextManager[Rig]]
+@asynccontextmanager
+async def rig(*, pools: tuple[PoolSettings, ...] = (MAIN,), both: bool = False, **options: Any) -> AsyncIterator[Rig]:
+    made = Rig()
+    made.miner = Miner(
+        pools,
+        [
+            Assignment(backend=made.fast, name="fast", pool=SIDE if both else None),
+            Assignment(backend=made.slow, name="slow", pool=SIDE),
+        ],
+        options=ClientOptions(clock=trio.current_time, connect=made.connect),
+        **options,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.run)
+        yield made
+        nursery.cancel_scope.cancel()
 
 
-@pytest.fixture
-def rig() -> RigFactory:
-    @asynccontextmanager
-    async def make(
-        *, pools: tuple[PoolSettings, ...] = (MAIN,), both: bool = False, **options: Any
-    ) -> AsyncIterator[Rig]:
-        made = Rig()
-        made.miner = Miner(
-            pools,
-            [
-                Assignment(backend=made.fast, name="fast", pool=SIDE if both else None),
-                Assignment(backend=made.slow, name="slow", pool=SIDE),
-            ],
-            options=ClientOptions(clock=trio.current_time, connect=made.connect),
-            **options,
-        )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.run)
-            yield made
-            nursery.cancel_scope.cancel()
-
-    return make
-
-
-async def test_a_bound_backend_mines_on_its_pool_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_a_bound_backend_mines_on_its_pool_alone(autojump_clock: MockClock) -> None:
     async with rig() as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -152,7 +143,7 @@ async def test_a_bound_backend_mines_on_its_pool_alone(rig: RigFactory, autojump
 
 
 async def test_a_pool_that_is_used_both_ways_gets_two_connections_with_their_own_search_spaces(
-    rig: RigFactory, autojump_clock: MockClock
+    autojump_clock: MockClock,
 ) -> None:
     async with rig(pools=(SIDE,)) as it:
         connections = await it.connections(2)
@@ -165,7 +156,7 @@ async def test_a_pool_that_is_used_both_ways_gets_two_connections_with_their_own
         assert fast.job.origin.session != slow.job.origin.session
 
 
-async def test_the_achieved_split_is_shown(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_the_achieved_split_is_shown(autojump_clock: MockClock) -> None:
     async with rig() as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -174,7 +165,7 @@ async def test_the_achieved_split_is_shown(rig: RigFactory, autojump_clock: Mock
         assert [pool.work_share for pool in it.miner.snapshot().pools] == [0.75, 0.25]
 
 
-async def test_one_pool_down_leaves_the_other_group_alone(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_one_pool_down_leaves_the_other_group_alone(autojump_clock: MockClock) -> None:
     async with rig() as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -187,9 +178,7 @@ async def test_one_pool_down_leaves_the_other_group_alone(rig: RigFactory, autoj
         assert [pool.condition for pool in it.miner.snapshot().pools] == [Condition.UP, Condition.DOWN]
 
 
-async def test_a_bound_pool_that_refuses_the_worker_does_not_end_the_others(
-    rig: RigFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_bound_pool_that_refuses_the_worker_does_not_end_the_others(autojump_clock: MockClock) -> None:
     async with rig() as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -209,9 +198,7 @@ async def test_a_bound_pool_that_refuses_the_worker_does_not_end_the_others(
         assert it.fast.unit
 
 
-async def test_workers_refused_everywhere_from_the_start_end_the_miner(
-    rig: RigFactory, autojump_clock: MockClock
-) -> None:
+async def test_workers_refused_everywhere_from_the_start_end_the_miner(autojump_clock: MockClock) -> None:
     async with rig() as it:
         for host, pool in await it.connections(2):
             await pool.accept_subscribe(mask=None)
@@ -221,9 +208,7 @@ async def test_workers_refused_everywhere_from_the_start_end_the_miner(
         assert isinstance(it.error, WorkerRefused), "nobody is left"
 
 
-async def test_when_all_are_bound_the_strategys_pools_are_not_connected_to(
-    rig: RigFactory, autojump_clock: MockClock
-) -> None:
+async def test_when_all_are_bound_the_strategys_pools_are_not_connected_to(autojump_clock: MockClock) -> None:
     async with rig(both=True) as it:
         [(host, side)] = await it.connections(1)
         assert host == "side.example"
@@ -233,7 +218,7 @@ async def test_when_all_are_bound_the_strategys_pools_are_not_connected_to(
         assert not it.miner.follows_strategy
 
 
-async def test_a_pause_and_goals_hold_for_every_group(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_a_pause_and_goals_hold_for_every_group(autojump_clock: MockClock) -> None:
     async with rig(goals=Goals(shares=2)) as it:
         [(_, main), (_, side)] = await it.connections(2)
         await it.up(main, "0000000a")
@@ -249,7 +234,7 @@ async def test_a_pause_and_goals_hold_for_every_group(rig: RigFactory, autojump_
         assert it.ending is Ending.SHARES_REACHED
 
 
-async def test_goals_change_while_mining(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_goals_change_while_mining(autojump_clock: MockClock) -> None:
     async with rig(goals=Goals(time_limit=1000)) as it:
         await trio.sleep(10)
         it.miner.set_goals(Goals())
@@ -261,7 +246,7 @@ async def test_goals_change_while_mining(rig: RigFactory, autojump_clock: MockCl
         assert it.ending is Ending.TIME_LIMIT
 
 
-async def test_the_pool_of_a_bound_backend_changes_while_mining(rig: RigFactory, autojump_clock: MockClock) -> None:
+async def test_the_pool_of_a_bound_backend_changes_while_mining(autojump_clock: MockClock) -> None:
     async with rig() as it:
         await it.connections(2)
         control = it.miner.bound_control("slow")

@@ -1,11 +1,16 @@
 """A proxy between pools that a test plays by hand and miners that know nothing but the wire."""
 
-from typing import Any
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 import trio
 import trio.testing
 
-from stratum_miner.proxy import Proxy
+from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.settings import Strategy
+from stratum_miner.proxy import Proxy, ProxyConfig, open_proxy
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
 from tests.downstream.wire_client import MemoryListener, WireClient
 from tests.downstream.wire_miner import WireJob
@@ -83,3 +88,37 @@ def upstream_header(params: list[Any], extranonce1: str, submitted: list[str]) -
     _, _, extranonce2, ntime, nonce, *version_bits = submitted
     bits = int(version_bits[0], 16) if version_bits else 0
     return WireJob(params, extranonce1, 1.0).header(extranonce2, int(ntime, 16), int(nonce, 16), bits)
+
+
+@asynccontextmanager
+async def proxy_lab(
+    *,
+    pools: int = 1,
+    strategy: Strategy = Strategy.FAILOVER,
+    suggest: Literal["auto"] | None = None,
+    **options: Any,
+) -> AsyncIterator[ProxyLab]:
+    """``async with proxy_lab(max_miners=2) as lab``; the options are those of ``ProxyConfig``."""
+    send, receive = trio.open_memory_channel[PlayedPool](100)
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        ours, theirs = trio.testing.memory_stream_pair()
+        await send.send(PlayedPool(theirs))
+        return ours
+
+    settings = [
+        PoolSettings(url=PoolUrl(f"pool{number}.example", 3333), worker_name="farm", suggest_difficulty=suggest)
+        for number in range(pools)
+    ]
+    proxy = Proxy(
+        settings,
+        ProxyConfig(**options),
+        strategy=strategy,
+        unix_time=lambda: NOW + trio.current_time(),
+        clock=trio.current_time,
+        rng=random.Random(1),
+        connect=connect,
+    )
+    listener = MemoryListener()
+    async with open_proxy(proxy, [listener]):
+        yield ProxyLab(proxy, listener, receive)

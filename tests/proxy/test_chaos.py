@@ -2,8 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -14,9 +13,8 @@ import trio.testing
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.testing.played_pool import PlayedPool
 from tests.downstream.wire_client import WireClient
-from tests.proxy.proxy_lab import ProxyLab, job, upstream_header
+from tests.proxy.proxy_lab import ProxyLab, job, proxy_lab, upstream_header
 
-LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock
 DIFFICULTIES = (3e-9, 1e-8, 2e-8)
 SESSIONS = 25
@@ -196,9 +194,7 @@ class WorstMiner:
 
 
 @pytest.mark.parametrize(("seed", "vardiff"), [(0, None), (1, None), (2, OWN_DIFFICULTIES), (3, OWN_DIFFICULTIES)])
-async def test_pools_and_miners_at_their_worst(
-    proxy_lab: LabFactory, autojump_clock: Clock, seed: int, vardiff: VardiffConfig | None
-) -> None:
+async def test_pools_and_miners_at_their_worst(autojump_clock: Clock, seed: int, vardiff: VardiffConfig | None) -> None:
     rng = random.Random(seed)
     pool = WorstPool(rng)
     async with proxy_lab(vardiff=vardiff) as lab:

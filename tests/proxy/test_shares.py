@@ -1,7 +1,5 @@
 """Shares through the proxy: what goes up, what does not, and whose answer comes back."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -11,16 +9,13 @@ import trio.testing
 from stratum_miner.proxy import WorkerNames
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason
 from tests.downstream.wire_client import WireClient
-from tests.proxy.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
+from tests.proxy.proxy_lab import ProxyLab, job, proxy_lab, submit, upstream_header, verdict
 
-LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock
 OTHER_PREVIOUS = "11" * 32
 
 
-async def test_a_share_is_the_same_header_upstream_and_the_answer_comes_back(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_share_is_the_same_header_upstream_and_the_answer_comes_back(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working(extranonce2_size=8)
         miner = await lab.miner()
@@ -35,7 +30,7 @@ async def test_a_share_is_the_same_header_upstream_and_the_answer_comes_back(
         assert await verdict(miner, sent) == 0
 
 
-async def test_miners_search_in_different_places(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_miners_search_in_different_places(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miners = [await lab.miner(f"rig{number}") for number in range(3)]
@@ -49,7 +44,7 @@ async def test_miners_search_in_different_places(proxy_lab: LabFactory, autojump
         assert {place[2:] for place in places} == {"000001"}
 
 
-async def test_answers_reach_the_miner_and_the_request_that_asked(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_answers_reach_the_miner_and_the_request_that_asked(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         first, second = await lab.miner("one"), await lab.miner("two")
@@ -77,9 +72,7 @@ async def test_answers_reach_the_miner_and_the_request_that_asked(proxy_lab: Lab
         (None, 20),
     ],
 )
-async def test_every_form_of_refusal_becomes_the_classic_one(
-    proxy_lab: LabFactory, autojump_clock: Clock, error: Any, code: int
-) -> None:
+async def test_every_form_of_refusal_becomes_the_classic_one(autojump_clock: Clock, error: Any, code: int) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -89,7 +82,7 @@ async def test_every_form_of_refusal_becomes_the_classic_one(
         assert lab.proxy.snapshot().shares.rejected.total() == 1
 
 
-async def test_bad_shares_never_go_up(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_bad_shares_never_go_up(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -121,9 +114,7 @@ async def test_bad_shares_never_go_up(proxy_lab: LabFactory, autojump_clock: Clo
         assert (await pool.request("mining.submit"))["id"] == request["id"] + 1
 
 
-async def test_stale_shares_are_judged_here_but_a_late_block_goes_up(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_stale_shares_are_judged_here_but_a_late_block_goes_up(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.upstream()
         await pool.say("mining.notify", *job("1", nbits="1f00ffff"))
@@ -142,9 +133,7 @@ async def test_stale_shares_are_judged_here_but_a_late_block_goes_up(
         assert lab.proxy.snapshot().shares.stale == 2
 
 
-async def test_a_miner_that_leaves_before_the_answer_is_still_counted(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_miner_that_leaves_before_the_answer_is_still_counted(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -160,7 +149,7 @@ async def test_a_miner_that_leaves_before_the_answer_is_still_counted(
         assert (shares.received, shares.accepted, shares.open) == (1, 1, 0)
 
 
-async def test_stopping_waits_for_open_answers(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_stopping_waits_for_open_answers(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -173,9 +162,7 @@ async def test_stopping_waits_for_open_answers(proxy_lab: LabFactory, autojump_c
         assert miner.miner.verdict(sent) == 0
 
 
-async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -188,9 +175,7 @@ async def test_a_pool_that_never_answers_leaves_no_share_without_a_fate(
         assert (shares.received, shares.lost, shares.open) == (1, 1, 0)
 
 
-async def test_a_share_that_was_told_lost_goes_up_again_when_it_is_sent_again(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_share_that_was_told_lost_goes_up_again_when_it_is_sent_again(autojump_clock: Clock) -> None:
     async with proxy_lab(answer_timeout=20) as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -229,7 +214,7 @@ async def back_again(lab: ProxyLab, miner: WireClient) -> WireClient:
     ids=["accepted", "stale", "rejected", "lost"],
 )
 async def test_a_miner_that_comes_back_gets_the_answer_that_was_on_the_way(
-    proxy_lab: LabFactory, autojump_clock: Clock, answer: Any, code: int, count: dict[str, Any]
+    autojump_clock: Clock, answer: Any, code: int, count: dict[str, Any]
 ) -> None:
     async with proxy_lab(answer_timeout=20) as lab:
         pool = await lab.working()
@@ -252,9 +237,7 @@ async def test_a_miner_that_comes_back_gets_the_answer_that_was_on_the_way(
         assert lab.proxy.snapshot().answered_late == 0
 
 
-async def test_a_share_whose_answer_came_while_its_miner_was_away_is_a_duplicate(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_share_whose_answer_came_while_its_miner_was_away_is_a_duplicate(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -271,9 +254,7 @@ async def test_a_share_whose_answer_came_while_its_miner_was_away_is_a_duplicate
 
 
 @pytest.mark.parametrize("said", ["stale: job of an older block", "Invalid JobID", "job not found"])
-async def test_a_pools_words_for_a_stale_share_arrive_as_they_are(
-    proxy_lab: LabFactory, autojump_clock: Clock, said: str
-) -> None:
+async def test_a_pools_words_for_a_stale_share_arrive_as_they_are(autojump_clock: Clock, said: str) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -283,9 +264,7 @@ async def test_a_pools_words_for_a_stale_share_arrive_as_they_are(
         assert miner.miner.reply(sent)["error"][1] == said
 
 
-async def test_a_share_of_a_job_that_the_pool_sends_under_another_id_goes_up_once(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_share_of_a_job_that_the_pool_sends_under_another_id_goes_up_once(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -299,9 +278,7 @@ async def test_a_share_of_a_job_that_the_pool_sends_under_another_id_goes_up_onc
             assert await miner.submit([share[0], miner.miner.jobs[-1].job_id, *share[2:]]) == 22
 
 
-async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -324,7 +301,7 @@ async def test_a_share_that_was_accepted_is_a_duplicate_once_its_job_is_stale(
     ],
 )
 async def test_miners_names_go_up_and_are_authorized_on_the_same_connection(
-    proxy_lab: LabFactory, autojump_clock: Clock, names: WorkerNames, logins: list[str]
+    autojump_clock: Clock, names: WorkerNames, logins: list[str]
 ) -> None:
     async with proxy_lab(worker_names=names) as lab:
         pool = await lab.working()
@@ -341,7 +318,7 @@ async def test_miners_names_go_up_and_are_authorized_on_the_same_connection(
                 assert await verdict(miner, each) == 0
 
 
-async def test_a_name_that_the_pool_refuses_costs_no_share(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_name_that_the_pool_refuses_costs_no_share(autojump_clock: Clock) -> None:
     async with proxy_lab(worker_names=WorkerNames.THEIRS) as lab:
         pool = await lab.working()
         miner = await lab.miner("stranger")

@@ -1,7 +1,5 @@
 """What a pool changes, and what becomes of it for the miners: difficulty, mask, extranonce, jobs, its own absence."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -13,9 +11,8 @@ from stratum_miner.client.settings import Strategy
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from tests.downstream.wire_client import WireClient
-from tests.proxy.proxy_lab import ProxyLab, job, submit, upstream_header, verdict
+from tests.proxy.proxy_lab import ProxyLab, job, proxy_lab, submit, upstream_header, verdict
 
-LabFactory = Callable[..., AbstractAsyncContextManager[ProxyLab]]
 Clock = trio.testing.MockClock
 OTHER_PREVIOUS = "11" * 32
 
@@ -36,7 +33,7 @@ async def check_share(lab: ProxyLab, pool: Any, miner: WireClient, params: list[
 # ---- jobs and difficulty --------------------------------------------------------------------------------------------
 
 
-async def test_jobs_come_with_what_the_pool_said_of_them(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_jobs_come_with_what_the_pool_said_of_them(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -50,7 +47,7 @@ async def test_jobs_come_with_what_the_pool_said_of_them(proxy_lab: LabFactory, 
         await check_share(lab, pool, miner, job("3", previous=OTHER_PREVIOUS), "a1b2c3d4")
 
 
-async def test_a_job_that_is_repeated_comes_as_new_work(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_job_that_is_repeated_comes_as_new_work(autojump_clock: Clock) -> None:
     """Some miners count from the beginning again at every notify."""
     async with proxy_lab() as lab:
         pool = await lab.working()
@@ -65,9 +62,7 @@ async def test_a_job_that_is_repeated_comes_as_new_work(proxy_lab: LabFactory, a
         await check_share(lab, pool, miner, job("1"), "a1b2c3d4")
 
 
-async def test_a_miner_that_comes_back_to_its_prefix_gets_new_work(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_miner_that_comes_back_to_its_prefix_gets_new_work(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner, other = await lab.miner(), await lab.miner("other")
@@ -82,7 +77,7 @@ async def test_a_miner_that_comes_back_to_its_prefix_gets_new_work(
         await check_share(lab, pool, other, job(), "a1b2c3d4")
 
 
-async def test_a_new_difficulty_counts_from_the_next_job_on(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_new_difficulty_counts_from_the_next_job_on(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -104,7 +99,7 @@ async def test_a_new_difficulty_counts_from_the_next_job_on(proxy_lab: LabFactor
         assert miner.miner.jobs[-1].difficulty == 5e-8
 
 
-async def test_a_difficulty_that_comes_after_its_first_job(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_difficulty_that_comes_after_its_first_job(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:  # as ckpool does in solo mode
         pool = await lab.upstream(difficulty=None)
         await pool.say("mining.notify", *job())
@@ -117,7 +112,7 @@ async def test_a_difficulty_that_comes_after_its_first_job(proxy_lab: LabFactory
         await check_share(lab, pool, miner, job(), "a1b2c3d4")
 
 
-async def test_own_difficulties_keep_easy_shares_here(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_own_difficulties_keep_easy_shares_here(autojump_clock: Clock) -> None:
     async with proxy_lab(vardiff=VardiffConfig(target_seconds=10)) as lab:
         pool = await lab.working(difficulty=1e-6)
         miner = lab.connect()
@@ -140,9 +135,7 @@ async def test_own_difficulties_keep_easy_shares_here(proxy_lab: LabFactory, aut
         assert miner.miner.difficulty == 1e-6
 
 
-async def test_own_difficulties_follow_the_share_rate_up_to_the_pools(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_own_difficulties_follow_the_share_rate_up_to_the_pools(autojump_clock: Clock) -> None:
     async with proxy_lab(vardiff=VardiffConfig(target_seconds=10, retarget_seconds=30)) as lab:
         pool = await lab.working(difficulty=1e-6)
         miner = lab.connect()
@@ -161,7 +154,7 @@ async def test_own_difficulties_follow_the_share_rate_up_to_the_pools(
 # ---- version rolling ------------------------------------------------------------------------------------------------
 
 
-async def test_versions_are_rolled_within_the_pools_mask(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_versions_are_rolled_within_the_pools_mask(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working(mask="00ffe000")
         miner = lab.connect()
@@ -177,7 +170,7 @@ async def test_versions_are_rolled_within_the_pools_mask(proxy_lab: LabFactory, 
         assert await verdict(miner, sent) == 0
 
 
-async def test_a_new_mask_counts_at_once_and_old_bits_stay_good(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_new_mask_counts_at_once_and_old_bits_stay_good(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working(mask="0000e000")
         miner = lab.connect()
@@ -196,9 +189,7 @@ async def test_a_new_mask_counts_at_once_and_old_bits_stay_good(proxy_lab: LabFa
         assert await miner.submit(miner.miner.solve(version_bits=0x10000000)) == 20
 
 
-async def test_bits_that_the_jobs_version_uses_are_not_for_rolling(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_bits_that_the_jobs_version_uses_are_not_for_rolling(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = lab.connect()
@@ -213,9 +204,7 @@ async def test_bits_that_the_jobs_version_uses_are_not_for_rolling(
         assert request["params"][5] == "00012000", "with the job's own bits: readings that assign and that OR agree"
 
 
-async def test_a_pool_that_refuses_rolling_and_a_later_one_that_does_not(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_pool_that_refuses_rolling_and_a_later_one_that_does_not(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.upstream(mask="00000000")
         await pool.say("mining.notify", *job())
@@ -233,7 +222,7 @@ async def test_a_pool_that_refuses_rolling_and_a_later_one_that_does_not(
 # ---- extranonces ----------------------------------------------------------------------------------------------------
 
 
-async def test_miners_do_not_notice_another_extranonce1(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_miners_do_not_notice_another_extranonce1(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -245,7 +234,7 @@ async def test_miners_do_not_notice_another_extranonce1(proxy_lab: LabFactory, a
 
 
 async def test_less_extranonce2_than_before_moves_those_who_can_and_reconnects_the_others(
-    proxy_lab: LabFactory, autojump_clock: Clock
+    autojump_clock: Clock,
 ) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
@@ -266,7 +255,7 @@ async def test_less_extranonce2_than_before_moves_those_who_can_and_reconnects_t
 
 @pytest.mark.parametrize("size", [0, 1, 2])
 async def test_where_there_is_room_for_one_miner_each_gets_a_connection_of_its_own(
-    proxy_lab: LabFactory, autojump_clock: Clock, size: int
+    autojump_clock: Clock, size: int
 ) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working(extranonce2_size=size)
@@ -292,9 +281,7 @@ async def test_where_there_is_room_for_one_miner_each_gets_a_connection_of_its_o
         assert lab.proxy.snapshot().answers.count == 3
 
 
-async def test_a_second_connection_that_the_pool_refuses_does_not_end_the_first(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_second_connection_that_the_pool_refuses_does_not_end_the_first(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working(extranonce2_size=2)
         miner = await lab.miner()
@@ -309,9 +296,7 @@ async def test_a_second_connection_that_the_pool_refuses_does_not_end_the_first(
         assert lab.proxy.snapshot().upstreams == 1
 
 
-async def test_prefixes_are_not_given_out_twice_until_all_were_used(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_prefixes_are_not_given_out_twice_until_all_were_used(autojump_clock: Clock) -> None:
     async with proxy_lab(max_miners=4) as lab:
         await lab.working()
         seen = []
@@ -324,9 +309,7 @@ async def test_prefixes_are_not_given_out_twice_until_all_were_used(
         assert (await lab.miner()).miner.extranonce1 == seen[0], "the one that rested longest"
 
 
-async def test_a_miner_that_comes_back_keeps_its_prefix_and_its_jobs(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_miner_that_comes_back_keeps_its_prefix_and_its_jobs(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -344,9 +327,7 @@ async def test_a_miner_that_comes_back_keeps_its_prefix_and_its_jobs(
 # ---- the pool goes and comes ----------------------------------------------------------------------------------------
 
 
-async def test_miners_stay_while_the_pool_is_away_and_no_share_is_forgotten(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_miners_stay_while_the_pool_is_away_and_no_share_is_forgotten(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -368,7 +349,7 @@ async def test_miners_stay_while_the_pool_is_away_and_no_share_is_forgotten(
         assert (shares.received, shares.accepted, shares.lost, shares.open) == (3, 1, 2, 0)
 
 
-async def test_a_session_that_is_resumed_takes_the_open_shares(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_session_that_is_resumed_takes_the_open_shares(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -382,9 +363,7 @@ async def test_a_session_that_is_resumed_takes_the_open_shares(proxy_lab: LabFac
         assert await verdict(miner, sent) == 0
 
 
-async def test_another_pool_takes_over_with_job_ids_that_are_the_same(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_another_pool_takes_over_with_job_ids_that_are_the_same(autojump_clock: Clock) -> None:
     async with proxy_lab(pools=2) as lab:
         primary = await lab.working()
         miner = await lab.miner()
@@ -404,7 +383,7 @@ async def test_another_pool_takes_over_with_job_ids_that_are_the_same(
         assert miner.miner.reply(late)["error"][1] == SHARE_LOST_TEXT
 
 
-async def test_two_pools_in_turns_get_each_their_own_shares(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_two_pools_in_turns_get_each_their_own_shares(autojump_clock: Clock) -> None:
     async with proxy_lab(pools=2, strategy=Strategy.QUOTA) as lab:
         pools = {}
         for extranonce1 in ("aaaaaaaa", "bbbbbbbb"):
@@ -422,9 +401,7 @@ async def test_two_pools_in_turns_get_each_their_own_shares(proxy_lab: LabFactor
         assert lab.proxy.snapshot().shares.accepted == 5
 
 
-async def test_a_difficulty_is_suggested_that_fits_what_the_shares_say(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_a_difficulty_is_suggested_that_fits_what_the_shares_say(autojump_clock: Clock) -> None:
     async with proxy_lab(suggest="auto") as lab:
         pool = await lab.working()
         miner = await lab.miner()
@@ -439,9 +416,7 @@ async def test_a_difficulty_is_suggested_that_fits_what_the_shares_say(
         assert request["params"][0] == pytest.approx(1e-6, rel=0.1), "for a share in ten seconds"
 
 
-async def test_subscribers_wait_for_the_first_job_but_configure_does_not(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_subscribers_wait_for_the_first_job_but_configure_does_not(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         early = lab.connect()
         await early.stream.send_all(early.miner.configure() + early.miner.login())
@@ -456,9 +431,7 @@ async def test_subscribers_wait_for_the_first_job_but_configure_does_not(
         await late.read_to_end()  # 60 s without a word
 
 
-async def test_without_a_pool_miners_are_sent_away_to_find_another(
-    proxy_lab: LabFactory, autojump_clock: Clock
-) -> None:
+async def test_without_a_pool_miners_are_sent_away_to_find_another(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
         miner = lab.connect()
         await miner.stream.send_all(miner.miner.login())
@@ -466,7 +439,7 @@ async def test_without_a_pool_miners_are_sent_away_to_find_another(
         assert trio.current_time() == pytest.approx(60)
 
 
-async def test_a_worker_that_the_pool_refuses_ends_the_proxy(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_worker_that_the_pool_refuses_ends_the_proxy(autojump_clock: Clock) -> None:
     with pytest.RaisesGroup(WorkerRefused, flatten_subgroups=True, allow_unwrapped=True):
         async with proxy_lab() as lab:
             pool = await lab.connection()
@@ -476,7 +449,7 @@ async def test_a_worker_that_the_pool_refuses_ends_the_proxy(proxy_lab: LabFacto
             await trio.sleep(10)
 
 
-async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(proxy_lab: LabFactory, autojump_clock: Clock) -> None:
+async def test_a_proxy_that_has_served_a_miner_outlives_a_refusal(autojump_clock: Clock) -> None:
     """Also when the pool gave jobs, and so the miner a place, before it said anything of the worker."""
     async with proxy_lab() as lab:
         pool = await lab.connection()

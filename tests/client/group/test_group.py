@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -75,44 +75,37 @@ class Farm(Recorder):
         return [pool.condition for pool in self.group.control.pools()]
 
 
-FarmFactory = Callable[..., AbstractAsyncContextManager[Farm]]
+@asynccontextmanager
+async def farm(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = None) -> AsyncIterator[Farm]:
+    made = Farm()
+    made.down = {HOSTS[index] for index in down}
+    settings = [
+        PoolSettings(url=PoolUrl(host, 3333), worker_name="worker", quota=quota)
+        for host, quota in zip(HOSTS, quotas or (1, 1), strict=True)
+    ]
+    made.group = PoolGroup(
+        settings,
+        made.tell,
+        ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=made.connect),
+        strategy=Strategy.FAILOVER if quotas is None else Strategy.QUOTA,
+    )
+
+    async def run() -> None:
+        try:
+            await made.group.run()
+        except BaseExceptionGroup as error:
+            made.error = error
+            made.note()
+            if error.split(WorkerRefused)[1] is not None:
+                raise
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        yield made
+        nursery.cancel_scope.cancel()
 
 
-@pytest.fixture
-def farm() -> FarmFactory:
-    @asynccontextmanager
-    async def make(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = None) -> AsyncIterator[Farm]:
-        made = Farm()
-        made.down = {HOSTS[index] for index in down}
-        settings = [
-            PoolSettings(url=PoolUrl(host, 3333), worker_name="worker", quota=quota)
-            for host, quota in zip(HOSTS, quotas or (1, 1), strict=True)
-        ]
-        made.group = PoolGroup(
-            settings,
-            made.tell,
-            ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=made.connect),
-            strategy=Strategy.FAILOVER if quotas is None else Strategy.QUOTA,
-        )
-
-        async def run() -> None:
-            try:
-                await made.group.run()
-            except BaseExceptionGroup as error:
-                made.error = error
-                made.note()
-                if error.split(WorkerRefused)[1] is not None:
-                    raise
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(run)
-            yield made
-            nursery.cancel_scope.cancel()
-
-    return make
-
-
-async def test_the_primary_alone_is_connected_while_it_is_up(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_the_primary_alone_is_connected_while_it_is_up(autojump_clock: MockClock) -> None:
     async with farm() as it:
         pool = await it.up(0)
         await it.renew(pool, 300)
@@ -121,7 +114,7 @@ async def test_the_primary_alone_is_connected_while_it_is_up(farm: FarmFactory, 
         assert it.group.control.pools()[1].client.connects == 0
 
 
-async def test_a_primary_that_is_dead_at_start_is_passed_over(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_a_primary_that_is_dead_at_start_is_passed_over(autojump_clock: MockClock) -> None:
     async with farm(down=(0,)) as it:
         started = trio.current_time()
         await it.up(1)
@@ -131,7 +124,7 @@ async def test_a_primary_that_is_dead_at_start_is_passed_over(farm: FarmFactory,
         assert it.group.control.pools()[0].condition in (Condition.DOWN, Condition.TRYING)
 
 
-async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_failover_and_the_way_back_lose_no_share(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         it.down = {HOSTS[0]}
@@ -161,9 +154,7 @@ async def test_failover_and_the_way_back_lose_no_share(farm: FarmFactory, autoju
         ]
 
 
-async def test_a_backup_that_is_left_answers_its_open_shares_first(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_backup_that_is_left_answers_its_open_shares_first(autojump_clock: MockClock) -> None:
     async with farm(down=(0,)) as it:
         second = await it.up(1)
         share = find_shares(it.jobs[-1], 1)[0]
@@ -189,9 +180,7 @@ async def test_a_backup_that_is_left_answers_its_open_shares_first(
         ]
 
 
-async def test_a_pool_that_connects_but_sends_no_job_is_passed_over(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_pool_that_connects_but_sends_no_job_is_passed_over(autojump_clock: MockClock) -> None:
     async with farm() as it:
         silent = await it.connection(0)
         await silent.accept()
@@ -201,7 +190,7 @@ async def test_a_pool_that_connects_but_sends_no_job_is_passed_over(
         assert it.conditions[0] is not Condition.UP
 
 
-async def test_a_worker_refused_here_mines_there(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_a_worker_refused_here_mines_there(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.connection(0)
         await first.reply(await first.request("mining.configure"), {"version-rolling": False})
@@ -213,7 +202,7 @@ async def test_a_worker_refused_here_mines_there(farm: FarmFactory, autojump_clo
         assert it.error is None
 
 
-async def test_a_worker_refused_everywhere_ends_it(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_a_worker_refused_everywhere_ends_it(autojump_clock: MockClock) -> None:
     async with farm() as it:
         for index in (0, 1):
             pool = await it.connection(index)
@@ -224,7 +213,7 @@ async def test_a_worker_refused_everywhere_ends_it(farm: FarmFactory, autojump_c
         assert isinstance(it.error, BaseExceptionGroup)
 
 
-async def test_disabling_the_active_pool_switches_at_once(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_disabling_the_active_pool_switches_at_once(autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
         it.group.control.enable(0, False)
@@ -237,9 +226,7 @@ async def test_disabling_the_active_pool_switches_at_once(farm: FarmFactory, aut
         assert it.active == [True, False]
 
 
-async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(autojump_clock: MockClock) -> None:
     async with farm() as it:
         it.group.control.remove(1)
         assert len(it.group.control.pools()) == 1
@@ -271,7 +258,7 @@ def counts_of(it: Farm, key: PoolKey) -> tuple[int, ...]:
     return pool.accepted, pool.answers.count, client.jobs, client.connects, client.bytes_received, client.bytes_sent
 
 
-async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_is_removed_and_comes_back_counts_on(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         it.group.submit(find_shares(it.jobs[-1], 1)[0])
@@ -290,7 +277,7 @@ async def test_a_pool_that_is_removed_and_comes_back_counts_on(farm: FarmFactory
         assert all(now > then for now, then in zip(counts_of(it, key)[2:], before[2:], strict=True))
 
 
-async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_moving_a_pool_changes_who_is_better(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         it.group.control.move(0, 1)
@@ -303,9 +290,7 @@ async def test_moving_a_pool_changes_who_is_better(farm: FarmFactory, autojump_c
         assert it.active == [True, False]
 
 
-async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_other(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_other(autojump_clock: MockClock) -> None:
     async with farm(quotas=(3, 1)) as it:
         first, second = await it.up(0), await it.up(1)
         async with trio.open_nursery() as nursery:
@@ -322,7 +307,7 @@ async def test_quotas_split_the_time_and_a_dead_pool_leaves_its_part_to_the_othe
         assert it.active == [False, True]
 
 
-async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_changes_that_make_no_sense_are_refused(autojump_clock: MockClock) -> None:
     async with farm() as it:
         known = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker")
         other = PoolSettings(url=PoolUrl("third.example", 3333), worker_name="w")
@@ -342,7 +327,7 @@ async def test_changes_that_make_no_sense_are_refused(farm: FarmFactory, autojum
         assert len(it.group.control.pools()) == 1
 
 
-async def test_all_pools_down_are_tried_for_ever(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_all_pools_down_are_tried_for_ever(autojump_clock: MockClock) -> None:
     async with farm(down=(0, 1)) as it:
         await trio.sleep(24 * 3600)
         assert it.jobs == []
@@ -352,9 +337,7 @@ async def test_all_pools_down_are_tried_for_ever(farm: FarmFactory, autojump_clo
         assert it.active == [False, True]
 
 
-async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
         job = it.jobs[-1]
@@ -363,9 +346,7 @@ async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(
         assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
 
 
-async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         it.group.submit(find_shares(it.jobs[-1], 1)[0])
@@ -382,7 +363,7 @@ async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew
         assert [status.name for status in it.group.control.pools()] == ["home", f"stratum+tcp://{HOSTS[1]}:3333"]
 
 
-async def test_another_name_or_quota_keeps_the_connection(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_another_name_or_quota_keeps_the_connection(autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
         named = PoolSettings(url=PoolUrl(HOSTS[0], 3333), worker_name="worker", name="home", quota=5)
@@ -394,7 +375,7 @@ async def test_another_name_or_quota_keeps_the_connection(farm: FarmFactory, aut
         assert (home.name, home.client.connects) == ("home", 1)
 
 
-async def test_the_strategy_changes_while_mining(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_the_strategy_changes_while_mining(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         it.group.control.set_quota(0, 3)
@@ -410,9 +391,7 @@ async def test_the_strategy_changes_while_mining(farm: FarmFactory, autojump_clo
         assert it.active == [True, False]
 
 
-async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_settings_keep_a_pool_off_that_was_switched_off_by_hand(autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
         it.group.control.enable(0, False)
@@ -483,9 +462,7 @@ async def test_changes_before_the_start_are_what_is_started_with(autojump_clock:
     assert tried == [HOSTS[1]]
 
 
-async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(autojump_clock: MockClock) -> None:
     async with farm() as it:
         await it.up(0)
         it.group.submit(find_shares(it.jobs[-1], 1)[0])
@@ -502,9 +479,7 @@ async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(
     assert it.outcomes[-1].reason == "the miner stopped before the pool answered"
 
 
-async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(
-    farm: FarmFactory, autojump_clock: MockClock
-) -> None:
+async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(autojump_clock: MockClock) -> None:
     async with farm() as it:
         first = await it.up(0)
         await it.renew(first, 30)
@@ -521,7 +496,7 @@ async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(
 
 
 async def test_a_pool_that_refuses_every_share_does_not_make_a_refusal_elsewhere_final(
-    farm: FarmFactory, autojump_clock: MockClock
+    autojump_clock: MockClock,
 ) -> None:
     async with farm() as it:
         first = await it.connection(0)
@@ -538,7 +513,7 @@ async def test_a_pool_that_refuses_every_share_does_not_make_a_refusal_elsewhere
         assert it.error is None
 
 
-async def test_a_burst_of_refusals_does_not_penalize_a_pool(farm: FarmFactory, autojump_clock: MockClock) -> None:
+async def test_a_burst_of_refusals_does_not_penalize_a_pool(autojump_clock: MockClock) -> None:
     async with farm() as it:
         pool = await it.up(0)
         share = find_shares(it.jobs[-1], 1)[0]
