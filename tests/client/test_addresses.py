@@ -1,18 +1,18 @@
 """Several addresses of one pool: the next is tried after a second, and a round of them in vain takes a pause."""
 
 import itertools
-from typing import Any
 
 import trio
 import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolUnreachable, PoolUrl
+from tests.client.client_lab import lab
 
 FIRST, SECOND, THIRD = (PoolUrl(host, 3333) for host in ("a.example", "b.example", "c.example"))
 
 
-async def test_a_silent_address_is_passed_over_without_a_long_pause(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_silent_address_is_passed_over_without_a_long_pause(autojump_clock: MockClock) -> None:
     async with lab(url=FIRST, addresses=(SECOND, THIRD)) as it:
         pool = await it.connection()
         before = trio.current_time()
@@ -23,7 +23,7 @@ async def test_a_silent_address_is_passed_over_without_a_long_pause(lab: Any, au
         assert it.client.snapshot().url == SECOND
 
 
-async def test_an_address_that_gave_jobs_is_tried_again_first(lab: Any, autojump_clock: MockClock) -> None:
+async def test_an_address_that_gave_jobs_is_tried_again_first(autojump_clock: MockClock) -> None:
     async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False) as it:
         await (await it.connection()).stream.aclose()
         pool = await it.connection()
@@ -35,7 +35,7 @@ async def test_an_address_that_gave_jobs_is_tried_again_first(lab: Any, autojump
         assert it.urls == [FIRST, SECOND, SECOND]
 
 
-async def test_a_round_in_vain_is_followed_by_a_pause(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_round_in_vain_is_followed_by_a_pause(autojump_clock: MockClock) -> None:
     async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False) as it:
         times = []
         for _ in range(4):
@@ -50,7 +50,7 @@ async def test_a_round_in_vain_is_followed_by_a_pause(lab: Any, autojump_clock: 
         assert 1 <= pause <= 2
 
 
-async def test_without_retry_every_address_is_tried_once(lab: Any, autojump_clock: MockClock) -> None:
+async def test_without_retry_every_address_is_tried_once(autojump_clock: MockClock) -> None:
     async with lab(url=FIRST, addresses=(SECOND,), version_mask=0, extranonce_subscribe=False, retry=False) as it:
         for _ in range(2):
             await (await it.connection()).stream.aclose()

@@ -14,6 +14,7 @@ from stratum_miner.client.events import ConnectionState
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from tests.client.client_lab import lab
 
 WORKERS = (("cpu", "worker.cpu"), ("usb", "worker.usb"))
 REFUSAL = [24, "Unauthorized worker", None]
@@ -35,9 +36,7 @@ def found_by(it: Any, job: Job, backends: Sequence[str]) -> list[Share]:
     return [replace(share, backend=backend) for share, backend in zip(shares, backends, strict=True)]
 
 
-async def test_all_workers_are_authorized_and_each_share_goes_under_its_own(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_all_workers_are_authorized_and_each_share_goes_under_its_own(autojump_clock: MockClock) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, requests = await asked(it)
         assert [request["params"] for request in requests] == [
@@ -61,7 +60,7 @@ async def test_all_workers_are_authorized_and_each_share_goes_under_its_own(
         assert it.recorder.states.count(ConnectionState.MINING) == 1
 
 
-async def test_a_share_waits_for_its_own_worker_only(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_share_waits_for_its_own_worker_only(autojump_clock: MockClock) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, (main, cpu, usb) = await asked(it)
         await pool.reply(main, True)
@@ -76,7 +75,7 @@ async def test_a_share_waits_for_its_own_worker_only(lab: Any, autojump_clock: M
 
 
 @pytest.mark.parametrize("refused", ["worker", "worker.cpu"])
-async def test_a_refused_worker_does_not_hit_the_others(lab: Any, autojump_clock: MockClock, refused: str) -> None:
+async def test_a_refused_worker_does_not_hit_the_others(autojump_clock: MockClock, refused: str) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, requests = await asked(it)
         early = found_by(it, it.recorder.jobs[0], ["", "cpu", "usb"])
@@ -93,7 +92,7 @@ async def test_a_refused_worker_does_not_hit_the_others(lab: Any, autojump_clock
         assert "Unauthorized" in refusals[refused]
 
 
-async def test_a_worker_without_an_answer_counts_as_refused_in_time(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_worker_without_an_answer_counts_as_refused_in_time(autojump_clock: MockClock) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, (main, _, usb) = await asked(it)
         await pool.reply(main, True)
@@ -104,7 +103,7 @@ async def test_a_worker_without_an_answer_counts_as_refused_in_time(lab: Any, au
         assert "no reply" in it.client.snapshot().workers[1].refusal
 
 
-async def test_the_pool_is_lost_when_it_refuses_all(lab: Any, autojump_clock: MockClock) -> None:
+async def test_the_pool_is_lost_when_it_refuses_all(autojump_clock: MockClock) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, requests = await asked(it)
         for request in requests:
@@ -114,9 +113,7 @@ async def test_the_pool_is_lost_when_it_refuses_all(lab: Any, autojump_clock: Mo
         assert "'worker.usb'" in str(it.error)
 
 
-async def test_open_shares_of_several_workers_are_sent_again_after_a_resume(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_open_shares_of_several_workers_are_sent_again_after_a_resume(autojump_clock: MockClock) -> None:
     async with lab(workers=WORKERS, extranonce_subscribe=False) as it:
         pool, requests = await asked(it)
         for request in requests:

@@ -11,6 +11,7 @@ from stratum_miner.client import PoolUnreachable
 from stratum_miner.client.pool_memory import KEPT_S, Handshake, PoolMemory
 from stratum_miner.client.settings import Timeouts
 from stratum_miner.testing.played_pool import PlayedPool
+from tests.client.client_lab import lab
 
 GRANT = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
 
@@ -51,7 +52,7 @@ WITHOUT_EXTRANONCE = ["mining.configure", "mining.subscribe", "mining.authorize"
 BARE = ["mining.subscribe", "mining.authorize"]
 
 
-async def test_everything_is_asked_before_anything_is_answered(lab: Any, autojump_clock: MockClock) -> None:
+async def test_everything_is_asked_before_anything_is_answered(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         before = trio.current_time()
@@ -64,7 +65,7 @@ async def test_everything_is_asked_before_anything_is_answered(lab: Any, autojum
         assert trio.current_time() == before
 
 
-async def test_a_pool_that_is_silent_to_configure_costs_no_time(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_is_silent_to_configure_costs_no_time(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         before = trio.current_time()
@@ -86,13 +87,13 @@ async def test_a_pool_that_is_silent_to_configure_costs_no_time(lab: Any, autoju
         assert len((await pool.request("mining.submit"))["params"]) == 6, "as it is negotiated when the share leaves"
 
 
-async def test_two_hang_ups_shorten_the_handshake_step_by_step(lab: Any, autojump_clock: MockClock) -> None:
+async def test_two_hang_ups_shorten_the_handshake_step_by_step(autojump_clock: MockClock) -> None:
     async with lab() as it:
         forms = [await hang_up(it) for _ in range(7)]
         assert forms == [FULL, FULL, WITHOUT_EXTRANONCE, BARE, FULL, WITHOUT_EXTRANONCE, BARE]
 
 
-async def test_one_hang_up_is_forgotten(lab: Any, autojump_clock: MockClock) -> None:
+async def test_one_hang_up_is_forgotten(autojump_clock: MockClock) -> None:
     """A pool that restarts hangs up once: it was never asked for version rolling again."""
     async with lab() as it:
         for _ in range(4):
@@ -102,7 +103,7 @@ async def test_one_hang_up_is_forgotten(lab: Any, autojump_clock: MockClock) -> 
             await pool.stream.aclose()
 
 
-async def test_the_form_that_worked_is_kept_for_an_hour(lab: Any, autojump_clock: MockClock) -> None:
+async def test_the_form_that_worked_is_kept_for_an_hour(autojump_clock: MockClock) -> None:
     async with lab() as it:
         assert [await hang_up(it) for _ in range(3)] == [FULL, FULL, WITHOUT_EXTRANONCE]
         began = trio.current_time()
@@ -121,7 +122,7 @@ async def test_the_form_that_worked_is_kept_for_an_hour(lab: Any, autojump_clock
         assert await asked(await it.connection()) == (True, True), "then the full one is tried again"
 
 
-async def test_after_an_hour_a_connection_that_lasts_asks_for_the_rest(lab: Any, autojump_clock: MockClock) -> None:
+async def test_after_an_hour_a_connection_that_lasts_asks_for_the_rest(autojump_clock: MockClock) -> None:
     async with lab() as it:
         assert [await hang_up(it) for _ in range(3)] == [FULL, FULL, WITHOUT_EXTRANONCE]
         pool = await it.connection()
@@ -146,7 +147,7 @@ async def test_after_an_hour_a_connection_that_lasts_asks_for_the_rest(lab: Any,
             nursery.cancel_scope.cancel()
 
 
-async def test_a_pool_that_answered_everything_tolerates_it(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_answered_everything_tolerates_it(autojump_clock: MockClock) -> None:
     """It hangs up before its first job, but not because of what it was asked."""
     async with lab() as it:
         assert await hang_up(it) == FULL
@@ -158,7 +159,7 @@ async def test_a_pool_that_answered_everything_tolerates_it(lab: Any, autojump_c
 
 @pytest.mark.parametrize("has_job", [False, True])
 async def test_a_pool_that_hangs_up_on_extranonce_subscribe_is_spared_it(
-    lab: Any, autojump_clock: MockClock, has_job: bool
+    autojump_clock: MockClock, has_job: bool
 ) -> None:
     async with lab() as it:
         for _ in range(2):
@@ -171,7 +172,7 @@ async def test_a_pool_that_hangs_up_on_extranonce_subscribe_is_spared_it(
         assert await asked(await it.connection()) == (True, False)
 
 
-async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(autojump_clock: MockClock) -> None:
     """Also where the pool never answers one of the requests, as many do not."""
     async with lab() as it:
         for _ in range(5):
@@ -183,7 +184,7 @@ async def test_a_hang_up_in_the_middle_of_mining_shortens_nothing(lab: Any, auto
             await pool.stream.aclose()
 
 
-async def test_a_pool_that_never_says_a_word_counts_as_one_that_hangs_up(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_never_says_a_word_counts_as_one_that_hangs_up(autojump_clock: MockClock) -> None:
     async with lab() as it:
         first = await it.connection()
         second = await it.connection()
@@ -193,9 +194,7 @@ async def test_a_pool_that_never_says_a_word_counts_as_one_that_hangs_up(lab: An
             assert ("subscribe-extranonce" in request["params"][0]) == (pool is not third)
 
 
-async def test_without_retry_a_pool_that_hangs_up_on_configure_gets_one_try_more(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_without_retry_a_pool_that_hangs_up_on_configure_gets_one_try_more(autojump_clock: MockClock) -> None:
     async with lab(retry=False) as it:
         assert await hang_up(it) == FULL
         assert await hang_up(it) == BARE
@@ -203,7 +202,7 @@ async def test_without_retry_a_pool_that_hangs_up_on_configure_gets_one_try_more
         assert isinstance(it.error, PoolUnreachable)
 
 
-async def test_a_pool_that_refuses_to_resume_is_asked_for_a_new_session(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_refuses_to_resume_is_asked_for_a_new_session(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])

@@ -15,6 +15,7 @@ from stratum_miner.client.writer import MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work.share_result import Fate
+from tests.client.client_lab import lab
 from tests.work.jobs import body_of
 
 
@@ -30,9 +31,7 @@ from tests.work.jobs import body_of
     ],
     ids=["endless line", "oversized line", "not text", "arrays", "empty jobs", "nesting"],
 )
-async def test_poison_ends_the_connection_and_a_new_one_is_made(
-    lab: Any, autojump_clock: MockClock, poison: bytes
-) -> None:
+async def test_poison_ends_the_connection_and_a_new_one_is_made(autojump_clock: MockClock, poison: bytes) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -66,7 +65,7 @@ async def test_poison_ends_the_connection_and_a_new_one_is_made(
     ids=str,
 )
 async def test_malformed_job_is_skipped_and_the_old_one_goes_on(
-    lab: Any, autojump_clock: MockClock, change: dict[int, Any]
+    autojump_clock: MockClock, change: dict[int, Any]
 ) -> None:
     async with lab() as it:
         pool = await it.connection()
@@ -83,7 +82,7 @@ async def test_malformed_job_is_skipped_and_the_old_one_goes_on(
         assert it.recorder.lost_work == []
 
 
-async def test_settings_out_of_range_are_told_and_ignored(lab: Any, autojump_clock: MockClock) -> None:
+async def test_settings_out_of_range_are_told_and_ignored(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -100,7 +99,7 @@ async def test_settings_out_of_range_are_told_and_ignored(lab: Any, autojump_clo
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 8, 16])
-async def test_every_extranonce_size_is_honoured(lab: Any, autojump_clock: MockClock, size: int) -> None:
+async def test_every_extranonce_size_is_honoured(autojump_clock: MockClock, size: int) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -112,7 +111,7 @@ async def test_every_extranonce_size_is_honoured(lab: Any, autojump_clock: MockC
         assert len(submit["params"][2]) == 2 * size
 
 
-async def test_flood_of_pings_is_answered_and_of_jobs_absorbed(lab: Any, autojump_clock: MockClock) -> None:
+async def test_flood_of_pings_is_answered_and_of_jobs_absorbed(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -153,7 +152,7 @@ def stop_reading(it: Any) -> trio.Event:
     ids=["pings", "unknown requests", "long ids"],
 )
 async def test_a_pool_that_asks_and_does_not_read_is_not_read_either(
-    lab: Any, autojump_clock: MockClock, question: bytes
+    autojump_clock: MockClock, question: bytes
 ) -> None:
     async with lab() as it:
         pool = await it.mining()
@@ -162,14 +161,14 @@ async def test_a_pool_that_asks_and_does_not_read_is_not_read_either(
         await pool.stream.send_all(question * (20_000_000 // len(question)))
         with trio.fail_after(59):
             await trio.testing.wait_all_tasks_blocked()
-        session = it.client._connection
+        session: Any = it.client._connection
         assert session.connection.unsent < 2 * MAX_UNSENT
         assert it.client.snapshot().bytes_received - before < 2_000_000
         await it.recorder.until(lambda: it.recorder.lost_work)
         assert it.recorder.lost_work == ["the pool took no data for 60 s"]
 
 
-async def test_a_pool_that_reads_late_gets_all_its_answers(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_reads_late_gets_all_its_answers(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         reads_again = stop_reading(it)
@@ -183,10 +182,10 @@ async def test_a_pool_that_reads_late_gets_all_its_answers(lab: Any, autojump_cl
         assert it.recorder.lost_work == []
 
 
-async def test_who_is_asked_after_the_pool_is_gone_keeps_no_answers(lab: Any, autojump_clock: MockClock) -> None:
+async def test_who_is_asked_after_the_pool_is_gone_keeps_no_answers(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
-        session = it.client._connection
+        session: Any = it.client._connection
 
         async def broken() -> None:
             raise trio.BrokenResourceError
@@ -195,11 +194,12 @@ async def test_who_is_asked_after_the_pool_is_gone_keeps_no_answers(lab: Any, au
         await pool.stream.send_all(PING * 200_000)
         await trio.testing.wait_all_tasks_blocked()
         assert session.connection.unsent == 0
+        assert isinstance(pool.stream, trio.StapledStream)
         await pool.stream.send_eof()
         await it.recorder.until(lambda: it.recorder.lost_work)
 
 
-async def test_an_id_that_no_answer_has_room_for_is_a_bad_line(lab: Any, autojump_clock: MockClock) -> None:
+async def test_an_id_that_no_answer_has_room_for_is_a_bad_line(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         for method in ("mining.ping", "x"):
@@ -224,7 +224,7 @@ GOOD = b'{"id":null,"method":"mining.set_difficulty","params":[1]}\n'
     ids=["nine of ten are bad", "two of three are bad", "empty", "blank"],
 )
 async def test_a_flood_of_lines_without_use_ends_the_connection(
-    lab: Any, autojump_clock: MockClock, flood: bytes, reason: str
+    autojump_clock: MockClock, flood: bytes, reason: str
 ) -> None:
     async with lab() as it:
         pool = await it.mining()
@@ -234,7 +234,7 @@ async def test_a_flood_of_lines_without_use_ends_the_connection(
         assert reason in it.recorder.lost_work[0]
 
 
-async def test_a_pool_whose_every_other_line_is_bad_or_empty_is_borne(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_whose_every_other_line_is_bad_or_empty_is_borne(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         await pool.stream.send_all((BAD + GOOD + b"\n" * 10) * 200)
@@ -252,9 +252,7 @@ def mask_line(mask: int) -> bytes:
     return b'{"id":null,"method":"mining.set_version_mask","params":["%08x"]}\n' % mask
 
 
-async def test_of_a_storm_of_jobs_only_the_last_is_searched_and_all_are_counted(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_of_a_storm_of_jobs_only_the_last_is_searched_and_all_are_counted(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         storm = [job_line(f"s{number}", clean=number == 50) for number in range(60)]
@@ -268,7 +266,7 @@ async def test_of_a_storm_of_jobs_only_the_last_is_searched_and_all_are_counted(
         await it.recorder.until(lambda: it.recorder.fates == ["accepted"])
 
 
-async def test_of_a_storm_of_masks_only_the_last_starts_the_search_anew(lab: Any, autojump_clock: MockClock) -> None:
+async def test_of_a_storm_of_masks_only_the_last_starts_the_search_anew(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept(mask="1fffe000")
@@ -282,7 +280,7 @@ async def test_of_a_storm_of_masks_only_the_last_starts_the_search_anew(lab: Any
         assert not it.recorder.jobs[-1].clean_jobs
 
 
-async def test_jobs_that_come_one_by_one_are_all_searched(lab: Any, autojump_clock: MockClock) -> None:
+async def test_jobs_that_come_one_by_one_are_all_searched(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         for number in range(20):
@@ -291,7 +289,7 @@ async def test_jobs_that_come_one_by_one_are_all_searched(lab: Any, autojump_clo
         assert len(it.recorder.jobs) == 21
 
 
-async def test_colliding_ids_and_replies_out_of_order(lab: Any, autojump_clock: MockClock) -> None:
+async def test_colliding_ids_and_replies_out_of_order(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         shares = it.shares(it.recorder.jobs[0], 3)
@@ -314,7 +312,7 @@ async def test_colliding_ids_and_replies_out_of_order(lab: Any, autojump_clock: 
         ]
 
 
-async def test_mask_after_configure_and_its_withdrawal(lab: Any, autojump_clock: MockClock) -> None:
+async def test_mask_after_configure_and_its_withdrawal(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept(mask="1fffe000")
@@ -329,7 +327,7 @@ async def test_mask_after_configure_and_its_withdrawal(lab: Any, autojump_clock:
         assert (await pool.request("mining.submit"))["params"][5] == "00000000"
 
 
-async def test_plain_text_before_the_end_is_shown(lab: Any, autojump_clock: MockClock) -> None:
+async def test_plain_text_before_the_end_is_shown(autojump_clock: MockClock) -> None:
     async with lab(retry=False) as it:
         pool = await it.connection()
         await pool.accept()

@@ -1,7 +1,6 @@
 """What a pool says with our password in it, in whatever spelling, reaches nobody with it."""
 
 import json
-from typing import Any
 
 import pytest
 import structlog.testing
@@ -9,6 +8,7 @@ from trio.testing import MockClock
 
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
+from tests.client.client_lab import lab
 
 PASSWORD = 'hünter"2\\fish'
 
@@ -38,9 +38,7 @@ def test_a_conventional_password_leaves_words_alone() -> None:
 
 
 @pytest.mark.parametrize("password", ["share", "lost", "upstream", "x"])
-async def test_what_a_pool_means_does_not_depend_on_the_password(
-    lab: Any, autojump_clock: MockClock, password: str
-) -> None:
+async def test_what_a_pool_means_does_not_depend_on_the_password(autojump_clock: MockClock, password: str) -> None:
     async with lab(password=password) as it:
         pool = await it.mining()
         for share, error in zip(it.shares(it.recorder.jobs[0], 2), [SHARE_LOST_TEXT, f"bad {password}"], strict=True):
@@ -52,9 +50,7 @@ async def test_what_a_pool_means_does_not_depend_on_the_password(
 
 
 @pytest.mark.parametrize("password", ["later", "again", "overloaded"])
-async def test_a_refusal_that_passes_does_so_with_any_password(
-    lab: Any, autojump_clock: MockClock, password: str
-) -> None:
+async def test_a_refusal_that_passes_does_so_with_any_password(autojump_clock: MockClock, password: str) -> None:
     async with lab(password=password) as it:
         for _ in range(2):
             pool = await it.connection()
@@ -68,7 +64,7 @@ async def test_a_refusal_that_passes_does_so_with_any_password(
 
 @pytest.mark.parametrize("password", [PASSWORD, "mining", "12345"])
 async def test_nothing_that_a_pool_says_is_passed_on_with_the_password(
-    lab: Any, autojump_clock: MockClock, password: str
+    autojump_clock: MockClock, password: str
 ) -> None:
     with structlog.testing.capture_logs() as logged:
         async with lab(password=password) as it:

@@ -8,12 +8,13 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
 from stratum_miner.work.share_result import Fate
+from tests.client.client_lab import lab
 from tests.work.jobs import body_of
 
 OTHER_TIP = "00" * 28 + "12345678"
 
 
-async def test_handshake_in_order_and_first_job(lab: Any, autojump_clock: MockClock) -> None:
+async def test_handshake_in_order_and_first_job(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         configure = await pool.request("mining.configure")
@@ -35,7 +36,7 @@ async def test_handshake_in_order_and_first_job(lab: Any, autojump_clock: MockCl
         assert it.client.snapshot().state is ConnectionState.MINING
 
 
-async def test_jobs_before_authorize_are_mined_and_shares_held_back(lab: Any, autojump_clock: MockClock) -> None:
+async def test_jobs_before_authorize_are_mined_and_shares_held_back(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
@@ -66,9 +67,7 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(lab: Any, au
         ("true", None, Fate.REJECTED),
     ],
 )
-async def test_each_reply_becomes_one_fate(
-    lab: Any, autojump_clock: MockClock, result: Any, error: Any, fate: Fate
-) -> None:
+async def test_each_reply_becomes_one_fate(autojump_clock: MockClock, result: Any, error: Any, fate: Fate) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -79,7 +78,7 @@ async def test_each_reply_becomes_one_fate(
         assert [outcome.fate for outcome in it.recorder.outcomes] == [fate]
 
 
-async def test_replies_are_paired_by_id_and_strays_are_counted(lab: Any, autojump_clock: MockClock) -> None:
+async def test_replies_are_paired_by_id_and_strays_are_counted(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         first, second = it.shares(it.recorder.jobs[0], 2)
@@ -100,7 +99,7 @@ async def test_replies_are_paired_by_id_and_strays_are_counted(lab: Any, autojum
         assert "\x1b" not in it.recorder.messages[0]
 
 
-async def test_a_resumed_session_gets_its_open_shares_again(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_resumed_session_gets_its_open_shares_again(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.accept(session="s1", xnsub=False)
@@ -122,7 +121,7 @@ async def test_a_resumed_session_gets_its_open_shares_again(lab: Any, autojump_c
         assert it.recorder.fates == ["accepted"] * 3
 
 
-async def test_session_that_is_not_resumed_loses_its_open_shares(lab: Any, autojump_clock: MockClock) -> None:
+async def test_session_that_is_not_resumed_loses_its_open_shares(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept(extranonce1="a1b2c3d4")
@@ -143,7 +142,7 @@ async def test_session_that_is_not_resumed_loses_its_open_shares(lab: Any, autoj
 
 
 async def test_a_share_found_while_the_next_session_begins_waits_to_see_which_one_it_is(
-    lab: Any, autojump_clock: MockClock
+    autojump_clock: MockClock,
 ) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
@@ -173,7 +172,7 @@ async def test_a_share_found_while_the_next_session_begins_waits_to_see_which_on
         assert it.recorder.fates == ["lost", "accepted", "accepted"]
 
 
-async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojump_clock: MockClock) -> None:
+async def test_stale_before_it_leaves_unless_it_solves_a_block(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -190,7 +189,7 @@ async def test_stale_before_it_leaves_unless_it_solves_a_block(lab: Any, autojum
         assert it.recorder.fates == ["stale"]
 
 
-async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
+async def test_unanswered_submit_and_silence_end_the_connection(autojump_clock: MockClock) -> None:
     async with lab() as it:
         await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -205,7 +204,7 @@ async def test_unanswered_submit_and_silence_end_the_connection(lab: Any, autoju
         assert it.recorder.fates == ["lost"]
 
 
-async def test_ten_refusals_of_the_current_job_end_the_connection(lab: Any, autojump_clock: MockClock) -> None:
+async def test_ten_refusals_of_the_current_job_end_the_connection(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         for number, share in enumerate(it.shares(it.recorder.jobs[0], 10), 1):
@@ -216,7 +215,7 @@ async def test_ten_refusals_of_the_current_job_end_the_connection(lab: Any, auto
         assert "10 shares refused in a row" in it.recorder.lost_work[0]
 
 
-async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(lab: Any, autojump_clock: MockClock) -> None:
+async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         for share in it.shares(it.recorder.jobs[0], 25):
@@ -230,7 +229,7 @@ async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(lab: Any, a
         assert not it.recorder.lost_work
 
 
-async def test_no_reply_to_subscribe_means_another_try(lab: Any, autojump_clock: MockClock) -> None:
+async def test_no_reply_to_subscribe_means_another_try(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0) as it:
         pool = await it.connection()
         await pool.request("mining.subscribe")
@@ -239,7 +238,7 @@ async def test_no_reply_to_subscribe_means_another_try(lab: Any, autojump_clock:
         await again.request("mining.subscribe")
 
 
-async def test_refused_worker_ends_the_client(lab: Any, autojump_clock: MockClock) -> None:
+async def test_refused_worker_ends_the_client(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0) as it:
         pool = await it.connection()
         await pool.reply(await pool.request("mining.subscribe"), [[], "a1b2c3d4", 4])
@@ -250,7 +249,7 @@ async def test_refused_worker_ends_the_client(lab: Any, autojump_clock: MockCloc
         assert "hunter2" not in str(it.error)
 
 
-async def test_without_retry_the_first_failure_is_told(lab: Any, autojump_clock: MockClock) -> None:
+async def test_without_retry_the_first_failure_is_told(autojump_clock: MockClock) -> None:
     async with lab(retry=False, version_mask=0) as it:
         pool = await it.connection()
         await pool.stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -259,7 +258,7 @@ async def test_without_retry_the_first_failure_is_told(lab: Any, autojump_clock:
         assert "HTTP" in str(it.error)
 
 
-async def test_reconnect_to_the_same_host_is_followed_once(lab: Any, autojump_clock: MockClock) -> None:
+async def test_reconnect_to_the_same_host_is_followed_once(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -272,9 +271,7 @@ async def test_reconnect_to_the_same_host_is_followed_once(lab: Any, autojump_cl
 
 
 @pytest.mark.parametrize("host", ["evil.example", "\x1b[2J.pool.example", "a\nb.pool.example"])
-async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(
-    host: str, lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(host: str, autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept()
@@ -284,7 +281,7 @@ async def test_reconnect_to_a_stranger_is_refused_and_mining_goes_on(
         assert it.client.snapshot().connects == 1
 
 
-async def test_reconnect_within_the_domain_is_followed_with_the_same_tls(lab: Any, autojump_clock: MockClock) -> None:
+async def test_reconnect_within_the_domain_is_followed_with_the_same_tls(autojump_clock: MockClock) -> None:
     async with lab(url=PoolUrl("pool.example.com", 443, True)) as it:
         pool = await it.connection()
         await pool.accept()
@@ -297,7 +294,7 @@ async def test_reconnect_within_the_domain_is_followed_with_the_same_tls(lab: An
         assert it.urls[2] == it.urls[0]  # the pool's word holds once
 
 
-async def test_ten_refusals_in_a_row_start_a_fresh_session(lab: Any, autojump_clock: MockClock) -> None:
+async def test_ten_refusals_in_a_row_start_a_fresh_session(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         for share in it.shares(it.recorder.jobs[0], 10):
@@ -307,7 +304,7 @@ async def test_ten_refusals_in_a_row_start_a_fresh_session(lab: Any, autojump_cl
         assert it.recorder.fates == ["rejected"] * 10
 
 
-async def test_pauses_grow_while_the_pool_is_useless(lab: Any, autojump_clock: MockClock) -> None:
+async def test_pauses_grow_while_the_pool_is_useless(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0) as it:
         times = []
         for _ in range(12):
@@ -320,7 +317,7 @@ async def test_pauses_grow_while_the_pool_is_useless(lab: Any, autojump_clock: M
         assert min(pauses) >= 1
 
 
-async def test_stopping_settles_what_is_open(lab: Any, autojump_clock: MockClock) -> None:
+async def test_stopping_settles_what_is_open(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -370,7 +367,7 @@ def test_ipv6_url_prints_as_it_parses() -> None:
     assert (url.host, PoolUrl.parse(str(url))) == ("::1", url)
 
 
-async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(autojump_clock: MockClock) -> None:
     async with lab(suggest_difficulty="auto") as it:
         pool = await it.connection()
         await pool.accept()
@@ -384,7 +381,7 @@ async def test_a_difficulty_is_suggested_once_by_the_measured_hash_rate(lab: Any
         assert (await again.request("mining.suggest_difficulty"))["params"] == first["params"]
 
 
-async def test_bytes_are_counted_over_all_connections(lab: Any, autojump_clock: MockClock) -> None:
+async def test_bytes_are_counted_over_all_connections(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         once = it.client.snapshot()
@@ -398,7 +395,7 @@ async def test_bytes_are_counted_over_all_connections(lab: Any, autojump_clock: 
         assert again.bytes_sent == 2 * once.bytes_sent + len(', "s1"') - 1
 
 
-async def test_no_difficulty_is_suggested_unasked(lab: Any, autojump_clock: MockClock) -> None:
+async def test_no_difficulty_is_suggested_unasked(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.hash_rate_known(20e6)

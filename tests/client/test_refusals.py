@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from stratum_miner.client import PoolUrl, WorkerRefused
 from stratum_miner.client.temporary_refusals import PHRASES, may_pass
 from stratum_miner.testing.played_pool import PlayedPool
+from tests.client.client_lab import lab
 
 
 async def refuse(pool: PlayedPool, error: Any = None) -> None:
@@ -18,9 +19,7 @@ async def refuse(pool: PlayedPool, error: Any = None) -> None:
     await pool.reply(await pool.request("mining.authorize"), False if error is None else None, error)
 
 
-async def test_a_worker_that_was_accepted_is_tried_again_with_growing_pauses(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_a_worker_that_was_accepted_is_tried_again_with_growing_pauses(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.mining()
         await trio.sleep(12)
@@ -51,7 +50,7 @@ async def test_a_worker_that_was_accepted_is_tried_again_with_growing_pauses(
     ],
     ids=str,
 )
-async def test_a_refusal_that_says_later_is_tried_again(lab: Any, autojump_clock: MockClock, error: Any) -> None:
+async def test_a_refusal_that_says_later_is_tried_again(autojump_clock: MockClock, error: Any) -> None:
     async with lab() as it:
         for _ in range(3):
             await refuse(await it.connection(), error)
@@ -74,23 +73,21 @@ async def test_a_refusal_that_says_later_is_tried_again(lab: Any, autojump_clock
     ],
     ids=str,
 )
-async def test_any_other_refusal_from_the_start_is_final(lab: Any, autojump_clock: MockClock, error: Any) -> None:
+async def test_any_other_refusal_from_the_start_is_final(autojump_clock: MockClock, error: Any) -> None:
     async with lab() as it:
         await refuse(await it.connection(), error)
         await it.ended.wait()
         assert isinstance(it.error, WorkerRefused)
 
 
-async def test_without_retry_a_passing_refusal_ends_it(lab: Any, autojump_clock: MockClock) -> None:
+async def test_without_retry_a_passing_refusal_ends_it(autojump_clock: MockClock) -> None:
     async with lab(retry=False) as it:
         await refuse(await it.connection(), [20, "try again later", None])
         await it.ended.wait()
         assert isinstance(it.error, WorkerRefused)
 
 
-async def test_a_refusal_after_a_redirect_leads_back_to_the_configured_address(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_a_refusal_after_a_redirect_leads_back_to_the_configured_address(autojump_clock: MockClock) -> None:
     async with lab(url=PoolUrl("pool.example.com", 3333)) as it:
         pool = await it.connection()
         await pool.say("client.reconnect", "eu.example.com", 4444, 0)
@@ -103,7 +100,7 @@ async def test_a_refusal_after_a_redirect_leads_back_to_the_configured_address(
         assert it.error is None
 
 
-async def test_a_redirect_that_leads_nowhere_leads_back_too(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_redirect_that_leads_nowhere_leads_back_too(autojump_clock: MockClock) -> None:
     second = PoolUrl("backup.example.com", 3333)
     async with lab(url=PoolUrl("pool.example.com", 3333), addresses=(second,)) as it:
         await (await it.connection()).say("client.reconnect", "eu.example.com", 4444, 0)
@@ -112,9 +109,7 @@ async def test_a_redirect_that_leads_nowhere_leads_back_too(lab: Any, autojump_c
         assert [url.host for url in it.urls] == ["pool.example.com", "eu.example.com", "pool.example.com"]
 
 
-async def test_open_shares_of_a_worker_refused_for_good_are_lost_with_that_reason(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_open_shares_of_a_worker_refused_for_good_are_lost_with_that_reason(autojump_clock: MockClock) -> None:
     async with lab() as it:
         pool = await it.connection()
         await pool.accept_subscribe()

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT
 from stratum_miner.testing.played_pool import PlayedPool
+from tests.client.client_lab import lab
 
 DUPLICATE = [22, "duplicate share", None]
 LOST = [20, SHARE_LOST_TEXT, None]
@@ -23,7 +24,7 @@ async def mining(it: Any) -> PlayedPool:
     return pool
 
 
-async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         sent, unsent = it.shares(it.recorder.jobs[0], 2)
@@ -43,7 +44,7 @@ async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(lab: Any
         ]
 
 
-async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(lab: Any, autojump_clock: MockClock) -> None:
+async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         for share in it.shares(it.recorder.jobs[0], 3):
@@ -60,7 +61,7 @@ async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(lab: 
         assert it.recorder.fates == ["lost", "lost", "lost"]
 
 
-async def test_what_was_sent_twice_stays_so_over_further_connections(lab: Any, autojump_clock: MockClock) -> None:
+async def test_what_was_sent_twice_stays_so_over_further_connections(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -87,9 +88,7 @@ async def test_what_was_sent_twice_stays_so_over_further_connections(lab: Any, a
         (SHARE_LOST_TEXT, "rejected"),
     ],
 )
-async def test_a_proxy_tells_of_a_lost_share_by_code_and_text(
-    lab: Any, autojump_clock: MockClock, error: Any, fate: str
-) -> None:
+async def test_a_proxy_tells_of_a_lost_share_by_code_and_text(autojump_clock: MockClock, error: Any, fate: str) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -101,7 +100,7 @@ async def test_a_proxy_tells_of_a_lost_share_by_code_and_text(
 
 
 @pytest.mark.parametrize("error", [LOST, DUPLICATE, [21, "job not found"], [23, "low difficulty share"]], ids=str)
-async def test_a_burst_of_refusals_does_not_end_a_session(lab: Any, autojump_clock: MockClock, error: Any) -> None:
+async def test_a_burst_of_refusals_does_not_end_a_session(autojump_clock: MockClock, error: Any) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         shares = it.shares(it.recorder.jobs[0], 41)
@@ -117,7 +116,7 @@ async def test_a_burst_of_refusals_does_not_end_a_session(lab: Any, autojump_clo
         assert it.client.snapshot().connects == 1
 
 
-async def test_lost_answers_of_a_proxy_never_end_a_session(lab: Any, autojump_clock: MockClock) -> None:
+async def test_lost_answers_of_a_proxy_never_end_a_session(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         for number, share in enumerate(it.shares(it.recorder.jobs[0], 30), 1):
@@ -128,9 +127,7 @@ async def test_lost_answers_of_a_proxy_never_end_a_session(lab: Any, autojump_cl
 
 
 @pytest.mark.parametrize("last", ["reconnect", "refusals"])
-async def test_answers_that_came_are_heard_before_a_session_is_given_up(
-    lab: Any, autojump_clock: MockClock, last: str
-) -> None:
+async def test_answers_that_came_are_heard_before_a_session_is_given_up(autojump_clock: MockClock, last: str) -> None:
     """In one piece with what ends the session, and in the next piece."""
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
@@ -158,7 +155,7 @@ async def test_answers_that_came_are_heard_before_a_session_is_given_up(
         assert it.client.snapshot().unanswered == open_shares
 
 
-async def test_a_pool_that_says_no_more_is_waited_for_a_second_only(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_says_no_more_is_waited_for_a_second_only(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await mining(it)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])

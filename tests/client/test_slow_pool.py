@@ -1,13 +1,13 @@
 """A pool that answers, but not within our limits: the next try is more patient, and nothing found meanwhile is lost."""
 
-from typing import Any
-
 import trio
 import trio.testing
 from trio.testing import MockClock
 
+from tests.client.client_lab import lab
 
-async def test_shares_wait_for_an_authorization_while_jobs_come(lab: Any, autojump_clock: MockClock) -> None:
+
+async def test_shares_wait_for_an_authorization_while_jobs_come(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.accept_subscribe()
@@ -26,7 +26,7 @@ async def test_shares_wait_for_an_authorization_while_jobs_come(lab: Any, autoju
         assert it.client.snapshot().connects == 1
 
 
-async def test_each_limit_that_was_too_short_is_longer_at_the_next_try(lab: Any, autojump_clock: MockClock) -> None:
+async def test_each_limit_that_was_too_short_is_longer_at_the_next_try(autojump_clock: MockClock) -> None:
     """The pool needs 100 s for each authorization, and sends no job before it."""
     async with lab() as it:
         waited: list[int] = []
@@ -47,7 +47,7 @@ async def test_each_limit_that_was_too_short_is_longer_at_the_next_try(lab: Any,
         await it.recorder.until(lambda: it.recorder.jobs)
 
 
-async def test_a_slow_subscription_gets_longer_too(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_slow_subscription_gets_longer_too(autojump_clock: MockClock) -> None:
     async with lab() as it:
         waited: list[int] = []
         for number in (1, 2, 3):
@@ -58,7 +58,7 @@ async def test_a_slow_subscription_gets_longer_too(lab: Any, autojump_clock: Moc
         assert waited == [30, 60, 120]
 
 
-async def test_a_pool_that_answers_shares_slowly_is_not_left_for_ever(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_answers_shares_slowly_is_not_left_for_ever(autojump_clock: MockClock) -> None:
     """It needs 100 s for each answer: longer than the first limit, shorter than the second."""
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()

@@ -13,6 +13,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.testing.played_pool import REGTEST_JOB, PlayedPool
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
+from tests.client.client_lab import lab
 
 SIGNALLING = "30000000"
 """A version with bit 28 set, which is inside the mask."""
@@ -71,7 +72,7 @@ async def announced(it: Any, form: str, version: str = SIGNALLING) -> tuple[Judg
     return Judge(pool, form), it.recorder.jobs[-1]
 
 
-async def test_a_pool_that_takes_differences_gets_them_after_one_refusal(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_takes_differences_gets_them_after_one_refusal(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "xor")
         first, second = it.shares(job, 2)
@@ -92,7 +93,7 @@ async def test_a_pool_that_takes_differences_gets_them_after_one_refusal(lab: An
         assert judge.bits == ["10000000", "00000000", "00000000"]
 
 
-async def test_a_pool_by_the_standard_is_asked_once_and_the_form_stays(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_by_the_standard_is_asked_once_and_the_form_stays(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "bip 310")
         shares = it.shares(job, 3)
@@ -103,7 +104,7 @@ async def test_a_pool_by_the_standard_is_asked_once_and_the_form_stays(lab: Any,
         assert judge.bits == ["10000000"] * 3
 
 
-async def test_one_refusal_alone_changes_nothing(lab: Any, autojump_clock: MockClock) -> None:
+async def test_one_refusal_alone_changes_nothing(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "bip 310")
         weak, good = it.shares(job, 2)
@@ -117,9 +118,7 @@ async def test_one_refusal_alone_changes_nothing(lab: Any, autojump_clock: MockC
         assert it.recorder.fates == ["rejected", "accepted"]
 
 
-async def test_shares_on_their_way_while_the_form_changes_go_again_in_the_new_one(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_shares_on_their_way_while_the_form_changes_go_again_in_the_new_one(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "xor")
         shares = it.shares(job, 5)
@@ -138,7 +137,7 @@ async def test_shares_on_their_way_while_the_form_changes_go_again_in_the_new_on
     ("version", "error"),
     [("20000000", LOW), (SIGNALLING, [21, "job not found", None]), (SIGNALLING, [22, "duplicate share", None])],
 )
-async def test_nothing_else_is_sent_twice(lab: Any, autojump_clock: MockClock, version: str, error: list[Any]) -> None:
+async def test_nothing_else_is_sent_twice(autojump_clock: MockClock, version: str, error: list[Any]) -> None:
     async with lab() as it:
         judge, job = await announced(it, "xor", version)
         it.client.submit(it.shares(job, 1)[0])
@@ -149,7 +148,7 @@ async def test_nothing_else_is_sent_twice(lab: Any, autojump_clock: MockClock, v
         assert nothing_came.cancelled_caught
 
 
-async def test_the_form_is_kept_for_the_connection_only(lab: Any, autojump_clock: MockClock) -> None:
+async def test_the_form_is_kept_for_the_connection_only(autojump_clock: MockClock) -> None:
     async with lab(extranonce_subscribe=False) as it:
         pool = await it.connection()
         await pool.accept(xnsub=False, difficulty=EASY)
@@ -171,7 +170,7 @@ async def test_the_form_is_kept_for_the_connection_only(lab: Any, autojump_clock
         assert await judge.judge(second)
 
 
-async def test_where_no_bit_is_set_both_forms_are_the_same(lab: Any, autojump_clock: MockClock) -> None:
+async def test_where_no_bit_is_set_both_forms_are_the_same(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "xor", "20000000")
         for share in rolled_shares(job, 2):
@@ -180,7 +179,7 @@ async def test_where_no_bit_is_set_both_forms_are_the_same(lab: Any, autojump_cl
         assert judge.bits == ["00002000"] * 2
 
 
-async def test_rolled_bits_and_bits_of_the_job_together(lab: Any, autojump_clock: MockClock) -> None:
+async def test_rolled_bits_and_bits_of_the_job_together(autojump_clock: MockClock) -> None:
     async with lab() as it:
         judge, job = await announced(it, "xor")
         [share] = rolled_shares(job, 1)
@@ -190,7 +189,7 @@ async def test_rolled_bits_and_bits_of_the_job_together(lab: Any, autojump_clock
         assert judge.bits == ["10002000", "00002000"]
 
 
-async def test_a_widened_mask_reaches_shares_of_the_job_before(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_widened_mask_reaches_shares_of_the_job_before(autojump_clock: MockClock) -> None:
     """By BIP 310 it is in force at once: the pool clears the job's bits under the new mask and puts ours there."""
     async with lab() as it:
         pool = await it.connection()

@@ -12,6 +12,7 @@ from stratum_miner.client import pool_tally, workers
 from stratum_miner.client.workers import login_of
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work.share import Share
+from tests.client.client_lab import lab
 
 
 async def mining(it: Any) -> tuple[PlayedPool, list[Share]]:
@@ -29,13 +30,13 @@ def own(share: Share, worker_name: str) -> Share:
 @pytest.mark.parametrize(
     ("own_name", "login"), [("", "rig"), (".stick", "rig.stick"), ("someone.else", "someone.else"), ("rig", "rig")]
 )
-async def test_whose_share_it_is(lab: Any, autojump_clock: MockClock, own_name: str, login: str) -> None:
+async def test_whose_share_it_is(autojump_clock: MockClock, own_name: str, login: str) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         _, shares = await mining(it)
         assert login_of(own(shares[0], own_name), "rig") == login
 
 
-async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], ".stick"))
@@ -58,7 +59,7 @@ async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(lab: Any
 
 
 async def test_miners_that_think_of_ever_more_names_fill_no_table(
-    lab: Any, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "MAX_LOGINS", 3)
     monkeypatch.setattr(pool_tally, "MAX_WORKERS", 2)
@@ -78,7 +79,7 @@ async def test_miners_that_think_of_ever_more_names_fill_no_table(
         assert len(it.client._tally.workers) == 2
 
 
-async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(lab: Any, autojump_clock: MockClock) -> None:
+async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], "other"))
@@ -92,7 +93,7 @@ async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(lab: Any,
         assert it.error is None
 
 
-async def test_a_pool_that_says_nothing_to_it_is_not_waited_for(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_pool_that_says_nothing_to_it_is_not_waited_for(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], "other"))
@@ -101,16 +102,14 @@ async def test_a_pool_that_says_nothing_to_it_is_not_waited_for(lab: Any, autoju
         assert submit["params"][0] == "worker"
 
 
-async def test_a_login_too_long_for_a_line_goes_under_the_pools_own(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_login_too_long_for_a_line_goes_under_the_pools_own(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], "x" * 100_000))
         assert (await pool.request("mining.submit"))["params"][0] == "worker"
 
 
-async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_worker(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_worker(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], ".stick"))
@@ -129,9 +128,7 @@ async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_wo
         assert it.recorder.fates == ["accepted"]
 
 
-async def test_a_refusal_of_one_worker_that_was_accepted_before_is_not_for_good(
-    lab: Any, autojump_clock: MockClock
-) -> None:
+async def test_a_refusal_of_one_worker_that_was_accepted_before_is_not_for_good(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], ".stick"))
@@ -162,7 +159,7 @@ async def test_a_refusal_of_one_worker_that_was_accepted_before_is_not_for_good(
         assert (await again.request("mining.submit"))["params"][0] == "worker.stick"
 
 
-async def test_a_worker_refused_for_good_is_asked_for_once(lab: Any, autojump_clock: MockClock) -> None:
+async def test_a_worker_refused_for_good_is_asked_for_once(autojump_clock: MockClock) -> None:
     async with lab(version_mask=0, extranonce_subscribe=False) as it:
         pool, shares = await mining(it)
         it.client.submit(own(shares[0], "other"))

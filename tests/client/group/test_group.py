@@ -17,7 +17,7 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.settings import Strategy
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work.job import Origin, PoolKey
-from tests.client.conftest import Recorder, find_shares
+from tests.client.client_lab import Recorder, find_shares
 
 HOSTS = ("first.example", "second.example")
 

@@ -2,10 +2,9 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 import trio
 import trio.testing
 
@@ -56,7 +55,7 @@ class Recorder:
                 self.messages.append(text)
         self.note()
 
-    async def until(self, condition: Callable[[], object]) -> None:
+    async def until(self, condition: Callable[..., object]) -> None:
         """Wait for a condition over what was recorded; fails after a day of mock time."""
         with trio.fail_after(86400):
             while not condition():
@@ -121,33 +120,26 @@ def find_shares(job: Job, count: int) -> list[Share]:
     return found
 
 
-LabFactory = Callable[..., AbstractAsyncContextManager[Lab]]
+@asynccontextmanager
+async def lab(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
+    send, receive = trio.open_memory_channel[PlayedPool](16)
 
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        ours, theirs = trio.testing.memory_stream_pair()
+        made.urls.append(url)
+        await send.send(PlayedPool(theirs))
+        return ours
 
-@pytest.fixture
-def lab() -> LabFactory:
-    @asynccontextmanager
-    async def make(*, retry: bool = True, **settings: Any) -> AsyncIterator[Lab]:
-        send, receive = trio.open_memory_channel[PlayedPool](16)
-
-        async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
-            ours, theirs = trio.testing.memory_stream_pair()
-            made.urls.append(url)
-            await send.send(PlayedPool(theirs))
-            return ours
-
-        recorder = Recorder()
-        client = PoolClient(
-            PoolSettings(
-                **{"url": PoolUrl("pool.example", 3333), "worker_name": "worker", "password": "hunter2", **settings}
-            ),
-            recorder.tell,
-            ClientOptions(retry=retry, clock=trio.current_time, rng=random.Random(1), connect=connect),
-        )
-        made = Lab(client, recorder, receive)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.run)
-            yield made
-            nursery.cancel_scope.cancel()
-
-    return make
+    recorder = Recorder()
+    client = PoolClient(
+        PoolSettings(
+            **{"url": PoolUrl("pool.example", 3333), "worker_name": "worker", "password": "hunter2", **settings}
+        ),
+        recorder.tell,
+        ClientOptions(retry=retry, clock=trio.current_time, rng=random.Random(1), connect=connect),
+    )
+    made = Lab(client, recorder, receive)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.run)
+        yield made
+        nursery.cancel_scope.cancel()
