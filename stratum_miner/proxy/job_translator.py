@@ -22,7 +22,7 @@ from stratum_miner.downstream.jobs import AnnouncedJob, JobContent, notify_lines
 from stratum_miner.downstream.share_memory import MAX_SHARES, SeenShares
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.fair_bound import FairBound
-from stratum_miner.proxy.extranonce_split import ExtranonceSplit, split_extranonce2
+from stratum_miner.proxy.extranonce_sizes import ExtranonceSplit, split_extranonce2
 from stratum_miner.work.job import CoinbaseBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 

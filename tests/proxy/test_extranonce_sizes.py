@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.proxy.extranonce_split import ExtranonceSplit, split_extranonce2
+from stratum_miner.proxy.extranonce_sizes import ExtranonceSplit, split_extranonce2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""How the extranonce2 that a pool gives is divided among miners. Sans-IO.
+"""How many bytes of a pool's extranonce2 name a miner, and how many the miner counts in. Sans-IO.
+
+``downstream.extranonces`` decides which miner gets which prefix.
 
     pool's coinbase:     coinb1 | extranonce1 | extranonce2 ------------------------ | coinb2
     what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
@@ -18,19 +20,19 @@ LEAST_MINER_SIZE = 2
 
 @dataclass(frozen=True, slots=True)
 class ExtranonceSplit:
-    """Bytes of a miner's own prefix, and bytes that it counts in."""
+    """Sizes in bytes: of a miner's own prefix, and of the extranonce2 that it counts in."""
 
     prefix_size: int
     extranonce2_size: int
 
     @property
     def size(self) -> int:
-        """What a pool has to give at least."""
+        """The size in bytes of the smallest extranonce2 of a pool that this fits into."""
         return self.prefix_size + self.extranonce2_size
 
     @property
     def miners(self) -> int:
-        """How many miners can be told apart."""
+        """The number of miners that can be told apart."""
         return 1 << 8 * self.prefix_size
 
 
