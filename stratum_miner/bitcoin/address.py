@@ -54,6 +54,20 @@ def script_from_address(address: str, network: Network) -> bytes:
     return _base58_script(address, network)
 
 
+def address_from_script(script: bytes, network: Network) -> str:
+    """The address of an output script. AddressError for a script that has none."""
+    prefixes = _PREFIXES[network]
+    if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
+        return _base58_encode(bytes([prefixes.pubkey_hash]) + script[3:23])
+    if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22] == 0x87:
+        return _base58_encode(bytes([prefixes.script_hash]) + script[2:22])
+    if len(script) >= 4 and (script[0] == 0 or 0x51 <= script[0] <= 0x60) and script[1] == len(script) - 2:
+        version = script[0] - 0x50 if script[0] else 0
+        if _program_fits(version, script[1]):
+            return _bech32_encode(prefixes.bech32, version, script[2:])
+    raise AddressError(f"expected a script with an address, got {script[:50].hex()}")
+
+
 # ---- base58check -------------------------------------------------------------------------------------------------
 
 
@@ -88,6 +102,15 @@ def _base58_decode(address: str) -> bytes:
     return data[:-4]
 
 
+def _base58_encode(payload: bytes) -> str:
+    data = payload + sha256d(payload)[:4]
+    number, digits = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = _BASE58[digit] + digits
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
+
+
 # ---- bech32 and bech32m ------------------------------------------------------------------------------------------
 
 
@@ -117,10 +140,17 @@ def _bech32_decode(address: str) -> tuple[int, bytes]:
     if constant != _constant(version):
         wanted = "bech32m" if version else "bech32"
         raise AddressError(f"address {address!r}: expected a {wanted} checksum for witness version {version}")
-    program = _octets(values[1:-6])
+    program = _regroup(values[1:-6], 5, 8, pad=False)
     if program is None or not _program_fits(version, len(program)):
         raise AddressError(f"address {address!r}: the witness program has a wrong length or padding")
-    return version, program
+    return version, bytes(program)
+
+
+def _bech32_encode(hrp: str, version: int, program: bytes) -> str:
+    values = [version, *(_regroup(program, 8, 5, pad=True) or ())]
+    checksum = _polymod([*_expand(hrp), *values, 0, 0, 0, 0, 0, 0]) ^ _constant(version)
+    values += [checksum >> 5 * (5 - index) & 31 for index in range(6)]
+    return hrp + "1" + "".join(_BECH32[value] for value in values)
 
 
 def _constant(version: int) -> int:
@@ -146,15 +176,19 @@ def _polymod(values: Iterable[int]) -> int:
     return checksum
 
 
-def _octets(digits: Iterable[int]) -> bytes | None:
-    """Digits of five bits as bytes; None when what is left over is not short and zero."""
+def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
+    """Regroup bits; without padding the leftover must be short and zero, else None."""
     accumulator = bits = 0
-    result = bytearray()
-    for digit in digits:
-        accumulator = accumulator << 5 | digit
-        bits += 5
-        if bits >= 8:
-            bits -= 8
-            result.append(accumulator >> bits)
-            accumulator &= (1 << bits) - 1
-    return None if bits >= 5 or accumulator else bytes(result)
+    result: list[int] = []
+    for value in values:
+        accumulator = accumulator << from_bits | value
+        bits += from_bits
+        while bits >= to_bits:
+            bits -= to_bits
+            result.append(accumulator >> bits & (1 << to_bits) - 1)
+        accumulator &= (1 << bits) - 1
+    if pad:
+        if bits:
+            result.append(accumulator << (to_bits - bits) & (1 << to_bits) - 1)
+        return result
+    return None if bits >= from_bits or accumulator else result

@@ -1,6 +1,6 @@
-"""Addresses and the scripts they stand for."""
+"""Addresses and the scripts they stand for, both ways. An input is taken for both, an address and a script."""
 
-from stratum_miner.bitcoin.address import AddressError, Network, script_from_address
+from stratum_miner.bitcoin.address import AddressError, Network, address_from_script, script_from_address
 from tests.fuzz.judge import check_shown
 
 
@@ -12,4 +12,11 @@ def run(data: bytes) -> None:
         except AddressError as error:
             check_shown(str(error), 1500)
         else:
-            assert len(script) in (23, 25) or script[1] == len(script) - 2
+            again = address_from_script(script, network)
+            assert again == text or again == text.lower()
+        try:
+            address = address_from_script(data, network)
+        except AddressError as error:
+            check_shown(str(error), 1500)
+        else:
+            assert script_from_address(address, network) == data
