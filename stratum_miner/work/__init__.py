@@ -1,1 +1,29 @@
 """Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument; no protocol)."""
+
+from stratum_miner.work.hash_rate import HashRateMeter
+from stratum_miner.work.job import CoinbaseBody, HeaderBody, Job, Origin, PoolKey
+from stratum_miner.work.share import BelowTarget, ClaimResult, InvalidClaim, Share, verify
+from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.space import SearchSpace
+from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.visited import Visited
+
+__all__ = [
+    "BelowTarget",
+    "ClaimResult",
+    "CoinbaseBody",
+    "Fate",
+    "HashRateMeter",
+    "HeaderBody",
+    "InvalidClaim",
+    "Job",
+    "NonceFound",
+    "Origin",
+    "PoolKey",
+    "SearchSpace",
+    "Share",
+    "ShareResult",
+    "Visited",
+    "WorkUnit",
+    "verify",
+]
