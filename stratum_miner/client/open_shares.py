@@ -1,4 +1,7 @@
-"""The shares of one connection that wait for the pool's answer, and what an answer says of a share. Sans-IO."""
+"""The shares of one connection that wait for the pool's answer, and what an answer says of a share. Sans-IO.
+
+When the connection ends, ``reconnecting`` takes those without an answer, and ``resume`` keeps them for the next one.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -22,7 +25,7 @@ accepted it before: pools also remember shares that they refused."""
 
 @dataclass(frozen=True, slots=True)
 class OpenShare:
-    """A share on its way."""
+    """A share that was sent to the pool and has no answer yet."""
 
     share: Share
     worker_name: str
@@ -31,13 +34,13 @@ class OpenShare:
     differences: bool
     """The form of its version bits: as their difference from the job's version; else as they stand in the header."""
     was_tried_before: bool = False
-    """In the other form, which was refused."""
+    """Whether it was sent before in the other form, which was refused."""
     number: int = 0
-    """How many left before it on this connection."""
+    """The number of shares that were sent before it on this connection."""
 
 
 class OpenShares:
-    """By the ids of the requests that took them to the pool, the oldest first."""
+    """Open shares by the ids of the requests that took them to the pool, the oldest first."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, OpenShare] = OrderedDict()
@@ -53,20 +56,20 @@ class OpenShares:
 
     @property
     def oldest_sent_at(self) -> float | None:
-        """When the share left that has waited longest; None when none waits."""
+        """Time at which the share was sent that has waited longest; None when none waits."""
         return next((item.sent_at for item in self._open.values()), None)
 
     def sent(self, request_id: int, item: OpenShare) -> None:
-        """A share left under this id."""
+        """Note that a share was sent under this id."""
         self._open[request_id] = replace(item, number=self._sent)
         self._sent += 1
 
     def pop(self, request_id: int) -> OpenShare:
-        """The share that was answered; it is open no more."""
+        """Remove the share that was answered, and return it."""
         return self._open.pop(request_id)
 
     def take(self) -> list[Unanswered]:
-        """All of them, for nobody will answer here any more."""
+        """Remove and return all shares, because this connection gets no more answers."""
         shares = [Unanswered(item.share, sent=True) for item in self._open.values()]
         self._open.clear()
         return shares

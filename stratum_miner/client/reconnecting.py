@@ -1,4 +1,7 @@
-"""One pool, kept: connect, work, lose the connection, come back; and an account of every share meanwhile."""
+"""``PoolClient``: one pool that is kept connected. It connects, works, loses the connection and connects again.
+
+Every share that it was given ends in one result, whatever happens to the connections.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

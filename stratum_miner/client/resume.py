@@ -1,4 +1,7 @@
-"""What a connection leaves for the next one: the session to resume, and the shares without an answer."""
+"""What a connection leaves for the next one: the session to resume, and the shares without an answer.
+
+``connection`` asks here whether the pool resumed the session. It then sends the shares again, or reports them as lost.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +24,14 @@ class Resumable:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A share without an end; ``sent`` if a pool may have seen it."""
+    """A share without an answer; ``sent`` if a pool may have seen it."""
 
     share: Share
     sent: bool
 
 
 class Resumption:
-    """One for each client; its connections, which come one after the other, leave here what the next one needs."""
+    """What one client keeps between its connections, which come one after the other."""
 
     def __init__(self, origin: Origin, sessions: Iterator[int]) -> None:
         self.origin = origin
@@ -43,7 +46,7 @@ class Resumption:
         self._carried: list[Unanswered] = []
 
     def begin(self, session: Resumable) -> bool:
-        """The pool opened a session: whether it is the one of before. If not, it gets a number of its own."""
+        """Note the session that the pool opened. Returns whether it is the previous one; else it gets a new number."""
         before, self.resumable = self.resumable, session
         self.origin = replace(self.origin, session_id=session.session_id)
         if before is not None and (before.extranonce1, before.extranonce2_size) == (
@@ -55,28 +58,28 @@ class Resumption:
         return False
 
     def change_extranonce(self, extranonce1: bytes, extranonce2_size: int) -> None:
-        """The pool gave the session another extranonce."""
+        """Note that the pool gave the session another extranonce."""
         if self.resumable is not None:
             self.resumable = replace(self.resumable, extranonce1=extranonce1, extranonce2_size=extranonce2_size)
 
     def adopt(self, resumable: Resumable, shares: Sequence[Share]) -> None:
-        """Before the first connection: shares of a session of an earlier run, which this client is to resume."""
+        """Take over, before the first connection, a session of an earlier run and its shares without an answer."""
         self.resumable = resumable
         self._carried.extend(Unanswered(share, sent=True) for share in shares)
 
     def carry(self, *items: Unanswered) -> list[Unanswered]:
-        """Keep shares for the next connection; what there is no room for is returned."""
+        """Keep shares for the next connection. Returns the oldest ones beyond ``MAX_CARRIED``; they are lost."""
         self._carried += items
         surplus = self._carried[:-MAX_CARRIED]
         del self._carried[:-MAX_CARRIED]
         return surplus
 
     def take(self) -> list[Unanswered]:
-        """The shares that were kept, oldest first; they are the caller's from here on."""
+        """Remove and return the shares that were kept, the oldest first."""
         carried, self._carried = self._carried, []
         return carried
 
     @property
     def carried(self) -> int:
-        """How many shares are kept."""
+        """The number of shares that are kept."""
         return len(self._carried)

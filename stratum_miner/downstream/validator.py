@@ -7,7 +7,8 @@ remembered (``share_memory``). Duplicates are told by the hash of the header, wh
 is sent again under another id, or a session that is resumed, opens no second chance.
 
 A hash below the network target is a block, also when it misses the share target, and also on a job that just became
-stale. Such a share is refused unless the node takes its block, so the verdict carries the block to be offered first.
+stale. Such a share is refused unless the node takes its block. So ``Refused`` carries the solution as its *candidate*:
+the caller gives the candidate to the node first, and answers the miner afterwards.
 
 Verdicts and events are made for each share; as structs they cost a seventh of what frozen dataclasses do.
 """
@@ -59,7 +60,7 @@ class Accepted(msgspec.Struct, Generic[J], frozen=True):
 
 
 class Refused(msgspec.Struct, Generic[J], frozen=True):
-    """A bad share. ``candidate``: it is stale or weak but would be a block; give it to the node before answering."""
+    """A bad share. It has a ``candidate`` if it is stale or weak but may be a block."""
 
     reason: ErrorReason
     message: str

@@ -1,5 +1,6 @@
 """Faults by name, of miners and of pools: what each does wrong, and who does it.
 
-``share_faults`` and ``wire_faults`` are what a miner can do wrong, ``misbehaving_miner`` does it. ``pool_faults`` are
-what a pool can do wrong, ``faulty_server`` does it with whatever serves. To add one, add a function and its row.
+``misbehaving_miner`` commits what a miner can do wrong: ``share_faults``, ``wire_faults`` and ``conduct``. What a pool
+can do wrong is in ``pool_faults``: ``fault_filter`` makes filters of the names that a user wrote, and ``faulty_server``
+puts them before whatever serves. To add a fault, add a function and its row in the table below it.
 """

@@ -1,4 +1,8 @@
-"""The devices of all backends in one list, each with a hash rate of its own."""
+"""The devices of all backends in one list, each with its hash rate.
+
+That rate is measured: the hashes that a backend counts, over a window of time. What accepted shares imply about the
+rate of the whole miner is in ``estimates``.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence

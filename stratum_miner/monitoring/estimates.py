@@ -1,4 +1,7 @@
-"""What the shares say, with its uncertainty: the hash rate that they imply, and the luck."""
+"""What the shares of the whole miner imply, with its uncertainty: a hash rate, and the luck.
+
+Neither is measured. The hash rates that displays show of devices and their sum come from ``devices``.
+"""
 
 from stratum_miner.economics.odds import Luck, count_interval, hash_rate_from_shares
 from stratum_miner.miner.snapshot import MinerSnapshot
@@ -10,7 +13,7 @@ LARGE = 1000
 
 
 class Estimates:
-    """Of the newest snapshot, or of one that is not much older."""
+    """Estimates from the newest snapshot, or from one that is at most ``KEPT_S`` older."""
 
     def __init__(self) -> None:
         self._made: tuple[float, Estimate | None, LuckView] | None = None
@@ -23,7 +26,7 @@ class Estimates:
 
 
 def _implied(snapshot: MinerSnapshot) -> Estimate | None:
-    """By the exact interval of the count; the mean difficulty of the shares is taken as known."""
+    """The hash rate by the exact interval of the count; the mean difficulty of the shares is taken as known."""
     count = snapshot.shares.accepted
     if not count or snapshot.elapsed <= 0:
         return None

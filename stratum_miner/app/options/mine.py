@@ -1,12 +1,14 @@
 """Every option of ``mine``, each declared once.
 
-To add one, add a field: its ``Parameter`` makes it an option, and the option's long name makes it a key of the
-configuration file (``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked
-in all three places alike; what else there is to check raises ``UsageError("--until-shares: expected ...")``, which
-``settings.mine.telling`` rewords to the place that the value came from. A flag is a positive ``bool`` with its default;
-the parser adds ``--no-...``. ``SECRET`` keeps a value out of everything that is shown, ``LIVE`` says that it can change
-while mining. ``docs/configuration.md`` is checked against this table by a test. The command finds the value in
-``settings.options``.
+To add one, add a field here. The program finds its value in ``settings.options``. Only an option that becomes another
+value (a pool, a backend) needs code in ``app.settings``, which makes the settings of all options.
+
+The ``Parameter`` of a field makes it an option. The option's long name makes it a key of the configuration file
+(``until_shares``) and an environment variable (``STRATUM_MINER_UNTIL_SHARES``). Its type is checked in all three alike.
+Any further check raises ``UsageError("--until-shares: expected ...")``, and ``app.settings.mine.telling`` names the
+file, variable or option that the value came from. A flag is a positive ``bool`` with its default; the parser adds
+``--no-...``. ``SECRET`` keeps a value out of everything that is shown; ``LIVE`` says that it can change while mining. A
+test compares ``docs/configuration.md`` with this table.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ OTHER_VARIABLES = frozenset(
     {"STRATUM_MINER_CONFIG", "STRATUM_MINER_NODE", "STRATUM_MINER_CPU_DISABLE", "STRATUM_MINER_HTTP_TOKEN"}
     | {f"STRATUM_MINER_{name}" for name in ("LISTEN", "MAX_MINERS", "WORKER_NAMES", "VARDIFF")}  # of proxy
 )
-"""Of other commands and of tests; any further one is probably misspelt."""
+"""Variables of other commands and of tests. Any further one is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
 """What says that an address of the network is meant; AxeOS's API is made for one."""
 

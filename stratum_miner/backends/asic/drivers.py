@@ -1,4 +1,7 @@
-"""Board to driver: what can be asked of a device at rest."""
+"""What can be asked of a device while nobody mines with it: probe, reset, identify, set.
+
+The same code serves every board. A new board or chip is a row in ``boards`` or ``chips``; it needs nothing here.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,8 @@
-"""The checks, one file per topic; shares have three. A new topic is its file, and its name here."""
+"""The checks, one file per topic.
+
+The topic of shares has three files: ``shares`` (SH: shares that the pool must accept), ``refusals`` (ERR: shares that
+it must refuse) and ``duplicates`` (ERR: shares that come again). To add a topic, add its file and its name here.
+"""
 
 from importlib import import_module
 from typing import Final
