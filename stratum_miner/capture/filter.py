@@ -108,11 +108,11 @@ class Chain:
 
     @property
     def held(self) -> int:
-        """Of all."""
+        """The bytes that all filters hold."""
         return sum(item.held for item in self._filters)
 
     def notes(self) -> Sequence[Note]:
-        """Of all."""
+        """The notes of all filters, in their order."""
         return [note for item in self._filters for note in item.notes()]
 
     def _through(self, steps: Iterable[Step], index: int) -> Iterable[Step]:

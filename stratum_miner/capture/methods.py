@@ -12,7 +12,7 @@ from stratum_miner.stratum import client_messages, envelope, pool_messages
 from stratum_miner.stratum.errors import FieldError
 
 METHODS = frozenset(client_messages.CLIENT_MESSAGES) | frozenset(pool_messages.POOL_MESSAGES)
-"""Those of Stratum V1."""
+"""The methods of Stratum V1."""
 MAX_REQUESTS = 4096
 """Requests without a reply whose method is remembered; of more the oldest are forgotten."""
 LONGEST_NAME = 64

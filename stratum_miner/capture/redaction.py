@@ -22,7 +22,7 @@ _MARK = b"authorize"
 
 
 class Redactor:
-    """For one connection. ``hide`` takes out what is known to be secret before anything is said."""
+    """Takes the passwords out of one connection. ``hide`` takes out what is known to be secret from the start."""
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
         self._hide = hide

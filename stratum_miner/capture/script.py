@@ -54,13 +54,13 @@ class Item:
 
     @property
     def params(self) -> list[Any]:
-        """Of a call with an array of them; else none."""
+        """The parameters of a call that has an array of them; else none."""
         message = self.message
         return message.params if isinstance(message, envelope.Call) and isinstance(message.params, list) else []
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The line as messages show it."""
         if self.is_call:
             return str(self.method)
         return "a line that is no message" if self.message is None else f"reply to {self.method or 'nothing'}"

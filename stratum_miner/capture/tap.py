@@ -21,7 +21,7 @@ from stratum_miner.network.fair_bound import FairBound
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 1000
-"""At a time; each costs two sockets. What waits in all of them together is bounded by ``relay.MAX_HELD``."""
+"""The most connections at a time; each costs two sockets. ``relay.MAX_HELD`` bounds what all of them hold."""
 
 
 class Tap:

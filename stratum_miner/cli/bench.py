@@ -278,7 +278,7 @@ def _both(speed: Speed) -> str:
 
 
 def _print_doubts(trials: list[_Trial], choice: Choice, share: float) -> None:
-    """That the machine was busy, and which figures of before are clearly better and stay."""
+    """Print that the machine was busy, and which figures of before are clearly better and stay."""
     output = printing.console()
     if share < BUSY:
         output.print(

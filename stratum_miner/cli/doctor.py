@@ -36,7 +36,7 @@ CHECKS: tuple[Check, ...] = (
     usb.check_rule,
     usb.check_power,
 )
-"""Of the machine, in the order in which their findings are shown."""
+"""The checks of the machine, in the order in which their findings are shown."""
 _STYLES = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.PROBLEM: "bold red"}
 
 

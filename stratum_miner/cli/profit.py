@@ -19,7 +19,7 @@ from stratum_miner.economics.profit.scenario import Raw, Scenario
 from stratum_miner.reports import profit_page, profit_text
 
 LIVES = 4000
-"""Of a Monte-Carlo check: half a minute's patience, and means to one per cent."""
+"""Runs of a Monte-Carlo check: they take half a minute and give means to 1 %."""
 
 
 def _text(name: str, help_text: str, group: str) -> Any:

@@ -76,7 +76,7 @@ def executable() -> Path:
 
 
 def groups() -> list[str]:
-    """Those of this machine that own serial ports."""
+    """The groups of this machine that own serial ports."""
     names = {entry.gr_name for entry in grp.getgrall()}
     return [name for name in _SERIAL_GROUPS if name in names]
 

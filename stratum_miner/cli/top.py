@@ -109,7 +109,7 @@ class _Remote:
     seen_at: float = field(default_factory=time.monotonic)
 
     def seen(self) -> Seen:
-        """For the screen."""
+        """What the screen shows of it."""
         return Seen(self.number, self.url, self.view, self.error, time.monotonic() - self.seen_at)
 
     async def ask(self, fetcher: Fetcher) -> None:

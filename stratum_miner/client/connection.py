@@ -49,7 +49,7 @@ WATCHDOG_INTERVAL_S = 1.0
 TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is no TLS: a record of type alert, of some version 3.x."""
 LAST_ANSWERS_S = 1.0
-"""For answers that are on their way when we give a connection up."""
+"""Seconds to wait for answers that are on their way when we give a connection up."""
 SUSPICIOUS_S = 5.0
 """A pool that hangs up this soon after a request that it did not answer may have done so because of it."""
 PATIENCE_WITH_JOBS = 4
@@ -86,7 +86,7 @@ class PoolConnection:
         self.started_at = trio.current_time()
         self.first_job_at: float | None = None
         self.previous_hash: bytes | None = None
-        """Of the newest job; None before the first."""
+        """The previous hash of the newest job; None before the first."""
         self._stream = stream
         self._resumption = resumption
         self._tell = tell

@@ -20,11 +20,11 @@ class ClientOptions:
     clock: Callable[[], float] = time.monotonic
     """Seconds; jobs are dated by it."""
     rng: random.Random = field(default_factory=random.Random)
-    """For the random part of pauses."""
+    """The source of the random part of pauses."""
     connect: Connector | None = None
     """None: as the settings of each pool say."""
     wrap: Callable[[Connector], Connector] | None = None
-    """Around whatever connects: a recorder, say."""
+    """Wraps the function that connects, for a recorder, say."""
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Numbers for sessions: one names one session of one pool."""
     memories: Memories = field(default_factory=dict)

@@ -35,7 +35,7 @@ class PingResult:
     """0 for a job that came before the authorization."""
     submit_ms: float | None = None
     difficulty: float | None = None
-    """Of the first job's shares."""
+    """The share difficulty of the first job."""
     error: str | None = None
 
 

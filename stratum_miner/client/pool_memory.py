@@ -18,7 +18,7 @@ MOST_PATIENCE = 16.0
 """How many times a limit may grow: the longest wait for an authorization is then eight minutes, before jobs come."""
 
 Limit: TypeAlias = Literal["subscribe", "authorize", "unanswered_submit"]
-"""Those of the ``Timeouts`` that a slow pool needs longer; they run while it is connected and may be busy."""
+"""The limits of ``Timeouts`` that a slow pool needs longer; they run while it is connected and may be busy."""
 
 
 class Handshake(IntEnum):
@@ -26,9 +26,9 @@ class Handshake(IntEnum):
 
     FULL = 0
     WITHOUT_EXTRANONCE = 1
-    """Without mining.extranonce.subscribe."""
+    """A handshake without mining.extranonce.subscribe."""
     BARE = 2
-    """Without mining.configure, too."""
+    """A handshake without mining.configure, too."""
 
 
 class PoolMemory:

@@ -65,7 +65,7 @@ class PoolTally:
 
     @property
     def traffic(self) -> Traffic:
-        """On all connections, those that are over and those that stand."""
+        """The bytes on all connections, closed and open ones."""
         return sum(self._open, self._before)
 
 

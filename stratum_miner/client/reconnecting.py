@@ -85,13 +85,13 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._bare_next = False
-        """Without retries a pool that hangs up on mining.configure gets one try more, without it."""
+        """Whether, without retries, a pool that hung up on mining.configure gets one more try, without it."""
         self._suggestion = None if settings.suggest_difficulty == "auto" else settings.suggest_difficulty
         self._left_because = ""
         self._state, self._detail = ConnectionState.CONNECTING, ""
         self._newest_job: Job | None = None
         self._version_mask = 0
-        """Of the connection before."""
+        """The version mask of the connection before."""
         self._refusals: dict[str, str] = {}
         """The same."""
 

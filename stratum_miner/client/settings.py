@@ -25,7 +25,7 @@ class Timeouts:
     """Four times as long while jobs come: the search goes on meanwhile, and its shares wait."""
     send: float = 60.0
     silence: float = 180.0
-    """Without a byte for this long the connection is given up: public-pool may be silent for 60 s on purpose."""
+    """Seconds without a byte after which the connection is given up; public-pool may be silent for 60 s on purpose."""
     unanswered_submit: float = 60.0
     """The oldest submit without a reply; less makes reconnect storms at slow pools (stratum.md 7, 97)."""
     farewell: float = 2.0
@@ -56,7 +56,7 @@ class PoolSettings:
     quota: int = 1
     """Its part of the time, where several pools are mined on at once; 0 for when there is no other."""
     tls: TlsSettings = SYSTEM_TRUST
-    """For a URL that says TLS."""
+    """How to verify the pool, used if the URL says TLS."""
     proxy: TunnelUrl | None = None
     timeouts: Timeouts = Timeouts()
     trace: bool = False

@@ -59,7 +59,7 @@ class PoolUnderTest:
     """Intrusive checks are allowed."""
     tls: bool = False
     dial_raw: Dial | None = field(default=None, repr=False)
-    """For a pool with TLS: a connection on which no handshake was made."""
+    """Opens a connection to a pool with TLS on which no handshake was made."""
     chain: Chain | None = field(default=None, repr=False)
     work_seconds: float = 60.0
     """Hashing that one check may cost."""

@@ -110,7 +110,7 @@ def _test_case(suite: ElementTree.Element, result: Result, strict: bool) -> None
 
 
 def _xml(text: str) -> str:
-    """Without what XML 1.0 cannot hold."""
+    """The text without the characters that XML 1.0 cannot hold."""
     return "".join(
         character if character in "\t\n" or (character >= " " and character not in "\ufffe\uffff") else "\ufffd"
         for character in text

@@ -134,11 +134,11 @@ class Connections(Generic[S]):
         self, limits: MinerLimits, max_connections: int, owner: Owner[S], unix_time: Callable[[], float]
     ) -> None:
         self.total = 0
-        """Accepted so far."""
+        """The number of connections accepted so far."""
         self.refused = 0
-        """Closed at once, for a limit."""
+        """The number of connections that were closed at once because of a limit."""
         self.ended: Counter[Ending] = Counter()
-        """Those that are over."""
+        """The number of connections that ended, by how they ended."""
         self.addresses: tuple[str, ...] = ()
         """Where they are accepted, as host:port; empty before they are."""
         self.ports: tuple[int, ...] = ()
@@ -148,11 +148,11 @@ class Connections(Generic[S]):
         self._unix_time = unix_time
         self._clients: dict[int, Connection[S]] = {}
         self._newcomers: dict[int, Connection[S]] = {}
-        """Those that may not have logged in yet, the oldest first."""
+        """Connections that may not have logged in yet, the oldest first."""
         self._per_host: Counter[str] = Counter()
         self._unsent = FairBound(MAX_UNSENT)
         self._bytes_received = self._bytes_sent = 0
-        """On connections that are over."""
+        """The bytes on connections that are over."""
 
     def __iter__(self) -> Iterator[Connection[S]]:
         return iter(tuple(self._clients.values()))
@@ -162,12 +162,12 @@ class Connections(Generic[S]):
 
     @property
     def bytes_received(self) -> int:
-        """On all connections so far."""
+        """The bytes received on all connections so far."""
         return self._bytes_received + sum(client.bytes_received for client in self._clients.values())
 
     @property
     def bytes_sent(self) -> int:
-        """On all connections so far."""
+        """The bytes sent on all connections so far."""
         return self._bytes_sent + sum(client.bytes_sent for client in self._clients.values())
 
     def listening(self, listeners: Sequence[Listener]) -> None:

@@ -39,5 +39,5 @@ class LimitReachedError(RemoteProtocolError):
 
 
 def ending_of(error: RemoteProtocolError) -> Ending:
-    """Of a connection that is ended because of this."""
+    """How a connection ends that is closed because of this error."""
     return error.ending if isinstance(error, LimitReachedError) else Ending.PROTOCOL_ERROR

@@ -56,7 +56,7 @@ class ExtranonceRegistry(Generic[J]):
         self._resume_seconds = resume_seconds
         self._token = token
         self._taken: set[bytes] = set()
-        """Those that live or may come back."""
+        """Extranonce1 values of sessions that live or may come back."""
         self._retired: OrderedDict[str, tuple[Lease[J], float]] = OrderedDict()
         """Leases that may come back, by session id, the oldest first, each with the time until which it may."""
 

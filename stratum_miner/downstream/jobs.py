@@ -21,7 +21,7 @@ brings other transactions."""
 MAX_OLD_JOBS = 512
 """Jobs of a session that are remembered beyond those, for their shares only; more than any but a toy chain makes."""
 OLD_JOB_SECONDS = 600
-"""For so long; a session can be resumed as long."""
+"""Seconds for which they are remembered; a session can be resumed as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

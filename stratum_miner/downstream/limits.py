@@ -8,13 +8,13 @@ class MinerLimits:
     """Limits of all connections; times in seconds."""
 
     max_connections_per_address: int | None = None
-    """At a time."""
+    """The most connections from one address at a time; None: any number."""
     authorize_timeout: float = 60.0
-    """For subscribe and authorize, as in ckpool; behind a proxy, the wait for a pool included."""
+    """Limit for subscribe and authorize, as in ckpool; in a proxy it includes the wait for a pool."""
     idle_timeout: float = 7200.0
-    """Without a request; vanished peers are found earlier, by TCP. DATUM's value."""
+    """A miner without a request for so long is dropped; TCP finds vanished peers earlier. DATUM's value."""
     send_timeout: float = 30.0
-    """In which one write has to end."""
+    """Limit within which one write must end."""
     max_queue: int = 256 << 10
     """Bytes waiting for one miner before it is dropped: a hundred usual jobs."""
     max_refused_shares: int = 500
@@ -22,4 +22,4 @@ class MinerLimits:
     resume_seconds: float = 600.0
     """How long a miner that went away keeps its extranonce1 and its jobs, as in ckpool."""
     stop_grace: float = 5.0
-    """For last answers when we stop."""
+    """How long last answers may take when we stop."""

@@ -88,7 +88,7 @@ class MinerSession(Generic[J]):
         """The difficulty that the miner asked for, or that its share rate suggests, whichever came last; None: any."""
         self._fixed = False
         self._target = 0
-        """Of the difficulty that was told."""
+        """The target of the difficulty that the miner was told."""
         self._changed_at = -math.inf
         self._change_waits = False
         self._vardiff: Vardiff | None = None

@@ -37,7 +37,7 @@ class SessionPolicy(Protocol[J]):
 
     @property
     def leases(self) -> ExtranonceRegistry[J]:
-        """Who has which extranonces."""
+        """The registry that says which session has which extranonce1."""
         ...
 
     @property

@@ -23,7 +23,7 @@ class ShareCounts:
     stale: int = 0
     """Too late for a proxy or for the pool above it; a pool counts them with the rejected ones."""
     lost: int = 0
-    """Without an answer of the pool above."""
+    """Shares that the pool above never answered."""
     difficulty: float = 0.0
     """Sum over the good ones, each worth what its job asked for; times 2^32 it is the work done."""
     best: float = 0.0

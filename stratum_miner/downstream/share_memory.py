@@ -8,7 +8,7 @@ a job that nobody can submit to any more is gone with its shares.
 from stratum_miner.network.fair_bound import FairBound
 
 MAX_BYTES = 512 << 20
-"""For the shares of a whole pool or proxy."""
+"""The most bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
 """What one takes at most: 80 for its hash, and 107 of a hash table that has just grown fourfold."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES

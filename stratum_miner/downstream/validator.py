@@ -36,7 +36,7 @@ class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):
 
     job: SessionJob[J]
     coinbase: bytes
-    """Without witness; the extranonces filled in."""
+    """The coinbase transaction without witness, with the extranonces filled in."""
     header: bytes
     digest: bytes
 

@@ -17,7 +17,7 @@ from stratum_miner.economics.income import DAY_SECONDS, Operation
 CONFIDENCE_Z = 3.2905
 """Standard errors either side of a mean that hold 99.9 % of it: a dozen checks, one false alarm in eighty seeds."""
 DAYS = 30.0
-"""Whose income is played."""
+"""The number of days whose income is simulated."""
 WINDOW_BLOCKS = 2.0
 """PPLNS: shares of the last so many expected blocks are paid."""
 

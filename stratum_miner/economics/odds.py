@@ -17,7 +17,7 @@ _HALVINGS = 200
 
 
 def chance_of_block(blocks_per_day: float, days: float) -> float:
-    """Of at least one."""
+    """The probability of at least one block."""
     return -math.expm1(-blocks_per_day * days)
 
 
@@ -27,7 +27,7 @@ def chance_of_no_block(blocks_per_day: float, days: float) -> float:
 
 
 def mean_wait_days(blocks_per_day: float) -> float:
-    """For a block."""
+    """The mean time until a block."""
     return 1 / blocks_per_day
 
 
@@ -37,7 +37,7 @@ def median_wait_days(blocks_per_day: float) -> float:
 
 
 def chance_of_best_share(hashes: float, difficulty: float) -> float:
-    """That the best of so many hashes is a share of at least this difficulty."""
+    """The probability that the best of so many hashes is a share of at least this difficulty."""
     return -math.expm1(-hashes / hashes_per_block(difficulty))
 
 
@@ -86,7 +86,7 @@ class Luck:
 
 
 def chance_of_luck(luck: Luck) -> float:
-    """That chance alone brings a count at least as far from the expected one, on its own side of it."""
+    """The probability that a random count is at least as far from the expected one, on the same side of it."""
     if luck.found <= luck.expected:
         return poisson.cdf(luck.found, luck.expected)
     return 1 - poisson.cdf(luck.found - 1, luck.expected)
@@ -101,7 +101,7 @@ def count_interval(count: int, confidence: float = 0.95) -> Interval:
 
 
 def chance_of_pool_luck(blocks: int, times: float) -> float:
-    """That so many blocks take more than ``times`` the expected work."""
+    """The probability that so many blocks take more than ``times`` the expected work."""
     return poisson.cdf(blocks - 1, blocks * times)
 
 

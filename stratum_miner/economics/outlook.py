@@ -21,13 +21,13 @@ class Course:
     """What is assumed of the time to come."""
 
     growth: float = 0.0
-    """Of the difficulty, a share per epoch of two weeks; may be negative."""
+    """Growth of the difficulty, a fraction per epoch of two weeks; may be negative."""
     price_growth: float = 0.0
-    """Of the price, a share per year."""
+    """Growth of the price, a fraction per year."""
     halvings: tuple[int, ...] = ()
     """Days on which the subsidy halves."""
     subsidy_share: Decimal = Decimal(1)
-    """Of a block's reward; the rest are fees, which stay."""
+    """The fraction of a block's reward that halves; the rest are fees, which stay."""
 
 
 @dataclass(frozen=True, slots=True)

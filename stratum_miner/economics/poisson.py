@@ -45,7 +45,7 @@ def quantile(chance: float, mean: float) -> int:
 
 
 def _series(shape: float, mean: float) -> float:
-    """Of the lower incomplete gamma function, without its leading factor."""
+    """The series of the lower incomplete gamma function, without its leading factor."""
     term = total = 1.0 / shape
     while term > total * _PRECISION:
         shape += 1
@@ -55,7 +55,7 @@ def _series(shape: float, mean: float) -> float:
 
 
 def _fraction(shape: float, mean: float) -> float:
-    """Of the upper incomplete gamma function, evaluated from the top (Lentz), without its leading factor."""
+    """The continued fraction of the upper incomplete gamma function (Lentz), without its leading factor."""
     b = mean + 1 - shape
     c, d = 1 / _TINY, 1 / (b or _TINY)
     value, step, index = d, 0.0, 0

@@ -45,7 +45,7 @@ class Payouts:
     events: float
     """Expected number of independent payments behind it, or what amounts to it; the spread is one over its root."""
     value: Decimal
-    """Of one such event."""
+    """The value of one such event."""
 
     @property
     def relative_spread(self) -> float:
@@ -54,7 +54,7 @@ class Payouts:
 
     @property
     def chance_of_nothing(self) -> float:
-        """That not even one event comes."""
+        """The probability that not even one event comes."""
         return math.exp(-self.events)
 
     def quantiles(self, chances: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
@@ -62,7 +62,7 @@ class Payouts:
         return tuple(poisson.quantile(chance, self.events) * self.value for chance in chances)
 
     def chance_between(self, low: float, high: float) -> float:
-        """That the income lies between two quantiles, both included: by a count's steps more than their difference."""
+        """The probability that the income lies between two quantiles, both included: at least their difference."""
         first, last = (poisson.quantile(chance, self.events) for chance in (low, high))
         return poisson.cdf(last, self.events) - poisson.cdf(first - 1, self.events)
 

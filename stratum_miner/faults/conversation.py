@@ -10,7 +10,7 @@ from stratum_miner.capture.filter import Step
 from stratum_miner.capture.record import Side
 
 Value: TypeAlias = float | str | None
-"""Of a fault's parameter."""
+"""The value of a fault's parameter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,6 @@ class InnerListener(trio.abc.Listener[trio.abc.Stream]):
 
 
 def _stapled(end: socket.socket) -> trio.abc.Stream:
-    """Without the looks of TCP: nobody sets its options or asks for its peer."""
+    """A stream that does not look like TCP, so that nobody sets its options or asks for its peer."""
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(end))
     return trio.StapledStream(stream, stream)

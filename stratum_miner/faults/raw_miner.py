@@ -35,7 +35,7 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds for any answer."""
 MOST_SECONDS = 60.0
-"""Of work for one share, on average."""
+"""Most seconds of work for one share, on average."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -251,7 +251,7 @@ def accepted(answer: "dict[str, Any] | None") -> bool:
 
 
 def words(answer: "dict[str, Any] | None") -> str:
-    """For people."""
+    """The reply as messages show it."""
     if answer is None:
         return "nothing"
     if "closed" in answer:

@@ -34,11 +34,11 @@ TELL_SECONDS = 2.0
 LOOK_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
 READY_SECONDS = 120.0
-"""For all workers to be ready: their first import of this package may come from a slow disk."""
+"""Seconds to wait until all workers are ready: their first import of this package may come from a slow disk."""
 SILENT_SECONDS = 30.0
 """A shard that told nothing for so long is lost, whatever Dask still believes of its worker."""
 GRACE_SECONDS = 30.0
-"""For the last shard to hand in its figures after the run is over."""
+"""Seconds to wait for the figures of the last shard after the run is over."""
 _TALKERS = ("distributed.client", "distributed.core", "distributed.utils", "distributed.comm")
 
 

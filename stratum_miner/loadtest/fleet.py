@@ -39,9 +39,9 @@ RECEIVE_SIZE = 64 << 10
 EVENTS = 256
 """Connections, and things due, handled before the loop looks at the other again."""
 DRAIN_SECONDS = 3.0
-"""For answers to what is on its way when the run ends."""
+"""Seconds to wait for answers when the run ends."""
 PROBE_SECONDS = 3.0
-"""For one of several addresses of a name to answer."""
+"""Seconds to wait for one of several addresses of a name to answer."""
 SELECT_LIMIT = 1024
 """select() knows no descriptors from here on; epoll's own time-out, rounded up to milliseconds, stands in."""
 MAX_UNSENT = 64 << 10

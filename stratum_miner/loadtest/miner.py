@@ -45,7 +45,7 @@ class State(IntEnum):
     SUBSCRIBING = 2
     AUTHORIZING = 3
     AUTHORIZED = 4
-    """Without a job."""
+    """Authorized, without a job."""
     MINING = 5
     SLOW = 6
     """Authorized, and from then on hardly reading."""
@@ -57,7 +57,7 @@ class Open(NamedTuple):
     due: float
     sent: float
     kind: str
-    """Of a bad share; empty for a good one."""
+    """The fault of a bad share; empty for a good one."""
     kept: tuple[bytes, Submit] | None
     """Previous hash and share, where a duplicate may be wanted."""
 

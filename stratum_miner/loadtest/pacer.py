@@ -49,7 +49,7 @@ class Profile:
     peak: float
     """The highest factor."""
     factor: Callable[[float], float]
-    """Of seconds since the start; 0 to ``peak``."""
+    """A function of the seconds since the start, from 0 to ``peak``."""
 
     @classmethod
     def parse(cls, text: str, duration: float) -> "Profile":

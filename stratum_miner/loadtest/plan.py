@@ -41,7 +41,7 @@ class LoadPlan:
     duration: float = 60.0
     """From the first connection to the last share; what is on its way then gets a moment more."""
     ramp: float = 10.0
-    """Over which the miners connect, evenly; 0: all at once."""
+    """Seconds over which the miners connect, evenly; 0: all at once."""
     share_rate: float = 0.1
     """Shares a second at the difficulty that the pool sets first. With it the hash rate is settled, so that a pool
     which raises the difficulty gets fewer shares, as from real miners."""

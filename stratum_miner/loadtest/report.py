@@ -45,7 +45,7 @@ class LoadReport:
 
     @property
     def duration(self) -> float:
-        """Of the longest shard, seconds."""
+        """The duration of the longest shard in seconds."""
         return max((shard.duration for shard in self.shards), default=0.0)
 
     @property

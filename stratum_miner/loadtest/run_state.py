@@ -35,7 +35,7 @@ class RunState(Generic[Miner]):
         self.rng = random.Random(plan.seed)
         self.profile = Profile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
-        """Of all miners with a job, H/s."""
+        """The hash rate of all miners with a job, H/s."""
         self._most_asked = 0.0
         self.mining = 0
         """Miners with a job."""

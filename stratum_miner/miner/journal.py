@@ -56,7 +56,7 @@ log = structlog.get_logger(__name__)
 SYNC_SECONDS = 5.0
 RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
-"""For the last records to reach the disk; a disk that hangs must not keep the miner from ending."""
+"""Seconds to wait for the last records to reach the disk; a disk that hangs must not keep the miner from ending."""
 MAX_BATCH = 256
 """Records written together."""
 MAX_WAITING = 10_000

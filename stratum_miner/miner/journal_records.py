@@ -179,7 +179,7 @@ class Reading:
     continued: bool = False
     """Whether the beginning of the file is missing, and ``FILE.1`` was read in its place."""
     headers: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_HEADERS))
-    """Of the newest shares: when they were found, and their headers in hex."""
+    """When the newest shares were found, and their headers in hex."""
 
     @property
     def counts(self) -> ShareCounts:

@@ -21,9 +21,9 @@ class JudgedBlocks:
 
     def __init__(self) -> None:
         self._shares: OrderedDict[str, Share] = OrderedDict()
-        """Those that the node has not taken."""
+        """Shares whose blocks the node has not taken."""
         self._awaited: set[str] = set()
-        """Those that the node has not judged."""
+        """Hashes of the blocks that the node has not judged."""
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:

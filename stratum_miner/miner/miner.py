@@ -45,7 +45,7 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 MEASURED_AFTER_S = 10.0
-"""Of searching, before the hash rate is good enough to ask a pool for a difficulty by it."""
+"""Seconds of searching after which the hash rate is good enough to ask a pool for a difficulty by it."""
 
 
 class Miner:
@@ -122,7 +122,7 @@ class Miner:
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
         self._newest_job: Job | None = None
-        """Of the first group's pools, which are what most of the miner works on."""
+        """The newest job of the first group's pools, which most of the miner works on."""
         self._has_had_work = False
         self._stopping = trio.Event()
         self._ending = Ending.STOPPED

@@ -167,7 +167,7 @@ class MiningGroup:
         )
 
     def statistics(self, assignment: Assignment) -> BackendSnapshot:
-        """Of one of its backends, under its own name."""
+        """The statistics of one of its backends, under its own name."""
         told = assignment.backend.statistics()
         return BackendSnapshot(
             backend=told.backend,

@@ -46,7 +46,7 @@ class MinerSnapshot:
     """Since the start of the search."""
     shares: ShareCounts
     journalled: ShareCounts | None
-    """Of all runs: what the journal had when it was opened, and this run's, written yet or not; None without one."""
+    """The shares of all runs in the journal, this run's included, written yet or not; None without a journal."""
     journal_problem: str
     """Why the journal cannot be written at the moment; empty while all is well."""
     found: int
@@ -58,7 +58,7 @@ class MinerSnapshot:
     accepted, because pools do not tell what the node said."""
     best_share: float
     hardware_errors: int
-    """Of all devices: nonces that a device's own driver or the miner's re-hashing found to be wrong."""
+    """Nonces of all devices that a device's driver or the miner's own hashing found to be wrong."""
     below_target: int
     withheld: int
     """Shares not submitted because the same nonce was, in another version, or because this run or an earlier one had
@@ -71,14 +71,14 @@ class MinerSnapshot:
     expected: float
     """How many of them the work done was expected to find."""
     network_difficulty: float | None
-    """Of the newest job."""
+    """The network difficulty of the newest job."""
     height: int | None
     job: "JobSnapshot | None"
     """Being searched; None while there is none."""
     paused: bool
     stopping: bool
     client: ClientSnapshot
-    """Of the pool mined on."""
+    """The client of the pool mined on."""
     pools: tuple[PoolStatus, ...]
     """All of several, the best first; empty for a single one."""
     backends: tuple[BackendSnapshot, ...]

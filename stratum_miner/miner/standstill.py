@@ -57,7 +57,7 @@ class Standstill:
         self.total = 0.0
         """Seconds in which this process did not run."""
         self.left_out = 0.0
-        """Those of them that the monotonic clock counted."""
+        """The part of these seconds that the monotonic clock counted."""
         self._told = 0.0
 
     def look(self) -> None:

@@ -139,7 +139,7 @@ def _sensors(shown: Shown, power_of_all: float | None) -> dict[str, Any]:
 
 
 def _pools_of(view: View, shown: Shown) -> list[PoolView]:
-    """Those that what is shown mines on, the best first."""
+    """The pools that the shown device mines on, the best first."""
     bound = {device.bound_to for device in view.devices if device.bound_to}
     own = {device.bound_to for device in shown.devices}
     return [

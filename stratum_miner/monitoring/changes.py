@@ -13,9 +13,9 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView, View, as_json
 
 STEPS_KEPT = 30
-"""For those who are behind for a moment; a view costs as much as ten to thirty steps."""
+"""Steps kept for those who are behind for a moment; a view costs as much as ten to thirty steps."""
 DIGITS = 4
-"""Of numbers that are not whole: as many as people are shown. More would change with each look."""
+"""Digits of numbers that are not whole: as many as people are shown. More would change with each look."""
 LONGEST_WHOLE = 1e15
 """From here on a number is shorter with an exponent than as a whole one."""
 
@@ -36,7 +36,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.number = 0
-        """Of the newest step."""
+        """The number of the newest step."""
         self.run = ""
         """What no other run of the miner has: events of another run have the same numbers."""
         self.whole: dict[str, Any] = {}

@@ -33,11 +33,11 @@ class _Remembered:
     frozen_before: float = 0.0
     """Seconds in which the process had not run until then."""
     meters: tuple[HashRateMeter, HashRateMeter] | None = None
-    """For windows of up to a minute, and of up to an hour."""
+    """Hash rate meters for windows of up to a minute, and of up to an hour."""
     nonces: int = 0
-    """How many when last they grew."""
+    """The number of nonces when it last grew."""
     nonce_at: float | None = None
-    """When they did, on the clock of the samples."""
+    """The time at which it did, on the clock of the samples."""
     state: str = ""
     unwell: tuple[float, str] | None = None
     """When it was last seen unwell, and why."""

@@ -47,7 +47,7 @@ class EventLog:
         return event
 
     def newest(self, limit: int | None = None, *, after: int = 0) -> tuple[EventView, ...]:
-        """Those with a number above ``after``, the newest last; at most the newest ``limit``."""
+        """The events with a number above ``after``, the newest last; at most the newest ``limit``."""
         with self._lock:
             events = tuple(event for event in self._events if event.number > after)
         return events if limit is None else events[max(0, len(events) - limit) :]

@@ -22,10 +22,11 @@ STATES = ("mining", "degraded", "no_device", "no_pool", "paused", "stopping")
 READY = ("mining", "degraded", "paused")
 """The states in which a restart of the miner, or of what it depends on, would help nobody."""
 STILL_AFTER_S = 10.0
-"""Of permission to search without one more hash, before a search thread does not mine. A slice of a search takes
+"""Seconds in which a search thread may search and counts no hash, until it does not mine. A slice of a search takes
 0.03 s, and 3 s at the lowest duty cycle."""
 LONGEST_STEP_S = 2.0
-"""Between two looks, which come twice a second. More means that this process did not run, and proves nothing."""
+"""The longest time between two looks, which come twice a second. After a longer one nothing is judged: this process did
+not run meanwhile."""
 _HASHING = ("mining", "throttled")
 REMOVED = "removed"
 

@@ -180,7 +180,7 @@ class Monitor:
         return self._has_mined or any(backend.hashes for backend in self._snapshot().backends)
 
     def history(self) -> tuple[Point, ...]:
-        """Of the last day."""
+        """The points of the last day."""
         return self._history.points()
 
     def _verdict(self, snapshot: MinerSnapshot, now: float) -> Verdict:

@@ -24,8 +24,8 @@ KINDS = (
 """Every kind of problem, the worst first among those that are equally severe."""
 
 MANY_ERRORS = 0.05
-"""Of a device's results, and three standard deviations more, so that chance alone is no problem. It is the limit at
-which the drivers slow a device down (backends.asic.health), a step that some devices do not have."""
+"""The fraction of a device's results that may be errors. Three standard deviations are added, so that chance is no
+problem. It is the limit at which drivers slow a device down (backends.asic.health), which not every device can do."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30
 """Counts are noted when so much time has passed and so many results have come; so many notes are compared: the last

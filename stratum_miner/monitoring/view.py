@@ -59,7 +59,7 @@ class JobView:
     version_mask: str
     """Eight hex digits."""
     version: int
-    """Of the block's header, as the pool gave it."""
+    """The version of the block's header, as the pool gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +193,7 @@ class PoolView:
     reasons: dict[str, int]
     reject_share: float
     stale_share: float
-    """Of answered shares, 0 to 1."""
+    """The fraction of answered shares that were stale, 0 to 1."""
     latency_p50_ms: float | None
     latency_p99_ms: float | None
     job_switch_p50_ms: float | None
@@ -203,7 +203,7 @@ class PoolView:
     """Sum of what shares were worth, by their fate."""
     quota: int | None
     work_share: float | None
-    """Of the time mined, 0 to 1."""
+    """The fraction of the time mined that the pool got, 0 to 1."""
     bound: tuple[str, ...]
     """Labels of the backends that mine here alone, over a connection of their own, which this is."""
     workers: tuple[WorkerView, ...]
@@ -372,7 +372,7 @@ class Point:
     latency_ms: float | None
     """The median of the newest replies of the pool mined on."""
     temperature_c: float | None
-    """Of the hottest device."""
+    """The temperature of the hottest device."""
     power_w: float | None
 
 

@@ -7,7 +7,7 @@ lost. So an answer that ends a connection early is followed by a moment in which
 import trio
 
 SECONDS = 1.0
-"""In which the other side takes what was said, and closes."""
+"""Seconds in which the other side may read what was sent, and close."""
 PIECE = 16 * 1024
 
 

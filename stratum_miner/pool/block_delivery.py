@@ -29,7 +29,7 @@ PATIENCE: Final = 60.0
 """Seconds for which the finder of a block may have to wait for the node's word. A block that the node cannot be given
 is kept beyond that, and is reported again when the node has judged it."""
 GIVE_BACK_SECONDS: Final = 10.0
-"""For the node's answer to a block that it gets later: the next job waits for it."""
+"""Seconds to wait for the node's answer to a block that it gets again; the next job waits for it."""
 SETTLE_SECONDS: Final = 10.0
 """A node that took a block and still builds where the block does after this long does not have it any more."""
 SIBLING: Final = SubmitResult(
@@ -46,9 +46,9 @@ class BlockDelivery:
         self.submitted = 0
         """Blocks that were found; each is accepted, refused, passed over as a sibling, or waits for the node."""
         self.accepted = 0
-        """Those that the node took."""
+        """The number of blocks that the node took."""
         self.refused = 0
-        """Those that the node judged and did not take."""
+        """The number of blocks that the node judged and did not take."""
         self.found: deque[BlockFound] = deque(maxlen=MAX_FOUND)
         """The latest ones, as they stand."""
         self._node = node

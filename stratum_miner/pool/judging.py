@@ -85,7 +85,7 @@ class JudgingPolicy:
         return verdict if verdict.candidate is None else PassOn(verdict, verdict.candidate, waits=True)
 
     def transactions(self, job: PoolJob | None) -> list[str] | Refused[PoolJob]:
-        """Those of the job's template, unless they are too many."""
+        """The transactions of the job's template in hex, or a refusal if they are too large."""
         if job is None:
             return Refused(ErrorReason.JOB_NOT_FOUND, "job not found")
         transactions = [transaction.data for transaction in job.template.transactions]

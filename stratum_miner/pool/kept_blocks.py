@@ -26,7 +26,7 @@ class KeptBlock:
     """What was told of it last."""
     block: bytes
     judged: trio.Event = field(default_factory=trio.Event)
-    """Of one that could not be given to the node when it was found: it has been now."""
+    """Set once the node has judged a block that it could not be given when it was found."""
     waits_for_parent: bool = False
     """Whether the node answers, but does not know the block before."""
     settled: bool = False

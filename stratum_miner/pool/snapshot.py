@@ -11,7 +11,7 @@ class PoolSnapshot(ServerSnapshot):
     """The whole pool."""
 
     height: int | None
-    """Of the block being worked on; None before the first template."""
+    """The height of the block being worked on; None before the first template."""
     previous_hash: str | None
     """Display order."""
     network_difficulty: float | None

@@ -37,14 +37,14 @@ class ProxyConfig(MinerLimits):
     """Settings of a proxy; times in seconds. Raises ValueError when one makes no sense."""
 
     max_miners: int = 256
-    """At a time. One byte of the pool's extranonce2 tells so many apart."""
+    """The most miners at a time. One byte of the pool's extranonce2 tells so many apart."""
     worker_names: WorkerNames = WorkerNames.OURS
     vardiff: VardiffConfig | None = None
     """A difficulty for each miner, up to the pool's; None: the pool's for all."""
     ntime_ahead: int = MAX_NTIME_AHEAD
     """How far a share's ntime may run ahead of the clock: whatever a block may; pools that want less say so."""
     answer_timeout: float = 120.0
-    """For the pool's answer to a share: our client gives up a pool that is silent after 60 and tries to resume."""
+    """Seconds to wait for the pool's answer to a share. Our client gives up a silent pool after 60 s and resumes."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_miners <= MAX_MINERS:

@@ -36,7 +36,7 @@ class ForwardingPolicy:
 
     @property
     def leases(self) -> ExtranonceRegistry[ProxyJob]:
-        """Of the prefixes that the pool's extranonce2 has room for."""
+        """The registry of the prefixes that the pool's extranonce2 has room for."""
         return self._jobs.extranonces
 
     @property

@@ -44,7 +44,7 @@ MAX_LEFT = 200
 MAX_UPSTREAMS = 64
 """Connections up at a time; picked by feel, pools that count them are hard to please."""
 DESERTED_SECONDS = 60.0
-"""Without a miner, before a further connection is given up."""
+"""Seconds without a miner after which a further connection to the pool is closed."""
 
 _log = structlog.get_logger(__name__)
 

@@ -25,8 +25,8 @@ class ProxySnapshot(ServerSnapshot):
     answered_late: int
     """Shares the pool answered after their miners had been told that they are lost."""
     miners: tuple[SessionSnapshot, ...]
-    """Those who are connected."""
+    """The miners that are connected."""
     left: tuple[SessionSnapshot, ...]
-    """Those who were, the newest few hundred, oldest first."""
+    """The newest few hundred miners that have left, the oldest first."""
     pools: tuple[PoolStatus, ...]
     """As they are for the first connection; their counts are those of all connections, of closed ones too."""

@@ -39,7 +39,7 @@ from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import Fate, ShareResult
 
 SETTLED_SECONDS = 60.0
-"""Of shares, before they say what the hash rate is."""
+"""Seconds of shares after which they say what the hash rate is."""
 
 _log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Upstream:
         self.divisible = trio.Event()
         """It is known how the extranonce2 is split."""
         self.miners: dict[int, MinerConnection] = {}
-        """Those that subscribed here, by number."""
+        """The miners that subscribed here, by number."""
         self.answered_late = 0
         self.deserted_since: float | None = None
         """Since when it has no miner."""

@@ -10,7 +10,7 @@ from stratum_miner.reports import load_text
 from stratum_miner.reports.page import document, figure, paragraph, table
 
 POINTS = 120
-"""Of a curve."""
+"""The points of a curve."""
 NINES = 3.6
 """Curves of quantiles end at 99.975 %."""
 
@@ -40,7 +40,7 @@ def page(report: LoadReport) -> str:
 
 
 def figures(report: LoadReport) -> list[LineChart]:
-    """Those for which there is something to draw."""
+    """The figures for which there is something to draw."""
     drawn = [
         _quantiles(report, "The answer to a share, from the moment it was due", ("submit",)),
         _quantiles(report, "From the connection to the first job", ("connect", "subscribe", "authorize", "first_job")),

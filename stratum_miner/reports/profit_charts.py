@@ -11,13 +11,13 @@ from stratum_miner.plots.figure import Bar, Figure, HeatMap, LineChart, Mark, Se
 from stratum_miner.quantities import amount, rounded, span_text, time_unit
 
 FACTORS = tuple(Decimal(text) for text in ("0.5", "0.7", "0.85", "1", "1.2", "1.5", "2"))
-"""Of the price, and of the price of a kWh."""
+"""Factors of the price, and of the price of a kWh."""
 HERE = FACTORS.index(Decimal(1))
 GROWTHS = (-0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06)
-"""Around the scenario's own, per epoch of two weeks."""
+"""Growths around the scenario's own, per epoch of two weeks."""
 GROWTH_HERE = GROWTHS.index(0.0)
 POINTS = 160
-"""Of a curve."""
+"""The points of a curve."""
 
 
 def figures(scenario: Scenario) -> tuple[Figure, ...]:

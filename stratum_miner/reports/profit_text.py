@@ -71,7 +71,7 @@ def sentences(scenario: Scenario) -> list[str]:
 
 
 def chances(scenario: Scenario) -> list[str]:
-    """Of a block alone; efficiency and emissions."""
+    """The chances of finding a block alone; efficiency and emissions."""
     operation = scenario.operation
     rate = operation.blocks_per_day
     kwh = operation.kwh_per_day * PERIODS["year"]

@@ -512,7 +512,7 @@ def _error_of(reply: Reply) -> ErrorReply | None:
 
 
 def _refusal(reply: Reply, error: ErrorReply | None) -> ErrorReply | None:
-    """For yes-or-no requests: accepted only when the result is exactly true and no error came along."""
+    """The refusal of a yes-or-no request; accepted only if the result is exactly true without an error."""
     if reply.result is True and error is None:
         return None
     if error is not None:

@@ -92,7 +92,7 @@ class LabMiner:
         self.error: Exception | None = None
         self.outcomes: list[ShareResult] = []
         self.difficulty: float | None = None
-        """Of the job that is being mined; None before the first."""
+        """The share difficulty of the job that is being mined; None before the first."""
         self._backend = OrderedBackend(seed=seed)
         self.miner = Miner(
             settings,

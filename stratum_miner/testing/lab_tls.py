@@ -19,7 +19,7 @@ class LabTls:
 
     @property
     def trust(self) -> TlsSettings:
-        """For our miners."""
+        """The settings with which our miners trust this authority."""
         return TlsSettings(ca_file=self.ca_file)
 
     @classmethod

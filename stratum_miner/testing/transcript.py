@@ -92,7 +92,7 @@ class Transcript:
         raise LabTimeout(self.complaint(what, within))
 
     def complaint(self, what: str, within: float) -> str:
-        """That something did not happen, and what did."""
+        """A message that something did not happen, with what did."""
         said = "\n".join(f"  {message}" for message in self.messages[-SHOWN:]) or "  nothing"
         return f"expected {what} within {within:g} s; the last that was said:\n{said}"
 

@@ -40,7 +40,7 @@ class Share:
     digest: bytes
     device: str = ""
     backend: str = ""
-    """Whose device that is, for those who have several."""
+    """The name of the backend that has the device."""
     worker_name: str = ""
     """Whom it is submitted for, where a device has a login of its own; empty for the pool's, ``.x`` adds to that."""
     hash_value: int = field(init=False, repr=False, compare=False)

@@ -46,7 +46,7 @@ class ShareResult:
     latency: float | None = None
     """Seconds from submit to answer; None without an answer."""
     worker_name: str = ""
-    """Whose it was for the pool; empty for a share that never left."""
+    """The worker name that it was submitted under; empty for a share that was never sent."""
     same_event: bool = False
     """Whether it left before the refusal of another share was known, so that one event at the pool may have refused
     both."""

@@ -55,7 +55,7 @@ class Key:
     name: str
     """In a file."""
     type: Any
-    """Without its annotations; ``T | None`` means that it may be left out."""
+    """The type without its annotations; ``T | None`` means that it may be left out."""
     default: Any
     help: str
     secret: bool

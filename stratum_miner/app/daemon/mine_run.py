@@ -141,7 +141,7 @@ class MineRun:
         return [self.reloader.on_hangup, partial(self.reloader.on_change, file)]
 
     def _reload(self) -> tuple[str, ...]:
-        """For those who steer: what changed and what will, a line each."""
+        """Reload the settings. Returns a line for each thing that changed or will change, for whoever asked."""
         result = self.reloader.reload()
         if result.refused:
             raise ControlRefused("; ".join(result.refused))

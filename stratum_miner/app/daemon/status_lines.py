@@ -26,7 +26,7 @@ STATUS_INTERVAL_S = 30.0
 """Between status lines where there is no live line."""
 REFRESH_S = 0.5
 SETTLED_S = 5.0
-"""Of mining, before its hash rate says what to expect."""
+"""Seconds of mining after which its hash rate says what to expect."""
 RARE_SHARE_S = 600.0
 """A share less often than that looks like a miner that hangs."""
 

@@ -137,7 +137,7 @@ async def check_sensors() -> Sequence[Finding]:
 
 
 def temperature_finding(celsius: float | None) -> Finding:
-    """Of the processor."""
+    """Whether the processor's temperature is known."""
     if celsius is None:
         text = "the processor's is not told here, so --pause-above cannot work; usual on virtual machines"
         fix = "on real hardware: sudo modprobe coretemp (Intel) or k10temp (AMD)"

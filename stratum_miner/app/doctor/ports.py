@@ -18,7 +18,7 @@ def holder_of_port(address: str) -> str | None:
 
 
 def _name(pid: int) -> str:
-    """Of the program; an interpreter is named by its first arguments."""
+    """The name of the program; an interpreter is named by its first arguments."""
     with suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         arguments = " ".join(" ".join(process.cmdline()).split()[:3])

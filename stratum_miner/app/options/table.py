@@ -34,7 +34,7 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
 
 
 def _default(key: Key) -> Any:
-    """Of the type that is declared, since the parser may check it; what was not given is not passed on anyway."""
+    """A default of the declared type, since the parser may check it. What was not given is not passed on anyway."""
     return key.default if key.wanted is bool else None
 
 

@@ -188,7 +188,7 @@ def _is_journal() -> bool:
 
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""Of syslog, as the journal takes them at the beginning of a line (sd-daemon(3))."""
+"""Priorities of syslog, as the journal takes them at the beginning of a line (sd-daemon(3))."""
 
 
 def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

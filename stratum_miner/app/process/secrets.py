@@ -126,7 +126,7 @@ OUR_FIELDS = frozenset(
 )
 """Fields of log lines that hold names, numbers and paths of ours, and nothing that others say."""
 FOREIGN_FIELDS = frozenset({"answer", "host", "id", "job_id", "method", "user_agent"})
-"""Those that hold what somebody else said, and nothing else."""
+"""Fields that hold what somebody else wrote, and nothing else."""
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

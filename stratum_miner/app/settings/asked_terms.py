@@ -20,7 +20,7 @@ from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
-"""For a whole answer, from looking up the name to the last byte, and for a command from its start to its end."""
+"""Limit for a whole answer, from looking up the name to the last byte, and for a command from start to end."""
 MAX_ANSWER = 1 << 20
 """Bytes of an answer, with its head, and of each of the two outputs of a command."""
 SUMMARY_PATH = "/api/v1/summary"

@@ -27,7 +27,7 @@ class BackendPlan:
     """A backend to be made. ``where`` leads complaints about it."""
 
     name: str
-    """Of this one; unique."""
+    """The name of this backend; unique."""
     kind: str
     options: Mapping[str, str]
     where: str

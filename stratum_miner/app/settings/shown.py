@@ -54,7 +54,7 @@ def groups(settings: MineSettings) -> Iterator[Group]:
 
 
 def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
-    """For the API: the file that they come from, and the groups; values are TOML, null where nobody set one."""
+    """The settings for the API: their file and their groups. Values are TOML, null where nobody set one."""
     return {
         "file": file,
         "groups": [

@@ -126,7 +126,7 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """For messages: "bfgminer (process 812)", or what to do to learn it."""
+    """Who holds the port, in messages: "bfgminer (process 812)", or what to do to learn it."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))

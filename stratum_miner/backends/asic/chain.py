@@ -29,7 +29,7 @@ FEED_AT = 0.5
 """Share of a unit's search space after which the next one is sent: the clock may be off, and early work costs nothing
 but bus time (cgminer's gekko driver waits for the same share)."""
 MAX_INTERVAL_S = 0.5
-"""For chips that search a unit for minutes: fresh ntime, fresh transactions (ESP-Miner's interval)."""
+"""Longest time between jobs for chips that search a unit for minutes: it brings fresh transactions (ESP-Miner)."""
 BUS_MARGIN = 1.5
 """Times the length of a work frame on the line: work sent faster than it leaves the host would queue up there."""
 QUIET_S = 0.1

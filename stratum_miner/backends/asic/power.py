@@ -15,9 +15,9 @@ from stratum_miner.backends.asic.readings import Readings
 log = structlog.get_logger(__name__)
 
 REST_S = 2.0
-"""For the chips: a few commands. What hangs there must not keep the power on."""
+"""Limit for stopping the chips, which takes a few commands. A hang there must not keep the power on."""
 OFF_S = 8.0
-"""For the power: time to ask twice where answers take two seconds to fail, and no more: somebody waits for the end."""
+"""Limit for switching off: enough to ask twice where answers take two seconds to fail. Somebody waits for the end."""
 OFF_TRIES = 5
 
 Step: TypeAlias = Callable[[], Awaitable[None]]

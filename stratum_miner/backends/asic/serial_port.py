@@ -34,7 +34,7 @@ from stratum_miner.backends.asic.port_list import is_pseudo_terminal
 from stratum_miner.backends.asic.terminal import Terminal
 
 SEND_DEADLINE_S = 5.0
-"""For the system to take what is sent. Even a long frame is out in 10 ms: who takes none for so long is stuck."""
+"""Limit for the system to take what is sent. Even a long frame is out in 10 ms, so a slower port is stuck."""
 RATE_TOLERANCE = 0.05
 """Between the rate asked for and the one the bridge can do; a UART samples ten bits and survives half a bit."""
 BITS_A_BYTE = 10

@@ -24,7 +24,7 @@ class SlotState(Enum):
     """What became of a slot; what a running device does, its own snapshot tells."""
 
     WAITING = "waiting"
-    """For its device to be plugged in."""
+    """The slot waits for its device to be plugged in."""
     FOUND = "found"
     """It is there; which board it is has to be found out."""
     TRYING = "trying"

@@ -14,7 +14,7 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""At least, through a proxy: a Tor circuit takes its time (stratum.md 5)."""
+"""Least seconds to connect through a proxy: a Tor circuit takes its time (stratum.md 5)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class TlsSettings:
             raise TlsSettingsError("TLS key: expected it together with a certificate")
 
     def context(self) -> ssl.SSLContext:
-        """For clients, TLS 1.2 and up. TlsSettingsError when a file cannot be used."""
+        """A context for clients, TLS 1.2 and up. Raises TlsSettingsError if a file cannot be used."""
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:

@@ -58,7 +58,7 @@ class TunnelUrl:
         return cls(parts.scheme, host, port, user, password)
 
     async def connect(self, host: str, port: int) -> trio.SocketStream:
-        """A stream to ``host`` through the proxy. ProxyUnreachable says why not."""
+        """A stream to ``host`` through the proxy. Raises TunnelUnreachable, which says why not."""
         from python_socks import (  # noqa: PLC0415  slow to load; few have a proxy
             ProxyConnectionError,
             ProxyError,

@@ -66,7 +66,7 @@ class Arrangement:
         )
 
     def settings(self) -> tuple[PoolSettings, ...]:
-        """Of all pools, the best first."""
+        """The settings of all pools, the best first."""
         return tuple(member.settings for member in self.members)
 
     def index(self, member: Member) -> int:
@@ -221,7 +221,7 @@ def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
 
 
 def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
-    """For the user the same pool, whatever its settings."""
+    """Whether both are the same pool to the user, whatever its settings."""
     return one.name == other.name if one.name or other.name else _is_twin(one, other)
 
 

@@ -19,17 +19,17 @@ class FailoverPolicy:
     first_job: float = 90.0
     """From connecting to a job: public-pool may keep its first one back for 60 s."""
     job_age: float = 300.0
-    """Without a job that says anything new: pools renew theirs every 10 to 60 s."""
+    """Seconds without a job that says anything new, after which a pool is down; pools renew theirs every 10 to 60 s."""
     patience: float = 5.0
-    """For an answer, before the next pool is tried too while none is up; one that is down is not waited for."""
+    """Seconds to wait for a pool before the next one is tried too, while none is up."""
     failback: float = 60.0
-    """That a better pool must have been up before it takes over again."""
+    """Seconds that a better pool must have been up before it takes over again."""
     flap_window: float = 600.0
     flap_limit: int = 3
-    """So many losses within twice the window make a pool flap: it must then be up for one window."""
+    """Losses within twice the window that make a pool flap; it must then be up for one window."""
     first_penalty: float = 60.0
     longest_penalty: float = 3600.0
-    """For a pool that refuses the worker or every share; doubled each time: hammering is punished (ckpool)."""
+    """Longest pause (s) for a pool that refuses the worker or every share; each doubles the last, for ckpool bans."""
     reject_streak: int = 20
     """Refusals in a row, stale ones not counted, after which a pool accepts nothing; sessions restart at 10."""
 

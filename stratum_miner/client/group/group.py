@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 DRAIN_S = 30.0
-"""For the answers of a pool that was left; then its open shares are lost, with that reason."""
+"""Seconds to wait for the answers of a pool that was left; then its open shares are lost."""
 LINGER_S = 3.0
 """A pool that was left stays connected at least so long: what a device found just before may still be on its way."""
 
@@ -153,11 +153,11 @@ class PoolGroup:
         )
 
     def snapshot(self) -> ClientSnapshot:
-        """Of the active pool; of the best one while none is."""
+        """The snapshot of the active pool, or of the best one while none is active."""
         return self._shown.client.snapshot()
 
     def _owner(self, origin: Origin) -> Member | None:
-        """Whose session it is; where that is over, the pool that had it. None when the pool is none of ours."""
+        """The pool whose session it is or was. None when the pool is none of ours."""
         own = [member for member in (*self.control.members, *self.control.removed) if member.key == origin.pool]
         return next(
             (member for member in own if member.client.origin.session == origin.session), own[0] if own else None

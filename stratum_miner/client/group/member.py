@@ -34,7 +34,7 @@ class Member:
         self.client = PoolClient(settings, partial(take, self), options, key=key, tally=tally)
         self.job: Job | None = None
         self.scope: trio.CancelScope | None = None
-        """Of the running client; None while it does not run."""
+        """The scope of the running client; None while it does not run."""
         self.is_to_start = False
         self.leaving_since: float | None = None
         self.removed = False

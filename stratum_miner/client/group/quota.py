@@ -44,7 +44,7 @@ class Quotas(Generic[Pool]):
         return self._active
 
     def share(self, pool: Pool) -> float:
-        """Of all the time mined so far, from 0 to 1."""
+        """The part of all the time mined so far that the pool got, from 0 to 1."""
         total = sum(account.worked for account in self._accounts.values())
         return self._account_of(pool).worked / total if total else 0.0
 

@@ -44,7 +44,7 @@ class PoolStatus:
     quota: int | None
     """None where pools are mined on one at a time."""
     work_share: float | None
-    """Of all the work, from 0 to 1; what the quota, or a binding, came to. A group by itself knows it by time only."""
+    """The part of all work done for this pool, from 0 to 1. A group by itself knows only the part of the time."""
     client: ClientSnapshot
     switch_p50: float | None = None
     """From a job's arrival until work of it is taken; None where nobody searches."""
@@ -58,12 +58,12 @@ class PoolStatus:
 
     @property
     def reject_share(self) -> float:
-        """Of all answered shares, 0 to 1."""
+        """The fraction of all answered shares that the pool rejected, 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.rejected / answered if answered else 0.0
 
     @property
     def stale_share(self) -> float:
-        """Of all answered shares, 0 to 1."""
+        """The fraction of all answered shares that the pool called stale, 0 to 1."""
         answered = self.accepted + self.rejected + self.stale
         return self.stale / answered if answered else 0.0

@@ -80,10 +80,10 @@ class Measured:
     hash_rate: float
     """H/s since the start."""
     height: int | None
-    """Of the block being searched for."""
+    """The height of the block being searched for."""
     network_difficulty: float | None
     share_difficulty: float | None
-    """Of the job being searched."""
+    """The share difficulty of the job being searched."""
     luck: Luck
     power: float | None
     """Watts of everything that mines, where its devices measure that."""
@@ -122,7 +122,7 @@ class Earnings:
 
     @property
     def difficulty(self) -> float | None:
-        """Of the network mined on."""
+        """The difficulty of the network mined on."""
         return self.measured.network_difficulty
 
     @property

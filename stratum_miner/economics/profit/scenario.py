@@ -26,7 +26,7 @@ YEAR = Decimal(YEAR_DAYS)
 DEFAULT_HORIZON_YEARS = Decimal(3)
 DEFAULT_BAND = Decimal("0.01")
 USUAL_POOL_SHARE = 0.03
-"""Of the network, where nothing is said of the pool: a middling one."""
+"""The fraction of the network that a pool has if the user says nothing of it: a middling pool."""
 SECONDS_PER_SHARE = 10
 """Where nothing is said of the share difficulty: pools aim at something like it."""
 BEST_EFFICIENCY = Decimal(5)
@@ -75,7 +75,7 @@ class Scenario:
     horizon_days: int
     pool: Pool
     dates: Mapping[str, date]
-    """Of what is dated: price, chain."""
+    """The dates of what has one: price, chain."""
 
     @property
     def depreciation_per_day(self) -> Decimal | None:
@@ -86,7 +86,7 @@ class Scenario:
 
     @property
     def payback(self) -> Payback | None:
-        """Of the outlay; None when there is none or no price to earn it back at."""
+        """When the outlay is earned back; None without an outlay or a price."""
         if self.capex is None or self.price is None:
             return None
         return payback(self.capex, self.operation.revenue_per_day, self.operation.costs_per_day, self.course)

@@ -104,7 +104,7 @@ def years(where: str, text: str) -> Decimal:
 
 
 def difficulty(where: str, text: str) -> float:
-    """Of the network or of a share."""
+    """A difficulty of the network or of a share."""
     try:
         value = float(text)
     except ValueError:
@@ -116,12 +116,12 @@ def difficulty(where: str, text: str) -> float:
 
 
 def height(where: str, text: str) -> int:
-    """Of a block."""
+    """The height of a block."""
     return _whole(where, text, 0, chain.MAX_HEIGHT)
 
 
 def count(where: str, text: str) -> int:
-    """Of machines."""
+    """A number of machines."""
     return _whole(where, text, 1, MAX_COUNT)
 
 

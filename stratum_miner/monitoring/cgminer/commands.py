@@ -27,7 +27,7 @@ class Asked:
     """One command with all that it needs."""
 
     view: View
-    """Of the whole run."""
+    """The view, with the counts of the whole run."""
     control: Control
     parameter: str
     may: Callable[[str], bool]

@@ -21,9 +21,9 @@ from stratum_miner.network.leaving import take_leave
 log = structlog.get_logger(__name__)
 
 REQUEST_S = 5.0
-"""For the first bytes; a connection that says nothing is closed."""
+"""Seconds to wait for the first bytes; a connection that says nothing is closed."""
 FRAGMENT_S = 0.2
-"""For the rest of a JSON request that came in parts."""
+"""Seconds to wait for the rest of a JSON request that came in parts."""
 MAX_CONNECTIONS = 64
 
 

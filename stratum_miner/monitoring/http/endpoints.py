@@ -71,7 +71,7 @@ class Call:
 
     @property
     def id(self) -> int:
-        """Of the pool or device that the path names."""
+        """The number of the pool or device that the path names."""
         return self.path["id"]
 
 

@@ -33,7 +33,7 @@ class Family(Generic[Subject_contra]):
 
     make: Callable[..., Any]
     name: str
-    """Without the prefix of the program, and of a counter without ``_total``."""
+    """The name without the prefix of the program, and without the ``_total`` of a counter."""
     text: str
     samples: Callable[[Subject_contra], Samples]
     labels: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 MAX_BODY = 16 * 1024
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/health", "/ready")
-"""For whoever watches processes: they say no more than one word."""
+"""Paths that anybody may read, to watch the process: they answer one word."""
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
@@ -41,7 +41,7 @@ class Access:
     """Who may do what."""
 
     token: str
-    """For everything that changes something, never shown; where it is empty, nothing can be changed."""
+    """The secret that every change needs, never shown. Where it is empty, nothing can be changed."""
     open_reading: bool = True
     """Whether reading is free: where only this machine can ask."""
     names: tuple[str, ...] = ("localhost",)

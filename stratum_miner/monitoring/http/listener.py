@@ -21,7 +21,7 @@ from stratum_miner.network import accepting
 
 MAX_BACKLOG = 64
 MAX_CONNECTIONS = 256
-"""At a time; a browser opens six for a page. Others are closed at once."""
+"""The most connections at a time; a browser opens six for a page. Others are closed at once."""
 
 
 class ListenError(Exception):

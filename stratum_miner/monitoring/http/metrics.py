@@ -36,7 +36,7 @@ def families(view: View) -> Iterator[Metric]:
 
 
 def metrics_of_pools(prefix: str, table: Sequence[Family[PoolView]], pools: Sequence[PoolView]) -> Iterator[Metric]:
-    """Of the pools that a miner, or a proxy, is connected to."""
+    """Metrics of the pools that a miner, or a proxy, is connected to."""
     return metrics_of_each(prefix + "pool_", table, [((pool.name,), pool) for pool in pools], "pool")
 
 

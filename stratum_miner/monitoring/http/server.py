@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 MAX_HEAD = 8192
 """Bytes of the request line and all headers."""
 REQUEST_S = 10.0
-"""For the head, from the connection or the end of the answer before; for the body again, from the end of the head."""
+"""Limit for the head, from the connection or the end of the previous answer; and for the body, from the end of it."""
 SEND_S = 20.0
-"""In which a client takes ``PIECE`` bytes of an answer, or is gone."""
+"""Seconds in which a client must take ``PIECE`` bytes of an answer."""
 PIECE = 16 * 1024
 
 SHOWN_OF_A_REQUEST = 80

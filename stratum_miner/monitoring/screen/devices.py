@@ -12,7 +12,7 @@ from stratum_miner.quantities import count_text, hash_rate_text
 
 
 def device_table(view: View, width: int) -> Table:
-    """Those in trouble first: they do not mine though they should, or have another problem."""
+    """The devices, first those that do not mine though they should, or have another problem."""
     troubled = {problem.device_id for problem in view.summary.problems}
     names = Counter(device.name for device in view.devices)
     expected = view.summary.state not in ("paused", "stopping", "no_pool")

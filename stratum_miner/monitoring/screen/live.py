@@ -21,7 +21,7 @@ WHOLE_EVERY = 10
 """Times that something is drawn."""
 ERASE_LINE = (ControlType.ERASE_IN_LINE, 2)
 NOTICE_S = 4.0
-"""For the answer to a key."""
+"""Seconds for which the answer to a key is shown."""
 FOOT = ("p pause", "n next pool", "q quit", "? help")
 HELP = (
     "p pauses, and mines again",

@@ -81,7 +81,7 @@ class NodeDownloadingError(NodeNotReadyError):
 
     @property
     def reason(self) -> str:
-        """Without the heights."""
+        """The reason without the heights."""
         return f"{self._where}: it is still downloading the chain"
 
 
@@ -157,7 +157,7 @@ class ChainState:
     """What the next block is worth and how hard it is."""
 
     height: int
-    """Of the next block."""
+    """The height of the next block."""
     difficulty: float
     subsidy: int
     """Satoshis."""

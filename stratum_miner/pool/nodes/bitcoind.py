@@ -58,7 +58,7 @@ from stratum_miner.pool.template import (
 
 CONNECT_SECONDS: Final = 5.0
 REPLY_SECONDS: Final = 60.0
-"""For one answer; checking a full block on a slow machine takes some seconds."""
+"""Limit for one answer; checking a full block on a slow machine takes some seconds."""
 MAX_REPLY: Final = 32 << 20
 """Bytes: the template of a full block, 4 MB written in hex, and room for its JSON."""
 MAX_COOKIE: Final = 4096
@@ -71,7 +71,7 @@ SAME_AGAIN_SECONDS: Final = 1.0
 MANY_TRANSACTIONS: Final = 100
 """From which on a template is read in a thread; 0.5 to 2 ms of work, as long as a change of threads may take."""
 FEE_BLOCKS: Final = 36
-"""Whose fees are averaged: six hours, as fees change by the day; a full node takes about 20 ms for each."""
+"""Number of blocks whose fees are averaged: six hours, as fees change by the day. Each takes about 20 ms."""
 NETWORKS: Final = {
     "main": Network.MAINNET,
     "test": Network.TESTNET,

@@ -23,7 +23,7 @@ CHIP_ID_FIRST_BYTE = 0x13
 """All that its own driver looks at; it answers 13 84 00 00 by inference."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 SETTLE_S = 0.2
-"""For the answers to open-core work, which belong to no unit."""
+"""Seconds to wait for the answers to open-core work, which belong to no unit."""
 
 
 class Bm1384Chain(Chain):

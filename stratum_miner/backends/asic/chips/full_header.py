@@ -42,7 +42,7 @@ class FullHeaderChip:
     hash_count_guard: int = 0
     """Ticks less than computed, against an erratum in counting (3.8)."""
     fixed_hash_count: int | None = None
-    """For products whose own driver writes a constant."""
+    """The hash count of products whose own driver writes a constant; None elsewhere."""
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000

@@ -37,7 +37,7 @@ PROBE_ANSWERS = {
 IDENTIFY_S = 3.0
 PROBE_SECONDS = 1.0
 LEFTOVER_SECONDS = 0.02
-"""For the bytes by which relatives differ: one more from an Antminer."""
+"""Seconds to wait for the further byte by which a related device, the Antminer, differs."""
 
 
 class IcarusChain(Chain):
