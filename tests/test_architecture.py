@@ -1,6 +1,7 @@
-"""docs/explanation/architecture.md against the code: its table, and every file and package that it names."""
+"""docs/explanation/architecture.md against the code, and the folders of the tests against those of the package."""
 
 import re
+from pathlib import Path
 
 from tests.structure import rooms, table
 from tests.test_imports import ROOT
@@ -28,3 +29,21 @@ def test_every_package_is_explained() -> None:
     house = PAGE.partition("## The house")[2].partition("\n## ")[0]
     listed = {name for row in re.findall(r"^\| (`.*?) \|", house, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     assert listed == set(rooms())
+
+
+APART = frozenset({"audit", "end_to_end", "fuzz", "native", "packaging", "realpool"})
+"""Folders of tests that are about more than one package."""
+
+
+def test_tests_stand_where_what_they_test_stands() -> None:
+    tests = ROOT.parent / "tests"
+    modules: dict[str, set[Path]] = {}
+    for path in ROOT.rglob("*.py"):
+        modules.setdefault(f"test_{path.stem}", set()).add(path.parent.relative_to(ROOT))
+    for path in sorted(tests.rglob("test_*.py")):
+        folder = path.parent.relative_to(tests)
+        if not APART.intersection(folder.parts[:1]):
+            assert (ROOT / folder).is_dir(), path
+            # a name of one word is often a topic
+            if path.stem.count("_") > 1 and path.stem in modules:
+                assert folder in modules[path.stem], path

@@ -17,13 +17,13 @@ from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.signals import INTERRUPTED
 from stratum_miner.testing.played_pool import REGTEST_JOB
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 QUICK = ["--backend", "simulated", "--backend-option", "hash_rate=100kH", "--no-config"]
 
 
 def exit_codes(text: str) -> list[int]:
-    """Of the tables of exit codes in a document."""
+    """Those of the tables of exit codes in a document."""
     rows = []
     for table in re.findall(r"^\| exit code \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M):
         rows += [int(code) for code in re.findall(r"^\| ([0-9]+) \|", table, re.M)]
