@@ -22,7 +22,7 @@ class Claims:
         self.below_target = 0
         self.withheld = 0
         """Shares that are not submitted, because the pool has them, or would say so."""
-        self.lucky = 0
+        self.share_hits = 0
         """Distinct hashes that meet the share target of their job."""
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
@@ -50,10 +50,10 @@ class Claims:
         if version is not None and not share.is_block:
             # NOMP and its heirs leave the version out of their duplicate check and would reject it. At difficulty 1
             # and 32 versions that is one share in 140 million
-            self.lucky += share.meets_share_target
+            self.share_hits += share.meets_share_target
             self._withhold(share, "its nonce was submitted in another version")
             return None
-        self.lucky += share.meets_share_target
+        self.share_hits += share.meets_share_target
         self._remember(share, unit)
         if share.header in self._submitted_earlier:
             self._withhold(share, "an earlier run submitted it")

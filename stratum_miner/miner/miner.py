@@ -377,7 +377,7 @@ class Miner:
             withheld=self._claims.withheld,
             work_units=sum(group.units for group in self._groups),
             accepted_difficulty=statistics.accepted_difficulty,
-            lucky=self._claims.lucky,
+            share_hits=self._claims.share_hits,
             expected=sum(group.expected for group in self._groups),
             network_difficulty=None if newest is None else newest.network_difficulty,
             height=None if newest is None else newest.height,

@@ -66,7 +66,7 @@ class MinerSnapshot:
     work_units: int
     """Units of work handed out to backends until the last sample."""
     accepted_difficulty: float
-    lucky: int
+    share_hits: int
     """Distinct hashes found that meet the share target of their job, whatever became of them."""
     expected: float
     """How many of them the work done was expected to find."""

@@ -20,7 +20,7 @@ class Estimates:
 
     def of(self, snapshot: MinerSnapshot, now: float) -> tuple[Estimate | None, LuckView]:
         """The implied hash rate, None before the first accepted share, and the luck."""
-        if self._made is None or now - self._made[0] >= KEPT_S or snapshot.lucky < LARGE:
+        if self._made is None or now - self._made[0] >= KEPT_S or snapshot.share_hits < LARGE:
             self._made = (now, _implied(snapshot), _luck(snapshot))
         return self._made[1:]
 
@@ -36,7 +36,7 @@ def _implied(snapshot: MinerSnapshot) -> Estimate | None:
 
 
 def _luck(snapshot: MinerSnapshot) -> LuckView:
-    luck = Luck(snapshot.lucky, snapshot.expected)
+    luck = Luck(snapshot.share_hits, snapshot.expected)
     interval = luck.interval()
     return LuckView(
         found=luck.found,

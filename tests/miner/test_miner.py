@@ -336,7 +336,7 @@ async def test_luck_counts_the_work_under_each_difficulty(autojump_clock: MockCl
         it.backend.hashes = 9000
         await trio.sleep(1)
         snapshot = it.miner.snapshot()
-        assert snapshot.lucky == 3
+        assert snapshot.share_hits == 3
         assert snapshot.expected == pytest.approx(5000 * easy.share_chance + 4000 * hard.share_chance)
         assert snapshot.network_difficulty == hard.network_difficulty
 
