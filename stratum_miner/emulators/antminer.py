@@ -92,8 +92,8 @@ class AntminerU1Device(ErupterDevice):
         """Set the clock; voltage and register reads of later chips are taken and not answered."""
         if frame[0] == 0x82:
             self.clock_word = frame[1] << 8 | frame[2]
-            for lane in self.lanes:
-                lane.set_rate(self.affordable(self.clock_rate) / len(self.lanes), now)
+            for engine in self.engines:
+                engine.set_rate(self.affordable(self.clock_rate) / len(self.engines), now)
 
     def encoder(self) -> Callable[[bytes], bytes]:
         """Nonce, then the work id with the top bit set."""

@@ -10,7 +10,7 @@ from stratum_miner.emulators.crc import crc5
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
 from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.sweep import Hit, Lane, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, Hit, nonce_target
 
 CORES: Final = 55
 ID_REGISTER: Final = 0
@@ -85,8 +85,8 @@ class Bm1384Device(AntminerU1Device):
         match frame[0]:
             case Command.CLOCK:
                 self.clock_word = frame[1] << 8 | frame[2]
-                for lane in self.lanes:
-                    lane.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
+                for engine in self.engines:
+                    engine.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
             case Command.INACTIVE:
                 for chip in self.chain:
                     chip.address, chip.addressed = 0, False
@@ -125,16 +125,16 @@ class Bm1384Device(AntminerU1Device):
         load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
         size = NONCES // len(self.chain)
         self._searching = self.living(now)
-        lanes = []
+        engines = []
         for chip in self._searching:
             first = chip.number * NONCES // len(self.chain) if chip.addressed else 0
             part = part_of(load, first, min(first + min(size, self._reach), NONCES), known)
-            lanes.append(Lane(self.searcher, iter([part]), share, now))
-        self.search(lanes, now)
+            engines.append(EmulatedEngine(self.searcher, iter([part]), share, now))
+        self.search(engines, now)
 
-    def report(self, lane: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: Hit) -> None:
         """Which chip it was shows in the nonce."""
-        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[lane].number, self.encoder())
+        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[engine].number, self.encoder())
 
 
 class TwoPacDevice(Bm1384Device):

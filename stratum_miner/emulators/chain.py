@@ -53,8 +53,8 @@ class ChainDevice(Device):
         super().__init__(settings, faults, searcher, now)
         self.in_reset = False
         self.chain: list[Chip] = []
-        self.lane_shares: list[tuple[Chip, float]] = []
-        """The chip of each lane, and the lane's part of that chip's rate."""
+        self.engine_shares: list[tuple[Chip, float]] = []
+        """The chip of each engine, and the engine's part of that chip's rate."""
         self._last_byte = -inf
         self._bad_before = 0
 
@@ -86,7 +86,7 @@ class ChainDevice(Device):
     def reset(self, now: float) -> None:
         """Power-on state: no addresses, no job, 115200 baud."""
         self.stop_searching(now)
-        self.lane_shares = []
+        self.engine_shares = []
         self._bad_before = self.counts.bad_frames
         self.chain = [Chip(number, dict(self.power_on)) for number in range(self.settings.chips)]
         self.parser = FrameParser(self.preamble, self.job_size)
@@ -171,8 +171,8 @@ class ChainDevice(Device):
 
     def set_rates(self, now: float) -> None:
         """The clock changed under the engines."""
-        for lane, (chip, share) in zip(self.lanes, self.lane_shares, strict=False):  # known work has its own rate
-            lane.set_rate(self.rate(chip) * share, now)
+        for engine, (chip, share) in zip(self.engines, self.engine_shares, strict=False):  # known work has its own rate
+            engine.set_rate(self.rate(chip) * share, now)
 
 
 def ticket_bits(value: int) -> int:

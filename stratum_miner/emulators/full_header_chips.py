@@ -13,7 +13,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
 from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
 from stratum_miner.emulators.known_work import known_rolled
-from stratum_miner.emulators.sweep import CANDIDATE_TARGET, Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.sweep import CANDIDATE_TARGET, EmulatedEngine, Hit, Stretch, nonce_target
 
 PLL0, HASH_COUNT, MISC_CONTROL, FAST_UART, CORE_CONTROL, VERSION_ROLLING = 0x08, 0x10, 0x18, 0x28, 0x3C, 0xA4
 NONCE_OFFSET: Final = 0x0C
@@ -112,12 +112,12 @@ class FullHeaderDevice(ChainDevice):
         merkle_root, previous = reversed_words(frame[16:48]), reversed_words(frame[48:80])
         self._header = frame[80:84] + previous + merkle_root + frame[12:16] + frame[8:12] + bytes(4)
         self._job_id = frame[2]
-        lanes, self.lane_shares = list[Lane](), []
+        engines, self.engine_shares = list[EmulatedEngine](), []
         for chip in self.living(now):
             if self.may_report(chip):
-                lanes.append(Lane(self.searcher, self._stretches(chip), self.rate(chip), now))
-                self.lane_shares.append((chip, 1.0))
-        self.search(lanes, now)
+                engines.append(EmulatedEngine(self.searcher, self._stretches(chip), self.rate(chip), now))
+                self.engine_shares.append((chip, 1.0))
+        self.search(engines, now)
         self._report_known(now)
 
     def slice(self, chip: Chip) -> int:
@@ -151,9 +151,9 @@ class FullHeaderDevice(ChainDevice):
                     first = core << CORE_BITS | offset
                     yield Stretch(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
-    def report(self, lane: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: Hit) -> None:
         """Nonce, excess difficulty, job and sub-core, version bits."""
-        chip, _ = self.lane_shares[lane]
+        chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
 
     def _report(self, chip: Chip, nonce: bytes, rolled: int, at: float) -> None:
@@ -168,9 +168,9 @@ class FullHeaderDevice(ChainDevice):
     def _report_known(self, now: float) -> None:
         """Captured nonces, when the real chip would come to them: its sub-cores roll together, slice after slice."""
         known = known_rolled(self._header[:76])
-        if not self.lane_shares or not known:
+        if not self.engine_shares or not known:
             return
-        chip, _ = self.lane_shares[0]
+        chip, _ = self.engine_shares[0]
         versions = self.versions(chip)
         sweep = chip.registers.get(HASH_COUNT, 0) / REFERENCE_HZ
         for rolled, nonce in known:

@@ -14,7 +14,7 @@ from stratum_miner.backends.cpu import kernels
 from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
 from stratum_miner.emulators.model import Device
-from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Stretch, nonce_target
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
@@ -94,16 +94,16 @@ class IcarusDevice(Device):
         if dead is not None:
             parts.pop(self.faults.struck_chip(dead, engines))
         self.deadline = inf
-        self.search((Lane(self.searcher, iter([part]), rate / engines, now) for part in parts), now)
+        self.search((EmulatedEngine(self.searcher, iter([part]), rate / engines, now) for part in parts), now)
 
     @property
     def clock_rate(self) -> float:
         """Hashes a second at the current clock."""
         return self.settings.hash_rate
 
-    def report(self, lane: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: Hit) -> None:
         """Send it; an Icarus then waits for new work."""
-        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, lane, self.encoder())
+        self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
         if not self.goes_on:
             self.deadline = min(self.deadline, hit.at)
 

@@ -10,7 +10,7 @@ from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
 from stratum_miner.emulators.kind import Kind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.sweep import Hit, Lane, Stretch, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Stretch, nonce_target
 
 
 class MidstateDevice(ChainDevice):
@@ -39,7 +39,7 @@ class MidstateDevice(ChainDevice):
         count = min(max(1, frame[3]), (len(frame) - 22) // 32)
         start, tail = int.from_bytes(frame[4:8], "big"), frame[8:20]
         midstates = [frame[20 + 32 * index : 52 + 32 * index] for index in range(count)]
-        lanes, self.lane_shares, self._indexes = list[Lane](), [], []
+        engines, self.engine_shares, self._indexes = list[EmulatedEngine](), [], []
         for chip in self.living(now):
             target = nonce_target(self.settings.nonce_difficulty) >> self.ticket(chip)
             for index, midstate in enumerate(midstates):
@@ -47,10 +47,10 @@ class MidstateDevice(ChainDevice):
                 rate = self.rate(chip) / count if known is None else self.real_hash_rate / count
                 load = partial(load_midstate, midstate=midstate, tail=tail, target=target)
                 parts = self._parts(chip, load, start, known)
-                lanes.append(Lane(self.searcher, parts, rate, now))
-                self.lane_shares.append((chip, 1 / count))
+                engines.append(EmulatedEngine(self.searcher, parts, rate, now))
+                self.engine_shares.append((chip, 1 / count))
                 self._indexes.append(index)
-        self.search(lanes, now)
+        self.search(engines, now)
 
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
@@ -61,10 +61,10 @@ class MidstateDevice(ChainDevice):
         before = ((first, min(end, start)) for first, end in ranges if first < start)
         return (part_of(load, first, end, known) for first, end in joined(after, before))
 
-    def report(self, lane: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: Hit) -> None:
         """Job id and midstate come back."""
-        chip, _ = self.lane_shares[lane]
-        encode = self.encoder(self._job_id, self._indexes[lane])
+        chip, _ = self.engine_shares[engine]
+        encode = self.encoder(self._job_id, self._indexes[engine])
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, chip.number, encode)
 
     def encoder(self, job_id: int, index: int) -> Callable[[bytes], bytes]:

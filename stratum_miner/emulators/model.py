@@ -13,7 +13,7 @@ from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.emulators.faults import Faults
-from stratum_miner.emulators.sweep import Hit, Lane, Searcher
+from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Searcher
 
 BITS_PER_BYTE: Final = 10
 """Start, eight data bits, stop."""
@@ -111,7 +111,7 @@ class Device(ABC):
         self.counts = Counts()
         self.started = now
         self.uarts = {port: Uart() for port in self.ports}
-        self.lanes: list[Lane] = []
+        self.engines: list[EmulatedEngine] = []
         self._answers: list[_Answer] = []
         self._sent: list[Transmission] = []
         self._order = 0
@@ -131,7 +131,7 @@ class Device(ABC):
         """Take bytes whose last bit arrived at ``now``."""
 
     @abstractmethod
-    def report(self, lane: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: Hit) -> None:
         """An engine found something; send it with `send_nonce` if the device would."""
 
     def tick(self, now: float) -> None:
@@ -253,21 +253,21 @@ class Device(ABC):
 
     # ---- searching ----------------------------------------------------------------------------------------------
 
-    def search(self, lanes: Iterable[Lane], now: float) -> None:
+    def search(self, engines: Iterable[EmulatedEngine], now: float) -> None:
         """Begin to search these, in place of what was."""
         self.stop_searching(now)
-        self.lanes = list(lanes)
+        self.engines = list(engines)
         self.advance(now)
 
     def stop_searching(self, now: float) -> None:
         """Stand still; answers that are on their way still come."""
-        self.counts.hashes += sum(lane.hashes(now) for lane in self.lanes)
-        self.lanes = []
+        self.counts.hashes += sum(engine.hashes(now) for engine in self.engines)
+        self.engines = []
         self.drop_nonces(now)
 
     def hashes(self, now: float) -> float:
         """How many nonces its engines have tried."""
-        return self.counts.hashes + sum(lane.hashes(now) for lane in self.lanes)
+        return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def affordable(self, rate: float) -> float:
         """A rate, or what this machine can do when a driver sets a clock beyond that and beyond the stated rate."""
@@ -278,9 +278,9 @@ class Device(ABC):
         self._follow_supply(now)
         if self.deadline <= now:
             self.tick(now)
-        for index, lane in enumerate(self.lanes):
-            if lane.wanted_at(now) <= now:
-                for hit in lane.advance(now):
+        for index, engine in enumerate(self.engines):
+            if engine.wanted_at(now) <= now:
+                for hit in engine.advance(now):
                     self.report(index, hit)
 
     def _follow_supply(self, now: float) -> None:
@@ -299,7 +299,7 @@ class Device(ABC):
         """
         self.advance(now)
         for _ in range(MOST_OVERDUE_SLICES):
-            if not any(lane.wanted_at(now) <= now for lane in self.lanes):
+            if not any(engine.wanted_at(now) <= now for engine in self.engines):
                 break
             self.advance(now)
         if self.deadline <= now:
@@ -307,7 +307,7 @@ class Device(ABC):
 
     def due(self, now: float) -> float:
         """When `advance` or `take` has something to do; in the past if at once."""
-        searching = (lane.wanted_at(now) for lane in self.lanes)
+        searching = (engine.wanted_at(now) for engine in self.engines)
         sending = (self._answers[0].at if self._answers else inf, self._sent[0].at if self._sent else inf)
         change = max(self.started + self.faults.next_change(self.age(now)), now + ROUNDING_S)
         return min(self.deadline, change, *searching, *sending)

@@ -1,8 +1,8 @@
 """How an emulated chip searches: for real, with the C kernel, and at the stated rate.
 
-A `Lane` goes through stretches of nonces, one after the other, as a chip's counter does: what the counter passes at a
-moment follows from the rate alone. Searching runs a few milliseconds ahead of that moment, so a hit is known, and can
-be reported, exactly when the chip would report it. Time is an argument.
+An `EmulatedEngine` goes through stretches of nonces, one after the other, as a chip's counter does. What the counter
+passes at a moment follows from the rate alone. Searching runs a few milliseconds ahead of that moment, so a hit is
+known, and can be reported, exactly when the chip would report it. Time is an argument.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ CANDIDATE_TARGET: Final = (1 << 224) - 1
 """The last four bytes of the hash are zero: what a mining chip takes for a solution (asic.md 0.3)."""
 LOOK_AHEAD_S: Final = 0.02
 FEWEST_NONCES: Final = 4096
-"""A slice of fewer costs more in calls than in hashing, so slow lanes look further ahead, but never too far."""
+"""A slice of fewer costs more in calls than in hashing, so slow engines look further ahead, but never too far."""
 FURTHEST_LOOK_S: Final = 0.25
 SLICE_S: Final = 0.002
 """At most so much of the CPU in one go; the rest of the loop waits meanwhile. Picked by feel."""
@@ -55,7 +55,7 @@ class Hit:
 
 
 class Searcher:
-    """A kernel, and what it can do. One for all lanes of a device: each slice loads its own work."""
+    """A kernel, and what it can do. One for all engines of a device: each slice loads its own work."""
 
     def __init__(self) -> None:
         self.choice = _choice()
@@ -70,7 +70,7 @@ def _choice() -> Choice:
     return choose()
 
 
-class Lane:
+class EmulatedEngine:
     """One engine at ``rate`` hashes a second since ``started``, through ``stretches``."""
 
     def __init__(self, searcher: Searcher, stretches: Iterator[Stretch], rate: float, started: float) -> None:
