@@ -208,7 +208,7 @@ def _bounded(file: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Lines, none of them too long and not too many in all."""
     total = 0
     number = 0
-    readline = file.readline  # type: ignore[attr-defined]
+    readline = file.readline  # type: ignore[attr-defined]  # files have it
     while line := readline(MAX_RECORD + 1):
         number += 1
         total += len(line)

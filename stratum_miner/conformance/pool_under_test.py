@@ -69,8 +69,8 @@ class PoolUnderTest:
 
 def reason_of(error: BaseException) -> str:
     """Why a connection could not be made, in the innermost words."""
-    while isinstance(error, BaseExceptionGroup) or error.__cause__ is not None:
-        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__  # type: ignore[assignment]
+    while (inner := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
+        error = inner
     if isinstance(error, trio.TooSlowError):
         return f"no connection in {CONNECT_SECONDS:g} s"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:

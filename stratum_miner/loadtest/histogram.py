@@ -38,15 +38,15 @@ class Histogram:
         if seconds < 0:
             seconds = 0.0
         value = int(seconds * 1e6)
-        if value > MAX_MICROSECONDS:  # noqa: PLR1730
+        if value > MAX_MICROSECONDS:  # noqa: PLR1730  see above
             value = MAX_MICROSECONDS
         shift = value.bit_length() - 8
         self._counts[value if shift <= 0 else shift * SUB_BUCKETS + (value >> shift)] += 1
         self.count += 1
         self.total += seconds
-        if seconds > self.maximum:  # noqa: PLR1730
+        if seconds > self.maximum:  # noqa: PLR1730  see above
             self.maximum = seconds
-        if seconds < self.minimum:  # noqa: PLR1730
+        if seconds < self.minimum:  # noqa: PLR1730  see above
             self.minimum = seconds
 
     @property

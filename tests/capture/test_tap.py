@@ -21,7 +21,7 @@ from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 
 
-class Unreachable(Exception):  # noqa: N818
+class Unreachable(Exception):  # noqa: N818  told as an answer
     pass
 
 

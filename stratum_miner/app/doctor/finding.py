@@ -1,4 +1,4 @@
-"""What a check of the doctor returns. A check is an async function without arguments, listed in ``command.CHECKS``."""
+"""What a check of the doctor returns. A check is an async function without arguments, listed in ``cli.doctor``."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

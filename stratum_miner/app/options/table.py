@@ -26,7 +26,7 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
             ),
             *own,
         ]
-        command.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
+        command.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # ``inspect`` reads it
         command.__annotations__ = {item.name: item.annotation for item in arguments}
         return command
 

@@ -449,7 +449,7 @@ async def bad_handshakes(probe: Probe) -> Outcome:
         connection = await probe.connect(probe.pool.dial_raw)
         with suppress(HungUp):
             await connection.send(hello, quiet=True)
-        answered = await connection.until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023
+        answered = await connection.until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited
         if not answered:
             return failed(f"{name}: silence for {SILENCE:g} s, still open")
         if not await connection.gone(SILENCE):

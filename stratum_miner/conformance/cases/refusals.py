@@ -278,9 +278,10 @@ async def bits_outside(probe: Probe) -> Outcome:
     connection = await probe.session()
     rolled_mask(connection)
     said = []
-    for bit in (1, 1 << 28):
+    for wanted in (1, 1 << 28):
+        bit = wanted
         if bit & connection.job.version_mask:
-            bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & connection.job.version_mask)  # noqa: PLW2901
+            bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & connection.job.version_mask)
 
         async def make(job: Job, bit: int = bit) -> Found:
             found = await probe.find(connection, job, bits=bit)

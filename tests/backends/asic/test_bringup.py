@@ -182,7 +182,7 @@ async def test_a_compac_f_ramps_up(autojump_clock: object) -> None:
     assert chain.frequency == 260
 
 
-SILENT: Answer = lambda port, data: None  # noqa: E731
+SILENT: Answer = lambda port, data: None  # noqa: E731  a value of the table below
 
 
 @pytest.mark.parametrize(

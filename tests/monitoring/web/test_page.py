@@ -390,7 +390,10 @@ def test_pausing_and_ending_ask_first(played: ServedMiner, page: Page) -> None:
         page.one(f"#{name.lower()}").click()
         page.until(lambda: page.one("#confirm-dialog").is_displayed(), "a question")
         page.one("#confirm-yes").click()
-        page.until(lambda: [item[0] for item in played.control.calls] == [call], f"{yes} to be done")  # noqa: B023
+        page.until(
+            lambda: [item[0] for item in played.control.calls] == [call],  # noqa: B023  runs now
+            f"{yes} to be done",
+        )
         played.control.calls.clear()
     shown = played.monitor.shown
     played.monitor.shown = replace(shown, summary=replace(shown.summary, state="paused"))
