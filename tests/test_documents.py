@@ -1,0 +1,76 @@
+"""The documents against the checkout: links lead somewhere, what is named is there, commands take the options."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.cli.one_command import run
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("native/*.md")})
+FOLDERS = "stratum_miner|tests|benchmarks|docs|native|examples|requirements"
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def prose(document: Path) -> str:
+    """A document without its blocks of code, in which ``#`` and brackets mean other things."""
+    return re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(document: Path) -> set[str]:
+    """What a link may name behind ``#``: headings as the hosts of repositories write them."""
+    headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@each_document
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if not link.startswith(("http://", "https://")):
+            path, _, anchor = link.partition("#")
+            target = document.parent / path if path else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@each_document
+def test_files_and_modules_that_are_named_are_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for path in re.findall(rf"(?<![\w./<-])((?:{FOLDERS})/[a-z_*][a-z0-9_./*-]*[a-z0-9_/*-])(?![A-Z])", text):
+        assert list(ROOT.glob(path.strip("/"))) or (ROOT / f"{path}.py").exists(), path
+    # in sentences the folders that a paragraph is about are left out
+    for path in re.findall(r"`([a-z0-9_]+/[a-z0-9_/]+\.(?:py|js|toml))`", text):
+        assert list((ROOT / "stratum_miner").rglob(path)) or (ROOT / path).exists(), path
+    for name in re.findall(r"\b(?:stratum_miner|tests|benchmarks)(?!\.md)(?:\.[a-zA-Z_]\w*)+", text):
+        assert is_importable(name), name
+
+
+def is_importable(name: str) -> bool:
+    """Whether it is a module, or what a module has."""
+    try:
+        import_module(name)
+    except ModuleNotFoundError:
+        module, _, attribute = name.rpartition(".")
+        return hasattr(import_module(module), attribute)
+    return True
+
+
+def test_commands_take_the_options_that_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    shown: dict[tuple[str, ...], set[str]] = {}
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"stratum-miner +([a-z][^`|&;<>\n]*)", text):
+            words = line.split()
+            nested = words[0] in {"config", "device"} and words[1:] and words[1].isalpha()
+            shown.setdefault(tuple(words[: 2 if nested else 1]), set()).update(re.findall(r"(?<!\S)--[a-z-]+", line))
+    assert len(shown) > 20
+    for command, options in shown.items():
+        code, out, _ = run(capsys, *command, "--help")
+        assert code == 0, command
+        assert options <= set(re.findall(r"--[a-z-]+", out)), command
