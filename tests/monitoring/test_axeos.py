@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import httpx2
 import pytest
 import trio
 
-from stratum_miner.app.daemon.services import _network
 from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
 from stratum_miner.monitoring.http import Access, listening_socket
@@ -179,7 +179,7 @@ class Served:
 @asynccontextmanager
 async def served(shown: View, *trusted: str, address: str = "127.0.0.1:0") -> AsyncIterator[Served]:
     bound = listening_socket(address, network=True)
-    access = Access(TOKEN, names=("localhost", "Rig"), trusted=tuple(_network("", text) for text in trusted))
+    access = Access(TOKEN, names=("localhost", "Rig"), trusted=tuple(ip_network(text) for text in trusted))
     api = Served(f"http://127.0.0.1:{bound.getsockname()[1]}", NotedControl())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(axeos.serve, bound, lambda: shown, api.control, access)
