@@ -60,13 +60,11 @@ def split_coinbase(
     outputs: Sequence[TxOut],
     tag: bytes = b"",
     flags: bytes = b"",
-    sequence: int = SEQUENCE,
-    lock_time: int | None = None,
 ) -> CoinbaseSplit:
     """Build a coinbase around an extranonce of ``extranonce_size`` bytes.
 
     The script is the height (BIP 34), ``flags`` as they are (coinbaseaux), one push of the extranonce, one push of
-    ``tag``. ``lock_time`` defaults to height - 1. ValueError when the script misses its limits.
+    ``tag``. The lock time is height - 1. ValueError when the script misses its limits.
     """
     if not 1 <= extranonce_size <= MAX_PUSH:
         raise ValueError(f"extranonce: expected 1 to {MAX_PUSH} bytes, got {extranonce_size}")
@@ -77,15 +75,13 @@ def split_coinbase(
     script_size = len(before) + extranonce_size + len(after)
     if not MIN_SCRIPT_SIZE <= script_size <= MAX_SCRIPT_SIZE:
         raise ValueError(f"coinbase script: expected {MIN_SCRIPT_SIZE} to {MAX_SCRIPT_SIZE} bytes, got {script_size}")
-    if lock_time is None:
-        lock_time = max(0, height - 1)
     return CoinbaseSplit(
         prefix=_VERSION + b"\x01" + _NULL_INPUT + compact_size(script_size) + before,
         suffix=after
-        + sequence.to_bytes(4, "little")
+        + SEQUENCE.to_bytes(4, "little")
         + compact_size(len(outputs))
         + b"".join(output.to_bytes() for output in outputs)
-        + lock_time.to_bytes(4, "little"),
+        + max(0, height - 1).to_bytes(4, "little"),
     )
 
 

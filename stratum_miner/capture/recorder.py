@@ -66,8 +66,6 @@ class Recorder:
         where: str,
         secrets: bool = False,
         hide: Callable[[str], str] = lambda text: text,
-        clock: Callable[[], float] | None = None,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.error: str | None = None
         self.on_error: Callable[[str], None] = lambda error: None
@@ -76,7 +74,6 @@ class Recorder:
         self._name = f"capture {str(path)!r}"
         self._secrets = secrets
         self._hide = hide
-        self._clock = clock
         self._began: float | None = None
         self._latest = 0.0
         self._connections = 0
@@ -90,7 +87,7 @@ class Recorder:
             record.FORMAT,
             by=f"stratum_miner/{__version__}",
             where=where,
-            started=wall().isoformat(timespec="milliseconds"),
+            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
             secrets=secrets,
         )
         self._write(header)
@@ -114,7 +111,7 @@ class Recorder:
         self._write(make(self._now()))
 
     def _now(self) -> float:
-        now = trio.current_time() if self._clock is None else self._clock()
+        now = trio.current_time()
         if self._began is None:
             self._began = now
         self._latest = max(self._latest, round(now - self._began, 6))

@@ -32,6 +32,8 @@ NEWS_PATIENCE = 2.0
 """Seconds in which the announcement of a block may follow the refusal that it caused."""
 LONG_PATIENCE = 30.0
 """Seconds in which others are to be served after something rude."""
+TRIES = 5
+"""Shares that are tried in turn while new blocks come between."""
 NO_JOB = "no-such-job"
 
 
@@ -240,9 +242,9 @@ class Probe:
             if fits(found):
                 return found
 
-    def weak(self, connection: Connection, job: Job | None = None) -> Found:
+    def weak(self, connection: Connection) -> Found:
         """A share whose hash meets neither target. Skip when nearly every hash meets one."""
-        job = job or connection.job
+        job = connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         for _ in range(1000):
             nonce = self.rng.randrange(1 << 32)
@@ -262,13 +264,13 @@ class Probe:
         return await connection.call("mining.submit", *params)
 
     async def judged(
-        self, connection: Connection, make: Callable[[Job], Awaitable[Found]] | None = None, tries: int = 5
+        self, connection: Connection, make: Callable[[Job], Awaitable[Found]] | None = None
     ) -> tuple[Found, Answer]:
         """A share of the newest job and the reply to it; made anew when a block came between.
 
         Skip when the chain moves too fast for a share to be judged.
         """
-        for _ in range(tries):
+        for _ in range(TRIES):
             job = connection.job
             found = await (self.find(connection, job) if make is None else make(job))
             if connection.stale(job):

@@ -18,6 +18,6 @@ GRAMS_PER_KWH = Emissions(Decimal(11), Decimal(288), Decimal(820))
 Cambridge Digital Mining Industry Report of 2025 implies: 39.8 Mt for 138 TWh."""
 
 
-def emissions(kwh: Decimal, grams_per_kwh: Emissions = GRAMS_PER_KWH) -> Emissions:
+def emissions(kwh: Decimal) -> Emissions:
     """Kilograms for so much electricity."""
-    return Emissions(*(kwh * grams / 1000 for grams in (grams_per_kwh.low, grams_per_kwh.best, grams_per_kwh.high)))
+    return Emissions(*(kwh * grams / 1000 for grams in (GRAMS_PER_KWH.low, GRAMS_PER_KWH.best, GRAMS_PER_KWH.high)))

@@ -39,13 +39,13 @@ INPUTS: dict[str, Callable[[Operation, Decimal], dict[str, Any]]] = {
 """Name of an input to what it changes of an operation when multiplied."""
 
 
-def tornado(operation: Operation, share: Decimal = Decimal("0.1")) -> tuple[Swing, ...]:
-    """Every input by itself, ``share`` down and up, the widest first; inputs that move nothing are left out."""
+def tornado(operation: Operation) -> tuple[Swing, ...]:
+    """Every input by itself, 10 % down and up, the widest first; inputs that move nothing are left out."""
     swings = (
         Swing(
             name,
-            replace(operation, **change(operation, 1 - share)).profit_per_day,
-            replace(operation, **change(operation, 1 + share)).profit_per_day,
+            replace(operation, **change(operation, Decimal("0.9"))).profit_per_day,
+            replace(operation, **change(operation, Decimal("1.1"))).profit_per_day,
         )
         for name, change in INPUTS.items()
     )

@@ -26,8 +26,7 @@ target_of = lru_cache(maxsize=4096)(target_from_difficulty)
 class JobBook:
     """Notifies by their lines."""
 
-    def __init__(self, max_lines: int = MAX_LINES) -> None:
-        self._max_lines = max_lines
+    def __init__(self) -> None:
         self._notifies: OrderedDict[bytes, Notify] = OrderedDict()
         self._last_line = b""
         self._last: Notify | None = None
@@ -44,7 +43,7 @@ class JobBook:
     def note(self, line: bytes, notify: Notify) -> None:
         """Remember what a line means."""
         self._notifies[line] = notify
-        if len(self._notifies) > self._max_lines:
+        if len(self._notifies) > MAX_LINES:
             self._notifies.popitem(last=False)
         self._last_line, self._last = line, notify
 

@@ -17,7 +17,6 @@ import trio
 
 from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.endings import WorkerRefused
-from stratum_miner.client.group.failover import DEFAULT_POLICY, FailoverPolicy
 from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import Tallies
@@ -58,7 +57,6 @@ class Proxy:
         config: ProxyConfig,
         *,
         strategy: Strategy = Strategy.FAILOVER,
-        policy: FailoverPolicy = DEFAULT_POLICY,
         unix_time: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -73,7 +71,6 @@ class Proxy:
             pools,
             options=options,
             strategy=strategy,
-            policy=policy,
             tallies=tallies,
         )
         self._answers = DurationMeter()

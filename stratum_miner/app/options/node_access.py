@@ -44,11 +44,9 @@ PayoutAddress: TypeAlias = Annotated[
 
 
 @asynccontextmanager
-async def opened(
-    spec: str, *, data_dir: Path | None = None, cookie: Path | None = None, password_file: Path | None = None
-) -> AsyncIterator[Node]:
+async def opened(spec: str, *, cookie: Path | None = None, password_file: Path | None = None) -> AsyncIterator[Node]:
     """The node while the block runs. UsageError for a bad option, CommandFailed when the node does not answer."""
-    node = _node(spec, data_dir, cookie, password_file)
+    node = _node(spec, None, cookie, password_file)
     with _telling():
         async with node:
             yield node

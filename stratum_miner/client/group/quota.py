@@ -23,8 +23,7 @@ class _Account:
 class Quotas(Generic[Pool]):
     """Keeps the accounts."""
 
-    def __init__(self, now: float, *, slice_seconds: float = SLICE_S) -> None:
-        self._slice = slice_seconds
+    def __init__(self, now: float) -> None:
         self._accounts: dict[Pool, _Account] = {}
         self._active: Pool | None = None
         self._chosen_at = self._accounted_at = now
@@ -36,10 +35,10 @@ class Quotas(Generic[Pool]):
         self._account(up, now)
         if not up:
             self._active = None
-        elif self._active not in up or now - self._chosen_at >= self._slice:
+        elif self._active not in up or now - self._chosen_at >= SLICE_S:
             candidates = [pool for pool, quota in up.items() if quota > 0] or list(up)
             richest = max(candidates, key=lambda pool: self._account_of(pool).credit)
-            if richest != self._active or now - self._chosen_at >= self._slice:
+            if richest != self._active or now - self._chosen_at >= SLICE_S:
                 self._active, self._chosen_at = richest, now
         return self._active
 
@@ -57,7 +56,7 @@ class Quotas(Generic[Pool]):
     def _account(self, up: Mapping[Pool, int], now: float) -> None:
         """Give what was earned since the last time, take what was spent."""
         # pools decide every second: a longer time is one in which the process did not run, and no pool got work
-        elapsed, self._accounted_at = min(now - self._accounted_at, self._slice), now
+        elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return
         account = self._account_of(self._active)

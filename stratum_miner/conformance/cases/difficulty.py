@@ -45,16 +45,16 @@ def _period(probe: Probe) -> float:
     return probe.pool.retarget_seconds
 
 
-async def _flood(probe: Probe, connection: Connection, seconds: float, rate: float = FLOOD_RATE) -> None:
+async def _flood(probe: Probe, connection: Connection, seconds: float) -> None:
     """Submit valid shares at a constant rate until the difficulty rises or the time is over."""
     start = connection.difficulty or 1.0
-    probe.search.afford(rate * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
+    probe.search.afford(FLOOD_RATE * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
     until = trio.current_time() + seconds
     due = trio.current_time()
     while trio.current_time() < until and (connection.difficulty or 0) <= start and not connection.closed:
         found = await probe.find(connection)
         await connection.ask("mining.submit", *found.params)
-        due += 1 / rate
+        due += 1 / FLOOD_RATE
         await connection.until(lambda: (connection.difficulty or 0) > start, max(0.001, due - trio.current_time()))
 
 

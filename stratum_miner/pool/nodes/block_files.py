@@ -16,19 +16,19 @@ _MAX_BLOCK = 4_000_000
 """Bytes, by BIP 141."""
 
 
-def read_blocks(directory: Path, magic: bytes = REGTEST_MAGIC) -> Iterator[bytes]:
+def read_blocks(directory: Path) -> Iterator[bytes]:
     """Every block of the files in this directory, in the order in which they came. OSError when one cannot be read."""
     key_file = directory / "xor.dat"
     key = key_file.read_bytes() if key_file.exists() else b""
     for path in sorted(directory.glob("blk*.dat")):
-        yield from _blocks(_clear(path.read_bytes(), key), magic)
+        yield from _blocks(_clear(path.read_bytes(), key))
 
 
-def _blocks(data: bytes, magic: bytes) -> Iterator[bytes]:
+def _blocks(data: bytes) -> Iterator[bytes]:
     """Up to the first place without an entry: the rest is room for blocks to come, or was not written whole."""
     at = 0
-    while data[at : at + len(magic)] == magic:
-        size = int.from_bytes(data[at + len(magic) : at + _ENTRY_HEADER], "little")
+    while data[at : at + len(REGTEST_MAGIC)] == REGTEST_MAGIC:
+        size = int.from_bytes(data[at + len(REGTEST_MAGIC) : at + _ENTRY_HEADER], "little")
         block = data[at + _ENTRY_HEADER : at + _ENTRY_HEADER + size]
         if len(block) < size or not HEADER_SIZE < size <= _MAX_BLOCK:
             return

@@ -71,9 +71,8 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
     return seal_last_byte(bytes([code, first, second, 0]))
 
 
-def set_clock(word: int, chip: int | None = None) -> bytes:
+def set_clock(word: int) -> bytes:
     """Set the PLL of all chips (82); asic.md knows no form for a single one."""
-    del chip
     return short_command(0x82, word >> 8, word & 0xFF)
 
 

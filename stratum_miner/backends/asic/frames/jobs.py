@@ -37,9 +37,9 @@ def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> 
     return wire_midstate(header) + extras + bytes([job_id]) + tail(header)
 
 
-def bm1384_job(header: bytes, *, job_id: int, chips: int, ticket_mask: int = 0) -> bytes:
-    """The Icarus frame with a ticket mask in byte 39 and each chip's share of the range in 40 to 43 (asic.md 2.4)."""
-    extras = bytes(7) + bytes([ticket_mask]) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
+def bm1384_job(header: bytes, *, job_id: int, chips: int) -> bytes:
+    """The Icarus frame without a ticket mask, with each chip's share of the range in 40 to 43 (asic.md 2.4)."""
+    extras = bytes(8) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
     return icarus_job(header, job_id=job_id, extras=extras)
 
 
