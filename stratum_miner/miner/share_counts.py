@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
-    """Shares by fate; the four add up to what was handed to the client and settled."""
+    """Shares by fate; the four add up to what was handed to the client and has its fate."""
 
     accepted: int = 0
     rejected: int = 0

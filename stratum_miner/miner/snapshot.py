@@ -50,7 +50,7 @@ class MinerSnapshot:
     journal_problem: str
     """Why the journal cannot be written at the moment; empty while all is well."""
     found: int
-    """Shares handed to the client, settled or not."""
+    """Shares handed to the client, whether their fate is known or not."""
     reasons: tuple[tuple[str, int], ...]
     """Why shares were not accepted, with counts."""
     blocks_accepted: int

@@ -23,7 +23,7 @@ from stratum_miner.monitoring.health import Health, Verdict
 from stratum_miner.monitoring.history import History
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.pools import pool_view
-from stratum_miner.monitoring.settled_shares import SettledShares
+from stratum_miner.monitoring.share_outcomes import ShareOutcomes
 from stratum_miner.monitoring.summary import summary
 from stratum_miner.monitoring.tips import Tips
 from stratum_miner.monitoring.view import BlockView, Point, ProblemView, ShareView, Summary, View, as_report
@@ -72,7 +72,7 @@ class Monitor:
         """Whether any device mined at any sample of this run."""
         self._dead: set[DeviceKey] = set()
         """Search threads that make no hashes; a device of its own is told by its driver."""
-        self._shares = SettledShares()
+        self._shares = ShareOutcomes()
         self._tips = Tips()
         self._last_accepted: float | None = None
         self._hashes_at_point = (clock(), 0)
@@ -163,7 +163,7 @@ class Monitor:
         )
 
     def best_share_since(self, at: float, pool_id: int | None = None) -> float:
-        """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+        """Difficulty of the best share whose fate came at that Unix time or later; of one pool, or of all."""
         return self._shares.best_since(at, pool_id)
 
     def blocks(self) -> tuple[BlockView, ...]:

@@ -220,7 +220,7 @@ class PoolView:
     job_switches: DurationCounts
     """From a job's arrival until work of it is taken, of all jobs."""
     best_share: float
-    """Difficulty of the best of its settled shares."""
+    """Difficulty of the best of its shares whose fate is known."""
     last_share_at: float | None
     """Unix time of the last share that it accepted."""
     last_share_difficulty: float
@@ -258,7 +258,7 @@ class DeviceView:
     reasons: dict[str, int]
     """Why shares of it were refused."""
     best_share: float
-    """Difficulty of the best of its settled shares."""
+    """Difficulty of the best of its shares whose fate is known."""
     blocks_accepted: int
     """Shares of it that solve a block and that a pool accepted."""
     difficulties: dict[str, float]
@@ -310,7 +310,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareView:
-    """One of the newest settled shares."""
+    """One of the newest shares whose fate is known."""
 
     at: float
     """Unix time of its fate."""

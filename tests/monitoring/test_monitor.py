@@ -16,7 +16,7 @@ from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import Monitor
-from stratum_miner.monitoring.settled_shares import BLOCKS_KEPT, SHARES_KEPT
+from stratum_miner.monitoring.share_outcomes import BLOCKS_KEPT, SHARES_KEPT
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import Fate, ShareResult
 from stratum_miner.work.space import SearchSpace

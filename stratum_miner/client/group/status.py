@@ -34,7 +34,7 @@ class PoolStatus:
     work_units: int
     """Units of work taken of its jobs; 0 where nobody searches."""
     best_share: float
-    """Difficulty of the best of its settled shares; 0 before the first."""
+    """Difficulty of the best of its shares whose fate is known; 0 before the first."""
     last_accepted_at: float | None
     """Unix time at which it accepted the last share; None before the first."""
     last_accepted_difficulty: float

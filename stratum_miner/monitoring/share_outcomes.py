@@ -10,7 +10,7 @@ SHARES_KEPT = 200
 BLOCKS_KEPT = 1000
 
 
-class SettledShares:
+class ShareOutcomes:
     """``add`` each share when its fate is known, in that order."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class SettledShares:
         return True
 
     def best_since(self, at: float, pool_id: int | None = None) -> float:
-        """Difficulty of the best share that was settled from that Unix time on: of the pool of that id, or of all."""
+        """Difficulty of the best share that got its fate at that Unix time or later: of the pool of that id, or of all."""
         return (self._best if pool_id is None else self._best_of_pools[pool_id]).since(at)
 
 
@@ -63,4 +63,4 @@ class _BestShares:
         self._unsurpassed.append((at, difficulty))
 
     def since(self, at: float) -> float:
-        return next((difficulty for settled, difficulty in self._unsurpassed if settled >= at), 0.0)
+        return next((difficulty for known_at, difficulty in self._unsurpassed if known_at >= at), 0.0)
