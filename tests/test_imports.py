@@ -133,8 +133,8 @@ ROOT_MODULES: dict[str, frozenset[str]] = {
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
 }
-"""The same for the modules beside the packages. Everybody may import them, but for ``NOT_FOR_THE_GROUND``."""
-NOT_FOR_THE_GROUND = frozenset(
+"""The same for the modules beside the packages. Everybody may import them, but for ``NOT_FOR_PURE_CODE``."""
+NOT_FOR_PURE_CODE = frozenset(
     {"exception_groups", "quantities", "secret_words", "spelling", "user_files", "user_folders", "__main__"}
 )
 
@@ -215,8 +215,8 @@ def _reason(module: list[str], name: list[str]) -> str | None:
     if not inner or inner[0] == "__version__":
         return None
     if inner[0] in ROOT_MODULES:
-        ground = inner[0] in NOT_FOR_THE_GROUND and module[0] in PURE
-        return f"{module[0]} needs no {inner[0]}" if ground else None
+        misplaced = inner[0] in NOT_FOR_PURE_CODE and module[0] in PURE
+        return f"{module[0]} needs no {inner[0]}" if misplaced else None
     row = _row(module)
     allowed = ROOT_MODULES[row] if row in ROOT_MODULES else MAY_IMPORT[row]
     wanted = {".".join(inner[:length]) for length in range(1, len(inner) + 1)}

@@ -1,3 +1,5 @@
+"""Numbers as people write and read them."""
+
 import pytest
 
 from stratum_miner.quantities import (

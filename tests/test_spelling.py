@@ -1,3 +1,5 @@
+"""The nearest name, and that it is guessed in one module only."""
+
 import ast
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Files of users: bounded, and what is wrong in them named with its line."""
+
 import os
 from decimal import Decimal
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Backends by name: ours, and those that other packages register."""
+
 from importlib.metadata import EntryPoint
 from typing import Any
 

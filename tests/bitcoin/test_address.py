@@ -1,3 +1,5 @@
+"""Addresses and their scripts, both ways, and what is said of wrong ones."""
+
 import contextlib
 
 import pytest

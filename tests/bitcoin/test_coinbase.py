@@ -1,3 +1,5 @@
+"""Coinbases around an extranonce, and the scripts that consensus refuses."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

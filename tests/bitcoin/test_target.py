@@ -1,3 +1,5 @@
+"""Targets and difficulties as exact integers, whatever number they come from."""
+
 import math
 from decimal import Decimal
 from fractions import Fraction

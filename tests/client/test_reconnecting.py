@@ -1,3 +1,5 @@
+"""One pool on memory streams and a mock clock: handshake, jobs, shares, the end of a connection and the next one."""
+
 import itertools
 from typing import Any
 

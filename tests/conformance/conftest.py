@@ -25,7 +25,7 @@ RunCheck = Callable[..., Awaitable[Result]]
 
 
 @dataclass(frozen=True)
-class Ground:
+class PoolSetup:
     """How the right pool is set up for a check."""
 
     nbits: int = EASY_BITS
@@ -33,14 +33,14 @@ class Ground:
     tls: bool = False
 
 
-GROUNDS = {
-    "SH-08": Ground(nbits=0x1D00FFFF, config={"difficulty": 1e-6, "minimum_difficulty": 1e-6}),
-    "SH-12": Ground(config={"difficulty": 1e-8, "minimum_difficulty": 1e-8}),
-    "VD-02": Ground(config={"vardiff": VARDIFF}),
-    "VD-03": Ground(config={"vardiff": VARDIFF}),
-    "VD-04": Ground(config={"vardiff": VARDIFF}),
-    "VD-05": Ground(nbits=0x1D00FFFF, config={"difficulty": 1e-8}),
-    "LD-17": Ground(tls=True),
+SETUPS = {
+    "SH-08": PoolSetup(nbits=0x1D00FFFF, config={"difficulty": 1e-6, "minimum_difficulty": 1e-6}),
+    "SH-12": PoolSetup(config={"difficulty": 1e-8, "minimum_difficulty": 1e-8}),
+    "VD-02": PoolSetup(config={"vardiff": VARDIFF}),
+    "VD-03": PoolSetup(config={"vardiff": VARDIFF}),
+    "VD-04": PoolSetup(config={"vardiff": VARDIFF}),
+    "VD-05": PoolSetup(nbits=0x1D00FFFF, config={"difficulty": 1e-8}),
+    "LD-17": PoolSetup(tls=True),
 }
 
 
@@ -52,16 +52,16 @@ def run_check() -> RunCheck:
     """
 
     async def run(identifier: str, *, worker: str = "alice", password: str = "x", **meddling: Any) -> Result:
-        ground = GROUNDS.get(identifier, Ground())
-        settings = {"difficulty": EASY_DIFFICULTY, "minimum_difficulty": 2.4e-10} | (ground.config or {})
+        setup = SETUPS.get(identifier, PoolSetup())
+        settings = {"difficulty": EASY_DIFFICULTY, "minimum_difficulty": 2.4e-10} | (setup.config or {})
         settings |= meddling.pop("config", {})
-        chain = ToyChain(ground.nbits)
+        chain = ToyChain(setup.nbits)
         async with meddled_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **meddling) as (_, meddler):
             target = PoolUnderTest(
                 name="memory",
                 dial=meddler.dial,
-                dial_raw=meddler.dial if ground.tls else None,
-                tls=ground.tls,
+                dial_raw=meddler.dial if setup.tls else None,
+                tls=setup.tls,
                 worker=worker,
                 password=password,
                 owned=True,

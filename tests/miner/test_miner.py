@@ -1,3 +1,5 @@
+"""A miner with a played pool and backends that find what the test says: goals, claims, counts, a graceful end."""
+
 import itertools
 import os
 import threading

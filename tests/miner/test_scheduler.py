@@ -1,3 +1,5 @@
+"""What the scheduler hands out, however many threads ask, and what makes work void."""
+
 import threading
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Jobs of the factory and of a session."""
+"""The jobs that the factory makes of templates."""
 
 import json
 from dataclasses import replace

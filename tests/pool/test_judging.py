@@ -1,4 +1,4 @@
-"""The session, sans-IO: a wire-level miner on one side, the factory on the other."""
+"""A miner's session under our pool's policy, sans-IO: a miner of wire lines on one side, the factory on the other."""
 
 import json
 import random
@@ -40,7 +40,7 @@ CONFIG = PoolConfig(payout_script=b"\x51", difficulty=SHARE_DIFFICULTY, max_refu
 UNIX_TIME = 1_700_000_010
 
 
-class Ground:
+class SansIoPool:
     """What the sessions of one pool share, and a clock."""
 
     def __init__(self, config: PoolConfig = CONFIG, template: BlockTemplate | None = None) -> None:
@@ -87,18 +87,18 @@ class Ground:
 
 
 class Connection:
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
+    def __init__(self, pool: SansIoPool) -> None:
+        self.pool = pool
         self.miner = WireMiner()
         self.events: list[SessionEvent[PoolJob]] = []
-        self.session = MinerSession(ground.policy, ground.total, ground.now)
+        self.session = MinerSession(pool.policy, pool.total, pool.now)
 
     def say(self, data: bytes) -> None:
         self.session.receive_data(data)
         try:
-            while (event := self.session.next_event(self.ground.now, self.ground.unix_time)) is not None:
+            while (event := self.session.next_event(self.pool.now, self.pool.unix_time)) is not None:
                 if isinstance(event, SubscribeHeld):
-                    self.session.subscribe(event, self.ground.policy, self.ground.now)
+                    self.session.subscribe(event, self.pool.policy, self.pool.now)
                 else:
                     self.events.append(event)
         finally:
@@ -123,7 +123,7 @@ class Connection:
 
 
 def test_difficulty_then_clean_job_once_subscribed_and_authorized() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.say(connection.miner.request("mining.subscribe", "x/1"))
     assert not connection.miner.jobs
     connection.say(connection.miner.request("mining.authorize", "alice.rig", ""))
@@ -138,7 +138,7 @@ def test_difficulty_then_clean_job_once_subscribed_and_authorized() -> None:
 
 
 def test_authorize_before_subscribe_starts_as_well() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     assert connection.ask("mining.authorize", "alice.rig")["result"] is True
     assert not connection.miner.messages[1:]
     connection.say(connection.miner.request("mining.subscribe"))
@@ -147,13 +147,13 @@ def test_authorize_before_subscribe_starts_as_well() -> None:
 
 @pytest.mark.parametrize("params", [[], ["ua", None], ["ua", None, "host", None], ["ua", "no such session"]])
 def test_subscribe_in_every_shape(params: list[Any]) -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     result = connection.ask("mining.subscribe", *params)["result"]
     assert result[1:] == ["00000007", 8]
 
 
 def test_second_subscribe_gets_the_same_answer() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     first = connection.miner.extranonce1, connection.miner.session_id
     connection.say(connection.miner.request("mining.subscribe", "ua", connection.miner.session_id))
     assert (connection.miner.extranonce1, connection.miner.session_id) == first
@@ -162,7 +162,7 @@ def test_second_subscribe_gets_the_same_answer() -> None:
 
 
 def test_pipelined_handshake_and_foreign_ids() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     lines = [
         {"id": "auth", "method": "mining.authorize", "params": ["alice.rig", "x"]},
         {"id": 2**31 - 1, "method": "mining.ping", "params": [], "jsonrpc": "2.0", "extra": {}},
@@ -175,7 +175,7 @@ def test_pipelined_handshake_and_foreign_ids() -> None:
 
 
 def test_byte_by_byte_gives_the_same_answers() -> None:
-    whole, split = Ground().connect(), Ground().connect()
+    whole, split = SansIoPool().connect(), SansIoPool().connect()
     whole.say(whole.miner.configure() + whole.miner.login())
     for byte in split.miner.configure() + split.miner.login():
         split.say(bytes([byte]))
@@ -185,7 +185,7 @@ def test_byte_by_byte_gives_the_same_answers() -> None:
 
 
 def test_several_workers_are_counted_apart_and_strangers_refused() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.ask("mining.authorize", "bob", "x")["result"] is True
     share = connection.miner.solve()
     assert connection.submit(["carol", *share[1:]]) == 24
@@ -195,12 +195,12 @@ def test_several_workers_are_counted_apart_and_strangers_refused() -> None:
 
 
 def test_empty_worker_name_is_refused() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     assert connection.ask("mining.authorize", " ", "x")["error"][0] == 24
 
 
 def test_submit_without_authorize() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) in (24, 25)
     connection.ask("mining.authorize", "alice.rig", "x")
     assert connection.submit(["alice.rig", "1", "00" * 8, "00000000", "00000000"]) == 25
@@ -208,7 +208,7 @@ def test_submit_without_authorize() -> None:
 
 
 def test_unknown_method_and_stray_replies() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.ask("mining.frobnicate")["error"][0] == -3
     before = len(connection.miner.messages)
     connection.say(b'{"id":4,"result":true,"error":null}\n{"id":null,"result":"pong"}\n')
@@ -216,13 +216,13 @@ def test_unknown_method_and_stray_replies() -> None:
 
 
 def test_the_waiting_miner_gets_the_first_job_when_the_node_has_one() -> None:
-    ground = Ground()
-    ground.factory.current = None
-    connection = ground.connect()
+    pool = SansIoPool()
+    pool.factory.current = None
+    connection = pool.connect()
     connection.say(connection.miner.login())
     assert connection.miner.difficulty == SHARE_DIFFICULTY
     assert not connection.miner.jobs
-    ground.publish(make_template(5))
+    pool.publish(make_template(5))
     assert connection.miner.jobs[0].clean
     assert connection.submit(connection.miner.solve()) == 0
 
@@ -231,14 +231,14 @@ def test_the_waiting_miner_gets_the_first_job_when_the_node_has_one() -> None:
 
 
 def test_resume_keeps_extranonce_and_jobs() -> None:
-    ground = Ground()
-    first = ground.miner()
+    pool = SansIoPool()
+    first = pool.miner()
     pending = first.miner.solve()
-    first.session.close(ground.now)
-    ground.connections.remove(first)
-    ground.now += 599
-    second = ground.connect()
-    stranger = ground.connect()
+    first.session.close(pool.now)
+    pool.connections.remove(first)
+    pool.now += 599
+    second = pool.connect()
+    stranger = pool.connect()
     stranger.say(stranger.miner.login("ua", first.miner.extranonce1))
     assert stranger.miner.extranonce1 != first.miner.extranonce1, "whoever guesses it owns nothing"
     second.say(second.miner.login("ua", first.miner.session_id))
@@ -250,12 +250,12 @@ def test_resume_keeps_extranonce_and_jobs() -> None:
 
 def test_a_miner_that_comes_back_gets_new_work() -> None:
     """Many count from the beginning again when they connect."""
-    ground = Ground()
-    first, other = ground.miner(), ground.miner()
+    pool = SansIoPool()
+    first, other = pool.miner(), pool.miner()
     for connection in (first, other):
-        connection.session.close(ground.now)
-        ground.connections.remove(connection)
-    again = [ground.connect(), ground.connect()]
+        connection.session.close(pool.now)
+        pool.connections.remove(connection)
+    again = [pool.connect(), pool.connect()]
     for connection, before in zip(again, (first, other), strict=True):
         connection.say(connection.miner.login("ua", before.miner.session_id))
         assert connection.miner.extranonce1 == before.miner.extranonce1
@@ -265,28 +265,28 @@ def test_a_miner_that_comes_back_gets_new_work() -> None:
 
 
 def test_a_share_whose_answer_was_lost_is_no_stale_one_after_the_resume() -> None:
-    ground = Ground()
-    first = ground.miner()
+    pool = SansIoPool()
+    first = pool.miner()
     share, late = first.miner.solve(), first.miner.solve()
     assert first.submit(share) == 0
-    first.session.close(ground.now)
-    ground.connections.remove(first)
-    ground.publish(make_template(102))
-    second = ground.connect()
+    first.session.close(pool.now)
+    pool.connections.remove(first)
+    pool.publish(make_template(102))
+    second = pool.connect()
     second.say(second.miner.login("ua", first.miner.session_id))
     assert second.submit(share) == 22, "it was accepted, and told nobody"
     assert second.submit(late) == 21
 
 
 def test_resume_of_a_live_or_expired_session_gets_a_fresh_one() -> None:
-    ground = Ground()
-    first = ground.miner()
-    live = ground.connect()
+    pool = SansIoPool()
+    first = pool.miner()
+    live = pool.connect()
     live.say(live.miner.login("ua", first.miner.session_id))
     assert live.miner.extranonce1 != first.miner.extranonce1
-    first.session.close(ground.now)
-    ground.now += 601
-    late = ground.connect()
+    first.session.close(pool.now)
+    pool.now += 601
+    late = pool.connect()
     late.say(late.miner.login("ua", first.miner.session_id))
     assert late.miner.extranonce1 not in (first.miner.extranonce1, live.miner.extranonce1)
 
@@ -298,7 +298,7 @@ def test_resume_of_a_live_or_expired_session_gets_a_fresh_one() -> None:
     ("asked", "granted"), [("ffffffff", "1fffe000"), ("000fe000", "000fe000"), ("00000001", None), ("00000000", None)]
 )
 def test_version_mask_is_the_common_part(asked: str, granted: str | None) -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.say(connection.miner.configure(asked))
     expected = {"version-rolling": False}
     if granted:
@@ -307,7 +307,7 @@ def test_version_mask_is_the_common_part(asked: str, granted: str | None) -> Non
 
 
 def test_configure_answers_each_extension_that_was_asked_for() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     names = ["minimum-difficulty", "subscribe-extranonce", "info", "teleport"]
     values = {"minimum-difficulty.value": 0.5, "info.sw-version": "v1"}
     result = connection.ask("mining.configure", names, values)["result"]
@@ -319,21 +319,21 @@ def test_configure_answers_each_extension_that_was_asked_for() -> None:
 
 
 def test_minimum_difficulty_above_the_ceiling_is_refused() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     result = connection.ask("mining.configure", ["minimum-difficulty"], {"minimum-difficulty.value": 2})["result"]
     assert result["minimum-difficulty"] == "expected a difficulty of at most 1"
 
 
 @pytest.mark.parametrize("params", [[], [[]], [5], [["version-rolling"], 5], [[["x"]]]])
 def test_configure_of_wrong_shape_does_no_harm(params: list[Any]) -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.ask("mining.configure", *params)
     connection.say(connection.miner.login())
     assert connection.submit(connection.miner.solve()) == 0
 
 
 def test_a_mask_granted_late_counts_for_jobs_that_are_out() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 20
     connection.say(connection.miner.configure("0000e000"))
     assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 0
@@ -344,11 +344,11 @@ def test_a_mask_granted_late_counts_for_jobs_that_are_out() -> None:
 
 @pytest.mark.parametrize("method", ["mining.extranonce.subscribe", "mining.multi_version"])
 def test_requests_answered_with_true(method: str) -> None:
-    assert Ground().connect().ask(method, 1)["result"] is True
+    assert SansIoPool().connect().ask(method, 1)["result"] is True
 
 
 def test_get_transactions() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.ask("mining.get_transactions", connection.miner.jobs[-1].job_id)["result"] == []
     assert connection.ask("mining.get_transactions", "ffff")["error"][0] == 21
 
@@ -367,7 +367,7 @@ def test_get_transactions() -> None:
     ],
 )
 def test_suggestions_are_taken_and_clamped(method: str, value: Any, expected: float) -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.ask(method, value)["result"] is True
     assert connection.miner.difficulty == expected
     if expected != SHARE_DIFFICULTY:
@@ -378,7 +378,7 @@ def test_suggestions_are_taken_and_clamped(method: str, value: Any, expected: fl
 @pytest.mark.parametrize("seed", range(20))
 def test_a_suggested_target_is_never_loosened(seed: int) -> None:
     target = random.Random(seed).getrandbits(240) | 1 << 239 | 1
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     connection.ask("mining.suggest_target", f"{target:064x}")
     told = target_from_difficulty(connection.miner.difficulty)
     assert told <= target
@@ -391,20 +391,20 @@ def test_a_suggested_target_is_never_loosened(seed: int) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, "NaN", None, [], True, "1e999"])
 def test_bad_suggestions_are_refused(value: Any) -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.ask("mining.suggest_difficulty", value)["error"][0] == 20
     assert connection.miner.difficulty == SHARE_DIFFICULTY
 
 
 def test_suggestion_before_subscribe_is_the_start_difficulty() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.ask("mining.suggest_difficulty", 1e-7)
     connection.say(connection.miner.login())
     assert connection.miner.notifications("mining.set_difficulty") == [[1e-7]]
 
 
 def test_difficulty_is_frozen_per_job() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     old = connection.miner.jobs[-1]
     connection.ask("mining.suggest_difficulty", 1e-7)
     new = connection.miner.jobs[-1]
@@ -415,13 +415,13 @@ def test_difficulty_is_frozen_per_job() -> None:
 
 
 def test_a_flood_of_suggestions_costs_one_job_a_second() -> None:
-    ground = Ground()
-    connection = ground.miner()
+    pool = SansIoPool()
+    connection = pool.miner()
     for value in (1e-7, 2e-7, 3e-7, 4e-7):
         connection.ask("mining.suggest_difficulty", value)
     assert connection.miner.notifications("mining.set_difficulty")[1:] == [[1e-7]]
-    ground.now += 1.0
-    connection.session.tick(ground.now)
+    pool.now += 1.0
+    connection.session.tick(pool.now)
     connection.collect()
     assert connection.miner.notifications("mining.set_difficulty")[1:] == [[1e-7], [4e-7]]
     assert len(connection.miner.jobs) == 3
@@ -430,23 +430,23 @@ def test_a_flood_of_suggestions_costs_one_job_a_second() -> None:
 VARDIFF = replace(CONFIG, vardiff=VardiffConfig(target_seconds=10.0, retarget_seconds=60.0), minimum_difficulty=1e-9)
 
 
-def _mine(ground: Ground, connection: Connection, seconds: int, rate: float) -> None:
+def _mine(pool: SansIoPool, connection: Connection, seconds: int, rate: float) -> None:
     """Shares at ``rate`` units of difficulty per second, evenly; the session ticks once a second."""
     work = 0.0
     for _ in range(seconds):
-        ground.now += 1.0
+        pool.now += 1.0
         work += rate
         while work >= connection.miner.difficulty:
             work -= connection.miner.difficulty
             assert connection.submit(connection.miner.solve()) == 0
-        connection.session.tick(ground.now)
+        connection.session.tick(pool.now)
         connection.collect()
 
 
 def test_many_shares_raise_the_difficulty_and_silence_lowers_it() -> None:
-    ground = Ground(VARDIFF)
-    connection = ground.miner()
-    _mine(ground, connection, 120, rate=SHARE_DIFFICULTY)
+    pool = SansIoPool(VARDIFF)
+    connection = pool.miner()
+    _mine(pool, connection, 120, rate=SHARE_DIFFICULTY)
     raised = connection.miner.difficulty
     assert 5 * SHARE_DIFFICULTY < raised < 20 * SHARE_DIFFICULTY, "one share in ten seconds"
     methods = [message.get("method") for message in connection.miner.messages]
@@ -455,64 +455,64 @@ def test_many_shares_raise_the_difficulty_and_silence_lowers_it() -> None:
         for index, method in enumerate(methods)
         if method == "mining.set_difficulty"
     )
-    _mine(ground, connection, 1200, rate=0.0)
+    _mine(pool, connection, 1200, rate=0.0)
     assert connection.miner.difficulty < raised / 2
 
 
 def test_work_that_came_too_late_counts_for_vardiff_but_not_as_accepted() -> None:
-    ground = Ground(replace(VARDIFF, max_refused_shares=100))
-    connection = ground.miner()
+    pool = SansIoPool(replace(VARDIFF, max_refused_shares=100))
+    connection = pool.miner()
     job = connection.miner.jobs[-1]
     shares = [connection.miner.solve(job) for _ in range(60)]
-    ground.publish(make_template(102))
+    pool.publish(make_template(102))
     for share in shares:
-        ground.now += 1
+        pool.now += 1
         assert connection.submit(share) == 21
     assert connection.miner.difficulty > 3 * SHARE_DIFFICULTY, "a share a second, where one in ten is wanted"
     assert connection.session.shares.accepted == 0
 
 
 def test_a_steady_miner_keeps_its_difficulty() -> None:
-    ground = Ground(VARDIFF)
-    connection = ground.miner()
-    _mine(ground, connection, 600, rate=SHARE_DIFFICULTY / 10)
+    pool = SansIoPool(VARDIFF)
+    connection = pool.miner()
+    _mine(pool, connection, 600, rate=SHARE_DIFFICULTY / 10)
     assert connection.miner.notifications("mining.set_difficulty") == [[SHARE_DIFFICULTY]]
 
 
 def test_vardiff_stays_inside_its_bounds() -> None:
-    ground = Ground(replace(VARDIFF, minimum_difficulty=5e-9, maximum_difficulty=2e-8))
-    connection = ground.miner()
-    _mine(ground, connection, 300, rate=2 * SHARE_DIFFICULTY)
-    _mine(ground, connection, 3000, rate=0.0)
+    pool = SansIoPool(replace(VARDIFF, minimum_difficulty=5e-9, maximum_difficulty=2e-8))
+    connection = pool.miner()
+    _mine(pool, connection, 300, rate=2 * SHARE_DIFFICULTY)
+    _mine(pool, connection, 3000, rate=0.0)
     announced = [difficulty for (difficulty,) in connection.miner.notifications("mining.set_difficulty")]
     assert (min(announced), max(announced)) == (5e-9, 2e-8)
 
 
 def test_silence_lowers_the_difficulty_from_where_it_is_and_not_from_beyond_the_maximum() -> None:
-    ground = Ground(replace(VARDIFF, maximum_difficulty=2e-8))
-    connection = ground.miner()
-    _mine(ground, connection, 300, rate=2 * SHARE_DIFFICULTY)
+    pool = SansIoPool(replace(VARDIFF, maximum_difficulty=2e-8))
+    connection = pool.miner()
+    _mine(pool, connection, 300, rate=2 * SHARE_DIFFICULTY)
     assert connection.miner.difficulty == 2e-8, "vardiff wants ten times as much"
-    _mine(ground, connection, 300, rate=0.0)
+    _mine(pool, connection, 300, rate=0.0)
     assert connection.miner.difficulty < 2e-8 / 5
 
 
 def test_a_difficulty_from_the_password_is_left_alone() -> None:
-    ground = Ground(VARDIFF)
-    connection = ground.connect()
+    pool = SansIoPool(VARDIFF)
+    connection = pool.connect()
     connection.say(connection.miner.login(password="d=2e-8"))
-    _mine(ground, connection, 300, rate=0.0)
+    _mine(pool, connection, 300, rate=0.0)
     assert connection.miner.notifications("mining.set_difficulty") == [[2e-8]]
 
 
 def test_vardiff_starts_no_higher_than_the_network() -> None:
-    ground = Ground(replace(VARDIFF, difficulty=1000.0))
-    connection = ground.miner()
+    pool = SansIoPool(replace(VARDIFF, difficulty=1000.0))
+    connection = pool.miner()
     assert connection.miner.difficulty == 1.0
 
 
 def test_password_sets_the_start_difficulty() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.say(connection.miner.login(password="x,d=0.001"))
     assert connection.miner.notifications("mining.set_difficulty") == [[0.001]]
 
@@ -544,22 +544,22 @@ ASKS: dict[str, Callable[["Connection", float], Any]] = {
 def test_a_miner_may_not_ask_for_less_than_it_could_get_unasked_unless_the_minimum_is_set(
     settings: dict[str, Any], floor: float, ask: Callable[["Connection", float], Any]
 ) -> None:
-    ground = Ground(replace(CONFIG, **settings))
-    connection = ground.miner()
+    pool = SansIoPool(replace(CONFIG, **settings))
+    connection = pool.miner()
     for wanted in (2.0**-32, 1e-9, floor / 2):
-        ground.now += 2
+        pool.now += 2
         ask(connection, wanted)
         assert connection.miner.difficulty >= floor * (1 - 1e-12)
-    ground.now += 2
+    pool.now += 2
     ask(connection, 4 * floor)
     assert connection.miner.difficulty >= floor * (1 - 1e-12), "nor through what the network limits"
 
 
 def test_many_new_difficulties_share_their_jobs() -> None:
-    ground = Ground()
-    connections = [ground.miner() for _ in range(20)]
+    pool = SansIoPool()
+    connections = [pool.miner() for _ in range(20)]
     for second in range(10):
-        ground.now += 1
+        pool.now += 1
         for connection in connections:
             connection.ask("mining.suggest_difficulty", SHARE_DIFFICULTY * (2 + second))
     jobs = [[job.job_id for job in connection.miner.jobs] for connection in connections]
@@ -570,7 +570,7 @@ def test_many_new_difficulties_share_their_jobs() -> None:
 
 def test_a_chain_easier_than_our_minimum_does_not_bound_the_difficulty() -> None:
     config = replace(CONFIG, difficulty=1e-5, minimum_difficulty=1e-6)
-    connection = Ground(config, make_template(nbits=EASY_BITS)).miner()
+    connection = SansIoPool(config, make_template(nbits=EASY_BITS)).miner()
     connection.ask("mining.suggest_difficulty", 0.001)
     assert connection.miner.difficulty == 0.001
 
@@ -638,7 +638,7 @@ FAULTS: list[tuple[str, Fault, set[int]]] = [
 
 @pytest.mark.parametrize(("fault", "codes"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
 def test_one_fault_is_refused_and_the_session_goes_on(fault: Fault, codes: set[int]) -> None:
-    connection = Ground().miner("1fffe000")
+    connection = SansIoPool().miner("1fffe000")
     share = fault(connection, connection.miner.solve(extranonce2="abcdefabcdefabcd"))
     assert connection.submit(share) in codes
     reply = connection.miner.reply()
@@ -649,7 +649,7 @@ def test_one_fault_is_refused_and_the_session_goes_on(fault: Fault, codes: set[i
 
 
 def test_sixth_parameter_of_zero_makes_no_new_share() -> None:
-    connection = Ground().miner("1fffe000")
+    connection = SansIoPool().miner("1fffe000")
     share = connection.miner.solve(version_bits=0)
     assert connection.submit(share) == 0
     assert connection.submit(share[:5]) == 22
@@ -659,14 +659,14 @@ def test_sixth_parameter_of_zero_makes_no_new_share() -> None:
 
 
 def test_version_bits_without_negotiation_are_refused_unless_zero() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.submit(connection.miner.solve(version_bits=0x2000)) == 20
     assert connection.submit(connection.miner.solve(version_bits=0)) == 0
 
 
 def test_another_sessions_share_and_job_are_judged_by_our_own() -> None:
-    ground = Ground()
-    first, second = ground.miner(), ground.miner()
+    pool = SansIoPool()
+    first, second = pool.miner(), pool.miner()
     share = first.miner.solve()
     assert first.submit(share) == 0
     assert second.submit(share) == 23
@@ -676,12 +676,12 @@ def test_another_sessions_share_and_job_are_judged_by_our_own() -> None:
 
 
 def test_a_renewed_job_is_other_work() -> None:
-    ground = Ground()
-    connection = ground.miner()
+    pool = SansIoPool()
+    connection = pool.miner()
     share = connection.miner.solve()
     assert connection.submit(share) == 0
-    ground.now += 30
-    ground.renew()
+    pool.now += 30
+    pool.renew()
     job = connection.miner.jobs[-1]
     assert not job.clean
     assert job.ntime == connection.miner.jobs[0].ntime + 30
@@ -691,40 +691,40 @@ def test_a_renewed_job_is_other_work() -> None:
 
 
 def test_job_of_the_previous_block_is_stale() -> None:
-    ground = Ground()
-    connection = ground.miner()
+    pool = SansIoPool()
+    connection = pool.miner()
     old = connection.miner.solve()
-    ground.publish(make_template(102))
+    pool.publish(make_template(102))
     assert connection.miner.jobs[-1].clean
     assert connection.submit(old) == 21
     assert connection.submit(connection.miner.solve()) == 0
 
 
 def test_a_reorganisation_back_makes_old_jobs_good_again_but_no_share_twice() -> None:
-    ground = Ground()
-    connection = ground.miner()
+    pool = SansIoPool()
+    connection = pool.miner()
     counted, fresh = connection.miner.solve(), connection.miner.solve()
     assert connection.submit(counted) == 0
-    ground.publish(make_template(101, fork=1))
+    pool.publish(make_template(101, fork=1))
     assert connection.submit(fresh) == 21
-    ground.publish(make_template(101))
+    pool.publish(make_template(101))
     assert connection.submit(counted) == 22
     assert connection.submit(fresh) == 0
 
 
 @pytest.mark.parametrize("offset", [0, 1, 30, UNIX_TIME + 600 - 1_700_000_000])
 def test_ntime_inside_the_window(offset: int) -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.submit(connection.miner.solve(ntime=connection.miner.jobs[-1].ntime + offset)) == 0
 
 
 def test_ntime_just_outside_the_window() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     assert connection.submit(connection.miner.solve(ntime=UNIX_TIME + 601)) == 20
 
 
 def test_every_extranonce2_and_every_granted_version() -> None:
-    connection = Ground().miner("1fffe000")
+    connection = SansIoPool().miner("1fffe000")
     for extranonce2 in ("00" * 8, "ff" * 8, "0123456789abcdef"):
         assert connection.submit(connection.miner.solve(extranonce2=extranonce2)) == 0
     for version_bits in (0, 0x2000, 0x10000000, 0x1FFFE000):
@@ -732,7 +732,7 @@ def test_every_extranonce2_and_every_granted_version() -> None:
 
 
 def test_fifty_pipelined_shares_get_fifty_answers() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     lines = [connection.miner.submit(connection.miner.solve()) for _ in range(50)]
     connection.say(b"".join(lines))
     last = connection.miner.last_id
@@ -740,7 +740,7 @@ def test_fifty_pipelined_shares_get_fifty_answers() -> None:
 
 
 def test_the_same_share_twice_in_one_segment_counts_once() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     share = connection.miner.solve()
     connection.say(connection.miner.submit(share) + connection.miner.submit(share))
     last = connection.miner.last_id
@@ -748,7 +748,7 @@ def test_the_same_share_twice_in_one_segment_counts_once() -> None:
 
 
 def test_too_many_refused_shares_end_the_session() -> None:
-    connection = Ground().miner()
+    connection = SansIoPool().miner()
     lines = [connection.miner.submit(["alice.rig", "?", "00" * 8, "00000000", "00000000"]) for _ in range(30)]
     with pytest.raises(RemoteProtocolError, match="more than 20 refused shares"):
         connection.say(b"".join(lines))
@@ -758,13 +758,13 @@ def test_too_many_refused_shares_end_the_session() -> None:
 # ---- blocks ---------------------------------------------------------------------------------------------------------
 
 
-def _easy_ground() -> Ground:
-    return Ground(replace(CONFIG, difficulty=1e-5), make_template(nbits=EASY_BITS))
+def _easy_ground() -> SansIoPool:
+    return SansIoPool(replace(CONFIG, difficulty=1e-5), make_template(nbits=EASY_BITS))
 
 
 def test_a_block_that_is_a_share_is_answered_at_once_and_reported_first() -> None:
-    ground = Ground(replace(CONFIG, difficulty=1e-9), make_template(nbits=EASY_BITS))
-    connection = ground.miner()
+    pool = SansIoPool(replace(CONFIG, difficulty=1e-9), make_template(nbits=EASY_BITS))
+    connection = pool.miner()
     share = connection.miner.solve()
     assert connection.submit(share) == 0
     kinds = [type(event) for event in connection.events[-2:]]
@@ -800,10 +800,10 @@ def test_a_block_below_the_share_difficulty_waits_for_the_nodes_verdict(accepted
 
 @pytest.mark.parametrize(("accepted", "code"), [(True, 0), (False, 21)])
 def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) -> None:
-    ground = _easy_ground()
-    connection = ground.miner()
+    pool = _easy_ground()
+    connection = pool.miner()
     share = connection.miner.solve(at_most=connection.miner.jobs[-1].network_target)
-    ground.publish(make_template(102, nbits=EASY_BITS))
+    pool.publish(make_template(102, nbits=EASY_BITS))
     connection.say(connection.miner.submit(share))
     assert connection.miner.replies() == []
     candidate = connection.seen(SharePassed)[0]
@@ -816,10 +816,10 @@ def test_a_stale_block_waits_for_the_nodes_verdict(accepted: bool, code: int) ->
 
 
 def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
-    ground = _easy_ground()
-    connection = ground.miner()
+    pool = _easy_ground()
+    connection = pool.miner()
     share = connection.miner.solve(at_most=2**256, above=connection.miner.jobs[-1].network_target)
-    ground.publish(make_template(102, nbits=EASY_BITS))
+    pool.publish(make_template(102, nbits=EASY_BITS))
     assert connection.submit(share) == 21
     assert not connection.seen(SharePassed)
 
@@ -831,7 +831,7 @@ SUBSCRIBE = b'{"id":1,"method":"mining.subscribe"}\n'
 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", SUBSCRIBE]), max_size=20))
 def test_any_bytes_are_survived(chunks: list[bytes]) -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     try:
         for chunk in chunks:
             connection.say(chunk)
@@ -842,37 +842,37 @@ def test_any_bytes_are_survived(chunks: list[bytes]) -> None:
 
 
 def test_hash_rate_follows_the_accepted_difficulty() -> None:
-    ground = Ground()
-    connection = ground.miner()
+    pool = SansIoPool()
+    connection = pool.miner()
     for _ in range(10):
         assert connection.submit(connection.miner.solve()) == 0
-    ground.now += 10
+    pool.now += 10
     expected = 10 * SHARE_DIFFICULTY * 4295032833.0 / 10
-    assert connection.session.hash_rate(ground.now) == pytest.approx(expected, rel=0.01)
+    assert connection.session.hash_rate(pool.now) == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("look_every", [0, 1, 10, 7200])
 def test_the_hash_rate_does_not_depend_on_who_looked_before(look_every: int) -> None:
-    ground = Ground()
-    session = ground.miner().session
+    pool = SansIoPool()
+    session = pool.miner().session
     rates = []
     for second in range(1, 7201):
         if second <= 3600:
             session.shares.credit(1.0, 1.0, 0.0)
-        session.tick(ground.now + second)
+        session.tick(pool.now + second)
         if look_every and second % look_every == 0:
-            session.hash_rate(ground.now + second)
+            session.hash_rate(pool.now + second)
         if second in (3600, 3750, 7200):
-            rates.append(session.hash_rate(ground.now + second))
+            rates.append(session.hash_rate(pool.now + second))
     full = 4295032833.0
     assert rates == [pytest.approx(full), pytest.approx(full / 2, rel=0.05), 0.0]
 
 
 def test_the_worst_that_a_session_takes_is_bounded_also_once_it_ended() -> None:
-    ground, count = Ground(), 20
+    pool, count = SansIoPool(), 20
 
     def hostile() -> Connection:
-        connection = ground.connect()
+        connection = pool.connect()
         connection.say(connection.miner.login("x" * 512))
         for number in range(70):  # four bytes a character, and more workers than one connection may have
             name = f"{number:03}".ljust(512, "\U0001f600")
@@ -886,16 +886,16 @@ def test_the_worst_that_a_session_takes_is_bounded_also_once_it_ended() -> None:
     try:
         connections = [hostile() for _ in range(count)]
         for _ in range(400):
-            ground.now += 1
-            ground.renew()
+            pool.now += 1
+            pool.renew()
             for connection in connections:
-                connection.session.tick(ground.now)
+                connection.session.tick(pool.now)
                 connection.miner = WireMiner()
                 connection.events.clear()
         live, _ = tracemalloc.get_traced_memory()
         for connection in connections:
-            connection.session.close(ground.now)
-        ground.connections.clear()
+            connection.session.close(pool.now)
+        pool.connections.clear()
         connections.clear()
         del connection
         ended, _ = tracemalloc.get_traced_memory()

@@ -1,4 +1,4 @@
-"""A miner's session without I/O: whatever a miner says, it is answered or ended, and nothing else happens."""
+"""A miner's session under the proxy's policy, sans-IO: whatever a miner says is answered, or ends the session."""
 
 import json
 import random

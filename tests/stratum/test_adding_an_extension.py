@@ -9,7 +9,7 @@ from stratum_miner.stratum import events, extensions, fields
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.stratum.client_messages import Configure
 from stratum_miner.stratum.server_connection import ServerConnection
-from tests.pool.test_judging import Ground
+from tests.pool.test_judging import SansIoPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def test_a_server_that_has_not_heard_of_it_says_no() -> None:
 
 
 def test_our_pool_gives_jobs_to_who_asks_for_it() -> None:
-    connection = Ground().connect()
+    connection = SansIoPool().connect()
     connection.say(connection.miner.request("mining.configure", ["color", "info"], {"color.depth": 8}))
     assert connection.miner.reply()["result"] == {"color": False, "info": True}
     connection.say(connection.miner.login())

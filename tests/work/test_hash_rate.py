@@ -1,3 +1,5 @@
+"""Hash rates over windows of a counter that only grows."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

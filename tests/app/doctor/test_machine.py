@@ -1,3 +1,5 @@
+"""What the doctor says of a clock, of limits, of sensors and of folders."""
+
 import os
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What the doctor says of kernels, sound, broken and switched off, and of processors."""
+
 import os
 from datetime import date
 

@@ -1,3 +1,5 @@
+"""Where passwords come from, and that none is shown."""
+
 import json
 import re
 from collections.abc import Callable

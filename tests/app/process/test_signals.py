@@ -1,3 +1,5 @@
+"""The first signal ends a command gracefully, the second at once, in every phase."""
+
 import os
 import signal
 from collections.abc import Iterator
