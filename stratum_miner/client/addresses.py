@@ -14,7 +14,7 @@ class Addresses:
         self.current = settings.url
         """The configured address in use."""
         self._tried_in_vain = 0
-        """How many we have turned away from since any of them last gave a job."""
+        """The number of addresses that were given up since any of them last gave a job."""
         self._redirect: tuple[str | None, int | None] = (None, None)
 
     def take(self) -> tuple[PoolUrl, bool]:
@@ -28,11 +28,11 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """The pool asks us to connect there; None: where it is."""
+        """Note that the pool asks us to connect there; None: the same host or port."""
         self._redirect = (host, port)
 
     def gave_a_job(self) -> None:
-        """The address in use is a good one."""
+        """Note that the address in use gave a job."""
         self._tried_in_vain = 0
 
     def turn(self) -> bool:

@@ -1,4 +1,4 @@
-"""How long to wait before the next connection."""
+"""How long a client waits before its next connection to a pool."""
 
 import random
 
@@ -7,9 +7,9 @@ import trio
 from stratum_miner.client.pool_memory import PoolMemory
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1.05, 1.5
-"""Between two connections to a pool that are made because of what it said or did: at least so long by chance."""
+"""Least seconds between two connections to a pool that are made because of what it said or did, drawn at random."""
 LONGEST_REFUSAL_S = 600.0
-"""Between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
+"""Seconds between tries of a worker whose refusal may pass; ckpool counts refusals and stays silent longer for each."""
 
 
 class Pauses:
@@ -23,7 +23,7 @@ class Pauses:
         self._has_tried = False
 
     async def wait_for_turn(self) -> None:
-        """Nothing that a pool says or does makes us connect to it more than once a second, over all our clients there.
+        """Wait until this client may connect. A pool makes all our clients together connect at most once a second.
 
         The first connection of each is what the configuration, or growth, asks for.
         """
@@ -35,7 +35,7 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """A connection was made just now, however long that took."""
+        """Note that a connection was made just now, however long that took."""
         self._memory.connecting(trio.current_time(), MIN_INTERVAL_S)
 
     def after_failure(self) -> float:

@@ -417,7 +417,7 @@ class PoolConnection:
             self.traffic.bad_lines += 1
             log.warning("bad_job", job_id=event.notify.job_id, reason=str(error))
             return
-        self._tell(JobArrived(job))  # the search first, the books afterwards
+        self._tell(JobArrived(job))  # the search first, everything else afterwards
         self.traffic.jobs += 1 + event.superseded
         self.previous_hash = job.previous_hash
         if self.first_job_at is None:

@@ -16,7 +16,7 @@ STOPPED = "stopped"
 
 
 class ConnectionState(Enum):
-    """Where the client is with its pool."""
+    """The state of the connection to a pool."""
 
     CONNECTING = "connecting"
     HANDSHAKE = "handshake"
@@ -48,7 +48,7 @@ class WorkLost:
 
 @dataclass(frozen=True, slots=True)
 class ShareAnswered:
-    """A share has met its end, once and for all."""
+    """The final result of a share; each share has one."""
 
     result: ShareResult
 
@@ -60,7 +60,7 @@ class ShareAnswered:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The connection to a pool went on to another state."""
+    """The connection to a pool has another state."""
 
     origin: Origin
     state: ConnectionState

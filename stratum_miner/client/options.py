@@ -1,4 +1,4 @@
-"""What all pool clients of a program have in common: their clock, their chance, their way to connect."""
+"""What all pool clients of a program have in common: clock, source of random numbers, way to connect."""
 
 import itertools
 import random
@@ -13,7 +13,7 @@ from stratum_miner.client.settings import PoolSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """Clients that get the same object share what it holds."""
+    """Options of pool clients. Clients that get the same object share what it holds."""
 
     retry: bool = True
     """Whether to connect again after a failure; else it is raised."""
@@ -22,7 +22,7 @@ class ClientOptions:
     rng: random.Random = field(default_factory=random.Random)
     """The source of the random part of pauses."""
     connect: Connector | None = None
-    """None: as the settings of each pool say."""
+    """Opens streams to pools; None: as the settings of each pool say."""
     wrap: Callable[[Connector], Connector] | None = None
     """Wraps the function that connects, for a recorder, say."""
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))

@@ -16,7 +16,7 @@ MAX_WORKERS = len(Fate) * MAX_LOGINS
 
 
 class PoolTally:
-    """Every figure only grows."""
+    """Counts of one pool; every figure only grows."""
 
     def __init__(self) -> None:
         self.fates: Counter[Fate] = Counter()
@@ -30,12 +30,12 @@ class PoolTally:
         self.last_accepted: tuple[float, float] | None = None
         """The Unix time at which it accepted the last one, and what a share needed then."""
         self.answers = Latencies()
-        """From submit to reply."""
+        """Seconds from submit to reply."""
         self.switches = Latencies()
-        """From a job's arrival until work of it is taken."""
+        """Seconds from a job's arrival until work of it is taken."""
         self.connects = 0
         self._before = Traffic()
-        """On the connections that are over."""
+        """The bytes on connections that are over."""
         self._open: list[Traffic] = []
 
     def add(self, result: ShareResult) -> None:
@@ -54,12 +54,12 @@ class PoolTally:
             self.answers.add(result.latency)
 
     def opened(self, connection: Traffic) -> None:
-        """A connection was made, whose traffic this is."""
+        """Count the traffic of a connection that was made."""
         self.connects += 1
         self._open.append(connection)
 
     def closed(self, connection: Traffic) -> None:
-        """It is over."""
+        """Count the traffic of a connection that is over."""
         self._open = [item for item in self._open if item is not connection]
         self._before += connection
 

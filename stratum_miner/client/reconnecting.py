@@ -318,7 +318,7 @@ class PoolClient:
     # ---- what is told -------------------------------------------------------------------------------------------
 
     def _take(self, event: ClientEvent) -> None:
-        """Hand on what the connection tells, and keep books afterwards: a job goes to the search first."""
+        """Pass an event of the connection on, and count it afterwards: a job goes to the search first."""
         match event:
             case JobArrived(job):
                 self._tell(event)

@@ -106,25 +106,25 @@ class Connection(Generic[S]):
         self.whole.cancel()
 
     def _end(self, reason: str, ending: Ending) -> None:
-        """The first reason counts."""
+        """Note why the connection ends; the first reason counts."""
         if not self.reason:
             self.reason, self.ending = reason, ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner(Generic[S]):
-    """What is done by whoever talks on the connections."""
+    """What the owner of the connections, a pool or a proxy, does with them."""
 
     open_session: Callable[[float], S]
     """Make the session of a connection that was accepted at this time of trio's."""
     connected: Callable[[Connection[S]], None]
     """A connection was accepted."""
     received: Callable[[Connection[S], bytes], Awaitable[None]]
-    """A client said this; while this waits, nothing more is read from it."""
+    """Take bytes of a client; while this waits, nothing more is read from that client."""
     left: Callable[[Connection[S]], None]
     """A connection is over; its ``reason`` says why."""
     say_goodbye: Callable[[], Awaitable[None]]
-    """Nobody is accepted any more: what is still to be done for those who are connected."""
+    """Called when no more miners are accepted, to finish with those who are connected."""
 
 
 class Connections(Generic[S]):

@@ -83,7 +83,7 @@ class ExtranonceRegistry(Generic[J]):
         return replace(old, session_id=self._token())
 
     def release(self, lease: Lease[J], now: float) -> None:
-        """The session is gone; it may come back for a while."""
+        """Note that the session ended; it may come back for a while."""
         self._retired[lease.session_id] = (lease, now + self._resume_seconds)
         self._forget(now)
 

@@ -71,9 +71,9 @@ class MinerSession(Generic[J]):
         self.workers: dict[str, ShareCounts] = {}
         self.shares = ShareCounts()
         self.version_mask = 0
-        """Bits the miner was told it may roll."""
+        """Version bits that the miner was told it may roll."""
         self.difficulty = 0.0
-        """What the miner was told last; 0 before."""
+        """The difficulty that the miner was told last; 0 before."""
         self._policy = policy
         self._total = total
         self._events: list[SessionEvent[J]] = []  # three at most, and a deque is 760 bytes for each session
@@ -142,7 +142,7 @@ class MinerSession(Generic[J]):
         self._start_if_ready(now)
 
     def close(self, now: float) -> None:
-        """The connection is gone; the miner may come back for a while."""
+        """Note that the connection ended; the miner may come back for a while."""
         self.connection.receive_eof()
         if self.lease is not None:
             self._policy.leases.release(self.lease, now)
@@ -233,7 +233,7 @@ class MinerSession(Generic[J]):
 
     @property
     def _hashes(self) -> int:
-        """How many it took to find the good shares, as a rule."""
+        """The number of hashes that it takes on average to find the good shares."""
         return int(self.shares.difficulty * HASHES_PER_DIFFICULTY)
 
     # ---- requests -------------------------------------------------------------------------------------------------

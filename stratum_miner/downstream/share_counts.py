@@ -1,4 +1,4 @@
-"""What came of shares, counted."""
+"""Counts of what became of the shares of miners."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ class ShareCounts:
     """Good for the miner's own difficulty only: a proxy did not pass them on."""
     rejected: Counter[ErrorReason] = field(default_factory=Counter)
     refused: Counter[ErrorReason] = field(default_factory=Counter)
-    """By a proxy; they did not go up."""
+    """Shares that a proxy refused and did not pass on."""
     stale: int = 0
     """Too late for a proxy or for the pool above it; a pool counts them with the rejected ones."""
     lost: int = 0

@@ -35,7 +35,7 @@ class VardiffConfig:
     """How difficulty follows the share rate. Raises ValueError when a setting makes no sense."""
 
     target_seconds: float = 10.0
-    """Between two shares; public-pool's value."""
+    """Wanted seconds between two shares; public-pool's value."""
     retarget_seconds: float = 60.0
     """The longest time between two looks at a session."""
     variance: float = 0.3
@@ -74,7 +74,7 @@ class Vardiff:
         return self._look(now) if now >= self._look_at else None
 
     def set_difficulty(self, difficulty: float, now: float) -> None:
-        """Someone else decided, such as the miner by asking; counting starts afresh."""
+        """Note that the difficulty was changed otherwise, as when the miner asked; counting starts afresh."""
         self.difficulty = difficulty
         self._restart(now)
 

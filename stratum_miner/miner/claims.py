@@ -16,7 +16,10 @@ MAX_SEEN = 65536
 
 
 class Claims:
-    """``submitted_earlier``: headers of shares that earlier runs found; nobody is to submit them again."""
+    """Checks what backends report.
+
+    ``submitted_earlier``: headers of shares that earlier runs found; nobody is to submit them again.
+    """
 
     def __init__(self, submitted_earlier: Collection[bytes] = frozenset()) -> None:
         self.below_target = 0

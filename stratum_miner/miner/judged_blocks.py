@@ -17,7 +17,7 @@ MAX_BLOCKS = 1024
 
 
 class JudgedBlocks:
-    """By their hashes in display order."""
+    """Blocks that the node has not judged or not taken yet, by their hashes in display order."""
 
     def __init__(self) -> None:
         self._shares: OrderedDict[str, Share] = OrderedDict()
@@ -27,7 +27,7 @@ class JudgedBlocks:
         self._changed = trio.Event()
 
     def submitted(self, share: Share) -> None:
-        """A share that solves a block goes to the pool."""
+        """Note that a share that solves a block goes to the pool."""
         block_hash = display_hash(share.digest)
         self._shares[block_hash] = share
         self._awaited.add(block_hash)

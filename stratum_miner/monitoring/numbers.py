@@ -13,7 +13,7 @@ Key = TypeVar("Key", bound=str)
 
 
 class Numbers:
-    """``see`` each snapshot, and everything in it has a number."""
+    """Gives numbers: ``see`` each snapshot, and everything in it has one."""
 
     def __init__(self) -> None:
         self.pools: Numbered[PoolKey] = Numbered()

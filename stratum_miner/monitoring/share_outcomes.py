@@ -11,7 +11,7 @@ BLOCKS_KEPT = 1000
 
 
 class ShareOutcomes:
-    """``add`` each share when its fate is known, in that order."""
+    """What is remembered of shares: ``add`` each one when its fate is known."""
 
     def __init__(self) -> None:
         self.newest: deque[ShareView] = deque(maxlen=SHARES_KEPT)
@@ -47,7 +47,7 @@ class ShareOutcomes:
         return True
 
     def best_since(self, at: float, pool_id: int | None = None) -> float:
-        """Difficulty of the best share that got its fate at that Unix time or later: of the pool of that id, or of all."""
+        """Difficulty of the best share whose fate came at that Unix time or later; of one pool, or of all."""
         return (self._best if pool_id is None else self._best_of_pools[pool_id]).since(at)
 
 

@@ -6,18 +6,18 @@ TIPS_KEPT = 1000
 
 
 class Tips:
-    """``note`` each job; times are Unix times."""
+    """Counts the blocks that jobs are built upon: ``note`` each job; times are Unix times."""
 
     def __init__(self) -> None:
         self.seen = 0
-        """Different blocks, the first too."""
+        """The number of different blocks, the first one included."""
         self.newest_at: float | None = None
-        """When the first job came that is built upon the newest of them."""
+        """Time at which the first job came that is built upon the newest block."""
         self.last_job_at: float | None = None
         self._newest: deque[bytes] = deque(maxlen=TIPS_KEPT)
 
     def note(self, previous_hash: bytes, at: float) -> None:
-        """A job has come. A pool that lags behind may build upon a block that is known."""
+        """Note the block that a new job is built upon. A pool that lags behind may build upon a block that is known."""
         self.last_job_at = at
         if previous_hash not in self._newest:
             self._newest.append(previous_hash)

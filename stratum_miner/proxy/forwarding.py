@@ -56,7 +56,7 @@ class ForwardingPolicy:
         return job
 
     def difficulty(self, job: ProxyJob | None, wanted: float | None, minimum: float) -> float | None:
-        """The pool's, or with vardiff what is wanted up to that."""
+        """The pool's difficulty, or with vardiff a wanted one up to that."""
         if job is None:
             return None
         theirs = job.difficulty
@@ -65,7 +65,7 @@ class ForwardingPolicy:
         return max(min(max(wanted or theirs, self.vardiff.minimum), theirs), minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
-        """Anything: the bounds come with the pool's jobs."""
+        """Accept any difficulty: the bounds come with the pool's jobs."""
         return difficulty
 
     def judge(self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float) -> Verdict[ProxyJob] | PassOn[ProxyJob]:
@@ -88,7 +88,7 @@ class ForwardingPolicy:
         return PassOn(verdict, solution_of(submit, job), waits=True) if is_known else verdict
 
     def transactions(self, job: ProxyJob | None) -> Refused[ProxyJob]:
-        """None are known."""
+        """Refuse: a proxy does not know the transactions."""
         return Refused(ErrorReason.OTHER, "not known here: this is a proxy")
 
 

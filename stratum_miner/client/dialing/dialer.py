@@ -19,7 +19,7 @@ PROXY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Dialer:
-    """A ``Connector``."""
+    """Connects to pools as one pool's settings say; a ``Connector``."""
 
     tls: TlsSettings = SYSTEM_TRUST
     proxy: TunnelUrl | None = None

@@ -1,4 +1,4 @@
-"""Several pools behind the face of one: the miner submits here and hears from here, whichever pool is mined on.
+"""Several pools behind the interface of one: the miner submits here and hears from here, whichever pool it mines on.
 
 Each pool has a client of its own, so nothing of one can reach another: a share goes to the client whose session issued
 its job. ``arrangement`` holds the pools, ``failover`` decides, this moves. Leaving a pool loses nothing: its client
@@ -300,7 +300,7 @@ class PoolGroup:
         return f"{control.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: Member) -> None:
-        """``run`` starts it; nobody does any more when that is over."""
+        """Start a client as long as ``run`` lasts."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
             member.client.leave("")

@@ -10,7 +10,7 @@ class PoolIdentities:
 
     def __init__(self) -> None:
         self._known: dict[PoolKey, tuple[PoolUrl, str]] = {}
-        """Which URL and which worker each key stands for; nobody else gets it. In the order in which they came."""
+        """The URL and worker that each key stands for, in the order in which they came; no other pool gets the key."""
         self._in_use: set[PoolKey] = set()
         self._labels: dict[PoolKey, tuple[str, str]] = {}
         """What the settings call a pool, and the label made of it."""
@@ -29,7 +29,7 @@ class PoolIdentities:
         return key
 
     def leave(self, key: PoolKey) -> None:
-        """The pool is none of ours any more."""
+        """Note that the pool was removed."""
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:

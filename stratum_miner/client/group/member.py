@@ -17,7 +17,7 @@ from stratum_miner.work.share_result import Fate
 
 
 class Member:
-    """Whatever its client tells goes to ``take``, with the member."""
+    """One pool of a group. It passes the events of its client to ``take``."""
 
     def __init__(
         self,

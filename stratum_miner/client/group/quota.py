@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 SLICE_S = 10.0
-"""On one pool before the next may have its turn: each turn throws the work at hand away."""
+"""Seconds on one pool before the next may have its turn: each turn throws the work at hand away."""
 
 Pool = TypeVar("Pool", bound=Hashable)
 
@@ -21,7 +21,7 @@ class _Account:
 
 
 class Quotas(Generic[Pool]):
-    """Keeps the accounts."""
+    """Credits each pool with its share of the time, and chooses the next."""
 
     def __init__(self, now: float) -> None:
         self._accounts: dict[Pool, _Account] = {}
@@ -48,7 +48,7 @@ class Quotas(Generic[Pool]):
         return self._account_of(pool).worked / total if total else 0.0
 
     def forget(self, pool: Pool) -> None:
-        """A pool is gone."""
+        """Forget a pool that was removed."""
         self._accounts.pop(pool, None)
         if self._active == pool:
             self._active = None
