@@ -41,6 +41,9 @@ def test_files_and_modules_that_are_named_are_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for path in re.findall(rf"(?<![\w./<-])((?:{FOLDERS})/[a-z_*][a-z0-9_./*-]*[a-z0-9_/*-])(?![A-Z])", text):
         assert list(ROOT.glob(path.strip("/"))) or (ROOT / f"{path}.py").exists(), path
+    for file, test in re.findall(r"`([a-z_/]+\.py)::(\w+)`", text):
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+    assert not re.search(r"`test_\w+\.py", text), "a test is named with its folder"
     # in sentences the folders that a paragraph is about are left out
     for path in re.findall(r"`([a-z0-9_]+/[a-z0-9_/]+\.(?:py|js|toml))`", text):
         assert list((ROOT / "stratum_miner").rglob(path)) or (ROOT / path).exists(), path
