@@ -107,8 +107,8 @@ class Miner:
         drawn, scraped = Counter(), Counter()
         ended = threading.Event()
         helpers = [
-            threading.Thread(target=drain, args=(ours, drawn)),
-            threading.Thread(target=scrape, args=(f"{url}/metrics", ended, scraped)),
+            threading.Thread(target=drain, args=(ours, drawn), daemon=True),
+            threading.Thread(target=scrape, args=(f"{url}/metrics", ended, scraped), daemon=True),
         ]
         for helper in helpers:
             helper.start()
