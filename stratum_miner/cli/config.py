@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from stratum_miner import user_files
 from stratum_miner.app.config.document import MAX_BYTES, parse
-from stratum_miner.app.config.foreign import Carried, Dropped, convert
+from stratum_miner.app.config.foreign import ConvertedKey, SkippedKey, convert
 from stratum_miner.app.config.keys import keys_of
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import BackendProfile, PoolProfile
@@ -78,9 +78,9 @@ def import_(old: Path, file: Path | None = None, /, *, force: Force = False) -> 
     write_private(target, text, force=force)
     for note in imported.notes:
         match note:
-            case Carried(key, to):
+            case ConvertedKey(key, to):
                 printing.say(f"{key} -> {to}")
-            case Dropped(key, reason):
+            case SkippedKey(key, reason):
                 printing.say(f"{key} dropped: {reason}")
     printing.say(f"wrote {target}, from {imported.kind}: {_count(len(imported.pools), 'pool')}")
     try:

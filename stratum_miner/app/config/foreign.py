@@ -1,7 +1,7 @@
 """Configurations of other miners, cgminer's and cpuminer's JSON, as ours: what is carried over, what is not, and why.
 
-Pure: values in, values out. Every key of the other file ends as a ``Carried`` or a ``Dropped``: nothing vanishes
-silently.
+Pure: values in, values out. Every key of the other file becomes a ``ConvertedKey`` or a ``SkippedKey``, so none
+vanishes silently.
 """
 
 import json
@@ -21,16 +21,16 @@ _PROXIES = ("http", "socks5", "socks5h")
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """A key that has a counterpart. The values stay out of this: one may be a password."""
+class ConvertedKey:
+    """A key that was converted to the key ``to`` of ours. It holds no value, for one may be a password."""
 
     key: str
     to: str
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """A key that has none, and why."""
+class SkippedKey:
+    """A key that was not converted, and why."""
 
     key: str
     reason: str
@@ -38,15 +38,15 @@ class Dropped:
 
 @dataclass(slots=True)
 class Imported:
-    """What became of a file."""
+    """The settings found in a file, and what became of each key."""
 
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
     pools: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[Carried | Dropped] = field(default_factory=list)
+    notes: list[ConvertedKey | SkippedKey] = field(default_factory=list)
 
     def toml(self) -> str:
-        """As our file."""
+        """What was found, as the text of our file."""
         lines = [f"# from a configuration of {self.kind}", *(assignment(*item) for item in self.options.items())]
         for number, pool in enumerate(self.pools, 1):
             lines += ["", f"[pools.pool{number}]", *(assignment(*item) for item in pool.items())]
@@ -58,7 +58,7 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _To:
-    """Carried to one of our options, by a conversion; None from it leaves our default."""
+    """A conversion to one of our options; None from it leaves our default."""
 
     key: str
     convert: Convert
@@ -101,27 +101,27 @@ def _of_cgminer(content: Mapping[str, Any], options: frozenset[str]) -> Imported
         for place, pool in enumerate(found.pools):
             pool.setdefault("priority", place)  # by which cgminer ranks those that say nothing
     if len(content["pools"]) > MAX_POOLS:
-        found.notes.append(Dropped("pools", f"more than {MAX_POOLS} are not taken"))
+        found.notes.append(SkippedKey("pools", f"more than {MAX_POOLS} are not taken"))
     _take(found, content, _CGMINER | _cgminer_api(content, options), options, handled=frozenset({"pools", "algo"}))
     return found
 
 
 def _take_pool(found: Imported, pool: Any, where: str) -> None:
     if not isinstance(pool, dict):
-        found.notes.append(Dropped(where, f"expected an object, got {shown(pool)}"))
+        found.notes.append(SkippedKey(where, f"expected an object, got {shown(pool)}"))
         return
     made: dict[str, Any] = {}
-    notes: list[Carried | Dropped] = []
+    notes: list[ConvertedKey | SkippedKey] = []
     for key, value in pool.items():
         name = f"{where}.{sanitize(key)}"
         try:
             for to, item in _pool_setting(key, value):
                 made[to] = item
-                notes.append(Carried(name, to))
+                notes.append(ConvertedKey(name, to))
         except Unfit as error:
-            notes.append(Dropped(name, str(error)))
+            notes.append(SkippedKey(name, str(error)))
     if "url" not in made:
-        notes = [item for item in notes if isinstance(item, Dropped)] or [Dropped(where, "it has no url")]
+        notes = [item for item in notes if isinstance(item, SkippedKey)] or [SkippedKey(where, "it has no url")]
         found.notes += notes
         return
     found.notes += notes
@@ -183,7 +183,9 @@ def _of_cpuminer(content: Mapping[str, Any], options: frozenset[str]) -> Importe
     pool = {key: content[key] for key in ("url", "user", "pass", "userpass") if key in content}
     _take_pool(found, pool, "pool")
     if "algo" not in content:
-        found.notes.append(Dropped("algo", f"it is not there, where some cpuminers mine scrypt; taken for {ALGORITHM}"))
+        found.notes.append(
+            SkippedKey("algo", f"it is not there, where some cpuminers mine scrypt; taken for {ALGORITHM}")
+        )
     _take(found, content, _CPUMINER, options, handled=frozenset({*pool, "algo"}))
     return found
 
@@ -213,18 +215,18 @@ def _take(
         if isinstance(rule, _To) and rule.key not in options:
             rule = "no counterpart"
         if isinstance(rule, str):
-            found.notes.append(Dropped(name, rule))
+            found.notes.append(SkippedKey(name, rule))
             continue
         try:
             made = rule.convert(value)
         except Unfit as error:
-            found.notes.append(Dropped(name, str(error)))
+            found.notes.append(SkippedKey(name, str(error)))
             continue
         if made is None:
-            found.notes.append(Dropped(name, "it says what is the default"))
+            found.notes.append(SkippedKey(name, "it says what is the default"))
         else:
             found.options[rule.key] = made
-            found.notes.append(Carried(name, rule.key))
+            found.notes.append(ConvertedKey(name, rule.key))
 
 
 def _text(value: Any) -> str:

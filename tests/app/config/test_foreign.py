@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.app.config.foreign import Carried, Dropped, Imported, convert
+from stratum_miner.app.config.foreign import ConvertedKey, Imported, SkippedKey, convert
 from stratum_miner.app.config.problems import ConfigError
 
 OPTIONS = frozenset(
@@ -81,11 +81,11 @@ def imported(text: str, options: frozenset[str] = OPTIONS) -> Imported:
 
 
 def carried(found: Imported) -> dict[str, str]:
-    return {note.key: note.to for note in found.notes if isinstance(note, Carried)}
+    return {note.key: note.to for note in found.notes if isinstance(note, ConvertedKey)}
 
 
 def dropped(found: Imported) -> dict[str, str]:
-    return {note.key: note.reason for note in found.notes if isinstance(note, Dropped)}
+    return {note.key: note.reason for note in found.notes if isinstance(note, SkippedKey)}
 
 
 def test_cgminer() -> None:
