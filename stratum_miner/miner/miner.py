@@ -183,7 +183,7 @@ class Miner:
 
     @property
     def pool_control(self) -> Arrangement:
-        """To change pools while mining; where every backend is bound to a pool, the first of these."""
+        """Changes pools while mining; where every backend is bound to a pool, those of the first of these."""
         return self._groups[0].pools.control
 
     def pool_place(self, pool: PoolKey) -> tuple[Arrangement, int]:
@@ -196,7 +196,7 @@ class Miner:
         raise LookupError(f"pool: {pool} is none of ours")
 
     def bound_control(self, backend: str) -> Arrangement | None:
-        """To change the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
+        """Changes the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
         return next((group.pools.control for group in self._groups if backend in group.bound), None)
 
     @property

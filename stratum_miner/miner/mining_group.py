@@ -52,7 +52,7 @@ class Assignment:
 
     @property
     def label(self) -> str:
-        """Its name, or its kind."""
+        """The name of the backend, or its kind."""
         return self.name or self.backend.name
 
 
@@ -86,11 +86,11 @@ class MiningGroup:
         """Probability that a hash is a share, since the newest job; None before the first one."""
         self._mined_on: PoolKey | None = None
         self._hashes: Counter[PoolKey | None] = Counter()
-        """By the pool mined on."""
+        """Counts by the pool mined on."""
 
     @property
     def bound(self) -> tuple[str, ...]:
-        """Who is bound to its pool; nobody in the group of all others."""
+        """The backends that are bound to its pool; empty for the group of all others."""
         return tuple(item.label for item in self.assignments if item.pool is not None)
 
     async def search(self, judge: Judge) -> None:

@@ -43,7 +43,7 @@ class MinerSnapshot:
     hash_rate_5m: float
     hash_rate_15m: float
     hash_rate: float
-    """Since the start of the search."""
+    """Average since the start of the search."""
     shares: ShareCounts
     journalled: ShareCounts | None
     """The shares of all runs in the journal, this run's included, written yet or not; None without a journal."""

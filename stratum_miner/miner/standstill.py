@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_S = 0.5
-"""Between two looks of a thread."""
+"""Seconds between two looks of a thread."""
 LONGEST_S = 5.0
 """A longer time without any look counts as a standstill: ten looks of each thread fell out, and a thread that waits for
 a busy processor waits for tenths of a second. What is shorter changes an average of minutes by little."""

@@ -26,7 +26,7 @@ class Step:
 
     number: int
     change: Any
-    """From the view before to this one; see ``difference``."""
+    """The difference from the previous view to this one; see ``difference``."""
     points: tuple[Any, ...]
     events: tuple[EventView, ...]
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from stratum_miner.monitoring.view import Point
 
 FINE_S = 2.0
-"""Between points of the last ten minutes."""
+"""Seconds between points of the last ten minutes."""
 FINE_KEPT = 300
 COARSE_S = 60.0
-"""Between points of the last day."""
+"""Seconds between points of the last day."""
 COARSE_KEPT = 1440
 
 

@@ -220,7 +220,7 @@ def _refusal(pool: PoolStatus, worker: str, why: str) -> tuple[str, str]:
 
 
 def worst_first(problems: Sequence[ProblemView]) -> list[ProblemView]:
-    """In the order in which people should look at them."""
+    """The problems in the order in which people should look at them."""
     return sorted(problems, key=lambda item: (item.severity != CRITICAL, KINDS.index(item.kind)))
 
 

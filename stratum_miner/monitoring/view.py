@@ -53,7 +53,7 @@ class JobView:
     job_id: str
     age_s: float
     previous_hash: str
-    """As explorers show it."""
+    """The hash of the previous block, as explorers show it."""
     share_difficulty: float
     network_difficulty: float
     version_mask: str
@@ -104,7 +104,7 @@ class Summary:
     """Seconds since the start in which the process did not run (it was stopped, or the machine slept): ``elapsed_s``,
     rates and averages leave them out."""
     sample_age_s: float
-    """Since the hash rates were last measured."""
+    """Seconds since the hash rates were last measured."""
     hash_rate: float
     hash_rate_5s: float
     hash_rate_1m: float
@@ -123,7 +123,7 @@ class Summary:
     difficulties: dict[str, float]
     """Sum of what shares were worth, by their fate."""
     last_share_age_s: float | None
-    """Since the last accepted one."""
+    """Seconds since the last accepted share."""
     share_every_s: float | None
     """Expected time between shares at this difficulty and hash rate, so that silence explains itself."""
     work_utility: float

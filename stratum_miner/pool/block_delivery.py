@@ -103,7 +103,7 @@ class BlockDelivery:
         return taken
 
     def node_failed(self) -> None:
-        """From now on the node may have lost any block."""
+        """Note that the node may have lost any block."""
         self._settle(math.inf)
 
     def tell_lost(self) -> None:

@@ -17,10 +17,10 @@ from stratum_miner.pool.nodes.patience import Patience
 from stratum_miner.pool.template import BlockTemplate
 
 ASK_SECONDS = 4.0
-"""Between two looks at the template. Core makes a new one at the first look that is more than five whole seconds after
-the last, so a transaction waits for at most two looks: eight seconds."""
+"""Seconds between two looks at the template. Core makes a new one at the first look that is more than five whole
+seconds after the last, so a transaction waits for at most two looks: eight seconds."""
 CHECK_SECONDS = 30.0
-"""Between two checks whether the node still can be mined on."""
+"""Seconds between two checks whether the node still can be mined on."""
 DROPPED_SECONDS = 1.0
 """Pause after an answer that was dropped, so that a node that does not wait is not asked in a circle."""
 LATE_SECONDS = 5.0

@@ -12,7 +12,7 @@ MAX_MINERS = 10_000
 
 
 class WorkerNames(Enum):
-    """Under whose name a miner's share goes up."""
+    """The worker name under which a miner's share is submitted to the pool."""
 
     OURS = "ours"
     """The pool's own login, whatever miners call themselves."""

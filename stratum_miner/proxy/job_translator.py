@@ -125,9 +125,9 @@ class JobTranslator:
         memory: FairBound | None = None,
     ) -> None:
         self.split: ExtranonceSplit | None = None
-        """None before the first job."""
+        """The sizes of prefixes; None before the first job."""
         self.current: ProxyJob | None = None
-        """None while no pool gives work."""
+        """The current job; None while no pool gives work."""
         self.latest: ProxyJob | None = None
         """The last job there was."""
         self._miners = miners

@@ -89,7 +89,7 @@ class Upstream:
         """The miners that subscribed here, by number."""
         self.answered_late = 0
         self.deserted_since: float | None = None
-        """Since when it has no miner."""
+        """The time since which it has no miner."""
         self.scope = trio.CancelScope()
         self.group = pools(self._take)
         self._config = config

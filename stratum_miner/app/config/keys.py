@@ -53,7 +53,7 @@ class Key:
 
     field: str
     name: str
-    """In a file."""
+    """The key in a file."""
     type: Any
     """The type without its annotations; ``T | None`` means that it may be left out."""
     default: Any
@@ -69,12 +69,12 @@ class Key:
 
     @property
     def variable(self) -> str:
-        """In the environment."""
+        """The variable in the environment."""
         return VARIABLE_PREFIX + self.name.upper()
 
     @property
     def wanted(self) -> Any:
-        """Its type when it is given."""
+        """The type of a value that is given."""
         return _without_none(self.type)
 
     @property

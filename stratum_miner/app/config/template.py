@@ -47,7 +47,7 @@ EXAMPLES: Mapping[str, Any] = {
     "pause_above": 85.0,
     "on_event": ["block=./celebrate"],
 }
-"""Where there is no default."""
+"""Examples of keys that have no default."""
 
 HEAD = """\
 # stratum-miner configuration, TOML. Each key is also an option, --until-shares for until_shares, and an environment
@@ -77,7 +77,7 @@ def template(options: Iterable[Key], pool: Iterable[Key], backend: Iterable[Key]
 
 
 def _wanted(keys: Iterable[Key]) -> list[Key]:
-    """Not those that the pool's table has instead."""
+    """The keys above all tables, without those that the pool's table has instead."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 

@@ -25,9 +25,9 @@ log = structlog.get_logger("stratum_miner")
 STATUS_INTERVAL_S = 30.0
 REFRESH_S = 1.0
 SHOWN_MINERS = 20
-"""In a table or a round of log lines, those with the highest hash rates; the API has all."""
+"""Miners shown in a table or a round of log lines, those with the highest hash rates; the API has all."""
 NAME_WIDTH = 16
-"""So that of 80 columns enough are left for every figure."""
+"""The most characters of a name, so that 80 columns are enough for every figure."""
 
 
 # ---- what people see -------------------------------------------------------------------------------------------------

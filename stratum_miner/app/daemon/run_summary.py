@@ -25,7 +25,7 @@ def pool_line(pool: PoolView) -> str:
 
 
 def _worker_lines(pool: PoolView) -> list[str]:
-    """Where several share a connection."""
+    """The workers of a pool, where several share a connection."""
     workers = pool.workers
     return [
         f"      {worker.name}: {worker.accepted} accepted, {worker.rejected} rejected, {worker.stale} stale"

@@ -23,7 +23,7 @@ from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_t
 log = structlog.get_logger("stratum_miner")
 
 STATUS_INTERVAL_S = 30.0
-"""Between status lines where there is no live line."""
+"""Seconds between status lines where there is no live line."""
 REFRESH_S = 0.5
 SETTLED_S = 5.0
 """Seconds of mining after which its hash rate says what to expect."""

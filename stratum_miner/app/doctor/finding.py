@@ -20,7 +20,7 @@ class Finding:
     """One thing found out."""
 
     topic: str
-    """Such as "usb"; one word."""
+    """The topic in one word, such as "usb"."""
     subject: str
     """What it is about, such as a port; empty for the machine."""
     verdict: Verdict

@@ -161,7 +161,7 @@ def battery_finding(on_battery: bool | None) -> Finding:
 
 
 async def check_directories() -> Sequence[Finding]:
-    """Where kernels' figures and the token for changes are kept."""
+    """Whether the folders of kernel figures and of the token for changes can be written to."""
     return [
         directory_finding("cache", user_folders.cache(), "kernels are measured at each start"),
         directory_finding("state", user_folders.state(), "--http needs --http-token-file"),

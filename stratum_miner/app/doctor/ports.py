@@ -8,7 +8,7 @@ from stratum_miner.foreign_text import sanitize
 
 
 def holder_of_port(address: str) -> str | None:
-    """Such as "stratum-miner (process 812)"; None where nobody listens at HOST:PORT or nothing tells who."""
+    """The program at HOST:PORT, such as "stratum-miner (process 812)"; None if nobody or nobody known listens there."""
     port = address.rpartition(":")[2]
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):

@@ -22,7 +22,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, start: str | None, stop: str | None) -> "Schedule | None":
-        """From ``HH:MM``; None without any. UsageError."""
+        """A schedule from two times ``HH:MM``; None without any. Raises UsageError."""
         if start is None and stop is None:
             return None
         schedule = cls(_clock("--sched-start", start), _clock("--sched-stop", stop))

@@ -1,4 +1,4 @@
-"""What to mine with."""
+"""Options that choose the backend to mine with."""
 
 from typing import Annotated, TypeAlias
 

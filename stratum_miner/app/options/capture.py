@@ -1,4 +1,4 @@
-"""Recording a conversation, and the seed of what is left to chance in one."""
+"""Options to record a conversation, and the seed of random choices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Which configuration file is read."""
+"""Options that name the configuration file."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias

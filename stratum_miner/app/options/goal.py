@@ -1,4 +1,4 @@
-"""What ends mining by itself."""
+"""Options that say when mining ends by itself."""
 
 from typing import Annotated, TypeAlias
 

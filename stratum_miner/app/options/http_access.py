@@ -1,4 +1,4 @@
-"""Where figures are told over HTTP, and who may read them."""
+"""Options of the HTTP server: its address, and who may read its figures."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias

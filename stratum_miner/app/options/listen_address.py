@@ -1,4 +1,4 @@
-"""Where to listen for miners, and what is said where that is not possible."""
+"""The address at which miners connect, and the errors when nobody can listen there."""
 
 import contextlib
 import re
@@ -32,7 +32,7 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
 
 
 def listening(listeners: list[trio.SocketListener]) -> str:
-    """Where they listen, as URLs."""
+    """The URLs at which listeners accept miners."""
     names = [each.socket.getsockname() for each in listeners]
     return " ".join(f"stratum+tcp://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}" for name in names)
 

@@ -1,4 +1,4 @@
-"""From --node and its companions to a node, with its credentials kept out of sight."""
+"""Opens the node that ``--node`` and its companions name; its credentials are in no message."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager

@@ -1,4 +1,6 @@
-"""Whose pool it is: what burdens or breaks one is done to this machine's own, or to one that the user calls theirs."""
+"""Checks that a pool belongs to the user. Commands that load or disturb a pool accept a pool on this computer, or any
+pool that the user declares as their own.
+"""
 
 import ipaddress
 import socket

@@ -1,4 +1,4 @@
-"""How difficult the shares of a pool of ours are."""
+"""Options of our own pool: how difficult its shares are."""
 
 from typing import Annotated
 

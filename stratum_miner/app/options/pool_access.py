@@ -1,4 +1,4 @@
-"""How the commands that speak with one pool reach it, and who they are there."""
+"""Options of commands that talk to one pool: how to reach it, and the worker name and password there."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

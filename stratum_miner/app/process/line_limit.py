@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TOLD_AFTER_S = 10.0
-"""From the first line that is left out to the line that counts them."""
+"""Seconds from the first line that is left out to the line that counts them."""
 
 
 USUAL_AT_ONCE = 30

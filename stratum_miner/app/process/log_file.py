@@ -19,7 +19,7 @@ KEPT = 5
 
 
 class LogFile:
-    """From any thread. UsageError when the file cannot be opened; afterwards nothing that the disk does raises."""
+    """A rotated log file; any thread may write. Raises UsageError if it cannot be opened; a full disk raises none."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
         self.path = path

@@ -32,7 +32,7 @@ class BackendPlan:
     options: Mapping[str, str]
     where: str
     worker: str | None = None
-    """Its worker name; one that begins with a dot is put behind the pool's user."""
+    """The worker name of this backend; one that begins with a dot is put behind the pool's user."""
     pool: str | None = None
     """The pool that it mines on alone."""
     pool_where: str = ""
@@ -165,7 +165,7 @@ def _with_options(
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:
-    """With the worker names and the pools that options give to backends."""
+    """The plans with the worker names and the pools that options give to backends."""
     names = [item.name for item in found]
     workers = _by_backend(resolved, "backend_worker", resolved.values.backend_worker, names, problems)
     bound = _by_backend(resolved, "bind", resolved.values.bind, names, problems)

@@ -41,7 +41,7 @@ READABLE_BY_OTHERS = 0o044
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where settings come from; a reload asks the same ones again."""
+    """The sources of settings; a reload asks the same ones again."""
 
     given: Mapping[str, Any]
     """What the command line said, by field."""
@@ -189,7 +189,7 @@ def telling(resolved: Resolved[Any]) -> Iterator[None]:
 
 
 def place(resolved: Resolved[Any], flag: str) -> str:
-    """Where the value of ``--option`` came from; the option itself where nobody gave it."""
+    """The file, variable or option that the value of ``--option`` came from; the option itself where nobody gave it."""
     for key in keys_of(type(resolved.values)).values():
         if key.flag == flag and resolved.layer(key.field) is not Layer.DEFAULT:
             return resolved.origins[key.field].where

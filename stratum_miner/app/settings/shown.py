@@ -28,7 +28,7 @@ class Group:
     """Settings that belong together: those of the command, of a pool, of a backend."""
 
     table: str
-    """As the file spells it; empty for what stands above all tables."""
+    """The table as the file spells it; empty for what stands above all tables."""
     settings: tuple[Shown, ...]
     note: str = ""
 

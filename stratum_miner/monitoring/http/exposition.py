@@ -110,7 +110,7 @@ class Exposition(Collector):
         self._registry.register(self)
 
     def text(self) -> bytes:
-        """In the text format 0.0.4."""
+        """The metrics in the text format 0.0.4."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

@@ -168,7 +168,7 @@ class ChainState:
 
 
 class Node(ABC):
-    """Where templates come from and blocks go."""
+    """A node: it gives templates and takes blocks."""
 
     network: Network
     """Known once the node is open."""

@@ -63,7 +63,7 @@ MAX_REPLY: Final = 32 << 20
 """Bytes: the template of a full block, 4 MB written in hex, and room for its JSON."""
 MAX_COOKIE: Final = 4096
 POLL_SECONDS: Final = 1.0
-"""Between two looks at the tip of a node without long polls."""
+"""Seconds between two looks at the tip of a node without long polls."""
 CLAIM_SECONDS: Final = 600.0
 """How long a peer that says that its chain is longer is believed without its headers; a peer may say anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
