@@ -45,7 +45,7 @@ JOB_INTERVAL_S = 5.0
 SCRAPE_S = 1.0
 LOOK_S = 0.5
 STARTED_S = 5.0
-"""Of imports, of the choice of a kernel, of a page that loads."""
+"""Seconds for imports, the choice of a kernel and a page that loads."""
 SCREEN = (40, 120)
 """Rows and columns."""
 FLAGS = (
@@ -222,7 +222,7 @@ def browsing() -> Iterator[webdriver.Chrome]:
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Of the median, by order statistics: without a word on the distribution. The whole range of few values."""
+    """The median's, by order statistics: without a word on the distribution. The whole range of few values."""
     ordered, count = sorted(values), len(values)
     outside = 0.0
     for cut in range(count // 2):

@@ -28,8 +28,8 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.versions import each_bit, lowest_bits
 
 COPIES = 64
-"""Of a unit: one for each thread of a large machine, of which any may take its unit in the moment of a change, and then
-end its search with the work before."""
+"""How often a unit is handed out: once for each thread of a large machine, of which any may take its unit in the moment
+of a change, and then end its search with the work before."""
 BIP_323_MASK = 0x1FFFFFE0
 """More version bits than mining chips roll: a backend that is given others than it named cannot find its hits."""
 

@@ -147,7 +147,7 @@ def height_of_script(script: bytes) -> int:
 
 
 def height_of_coinbase(coinbase: bytes) -> int:
-    """Of a coinbase transaction, or of its beginning, with or without witness marker."""
+    """The height in a coinbase transaction, or in its beginning, with or without witness marker."""
     start = 6 if coinbase[4:6] == b"\x00\x01" else 4
     script = start + 1 + 36 + 1  # count of inputs, the null outpoint, the length of the script
     return height_of_script(coinbase[script:])

@@ -43,7 +43,7 @@ class Node:
     refuse_first: int | None = None
     """Only so many, the first ones; None: all."""
     height: int = 200
-    """Of the tip at the start: a height that takes two bytes, as on a real chain."""
+    """The tip's at the start: a height that takes two bytes, as on a real chain."""
     offers: list[Offer] = field(default_factory=list)
     chain: list[tuple[int, bytes]] = field(default_factory=list)
     """Blocks that were taken: height and hash, oldest first."""

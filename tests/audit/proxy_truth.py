@@ -25,7 +25,7 @@ REMEMBERED = ("accepted", "kept", "rejected", "open")
 UNFOUNDED = "unfounded"
 """What the proxy said of a share, and what is not so."""
 WORDLESS = "refused without a reason"
-"""Of a pool; a proxy has to give some code."""
+"""A refusal by a pool; a proxy has to give some code."""
 SESSION_OVER = "its session is over"
 """Why the client above does not even wait with a share."""
 Outcome = tuple[str, str]
@@ -259,7 +259,7 @@ class ProxyTruth(MinerTruth):
         ]
 
     def of_miner(self, place: int | Conversation | None) -> list[Submit]:
-        """Of one miner, or of all."""
+        """What one miner submitted, or all of them."""
         return self.submits if place is None else [item for item in self.talk(place).submits if item.arrived]
 
     def ends(self, place: int | None = None) -> Counter[Outcome]:
@@ -267,7 +267,7 @@ class ProxyTruth(MinerTruth):
         return Counter(map(self.end_of, self.of_miner(place)))
 
     def counts_of(self, talk: Conversation) -> list[int]:
-        """Of one miner: accepted by the pool, and all that was good for nothing."""
+        """What one miner has: accepted by the pool, and all that was good for nothing."""
         ends = Counter(self.end_of(item)[0] for item in talk.submits if item.arrived)
         return [ends["accepted"], sum(ends[end] for end in ("rejected", "refused", "stale", "lost"))]
 

@@ -81,7 +81,7 @@ class MinerAtRest:
     active: int | None = 0
     """Which pool is mined on at rest; None where quotas decide."""
     conditions: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """Of pools that need not be up at rest."""
+    """Conditions that pools may be in which need not be up at rest."""
     cuts: bool = False
     """Whether connections were cut, so that bytes on the way were lost."""
     runs_before: Counter[str] = field(default_factory=Counter)
@@ -90,7 +90,7 @@ class MinerAtRest:
     problems: tuple[str, ...] = ()
     """Lasting ones that it has at rest, in its words."""
     stories: list[Story] = field(default_factory=list)
-    """Of its pools, in their order, told at rest."""
+    """What its pools saw, in their order, told at rest."""
     final: list[Story] = field(default_factory=list)
     """The same after the end."""
 

@@ -89,7 +89,7 @@ class StickTruth(MinerTruth):
         return Exactly(len(self.tap.errors) / nonces * 100 if nonces else 0.0)
 
     def hardware_percent(self, index: int | None = None) -> Expectation:
-        """Of all nonces."""
+        """Errors as a share of all nonces."""
         return self.percent(len(self.tap.errors), len(self.tap.errors) + len(self.tap.good))
 
     def duplicate_nonces(self, index: int) -> Expectation:

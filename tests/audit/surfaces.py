@@ -21,7 +21,7 @@ COMMANDS = (
     "version", "summary", "pools", "devs", "edevs", "stats", "estats", "notify", "devdetails", "config", "coin", "lcd",
     "usbstats", "pgacount", "asccount",
 )  # fmt: skip
-"""Of cgminer's API: all that tell figures and take no parameter; ``asc`` is asked for each device."""
+"""Commands of cgminer's API: all that tell figures and take no parameter; ``asc`` is asked for each device."""
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
 SI = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')

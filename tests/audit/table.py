@@ -72,7 +72,7 @@ def _asked(share: Share | None) -> float:
 
 
 def _always(value: Any) -> Check:
-    """Of a field that cgminer has and for which there is nothing here, what docs/watching.md promises."""
+    """What docs/watching.md promises for a field that cgminer has and for which there is nothing here."""
     return lambda m, *keys: Exactly(value)
 
 
@@ -117,7 +117,7 @@ def _answered(counts: Counter[str]) -> int:
 
 
 def _work_share(m: M, index: int) -> Expectation:
-    """Of all hashes. Where several pools are mined on, by the time between the shares that went to each."""
+    """A pool's share of all hashes. Where several are mined on, by the time between the shares that went to each."""
     if len(m.stories) == 1:
         return Exactly(1.0) if m.hashes()[0] else OneOf((0.0, 1.0))
     spans = m.turns()
@@ -840,7 +840,7 @@ class Surface:
 
 
 STREAM_DIGITS = 4
-"""Of the numbers in the stream; docs/watching.md says so."""
+"""How many the numbers in the stream have; docs/watching.md says so."""
 
 
 def _shown(row: Row) -> Row:

@@ -65,7 +65,7 @@ class Work:
 
 
 def work(stories: list[Story], until: float) -> Work:
-    """Of a miner on these wires up to a moment."""
+    """The work of a miner on these wires up to a moment."""
     surely, at_most = [], []
     for story in stories:
         talks = [talk for talk in story.conversations if talk.jobs]
@@ -105,7 +105,7 @@ class MinerTruth:
 
     @cached_property
     def shares(self) -> list[Share]:
-        """Of all pools."""
+        """Those of all pools."""
         return [share for shares in self.by_pool for share in shares]
 
     @cached_property
@@ -157,7 +157,7 @@ class MinerTruth:
 
     @cached_property
     def fates(self) -> Counter[str]:
-        """Of all shares."""
+        """How many of all shares met which fate."""
         total: Counter[str] = Counter()
         for index in range(len(self.stories)):
             total += self.of_pool(index)
@@ -240,7 +240,7 @@ class MinerTruth:
 
     @property
     def elapsed(self) -> tuple[float, float]:
-        """Of the run, least and most: it began before its first connection and after its process."""
+        """How long the run lasted, least and most: it began before its first connection and after its process."""
         opened = min((item.opened for story in self.stories for item in story.connections), default=self.reading.asked)
         program = self.miner.program
         end = program.ended or self.reading.answered if self.ended else self.reading.answered
@@ -303,7 +303,7 @@ class MinerTruth:
         return share.latency, settled["time"] - found["time"] + 0.01
 
     def latencies(self, index: int) -> list[tuple[float, float]]:
-        """Of a pool's answered shares."""
+        """How long a pool's answered shares took, least and most for each."""
         return [self.latency(share) for share in self.by_pool[index] if share.latency is not None]
 
     def told_latencies(self, index: int) -> list[float]:
@@ -347,7 +347,7 @@ class MinerTruth:
         return count / most * 60 * (1 - 1e-9), count / max(least, 0.1) * 60
 
     def percent(self, part: float, whole: float) -> Expectation:
-        """Of a whole, with four decimals."""
+        """A part of a whole, with four decimals."""
         return rounded(part / whole * 100 if whole else 0.0, 4)
 
     def worth_percent(self, fate: str, index: int | None = None) -> Expectation:
@@ -515,7 +515,7 @@ class MinerTruth:
 
     @property
     def _first_jobs(self) -> dict[bytes, Job]:
-        """Of each block, the first job that is built upon it."""
+        """For each block, the first job that is built upon it."""
         found: dict[bytes, Job] = {}
         for job in sorted((job for story in self.stories for job in story.jobs), key=lambda job: job.at):
             found.setdefault(job.previous, job)
@@ -533,7 +533,7 @@ class MinerTruth:
         return [self._mask(story) for story in self.stories]
 
     def mask(self, index: int) -> str:
-        """Of one pool."""
+        """Version bits that one pool lets roll."""
         return self._mask(self.stories[index])
 
     def _mask(self, story: Story) -> str:
@@ -683,7 +683,7 @@ class MinerTruth:
         return Exactly(0.0)
 
     def hardware_percent(self, index: int | None = None) -> Expectation:
-        """Of all nonces."""
+        """Errors as a share of all nonces: a computer makes none."""
         return self.percent(0, 1)
 
     def duplicate_nonces(self, index: int) -> Expectation:
@@ -700,7 +700,7 @@ class MinerTruth:
 
     @property
     def chip_count(self) -> int:
-        """Of the machine that is shown; a computer has none."""
+        """How many the machine that is shown has; a computer has none."""
         return 0 if self.miner.stick is None else 1
 
     def nonce_age(self, index: int) -> Expectation:
@@ -762,7 +762,7 @@ class MinerTruth:
 
     @property
     def points(self) -> list[dict[str, Any]]:
-        """Of the history."""
+        """Those that the history shows."""
         return list(self.told["history"] if isinstance(self.told, dict) else self.told)
 
     def point_rate(self, place: int) -> Expectation:
@@ -897,7 +897,7 @@ class PoolTruth:
 
     @property
     def elapsed(self) -> tuple[float, float]:
-        """Of the run: it began before it said that it listens, and ended after it was told to."""
+        """How long the run lasted: it began before it said that it listens, and ended after it was told to."""
         program = self.pool.program
         if not self.ended:
             return self.reading.asked - self.pool.ready, self.reading.answered - program.started
@@ -1019,7 +1019,7 @@ class PoolTruth:
         return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + LAG_S for m in moments))
 
     def height_at_status(self, place: int) -> Expectation:
-        """Of the block after the newest that the node had taken by then."""
+        """That of the block after the newest that the node had taken by then."""
         at = self.status_at(place)
         taken = self.offers(taken=True)
         first = taken[0].height if taken else self.pool.node.tip[0] + 1
@@ -1042,7 +1042,7 @@ class PoolTruth:
         )
 
     def height(self) -> Expectation:
-        """Of the block that follows the node's tip."""
+        """That of the block that follows the node's tip."""
         return Exactly(self.pool.node.tip[0] + 1)
 
     def jobs(self) -> Expectation:

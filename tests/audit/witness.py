@@ -55,7 +55,7 @@ class Job:
 
     @property
     def network_difficulty(self) -> float:
-        """Of the block."""
+        """That of the block."""
         return float(bitcoin.difficulty_of(bitcoin.target_of_bits(self.bits)))
 
 

@@ -30,7 +30,7 @@ RECORD = '{"kind":"capture","format":1}\n' + "".join(
     f'{{"kind":"line","t":0.1,"conn":{number},"from":"miner","text":"{{}}"}}\n'
     for number in range(1, 20)
 )
-"""Of more connections than ever come, so that it goes on."""
+"""A recording of more connections than ever come, so that it goes on."""
 
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "mine": ((*MINE, "--http", "localhost:0", "--cgminer-api", "localhost:0", "--axeos-api", "localhost:0"), 3),

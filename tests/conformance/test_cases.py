@@ -169,7 +169,7 @@ def changes_extranonce() -> Meddling:
 
 
 def difficulties(keep: Callable[[float, float], bool]) -> Meddling:
-    """Of the difficulties told, only those that ``keep`` finds right after the last one."""
+    """Pass on only those of the difficulties told that ``keep`` finds right after the last one."""
 
     def change(talk: Conversation, message: Message) -> list[Message | bytes] | None:
         if message.get("method") != "mining.set_difficulty":

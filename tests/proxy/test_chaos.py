@@ -30,7 +30,7 @@ class WorstPool:
         self.said: Counter[str] = Counter()
         self.problems: list[str] = []
         self._jobs: dict[str, tuple[list[Any], str, float]] = {}
-        """Of the current session: job, extranonce1 and difficulty by id."""
+        """Jobs of the current session by id: the job, its extranonce1 and its difficulty."""
         self._seen: set[bytes] = set()
         self._unanswered: list[dict[str, Any]] = []
         self._number = 0

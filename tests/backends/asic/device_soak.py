@@ -30,9 +30,9 @@ HASH_RATE: Final = 5e4
 NONCES_PER_SECOND: Final = 10.0
 NONCE_DIFFICULTY: Final = HASH_RATE / NONCES_PER_SECOND / 2**32
 PATIENCE_S: Final = 900.0
-"""Of the mock clock: longer than any pause between restarts, cooling included."""
+"""Seconds of the mock clock: longer than any pause between restarts, cooling included."""
 CALM_S: Final = (3.0, 15.0)
-"""Of good work between two faults."""
+"""Seconds of good work between two faults, least and most."""
 SETTLING_S: Final = 3.0
 """After a recovery, for what arrives late to be counted."""
 

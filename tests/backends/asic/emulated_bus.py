@@ -70,7 +70,7 @@ class PluggedDevice:
 
     @property
     def path(self) -> str:
-        """Of its first port."""
+        """Its first port's."""
         return next(iter(self._paths))
 
     async def listing(self) -> Sequence[ListedPort]:

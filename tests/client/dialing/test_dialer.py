@@ -15,7 +15,7 @@ from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlEr
 
 NAME = "pool.test"
 ELSEWHERE = "127.0.0.2"
-"""Of this machine like 127.0.0.1, and not listening where the pool is."""
+"""An address of this machine like 127.0.0.1, and not listening where the pool is."""
 
 
 class Addresses(trio.abc.HostnameResolver):

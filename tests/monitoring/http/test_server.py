@@ -63,7 +63,7 @@ async def everything(stream: Stream) -> bytes:
 
 
 def head(size: int) -> bytes:
-    """Of exactly this many bytes."""
+    """A request's head of exactly this many bytes."""
     start, end = b"GET /path?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: ", b"\r\n\r\n"
     return start + b"l" * (size - len(start) - len(end)) + end
 
