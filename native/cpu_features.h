@@ -20,6 +20,9 @@ enum { CPU_FEATURES(CPU_FEATURE_PLACE) };
 #define CPU_FEATURE_BIT(id, name) CPU_##id = 1 << CPU_##id##_PLACE,
 enum { CPU_FEATURES(CPU_FEATURE_BIT) };
 
+/* Those that every processor of x86-64 or of aarch64 has. */
+#define CPU_PLAIN_FEATURES (uint32_t)(CPU_SSE2 | CPU_NEON)
+
 /* CPU_* bits. The environment variable STRATUM_MINER_CPU_DISABLE takes bits away: a list of CPU_FEATURE_NAMES with
  * commas between them, in either case and with blanks. It is read at each call, so that tests can try every subset.
  * Aborts when it has another name; see cpu_features_unknown_name. */

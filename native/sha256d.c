@@ -301,6 +301,11 @@ int sha256d_kernel_versions(int kernel)
     return kernel_at(kernel)->versions;
 }
 
+int sha256d_kernel_plain(int kernel)
+{
+    return !(kernel_at(kernel)->features & ~CPU_PLAIN_FEATURES);
+}
+
 int sha256d_kernel_usable(int kernel)
 {
     const uint32_t features = kernel_at(kernel)->features;

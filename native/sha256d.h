@@ -44,6 +44,8 @@ const char *sha256d_kernel_name(int kernel);
 int sha256d_kernel_lanes(int kernel);
 /* Versions it tries at a time when it rolls them: a power of two. */
 int sha256d_kernel_versions(int kernel);
+/* Whether every processor of its kind can run it. */
+int sha256d_kernel_plain(int kernel);
 /* Whether this CPU can run it: its features are there and STRATUM_MINER_CPU_DISABLE does not switch them off. */
 int sha256d_kernel_usable(int kernel);
 /* The first name in that variable that is not one of sha256d_feature_names, of `*length` characters; NULL when there is

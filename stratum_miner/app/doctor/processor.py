@@ -10,8 +10,6 @@ from stratum_miner.backends.base import BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import choice, kernels, processors
 
 TOPIC = "cpu"
-_PLAIN = frozenset({"scalar", "sse2", "neon"})
-"""Kernels for every processor of their kind. One that runs no other mines several times slower."""
 
 
 async def check_kernels() -> Sequence[Finding]:
@@ -33,7 +31,7 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
         )
     ]
     findings += _switched_off(kernels.unusable_names(), environment)
-    if set(names) <= _PLAIN:
+    if all(kernel.is_plain for kernel in available):
         findings.append(
             Finding(
                 topic=TOPIC,

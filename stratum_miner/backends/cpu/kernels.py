@@ -45,6 +45,11 @@ class Kernel:
         """How many bits of the version it wants to roll."""
         return self.versions.bit_length() - 1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every processor of its kind runs it. One that runs no other mines several times slower."""
+        return bool(lib.sha256d_kernel_plain(self.index))
+
 
 class Hit(NamedTuple):
     """A point whose hash is not above the target."""
@@ -204,6 +209,11 @@ def available_kernels() -> tuple[Kernel, ...]:
     """
     check_disabled()
     return tuple(kernel for kernel in _compiled_kernels() if lib.sha256d_kernel_usable(kernel.index))
+
+
+def compiled_names() -> tuple[str, ...]:
+    """The kernels that are compiled in, whatever this CPU and the environment say."""
+    return tuple(kernel.name for kernel in _compiled_kernels())
 
 
 def unusable_names() -> tuple[str, ...]:
