@@ -62,7 +62,7 @@ MAY_IMPORT |= {
     "cli": BELOW_THE_APPLICATION | {"app"},
 }
 MAY_IMPORT |= {
-    "app.process": frozenset({"network", "monitoring"}),
+    "app.process": frozenset({"network", "monitoring", "backends.registry", "backends.cpu.kernels"}),
     "app.config": frozenset(),
     "app.operation": frozenset({"app.process", "network", "monitoring"}),
     "app.settings": frozenset(

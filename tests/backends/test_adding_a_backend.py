@@ -39,6 +39,15 @@ def test_the_table_of_the_documentation_names_it(copy: Path) -> None:
     assert "coin, " in said(copy, "-c", program)
 
 
+def test_a_password_like_it_hides_nothing_of_ours(copy: Path) -> None:
+    program = (
+        "from stratum_miner.app.process import secrets\n"
+        "secrets.register('coin')\n"
+        "print(secrets.redact('coin: at work'))"
+    )
+    assert said(copy, "-c", program) == "coin: at work\n"
+
+
 def test_it_keeps_the_contract(copy: Path) -> None:
     program = (
         "import trio\n"

@@ -60,6 +60,26 @@ def test_it_is_measured_and_told_of(copy: Path) -> None:
     assert result["chosen"] == "added"
 
 
+def test_the_doctor_knows_whether_it_is_a_fast_one(copy: Path) -> None:
+    program = (
+        "from stratum_miner.app.doctor import processor\n"
+        "from stratum_miner.backends.cpu import kernels\n"
+        "added = kernels.kernel_named('added')\n"
+        "kernels.available_kernels = lambda: (added,)\n"
+        "print(added.is_plain, any('-cpu host' in finding.fix for finding in processor.kernel_findings({})))"
+    )
+    assert said(copy, "-c", program).splitlines()[-1] == "True True"
+
+
+def test_a_password_like_it_hides_nothing_of_ours(copy: Path) -> None:
+    program = (
+        "from stratum_miner.app.process import secrets\n"
+        "secrets.register('added')\n"
+        "print(secrets.redact('added: 12.34 MH/s'))"
+    )
+    assert said(copy, "-c", program) == "added: 12.34 MH/s\n"
+
+
 def test_errors_name_it(copy: Path) -> None:
     arguments = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--kernel", "addedd")
     assert "did you mean 'added'" in said(copy, "-m", "stratum_miner", *arguments, fails=True)

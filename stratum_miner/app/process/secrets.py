@@ -30,11 +30,10 @@ _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
 """User and password in a URL: a secret where it stands, whatever the words. No scheme is longer, and without a bound a
 long text would take quadratic time."""
 _OUR_NAMES = (
-    "scalar sse2 shani avx2 avx512 armv8 armv8_sha2 asic simulated reference stratum stratum_miner version_mask "
-    "subscribe authorize submit notify configure extranonce password worker penalized silent untried trying degraded "
-    "debug info warning error critical localhost"
+    "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
+    "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Kernels, backends, methods and states, which the sentences of events do not name."""
+"""Methods and states, which the sentences of events do not name."""
 
 
 class _Known(NamedTuple):
@@ -109,8 +108,12 @@ def _is_ours(secret: str) -> bool:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Names of events, the words of their sentences, and other names of ours."""
-    text = " ".join([*SENTENCES, *SENTENCES.values(), _OUR_NAMES]).lower()
+    """Names of events, the words of their sentences, backends, kernels, and other names of ours."""
+    from stratum_miner.backends import registry  # noqa: PLC0415  only who has a secret waits for the native module
+    from stratum_miner.backends.cpu import kernels  # noqa: PLC0415  the same
+
+    names = (*registry.available(), *kernels.compiled_names(), _OUR_NAMES)
+    text = " ".join([*SENTENCES, *SENTENCES.values(), *names]).lower()
     return frozenset(re.findall(r"\w+", text)) | frozenset(re.findall(r"[^\W_]+", text))
 
 
