@@ -386,4 +386,4 @@ async def test_a_wrong_pool_fails(autojump_clock: Clock, run_check: RunCheck, id
 
 def test_every_check_that_judges_is_seen_failing() -> None:
     judging = {case.id for case in ALL if case.level is not Level.INFO}
-    assert judging - NEEDS_SOCKETS == set(WRONG)
+    assert judging - NEEDS_SOCKETS == set(WRONG), "WRONG above: expected a pool that fails each check that judges"

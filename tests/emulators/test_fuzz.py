@@ -30,7 +30,11 @@ FRAME_LIKE = st.sampled_from([b"\x55\xaa", b"\x21\x96", b"\x51\x09", b"\x82", b"
 PIECES = st.lists(st.tuples(st.binary(max_size=60) | FRAME_LIKE, st.integers(0, 3), st.floats(0, 0.1)), max_size=8)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_question() -> None:
+    assert set(QUESTIONS) == set(KINDS), "QUESTIONS above: expected what each kind always answers"
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
 @settings(deadline=None, max_examples=25)
 @given(pieces=PIECES)
 def test_noise_on_every_port(kind: str, plug: Plug, pieces: list[tuple[bytes, int, float]]) -> None:
@@ -45,7 +49,7 @@ def test_noise_on_every_port(kind: str, plug: Plug, pieces: list[tuple[bytes, in
     assert host.ask(question, 0.3, ports[0]).startswith(answer)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", QUESTIONS)
 def test_all_faults_at_once(kind: str, plug: Plug) -> None:
     lasting = [f"{name}=0.3" if fault.probability is not None else f"{name}@1+1" for name, fault in FAULTS.items()]
     host = plug(kind, hash_rate=1e6, nonce_difficulty=2**-16, faults=lasting, seed=5)

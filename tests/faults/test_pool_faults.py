@@ -106,5 +106,5 @@ def test_every_fault_is_in_the_documentation() -> None:
         for fault in POOL_FAULTS.values()
     ]
     text = DOCUMENTATION.read_text()
-    assert [row for row in rows if row not in text] == []
+    assert [row for row in rows if row not in text] == [], "docs/testing-your-miner.md: expected these rows"
     assert text.count("\n| `") == len(rows)

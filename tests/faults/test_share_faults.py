@@ -54,7 +54,11 @@ def value_of(job: Job, submit: Submit) -> int:
     return hash_value(job.header(submit.extranonce2, submit.ntime, submit.nonce, version).digest())
 
 
-@pytest.mark.parametrize("name", SHARE_FAULTS)
+def test_what_each_fault_spoils_is_known() -> None:
+    assert set(SPOILED) == set(SHARE_FAULTS), "SPOILED above: expected which fields of the submit each fault changes"
+
+
+@pytest.mark.parametrize("name", SPOILED)
 @pytest.mark.parametrize("seed", range(5))
 def test_one_thing_is_spoiled(name: str, seed: int) -> None:
     bad = SHARE_FAULTS[name].spoil(GOOD, Random(seed))

@@ -60,7 +60,7 @@ class Recovery:
     @property
     def is_told(self) -> bool:
         """Whether the driver noticed, and under the right name."""
-        return _SIGNS[self.fault](self)
+        return SIGNS[self.fault](self)
 
 
 class EndlessWork:
@@ -175,7 +175,7 @@ def _restarted_with_reason(recovery: Recovery) -> bool:
     return _counts("restarts", "switched_off")(recovery) and bool(recovery.said)
 
 
-_SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
+SIGNS: Final[dict[str, Callable[[Recovery], bool]]] = {
     "crc-errors": _is_bad_frame,
     "garbage": _counts("garbage_bytes"),
     "dropped-nonces": lambda recovery: recovery.rate < 0.85 or _counts("restarts")(recovery),

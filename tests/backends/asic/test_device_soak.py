@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from stratum_miner.emulators import FAULTS, KINDS
-from tests.backends.asic.device_soak import Recovery, faults_for, soak
+from tests.backends.asic.device_soak import SIGNS, Recovery, faults_for, soak
 
 
 @pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])
@@ -20,6 +20,7 @@ async def test_every_fault_is_told_and_survived(kind: str, autojump_clock: MockC
 
 
 def test_every_kind_and_every_fault_can_be_soaked() -> None:
+    assert set(SIGNS) == set(FAULTS), "SIGNS in device_soak.py: expected how a driver tells of each fault"
     for kind in KINDS:
         for fault in faults_for(kind):
             row = Recovery(kind, fault, 1, {}, "", 1.0, 0.0)
