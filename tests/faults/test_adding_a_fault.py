@@ -1,5 +1,6 @@
-"""A fault is one function and its row, of a pool as of a miner: a copy of the package is given one of each kind."""
+"""A fault is one function and its row: a copy of the package is given one of a pool, of a device and of miners."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,10 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(head + function + found + rest, encoding="utf-8")
         table = "    for conduct in (\n" if file == "conduct" else "    for fault in (\n"
         add_line(path, table, row)
+    add_line(copy / "emulators" / "faults.py", "] = {\n", '    "mute": FaultKind("it says nothing of nonces", 1.0),')
+    dropped = '        if faults.strikes("dropped-nonces", age):\n            return\n'
+    struck = '        if faults.strikes("mute", age):\n            return'
+    add_line(copy / "emulators" / "model.py", dropped, struck)
     return copy
 
 
@@ -85,6 +90,12 @@ def test_the_commands_name_them(added: Path) -> None:
     assert "capitals" in said(added, "-m", "stratum_miner", "pool", "--help")
     shown = said(added, "-m", "stratum_miner", "misbehave", "--help")
     assert [name for name in ("zero-nonce", "backwards", "farewell") if name not in shown] == []
+
+
+def test_an_emulated_device_has_it(added: Path) -> None:
+    assert "mute" in said(added, "-m", "stratum_miner", "emulate", "--help")
+    emulate = ("emulate", "erupter", "--fault", "mute", "--time-limit", "0.1", "--json")
+    assert json.loads(said(added, "-m", "stratum_miner", *emulate).splitlines()[-1])
 
 
 def test_they_are_committed(added: Path) -> None:
