@@ -1,4 +1,4 @@
-"""A man in the middle, and conversations on record: recorded, and played back to either side.
+"""A tap between miner and pool, and recordings of conversations, which can be played back to either side.
 
 It knows the protocol and nothing of mining.
 """

@@ -1,4 +1,4 @@
-"""A man in the middle: two streams, and a filter that decides what becomes of each line between them.
+"""Carries lines between two streams; a filter decides what becomes of each line.
 
 Theory of operation: one reader a side splits what comes into lines and asks the filter. The steps it answers with wait
 in order for the writer of their side, which carries them out and pauses where one says so. A line that was read is

@@ -1,4 +1,4 @@
-"""Rules for a man in the middle: which lines they mean, and what becomes of those.
+"""Rules for a tap: which lines they match, and what becomes of those.
 
 A rule is ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N] [match=TEXT] [chance=P]``, or the same
 names as a table of a TOML file. In TEXT a ``*`` stands for anything. Conditions look at a line as it came; the actions

@@ -1,4 +1,4 @@
-"""``stratum-miner tap``: a man in the middle that records and, by rule, meddles."""
+"""``stratum-miner tap``: records what miner and pool say, and changes messages by rules."""
 
 from pathlib import Path
 from random import Random

@@ -93,7 +93,7 @@ class PoolClient:
         self._version_mask = 0
         """The version mask of the connection before."""
         self._refusals: dict[str, str] = {}
-        """The same."""
+        """Workers that the previous connection's pool refused, and why."""
 
     async def run(self) -> None:
         """Connect for ever. Raises WorkerRefused, unless that may pass, and PoolUnreachable when told not to retry."""

@@ -17,5 +17,5 @@ class Traffic:
     unpaired_replies: int = 0
 
     def __add__(self, other: "Traffic") -> "Traffic":
-        """Both together."""
+        """The sum of both."""
         return Traffic(*map(sum, zip(astuple(self), astuple(other), strict=True)))

@@ -49,7 +49,7 @@ class AnnouncedJob:
     line: bytes
     """The encoded mining.notify."""
     clean_line: bytes
-    """The same with clean_jobs true, for a session's first job."""
+    """The encoded mining.notify with clean_jobs true, for a session's first job."""
     rollable_mask: int = 0
     """Version bits that miners may roll if they ask for them."""
     origin: int = 0

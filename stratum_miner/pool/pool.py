@@ -149,7 +149,7 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                if self.addresses:  # none behind a man in the middle, who says where he listens
+                if self.addresses:  # none behind a tap, which logs its own address
                     _log.info("pool_listening", addresses=self.addresses)
                 await self._clients.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()

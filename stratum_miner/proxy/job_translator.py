@@ -36,7 +36,7 @@ class Change(Enum):
     """What a job of the pool means for the miners."""
 
     JOB = auto()
-    """One more job."""
+    """Another job, for all miners."""
     MASK = auto()
     """The current job again, under another version mask, which is in force at once."""
     SPLIT = auto()

@@ -175,7 +175,7 @@ _YES = Message(0, Side.MINER, b"", None, None)
 
 
 class LabTap:
-    """A man in the middle on a port of its own."""
+    """A tap on a port of its own, between miners and a pool."""
 
     def __init__(self, url: str, transcript: Transcript) -> None:
         self.url = url

@@ -89,7 +89,7 @@ class SyncMiner:
 
 
 class SyncTap:
-    """A man in the middle; see ``LabTap``."""
+    """A tap between miners and a pool; see ``LabTap``."""
 
     def __init__(self, portal: BlockingPortal, tap: LabTap) -> None:
         self.url = tap.url

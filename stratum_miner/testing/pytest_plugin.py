@@ -98,7 +98,7 @@ def stratum_fleet(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., li
 
 @pytest.fixture
 def stratum_tap(stratum_lab: "SyncLab", stratum_url: str) -> "Callable[..., SyncTap]":
-    """``stratum_tap("drop nth=3")``: a man in the middle before the pool under test; its ``url`` is for miners."""
+    """``stratum_tap("drop nth=3")``: a tap before the pool under test; its ``url`` is for miners."""
     return partial(stratum_lab.tap, stratum_url)
 
 

@@ -51,5 +51,5 @@ class DurationMeter:
 
     @property
     def counts(self) -> DurationCounts:
-        """All so far."""
+        """The counts of all durations so far."""
         return DurationCounts(tuple(self._counts), self._total_s)

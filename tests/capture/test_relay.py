@@ -1,4 +1,4 @@
-"""The man in the middle on memory streams: order, delays, ends."""
+"""The relay on memory streams: order, delays, ends."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

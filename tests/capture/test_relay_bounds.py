@@ -1,4 +1,4 @@
-"""What strangers can make the man in the middle keep and wait for: a bound of bytes or seconds, and that it is told."""
+"""What strangers can make a tap keep and wait for: a bound of bytes or seconds, and that it is told."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
