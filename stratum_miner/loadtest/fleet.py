@@ -1,6 +1,6 @@
 """Moves the bytes of many simulated miners: one thread, one epoll, no task per connection.
 
-Theory of operation. A turn fires what the agenda says is due, then lets each miner read what has come for it; with
+Theory of operation. A turn fires what the queue says is due, then lets each miner read what has come for it; with
 nothing to do the thread sleeps until the next due time, to the microsecond. It is plain blocking code in a thread of
 its own, apart from trio, for two reasons: a task with its stream is several kilobytes per miner, and a timer of trio
 rounds up to a millisecond, which a latency from scheduled time would show.
@@ -28,10 +28,10 @@ from stratum_miner.loadtest import limits, pacer
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.metrics import LAG_TICK, Metrics
 from stratum_miner.loadtest.miner import SimulatedMiner, State
-from stratum_miner.loadtest.pacer import Agenda, Event
+from stratum_miner.loadtest.pacer import Event, EventQueue
 from stratum_miner.loadtest.plan import LONGEST_PAUSE, LoadPlan
 from stratum_miner.loadtest.run_state import RunState
-from stratum_miner.loadtest.share_search import INLINE_HASHES, Order, SearchThread, hashes_of
+from stratum_miner.loadtest.share_search import INLINE_HASHES, SearchThread, ShareRequest, hashes_of
 from stratum_miner.stratum.errors import RemoteProtocolError
 
 RECEIVE_SIZE = 64 << 10
@@ -98,7 +98,7 @@ class Fleet:
         self._epoll.register(self._wake_in, select.EPOLLIN)
         self._connections: dict[int, _Connection] = {}
         self._of_miner: dict[int, _Connection] = {}
-        self._agenda: Agenda[SimulatedMiner] = Agenda()
+        self._queue: EventQueue[SimulatedMiner] = EventQueue()
         self._buffer = memoryview(bytearray(RECEIVE_SIZE))
         self._search_thread: SearchThread | None = None
         self._miners: list[SimulatedMiner] = []
@@ -159,15 +159,15 @@ class Fleet:
         self._started = self._since = now = self._clock()
         run_state.begin(now)
         for index, miner in enumerate(self._miners):
-            self._agenda.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
+            self._queue.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
         for at in plan.storms:
-            self._agenda.add(now + at, Event.STORM)
-        self._agenda.add(now + LAG_TICK, Event.LAG_TICK)
-        self._agenda.add(now + self.metrics.row_seconds, Event.ROW_TICK)
+            self._queue.add(now + at, Event.STORM)
+        self._queue.add(now + LAG_TICK, Event.LAG_TICK)
+        self._queue.add(now + self.metrics.row_seconds, Event.ROW_TICK)
 
     def _loop(self) -> None:
         while not self._ended(self._clock()):
-            for due, event, miner in self._agenda.take(self._clock(), EVENTS):
+            for due, event, miner in self._queue.take(self._clock(), EVENTS):
                 self._fire(due, event, miner)
             ready = self._epoll.poll(0, EVENTS)
             polled = self._clock()
@@ -191,7 +191,7 @@ class Fleet:
     def _sleep(self) -> None:
         """Until something comes or is due."""
         limit = self._run_state.end + (DRAIN_SECONDS if self._run_state.ending else 0.0)
-        delay = min(self._agenda.next_due, limit) - self._clock()
+        delay = min(self._queue.next_due, limit) - self._clock()
         if delay <= 0:
             return
         if self._epoll.fileno() < SELECT_LIMIT:
@@ -230,14 +230,14 @@ class Fleet:
         while due <= now:
             metrics.loop_lag.add(now - due)
             due += LAG_TICK
-        self._agenda.add(due, Event.LAG_TICK)
+        self._queue.add(due, Event.LAG_TICK)
 
     def _tick_row(self, due: float) -> None:
         self._peak = max(self._peak, _resident())
         self.metrics.rows[-1].mining = self._run_state.mining
         if not self._run_state.ending:
             self.metrics.row_at(self._clock() - self._started)
-            self._agenda.add(due + self.metrics.row_seconds, Event.ROW_TICK)
+            self._queue.add(due + self.metrics.row_seconds, Event.ROW_TICK)
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
@@ -278,7 +278,7 @@ class Fleet:
             return
         pause = pacer.reconnect_pause(miner.attempts, self.plan.pause, LONGEST_PAUSE, self._run_state.rng)
         miner.attempts += 1
-        self._agenda.add(now + pause, Event.CONNECT, miner)
+        self._queue.add(now + pause, Event.CONNECT, miner)
 
     def _established(self, connection: _Connection) -> None:
         code = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -293,14 +293,14 @@ class Fleet:
         self._send(connection, miner.connected(now, now - self._since))
         if self.plan.churn is not None:
             miner.breaks_at = now + self._run_state.rng.expovariate(1 / self.plan.churn)
-            self._agenda.add(miner.breaks_at, Event.BREAK, miner)
+            self._queue.add(miner.breaks_at, Event.BREAK, miner)
 
     def _hang_up(self, connection: _Connection, reason: str, due: float) -> None:
         """From our side: a storm, a short life. The miner is due again at once, or as the plan says."""
         miner = connection.miner
         self._lost(connection, reason, come_back=False)
         if self.plan.reconnect != "never":
-            self._agenda.add(due, Event.CONNECT, miner)
+            self._queue.add(due, Event.CONNECT, miner)
 
     def _lost(self, connection: _Connection, reason: str, *, come_back: bool = True) -> None:
         self._forget(connection)
@@ -375,7 +375,7 @@ class Fleet:
 
     def _read_later(self, miner: SimulatedMiner, now: float) -> None:
         miner.due = now + SLOW_READ_SECONDS
-        self._agenda.add(miner.due, Event.SLOW_READ, miner)
+        self._queue.add(miner.due, Event.SLOW_READ, miner)
 
     def _send(self, connection: _Connection, data: bytes) -> None:
         waited = bool(connection.unsent)
@@ -398,8 +398,8 @@ class Fleet:
     # ---- shares that take long ------------------------------------------------------------------------------------
 
     def _schedule(self, miner: SimulatedMiner, due: float) -> None:
-        """Put a share on the agenda; one that takes long is searched until then."""
-        self._agenda.add(due, Event.SHARE, miner)
+        """Put a share into the queue; one that takes long is searched until then."""
+        self._queue.add(due, Event.SHARE, miner)
         work = miner.assignment
         if work is None or hashes_of(work.target) <= INLINE_HASHES:
             return
@@ -411,18 +411,18 @@ class Fleet:
             now_at = miner.assignment
             return now_at is not None and now_at.notify.previous_hash == tip and miner.due == due
 
-        self._search_thread.order(due, Order(miner.number, work, miner.take_extranonce2(work), wanted))
+        self._search_thread.request(due, ShareRequest(miner.number, work, miner.take_extranonce2(work), wanted))
 
     def _woken(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
         while self._search_thread is not None and self._search_thread.done:
-            order, found = self._search_thread.done.popleft()
-            connection = self._of_miner.get(order.ticket)
-            if connection is None or not order.wanted():
+            request, found = self._search_thread.done.popleft()
+            connection = self._of_miner.get(request.miner_number)
+            if connection is None or not request.wanted():
                 continue
             miner = connection.miner
-            miner.ready = None if found is None else (order.work, order.extranonce2, found)
+            miner.ready = None if found is None else (request.work, request.extranonce2, found)
             if found is None and miner.due is not None:
                 self._schedule(miner, miner.due)
             elif miner.waiting and not self._run_state.ending:

@@ -143,7 +143,7 @@ def reconnect_pause(attempt: int, first: float, longest: float, rng: random.Rand
 
 
 class Event(IntEnum):
-    """What an agenda is made of."""
+    """What an event queue is made of."""
 
     CONNECT = 0
     SHARE = 1
@@ -155,7 +155,7 @@ class Event(IntEnum):
     ROW_TICK = 6
 
 
-class Agenda(Generic[T]):
+class EventQueue(Generic[T]):
     """What is due when; for whom. What is late comes out at once, the oldest first."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, chance.
+"""What all simulated miners of a process have in common: the plan, the figures, the jobs, the search, random numbers.
 
 Must not know what a miner is, only that one is scheduled: miners know this.
 """
@@ -27,9 +27,9 @@ class RunState(Generic[Miner]):
         self.schedule = schedule
         self.begin(now)
         self.ending = False
-        """No more shares; last answers are waited for."""
+        """Whether no more shares are sent, and only last answers are waited for."""
         self.open_shares = 0
-        """Shares on their way, bad ones too."""
+        """The number of shares without an answer, bad ones included."""
         self.book = JobBook()
         self.search = ShareSearch()
         self.rng = random.Random(plan.seed)
@@ -38,13 +38,13 @@ class RunState(Generic[Miner]):
         """The hash rate of all miners with a job, H/s."""
         self._most_asked = 0.0
         self.mining = 0
-        """Miners with a job."""
+        """The number of miners with a job."""
         self.bad = tuple(plan.bad.items())
         self.keeps_taken = "duplicate" in plan.bad
         self.keeps_old = "stale" in plan.bad
 
     def begin(self, now: float) -> None:
-        """The run begins now, on the loop's clock."""
+        """Note that the run begins now, on the loop's clock."""
         self.started = now
         self.end = now + self.plan.duration
 
@@ -54,7 +54,7 @@ class RunState(Generic[Miner]):
         return None if due is None else self.started + due
 
     def join(self, hash_rate: float) -> None:
-        """A miner with this hash rate has a job."""
+        """Count a miner with this hash rate that got its first job."""
         self.hash_rate += hash_rate
         self.mining += 1
         self.metrics.most_mining = max(self.metrics.most_mining, self.mining)
@@ -64,6 +64,6 @@ class RunState(Generic[Miner]):
             self.metrics.doubt = doubt
 
     def leave(self, hash_rate: float) -> None:
-        """It no longer has."""
+        """Count a miner that no longer has a job."""
         self.hash_rate -= hash_rate
         self.mining -= 1

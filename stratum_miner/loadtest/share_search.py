@@ -92,34 +92,34 @@ def submit_of(worker_name: str, work: Assignment, extranonce2: bytes, found: Fou
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A share that is to be found before it is due. ``ticket`` says for whom; ``wanted`` whether it still is."""
+class ShareRequest:
+    """A request to find one share before it is due; ``wanted`` says whether the miner still needs it."""
 
-    ticket: int
+    miner_number: int
     work: Assignment
     extranonce2: bytes
     wanted: Callable[[], bool]
 
 
 class SearchThread:
-    """A thread that fills orders, the earliest due first. ``on_found`` is called in it whenever ``done`` has more."""
+    """A thread that finds requested shares, the earliest due first. It calls ``on_found`` when ``done`` has more."""
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
         self._choice = choice
-        self.done: deque[tuple[Order, Found | None]] = deque()
+        self.done: deque[tuple[ShareRequest, Found | None]] = deque()
         self._on_found = on_found
-        self._orders: list[tuple[float, int, Order]] = []
+        self._requests: list[tuple[float, int, ShareRequest]] = []
         self._number = 0
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="load-search", daemon=True)
         self._thread.start()
 
-    def order(self, due: float, order: Order) -> None:
-        """Find this share, too."""
+    def request(self, due: float, request: ShareRequest) -> None:
+        """Add a request."""
         with self._changed:
             self._number += 1
-            heappush(self._orders, (due, self._number, order))
+            heappush(self._requests, (due, self._number, request))
             self._changed.notify()
 
     def close(self) -> None:
@@ -133,17 +133,17 @@ class SearchThread:
         nice(10)  # of this thread alone on Linux: whoever waits for the loop goes first
         search = ShareSearch(self._choice)
         slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
-        while (order := self._next()) is not None:
-            if self._still(order):
-                found = search.find(order.work, order.extranonce2, partial(self._still, order), slice_hashes)
-                self.done.append((order, found))
+        while (request := self._next()) is not None:
+            if self._still(request):
+                found = search.find(request.work, request.extranonce2, partial(self._still, request), slice_hashes)
+                self.done.append((request, found))
                 self._on_found()
 
-    def _still(self, order: Order) -> bool:
-        return not self._closed and order.wanted()
+    def _still(self, request: ShareRequest) -> bool:
+        return not self._closed and request.wanted()
 
-    def _next(self) -> Order | None:
+    def _next(self) -> ShareRequest | None:
         with self._changed:
-            while not self._orders and not self._closed:
+            while not self._requests and not self._closed:
                 self._changed.wait()
-            return None if self._closed else heappop(self._orders)[2]
+            return None if self._closed else heappop(self._requests)[2]
