@@ -50,7 +50,7 @@ def job_of(
 def submit_of(
     share: Share, worker_name: str, *, mask: int | None = None, version_rolling: bool = False, differences: bool = False
 ) -> Submit:
-    """What the pool is told of a share.
+    """The ``mining.submit`` of a share.
 
     Where versions are rolled the submit has the version's bits inside ``mask``, which is the job's own unless the pool
     has changed it since: as they stand in the header (BIP 310), or with ``differences`` as they differ from those of

@@ -10,7 +10,7 @@ class Difficulties:
         self._sums = dict.fromkeys(Fate, 0.0)
 
     def add(self, result: ShareResult) -> None:
-        """Count one."""
+        """Add the worth of one share."""
         share = result.share
         self._sums[result.fate] += min(share.difficulty, share.job.share_difficulty)
 

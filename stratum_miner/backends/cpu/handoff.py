@@ -1,4 +1,4 @@
-"""Where search threads and trio meet: the stop word, the threads that wait for work, the queue of hits.
+"""What search threads and trio exchange: the stop word, the threads that wait for work, the queue of hits.
 
 A search thread gives way to everything else, so it may stand still for long while it holds something. It therefore
 shares no lock with trio: a byte in a socket tells of new hits, for ``TrioToken.run_sync_soon`` takes a lock that trio's
@@ -21,7 +21,7 @@ QUEUE_SIZE = 1024
 
 
 class Handoff:
-    """Between the threads of one backend and its trio task; made in the trio thread."""
+    """Connects the threads of one backend with its trio task; made in the trio thread."""
 
     def __init__(self, source: WorkSource) -> None:
         self.source = source

@@ -27,9 +27,9 @@ class Speed:
     """What one thread did, in H/s."""
 
     hash_rate: float
-    """Per second of its processor time: what it would do if the processor were its own."""
+    """The rate per second of its processor time: what it would do if the processor were its own."""
     wall_hash_rate: float
-    """Per second of the clock; lower when other programs had the processor meanwhile."""
+    """The rate per second of the clock; lower when other programs had the processor meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Measured:
 
     kernel: Kernel
     hash_rate: float
-    """With nonces in the lanes."""
+    """The rate with nonces in the lanes."""
     rolling_hash_rate: float
-    """With versions in the lanes, for a pool that grants enough bits of them."""
+    """The rate with versions in the lanes, for a pool that grants enough bits of them."""
     self_test: bool
     measured_on: date = field(default_factory=date.today)
     """The day of ``hash_rate``."""
