@@ -62,7 +62,7 @@ def _block(block: BlockFound) -> dict[str, Any]:
 
 
 async def log_status(pool: Pool) -> None:
-    """Until cancelled."""
+    """Log how the pool is doing now and then, until cancelled."""
     while True:
         await trio.sleep(STATUS_INTERVAL_S)
         snapshot = pool.snapshot()

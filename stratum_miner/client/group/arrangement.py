@@ -38,11 +38,11 @@ class Arrangement:
         self._clock = clock
         self._identities = identities
         self.members = [self._joined(item) for item in settings]
-        """The best first."""
+        """The pools, the best first."""
         self.removed: list[Member] = []
-        """Until their shares are answered."""
+        """Pools that were removed, until their shares are answered."""
         self.active: Member | None = None
-        """The one that is mined on."""
+        """The pool that is mined on."""
         self.failover = Failover(len(self.members), clock(), policy)
         for index, item in enumerate(settings):
             self.failover.enable(index, item.enabled)
@@ -70,15 +70,15 @@ class Arrangement:
         return tuple(member.settings for member in self.members)
 
     def index(self, member: Member) -> int:
-        """Its place."""
+        """The place of a pool, 0 the best."""
         return self.members.index(member)
 
     def name(self, member: Member) -> str:
-        """Its label."""
+        """The label of a pool."""
         return self._identities.label(member.key, member.settings)
 
     def condition(self, member: Member) -> Condition:
-        """How it is."""
+        """The condition of the pool."""
         return self.failover.health(self.index(member)).condition
 
     # ---- changes ------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class Arrangement:
         self.move(index, 0)
 
     def add(self, settings: PoolSettings, index: int | None = None) -> PoolKey:
-        """A pool more, the worst unless a place is given; its key. ValueError for one that is there already."""
+        """Add a pool, the worst unless a place is given. Returns its key. ValueError for one that is there already."""
         place = len(self.members) if index is None else index
         if not 0 <= place <= len(self.members):
             raise ValueError(f"pool: expected a place from 0 to {len(self.members)}, got {place}")
@@ -114,7 +114,7 @@ class Arrangement:
         return self.members[place].key
 
     def remove(self, index: int) -> None:
-        """A pool less; its open shares are still answered. ValueError for the last one."""
+        """Remove a pool; its open shares are still answered. ValueError for the last one."""
         self._check(index)
         self.failover.remove(index)
         member = self.members.pop(index)

@@ -50,9 +50,9 @@ class PoolStatus:
     """From a job's arrival until work of it is taken; None where nobody searches."""
     switch_p99: float | None = None
     answers: DurationCounts = NO_DURATIONS
-    """From submit to reply, of all replies."""
+    """Times from submit to reply, of all replies."""
     switches: DurationCounts = NO_DURATIONS
-    """From a job's arrival until work of it is taken, of all jobs."""
+    """Times from a job's arrival until work of it is taken, of all jobs."""
     bound: tuple[str, ...] = ()
     """Backends that mine here alone, over a connection of their own, which this is."""
 

@@ -55,7 +55,7 @@ class Screen:
     _notice_until: float = 0.0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Show the screen until cancelled."""
         await show(self.console, self.drawn, self.press)
 
     def press(self, key: str) -> bool:
@@ -134,7 +134,7 @@ class Painter:
         self._shown = []
 
     def paint(self, lines: list[Text]) -> None:
-        """As many as the terminal has, from its top."""
+        """Draw as many lines as the terminal has, from its top."""
         size = self._console.size
         self._whole_at -= 1
         if size != self._size or self._whole_at <= 0:

@@ -27,7 +27,7 @@ class Seen:
     """The key that shows it alone."""
     url: str
     view: View | None
-    """None before its first answer."""
+    """The newest view of the miner; None before its first answer."""
     error: str
     """Why there is no newer view; empty while there is one."""
     age_s: float
@@ -39,7 +39,7 @@ class Seen:
 
     @property
     def state(self) -> str:
-        """Its own word for it, or that it does not answer."""
+        """The state that the miner gives, or that it does not answer."""
         return NO_ANSWER if self.summary is None else self.summary.state
 
     @property

@@ -5,7 +5,7 @@ from rich.text import Text
 from stratum_miner.monitoring.view import Summary
 
 NO_ANSWER = "no answer"
-"""In place of the state of a miner that does not answer."""
+"""The word in place of the state of a miner that does not answer."""
 _STATE_STYLES = {
     "mining": "green", "up": "green",
     "degraded": "yellow", "paused": "yellow", "stopping": "yellow", "throttled": "yellow", "sick": "yellow",

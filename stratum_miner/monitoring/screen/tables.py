@@ -11,7 +11,7 @@ from stratum_miner.monitoring.screen.lines import hanging, shortened
 Item = TypeVar("Item")
 LEAST_NAME = 14
 GAP = 2
-"""Between the name and what follows."""
+"""Space between the name and what follows."""
 MOST_ROWS = 1000
 """Made for one screen; what another miner says may be without end."""
 
