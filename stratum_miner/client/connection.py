@@ -1,7 +1,8 @@
 """One connection to a pool, from the handshake to its end: a trio stream on one side, what we tell on the other.
 
 It owns what lives and dies with a connection: the handshake, the reader, the watchdog, the ``writer``, the ``workers``
-and the ``open_shares``. What outlives it (the next try, the resume) is ``reconnecting``'s.
+and the ``open_shares``. What outlives it is not its own: the next try is ``reconnecting``'s, what a resume needs
+``resume``'s.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Judges shares, sans-IO: bytes and exact integers in, a verdict out; time is an argument.
 
-Order of checks: form, duplicate, job, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
+Order of checks: form, job, duplicate, stale, ntime, version bits, difficulty. Duplicate comes before stale, so that a
 miner who lost the answer to a share and sends it again, on a job that is stale by now, is not told that the share came
 too late. Nothing is changed while a share is checked; only one that is accepted, or given to the node as a block, is
 remembered (``share_memory``). Duplicates are told by the hash of the header, whatever spelling they came in: a job that

@@ -1,4 +1,4 @@
-"""BM1362, BM1366, BM1368, BM1370: jobs with a whole header, whose version the chip rolls itself (asic.md 3, 4.3, 4.4).
+"""Chips that get whole headers, and roll the version themselves (asic.md 3, 4.3, 4.4).
 
 A core sweeps its slice of the nonces for as many ticks as register 10 says, then takes the next versions and sweeps the
 slice again. Replies are nine bytes until register A4 enables version rolling, then eleven.

@@ -245,6 +245,7 @@ class DeviceView:
     reason: str
     """Why it is in that state; empty for plain mining."""
     hash_rate: float
+    """Over the last five seconds."""
     hash_rate_1m: float
     hash_rate_10m: float
     hash_rate_1h: float

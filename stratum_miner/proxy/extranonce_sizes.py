@@ -4,10 +4,11 @@
 
     pool's coinbase:     coinb1 | extranonce1 | extranonce2 ------------------------ | coinb2
     what a miner sees:   coinb1 ------------------------- | prefix      | extranonce2 | coinb2
-                                              padding, zero  extranonce1
+                                              padding        extranonce1
 
-The pool's extranonce1 and the padding move into the coinb1 that miners get, so what a miner was told in its subscribe
-reply stays true when the pool's extranonce1 changes, or when another pool takes over that gives more extranonce2.
+The pool's extranonce1 and the padding, which ``job_translator`` counts, move into the coinb1 that miners get, so what a
+miner was told in its subscribe reply stays true when the pool's extranonce1 changes, or when another pool takes over
+that gives more extranonce2.
 """
 
 from dataclasses import dataclass

@@ -71,7 +71,8 @@ class ForwardingPolicy:
     def judge(self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float) -> Verdict[ProxyJob] | PassOn[ProxyJob]:
         """What meets the pool's target goes up, and so does a late or weak block, over which the pool decides.
 
-        So does what came before: its answer may still be on the way.
+        What came before is handed on too, with our refusal: the proxy waits for the answer that it may still get, and
+        sends nothing up a second time.
         """
         job = jobs.get(submit.job_id)
         if job is None:

@@ -108,8 +108,9 @@ class _Beginnings:
 
 
 class JobTranslator:
-    """The current job, the split of its extranonce2, and who has which prefix. ``first_id``, ``first_prefix`` and
-    ``first_padding`` are where counting starts: a random start keeps a restarted proxy from repeating what it said.
+    """The current job, the split of its extranonce2, and the registry that says who has which prefix. ``first_id``,
+    ``first_prefix`` and ``first_padding`` are where counting starts: a random start keeps a restarted proxy from
+    repeating what it said.
     """
 
     def __init__(
