@@ -142,7 +142,8 @@ class PoolConnection:
         if worker_name is None:
             self._held.append(Unanswered(share, resubmitted))
             return
-        self._send(OpenShare(share, worker_name, trio.current_time(), resubmitted, self._open.differences))
+        differences, number = self._open.differences, self._open.sent_so_far
+        self._send(OpenShare(share, worker_name, trio.current_time(), resubmitted, differences, number))
 
     def _send(self, item: OpenShare) -> None:
         share = item.share
@@ -465,7 +466,8 @@ class PoolConnection:
         """The pool's answer to a share."""
         item, now = self._open.pop(event.id), trio.current_time()
         if self._may_be_other_form(item, event.error):
-            self._send(replace(item, differences=not item.differences, was_tried_before=True, sent_at=now))
+            other, number = not item.differences, self._open.sent_so_far
+            self._send(replace(item, sent_at=now, differences=other, number=number, was_tried_before=True))
             return
         result = self._open.result(item, event.error, now, self._latest_job_id)
         if result.refusal is not None:

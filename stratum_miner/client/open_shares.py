@@ -33,10 +33,10 @@ class OpenShare:
     resubmitted: bool
     differences: bool
     """The form of its version bits: as their difference from the job's version; else as they stand in the header."""
+    number: int
+    """The number of shares that were sent before it on this connection."""
     was_tried_before: bool = False
     """Whether it was sent before in the other form, which was refused."""
-    number: int = 0
-    """The number of shares that were sent before it on this connection."""
 
 
 class OpenShares:
@@ -44,7 +44,8 @@ class OpenShares:
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, OpenShare] = OrderedDict()
-        self._sent = 0
+        self.sent_so_far = 0
+        """The number of shares that were sent on this connection."""
         self._refused_up_to = 0
         """Shares with a lower number left before the newest refusal that counts was known."""
         self.refusals_in_a_row = 0
@@ -61,8 +62,8 @@ class OpenShares:
 
     def sent(self, request_id: int, item: OpenShare) -> None:
         """Note that a share was sent under this id."""
-        self._open[request_id] = replace(item, number=self._sent)
-        self._sent += 1
+        self._open[request_id] = item
+        self.sent_so_far += 1
 
     def pop(self, request_id: int) -> OpenShare:
         """Remove the share that was answered, and return it."""
@@ -86,7 +87,7 @@ class OpenShares:
             if item.number < self._refused_up_to:
                 return replace(result, same_event=True)
             self.refusals_in_a_row += 1
-            self._refused_up_to = self._sent
+            self._refused_up_to = self.sent_so_far
         return result
 
 

@@ -158,10 +158,13 @@ class PoolGroup:
 
     def _owner(self, origin: Origin) -> Member | None:
         """The pool whose session it is or was. None when the pool is none of ours."""
-        own = [member for member in (*self.control.members, *self.control.removed) if member.key == origin.pool]
-        return next(
-            (member for member in own if member.client.origin.session == origin.session), own[0] if own else None
-        )
+        found = None
+        for member in (*self.control.members, *self.control.removed):
+            if member.key == origin.pool:
+                if member.client.origin.session == origin.session:
+                    return member
+                found = found or member  # the session is an older one of it
+        return found
 
     @property
     def _shown(self) -> Member:
