@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -174,12 +175,22 @@ def test_mine(log_format: str, tmp_path: Path, capfd: Any, monkeypatch: pytest.M
         assert re.match(r"\d\d:\d\d:\d\d |\{\"|\w", line), line
 
 
+def _view_with_a_job(base: str) -> bytes:
+    """The pool refuses so many shares that the miner connects anew now and then, and has no job meanwhile."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        view = fetched(f"{base}/api/v1/view")
+        if json.loads(view)["summary"]["job"] is not None or time.monotonic() > deadline:
+            return view
+
+
 def _everything_served(pool: HostilePool, web: int, cgminer: int, axeos: int) -> dict[str, bytes]:
     assert pool.enough.wait(PATIENCE_S)
     base = f"http://127.0.0.1:{web}"
     paths = json.loads(fetched(f"{base}/openapi.json"))["paths"]
     plain = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
     found = {f"GET {path}": fetched(f"{base}{path}") for path in (*plain, "/metrics", "/health", "/ready")}
+    found["GET /api/v1/view"] = _view_with_a_job(base)
     found["404"] = fetched(f"{base}/{urllib.parse.quote(EVIL)}")
     for key in ("user", "name", "url"):
         pool_wanted = {"url": f"127.0.0.1:{pool.port}", "user": "w2", "name": "n", key: EVIL}

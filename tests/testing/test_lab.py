@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "pool-ci"
 
 
 async def mined(lab: Lab, count: int) -> list[tuple[str, bytes]]:
-    pool = await lab.pool()
+    pool = await lab.pool(network_difficulty=1)  # else each hundredth share is a block, and the next one may be stale
     miner = await lab.miner(pool.url)
     outcomes = [await miner.submit_one() for _ in range(count)]
     assert (await pool.snapshot()).shares.accepted == count
