@@ -434,7 +434,7 @@ class PoolConnection:
     # ---- workers: the pool's own ones are asked for at once, others when a share first needs them -------------------
 
     def _authorized_login(self, share: Share) -> str | None:
-        """Whom the pool lets submit this share; None while it has not answered."""
+        """The worker under whose name this share may be submitted; None until the pool has authorized it."""
         name = wanted_login(share, self.settings)
         if name not in self.workers and not self.workers.is_full:
             self._ask_for(name)

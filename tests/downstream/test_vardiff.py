@@ -54,7 +54,7 @@ class Rig:
 
 @pytest.mark.parametrize("difficulty", [1e-3, 1.0, 1e6])
 def test_a_flood_is_met_within_two_periods(difficulty: float) -> None:
-    """But for one miner in hundreds, whose first shares came so slowly by chance that they were met with too little."""
+    """One miner in hundreds finds its first shares so slowly, by chance, that its difficulty rises too little."""
     unmet = 0
     for seed in range(500):
         rig = Rig(rate=difficulty, difficulty=difficulty, seed=seed)  # a share a second: ten times the target

@@ -662,17 +662,23 @@ async def test_stopping_answers_and_closes(autojump_clock: Clock) -> None:
     assert seen[-1] == events.ClientLeft(1, "in memory", "the pool stops")
 
 
+async def with_a_late_block(node: ScriptedNode, listener: MemoryListener) -> WireClient:
+    """A miner whose block builds on the tip of before, and waits for a node that is away."""
+    client = listener.connect()
+    await client.login()
+    share = client.miner.solve()
+    node.push(make_template(102, nbits=EASY_BITS))
+    await client.read_jobs(2)
+    node.fail()
+    await client.stream.send_all(client.miner.submit(share))
+    await trio.testing.wait_all_tasks_blocked()
+    return client
+
+
 async def test_stopping_answers_a_late_block_first(autojump_clock: Clock) -> None:
     node = ScriptedNode(make_template(nbits=EASY_BITS))
     async with pool_of(node) as (pool, listener):
-        client = listener.connect()
-        await client.login()
-        share = client.miner.solve()
-        node.push(make_template(102, nbits=EASY_BITS))
-        await client.read_jobs(2)
-        node.fail()
-        await client.stream.send_all(client.miner.submit(share))
-        await trio.testing.wait_all_tasks_blocked()
+        client = await with_a_late_block(node, listener)
         pool.stop()
         await trio.sleep(1)
         node.recover()
@@ -685,14 +691,7 @@ async def test_a_broken_listener_answers_a_late_block_first(autojump_clock: Cloc
     node = ScriptedNode(make_template(nbits=EASY_BITS))
     with pytest.RaisesGroup(ListenerError, flatten_subgroups=True):
         async with pool_of(node) as (_, listener):
-            client = listener.connect()
-            await client.login()
-            share = client.miner.solve()
-            node.push(make_template(102, nbits=EASY_BITS))
-            await client.read_jobs(2)
-            node.fail()
-            await client.stream.send_all(client.miner.submit(share))
-            await trio.testing.wait_all_tasks_blocked()
+            client = await with_a_late_block(node, listener)
             listener.fail()
             await trio.sleep(1)
             node.recover()

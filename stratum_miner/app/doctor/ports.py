@@ -1,4 +1,4 @@
-"""Who listens at a TCP port of this machine, as far as the system tells us: all to root, else of our own processes."""
+"""Which program listens at a TCP port of this machine. Root is told of all programs, others of their own only."""
 
 from contextlib import suppress
 

@@ -126,7 +126,7 @@ def holders(path: str) -> tuple[Holder, ...]:
 
 
 def holders_text(path: str) -> str:
-    """Who holds the port, in messages: "bfgminer (process 812)", or what to do to learn it."""
+    """The programs that have the port open, for a message: "bfgminer (process 812)", or how to find them out."""
     found = holders(path)
     if found:
         return ", ".join(map(str, found))

@@ -1,5 +1,6 @@
 """ERR: shares that come again, as they were or in another spelling, in another session, under another job."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from stratum_miner.bitcoin.target import hash_value
@@ -40,6 +41,17 @@ async def _accepted(probe: Probe, connection: Connection) -> Found:
     return found
 
 
+async def _all_again(probe: Probe, connection: Connection, found: Found, spelled: Mapping[str, list[Any]]) -> Outcome:
+    """The same for each of several spellings, up to the first that the pool accepts."""
+    said = []
+    for name, params in spelled.items():
+        outcome = await _again(probe, connection, found, params, name)
+        if outcome.is_failure:
+            return outcome
+        said.append(outcome.actual)
+    return passed("; ".join(said))
+
+
 @check(
     "ERR-01",
     "A share counts once.",
@@ -65,7 +77,6 @@ async def duplicate(probe: Probe) -> Outcome:
 async def respelled_duplicate(probe: Probe) -> Outcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
-    said = []
     upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
     spelled = {
         "upper case": upper,
@@ -73,14 +84,8 @@ async def respelled_duplicate(probe: Probe) -> Outcome:
         "a leading blank": found.but(4, " " + found.params[4]),
         "a trailing blank": found.but(2, found.params[2] + " "),
     }
-    for name, params in spelled.items():
-        if params == found.params:
-            continue
-        outcome = await _again(probe, connection, found, params, name)
-        if outcome.is_failure:
-            return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+    spelled = {name: params for name, params in spelled.items() if params != found.params}
+    return await _all_again(probe, connection, found, spelled)
 
 
 @check(
@@ -94,19 +99,14 @@ async def respelled_duplicate(probe: Probe) -> Outcome:
 async def padded_duplicate(probe: Probe) -> Outcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
-    said = []
     extranonce2, nonce = found.params[2], found.params[4]
-    for name, index, value in (
-        ("extranonce2 + 00", 2, extranonce2 + "00"),
-        ("extranonce2 cut", 2, extranonce2[:-2]),
-        ("nonce + 00", 4, nonce + "00"),
-        ("nonce cut", 4, nonce[:-1]),
-    ):
-        outcome = await _again(probe, connection, found, found.but(index, value), name)
-        if outcome.is_failure:
-            return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+    spelled = {
+        "extranonce2 + 00": found.but(2, extranonce2 + "00"),
+        "extranonce2 cut": found.but(2, extranonce2[:-2]),
+        "nonce + 00": found.but(4, nonce + "00"),
+        "nonce cut": found.but(4, nonce[:-1]),
+    }
+    return await _all_again(probe, connection, found, spelled)
 
 
 @check(
