@@ -31,9 +31,12 @@ class Claims:
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
         """What was found, and of which unit. A unit that nobody has any more goes with its job, which may be large."""
 
-    def judge(self, found: NonceFound) -> Share | str | None:
-        """A share that is to be submitted; or what shows, in words, that the device computes wrongly; else None."""
-        match verify(found):
+    def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
+        """A share that is to be submitted; or what shows, in words, that the device computes wrongly; else None.
+
+        ``backend`` and ``worker_name`` are what the share bears.
+        """
+        match verify(found, backend=backend, worker_name=worker_name):
             case InvalidClaim() as reason:
                 return reason.value
             case BelowTarget():

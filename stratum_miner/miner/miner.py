@@ -283,10 +283,9 @@ class Miner:
     # ---- the way of a share -----------------------------------------------------------------------------------
 
     def _judge(self, group: MiningGroup, assignment: Assignment, found: NonceFound) -> None:
-        match self._claims.judge(found):
+        match self._claims.judge(found, assignment.label, assignment.backend.worker_name(found.device)):
             case Share() as share:
-                own = assignment.backend.worker_name(share.device)
-                self._submit(group, replace(share, worker_name=own, backend=assignment.label))
+                self._submit(group, share)
             case str() as reason:
                 self._note_hardware_error(assignment, found.device, reason)
 

@@ -72,8 +72,8 @@ class Share:
 ClaimResult = Share | BelowTarget | InvalidClaim
 
 
-def verify(found: NonceFound) -> ClaimResult:
-    """Re-hash a claim against its own unit and job.
+def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> ClaimResult:
+    """Re-hash a claim against its own unit and job. A share bears the names that are given.
 
     A claim that meets the unit's target but neither target of the job (a coarser hardware filter) is BelowTarget.
     """
@@ -98,4 +98,6 @@ def verify(found: NonceFound) -> ClaimResult:
         header=header,
         digest=digest,
         device=found.device,
+        backend=backend,
+        worker_name=worker_name,
     )
