@@ -44,11 +44,11 @@ class End:
     after: float = 0.0
 
 
-Step: TypeAlias = Send | Close | End
+FilterAction: TypeAlias = Send | Close | End
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class FilterNote:
     """What a filter did, and to which line."""
 
     text: str
@@ -61,15 +61,15 @@ class Filter(Protocol):
     LimitReached ends the connection.
     """
 
-    def opened(self) -> Iterable[Step]:
+    def opened(self) -> Iterable[FilterAction]:
         """What happens before anybody spoke."""
         ...
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
         """What becomes of a line, with its LF unless it was cut; unchanged it is one ``Send`` to the other side."""
         ...
 
-    def ended(self, speaker: Side) -> Iterable[Step]:
+    def ended(self, speaker: Side) -> Iterable[FilterAction]:
         """What is still to be said when one side has no more to say."""
         ...
 
@@ -78,12 +78,12 @@ class Filter(Protocol):
         """Bytes that it keeps."""
         ...
 
-    def notes(self) -> Sequence[Note]:
+    def notes(self) -> Sequence[FilterNote]:
         """What was done since the last call, for the record."""
         ...
 
 
-class Chain:
+class FilterSequence:
     """Several filters as one: a line goes through them in order, each seeing what the one before let through.
 
     Without any it changes nothing.
@@ -92,16 +92,16 @@ class Chain:
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = tuple(filters)
 
-    def opened(self) -> Iterator[Step]:
+    def opened(self) -> Iterator[FilterAction]:
         """What each has to say, through those behind it."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.opened(), index + 1)
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
         """Through all of them."""
         return self._through([Send(speaker.other, line)], 0)
 
-    def ended(self, speaker: Side) -> Iterator[Step]:
+    def ended(self, speaker: Side) -> Iterator[FilterAction]:
         """What each has left, through those behind it."""
         for index, item in enumerate(self._filters):
             yield from self._through(item.ended(speaker), index + 1)
@@ -111,17 +111,17 @@ class Chain:
         """The bytes that all filters hold."""
         return sum(item.held for item in self._filters)
 
-    def notes(self) -> Sequence[Note]:
+    def notes(self) -> Sequence[FilterNote]:
         """The notes of all filters, in their order."""
         return [note for item in self._filters for note in item.notes()]
 
-    def _through(self, steps: Iterable[Step], index: int) -> Iterable[Step]:
+    def _through(self, steps: Iterable[FilterAction], index: int) -> Iterable[FilterAction]:
         for item in self._filters[index:]:
             steps = _filtered(item, steps)
         return steps
 
 
-def _filtered(item: Filter, steps: Iterable[Step]) -> Iterator[Step]:
+def _filtered(item: Filter, steps: Iterable[FilterAction]) -> Iterator[FilterAction]:
     """Each whole line of the steps through a filter, said as often and in as small pieces as before."""
     for step in steps:
         if not isinstance(step, Send) or not step.data.endswith(b"\n"):
@@ -134,12 +134,12 @@ def _filtered(item: Filter, steps: Iterable[Step]) -> Iterator[Step]:
                 after = 0.0
 
 
-def _like(result: Step, step: Send, after: float) -> Step:
+def _like(result: FilterAction, step: Send, after: float) -> FilterAction:
     if isinstance(result, Send):
         result = replace(result, times=result.times * step.times, piece=result.piece or step.piece)
     return replace(result, after=result.after + after)
 
 
-def delayed(steps: Sequence[Step], seconds: float) -> list[Step]:
+def delayed(steps: Sequence[FilterAction], seconds: float) -> list[FilterAction]:
     """The same, the first of them later, and with it all that follow the same way."""
     return [replace(step, after=step.after + seconds) if not index else step for index, step in enumerate(steps)]

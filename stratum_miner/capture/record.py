@@ -58,7 +58,7 @@ class Header(Struct, frozen=True, tag_field="kind", tag="capture", forbid_unknow
     secrets: bool = False
 
 
-class Opened(Struct, frozen=True, tag_field="kind", tag="open"):
+class OpenedRecord(Struct, frozen=True, tag_field="kind", tag="open"):
     """A connection began."""
 
     t: Seconds
@@ -66,7 +66,7 @@ class Opened(Struct, frozen=True, tag_field="kind", tag="open"):
     peer: str = ""
 
 
-class Line(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True):
+class LineRecord(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True):
     """One line without its LF: ``text``, or ``hex`` when it is no UTF-8; ``ended`` is false when no LF came."""
 
     t: Seconds
@@ -77,7 +77,7 @@ class Line(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True
     ended: bool = True
 
     @classmethod
-    def of(cls, t: float, conn: int, speaker: Side, data: bytes, *, ended: bool = True) -> "Line":
+    def of(cls, t: float, conn: int, speaker: Side, data: bytes, *, ended: bool = True) -> "LineRecord":
         """From the bytes of the line."""
         try:
             return cls(t, conn, speaker, text=data.decode(), ended=ended)
@@ -97,7 +97,7 @@ class Line(Struct, frozen=True, tag_field="kind", tag="line", omit_defaults=True
         return self.data + b"\n" if self.ended else self.data
 
 
-class Closed(Struct, frozen=True, tag_field="kind", tag="close"):
+class ClosedRecord(Struct, frozen=True, tag_field="kind", tag="close"):
     """A connection ended; ``by`` is None when neither side did it."""
 
     t: Seconds
@@ -106,7 +106,7 @@ class Closed(Struct, frozen=True, tag_field="kind", tag="close"):
     reason: str = ""
 
 
-class Note(Struct, frozen=True, tag_field="kind", tag="note"):
+class NoteRecord(Struct, frozen=True, tag_field="kind", tag="note"):
     """What whoever recorded did to the conversation."""
 
     t: Seconds
@@ -114,8 +114,8 @@ class Note(Struct, frozen=True, tag_field="kind", tag="note"):
     text: str
 
 
-Record: TypeAlias = Header | Opened | Line | Closed | Note
-Timed: TypeAlias = Opened | Line | Closed | Note
+Record: TypeAlias = Header | OpenedRecord | LineRecord | ClosedRecord | NoteRecord
+Timed: TypeAlias = OpenedRecord | LineRecord | ClosedRecord | NoteRecord
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
@@ -132,14 +132,14 @@ def decode(line: bytes) -> Record:
         record: Record = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"expected an object of a capture ({error})") from None
-    if isinstance(record, Line):
+    if isinstance(record, LineRecord):
         _ = record.data
     if isinstance(record, Timed) and not math.isfinite(record.t):
         raise ValueError(f"expected a time in seconds, got {record.t}")
     return record
 
 
-class Numbered(Struct, frozen=True):
+class NumberedRecord(Struct, frozen=True):
     """A record and its line in the file."""
 
     number: int
@@ -150,12 +150,12 @@ class Capture(Struct, frozen=True):
     """A whole file. ``cut`` when its last line is only half there, as after a power cut; that half is left out."""
 
     header: Header
-    records: tuple[Numbered, ...]
+    records: tuple[NumberedRecord, ...]
     cut: bool = False
 
-    def connections(self) -> dict[int, tuple[Numbered, ...]]:
+    def connections(self) -> dict[int, tuple[NumberedRecord, ...]]:
         """The records of each connection, in the order in which they were opened."""
-        found: dict[int, list[Numbered]] = {}
+        found: dict[int, list[NumberedRecord]] = {}
         for item in self.records:
             found.setdefault(item.record.conn, []).append(item)
         return {number: tuple(items) for number, items in found.items()}
@@ -164,7 +164,7 @@ class Capture(Struct, frozen=True):
 def parse(lines: Iterable[bytes], name: str = "capture") -> Capture:
     """Whole lines with their LF, the last one perhaps without. CaptureError names the line."""
     header: Header | None = None
-    records: list[Numbered] = []
+    records: list[NumberedRecord] = []
     latest = 0.0
     cut = False
     for number, line in enumerate(lines, 1):
@@ -188,7 +188,7 @@ def parse(lines: Iterable[bytes], name: str = "capture") -> Capture:
         latest = record.t
         if len(records) == MAX_RECORDS:
             raise CaptureError(f"{name}: expected at most {MAX_RECORDS} records, it has more")
-        records.append(Numbered(number, record))
+        records.append(NumberedRecord(number, record))
     if header is None:
         raise CaptureError(f"{name}: expected a capture, got an empty file")
     return Capture(header, tuple(records), cut)

@@ -16,7 +16,7 @@ import trio
 from stratum_miner import __version__
 from stratum_miner.capture import record
 from stratum_miner.capture.lines import LineSplitter
-from stratum_miner.capture.record import CaptureError, Closed, Header, Line, Note, Opened, Side
+from stratum_miner.capture.record import CaptureError, ClosedRecord, Header, LineRecord, NoteRecord, OpenedRecord, Side
 from stratum_miner.capture.redaction import HIDDEN, Redactor
 
 log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ class Recorder:
     def open(self, peer: str = "") -> "RecordedConnection":
         """A connection more."""
         self._connections += 1
-        self._write(Opened(self._now(), self._connections, peer))
+        self._write(OpenedRecord(self._now(), self._connections, peer))
         return RecordedConnection(self, self._connections, None if self._secrets else Redactor(self._hide))
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class RecordedConnection:
         if body and self._redactor is not None:
             body = self._redactor.redact(body)
         whole = f"{text}: {body.decode('utf-8', 'replace')}" if body else text
-        self._recorder.add(lambda now: Note(now, self._number, whole))
+        self._recorder.add(lambda now: NoteRecord(now, self._number, whole))
 
     def close(self, by: Side | None, reason: str = "") -> None:
         """The end; only the first call counts."""
@@ -166,7 +166,7 @@ class RecordedConnection:
         for speaker, splitter in self._splitters.items():
             if rest := splitter.rest():
                 self._line(speaker, rest)
-        self._recorder.add(lambda now: Closed(now, self._number, by, reason))
+        self._recorder.add(lambda now: ClosedRecord(now, self._number, by, reason))
 
     @property
     def held(self) -> int:
@@ -179,7 +179,7 @@ class RecordedConnection:
         if self._redactor is not None:
             text = HIDDEN if self._hiding[speaker] else self._redactor.redact(text)
             self._hiding[speaker] = text == HIDDEN and not ended  # the rest of a line that was cut, too
-        self._recorder.add(lambda now: Line.of(now, self._number, speaker, text, ended=ended))
+        self._recorder.add(lambda now: LineRecord.of(now, self._number, speaker, text, ended=ended))
 
 
 class RecordedStream(trio.abc.Stream):

@@ -19,7 +19,7 @@ from math import inf
 
 import trio
 
-from stratum_miner.capture.filter import Close, End, Filter, LimitReached, Send, Step
+from stratum_miner.capture.filter import Close, End, Filter, FilterAction, LimitReached, Send
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Sink
@@ -71,20 +71,20 @@ class _Way:
     def __init__(self) -> None:
         self.held = 0
         self.closed = False
-        self._steps: deque[Step] = deque()
+        self._steps: deque[FilterAction] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
 
-    def has_room(self, step: Step) -> bool:
+    def has_room(self, step: FilterAction) -> bool:
         return self.closed or not self._steps or self.held + _size(step) <= MAX_WAITING
 
-    def put(self, step: Step) -> None:
+    def put(self, step: FilterAction) -> None:
         """The last one to be carried out; once closed, nothing happens."""
         if not self.closed:
             self._steps.append(step)
             self.held += _size(step)
             self._waiting.unpark_all()
 
-    async def get(self) -> Step | None:
+    async def get(self) -> FilterAction | None:
         """The first one, which keeps its place until it is done. None once closed."""
         while not self._steps and not self.closed:
             await self.changed()
@@ -131,7 +131,7 @@ class _Way:
         return sum(len(step.data) for step in self._steps if isinstance(step, Send))
 
 
-def _size(step: Step) -> int:
+def _size(step: FilterAction) -> int:
     return STEP_BYTES + (len(step.data) if isinstance(step, Send) else 0)
 
 
@@ -215,7 +215,7 @@ class _Relay:
             self._lost(side)
             return b""
 
-    async def _carry_out(self, side: Side, steps: Iterable[Step]) -> None:
+    async def _carry_out(self, side: Side, steps: Iterable[FilterAction]) -> None:
         """Give the steps to their writers; they come of what ``side`` said."""
         self._tell_notes()
         for step in steps:

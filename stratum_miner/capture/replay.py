@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from stratum_miner.capture.methods import Methods
-from stratum_miner.capture.record import Closed, Numbered, Side
+from stratum_miner.capture.record import ClosedRecord, NumberedRecord, Side
 from stratum_miner.capture.redaction import STARS
-from stratum_miner.capture.script import Item, Script
+from stratum_miner.capture.script import Script, ScriptLine
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError, error_reply_from
@@ -56,7 +56,7 @@ class Departure:
 class Replay:
     """One recorded connection, ``side`` of it played by us. ``worker`` replaces name and password of the record."""
 
-    records: Sequence[Numbered]
+    records: Sequence[NumberedRecord]
     side: Side
     pace: float = 1.0
     ignore: frozenset[str] = frozenset()
@@ -126,7 +126,7 @@ class Replay:
         self.next_time = until
         return False
 
-    def _say(self, item: Item, now: float) -> bool:
+    def _say(self, item: ScriptLine, now: float) -> bool:
         if self.pace > 0 and now < self._due(item.t):
             return self._wait(self._due(item.t))
         if item.answers is not None and not item.answers.met:
@@ -139,7 +139,7 @@ class Replay:
         item.met = True
         return True
 
-    def _hear(self, item: Item, now: float) -> bool:
+    def _hear(self, item: ScriptLine, now: float) -> bool:
         if item.met:
             self._blocked_since = None
             return True
@@ -242,7 +242,7 @@ class Replay:
 
     # ---- the record's names for things, and the live ones -----------------------------------------------------------
 
-    def _translated(self, item: Item) -> bytes:
+    def _translated(self, item: ScriptLine) -> bytes:
         message = item.message
         if message is None:
             return item.wire
@@ -271,14 +271,14 @@ class Replay:
             params[1] = self.sessions.get(params[1], params[1])
         return params
 
-    def _job_of(self, item: Item) -> str | None:
+    def _job_of(self, item: ScriptLine) -> str | None:
         """The recorded job of a submit that we are to say, if the record has it."""
         if self.side is not Side.MINER or not item.is_call or item.method != "mining.submit" or len(item.params) < 2:
             return None
         job = item.params[1]
         return job if isinstance(job, str) and self._script.announced_before(job, self._cursor) else None
 
-    def _learn_job(self, item: Item, call: envelope.Call) -> None:
+    def _learn_job(self, item: ScriptLine, call: envelope.Call) -> None:
         recorded = item.message
         if call.method == "mining.notify" and isinstance(recorded, envelope.Call):
             match recorded.params, call.params:
@@ -287,7 +287,7 @@ class Replay:
 
     # ---- comparing --------------------------------------------------------------------------------------------------
 
-    def _compare_calls(self, item: Item, call: envelope.Call) -> None:
+    def _compare_calls(self, item: ScriptLine, call: envelope.Call) -> None:
         recorded = item.message
         if not isinstance(recorded, envelope.Call) or call.method in self.ignore:
             return
@@ -304,7 +304,7 @@ class Replay:
         if old != new:
             self._depart(item.number, f"{call.method}: recorded {shown}")
 
-    def _compare_replies(self, item: Item, reply: envelope.Reply) -> None:
+    def _compare_replies(self, item: ScriptLine, reply: envelope.Reply) -> None:
         recorded = item.message
         if not isinstance(recorded, envelope.Reply) or item.method in self.ignore:
             return
@@ -329,9 +329,9 @@ class Replay:
             self.uncounted += 1
 
 
-def ended_by(records: Sequence[Numbered]) -> Side | None:
+def ended_by(records: Sequence[NumberedRecord]) -> Side | None:
     """Who ended the recorded connection."""
-    ends = [item.record.by for item in records if isinstance(item.record, Closed)]
+    ends = [item.record.by for item in records if isinstance(item.record, ClosedRecord)]
     return ends[-1] if ends else None
 
 

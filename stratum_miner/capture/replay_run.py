@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from stratum_miner.capture.lines import LineSplitter
-from stratum_miner.capture.record import Capture, Line, Numbered, Side
+from stratum_miner.capture.record import Capture, LineRecord, NumberedRecord, Side
 from stratum_miner.capture.replay import Replay
 from stratum_miner.network import accepting
 
@@ -144,5 +144,5 @@ async def _listen(stream: trio.abc.Stream, play: Replay, heard: _Wakeup) -> None
         heard.set()
 
 
-def _lines(records: Sequence[Numbered]) -> bool:
-    return any(isinstance(item.record, Line) for item in records)
+def _lines(records: Sequence[NumberedRecord]) -> bool:
+    return any(isinstance(item.record, LineRecord) for item in records)

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from stratum_miner import user_files
-from stratum_miner.capture.filter import Close, LimitReached, Note, Send, Step, delayed
+from stratum_miner.capture.filter import Close, FilterAction, FilterNote, LimitReached, Send, delayed
 from stratum_miner.capture.methods import Methods
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.wildcard import TooLongError, Wildcard
@@ -214,24 +214,24 @@ class RuleFilter:
         self._counts = [0] * len(rules)
         self._held: dict[tuple[int, Side], bytes] = {}
         """Lines that wait for the next one, by rule and direction."""
-        self._notes: list[Note] = []
+        self._notes: list[FilterNote] = []
 
-    def opened(self) -> Sequence[Step]:
+    def opened(self) -> Sequence[FilterAction]:
         """Nothing: rules are about lines."""
         return ()
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Sequence[FilterAction]:
         """Through all rules in order."""
         method = self._methods.of(speaker, line)
-        steps: list[Step] = [Send(speaker.other, line)]
+        steps: list[FilterAction] = [Send(speaker.other, line)]
         for index, rule in enumerate(self._rules):
             applies = self._applies(index, rule, speaker, method, line)
             if applies:
-                self._notes.append(Note(str(rule), line))
+                self._notes.append(FilterNote(str(rule), line))
             steps = self._apply(index, rule, speaker, steps, applies=applies)
         return steps
 
-    def ended(self, speaker: Side) -> Sequence[Step]:
+    def ended(self, speaker: Side) -> Sequence[FilterAction]:
         """Lines that waited for a next one."""
         held = [self._held.pop(key) for key in sorted(self._held, key=lambda key: key[0]) if key[1] is speaker]
         return [Send(speaker.other, line) for line in held]
@@ -241,7 +241,7 @@ class RuleFilter:
         """Bytes of lines that wait for the next one, and of requests without a reply."""
         return sum(map(len, self._held.values())) + self._methods.held
 
-    def notes(self) -> Sequence[Note]:
+    def notes(self) -> Sequence[FilterNote]:
         """Which rule met which line."""
         notes, self._notes = self._notes, []
         return notes
@@ -257,7 +257,9 @@ class RuleFilter:
             return False
         return rule.chance >= 1 or self._rng.random() < rule.chance
 
-    def _apply(self, index: int, rule: Rule, speaker: Side, steps: list[Step], *, applies: bool) -> list[Step]:
+    def _apply(
+        self, index: int, rule: Rule, speaker: Side, steps: list[FilterAction], *, applies: bool
+    ) -> list[FilterAction]:
         to = speaker.other
         if rule.action == "reorder":
             return self._reorder(index, speaker, steps, applies=applies)
@@ -277,7 +279,7 @@ class RuleFilter:
             case _:
                 return [*steps, Close(to)]
 
-    def _reorder(self, index: int, speaker: Side, steps: list[Step], *, applies: bool) -> list[Step]:
+    def _reorder(self, index: int, speaker: Side, steps: list[FilterAction], *, applies: bool) -> list[FilterAction]:
         key = (index, speaker)
         held = self._held.pop(key, None)
         if held is not None:
@@ -291,7 +293,7 @@ class RuleFilter:
         return []
 
 
-def _replaced(step: Step, rule: Rule) -> Step:
+def _replaced(step: FilterAction, rule: Rule) -> FilterAction:
     if not isinstance(step, Send):
         return step
     body = step.data.rstrip(b"\r\n")
@@ -304,9 +306,9 @@ def _replaced(step: Step, rule: Rule) -> Step:
     return replace(step, data=new + step.data[len(body) :])
 
 
-def _repeated(step: Step, times: int) -> Step:
+def _repeated(step: FilterAction, times: int) -> FilterAction:
     return replace(step, times=step.times * times) if isinstance(step, Send) else step
 
 
-def _in_pieces(step: Step, size: int) -> Step:
+def _in_pieces(step: FilterAction, size: int) -> FilterAction:
     return replace(step, piece=size) if isinstance(step, Send) else step

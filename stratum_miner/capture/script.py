@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stratum_miner.capture.record import Line, Numbered, Side
+from stratum_miner.capture.record import LineRecord, NumberedRecord, Side
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.errors import FieldError
 
 
 @dataclass(slots=True, eq=False)
-class Item:
+class ScriptLine:
     """One recorded line. What it says is read again when it is needed: kept, it would take thirty times its bytes."""
 
     number: int
-    line: Line
+    line: LineRecord
     is_call: bool
     """Whether it has a method of its own."""
     method: str | None
     """Its own, or of a reply that of its request."""
-    answers: "Item | None" = None
+    answers: "ScriptLine | None" = None
     """The request that a reply answers."""
-    answer: "Item | None" = None
+    answer: "ScriptLine | None" = None
     """The reply that answers a request."""
     met: bool = False
     """Heard, or said."""
@@ -69,49 +69,49 @@ class Item:
 class Script:
     """The lines of one connection; ``heard`` is the side whose lines are to be met by live ones."""
 
-    def __init__(self, records: Sequence[Numbered], heard: Side) -> None:
-        self.items: list[Item] = []
+    def __init__(self, records: Sequence[NumberedRecord], heard: Side) -> None:
+        self.items: list[ScriptLine] = []
         self.unheard = 0
         """Lines still to be met."""
         self._jobs: dict[str, int] = {}
-        self._calls: dict[str, deque[Item]] = {}
-        self._replies: dict[str, deque[Item]] = {}
-        self._others: dict[bytes, deque[Item]] = {}
-        requests: dict[tuple[Side, str], Item] = {}
+        self._calls: dict[str, deque[ScriptLine]] = {}
+        self._replies: dict[str, deque[ScriptLine]] = {}
+        self._others: dict[bytes, deque[ScriptLine]] = {}
+        requests: dict[tuple[Side, str], ScriptLine] = {}
         for record in records:
-            if isinstance(record.record, Line):
+            if isinstance(record.record, LineRecord):
                 self._add(record.number, record.record, heard, requests)
 
     def announced_before(self, job_id: str, index: int) -> bool:
         """Whether the record has a notify of this job before this line."""
         return self._jobs.get(job_id, len(self.items)) < index
 
-    def meet_call(self, method: str) -> Item | None:
+    def meet_call(self, method: str) -> ScriptLine | None:
         """The first recorded call of this method that was not heard yet; now it is."""
         waiting = self._calls.get(method)
         return self._met(waiting.popleft()) if waiting else None
 
-    def meet_reply(self, request_id: Any) -> Item | None:
+    def meet_reply(self, request_id: Any) -> ScriptLine | None:
         """The recorded reply to the request with this id, once that is made; now it is heard."""
         waiting = self._replies.get(json.dumps(request_id))
         if not waiting or waiting[0].answers is None or not waiting[0].answers.met:
             return None
         return self._met(waiting.popleft())
 
-    def meet_other(self, line: bytes) -> Item | None:
+    def meet_other(self, line: bytes) -> ScriptLine | None:
         """The first recorded line of these bytes, which are no message, that was not heard yet; now it is."""
         waiting = self._others.get(line)
         return self._met(waiting.popleft()) if waiting else None
 
-    def _met(self, item: Item) -> Item:
+    def _met(self, item: ScriptLine) -> ScriptLine:
         item.met = True
         self.unheard -= 1
         return item
 
-    def _add(self, number: int, line: Line, heard: Side, requests: dict[tuple[Side, str], Item]) -> None:
+    def _add(self, number: int, line: LineRecord, heard: Side, requests: dict[tuple[Side, str], ScriptLine]) -> None:
         message = _message(line)
         method = message.method if isinstance(message, envelope.Call) else None
-        item = Item(number, line, isinstance(message, envelope.Call), method)
+        item = ScriptLine(number, line, isinstance(message, envelope.Call), method)
         if isinstance(message, envelope.Call):
             if message.wants_reply:
                 requests[item.speaker, json.dumps(message.id)] = item
@@ -133,7 +133,7 @@ class Script:
         self.items.append(item)
 
 
-def _message(line: Line) -> envelope.Call | envelope.Reply | None:
+def _message(line: LineRecord) -> envelope.Call | envelope.Reply | None:
     try:
         return envelope.decode(line.data)
     except FieldError:

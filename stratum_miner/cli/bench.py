@@ -24,7 +24,7 @@ from stratum_miner.backends.cpu import kernels, processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import Choice, conclude
 from stratum_miner.backends.cpu.cross_check import POINTS, cross_check
-from stratum_miner.backends.cpu.kernel_speed import PATIENCE, Measured, Speed, time_of
+from stratum_miner.backends.cpu.kernel_speed import PATIENCE, MeasuredKernel, Speed, time_of
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.example import unit_of
@@ -106,7 +106,7 @@ def bench(
 class _Trial:
     """A kernel that was tested, and measured both ways if it is sound."""
 
-    measured: Measured
+    measured: MeasuredKernel
     speeds: tuple[Speed, ...]
     """Plain and rolling; none of a broken kernel."""
 
@@ -114,9 +114,9 @@ class _Trial:
 def _try(kernel: kernels.Kernel, seconds: float) -> _Trial:
     with console.status(f"{kernel.name}: self-test and {2 * seconds:g} s of hashing"):
         if not kernels.self_test(kernel):
-            return _Trial(Measured(kernel, 0.0, 0.0, False), ())
+            return _Trial(MeasuredKernel(kernel, 0.0, 0.0, False), ())
         plain, rolling = (time_of(kernel, seconds, rolling=rolls) for rolls in (False, True))
-        return _Trial(Measured(kernel, plain.hash_rate, rolling.hash_rate, True), (plain, rolling))
+        return _Trial(MeasuredKernel(kernel, plain.hash_rate, rolling.hash_rate, True), (plain, rolling))
 
 
 def _row(trial: _Trial) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _row(trial: _Trial) -> dict[str, Any]:
     }
 
 
-def _known_row(item: Measured) -> dict[str, Any]:
+def _known_row(item: MeasuredKernel) -> dict[str, Any]:
     return {
         "name": item.kernel.name,
         "hash_rate": item.hash_rate,
@@ -149,7 +149,7 @@ def _processor_share(speeds: list[Speed]) -> float:
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 
-def _scaling(chosen: Measured, most: int, seconds: float) -> dict[int, Speed]:
+def _scaling(chosen: MeasuredKernel, most: int, seconds: float) -> dict[int, Speed]:
     """What the kernel alone does on 1, 2, 4, ... and all threads."""
     counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power < most)})
     speeds = {}

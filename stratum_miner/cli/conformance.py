@@ -22,19 +22,19 @@ from stratum_miner.conformance import (
     Case,
     Chain,
     ChainError,
+    ChainTip,
     Hasher,
     PoolUnderTest,
     Result,
     SelectionError,
     Tally,
-    Tip,
     Unreachable,
     gone,
     select,
     tcp_dialer,
     verify,
 )
-from stratum_miner.conformance.pool_under_test import Dial
+from stratum_miner.conformance.pool_under_test import OpenPoolStream
 from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.reports.conformance_page import page
@@ -198,13 +198,13 @@ class NodeChain:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def tip(self) -> Tip:
+    async def tip(self) -> ChainTip:
         """The last block of the best chain."""
         try:
             tip = await self._node.tip()
         except NodeError as error:
             raise ChainError(str(error)) from None
-        return Tip(tip.height, tip.hash)
+        return ChainTip(tip.height, tip.hash)
 
     async def submit(self, block: bytes) -> str:
         """The node's objection to a block, empty when there is none."""
@@ -241,7 +241,7 @@ def _password(password: str | None, file: Path | None) -> str:
     return pool_access.password(password)
 
 
-def _tls_dialer(dial: Dial, url: PoolUrl, settings: TlsSettings) -> Dial:
+def _tls_dialer(dial: OpenPoolStream, url: PoolUrl, settings: TlsSettings) -> OpenPoolStream:
     async def secured() -> trio.abc.Stream:
         try:
             return await secure(await dial(), url, settings)

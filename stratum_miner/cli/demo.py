@@ -22,7 +22,7 @@ from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
-from stratum_miner.miner import Ending, Goals, Miner, MinerEvent
+from stratum_miner.miner import Goals, Miner, MinerEvent, StopReason
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import Summary
 from stratum_miner.pool import PoolConfig, open_pool
@@ -42,7 +42,7 @@ class _Result:
     kernel: str
     report: dict[str, Any]
     height: int
-    ending: Ending
+    ending: StopReason
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -76,7 +76,7 @@ def demo(
         printing.print_json(result.report | {"height": result.height, "blocks": result.blocks})
     else:
         _print_table(result, blocks)
-    ended_by_user = result.ending is Ending.STOPPED
+    ended_by_user = result.ending is StopReason.STOPPED
     return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.FAILED
 
 
@@ -115,7 +115,7 @@ async def _demo(
         return await _result(node, miner, monitor, ending)
 
 
-async def _result(node: Node, miner: Miner, monitor: Monitor, ending: Ending) -> _Result:
+async def _result(node: Node, miner: Miner, monitor: Monitor, ending: StopReason) -> _Result:
     """What the node says of its chain, not what the miner believes."""
     height = (await node.tip()).height
     chain = [{"height": at, "hash": display_hash(await node.block_hash(at))} for at in range(1, height + 1)]

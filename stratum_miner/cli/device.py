@@ -25,7 +25,7 @@ from stratum_miner.backends.asic.transport import PortOpener
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
 
 Which: TypeAlias = Annotated[str, Parameter(help="PATH or KIND:PATH, as after mine --device.")]
-Asked: TypeAlias = Callable[[Driver, Board, PortOpener], Awaitable[str]]
+DeviceAction: TypeAlias = Callable[[Driver, Board, PortOpener], Awaitable[str]]
 
 
 @app.command(name="set")
@@ -92,7 +92,7 @@ def _spec(text: str) -> DeviceSpec:
     return spec
 
 
-def _ask(spec: DeviceSpec, asked: Asked) -> int:
+def _ask(spec: DeviceSpec, asked: DeviceAction) -> int:
     """Find it, make sure that it is free, ask it."""
     logs.configure(level="warning")
     answer = ""

@@ -40,7 +40,7 @@ def devices(
     return ExitCode.FAILED if blocked else ExitCode.OK
 
 
-def _object(device: FoundDevice, may: access.Access) -> dict[str, Any]:
+def _object(device: FoundDevice, may: access.PortAccess) -> dict[str, Any]:
     first = device.ports[0]
     return {
         "path": device.path,
@@ -59,7 +59,7 @@ def _object(device: FoundDevice, may: access.Access) -> dict[str, Any]:
     }
 
 
-def _show(looked: list[tuple[FoundDevice, access.Access]], *, hidden: int) -> None:
+def _show(looked: list[tuple[FoundDevice, access.PortAccess]], *, hidden: int) -> None:
     output = printing.console(highlight=False)
     if not looked:
         other = f"; {hidden} other USB serial device{'s' * (hidden != 1)}, --all shows them" if hidden else ""
@@ -81,7 +81,7 @@ def _show(looked: list[tuple[FoundDevice, access.Access]], *, hidden: int) -> No
             output.print(f"{device.path}: {hint}", markup=False, soft_wrap=True)
 
 
-def _state(device: FoundDevice, may: access.Access) -> str:
+def _state(device: FoundDevice, may: access.PortAccess) -> str:
     if may.holders:
         return "in use"
     if not may.allowed:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.app.doctor import machine, processor, usb
-from stratum_miner.app.doctor.finding import Check, Finding, Verdict
+from stratum_miner.app.doctor.finding import Check, Finding, Severity
 from stratum_miner.app.doctor.setup import Setup
 from stratum_miner.app.options.config_file import Config, NoConfig
 from stratum_miner.app.options.mine import MineOptions
@@ -37,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
     usb.check_power,
 )
 """The checks of the machine, in the order in which their findings are shown."""
-_STYLES = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.PROBLEM: "bold red"}
+_STYLES = {Severity.GOOD: "green", Severity.NOTE: "yellow", Severity.PROBLEM: "bold red"}
 
 
 @takes_options_of(MineOptions)
@@ -78,7 +78,7 @@ def doctor(
         printing.print_json([secrets.redact(asdict(item) | {"verdict": item.verdict.value}) for item in findings])
     else:
         _show(findings)
-    bad = any(item.verdict is Verdict.PROBLEM for item in findings)
+    bad = any(item.verdict is Severity.PROBLEM for item in findings)
     return ExitCode.FAILED if bad else ExitCode.OK
 
 
@@ -104,5 +104,5 @@ def _show(findings: list[Finding]) -> None:
             line = Table.grid()
             line.add_row(verdict, words)
             output.print(line)
-        if item.fix and item.verdict is not Verdict.GOOD:
+        if item.fix and item.verdict is not Severity.GOOD:
             output.print(f"        > {item.fix}", markup=False, soft_wrap=True)  # one line, to be copied

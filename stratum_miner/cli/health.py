@@ -9,7 +9,7 @@ import time
 
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.foreign_text import sanitize_lines
-from stratum_miner.network.exchange import Answer, Exchange, FetchError, Target
+from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, Target
 
 DEFAULT_API = "http://127.0.0.1:7780"
 TIMEOUT_S = 5.0
@@ -65,7 +65,7 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
     return ExitCode.OK if ready and answer.status == 200 else code
 
 
-def _ask(target: Target) -> Answer:
+def _ask(target: Target) -> HttpResponse:
     """As ``network.fetch``, on a plain socket: trio alone would take longer to load than all of this takes."""
     deadline = time.monotonic() + TIMEOUT_S
     exchange = Exchange()

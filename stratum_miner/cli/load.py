@@ -151,7 +151,7 @@ def load(
 # ---- the run --------------------------------------------------------------------------------------------------------
 
 
-class Run(Protocol):
+class LoadRun(Protocol):
     """One run, here or on a cluster; ``execute`` blocks in a thread of its own, the rest may be called meanwhile."""
 
     def execute(self) -> LoadReport:
@@ -192,7 +192,7 @@ class _Local:
         return self._fleet.progress(), self._fleet.metrics
 
 
-def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
+def _run(run: LoadRun, plan: LoadPlan, *, quiet: bool) -> LoadReport:
     reports: list[LoadReport] = []
 
     async def watched(stop: signals.Stop) -> None:
@@ -213,7 +213,7 @@ def _run(run: Run, plan: LoadPlan, *, quiet: bool) -> LoadReport:
     return reports[0]
 
 
-async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
+async def _show(run: LoadRun, plan: LoadPlan, quiet: bool) -> None:
     if can_redraw(console):
         if not quiet:
             await redraw(console, _Drawn(run, plan), REFRESH_S)
@@ -234,7 +234,7 @@ async def _show(run: Run, plan: LoadPlan, quiet: bool) -> None:
 class _Drawn:
     """The picture of a moment, with the rates since the one before."""
 
-    run: Run
+    run: LoadRun
     plan: LoadPlan
     before: Progress | None = None
 

@@ -126,7 +126,7 @@ def _tell(error: Exception) -> None:
 
 def run_process(arguments: Sequence[str]) -> int:
     """Run the command line of this process: its password hidden, its output flushed; returns the exit code."""
-    signals.enter(signals.Phase.RUNNING)
+    signals.enter(signals.ProcessPhase.RUNNING)
     secrets.hide_command_line()
     logs.configure()
     try:

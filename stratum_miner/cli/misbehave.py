@@ -12,7 +12,7 @@ from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageE
 from stratum_miner.client import PoolUnreachable, PoolUrl
 from stratum_miner.faults import misbehaving_miner
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS
-from stratum_miner.faults.outcome import Outcome
+from stratum_miner.faults.outcome import FaultOutcome
 from stratum_miner.faults.raw_miner import Plan
 from stratum_miner.spelling import named
 
@@ -44,7 +44,7 @@ def misbehave(
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
-    proxy: pool_access.Proxy = None,
+    proxy: pool_access.ProxyOption = None,
     json: common.Json = False,
 ) -> int:
     """Commit faults against a pool of your own; exits with 1 where one got through, and says what the pool answered."""
@@ -68,7 +68,7 @@ def misbehave(
         hold=hold,
         new_block=new_block,
     )
-    outcomes: list[Outcome] = []
+    outcomes: list[FaultOutcome] = []
 
     async def run(stop: signals.Stop) -> None:
         with trio.CancelScope() as scope, stop.calling(scope.cancel):
@@ -99,7 +99,7 @@ def misbehave(
     return ExitCode.OK if all(each.is_good for each in outcomes) else ExitCode.FAILED
 
 
-def _show(outcome: Outcome) -> None:
+def _show(outcome: FaultOutcome) -> None:
     mark = "ok  " if outcome.is_good else "FAIL"
     printing.say(f"{mark} {outcome.fault:<26} {outcome.verdict.value}")
     printing.say(secrets.redact_foreign(outcome.answer), indent=7)

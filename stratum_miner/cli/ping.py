@@ -17,7 +17,7 @@ from stratum_miner.foreign_text import is_plain
 from stratum_miner.miner import Goals, Miner, MinerEvent
 from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import difficulty_text
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_POOLS = 64
 _HEADINGS = {"configure": "config", "subscribe": "subscr", "authorize": "auth", "first_job": "job"}
@@ -34,7 +34,7 @@ def ping(
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
-    proxy: pool_access.Proxy = None,
+    proxy: pool_access.ProxyOption = None,
     timeout: Annotated[
         float, Parameter(name="--timeout", help="Seconds for each; one pool keeps its first job back for 60.")
     ] = 90.0,
@@ -120,7 +120,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")
     outcome = outcomes[0]
-    if outcome.fate is not Fate.ACCEPTED or outcome.latency is None:
+    if outcome.fate is not ShareOutcome.ACCEPTED or outcome.latency is None:
         return replace(result, error=f"submit: {outcome.fate.value}: {outcome.reason}")
     return replace(result, submit_ms=round(outcome.latency * 1000, 3))
 

@@ -11,7 +11,13 @@ from stratum_miner.app.daemon.pool_run import pool_config, running_pool, until_s
 from stratum_miner.app.daemon.pool_status import summary
 from stratum_miner.app.options import capture, common, http_access, listen_address, node_access
 from stratum_miner.app.options.listen_address import parse_listen
-from stratum_miner.app.options.pool import REGTEST_DIFFICULTY, Difficulty, MaximumDifficulty, MinimumDifficulty, Vardiff
+from stratum_miner.app.options.pool import (
+    REGTEST_DIFFICULTY,
+    Difficulty,
+    MaximumDifficulty,
+    MinimumDifficultyOption,
+    VardiffOption,
+)
 from stratum_miner.app.process import printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.faults.fault_filter import ChosenFault
@@ -31,8 +37,8 @@ def pool(
     node_password_file: node_access.NodePasswordFile = None,
     data_dir: node_access.DataDirectory = None,
     difficulty: Difficulty = REGTEST_DIFFICULTY,
-    vardiff: Vardiff = None,
-    min_difficulty: MinimumDifficulty = None,
+    vardiff: VardiffOption = None,
+    min_difficulty: MinimumDifficultyOption = None,
     max_difficulty: MaximumDifficulty = None,
     fault: Annotated[
         list[str] | None,
@@ -44,7 +50,7 @@ def pool(
         ),
     ] = None,
     seed: capture.Seed = 0,
-    record: capture.Record = None,
+    record: capture.RecordOption = None,
     record_secrets: capture.RecordSecrets = False,
     http: http_access.FiguresAddress = None,
     http_network: http_access.HttpNetwork = False,
@@ -53,7 +59,7 @@ def pool(
     json: common.Json = False,
     debug: common.Debug = False,
     quiet: common.Quiet = False,
-    log_format: common.LogFormat = "auto",
+    log_format: common.LogFormatOption = "auto",
 ) -> int:
     """Run a Stratum pool until stopped."""
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

@@ -52,7 +52,7 @@ def replay(
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
-    proxy: pool_access.Proxy = None,
+    proxy: pool_access.ProxyOption = None,
     json: common.Json = False,
     quiet: common.Quiet = False,
 ) -> int:

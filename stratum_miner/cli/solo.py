@@ -35,7 +35,7 @@ def solo(
     json: common.Json = False,
     debug: common.Debug = False,
     quiet: common.Quiet = False,
-    log_format: common.LogFormat = "auto",
+    log_format: common.LogFormatOption = "auto",
 ) -> int:
     """Mine on your own node, without a pool."""
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

@@ -42,16 +42,16 @@ def tap(
         Parameter(name="--rules", help="A TOML file of [[rule]] tables, before those above.", group="Faults"),
     ] = None,
     seed: capture.Seed = 0,
-    record: capture.Record = None,
+    record: capture.RecordOption = None,
     record_secrets: capture.RecordSecrets = False,
     tls_ca: pool_access.TlsCa = None,
     tls_fingerprint: pool_access.TlsFingerprint = None,
     tls_cert: pool_access.TlsCertificate = None,
     tls_key: pool_access.TlsKey = None,
-    proxy: pool_access.Proxy = None,
+    proxy: pool_access.ProxyOption = None,
     debug: common.Debug = False,
     quiet: common.Quiet = False,
-    log_format: common.LogFormat = "plain",
+    log_format: common.LogFormatOption = "plain",
 ) -> int:
     """Stand between miners and a pool; record, delay, drop, reorder and rewrite what they say."""
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)

@@ -24,7 +24,7 @@ from stratum_miner.monitoring.screen import live, overview
 from stratum_miner.monitoring.screen.layout import Face
 from stratum_miner.monitoring.screen.overview import Seen
 from stratum_miner.monitoring.view import View
-from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, FetchError, SlowFetchError, Target
+from stratum_miner.network.fetch import ConnectFetchError, Fetcher, FetchError, HttpResponse, SlowFetchError, Target
 
 DEFAULT_API = "http://127.0.0.1:7780"
 POLL_S = 1.0
@@ -125,7 +125,7 @@ class _Remote:
         except (FetchError, ValueError, RecursionError) as error:
             self.error = _why(error)
 
-    async def _answer(self, fetcher: Fetcher) -> Answer:
+    async def _answer(self, fetcher: Fetcher) -> HttpResponse:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         target = Target.parse(f"{self.url}/api/v1/view")
         return await fetcher.fetch(target, seconds=TIMEOUT_S, max_bytes=MAX_ANSWER, headers=headers)
@@ -142,7 +142,7 @@ def _check_sizes(value: Any) -> None:
         raise ValueError(f"it answers a number that is not between {-MAX_NUMBER:g} and {MAX_NUMBER:g}")
 
 
-def _refusal(answer: Answer) -> str:
+def _refusal(answer: HttpResponse) -> str:
     try:
         told = sanitize(msgspec.json.decode(answer.body, type=dict[str, str]).get("error", ""))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -14,7 +14,14 @@ import structlog
 import trio
 
 from stratum_miner.client.dialing.domains import same_domain
-from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
+from stratum_miner.client.endings import (
+    ConnectionEnded,
+    PoolDisconnected,
+    Redirect,
+    SubscribeRefused,
+    TooSlow,
+    WorkerRefused,
+)
 from stratum_miner.client.events import ConnectionState, JobArrived, MessageShown, ShareAnswered, StateChanged, Tell
 from stratum_miner.client.open_shares import REJECT_STREAK, OpenShare, OpenShares
 from stratum_miner.client.pool_memory import KEPT_S, Handshake
@@ -39,7 +46,7 @@ from stratum_miner.stratum.extensions import SubscribeExtranonce
 from stratum_miner.stratum_job import job_of, submit_of
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +81,7 @@ class PoolConnection:
         clock: Callable[[], float] = time.monotonic,
         handshake: Handshake = Handshake.FULL,
         suggestion: float | None = None,
-        watch: Callable[[events.ClientEvent], None] | None = None,
+        watch: Callable[[events.ClientConnectionEvent], None] | None = None,
     ) -> None:
         self.settings = settings
         self.connection = ClientConnection(
@@ -157,7 +164,7 @@ class PoolConnection:
         try:
             request_id = self.connection.submit(request)
         except LocalProtocolError as error:
-            self._tell(ShareAnswered(ShareResult(share, Fate.LOST, str(error))))
+            self._tell(ShareAnswered(ShareResult(share, ShareOutcome.LOST, str(error))))
             return
         self._open.sent(request_id, item)
         self._writer.flush()
@@ -304,7 +311,7 @@ class PoolConnection:
         recently = trio.current_time() - self._asked_at < SUSPICIOUS_S
         unanswered = waiting and (recently or self._latest_job_id is None)
         unheard = self._ask_configure and not self._subscribed.is_set()
-        raise HungUp(self._hide(reason), unanswered=unanswered, unheard=unheard)
+        raise PoolDisconnected(self._hide(reason), unanswered=unanswered, unheard=unheard)
 
     async def _guard(self) -> None:
         timeouts = self.settings.timeouts
@@ -349,7 +356,7 @@ class PoolConnection:
         if last is not None:
             self._handle(last)
 
-    def _handle(self, event: events.ClientEvent) -> None:
+    def _handle(self, event: events.ClientConnectionEvent) -> None:
         match event:
             case events.JobAnnounced():
                 self._on_job(event)
@@ -365,13 +372,13 @@ class PoolConnection:
                 self._on_login(name, "")
                 if is_first:
                     self._tell(StateChanged(self._resumption.origin, ConnectionState.MINING, str(self.settings.url)))
-            case events.WorkerRefused(worker_name=name, error=error):
+            case events.AuthorizeRefused(worker_name=name, error=error):
                 self._on_login(name, self._hide(str(error)), passes=may_pass(str(error)))
             case events.ExtranonceChanged(extranonce1, size):
                 self._resumption.change_extranonce(extranonce1, size)
             case events.ReconnectRequested(host, port, wait):
                 self._on_reconnect(host, port, wait)
-            case events.MessageShown(text):
+            case events.MessageReceived(text):
                 self._on_message(self._hide(text))
             case events.BadLine(reason):
                 self.traffic.bad_lines += 1
@@ -399,7 +406,7 @@ class PoolConnection:
         else:
             for item in carried:
                 reason = "the pool did not resume the session"
-                self._tell(ShareAnswered(ShareResult(item.share, Fate.LOST, reason)))
+                self._tell(ShareAnswered(ShareResult(item.share, ShareOutcome.LOST, reason)))
 
     def _on_job(self, event: events.JobAnnounced) -> None:
         self._latest_job_id = event.notify.job_id

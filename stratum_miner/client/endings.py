@@ -7,7 +7,7 @@ class ConnectionEnded(Exception):  # noqa: N818  an end, not always an error
     """The connection is over; the text says why. Try again."""
 
 
-class HungUp(ConnectionEnded):
+class PoolDisconnected(ConnectionEnded):
     """The pool closed the connection. ``unanswered``: it did so before its first job, or soon after a request of the
     handshake, and left one unanswered, so we may have asked too much. ``unheard``: it has not answered mining.subscribe
     and was asked mining.configure.

@@ -11,7 +11,7 @@ import structlog
 from stratum_miner.client.resume import Unanswered
 from stratum_miner.stratum.errors import SHARE_LOST_REASON, ErrorReason, ErrorReply
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class OpenShares:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
         result = _result(item, error, now - item.sent_at)
-        if result.fate is Fate.ACCEPTED:
+        if result.fate is ShareOutcome.ACCEPTED:
             self.refusals_in_a_row = 0
         elif _says_something(result, newest_job_id):
             if item.number < self._refused_up_to:
@@ -93,17 +93,21 @@ class OpenShares:
 
 def _result(item: OpenShare, error: ErrorReply | None, latency: float) -> ShareResult:
     if error is None:
-        return ShareResult(item.share, Fate.ACCEPTED, latency=latency, worker_name=item.worker_name)
+        return ShareResult(item.share, ShareOutcome.ACCEPTED, latency=latency, worker_name=item.worker_name)
     if error.reason is ErrorReason.DUPLICATE and item.resubmitted:
-        return ShareResult(item.share, Fate.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name)
+        return ShareResult(
+            item.share, ShareOutcome.LOST, ANSWER_WAS_LOST, latency=latency, worker_name=item.worker_name
+        )
     if error.tells_of_a_lost_share:
-        return ShareResult(item.share, Fate.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name)
-    fate = Fate.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else Fate.REJECTED
+        return ShareResult(
+            item.share, ShareOutcome.LOST, SHARE_LOST_REASON, latency=latency, worker_name=item.worker_name
+        )
+    fate = ShareOutcome.STALE if error.reason is ErrorReason.JOB_NOT_FOUND else ShareOutcome.REJECTED
     return ShareResult(
         item.share,
         fate,
         error.message,
-        Refusal(error.reason.value),
+        RejectReason(error.reason.value),
         "" if error.code is None else str(error.code),
         latency,
         item.worker_name,
@@ -114,6 +118,6 @@ def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
     """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
     answer a proxy missed, or below the share difficulty as we know it do not.
     """
-    if result.fate is Fate.STALE:
+    if result.fate is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id
-    return result.fate is Fate.REJECTED and not result.refused_as_weak
+    return result.fate is ShareOutcome.REJECTED and not result.refused_as_weak

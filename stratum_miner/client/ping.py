@@ -12,7 +12,7 @@ from stratum_miner.client.dialing import tls
 from stratum_miner.client.dialing.dialer import reason_of
 from stratum_miner.client.dialing.tunnel import TunnelUnreachable
 from stratum_miner.client.dialing.url import PoolUnreachable
-from stratum_miner.client.endings import ConnectionEnded, HungUp, WorkerRefused
+from stratum_miner.client.endings import ConnectionEnded, PoolDisconnected, WorkerRefused
 from stratum_miner.client.pool_memory import Handshake
 from stratum_miner.client.resume import Resumption
 from stratum_miner.client.settings import PoolSettings
@@ -65,7 +65,7 @@ async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
         with trio.fail_after(seconds):
             try:
                 await _handshake(await _open(settings, steps), settings, steps)
-            except HungUp as end:
+            except PoolDisconnected as end:
                 if not end.unheard:
                     raise
                 steps = _Steps(str(settings.url))
@@ -124,7 +124,7 @@ async def _handshake(
 ) -> None:
     has_job = False
 
-    def note_step(event: events.ClientEvent) -> None:
+    def note_step(event: events.ClientConnectionEvent) -> None:
         nonlocal has_job
         match event:
             case events.Configured():

@@ -9,9 +9,9 @@ from stratum_miner.client.traffic import Traffic
 from stratum_miner.client.workers import MAX_LOGINS
 from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.job import PoolKey
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
-MAX_WORKERS = len(Fate) * MAX_LOGINS
+MAX_WORKERS = len(ShareOutcome) * MAX_LOGINS
 """Workers whose shares are counted by name, times the fates: behind a proxy others think of the names."""
 
 
@@ -19,8 +19,8 @@ class PoolTally:
     """Counts of one pool; every figure only grows."""
 
     def __init__(self) -> None:
-        self.fates: Counter[Fate] = Counter()
-        self.workers: Counter[tuple[str, Fate]] = Counter()
+        self.fates: Counter[ShareOutcome] = Counter()
+        self.workers: Counter[tuple[str, ShareOutcome]] = Counter()
         self.reasons: Counter[str] = Counter()
         """Why shares were not accepted, by a bounded set of causes."""
         self.difficulties = Difficulties()
@@ -46,7 +46,7 @@ class PoolTally:
         worker = result.worker_name, result.fate
         if result.worker_name and (worker in self.workers or len(self.workers) < MAX_WORKERS):
             self.workers[worker] += 1
-        if result.fate is Fate.ACCEPTED:
+        if result.fate is ShareOutcome.ACCEPTED:
             self.last_accepted = time.time(), result.share.job.share_difficulty
         else:
             self.reasons[result.cause] += 1

@@ -14,7 +14,14 @@ from stratum_miner.client.addresses import Addresses
 from stratum_miner.client.backoff import Pauses
 from stratum_miner.client.connection import PoolConnection
 from stratum_miner.client.dialing.url import PoolUnreachable
-from stratum_miner.client.endings import ConnectionEnded, HungUp, Redirect, SubscribeRefused, TooSlow, WorkerRefused
+from stratum_miner.client.endings import (
+    ConnectionEnded,
+    PoolDisconnected,
+    Redirect,
+    SubscribeRefused,
+    TooSlow,
+    WorkerRefused,
+)
 from stratum_miner.client.events import (
     STOPPED,
     ClientEvent,
@@ -34,7 +41,7 @@ from stratum_miner.client.snapshot import ClientSnapshot, WorkerSnapshot
 from stratum_miner.client.workers import wanted_login
 from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -125,14 +132,14 @@ class PoolClient:
         """Hand a share over; what becomes of it is told, possibly before this returns."""
         connection = self._connection
         if share.job.origin.session != self.origin.session:
-            self._end(share, Fate.LOST, "its session is over")
+            self._end(share, ShareOutcome.LOST, "its session is over")
         elif connection is not None and connection.is_subscribed:
             if connection.previous_hash in (None, share.job.previous_hash) or share.is_block:
                 connection.submit(share)
             else:
-                self._end(share, Fate.STALE, "the previous block changed before it was found")
+                self._end(share, ShareOutcome.STALE, "the previous block changed before it was found")
         elif not self._running:
-            self._end(share, Fate.LOST, "its pool is not connected to any more")
+            self._end(share, ShareOutcome.LOST, "its pool is not connected to any more")
         else:
             self._carry([Unanswered(share, sent=False)])
 
@@ -207,9 +214,9 @@ class PoolClient:
         return WorkerSnapshot(
             name=name,
             refusal=refusals.get(name, ""),
-            accepted=self._tally.workers[name, Fate.ACCEPTED],
-            rejected=self._tally.workers[name, Fate.REJECTED],
-            stale=self._tally.workers[name, Fate.STALE],
+            accepted=self._tally.workers[name, ShareOutcome.ACCEPTED],
+            rejected=self._tally.workers[name, ShareOutcome.REJECTED],
+            stale=self._tally.workers[name, ShareOutcome.STALE],
         )
 
     # ---- one connection ---------------------------------------------------------------------------------------
@@ -236,7 +243,7 @@ class PoolClient:
             return self._try_refused_again(refusal, is_redirected)
         except ConnectionEnded as end:
             self._learn_from(end, connection)
-            if isinstance(end, HungUp) and end.unheard and not (self._options.retry or self._bare_next):
+            if isinstance(end, PoolDisconnected) and end.unheard and not (self._options.retry or self._bare_next):
                 self._bare_next = True
                 return 0.0
             lost = PoolUnreachable(f"{url}: {end}")
@@ -279,7 +286,7 @@ class PoolClient:
             self._resumption.resumable = None
         if isinstance(end, TooSlow):
             self._memory.too_slow(end.limit, now)
-        if (isinstance(end, HungUp) and end.unanswered) or not (traffic.jobs or traffic.bytes_received):
+        if (isinstance(end, PoolDisconnected) and end.unanswered) or not (traffic.jobs or traffic.bytes_received):
             self._memory.hung_up()
             following = self._memory.handshake(now)
             if following not in (connection.handshake, Handshake.FULL):
@@ -335,7 +342,7 @@ class PoolClient:
     def _note_result(self, result: ShareResult) -> None:
         self._tally.add(result)
         connection = self._connection
-        if result.fate is Fate.ACCEPTED and connection is not None:
+        if result.fate is ShareOutcome.ACCEPTED and connection is not None:
             self._note_that_it_works(connection)
             if trio.current_time() - connection.started_at >= STABLE_S:
                 self._pauses.reset()
@@ -345,9 +352,9 @@ class PoolClient:
 
     def _lose(self, shares: Sequence[Unanswered], reason: str) -> None:
         for item in shares:
-            self._end(item.share, Fate.LOST, reason)
+            self._end(item.share, ShareOutcome.LOST, reason)
 
-    def _end(self, share: Share, fate: Fate, reason: str) -> None:
+    def _end(self, share: Share, fate: ShareOutcome, reason: str) -> None:
         self._take(ShareAnswered(ShareResult(share, fate, reason)))
 
     def _enter(self, state: ConnectionState, detail: str) -> None:

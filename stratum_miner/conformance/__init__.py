@@ -7,7 +7,14 @@ told.
 from stratum_miner.conformance.case import Case, Level
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import Verdict
-from stratum_miner.conformance.pool_under_test import Chain, ChainError, PoolUnderTest, Tip, Unreachable, tcp_dialer
+from stratum_miner.conformance.pool_under_test import (
+    Chain,
+    ChainError,
+    ChainTip,
+    PoolUnderTest,
+    Unreachable,
+    tcp_dialer,
+)
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, Tally, gone, verify
@@ -17,13 +24,13 @@ __all__ = [
     "Case",
     "Chain",
     "ChainError",
+    "ChainTip",
     "Hasher",
     "Level",
     "PoolUnderTest",
     "Result",
     "SelectionError",
     "Tally",
-    "Tip",
     "Unreachable",
     "Verdict",
     "gone",

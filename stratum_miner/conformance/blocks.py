@@ -5,9 +5,9 @@ from stratum_miner.bitcoin.coinbase import TxOut, split_coinbase
 from stratum_miner.bitcoin.header import BlockHeader, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_bits
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import Skip
-from stratum_miner.conformance.pool_under_test import Tip
+from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
@@ -15,7 +15,7 @@ HARMLESS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"}
 """What a node says of a block that it keeps: a valid one off its best chain is "inconclusive"."""
 
 
-async def extend(probe: Probe, connection: Connection, on: Tip | None = None) -> bytes:
+async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None = None) -> bytes:
     """Give the node an empty block on ``on`` (default: its tip); returns its hash, internal order.
 
     Skip when it costs too much work or the node objects.
@@ -28,7 +28,7 @@ async def extend(probe: Probe, connection: Connection, on: Tip | None = None) ->
     return digest
 
 
-async def make_block(probe: Probe, connection: Connection, tip: Tip) -> tuple[bytes, bytes]:
+async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> tuple[bytes, bytes]:
     """An empty block on ``tip`` under the newest job's nbits and time, and its hash."""
     job = connection.job
     nonce = probe.rng.randbytes(8)

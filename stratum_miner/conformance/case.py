@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-from stratum_miner.conformance.outcome import Outcome
+from stratum_miner.conformance.outcome import CheckOutcome
 from stratum_miner.conformance.probe import Probe
 
 SECONDS: Final = 60.0
@@ -36,7 +36,7 @@ class Kind(Enum):
     """Blocks are made behind the pool's back, through its node."""
 
 
-Run: TypeAlias = Callable[[Probe], Awaitable[Outcome]]
+CheckFunction: TypeAlias = Callable[[Probe], Awaitable[CheckOutcome]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Case:
     seconds: float
     disturbs: bool
     """Whether it would be felt by checks that run beside it."""
-    run: Run
+    run: CheckFunction
     topic: str
     """The first part of its address."""
 
@@ -89,10 +89,10 @@ class Topic:
         kinds: tuple[Kind, ...] = (Kind.POLITE,),
         seconds: float = SECONDS,
         disturbs: bool = False,
-    ) -> Callable[[Run], Run]:
+    ) -> Callable[[CheckFunction], CheckFunction]:
         """Make the decorated function a check. ValueError for an id that is taken."""
 
-        def register(run: Run) -> Run:
+        def register(run: CheckFunction) -> CheckFunction:
             if identifier in CASES:
                 raise ValueError(f"check {identifier}: expected an id of its own, it is taken")
             CASES[identifier] = Case(

@@ -14,9 +14,9 @@ from typing import Any
 import trio
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.conformance.messages import Answer, Line, Notified, is_positive, notify_id, parse_line
-from stratum_miner.conformance.outcome import HungUp, Silent
-from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.messages import Answer, Notified, PoolLine, is_positive, notify_id, parse_line
+from stratum_miner.conformance.outcome import Silent, UnexpectedDisconnect
+from stratum_miner.conformance.transcript import CheckTranscript
 from stratum_miner.stratum import fields, pool_messages
 from stratum_miner.stratum.errors import FieldError
 from stratum_miner.stratum_job import job_of
@@ -35,16 +35,16 @@ MAX_RECEIVED = 32 << 20
 a hundredth of it."""
 
 
-class Connection:
+class ProbeConnection:
     """A connection; made and read by a ``Probe``."""
 
-    def __init__(self, stream: trio.abc.Stream, number: int, transcript: Transcript, started: float) -> None:
+    def __init__(self, stream: trio.abc.Stream, number: int, transcript: CheckTranscript, started: float) -> None:
         self.stream = stream
         self.number = number
-        self.lines: list[Line] = []
+        self.lines: list[PoolLine] = []
         self.notifies: list[Notified] = []
         self.jobs: list[Job] = []
-        self.difficulties: list[tuple[Line, Any]] = []
+        self.difficulties: list[tuple[PoolLine, Any]] = []
         self.closed = False
         self.ending = ""
         """How the connection ended, in words."""
@@ -79,7 +79,7 @@ class Connection:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.end("reset while we were sending")
-            raise HungUp("it closed the connection while we were sending") from None
+            raise UnexpectedDisconnect("it closed the connection while we were sending") from None
 
     def compose(self, method: str, *params: Any, identifier: int | str | None = None) -> tuple[int | str, bytes]:
         """A request line and its id, registered so that its reply is recognised."""
@@ -132,7 +132,7 @@ class Connection:
             return self.answers[request_id][0]
         method = self._asked[request_id][0]
         if self.closed:
-            raise HungUp(f"it closed the connection instead of answering {method} ({self.ending})")
+            raise UnexpectedDisconnect(f"it closed the connection instead of answering {method} ({self.ending})")
         raise Silent(f"no reply to {method} in {within:g} s")
 
     async def reaction(self, request_id: int | str | None, within: float) -> Answer | None:
@@ -184,7 +184,7 @@ class Connection:
         else:
             if self._buffer:
                 self.note("<", bytes(self._buffer))
-                self.lines.append(Line(self._now(), bytes(self._buffer), None, "a line without its end"))
+                self.lines.append(PoolLine(self._now(), bytes(self._buffer), None, "a line without its end"))
             self.end("closed by the pool")
 
     def take(self, data: bytes) -> None:
@@ -223,7 +223,7 @@ class Connection:
             if line.value is not None:
                 self._take(line, line.value)
 
-    def _take(self, line: Line, value: dict[str, Any]) -> None:
+    def _take(self, line: PoolLine, value: dict[str, Any]) -> None:
         if line.method is None:
             identifier = value.get("id")
             if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._asked:
@@ -251,7 +251,7 @@ class Connection:
             case _:
                 pass
 
-    def _take_call(self, line: Line, method: str, params: list[Any]) -> None:
+    def _take_call(self, line: PoolLine, method: str, params: list[Any]) -> None:
         match method, params:
             case "mining.notify", _:
                 self._notify(line, params)
@@ -279,7 +279,7 @@ class Connection:
         for index, job in enumerate(self.jobs):  # a mask counts at once, also for jobs that are out
             self._replace(index, replace(job, version_mask=self.mask, version_rolling=self.rolling))
 
-    def _notify(self, line: Line, params: list[Any]) -> None:
+    def _notify(self, line: PoolLine, params: list[Any]) -> None:
         job, problem = None, ""
         if self.extranonce1 is None:
             problem = "no extranonce1 yet"

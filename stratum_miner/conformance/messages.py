@@ -14,7 +14,7 @@ SANE_DIFFICULTY = 1e16
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PoolLine:
     """One line of the pool; ``value`` is None when it is no JSON object."""
 
     seconds: float
@@ -36,7 +36,7 @@ class Line:
 class Answer:
     """A reply to one request."""
 
-    line: Line
+    line: PoolLine
     waited: float
 
     @property
@@ -85,7 +85,7 @@ class Answer:
 class Notified:
     """A mining.notify as it came; ``job`` is None when it cannot be used, ``problem`` says why."""
 
-    line: Line
+    line: PoolLine
     params: list[Any]
     job: Job | None
     problem: str
@@ -101,19 +101,19 @@ class Notified:
         return self.params[1] if len(self.params) > 1 else None
 
 
-def parse_line(seconds: float, data: bytes) -> Line:
+def parse_line(seconds: float, data: bytes) -> PoolLine:
     """A line, strictly: UTF-8, one JSON object with distinct keys, no NaN."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return Line(seconds, data, None, "not UTF-8")
+        return PoolLine(seconds, data, None, "not UTF-8")
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        return Line(seconds, data, None, f"not JSON ({error})")
+        return PoolLine(seconds, data, None, f"not JSON ({error})")
     if not isinstance(value, dict):
-        return Line(seconds, data, None, "JSON, but no object")
-    return Line(seconds, data, value)
+        return PoolLine(seconds, data, None, "JSON, but no object")
+    return PoolLine(seconds, data, value)
 
 
 def _no_constant(name: str) -> Any:

@@ -1,8 +1,9 @@
 """What came of a check: a verdict with the evidence for it, or one of the ways out of a check that cannot go on.
 
-The helpers ``passed``, ``failed``, ``skipped`` and ``observed`` make an ``Outcome``. A check may also leave by an
+The helpers ``passed``, ``failed``, ``skipped`` and ``observed`` make an ``CheckOutcome``. A check may also leave by an
 exception: ``Skip`` when its condition cannot be reached, ``Silent`` when the pool owes an answer that did not come,
-``HungUp`` when the pool closed where it should have answered. ``verify`` decides what those mean for the verdict.
+``UnexpectedDisconnect`` when the pool closed where it should have answered. ``verify`` decides what those mean for the
+verdict.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """A verdict and the evidence for it, in words."""
 
     verdict: Verdict
@@ -31,24 +32,24 @@ class Outcome:
         return self.verdict is Verdict.FAILED
 
 
-def passed(actual: str) -> Outcome:
+def passed(actual: str) -> CheckOutcome:
     """The pool did one of the lawful things."""
-    return Outcome(Verdict.PASSED, actual)
+    return CheckOutcome(Verdict.PASSED, actual)
 
 
-def failed(actual: str) -> Outcome:
+def failed(actual: str) -> CheckOutcome:
     """The pool did something else, and it was seen."""
-    return Outcome(Verdict.FAILED, actual)
+    return CheckOutcome(Verdict.FAILED, actual)
 
 
-def skipped(why: str) -> Outcome:
+def skipped(why: str) -> CheckOutcome:
     """The condition of the check could not be reached."""
-    return Outcome(Verdict.SKIPPED, why)
+    return CheckOutcome(Verdict.SKIPPED, why)
 
 
-def observed(actual: str) -> Outcome:
+def observed(actual: str) -> CheckOutcome:
     """Something worth knowing that decides nothing."""
-    return Outcome(Verdict.OBSERVED, actual)
+    return CheckOutcome(Verdict.OBSERVED, actual)
 
 
 class Skip(Exception):  # noqa: N818  not a mistake
@@ -59,5 +60,5 @@ class Silent(Exception):  # noqa: N818  what the pool is
     """An answer was due and did not come; the message says to what, and how long it was waited for."""
 
 
-class HungUp(Exception):  # noqa: N818  what the pool did
+class UnexpectedDisconnect(Exception):  # noqa: N818  what the pool did
     """The pool closed the connection where it should have answered; the message says when."""

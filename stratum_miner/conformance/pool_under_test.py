@@ -9,14 +9,14 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 
-Dial: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
+OpenPoolStream: TypeAlias = Callable[[], Awaitable[trio.abc.Stream]]
 """Opens one connection. OSError, a group of them, or trio.TooSlowError when it cannot."""
 
 CONNECT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
+class ChainTip:
     """The last block of the node's best chain; the hash in internal order."""
 
     height: int
@@ -29,7 +29,7 @@ class Tip:
 class Chain(Protocol):
     """The node below the pool, as far as checks need it. Both raise ChainError when there is no answer."""
 
-    async def tip(self) -> Tip:
+    async def tip(self) -> ChainTip:
         """The last block of the best chain."""
         ...
 
@@ -52,13 +52,13 @@ class PoolUnderTest:
 
     name: str
     """The URL, for reports."""
-    dial: Dial = field(repr=False)
+    dial: OpenPoolStream = field(repr=False)
     worker: str
     password: str = field(default="x", repr=False)
     owned: bool = False
     """Intrusive checks are allowed."""
     tls: bool = False
-    dial_raw: Dial | None = field(default=None, repr=False)
+    dial_raw: OpenPoolStream | None = field(default=None, repr=False)
     """Opens a connection to a pool with TLS on which no handshake was made."""
     chain: Chain | None = field(default=None, repr=False)
     work_seconds: float = 60.0
@@ -78,7 +78,7 @@ def reason_of(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
-def tcp_dialer(host: str, port: int) -> Dial:
+def tcp_dialer(host: str, port: int) -> OpenPoolStream:
     """Connections over TCP."""
 
     async def dial() -> trio.abc.Stream:

@@ -12,12 +12,12 @@ from stratum_miner import __version__
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.conformance.connection import PATIENCE, Connection
+from stratum_miner.conformance.connection import PATIENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import HungUp, Silent, Skip
-from stratum_miner.conformance.pool_under_test import Chain, Dial, PoolUnderTest, Unreachable, reason_of
-from stratum_miner.conformance.share_search import Hasher, ShareSearch
-from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.outcome import Silent, Skip, UnexpectedDisconnect
+from stratum_miner.conformance.pool_under_test import Chain, OpenPoolStream, PoolUnderTest, Unreachable, reason_of
+from stratum_miner.conformance.share_search import BudgetedSearch, Hasher
+from stratum_miner.conformance.transcript import CheckTranscript
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -38,7 +38,7 @@ NO_JOB = "no-such-job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundShare:
     """A share made for a check, and the parameters that submit it."""
 
     job: Job
@@ -82,31 +82,31 @@ class Probe:
     """The world of one check; opened by ``opened``."""
 
     pool: PoolUnderTest
-    search: ShareSearch
+    search: BudgetedSearch
     nursery: trio.Nursery
     facts: Facts
-    transcript: Transcript
+    transcript: CheckTranscript
     started: float
     rng: random.Random
-    connections: list[Connection] = field(default_factory=list)
+    connections: list[ProbeConnection] = field(default_factory=list)
     blocks_made: int = 0
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
-    async def connect(self, dial: Dial | None = None) -> Connection:
+    async def connect(self, dial: OpenPoolStream | None = None) -> ProbeConnection:
         """A fresh connection with nothing said. Unreachable when there is none to be had."""
         dialled = trio.current_time()
         try:
             stream = await (dial or self.pool.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
             raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from None
-        connection = Connection(stream, len(self.connections) + 1, self.transcript, self.started)
+        connection = ProbeConnection(stream, len(self.connections) + 1, self.transcript, self.started)
         connection.dial_seconds = trio.current_time() - dialled
         self.connections.append(connection)
         self.nursery.start_soon(connection.read)
         return connection
 
-    async def subscribed(self, *params: Any) -> Connection:
+    async def subscribed(self, *params: Any) -> ProbeConnection:
         """A connection that has subscribed, with our agent unless told otherwise; nothing configured."""
         connection = await self.connect()
         await self._set_up(connection, "mining.subscribe", *(params or (AGENT,)))
@@ -119,7 +119,7 @@ class Probe:
         password: str | None = None,
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),
-    ) -> Connection:
+    ) -> ProbeConnection:
         """A connection after the whole handshake, and with its first job unless ``job`` is false.
 
         Skip when the pool does not get that far: other checks say what is wrong with it.
@@ -136,7 +136,7 @@ class Probe:
             raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
         return connection
 
-    async def authorize(self, connection: Connection, password: str | None = None) -> None:
+    async def authorize(self, connection: ProbeConnection, password: str | None = None) -> None:
         """Log our worker in. Skip when the pool refuses."""
         connection.worker = self.pool.worker
         answer = await self._set_up(
@@ -145,29 +145,29 @@ class Probe:
         if not answer.accepted:
             raise Skip(f"no session: mining.authorize was answered with {answer}")
 
-    async def _configure(self, connection: Connection, mask: int) -> Connection:
+    async def _configure(self, connection: ProbeConnection, mask: int) -> ProbeConnection:
         parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
         try:
             request = await connection.ask("mining.configure", ["version-rolling"], parameters)
             if not self.facts.configure_unanswered:
                 answer = await connection.reaction(request, CONFIGURE_PATIENCE)
                 self.facts.configure_unanswered = answer is None and not connection.closed
-        except HungUp:
+        except UnexpectedDisconnect:
             connection.end("closed at mining.configure")
         if not connection.closed:
             return connection
         self.facts.configure_closes = True  # ckpool of 2017
         return await self.connect()
 
-    async def _set_up(self, connection: Connection, method: str, *params: Any) -> Answer:
+    async def _set_up(self, connection: ProbeConnection, method: str, *params: Any) -> Answer:
         try:
             return await connection.call(method, *params, within=30.0)
-        except (HungUp, Silent) as error:
+        except (UnexpectedDisconnect, Silent) as error:
             raise Skip(f"no session: {error}") from None
 
     # ---- signs of life --------------------------------------------------------------------------------------------
 
-    async def pulse(self, connection: Connection, within: float = PATIENCE) -> float:
+    async def pulse(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
         """Seconds to the reply to a submit that every pool answers: one for an unknown job.
 
         Silent or HungUp when there is none.
@@ -180,12 +180,12 @@ class Probe:
         try:
             connection = await self.connect()
             await connection.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
-        except (Unreachable, HungUp) as error:
+        except (Unreachable, UnexpectedDisconnect) as error:
             return f"a new connection is not served: {error}"
         await connection.aclose()
         return ""
 
-    async def unaffected(self, bystander: Connection) -> str:
+    async def unaffected(self, bystander: ProbeConnection) -> str:
         """Empty when an earlier session and newcomers are both served, else who is not.
 
         Silent when only one of them is silent: the other shows that the pool lives.
@@ -193,7 +193,7 @@ class Probe:
         silence: Silent | None = None
         try:
             await self.pulse(bystander, LONG_PATIENCE)
-        except HungUp as error:
+        except UnexpectedDisconnect as error:
             return f"another session is no longer served: {error}"
         except Silent as error:
             silence = error
@@ -211,7 +211,7 @@ class Probe:
 
     async def find(
         self,
-        connection: Connection,
+        connection: ProbeConnection,
         job: Job | None = None,
         *,
         extranonce2: bytes | None = None,
@@ -219,8 +219,8 @@ class Probe:
         bits: int | None = None,
         at_most: int | None = None,
         above: int | None = None,
-        fits: Callable[[Found], bool] = lambda found: True,
-    ) -> Found:
+        fits: Callable[[FoundShare], bool] = lambda found: True,
+    ) -> FoundShare:
         """A share of the job that was never made before.
 
         Its hash lies in (above, at_most]: by default it meets the share target, and is no block where shares can be
@@ -242,7 +242,7 @@ class Probe:
             if fits(found):
                 return found
 
-    def weak(self, connection: Connection) -> Found:
+    def weak(self, connection: ProbeConnection) -> FoundShare:
         """A share whose hash meets neither target. Skip when nearly every hash meets one."""
         job = connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
@@ -253,19 +253,19 @@ class Probe:
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
 
-    def untried(self, connection: Connection) -> Found:
+    def untried(self, connection: ProbeConnection) -> FoundShare:
         """Parameters in form, whatever their hash is worth."""
         job, nonce = connection.job, self.rng.randrange(1 << 32)
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
         return _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
 
-    async def submit(self, connection: Connection, params: list[Any]) -> Answer:
+    async def submit(self, connection: ProbeConnection, params: list[Any]) -> Answer:
         """Submit and wait for the reply."""
         return await connection.call("mining.submit", *params)
 
     async def judged(
-        self, connection: Connection, make: Callable[[Job], Awaitable[Found]] | None = None
-    ) -> tuple[Found, Answer]:
+        self, connection: ProbeConnection, make: Callable[[Job], Awaitable[FoundShare]] | None = None
+    ) -> tuple[FoundShare, Answer]:
         """A share of the newest job and the reply to it; made anew when a block came between.
 
         Skip when the chain moves too fast for a share to be judged.
@@ -280,7 +280,7 @@ class Probe:
                 return found, answer
         raise Skip("the chain moved on before a share could be judged")
 
-    async def overtaken(self, connection: Connection, job: Job, answer: Answer) -> bool:
+    async def overtaken(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
         """Whether a refusal is explained by a new block whose announcement crossed our share."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
@@ -300,10 +300,10 @@ async def opened(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -
     async with trio.open_nursery() as nursery:
         probe = Probe(
             pool=pool,
-            search=ShareSearch(hasher, pool.work_seconds),
+            search=BudgetedSearch(hasher, pool.work_seconds),
             nursery=nursery,
             facts=facts,
-            transcript=Transcript(pool.password),
+            transcript=CheckTranscript(pool.password),
             started=trio.current_time(),
             rng=random.Random(seed),
         )
@@ -316,12 +316,14 @@ async def opened(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -
             nursery.cancel_scope.cancel()
 
 
-def _found(connection: Connection, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int) -> Found:
+def _found(
+    connection: ProbeConnection, job: Job, *, extranonce2: bytes, ntime: int, nonce: int, version: int
+) -> FoundShare:
     header: BlockHeader = job.header(extranonce2, ntime, nonce, version)
     params: list[Any] = [connection.worker, job.job_id, extranonce2.hex(), f"{ntime:08x}", f"{nonce:08x}"]
     if job.version_rolling:
         params.append(f"{version & job.version_mask:08x}")
-    return Found(
+    return FoundShare(
         job=job,
         extranonce2=extranonce2,
         ntime=ntime,

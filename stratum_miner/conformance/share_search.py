@@ -36,7 +36,7 @@ class Hasher:
 
 
 @dataclass(slots=True)
-class ShareSearch:
+class BudgetedSearch:
     """The hashing of one check; ``budget`` is in seconds of processor time."""
 
     hasher: Hasher

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
-from stratum_miner.conformance.connection import PATIENCE, Connection
+from stratum_miner.conformance.connection import PATIENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import Outcome, Skip, failed, passed
-from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, passed
+from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 from stratum_miner.work.quantile import rank
 
 
-def each_once(connection: Connection, requests: list[int | str]) -> Outcome:
+def each_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
     """Whether each request has one reply; tells their order."""
     twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
@@ -22,19 +22,19 @@ def each_once(connection: Connection, requests: list[int | str]) -> Outcome:
     return passed("answered in order" if order == requests else f"answered in the order {order}")
 
 
-def taken(answer: Answer, what: str) -> Outcome:
+def taken(answer: Answer, what: str) -> CheckOutcome:
     """Whether a good share was accepted."""
     return (passed if answer.accepted else failed)(f"{what}: {answer}")
 
 
-def refused(answer: Answer, what: str, *lawful: ErrorReason) -> Outcome:
+def refused(answer: Answer, what: str, *lawful: ErrorReason) -> CheckOutcome:
     """Whether a bad share was refused, for one of the lawful reasons when any is named."""
     if not answer.refused or (lawful and answer.reason not in lawful):
         return failed(f"{what}: {answer}")
     return passed(f"{what}: {answer}")
 
 
-def rolled_mask(connection: Connection) -> int:
+def rolled_mask(connection: ProbeConnection) -> int:
     """The granted mask. Skip without one."""
     if not connection.job.version_mask:
         raise Skip("version rolling is not granted")
@@ -46,7 +46,7 @@ def percentile_95(values: Sequence[float]) -> float:
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 
-async def changed(probe: Probe, connection: Connection, difficulty: float) -> bool:
+async def changed(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
     """Suggest a difficulty; whether the pool told another one and a job under it."""
     before = connection.job.share_difficulty
     await connection.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
@@ -56,14 +56,14 @@ async def changed(probe: Probe, connection: Connection, difficulty: float) -> bo
     return await connection.until(lambda: connection.job.share_difficulty != before, RENEWAL)
 
 
-async def second_job(connection: Connection) -> None:
+async def second_job(connection: ProbeConnection) -> None:
     """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
     known = len(connection.jobs)
     if not await connection.until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"no second job in {RENEWAL:g} s")
 
 
-async def between(probe: Probe, connection: Connection, job: Job, other: float) -> Found:
+async def between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
     """A share of the job between its own difficulty and another, no block where that can be."""
     targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
     if targets[0] == targets[1]:

@@ -25,7 +25,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Transcript:
+class CheckTranscript:
     """The record of one check."""
 
     secret: str = field(default="", repr=False)

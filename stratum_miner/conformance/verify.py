@@ -22,7 +22,16 @@ from pathlib import Path
 import trio
 
 from stratum_miner.conformance.case import Case, Kind, Level
-from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, Verdict, failed, observed, skipped
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Silent,
+    Skip,
+    UnexpectedDisconnect,
+    Verdict,
+    failed,
+    observed,
+    skipped,
+)
 from stratum_miner.conformance.pool_under_test import ChainError, PoolUnderTest, Unreachable, reason_of
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
 from stratum_miner.conformance.share_search import Hasher
@@ -44,7 +53,7 @@ class Result:
     """What became of one check; ``transcript`` is for people, one line each."""
 
     case: Case
-    outcome: Outcome
+    outcome: CheckOutcome
     seconds: float
     transcript: tuple[str, ...] = field(default=(), repr=False)
 
@@ -141,7 +150,7 @@ async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) 
     async with opened(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
-        except (Skip, HungUp, Silent, Unreachable):
+        except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
     beside = job.share_target - job.network_target  # there are shares that are no blocks, and they are taken first
     return beside <= 0 and job.network_target * RARE > job.share_target
@@ -164,11 +173,11 @@ async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts
         return Result(case, skipped("needs the pool's node: --node"), 0.0)
     async with opened(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
-    outcome = Outcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
+    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
 
 
-async def _outcome(case: Case, probe: Probe) -> Outcome:
+async def _outcome(case: Case, probe: Probe) -> CheckOutcome:
     limit = case.seconds + (probe.pool.work_seconds if Kind.WORK in case.kinds else 0.0)
     try:
         with trio.move_on_after(limit):
@@ -178,12 +187,12 @@ async def _outcome(case: Case, probe: Probe) -> Outcome:
     return skipped(f"not decided within {limit:g} s")
 
 
-async def _ended(case: Case, probe: Probe, reason: BaseException) -> Outcome:
+async def _ended(case: Case, probe: Probe, reason: BaseException) -> CheckOutcome:
     """What an exception says about the pool."""
     match reason:
         case Skip():
             return skipped(str(reason))
-        case HungUp():
+        case UnexpectedDisconnect():
             return observed(str(reason)) if case.level is Level.INFO else failed(str(reason))
         case Silent():
             return await _silence(case, probe, str(reason))
@@ -204,7 +213,7 @@ def _leaf(error: BaseException) -> BaseException:
     return error
 
 
-async def _silence(case: Case, probe: Probe, actual: str) -> Outcome:
+async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
     answered = await witness(probe)
     if answered is None:
         return skipped(f"{actual}, and none on a new connection either: nothing is known")
@@ -219,5 +228,5 @@ async def witness(probe: Probe) -> float | None:
     try:
         connection = await probe.connect()
         return (await connection.call("mining.subscribe", AGENT)).waited
-    except (Silent, HungUp, Unreachable):
+    except (Silent, UnexpectedDisconnect, Unreachable):
         return None

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 import trio
 
-from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.limits import MinerLimits
 from stratum_miner.downstream.send_queue import MAX_UNSENT, QueueFullError, SendQueue
 from stratum_miner.network import accepting
@@ -67,7 +67,7 @@ class Connection(Generic[S]):
     reading: trio.CancelScope = field(default_factory=trio.CancelScope)
     whole: trio.CancelScope = field(default_factory=trio.CancelScope)
     reason: str = ""
-    ending: Ending = Ending.BY_US
+    ending: DisconnectReason = DisconnectReason.BY_US
     bytes_received: int = 0
     bytes_sent: int = 0
 
@@ -81,7 +81,7 @@ class Connection(Generic[S]):
         try:
             self.queue.put_nowait(data)
         except QueueFullError as error:
-            self.drop(f"slow reader: {error}", Ending.SLOW_READER)
+            self.drop(f"slow reader: {error}", DisconnectReason.SLOW_READER)
 
     def _send_now(self, stream: trio.SocketStream, data: bytes) -> bytes:
         """As much as the socket takes without waiting; returns the rest."""
@@ -90,22 +90,22 @@ class Connection(Generic[S]):
         except BlockingIOError:
             return data
         except OSError:
-            self.drop("connection lost", Ending.LOST)
+            self.drop("connection lost", DisconnectReason.LOST)
             return b""
         self.bytes_sent += sent
         return data[sent:]
 
-    def finish(self, reason: str, ending: Ending = Ending.BY_US) -> None:
+    def finish(self, reason: str, ending: DisconnectReason = DisconnectReason.BY_US) -> None:
         """End the connection once what waits is sent."""
         self._end(reason, ending)
         self.reading.cancel()
 
-    def drop(self, reason: str, ending: Ending) -> None:
+    def drop(self, reason: str, ending: DisconnectReason) -> None:
         """End the connection now."""
         self._end(reason, ending)
         self.whole.cancel()
 
-    def _end(self, reason: str, ending: Ending) -> None:
+    def _end(self, reason: str, ending: DisconnectReason) -> None:
         """Note why the connection ends; the first reason counts."""
         if not self.reason:
             self.reason, self.ending = reason, ending
@@ -137,7 +137,7 @@ class Connections(Generic[S]):
         """The number of connections accepted so far."""
         self.refused = 0
         """The number of connections that were closed at once because of a limit."""
-        self.ended: Counter[Ending] = Counter()
+        self.ended: Counter[DisconnectReason] = Counter()
         """The number of connections that ended, by how they ended."""
         self.addresses: tuple[str, ...] = ()
         """Where they are accepted, as host:port; empty before they are."""
@@ -219,7 +219,7 @@ class Connections(Generic[S]):
                     client.queue.close()
                     client.whole.deadline = trio.current_time() + FLUSH_SECONDS
         except Exception:  # a mistake of ours that one client brought to light must not cost the others
-            client.reason, client.ending = "internal error", Ending.FAILED
+            client.reason, client.ending = "internal error", DisconnectReason.FAILED
             _log.exception("client_failed", session=client.number, address=address)
         finally:
             self._forget(client)
@@ -242,7 +242,7 @@ class Connections(Generic[S]):
         while self._newcomers:
             client = self._newcomers.pop(next(iter(self._newcomers)))
             if not client.session.started and not client.reason:
-                client.drop("not subscribed and authorized while others had no place", Ending.NOT_AUTHORIZED)
+                client.drop("not subscribed and authorized while others had no place", DisconnectReason.NOT_AUTHORIZED)
                 return True
         return False
 
@@ -283,10 +283,10 @@ class Connections(Generic[S]):
                 try:
                     data = await client.stream.receive_some(RECEIVE_SIZE)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    client.drop("connection lost", Ending.LOST)
+                    client.drop("connection lost", DisconnectReason.LOST)
                     return
                 if not data:
-                    client.finish("the client closed the connection", Ending.CLOSED)
+                    client.finish("the client closed the connection", DisconnectReason.CLOSED)
                     return
                 client.bytes_received += len(data)
                 if b"\n" in data:
@@ -294,9 +294,9 @@ class Connections(Generic[S]):
                 await self._owner.received(client, bytes(data))
         if not client.reason:
             if client.session.started:
-                client.finish("no request for too long", Ending.IDLE)
+                client.finish("no request for too long", DisconnectReason.IDLE)
             else:
-                client.finish("not subscribed and authorized in time", Ending.NOT_AUTHORIZED)
+                client.finish("not subscribed and authorized in time", DisconnectReason.NOT_AUTHORIZED)
 
     def _deadline(self, client: Connection[S]) -> float:
         if client.session.started:
@@ -310,10 +310,10 @@ class Connections(Generic[S]):
                     await client.stream.send_all(data)
             except trio.TooSlowError:
                 reason = f"slow reader: a write took more than {self._limits.send_timeout:g} s"
-                client.drop(reason, Ending.SLOW_READER)
+                client.drop(reason, DisconnectReason.SLOW_READER)
                 return
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                client.drop("connection lost", Ending.LOST)
+                client.drop("connection lost", DisconnectReason.LOST)
                 return
             client.bytes_sent += len(data)
 

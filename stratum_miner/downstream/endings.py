@@ -5,7 +5,7 @@ from enum import Enum
 from stratum_miner.stratum.errors import RemoteProtocolError
 
 
-class Ending(Enum):
+class DisconnectReason(Enum):
     """What ended a connection."""
 
     CLOSED = "closed"
@@ -33,11 +33,11 @@ class Ending(Enum):
 class LimitReachedError(RemoteProtocolError):
     """A client goes beyond what it may, though it makes sense; ``ending`` says how."""
 
-    def __init__(self, reason: str, ending: Ending) -> None:
+    def __init__(self, reason: str, ending: DisconnectReason) -> None:
         super().__init__(reason)
         self.ending = ending
 
 
-def ending_of(error: RemoteProtocolError) -> Ending:
+def ending_of(error: RemoteProtocolError) -> DisconnectReason:
     """How a connection ends that is closed because of this error."""
-    return error.ending if isinstance(error, LimitReachedError) else Ending.PROTOCOL_ERROR
+    return error.ending if isinstance(error, LimitReachedError) else DisconnectReason.PROTOCOL_ERROR

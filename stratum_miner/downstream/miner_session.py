@@ -14,7 +14,7 @@ import re
 from typing import Generic, TypeAlias
 
 from stratum_miner.bitcoin.target import HASHES_PER_DIFFICULTY, difficulty_to_announce, target_from_difficulty
-from stratum_miner.downstream.endings import Ending, LimitReachedError
+from stratum_miner.downstream.endings import DisconnectReason, LimitReachedError
 from stratum_miner.downstream.events import (
     DifficultySet,
     SessionEvent,
@@ -27,7 +27,7 @@ from stratum_miner.downstream.events import (
 from stratum_miner.downstream.extranonces import ExtranoncesExhausted, Lease
 from stratum_miner.downstream.jobs import J, SessionJob
 from stratum_miner.downstream.session_policy import PassOn, SessionPolicy
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Accepted, Refused
 from stratum_miner.downstream.vardiff import Vardiff
 from stratum_miner.foreign_text import sanitize
@@ -36,10 +36,10 @@ from stratum_miner.stratum.envelope import Id
 from stratum_miner.stratum.errors import SHARE_LOST_TEXT, ErrorReason, FieldError
 from stratum_miner.stratum.events import RequestReceived, RequestRefused
 from stratum_miner.stratum.extensions import (
+    ExtensionAnswer,
     Info,
     MinimumDifficulty,
     SubscribeExtranonce,
-    Verdict,
     VersionRolling,
     VersionRollingGrant,
 )
@@ -54,22 +54,22 @@ RATE_WINDOW = 300.0
 RATE_RESOLUTION = 10.0
 """Seconds between the samples kept for that: some 30, 4 kB a session."""
 
-_Counted: TypeAlias = tuple[ShareCounts, ...]
+_Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])")
 
 
 class MinerSession(Generic[J]):
     """One connection of a miner, under ``policy`` until it is subscribed to another. ``total`` counts all shares."""
 
-    def __init__(self, policy: SessionPolicy[J], total: ShareCounts, now: float) -> None:
+    def __init__(self, policy: SessionPolicy[J], total: DownstreamShareCounts, now: float) -> None:
         self.connection = ServerConnection()
         self.lease: Lease[J] | None = None
         self.started = False
         """Whether the miner gets jobs: it is subscribed and authorized."""
         self.user_agent = ""
         self.info: Info | None = None
-        self.workers: dict[str, ShareCounts] = {}
-        self.shares = ShareCounts()
+        self.workers: dict[str, DownstreamShareCounts] = {}
+        self.shares = DownstreamShareCounts()
         self.version_mask = 0
         """Version bits that the miner was told it may roll."""
         self.difficulty = 0.0
@@ -105,7 +105,7 @@ class MinerSession(Generic[J]):
         while not self._events:
             limit = self._policy.max_refused_shares
             if self._refused_in_a_row > limit:
-                raise LimitReachedError(f"more than {limit} refused shares in a row", Ending.REFUSED_SHARES)
+                raise LimitReachedError(f"more than {limit} refused shares in a row", DisconnectReason.REFUSED_SHARES)
             match self.connection.next_event():
                 case None:
                     return None
@@ -135,7 +135,7 @@ class MinerSession(Generic[J]):
             except ExtranoncesExhausted as error:
                 reason = f"no room: {error}"
                 self.connection.refuse(held.request_id, ErrorReason.OTHER, reason)
-                raise LimitReachedError(reason, Ending.NO_ROOM) from None
+                raise LimitReachedError(reason, DisconnectReason.NO_ROOM) from None
             self.user_agent = held.user_agent
         result = SubscribeResult(self.lease.extranonce1, self.lease.extranonce2_size, self.lease.session_id)
         self.connection.accept_subscribe(held.request_id, result)
@@ -274,7 +274,7 @@ class MinerSession(Generic[J]):
             return
         self.connection.accept_authorize(request_id, message.worker_name)
         if message.worker_name not in self.workers:
-            self.workers[message.worker_name] = ShareCounts()
+            self.workers[message.worker_name] = DownstreamShareCounts()
             self._events.append(WorkerJoined(message.worker_name))
         difficulty = password_difficulty(message.password)
         if difficulty is not None:
@@ -284,7 +284,7 @@ class MinerSession(Generic[J]):
         self._start_if_ready(now)
 
     def _configure(self, request_id: Id, message: requests.Configure, now: float) -> None:
-        granted: dict[str, Verdict] = {}
+        granted: dict[str, ExtensionAnswer] = {}
         for extension in message.extensions:
             match extension:
                 case VersionRolling(mask):

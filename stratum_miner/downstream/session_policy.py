@@ -10,7 +10,7 @@ import msgspec
 
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import J, JobTable
-from stratum_miner.downstream.validator import Refused, Solution, Verdict
+from stratum_miner.downstream.validator import Refused, ShareVerdict, Solution
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.client_messages import Submit
 
@@ -18,7 +18,7 @@ from stratum_miner.stratum.client_messages import Submit
 class PassOn(msgspec.Struct, Generic[J], frozen=True):
     """A verdict on a share that the node or the pool above has to hear of; ``waits``: the miner gets their answer."""
 
-    verdict: Verdict[J]
+    verdict: ShareVerdict[J]
     solution: Solution[J]
     waits: bool
 
@@ -75,7 +75,7 @@ class SessionPolicy(Protocol[J]):
         """What is wanted of a difficulty that the miner asked for, or that its share rate suggests."""
         ...
 
-    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> Verdict[J] | PassOn[J]:
+    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J] | PassOn[J]:
         """The verdict on a share of the session that owns ``jobs``, and whether it goes further."""
         ...
 

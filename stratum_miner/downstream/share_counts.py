@@ -7,7 +7,7 @@ from stratum_miner.stratum.errors import ErrorReason
 
 
 @dataclass(slots=True)
-class ShareCounts:
+class DownstreamShareCounts:
     """What came of the shares of a worker, a miner or all of them: each is counted once, when it is answered.
 
     ``accepted`` and ``rejected`` are by whoever has the last word: a pool itself, for a proxy the pool above it.
@@ -43,6 +43,6 @@ class ShareCounts:
         self.best = max(self.best, share_difficulty)
         self.last_at = now
 
-    def copy(self) -> "ShareCounts":
+    def copy(self) -> "DownstreamShareCounts":
         """The counts of this moment."""
         return replace(self, rejected=self.rejected.copy(), refused=self.refused.copy())

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from stratum_miner.downstream.connections import Connection
-from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.work.durations import DurationCounts
 
 S = TypeVar("S", bound=MinerSession[Any])
@@ -23,7 +23,7 @@ class SessionSnapshot:
     session: int
     address: str
     user_agent: str
-    workers: Mapping[str, ShareCounts]
+    workers: Mapping[str, DownstreamShareCounts]
     started: bool
     """Whether it gets jobs."""
     extranonce1: bytes | None
@@ -31,7 +31,7 @@ class SessionSnapshot:
     difficulty: float
     """What it was told last; 0 before."""
     hash_rate: float
-    shares: ShareCounts
+    shares: DownstreamShareCounts
     last_share_age: float | None
     """Since its last good share."""
     connected_at: float
@@ -50,12 +50,12 @@ class ServerSnapshot:
     addresses: tuple[str, ...]
     """Where they connect, as host:port."""
     hash_rate: float
-    shares: ShareCounts
+    shares: DownstreamShareCounts
     answers: DurationCounts
     """From the arrival of a share until its answer, for shares that whoever has the last word answered."""
     connections_total: int
     connections_refused: int
-    connections_ended: Mapping[Ending, int]
+    connections_ended: Mapping[DisconnectReason, int]
     bytes_received: int
     bytes_sent: int
 

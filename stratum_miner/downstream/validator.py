@@ -69,7 +69,7 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     """The difficulty of its job, if the share is good work that came too late or finds no room; else 0."""
 
 
-Verdict: TypeAlias = Accepted[J] | Refused[J]
+ShareVerdict: TypeAlias = Accepted[J] | Refused[J]
 
 
 class ShareValidator:
@@ -85,7 +85,7 @@ class ShareValidator:
         """From now on only jobs on this block are good."""
         self._tip = previous_hash
 
-    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> Verdict[J]:
+    def judge(self, submit: Submit, jobs: JobTable[J], unix_time: float) -> ShareVerdict[J]:
         """Check one share of the session that owns ``jobs``; an accepted one is remembered, as is a candidate."""
         if len(submit.extranonce2) != self._extranonce2_size:
             message = f"extranonce2: expected {self._extranonce2_size} bytes, got {len(submit.extranonce2)}"
@@ -120,7 +120,7 @@ class ShareValidator:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
         return None
 
-    def _judge_hash(self, solution: Solution[J], jobs: JobTable[J]) -> Verdict[J]:
+    def _judge_hash(self, solution: Solution[J], jobs: JobTable[J]) -> ShareVerdict[J]:
         job = solution.job
         if not _meets_target(solution):
             message = f"low difficulty share: expected {job.difficulty:.12g}, got {solution.difficulty:.12g}"

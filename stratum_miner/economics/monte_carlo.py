@@ -39,7 +39,7 @@ class Agreement:
 
 
 def check(
-    operation: Operation, pool: schemes.Pool, *, seed: int, runs: int = 4000, days: float = DAYS
+    operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
 ) -> tuple[Agreement, ...]:
     """Play ``runs`` lives of the operation; at least 100."""
     if runs < 100:
@@ -119,7 +119,7 @@ def _poisson_chances(mean: float) -> list[tuple[int, float]]:
 
 
 def _payouts(
-    operation: Operation, pool: schemes.Pool, source: random.Random, runs: int, days: float
+    operation: Operation, pool: schemes.PayoutPool, source: random.Random, runs: int, days: float
 ) -> tuple[Agreement, ...]:
     by_name = {item.scheme: item for item in schemes.compare(operation, pool, days, operation.block_reward * 0)}
     games: tuple[tuple[str, Callable[[], float]], ...] = (
@@ -139,7 +139,7 @@ def _payouts(
     return tuple(found)
 
 
-def _play_fpps(operation: Operation, pool: schemes.Pool, source: random.Random, days: float) -> float:
+def _play_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
     """Every share is paid at once."""
     working = float((1 - operation.stale) * operation.uptime)
     shares = operation.hash_rate * working * days * DAY_SECONDS / hashes_per_block(pool.share_difficulty)
@@ -153,7 +153,7 @@ def _play_fpps(operation: Operation, pool: schemes.Pool, source: random.Random, 
     return poisson_count(source, shares) * float(pay)
 
 
-def _play_pplns(operation: Operation, pool: schemes.Pool, source: random.Random, days: float) -> float:
+def _play_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
     """Blocks of the pool come one after the other; each pays the shares of the window before it, ours among them.
 
     Between blocks our shares are drawn; they stay in the window until so much of the pool's work lies behind them. It

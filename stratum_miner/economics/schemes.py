@@ -27,7 +27,7 @@ def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, f
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class PayoutPool:
     """What of a pool matters for the spread of income."""
 
     hash_rate: float
@@ -67,7 +67,7 @@ class Payouts:
         return poisson.cdf(last, self.events) - poisson.cdf(first - 1, self.events)
 
 
-def compare(operation: Operation, pool: Pool, days: float, fees: Decimal) -> tuple[Payouts, ...]:
+def compare(operation: Operation, pool: PayoutPool, days: float, fees: Decimal) -> tuple[Payouts, ...]:
     """PPS, FPPS, PPLNS and solo for one miner, at the operation's pool fee; ``fees`` are bitcoin per block.
 
     PPLNS: a block of the pool pays every miner by the shares of a window, so income scatters with the pool's blocks

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.crc import crc5
 from stratum_miner.emulators.icarus import WORK_SIZE, ErupterDevice
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
@@ -101,7 +101,7 @@ class AntminerU1Device(ErupterDevice):
         return lambda nonce: nonce + last
 
 
-ANTMINER_U1 = Kind(
+ANTMINER_U1 = DeviceKind(
     "antminer-u1",
     "Antminer U1",
     AntminerU1Device,

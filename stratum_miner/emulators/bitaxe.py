@@ -12,8 +12,15 @@ from typing import ClassVar, Final
 from stratum_miner.emulators.chain import ChainDevice
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.full_header_chips import Bm1366Device, Bm1368Device, Bm1370Device
-from stratum_miner.emulators.i2c_chips import Ds4432u, Emc2101, I2cChip, Ina260, Supply, Tps546
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.i2c_chips import (
+    EmulatedDs4432u,
+    EmulatedEmc2101,
+    EmulatedIna260,
+    EmulatedTps546,
+    I2cChip,
+    Supply,
+)
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
 from stratum_miner.emulators.thermal import Heat
@@ -36,7 +43,7 @@ DIODE_SETTLES_S: Final = 0.5
 HEAT_STEP_S: Final = 0.25
 
 
-class Page(IntEnum):
+class RequestKind(IntEnum):
     """What a request is for; pin 0 of GPIO is the chip's reset, low while held."""
 
     I2C = 5
@@ -64,13 +71,13 @@ class BitaxeDevice(ChainDevice):
 
     def _plug_in(self) -> None:
         self.supply = Supply()
-        self.bus: dict[int, I2cChip] = {EMC2101: Emc2101(self.supply)}
-        self.regulator: Tps546 | Ds4432u
+        self.bus: dict[int, I2cChip] = {EMC2101: EmulatedEmc2101(self.supply)}
+        self.regulator: EmulatedTps546 | EmulatedDs4432u
         if self.has_tps546:
-            self.regulator = self.bus[TPS546] = Tps546(self.supply)
+            self.regulator = self.bus[TPS546] = EmulatedTps546(self.supply)
         else:
-            self.regulator = self.bus[DS4432U] = Ds4432u(self.supply)
-            self.bus[INA260] = Ina260(self.supply)
+            self.regulator = self.bus[DS4432U] = EmulatedDs4432u(self.supply)
+            self.bus[INA260] = EmulatedIna260(self.supply)
         self.in_reset = True
         self._requests = bytearray()
         self._last_request = -inf
@@ -160,22 +167,22 @@ class BitaxeDevice(ChainDevice):
     def _perform(self, identifier: int, page: int, command: int, data: bytes, now: float) -> None:
         before = self.running
         match page, command:
-            case (Page.I2C, 0x10) if len(data) == 4:
+            case (RequestKind.I2C, 0x10) if len(data) == 4:
                 self._succeed(identifier, data, now)
-            case (Page.I2C, 0x20) if len(data) >= 2:
+            case (RequestKind.I2C, 0x20) if len(data) >= 2:
                 self._on_bus(identifier, data[0], now, lambda chip: _written(chip, data[1:]))
-            case (Page.I2C, 0x30) if len(data) == 2:
+            case (RequestKind.I2C, 0x30) if len(data) == 2:
                 self._on_bus(identifier, data[0], now, lambda chip: chip.read(0, data[1]))
-            case (Page.I2C, 0x40) if len(data) >= 3:
+            case (RequestKind.I2C, 0x40) if len(data) >= 3:
                 self._on_bus(identifier, data[0], now, lambda chip: _read(chip, data[1:-1], data[-1]))
-            case (Page.GPIO, 0) if len(data) <= 1:
+            case (RequestKind.GPIO, 0) if len(data) <= 1:
                 if data:
                     self.in_reset = data[0] == 0
                 self._succeed(identifier, data or bytes([not self.in_reset]), now)
-            case (Page.ADC, 0x50) if not data:
+            case (RequestKind.ADC, 0x50) if not data:
                 code = min(4095, round(self.supply.core_volts / 3.3 * 4095))
                 self._succeed(identifier, code.to_bytes(2, "little"), now)
-            case (Page.LED, 0x10) if len(data) == 3:
+            case (RequestKind.LED, 0x10) if len(data) == 3:
                 self._succeed(identifier, data, now)
             case _:
                 self._fail(identifier, INVALID, now)
@@ -231,6 +238,6 @@ class UltraDevice(BitaxeDevice, Bm1366Device):
 
 _USB = UsbTexts(0xC0DE, 0xCAFE, "OSMU", "Bitaxe")
 
-BITAXE_GAMMA = Kind("bitaxe-gamma", "Bitaxe Gamma, BM1370", GammaDevice, GammaDevice.units * 525e6, _USB)
-BITAXE_SUPRA = Kind("bitaxe-supra", "Bitaxe Supra, BM1368", SupraDevice, SupraDevice.units * 490e6, _USB)
-BITAXE_ULTRA = Kind("bitaxe-ultra", "Bitaxe Ultra, BM1366", UltraDevice, UltraDevice.units * 485e6, _USB)
+BITAXE_GAMMA = DeviceKind("bitaxe-gamma", "Bitaxe Gamma, BM1370", GammaDevice, GammaDevice.units * 525e6, _USB)
+BITAXE_SUPRA = DeviceKind("bitaxe-supra", "Bitaxe Supra, BM1368", SupraDevice, SupraDevice.units * 490e6, _USB)
+BITAXE_ULTRA = DeviceKind("bitaxe-ultra", "Bitaxe Ultra, BM1366", UltraDevice, UltraDevice.units * 485e6, _USB)

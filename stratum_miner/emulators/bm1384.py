@@ -8,9 +8,9 @@ from typing import ClassVar, Final
 from stratum_miner.emulators.antminer import AntminerU1Device
 from stratum_miner.emulators.crc import crc5
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.sweep import EmulatedEngine, Hit, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, SweepHit, nonce_target
 
 CORES: Final = 55
 ID_REGISTER: Final = 0
@@ -22,7 +22,7 @@ POWER_ON_CLOCK: Final = 0x0783
 CHIP_ID: Final = bytes.fromhex("13840000")
 
 
-class Command(IntEnum):
+class Bm1384Command(IntEnum):
     """First byte of a command."""
 
     ADDRESS = 0x01
@@ -44,7 +44,7 @@ def sealed(body: bytes) -> bytes:
 
 
 @dataclass(slots=True)
-class Chip:
+class Bm1384Chip:
     """One BM1384."""
 
     number: int
@@ -62,7 +62,7 @@ class Bm1384Device(AntminerU1Device):
         """No chip has an address."""
         super().reset(now)
         self.clock_word = POWER_ON_CLOCK
-        self.chain = [Chip(number) for number in range(self.settings.chips)]
+        self.chain = [Bm1384Chip(number) for number in range(self.settings.chips)]
 
     @property
     def mhz(self) -> float:
@@ -74,7 +74,7 @@ class Bm1384Device(AntminerU1Device):
         """In proportion to the clock."""
         return self.settings.hash_rate * self.mhz / self.usual_mhz
 
-    def living(self, now: float) -> list[Chip]:
+    def living(self, now: float) -> list[Bm1384Chip]:
         """The chips that are not dead."""
         dead = self.faults.state("dead-chip", self.age(now))
         gone = None if dead is None else self.faults.struck_chip(dead, len(self.chain))
@@ -83,22 +83,22 @@ class Bm1384Device(AntminerU1Device):
     def command(self, frame: bytes, now: float) -> None:
         """Clock, addresses, reading."""
         match frame[0]:
-            case Command.CLOCK:
+            case Bm1384Command.CLOCK:
                 self.clock_word = frame[1] << 8 | frame[2]
                 for engine in self.engines:
                     engine.set_rate(self.affordable(self.clock_rate) / len(self.chain), now)
-            case Command.INACTIVE:
+            case Bm1384Command.INACTIVE:
                 for chip in self.chain:
                     chip.address, chip.addressed = 0, False
-            case Command.ADDRESS:
+            case Bm1384Command.ADDRESS:
                 for chip in self.living(now):
                     if not chip.addressed:
                         chip.address, chip.addressed = frame[1], True
                         break
-            case Command.READ_ALL:
+            case Bm1384Command.READ_ALL:
                 for _ in self.living(now):
                     self._tell(frame[2], now)
-            case Command.READ_ONE:
+            case Bm1384Command.READ_ONE:
                 for chip in self.living(now):
                     if chip.address == frame[1]:
                         self._tell(frame[2], now)
@@ -132,7 +132,7 @@ class Bm1384Device(AntminerU1Device):
             engines.append(EmulatedEngine(self.searcher, iter([part]), share, now))
         self.search(engines, now)
 
-    def report(self, engine: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: SweepHit) -> None:
         """Which chip it was shows in the nonce."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, self._searching[engine].number, self.encoder())
 
@@ -144,14 +144,14 @@ class TwoPacDevice(Bm1384Device):
     real_hash_rate: ClassVar[float] = CORES * 100e6
 
 
-COMPAC = Kind(
+COMPAC = DeviceKind(
     "compac",
     "GekkoScience Compac, BM1384",
     Bm1384Device,
     Bm1384Device.real_hash_rate,
     UsbTexts(0x10C4, 0xEA60, "GekkoScience", "Compac BM1384 Bitcoin Miner"),
 )
-TWO_PAC = Kind(
+TWO_PAC = DeviceKind(
     "2pac",
     "GekkoScience 2Pac, two BM1384",
     TwoPacDevice,

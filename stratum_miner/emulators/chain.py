@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.frames import JOB, FrameParser
-from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.model import EmulatedDevice, Settings
 from stratum_miner.emulators.sweep import Searcher
 
 CHIP_ADDRESS: Final = 0x00
@@ -35,7 +35,7 @@ class Chip:
     addressed: bool = False
 
 
-class ChainDevice(Device):
+class ChainDevice(EmulatedDevice):
     """Chips behind one UART, 115200 baud after reset."""
 
     has_checksums: ClassVar[bool] = True

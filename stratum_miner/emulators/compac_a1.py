@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from stratum_miner.emulators.faults import Faults
 from stratum_miner.emulators.full_header_chips import Bm1362Device
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.model import Settings
 from stratum_miner.emulators.sweep import Searcher
 from stratum_miner.emulators.thermal import Heat
@@ -146,7 +146,7 @@ class CompacA1Device(Bm1362Device):
         ]
 
 
-COMPAC_A1 = Kind(
+COMPAC_A1 = DeviceKind(
     "compac-a1",
     "GekkoScience Compac A1, BM1362",
     CompacA1Device,

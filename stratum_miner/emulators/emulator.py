@@ -15,11 +15,11 @@ import trio
 
 from stratum_miner.backends.cpu.kernel_speed import FASTEST
 from stratum_miner.emulators.faults import Fault, FaultError, Faults, parse_fault
-from stratum_miner.emulators.kind import Kind
+from stratum_miner.emulators.kind import DeviceKind
 from stratum_miner.emulators.kinds import KINDS
-from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.model import EmulatedDevice, Settings
 from stratum_miner.emulators.sweep import Searcher
-from stratum_miner.emulators.terminal import Terminal
+from stratum_miner.emulators.terminal import PseudoTerminal
 from stratum_miner.spelling import did_you_mean
 
 log = structlog.get_logger(__name__)
@@ -96,7 +96,7 @@ class Emulator:
             )
         self.settings = Settings(rate, chosen, difficulty, seed)
         self._faults = Faults([self._possible(fault) for fault in faults], seed)
-        self._device: Device | None = None
+        self._device: EmulatedDevice | None = None
         self._directory: TemporaryDirectory[str] | None = None
         if link is None:
             self._directory = TemporaryDirectory(prefix="stratum-miner-")
@@ -104,7 +104,7 @@ class Emulator:
         self.path = str(Path(link).absolute())
         """How a driver names the device: the link to its terminal, or what the links to its two have in common."""
         self.terminals = {
-            port: Terminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
+            port: PseudoTerminal(Path(f"{self.path}-{port}" if port else self.path)) for port in self.kind.device.ports
         }
         self.on_plug: Callable[[bool], None] = lambda _plugged: None
         """Called when it was plugged in again, with True, and unplugged."""
@@ -120,7 +120,7 @@ class Emulator:
         return {port: str(terminal.link) for port, terminal in self.terminals.items()}
 
     @property
-    def device(self) -> Device:
+    def device(self) -> EmulatedDevice:
         """The model, for looking into it."""
         assert self._device is not None, "the emulator does not run"
         return self._device
@@ -276,7 +276,7 @@ class Emulator:
                 self.device.counts.overruns += 1
 
 
-def kind_named(name: str) -> Kind:
+def kind_named(name: str) -> DeviceKind:
     """A kind by its name. EmulatorError with the nearest spelling when there is none."""
     if name in KINDS:
         return KINDS[name]

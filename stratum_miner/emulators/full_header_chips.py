@@ -13,7 +13,7 @@ from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
 from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, full_job_size, sealed
 from stratum_miner.emulators.known_work import known_rolled
-from stratum_miner.emulators.sweep import CANDIDATE_TARGET, EmulatedEngine, Hit, Stretch, nonce_target
+from stratum_miner.emulators.sweep import CANDIDATE_TARGET, EmulatedEngine, Stretch, SweepHit, nonce_target
 
 PLL0, HASH_COUNT, MISC_CONTROL, FAST_UART, CORE_CONTROL, VERSION_ROLLING = 0x08, 0x10, 0x18, 0x28, 0x3C, 0xA4
 NONCE_OFFSET: Final = 0x0C
@@ -151,7 +151,7 @@ class FullHeaderDevice(ChainDevice):
                     first = core << CORE_BITS | offset
                     yield Stretch(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
-    def report(self, engine: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: SweepHit) -> None:
         """Nonce, excess difficulty, job and sub-core, version bits."""
         chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)

@@ -36,7 +36,7 @@ class I2cChip(Protocol):
         ...
 
 
-class Emc2101:
+class EmulatedEmc2101:
     """Fan controller with an internal sensor and one for a diode in the mining chip."""
 
     IDENTITY: Final = {0xFE: 0x5D, 0xFD: 0x16, 0xFF: 0x02}
@@ -80,7 +80,7 @@ class Emc2101:
         return self.IDENTITY.get(register, self._registers.get(register, 0))
 
 
-class Tps546:
+class EmulatedTps546:
     """PMBus regulator of the core voltage; measures as well. Output voltages are in 2^-9 V."""
 
     BLOCK_ID: Final = bytes.fromhex("06 54 49 54 6B 24 41")
@@ -148,7 +148,7 @@ class Tps546:
         return value[:count].ljust(count, b"\0")
 
 
-class Ds4432u:
+class EmulatedDs4432u:
     """A current that bends the core voltage of boards whose regulator cannot be talked to."""
 
     REGISTER: Final = 0xF8
@@ -177,7 +177,7 @@ class Ds4432u:
         return bytes([self._code if register == self.REGISTER else 0]).ljust(count, b"\0")[:count]
 
 
-class Ina260:
+class EmulatedIna260:
     """Meter of the input: current in 1.25 mA, voltage in 1.25 mV, power in 10 mW, big-endian."""
 
     def __init__(self, supply: Supply) -> None:

@@ -11,10 +11,10 @@ from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.model import Device
-from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Stretch, nonce_target
+from stratum_miner.emulators.model import EmulatedDevice
+from stratum_miner.emulators.sweep import EmulatedEngine, Stretch, SweepHit, nonce_target
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
@@ -37,7 +37,7 @@ def load_midstate(search: kernels.Search, midstate: bytes, tail: bytes, target: 
     search.load_midstate(midstate_from_wire(midstate), tail_from_wire(tail), target)
 
 
-class IcarusDevice(Device):
+class IcarusDevice(EmulatedDevice):
     """Engines that divide the nonces among them and sweep upwards in parallel.
 
     A subclass says whether they go on after a nonce, and how fast the real device is: detection takes that time.
@@ -101,7 +101,7 @@ class IcarusDevice(Device):
         """Hashes a second at the current clock."""
         return self.settings.hash_rate
 
-    def report(self, engine: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: SweepHit) -> None:
         """Send it; an Icarus then waits for new work."""
         self.send_nonce(hit.nonce.to_bytes(4, "big"), hit.at, engine, self.encoder())
         if not self.goes_on:
@@ -131,7 +131,7 @@ class ErupterDevice(IcarusDevice):
     goes_on: ClassVar[bool] = True
 
 
-ICARUS = Kind(
+ICARUS = DeviceKind(
     "icarus",
     "Icarus, two FPGAs",
     IcarusDevice,
@@ -140,7 +140,7 @@ ICARUS = Kind(
     chips=2,
     chip_counts=(1, 2, 4, 8),
 )
-ERUPTER = Kind(
+ERUPTER = DeviceKind(
     "erupter",
     "ASICMINER Block Erupter USB",
     ErupterDevice,

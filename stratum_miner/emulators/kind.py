@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stratum_miner.emulators.model import Device
+from stratum_miner.emulators.model import EmulatedDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,12 @@ class UsbTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DeviceKind:
     """A product."""
 
     name: str
     product: str
-    device: type[Device]
+    device: type[EmulatedDevice]
     real_hash_rate: float
     """H/s at its usual clock."""
     usb: UsbTexts

@@ -7,10 +7,10 @@ from stratum_miner.emulators.bitaxe import BITAXE_GAMMA, BITAXE_SUPRA, BITAXE_UL
 from stratum_miner.emulators.bm1384 import COMPAC, TWO_PAC
 from stratum_miner.emulators.compac_a1 import COMPAC_A1
 from stratum_miner.emulators.icarus import ERUPTER, ICARUS
-from stratum_miner.emulators.kind import Kind
+from stratum_miner.emulators.kind import DeviceKind
 from stratum_miner.emulators.midstate_chips import COMPAC_F, NEWPAC, R606
 
-KINDS: Final[dict[str, Kind]] = {
+KINDS: Final[dict[str, DeviceKind]] = {
     kind.name: kind
     for kind in (
         ICARUS,

@@ -8,9 +8,9 @@ from typing import ClassVar
 from stratum_miner.emulators.chain import REFERENCE_HZ, TICKET_MASK, ChainDevice, Chip, ticket_bits
 from stratum_miner.emulators.frames import NONCE_REPLY, REGISTER_REPLY, midstate_job_size, sealed
 from stratum_miner.emulators.icarus import NONCES, load_midstate, part_of
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 from stratum_miner.emulators.known_work import known_nonces
-from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Stretch, nonce_target
+from stratum_miner.emulators.sweep import EmulatedEngine, Stretch, SweepHit, nonce_target
 
 
 class MidstateDevice(ChainDevice):
@@ -61,7 +61,7 @@ class MidstateDevice(ChainDevice):
         before = ((first, min(end, start)) for first, end in ranges if first < start)
         return (part_of(load, first, end, known) for first, end in joined(after, before))
 
-    def report(self, engine: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: SweepHit) -> None:
         """Job id and midstate come back."""
         chip, _ = self.engine_shares[engine]
         encode = self.encoder(self._job_id, self._indexes[engine])
@@ -182,7 +182,7 @@ class Bm1397Device(MidstateDevice):
         return lambda nonce: b"\xaa\x55" + sealed(nonce + bytes([0, job_id & 0xFC | index]), NONCE_REPLY)
 
 
-NEWPAC = Kind(
+NEWPAC = DeviceKind(
     "newpac",
     "GekkoScience NewPac, two BM1387",
     Bm1387Device,
@@ -191,7 +191,7 @@ NEWPAC = Kind(
     chips=2,
     chip_counts=(1, 2),
 )
-R606 = Kind(
+R606 = DeviceKind(
     "r606",
     "GekkoScience R606, twelve BM1387",
     R606Device,
@@ -200,7 +200,7 @@ R606 = Kind(
     chips=12,
     chip_counts=tuple(range(1, 13)),
 )
-COMPAC_F = Kind(
+COMPAC_F = DeviceKind(
     "compac-f",
     "GekkoScience Compac F, BM1397",
     Bm1397Device,

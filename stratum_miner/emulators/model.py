@@ -13,7 +13,7 @@ from math import inf
 from typing import ClassVar, Final
 
 from stratum_miner.emulators.faults import Faults
-from stratum_miner.emulators.sweep import EmulatedEngine, Hit, Searcher
+from stratum_miner.emulators.sweep import EmulatedEngine, Searcher, SweepHit
 
 BITS_PER_BYTE: Final = 10
 """Start, eight data bits, stop."""
@@ -94,7 +94,7 @@ class _Answer:
     chip: int = field(compare=False, default=0)
 
 
-class Device(ABC):
+class EmulatedDevice(ABC):
     """A device that answers on its ports; ``started`` is what the times of faults count from."""
 
     ports: ClassVar[tuple[str, ...]] = ("",)
@@ -131,7 +131,7 @@ class Device(ABC):
         """Take bytes whose last bit arrived at ``now``."""
 
     @abstractmethod
-    def report(self, engine: int, hit: Hit) -> None:
+    def report(self, engine: int, hit: SweepHit) -> None:
         """An engine found something; send it with `send_nonce` if the device would."""
 
     def tick(self, now: float) -> None:

@@ -46,7 +46,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SweepHit:
     """A nonce that the counter passes ``at`` a time."""
 
     at: float
@@ -114,7 +114,7 @@ class EmulatedEngine:
             return now
         return self._origin + self.searched / self._rate - self._look_ahead / 2
 
-    def advance(self, now: float) -> Iterator[Hit]:
+    def advance(self, now: float) -> Iterator[SweepHit]:
         """Search what the counter passes soon, a slice at most; yields the hits in order, each with its time."""
         while self._current is not None and self._rate:
             stretch = self._current
@@ -135,8 +135,8 @@ class EmulatedEngine:
                 return
             self._finish(stretch)
 
-    def _hit(self, nonce: int, offset: int, tag: int) -> Hit:
-        return Hit(self._origin + (self._before + offset + 1) / self._rate, nonce, tag)
+    def _hit(self, nonce: int, offset: int, tag: int) -> SweepHit:
+        return SweepHit(self._origin + (self._before + offset + 1) / self._rate, nonce, tag)
 
     def _finish(self, stretch: Stretch) -> None:
         self._before += stretch.count

@@ -24,7 +24,7 @@ class LinkError(ValueError):
     """The link cannot be made; one line says why."""
 
 
-class Terminal:
+class PseudoTerminal:
     """One pseudo-terminal and a link to it."""
 
     def __init__(self, link: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from stratum_miner.faults.outcome import Outcome, Verdict
+from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
 from stratum_miner.faults.raw_miner import USER_AGENT, Plan, connected, logged_in, words
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
 from stratum_miner.stratum import envelope
@@ -26,7 +26,7 @@ class Conduct:
 
     name: str
     summary: str
-    commit: Callable[[Plan, Random], Awaitable[Outcome]]
+    commit: Callable[[Plan, Random], Awaitable[FaultOutcome]]
 
 
 def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None) -> Subscribe:
@@ -37,7 +37,7 @@ def forged_subscribe(user_agent: str, rng: Random, session_id: str | None = None
     return Subscribe(user_agent, f"{rng.getrandbits(64):016x}" if session_id is None else session_id)
 
 
-async def _slow_reader(plan: Plan, _rng: Random) -> Outcome:
+async def _slow_reader(plan: Plan, _rng: Random) -> FaultOutcome:
     """Asks again and again, takes the answers byte by byte; meanwhile another one must be served."""
     stream = await plan.dial()
     asked = 0
@@ -58,19 +58,19 @@ async def _slow_reader(plan: Plan, _rng: Random) -> Outcome:
     finally:
         await trio.aclose_forcefully(stream)
     text = f"{'closed it' if closed else 'kept it'} after {asked * 100} requests; another miner meanwhile: {bystander}"
-    return Outcome("slow-reader", _bystander(bystander, closed=closed), text)
+    return FaultOutcome("slow-reader", _bystander(bystander, closed=closed), text)
 
 
-async def _half_open(plan: Plan, _rng: Random) -> Outcome:
+async def _half_open(plan: Plan, _rng: Random) -> FaultOutcome:
     async with logged_in(plan, listen=False) as miner:
         await trio.sleep(plan.hold)
         bystander = await _is_served(plan)
         closed = await miner.is_closed()
     text = f"{'closed it' if closed else 'kept it'} for {plan.hold:g} s; another miner meanwhile: {bystander}"
-    return Outcome("half-open", _bystander(bystander, closed=closed), text)
+    return FaultOutcome("half-open", _bystander(bystander, closed=closed), text)
 
 
-async def _reconnect_storm(plan: Plan, _rng: Random) -> Outcome:
+async def _reconnect_storm(plan: Plan, _rng: Random) -> FaultOutcome:
     seen: list[str] = []
     for _ in range(STORM_CONNECTIONS):
         async with connected(plan) as miner:
@@ -79,22 +79,26 @@ async def _reconnect_storm(plan: Plan, _rng: Random) -> Outcome:
                 seen.append(str(answer["result"][1]))
     bystander = await _is_served(plan)
     text = f"{len(seen)} of {STORM_CONNECTIONS} subscribed, {len(set(seen))} extranonces; afterwards: {bystander}"
-    verdict = Verdict.SERVED if bystander == _SERVED and len(seen) == STORM_CONNECTIONS else Verdict.CLOSED
-    return Outcome("reconnect-storm", verdict if bystander == _SERVED else Verdict.HARMED, text)
+    verdict = FaultVerdict.SERVED if bystander == _SERVED and len(seen) == STORM_CONNECTIONS else FaultVerdict.CLOSED
+    return FaultOutcome("reconnect-storm", verdict if bystander == _SERVED else FaultVerdict.HARMED, text)
 
 
-async def _forged_resume(plan: Plan, rng: Random) -> Outcome:
+async def _forged_resume(plan: Plan, rng: Random) -> FaultOutcome:
     async with connected(plan) as victim:
         mine = await victim.ask(Subscribe(USER_AGENT))
         theirs = _extranonce1(mine)
         session = _session_id(mine)
         forged = await _resumed(plan, forged_subscribe(USER_AGENT, rng))
         if session is None:
-            return Outcome("forged-resume", Verdict.NOT_POSSIBLE, "the pool names no session that could be stolen")
+            return FaultOutcome(
+                "forged-resume", FaultVerdict.NOT_POSSIBLE, "the pool names no session that could be stolen"
+            )
         stolen = await _resumed(plan, forged_subscribe(USER_AGENT, rng, session))
     if theirs is not None and theirs in (_extranonce1(stolen), _extranonce1(forged)):
-        return Outcome("forged-resume", Verdict.HARMED, f"a live session's extranonce {theirs} was given to another")
-    return Outcome("forged-resume", Verdict.SERVED, "each got an extranonce of its own, or none")
+        return FaultOutcome(
+            "forged-resume", FaultVerdict.HARMED, f"a live session's extranonce {theirs} was given to another"
+        )
+    return FaultOutcome("forged-resume", FaultVerdict.SERVED, "each got an extranonce of its own, or none")
 
 
 async def _resumed(plan: Plan, subscribe: Subscribe) -> "dict[str, Any] | None":
@@ -134,10 +138,10 @@ async def _is_served(plan: Plan) -> str:
     return _SERVED if _extranonce1(answer) is not None else words(answer)
 
 
-def _bystander(text: str, *, closed: bool) -> Verdict:
+def _bystander(text: str, *, closed: bool) -> FaultVerdict:
     if text != _SERVED:
-        return Verdict.HARMED
-    return Verdict.CLOSED if closed else Verdict.SERVED
+        return FaultVerdict.HARMED
+    return FaultVerdict.CLOSED if closed else FaultVerdict.SERVED
 
 
 def _extranonce1(answer: "dict[str, Any] | None") -> str | None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
-from stratum_miner.capture.filter import Step
+from stratum_miner.capture.filter import FilterAction
 from stratum_miner.capture.record import Side
 
-Value: TypeAlias = float | str | None
+SettingValue: TypeAlias = float | str | None
 """The value of a fault's parameter."""
 
 
@@ -62,7 +62,7 @@ class Talk:
         return self.seen[what]
 
 
-Behaviour: TypeAlias = Callable[[Talk, Said], Iterable[Step] | None]
+Behaviour: TypeAlias = Callable[[Talk, Said], Iterable[FilterAction] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,6 @@ class PoolFault:
     name: str
     summary: str
     behave: Behaviour
-    default: Value = None
+    default: SettingValue = None
     low: float = 0
     high: float = 1e6

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from stratum_miner.capture.filter import Chain, Note, Send, Step
+from stratum_miner.capture.filter import FilterAction, FilterNote, FilterSequence, Send
 from stratum_miner.capture.methods import METHODS, Methods
 from stratum_miner.capture.record import Side
-from stratum_miner.faults.conversation import PoolFault, Said, Talk, Value
+from stratum_miner.faults.conversation import PoolFault, Said, SettingValue, Talk
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.spelling import named
 from stratum_miner.stratum import envelope
@@ -23,7 +23,7 @@ class ChosenFault:
     """A fault with its parameter."""
 
     fault: PoolFault
-    value: Value
+    value: SettingValue
 
     def __str__(self) -> str:
         return self.fault.name if self.value is None else f"{self.fault.name}={self.value}"
@@ -52,9 +52,9 @@ def parse(text: str) -> ChosenFault:
     return ChosenFault(fault, number)
 
 
-def filter_of(faults: Sequence[ChosenFault], seed: str) -> Chain:
+def filter_of(faults: Sequence[ChosenFault], seed: str) -> FilterSequence:
     """All of them at work on one connection, the first nearest to the pool."""
-    return Chain([FaultFilter(chosen, Random(f"{seed}/{index}")) for index, chosen in enumerate(faults)])
+    return FilterSequence([FaultFilter(chosen, Random(f"{seed}/{index}")) for index, chosen in enumerate(faults)])
 
 
 class FaultFilter:
@@ -64,23 +64,23 @@ class FaultFilter:
         self._chosen = chosen
         self._talk = Talk(chosen.value, rng)
         self._methods = Methods(METHODS)
-        self._notes: list[Note] = []
+        self._notes: list[FilterNote] = []
 
-    def opened(self) -> Sequence[Step]:
+    def opened(self) -> Sequence[FilterAction]:
         """Nothing: faults answer to what is said."""
         return ()
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
         """What the fault makes of it."""
         said = Said(speaker, line, _message(line), self._methods.of(speaker, line))
         self._remember(said)
         steps = self._chosen.fault.behave(self._talk, said)
         if steps is None:
             return (Send(speaker.other, line),)
-        self._notes.append(Note(str(self._chosen), line))
+        self._notes.append(FilterNote(str(self._chosen), line))
         return steps
 
-    def ended(self, speaker: Side) -> Sequence[Step]:
+    def ended(self, speaker: Side) -> Sequence[FilterAction]:
         """What was held back."""
         held, self._talk.held = self._talk.held, None
         return (Send(Side.MINER, held),) if held is not None and speaker is Side.POOL else ()
@@ -90,7 +90,7 @@ class FaultFilter:
         """Bytes of a line that waits for the next one, and of requests without a reply."""
         return len(self._talk.held or b"") + self._methods.held
 
-    def notes(self) -> Sequence[Note]:
+    def notes(self) -> Sequence[FilterNote]:
         """Which lines it met."""
         notes, self._notes = self._notes, []
         return notes

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from stratum_miner.faults.conduct import CONDUCT, Conduct
-from stratum_miner.faults.outcome import Outcome, Verdict
+from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
 from stratum_miner.faults.raw_miner import Plan, accepted, connected, logged_in, words
 from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, ShareFault
 from stratum_miner.faults.wire_faults import WIRE_FAULTS, WireFault
@@ -19,7 +19,7 @@ MINER_FAULTS: Mapping[str, ShareFault | WireFault | Conduct] = {**SHARE_FAULTS, 
 """All that a miner can do wrong, by name."""
 
 
-async def misbehave(plan: Plan, name: str) -> Outcome:
+async def misbehave(plan: Plan, name: str) -> FaultOutcome:
     """Commit one fault. KeyError for an unknown name; whatever ``dial`` raises when the pool cannot be reached."""
     rng = Random(f"{plan.seed}/{name}")
     try:
@@ -31,10 +31,10 @@ async def misbehave(plan: Plan, name: str) -> Outcome:
             case Conduct(commit=commit):
                 return await commit(plan, rng)
     except FaultNotPossible as error:
-        return Outcome(name, Verdict.NOT_POSSIBLE, str(error))
+        return FaultOutcome(name, FaultVerdict.NOT_POSSIBLE, str(error))
 
 
-async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> Outcome:
+async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> FaultOutcome:
     async with logged_in(plan) as miner:
         good = await miner.good_share()
         if fault.name == "duplicate":
@@ -48,31 +48,33 @@ async def _bad_share(plan: Plan, fault: ShareFault, rng: Random) -> Outcome:
         answer = await miner.ask(fault.spoil(good, rng))
         verdict = _verdict(fault, answer)
         if answer is None or fault.name in ("stale", "duplicate"):
-            return Outcome(fault.name, verdict, words(answer))
+            return FaultOutcome(fault.name, verdict, words(answer))
         again = await miner.ask(good.submit)
-        return Outcome(fault.name, verdict, f"{words(answer)}; then a good share: {words(again)}")
+        return FaultOutcome(fault.name, verdict, f"{words(answer)}; then a good share: {words(again)}")
 
 
-def _verdict(fault: ShareFault, answer: "dict[str, Any] | None") -> Verdict:
+def _verdict(fault: ShareFault, answer: "dict[str, Any] | None") -> FaultVerdict:
     if answer is None:
-        return Verdict.NO_ANSWER
+        return FaultVerdict.NO_ANSWER
     if "closed" in answer:
-        return Verdict.CLOSED
+        return FaultVerdict.CLOSED
     if accepted(answer):
-        return Verdict.TOLERATED if fault.tolerable else Verdict.ACCEPTED
+        return FaultVerdict.TOLERATED if fault.tolerable else FaultVerdict.ACCEPTED
     reason = error_reply_from(answer.get("error"), answer.get("reject-reason")).reason
-    return Verdict.REFUSED if reason in fault.expected else Verdict.REFUSED_OTHERWISE
+    return FaultVerdict.REFUSED if reason in fault.expected else FaultVerdict.REFUSED_OTHERWISE
 
 
-async def _bad_pieces(plan: Plan, fault: WireFault, rng: Random) -> Outcome:
+async def _bad_pieces(plan: Plan, fault: WireFault, rng: Random) -> FaultOutcome:
     async with connected(plan, fault if fault.lawful else None, rng) as miner:
         await miner.log_in()
         good = await miner.good_share()
         miner.fault = fault
         answer = await miner.ask(good.submit)
     if answer is None:
-        return Outcome(fault.name, Verdict.NO_ANSWER, words(answer))
+        return FaultOutcome(fault.name, FaultVerdict.NO_ANSWER, words(answer))
     if "closed" in answer:
-        return Outcome(fault.name, Verdict.HARMED if fault.lawful else Verdict.CLOSED, words(answer))
+        return FaultOutcome(fault.name, FaultVerdict.HARMED if fault.lawful else FaultVerdict.CLOSED, words(answer))
     served = accepted(answer)
-    return Outcome(fault.name, Verdict.SERVED if served else Verdict.HARMED, f"a good share: {words(answer)}")
+    return FaultOutcome(
+        fault.name, FaultVerdict.SERVED if served else FaultVerdict.HARMED, f"a good share: {words(answer)}"
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
+class FaultVerdict(Enum):
     """What a pool made of a fault; the first three are as they should be."""
 
     REFUSED = "refused, as expected"
@@ -20,23 +20,23 @@ class Verdict(Enum):
 
 GOOD = frozenset(
     {
-        Verdict.REFUSED,
-        Verdict.SERVED,
-        Verdict.CLOSED,
-        Verdict.REFUSED_OTHERWISE,
-        Verdict.TOLERATED,
-        Verdict.NOT_POSSIBLE,
+        FaultVerdict.REFUSED,
+        FaultVerdict.SERVED,
+        FaultVerdict.CLOSED,
+        FaultVerdict.REFUSED_OTHERWISE,
+        FaultVerdict.TOLERATED,
+        FaultVerdict.NOT_POSSIBLE,
     }
 )
 """With these nothing that matters went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FaultOutcome:
     """One fault and what came of it; ``answer`` is the pool's own, in words."""
 
     fault: str
-    verdict: Verdict
+    verdict: FaultVerdict
     answer: str
 
     @property

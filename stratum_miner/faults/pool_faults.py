@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from stratum_miner.capture.filter import Close, Send, Step
+from stratum_miner.capture.filter import Close, FilterAction, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.relay import SEND_SIZE
 from stratum_miner.faults.conversation import Behaviour, PoolFault, Said, Talk
@@ -31,44 +31,44 @@ def _with(said: Said, **changes: Any) -> bytes:
     return _line({**(said.message or {}), **changes})
 
 
-def _also(said: Said, *lines: bytes) -> list[Step]:
+def _also(said: Said, *lines: bytes) -> list[FilterAction]:
     """The line, and these after it."""
     return [Send(_TO_MINER, line) for line in (said.line, *lines)]
 
 
-def _instead(line: bytes, after: float = 0.0) -> list[Step]:
+def _instead(line: bytes, after: float = 0.0) -> list[FilterAction]:
     return [Send(_TO_MINER, line, after)]
 
 
 # ---- silence and ends -----------------------------------------------------------------------------------------------
 
 
-def _silent(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _silent(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [] if said.speaker is Side.POOL and talk.nth("line") > talk.value else None
 
 
-def _dead(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _dead(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [] if talk.nth("line") > talk.value else None
 
 
-def _disconnect(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _disconnect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
         return None
     return [Send(_TO_MINER, said.line), Close(_TO_MINER)]
 
 
-def _disconnect_after_shares(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _disconnect_after_shares(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [Close(_TO_MINER)] if said.asks("mining.submit") and talk.nth("submit") > talk.value else None
 
 
-def _half_line(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _half_line(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL or talk.nth("line") < talk.value:
         return None
     return _instead(said.line[: len(said.line) // 2]) if talk.seen["line"] == talk.value else []
 
 
 def _close_on(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
         return [Close(_TO_MINER)] if said.asks(method) else None
 
     return behave
@@ -78,17 +78,17 @@ def _close_on(method: str) -> Behaviour:
 
 
 def _no_reply(method: str) -> Behaviour:
-    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
         return [] if said.is_reply and said.method == method else None
 
     return behave
 
 
-def _slow_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _slow_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return _instead(said.line, float(talk.value)) if said.is_reply else None
 
 
-def _reordered_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _reordered_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL:
         return None
     if talk.held is not None:
@@ -100,11 +100,11 @@ def _reordered_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
     return []
 
 
-def _duplicate_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _duplicate_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [Send(_TO_MINER, said.line, times=2)] if said.is_reply else None
 
 
-def _wrong_ids(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _wrong_ids(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_reply or said.method != "mining.submit" or talk.nth("reply") % 2:
         return None
     return _instead(_with(said, id=talk.rng.getrandbits(31)))
@@ -114,20 +114,20 @@ _EXACT = 1 << 53
 """Whole numbers up to here are floats as well."""
 
 
-def _odd_ids(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _odd_ids(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     request_id = (said.message or {}).get("id")
     if not said.is_reply or not isinstance(request_id, int) or abs(request_id) > _EXACT:
         return None
     return _instead(_with(said, id=str(request_id) if talk.nth("reply") % 2 else float(request_id)))
 
 
-def _bare_replies(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _bare_replies(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_reply or said.message is None:
         return None
     return _instead(_line({key: value for key, value in said.message.items() if key == "id" or value is not None}))
 
 
-def _reject_all(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _reject_all(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_reply or said.method != "mining.submit":
         return None
     return _instead(_with(said, result=None, error=[int(talk.value), "rejected by the fault reject-all", None]))
@@ -147,14 +147,14 @@ _ERROR_FORMS: tuple[dict[str, Any], ...] = (
 """Refusals in the shapes of stratum.md 1.3 and worse."""
 
 
-def _error_forms(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _error_forms(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_reply or said.method != "mining.submit":
         return None
     number = talk.nth("reply")
     return None if number % 2 else _instead(_with(said, **_ERROR_FORMS[number // 2 % len(_ERROR_FORMS)]))
 
 
-def _refuse_worker(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _refuse_worker(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_reply or said.method != "mining.authorize":
         return None
     return _instead(_with(said, result=False, error=[24, "unauthorized worker", None]))
@@ -163,18 +163,18 @@ def _refuse_worker(talk: Talk, said: Said) -> Iterable[Step] | None:
 # ---- jobs -----------------------------------------------------------------------------------------------------------
 
 
-def _no_jobs(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _no_jobs(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [] if said.is_call("mining.notify") else None
 
 
-def _stuck_job(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _stuck_job(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [] if said.is_call("mining.notify") and talk.nth("job") > 1 else None
 
 
 def _flood(*, clean: bool) -> Behaviour:
     """The same job again and again under other ids; a submit for one of them is made one for the real one."""
 
-    def behave(talk: Talk, said: Said) -> Iterable[Step] | None:
+    def behave(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
         params = said.params
         if said.is_call("mining.notify") and len(params) > 8:
             copies = ([f"{params[0]}~{n}", *params[1:8], clean] for n in range(int(talk.value)))
@@ -188,14 +188,14 @@ def _flood(*, clean: bool) -> Behaviour:
     return behave
 
 
-def _wrong_clean(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _wrong_clean(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     params = said.params
     if not said.is_call("mining.notify") or len(params) < 9:
         return None
     return _instead(_with(said, params=[*params[:8], not params[8]]))
 
 
-def _bad_jobs(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _bad_jobs(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     params = said.params
     if not said.is_call("mining.notify") or len(params) < 9:
         return None
@@ -217,34 +217,34 @@ def _bad_jobs(talk: Talk, said: Said) -> Iterable[Step] | None:
 # ---- settings in bad places -----------------------------------------------------------------------------------------
 
 
-def _bad_difficulty(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _bad_difficulty(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify"):
         return None
     bad: tuple[list[Any], ...] = ([0], [-1], ["x"], [None], [], [[]])
     return _also(said, *(_call("mining.set_difficulty", *each) for each in bad))
 
 
-def _difficulty_whiplash(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _difficulty_whiplash(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify"):
         return None
     return _also(said, *(_call("mining.set_difficulty", value) for value in (1e18, 1e-9, "5", talk.difficulty)))
 
 
-def _bad_extranonce(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _bad_extranonce(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify"):
         return None
     bad: tuple[tuple[Any, ...], ...] = (("xyz", 4), ("0", 4), ("00", -1), ("00", 99), ("00" * 40, 4), ({}, []))
     return _also(said, *(_call("mining.set_extranonce", *each) for each in bad))
 
 
-def _changed_extranonce(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _changed_extranonce(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify"):
         return None
     change = _call("mining.set_extranonce", f"{talk.rng.getrandbits(32):08x}", talk.rng.choice((2, 3, 4, 8)))
     return _also(said, change, _with(said, id=None))
 
 
-def _mask_changes(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _mask_changes(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify"):
         return None
     return _also(
@@ -255,14 +255,14 @@ def _mask_changes(talk: Talk, said: Said) -> Iterable[Step] | None:
 # ---- other talk -----------------------------------------------------------------------------------------------------
 
 
-def _unknown_methods(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _unknown_methods(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL:
         return None
     request_id = (said.message or {}).get("id")
     return _also(said, _call("mining.nonesuch", 1), _call(f"x.{talk.rng.getrandbits(16)}", {}, call_id=request_id or 7))
 
 
-def _odd_calls(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _odd_calls(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL:
         return None
     request_id = (said.message or {}).get("id")
@@ -274,7 +274,7 @@ def _odd_calls(talk: Talk, said: Said) -> Iterable[Step] | None:
     )
 
 
-def _garbage(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _garbage(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL or talk.rng.random() >= talk.value:
         return None
     return _also(said, garbage_line(talk.rng))
@@ -283,13 +283,13 @@ def _garbage(talk: Talk, said: Said) -> Iterable[Step] | None:
 _FILLING = "here"
 
 
-def _oversized(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _oversized(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify") or talk.nth("job") != 2:
         return None
     return chain([Send(_TO_MINER, said.line)], _long_line(int(talk.value)))
 
 
-def _long_line(size: int) -> Iterator[Step]:
+def _long_line(size: int) -> Iterator[FilterAction]:
     before, after = _call("client.show_message", _FILLING).split(_FILLING.encode())
     yield Send(_TO_MINER, before)
     filling = b"x" * SEND_SIZE
@@ -298,30 +298,30 @@ def _long_line(size: int) -> Iterator[Step]:
     yield Send(_TO_MINER, filling[: size % SEND_SIZE] + after)
 
 
-def _bytewise(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _bytewise(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     return [Send(_TO_MINER, said.line, piece=1)] if said.speaker is Side.POOL else None
 
 
-def _merged(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _merged(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is not Side.POOL:
         return None
     return [Send(_TO_MINER, said.line + _call("client.show_message", "in one piece"))]
 
 
-def _redirect(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _redirect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.is_call("mining.notify") or talk.nth("job") != 1:
         return None
     host, _, port = str(talk.value).rpartition(":")
     return _also(said, _call("client.reconnect", host, int(port) if port.isdigit() else port, 0))
 
 
-def _reconnect(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _reconnect(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if not said.asks("mining.submit") or talk.nth("submit") < talk.value:
         return None
     return [Send(_TO_POOL, said.line), Send(_TO_MINER, _call("client.reconnect"))]
 
 
-def _http(talk: Talk, said: Said) -> Iterable[Step] | None:
+def _http(talk: Talk, said: Said) -> Iterable[FilterAction] | None:
     if said.speaker is Side.POOL:
         return []
     return [Send(_TO_MINER, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"), Close(_TO_MINER)]

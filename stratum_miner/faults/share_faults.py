@@ -28,7 +28,7 @@ class FaultNotPossible(ValueError):  # noqa: N818  nothing is wrong, there is on
     """This fault cannot be made of this share; the text says what is missing."""
 
 
-class Job(Protocol):
+class JobLike(Protocol):
     """What faults need of a job; ``work.job.Job`` has it."""
 
     @property
@@ -60,7 +60,7 @@ class GoodShare:
     """What a fault starts from. ``submit`` is good for ``job`` and was not sent."""
 
     submit: Submit
-    job: Job
+    job: JobLike
     taken: Submit | None = None
     """One that the pool accepted on this connection, on a job of the same block; for ``duplicate``."""
     outdated: Submit | None = None

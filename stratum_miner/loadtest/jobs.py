@@ -49,7 +49,7 @@ class JobBook:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class MinerJob:
     """A job as one miner got it: shared with all of equal settings but for ``extranonce1``."""
 
     notify: Notify

@@ -28,7 +28,7 @@ MAX_NOTIFIES = 256
 """Jobs of which the spread is kept one by one, the newest."""
 
 
-class Phase:
+class LatencyStatistics:
     """Latencies of one kind."""
 
     __slots__ = ("latency", "marked", "own")
@@ -47,7 +47,7 @@ class Phase:
         if own > latency * MARKED_FROM and own > MARKED_ABOVE:
             self.marked += 1
 
-    def merge(self, other: "Phase") -> None:
+    def merge(self, other: "LatencyStatistics") -> None:
         """Add another shard's."""
         self.latency.merge(other.latency)
         self.own.merge(other.own)
@@ -107,7 +107,7 @@ class Metrics:
     """Everything that one run, or one shard of it, counts."""
 
     def __init__(self, duration: float) -> None:
-        self.phases = {name: Phase() for name in PHASES}
+        self.phases = {name: LatencyStatistics() for name in PHASES}
         self.loop_lag = Histogram()
         self.sent = 0
         self.accepted = 0

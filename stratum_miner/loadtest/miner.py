@@ -20,10 +20,10 @@ from stratum_miner.loadtest.handshake import (
     authorize,
     hello,
 )
-from stratum_miner.loadtest.jobs import Assignment, target_of
+from stratum_miner.loadtest.jobs import MinerJob, target_of
 from stratum_miner.loadtest.metrics import BadCount
 from stratum_miner.loadtest.run_state import RunState
-from stratum_miner.loadtest.share_search import INLINE_HASHES, Found, hashes_of, submit_of
+from stratum_miner.loadtest.share_search import INLINE_HASHES, FoundPoint, hashes_of, submit_of
 from stratum_miner.stratum import pool_messages
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.envelope import Call, Reply, decode, encode_reply, encode_request
@@ -108,12 +108,12 @@ class SimulatedMiner:
         self.mask = 0
         self.rolling = False
         self.notify: pool_messages.Notify | None = None
-        self.assignment: Assignment | None = None
-        self.old: Assignment | None = None
+        self.assignment: MinerJob | None = None
+        self.old: MinerJob | None = None
         """A job of the block before, where stale shares are wanted."""
         self.taken: tuple[bytes, Submit] | None = None
         """The latest accepted share and its previous hash, where duplicates are wanted."""
-        self.ready: tuple[Assignment, bytes, Found] | None = None
+        self.ready: tuple[MinerJob, bytes, FoundPoint] | None = None
         """A share found ahead of time."""
         self.waiting = False
         """The share that is due is still being searched."""
@@ -281,12 +281,12 @@ class SimulatedMiner:
         assert self.extranonce1 is not None, "and a session"
         difficulty, before = self.difficulty, self.assignment
         target = before.target if before is not None and before.difficulty == difficulty else target_of(difficulty)
-        work = Assignment(
+        work = MinerJob(
             self.notify, self.extranonce1, self.extranonce2_size, difficulty, target, self.mask, self.rolling
         )
         self._mine(work, now)
 
-    def _mine(self, work: Assignment, now: float) -> None:
+    def _mine(self, work: MinerJob, now: float) -> None:
         """From now on this; the shares are paced by its target."""
         before, self.assignment = self.assignment, work
         if before is None or before.target != work.target:
@@ -334,19 +334,19 @@ class SimulatedMiner:
             return b""
         return self._submit(found, due, now)
 
-    def find(self, work: Assignment) -> tuple[Assignment, bytes, Found] | None:
+    def find(self, work: MinerJob) -> tuple[MinerJob, bytes, FoundPoint] | None:
         """Search one extranonce2 of a job."""
         extranonce2 = self.take_extranonce2(work)
         found = self.run_state.search.find(work, extranonce2)
         return None if found is None else (work, extranonce2, found)
 
-    def take_extranonce2(self, work: Assignment) -> bytes:
+    def take_extranonce2(self, work: MinerJob) -> bytes:
         """One that this miner has not used."""
         self.count += 1
         size = work.extranonce2_size
         return (self.count & ((1 << 8 * size) - 1)).to_bytes(size, "big")
 
-    def _submit(self, share: tuple[Assignment, bytes, Found], due: float, now: float) -> bytes:
+    def _submit(self, share: tuple[MinerJob, bytes, FoundPoint], due: float, now: float) -> bytes:
         work, extranonce2, found = share
         submit, kind = submit_of(self.worker_name, work, extranonce2, found), ""
         metrics = self.run_state.metrics
@@ -364,7 +364,7 @@ class SimulatedMiner:
         self.open[request_id] = Open(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
-    def _perhaps_spoiled(self, submit: Submit, work: Assignment) -> tuple[Submit, str]:
+    def _perhaps_spoiled(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
         drawn = self.run_state.rng.random()
         for kind, share in self.run_state.bad:
             drawn -= share
@@ -375,7 +375,7 @@ class SimulatedMiner:
                     break  # a first share has no duplicate, a first block no stale one
         return submit, ""
 
-    def _good(self, submit: Submit, work: Assignment, kind: str) -> GoodShare:
+    def _good(self, submit: Submit, work: MinerJob, kind: str) -> GoodShare:
         job: Job = work.job()
         taken = self.taken[1] if self.taken is not None and self.taken[0] == job.previous_hash else None
         outdated = None

@@ -42,7 +42,7 @@ LARGEST_WEIGHT = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class LoadProfile:
     """How the hash rates of all miners change in the course of a run of ``duration`` seconds."""
 
     name: str
@@ -52,7 +52,7 @@ class Profile:
     """A function of the seconds since the start, from 0 to ``peak``."""
 
     @classmethod
-    def parse(cls, text: str, duration: float) -> "Profile":
+    def parse(cls, text: str, duration: float) -> "LoadProfile":
         """``track``, ``step:at=0.5,to=2`` and so on. SpecError says what is wrong."""
         name, values = spec.parse(text, "profile", PROFILES)
         for key in ("at", "for", "every", "period", "depth"):
@@ -85,7 +85,7 @@ def _shape(name: str, values: Mapping[str, float], duration: float) -> tuple[flo
             return 1.0, lambda _: 1.0
 
 
-def next_share(rng: random.Random, now: float, rate: float, profile: Profile, end: float) -> float | None:
+def next_share(rng: random.Random, now: float, rate: float, profile: LoadProfile, end: float) -> float | None:
     """Seconds since the start at which a miner of ``rate`` shares a second has its next one after ``now``.
 
     None when that is not before ``end``.

@@ -17,7 +17,7 @@ MAX_CLUSTER_MINERS = 1_000_000
 MAX_SECONDS = 24 * 3600
 MAX_RATE = 1000.0
 """Shares a second of one miner."""
-Reconnect = Literal["fresh", "resume", "never"]
+ReconnectPolicy = Literal["fresh", "resume", "never"]
 SHORTEST_PAUSE = 0.01
 """Seconds; with none, a pool that is down would be asked as fast as this machine can."""
 LONGEST_PAUSE = 60.0
@@ -53,7 +53,7 @@ class LoadPlan:
     """When all connections break at once and come back at once."""
     churn: float | None = None
     """Mean life of a connection, for miners that come and go; exponential."""
-    reconnect: Reconnect = "fresh"
+    reconnect: ReconnectPolicy = "fresh"
     """After a connection ended: subscribe anew, ask to resume the session, or stay away."""
     pause: float = 1.0
     """Before the first try to reconnect; doubled with each failure, with jitter."""
@@ -87,14 +87,16 @@ class LoadPlan:
         _within("pause", self.pause, SHORTEST_PAUSE, LONGEST_PAUSE)
         for name, share in (("slow readers", self.slow_readers), ("version rolling", self.version_rolling)):
             _within(name, share, 0, 1)
-        if self.reconnect not in get_args(Reconnect):
-            raise PlanError(f"reconnect: expected one of {', '.join(get_args(Reconnect))}, got {self.reconnect!r}")
+        if self.reconnect not in get_args(ReconnectPolicy):
+            raise PlanError(
+                f"reconnect: expected one of {', '.join(get_args(ReconnectPolicy))}, got {self.reconnect!r}"
+            )
         for name, share in self.bad.items():
             spec.check_known(name, SHARE_FAULTS, "bad submits")
             _within(f"bad submits {name}", share, 0, 1)
         if sum(self.bad.values()) > 1:
             raise PlanError(f"bad submits: expected shares of 100 % at most together, got {sum(self.bad.values()):.0%}")
-        pacer.Profile.parse(self.profile, self.duration)
+        pacer.LoadProfile.parse(self.profile, self.duration)
         pacer.distribution(self.distribution)
 
     @property

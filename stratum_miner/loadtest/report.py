@@ -10,7 +10,7 @@ from typing import Any
 
 from stratum_miner import __version__
 from stratum_miner.loadtest.histogram import Histogram
-from stratum_miner.loadtest.metrics import PHASES, Metrics, Phase, Row
+from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, Row
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
@@ -120,7 +120,7 @@ class LoadReport:
         }
 
 
-def phase_json(phase: Phase) -> dict[str, Any]:
+def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
     """Count, quantiles, how many samples are marked, and the generator's part."""
     own = phase.own.quantiles((0.99, 1.0))
     return {

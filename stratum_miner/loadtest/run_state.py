@@ -9,18 +9,18 @@ from typing import Generic, TypeVar
 
 from stratum_miner.loadtest.jobs import JobBook
 from stratum_miner.loadtest.metrics import Metrics
-from stratum_miner.loadtest.pacer import Profile, next_share
+from stratum_miner.loadtest.pacer import LoadProfile, next_share
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.share_search import ShareSearch
 
-Miner = TypeVar("Miner")
+MinerT = TypeVar("MinerT")
 
 
-class RunState(Generic[Miner]):
+class RunState(Generic[MinerT]):
     """What all miners of a process have in common; ``schedule`` is called with one and the time its share is due."""
 
     def __init__(
-        self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: Callable[[Miner, float], None]
+        self, plan: LoadPlan, metrics: Metrics, now: float, *, schedule: Callable[[MinerT, float], None]
     ) -> None:
         self.plan = plan
         self.metrics = metrics
@@ -33,7 +33,7 @@ class RunState(Generic[Miner]):
         self.book = JobBook()
         self.search = ShareSearch()
         self.rng = random.Random(plan.seed)
-        self.profile = Profile.parse(plan.profile, plan.duration)
+        self.profile = LoadProfile.parse(plan.profile, plan.duration)
         self.hash_rate = 0.0
         """The hash rate of all miners with a job, H/s."""
         self._most_asked = 0.0

@@ -18,7 +18,7 @@ from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import expected_hashes
-from stratum_miner.loadtest.jobs import Assignment
+from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum.client_messages import Submit
 
 INLINE_HASHES = 1 << 15
@@ -32,7 +32,7 @@ _HEAD = struct.Struct("<I32s32sIII")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPoint:
     """A point that meets the target; ``version_bits`` as they are submitted, None without version rolling."""
 
     nonce: int
@@ -48,8 +48,8 @@ class ShareSearch:
         self._version_bits = choice.kernel.version_bits
 
     def find(
-        self, work: Assignment, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
-    ) -> Found | None:
+        self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
+    ) -> FoundPoint | None:
         """The first share of one extranonce2; None when it has none, or is no longer wanted.
 
         ``most`` bounds one call of the kernel, in hashes; between two calls ``wanted`` is asked.
@@ -67,7 +67,7 @@ class ShareSearch:
             position += result.done
             if result.hits:
                 hit = result.hits[0]
-                return Found(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
+                return FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
         return None
 
     def _lanes(self, rollable: int) -> int:
@@ -86,7 +86,7 @@ def hashes_of(target: int) -> float:
     return float(expected_hashes(target))
 
 
-def submit_of(worker_name: str, work: Assignment, extranonce2: bytes, found: Found) -> Submit:
+def submit_of(worker_name: str, work: MinerJob, extranonce2: bytes, found: FoundPoint) -> Submit:
     """The share as it is sent."""
     return Submit(worker_name, work.notify.job_id, extranonce2, work.notify.ntime, found.nonce, found.version_bits)
 
@@ -96,7 +96,7 @@ class ShareRequest:
     """A request to find one share before it is due; ``wanted`` says whether the miner still needs it."""
 
     miner_number: int
-    work: Assignment
+    work: MinerJob
     extranonce2: bytes
     wanted: Callable[[], bool]
 
@@ -106,7 +106,7 @@ class SearchThread:
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
         self._choice = choice
-        self.done: deque[tuple[ShareRequest, Found | None]] = deque()
+        self.done: deque[tuple[ShareRequest, FoundPoint | None]] = deque()
         self._on_found = on_found
         self._requests: list[tuple[float, int, ShareRequest]] = []
         self._number = 0

@@ -63,7 +63,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """One figure in two runs."""
 
     figure: str
@@ -104,10 +104,12 @@ def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     yield "marked", sum(phase["marked"] for phase in report["phases"].values())
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FigureChange]:
     """Figure by figure, those that at least one run has. SpecError when one is no report."""
     old, new = figures_of(before), figures_of(after)
-    return [Change(name, old.get(name), new.get(name)) for name in new if (old.get(name), new[name]) != (None, None)]
+    return [
+        FigureChange(name, old.get(name), new.get(name)) for name in new if (old.get(name), new[name]) != (None, None)
+    ]
 
 
 def different_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from stratum_miner.miner.events import (
     JobStarted,
     MinerEvent,
 )
-from stratum_miner.miner.goals import Ending, Goals
+from stratum_miner.miner.goals import Goals, StopReason
 from stratum_miner.miner.journal import Journal, JournalError
 from stratum_miner.miner.miner import Miner
 from stratum_miner.miner.mining_group import Assignment
@@ -17,7 +17,6 @@ from stratum_miner.work.share_result import ShareResult
 
 __all__ = [
     "Assignment",
-    "Ending",
     "EventListener",
     "Goals",
     "HardwareError",
@@ -30,4 +29,5 @@ __all__ = [
     "Scheduler",
     "ShareCounts",
     "ShareResult",
+    "StopReason",
 ]

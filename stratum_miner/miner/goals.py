@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Ending(Enum):
+class StopReason(Enum):
     """Why a miner stopped by itself."""
 
     SHARES_REACHED = "shares reached"
@@ -21,12 +21,12 @@ class Goals:
     blocks: int | None = None
     time_limit: float | None = None
 
-    def reached(self, shares: int, blocks: int) -> Ending | None:
+    def reached(self, shares: int, blocks: int) -> StopReason | None:
         """Which goal so many accepted shares and blocks reach; None: none yet."""
         if self.shares is not None and shares >= self.shares:
-            return Ending.SHARES_REACHED
+            return StopReason.SHARES_REACHED
         if self.blocks is not None and blocks >= self.blocks:
-            return Ending.BLOCKS_REACHED
+            return StopReason.BLOCKS_REACHED
         return None
 
 

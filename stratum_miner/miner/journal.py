@@ -34,20 +34,20 @@ from stratum_miner.client.reconnecting import Destination
 from stratum_miner.client.resume import Resumable
 from stratum_miner.miner.journal_file import MAX_BYTES, JournalFile
 from stratum_miner.miner.journal_records import (
-    Closed,
-    Found,
     JournalError,
-    Opened,
+    JournalRecord,
     Reading,
-    Record,
-    Settled,
+    ResolvedShare,
+    RunClosed,
+    RunOpened,
+    SubmittedShare,
     older_file,
     read,
 )
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.job import Body, CoinbaseBody, HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 __all__ = ["Journal", "JournalError", "Recovered", "read"]
 
@@ -106,7 +106,7 @@ class Journal:
         """Headers of the shares that earlier runs found lately: nobody is to submit them again."""
         self._changed = threading.Condition()
         """Guards the fields below, which the writer shares."""
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[JournalRecord] = deque()
         self._writing = 0
         """Records that the writer has in hand."""
         self._given_up = 0
@@ -114,7 +114,7 @@ class Journal:
         self._problems: dict[str, str] = {}
         """What does not work at the moment, and why."""
         self._closing = False
-        self._add(Opened(time=wall_clock()))
+        self._add(RunOpened(time=wall_clock()))
         self.recovered = tuple(self._recover())
         self._syncer = _Syncer(lambda: self._attempt("sync", self._file.sync))
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
@@ -124,7 +124,7 @@ class Journal:
 
     def found(self, share: Share, destination: Destination) -> None:
         """A share is being submitted."""
-        record = Found(
+        record = SubmittedShare(
             id=self._account.next_id,
             time=self._wall_clock(),
             pool=_text(destination.pool),
@@ -158,7 +158,7 @@ class Journal:
 
     def give_up(self, recovered: Recovered, reason: str) -> None:
         """A recovered block is not handed back."""
-        self._settle(recovered.id, Fate.LOST, reason, None)
+        self._settle(recovered.id, ShareOutcome.LOST, reason, None)
 
     def flush(self, seconds: float = CLOSE_SECONDS) -> bool:
         """Wait until everything is in the file; False when that takes longer."""
@@ -172,7 +172,7 @@ class Journal:
         """
         if self._closing:
             return
-        self._add(Closed(time=self._wall_clock()))
+        self._add(RunClosed(time=self._wall_clock()))
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -209,12 +209,14 @@ class Journal:
 
     # ---- records ------------------------------------------------------------------------------------------------
 
-    def _settle(self, identifier: int, fate: Fate, reason: str, latency: float | None) -> None:
+    def _settle(self, identifier: int, fate: ShareOutcome, reason: str, latency: float | None) -> None:
         self._add(
-            Settled(id=identifier, time=self._wall_clock(), fate=fate.value, reason=_text(reason), latency=latency)
+            ResolvedShare(
+                id=identifier, time=self._wall_clock(), fate=fate.value, reason=_text(reason), latency=latency
+            )
         )
 
-    def _add(self, record: Record) -> None:
+    def _add(self, record: JournalRecord) -> None:
         self._account.take(record)
         with self._changed:
             self._waiting.append(record)
@@ -228,7 +230,7 @@ class Journal:
         for record in list(self._account.open.values()):
             recovered = _rebuilt(record) if record.block and now - record.time <= CURRENT_SECONDS else None
             if recovered is None:
-                self._settle(record.id, Fate.LOST, CRASHED, None)
+                self._settle(record.id, ShareOutcome.LOST, CRASHED, None)
             else:
                 yield recovered
 
@@ -241,8 +243,8 @@ class Journal:
             failed = not self._attempt("write", partial(self._file.append, batch, self._wall_clock()))
             self._settle_batch(batch, source, failed=failed)
             now = self._clock()
-            if not failed and any(not isinstance(record, Opened | Closed) for record in batch):
-                urgent = any(isinstance(record, Found) and record.block for record in batch)
+            if not failed and any(not isinstance(record, RunOpened | RunClosed) for record in batch):
+                urgent = any(isinstance(record, SubmittedShare) and record.block for record in batch)
                 sync_at = min(sync_at, now if urgent else now + SYNC_SECONDS)
             if self._file.is_large and now >= rotate_at:
                 rotated = self._attempt("rotate", partial(self._file.rotate, self._wall_clock()))
@@ -253,7 +255,7 @@ class Journal:
             if closing and (failed or not self._waiting):
                 return
 
-    def _next_batch(self, failed: bool, sync_at: float) -> tuple[list[Record], deque[Record], bool]:
+    def _next_batch(self, failed: bool, sync_at: float) -> tuple[list[JournalRecord], deque[JournalRecord], bool]:
         """Wait for records, or for the time to sync those before; after a failure, to try again."""
         with self._changed:
             if failed:
@@ -266,7 +268,7 @@ class Journal:
             self._writing = len(batch)
             return batch, source, self._closing
 
-    def _settle_batch(self, batch: list[Record], source: deque[Record], *, failed: bool) -> None:
+    def _settle_batch(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
         """Put records that could not be written back to where they came from; that may be given up meanwhile."""
         with self._changed:
             self._writing = 0
@@ -378,7 +380,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
     return values
 
 
-def _rebuilt(record: Found) -> Recovered | None:
+def _rebuilt(record: SubmittedShare) -> Recovered | None:
     """The share as it was; None when the record does not make a block.
 
     The header decides: it has most of the job once more, and its hash proves it.
@@ -406,7 +408,7 @@ def _rebuilt(record: Found) -> Recovered | None:
     return Recovered(record.id, record.pool, resumable, share)
 
 
-def _job(record: Found, header: BlockHeader) -> Job:
+def _job(record: SubmittedShare, header: BlockHeader) -> Job:
     values = dict(record.job_fields or {})
     body = _body(values.pop("body")) if "body" in values else _body_before_bodies(values)
     values["previous_hash"] = header.previous_hash

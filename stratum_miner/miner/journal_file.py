@@ -28,8 +28,8 @@ from stratum_miner.miner.journal_records import (
     MAX_LINE,
     MAX_OLDER_FILES,
     JournalError,
+    JournalRecord,
     Reading,
-    Record,
     older_file,
     read,
 )
@@ -65,7 +65,7 @@ class JournalFile:
         """Descriptors to be synced and closed."""
         self._sync_directory()
 
-    def append(self, records: Sequence[Record], now: float) -> None:
+    def append(self, records: Sequence[JournalRecord], now: float) -> None:
         """Write all of these, or none and raise JournalError. ``now`` is Unix time."""
         if self._is_regular and not _is_still_at(self.path, os.fstat(self._file)):
             self._begin_again()
@@ -245,5 +245,5 @@ def _checked(path: Path) -> Reading:
     return reading
 
 
-def _line(record: Record) -> bytes:
+def _line(record: JournalRecord) -> bytes:
     return escape_json(msgspec.json.encode(record).decode()).encode() + b"\n"

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from stratum_miner.miner.share_counts import ShareCounts
-from stratum_miner.work.share_result import Fate
+from stratum_miner.work.share_result import ShareOutcome
 
 MAX_LINE = 1 << 20
 """Bytes that are looked at as one line. Our longest records, blocks of large coinbases, stay far below."""
@@ -42,19 +42,19 @@ class JournalError(Exception):
         self.reason = reason
 
 
-class Opened(msgspec.Struct, tag="opened", tag_field="event", kw_only=True, frozen=True):
+class RunOpened(msgspec.Struct, tag="opened", tag_field="event", kw_only=True, frozen=True):
     """A run began to write."""
 
     time: float
 
 
-class Closed(msgspec.Struct, tag="closed", tag_field="event", kw_only=True, frozen=True):
+class RunClosed(msgspec.Struct, tag="closed", tag_field="event", kw_only=True, frozen=True):
     """A run ended and everything it had to write is above this line."""
 
     time: float
 
 
-class Found(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen=True):
+class SubmittedShare(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen=True):
     """A share on its way; byte strings in hex, integers in the header's fields as numbers."""
 
     id: Identifier
@@ -77,7 +77,7 @@ class Found(msgspec.Struct, tag="found", tag_field="event", kw_only=True, frozen
     """The whole job of a share that is a block: what is needed to submit it again or to rebuild its coinbase."""
 
 
-class Settled(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):
+class ResolvedShare(msgspec.Struct, tag="settled", tag_field="event", kw_only=True, frozen=True):
     """The fate of a share; latency in seconds."""
 
     id: Identifier
@@ -99,7 +99,7 @@ class Totals(msgspec.Struct, tag="totals", tag_field="event", kw_only=True, froz
     next_id: Count
 
 
-Record: TypeAlias = Opened | Closed | Found | Settled | Totals
+JournalRecord: TypeAlias = RunOpened | RunClosed | SubmittedShare | ResolvedShare | Totals
 
 
 class _Core(msgspec.Struct):
@@ -119,30 +119,30 @@ class Account:
     """Settled shares."""
     blocks: int = 0
     """Shares that are blocks and that a pool accepted."""
-    open: dict[int, Found] = field(default_factory=dict)
+    open: dict[int, SubmittedShare] = field(default_factory=dict)
     """Shares without a fate."""
     next_id: int = 1
 
-    def take(self, record: Record) -> bool:
+    def take(self, record: JournalRecord) -> bool:
         """Add one more record; False, and no change, when it does not fit those before it."""
         match record:
             case Totals():
                 self.counts = ShareCounts(record.accepted, record.rejected, record.stale, record.lost)
                 self.blocks, self.next_id, self.open = record.blocks, record.next_id, {}
-            case Found() if record.id < self.next_id + MAX_JUMP:
+            case SubmittedShare() if record.id < self.next_id + MAX_JUMP:
                 self.open.setdefault(record.id, record)
                 self.next_id = max(self.next_id, record.id + 1)
-            case Settled() if record.id in self.open:
+            case ResolvedShare() if record.id in self.open:
                 found = self.open.pop(record.id)
-                self.blocks += found.block and record.fate == Fate.ACCEPTED.value
+                self.blocks += found.block and record.fate == ShareOutcome.ACCEPTED.value
                 self.counts = _plus_one(self.counts, record.fate)
-            case Opened() | Closed():
+            case RunOpened() | RunClosed():
                 pass
             case _:
                 return False
         return True
 
-    def totals(self, time: float) -> list[Record]:
+    def totals(self, time: float) -> list[JournalRecord]:
         """The records that a new file begins with in order to continue this account."""
         counts = self.counts
         totals = Totals(
@@ -192,7 +192,7 @@ class Reading:
         return self.account.blocks
 
     @property
-    def open(self) -> dict[int, Found]:
+    def open(self) -> dict[int, SubmittedShare]:
         """Shares without a fate."""
         return self.account.open
 
@@ -224,17 +224,17 @@ def _read(path: Path, number: int) -> Reading:
         record = _decoded(line)
         if not result.records and not result.damaged and record is None and _is_file(older, number):
             _continue(result, _read(path, number + 1))
-        result.closed = isinstance(record, Closed)
+        result.closed = isinstance(record, RunClosed)
         result.unended = record is not None and not whole
-        repeated = isinstance(record, Found) and record.id in settled  # a share has one fate
+        repeated = isinstance(record, SubmittedShare) and record.id in settled  # a share has one fate
         if record is None or repeated or not result.account.take(record):
             result.damaged += 1
         else:
             result.records += 1
             match record:
-                case Found():
+                case SubmittedShare():
                     result.headers.append((record.time, record.header))
-                case Settled():
+                case ResolvedShare():
                     settled.add(record.id)
                 case Totals():
                     settled.clear()
@@ -255,29 +255,29 @@ def _continue(result: Reading, before: Reading) -> None:
         result.account, result.headers, result.continued = before.account, before.headers, True
 
 
-def _decoded(line: bytes) -> Record | None:
+def _decoded(line: bytes) -> JournalRecord | None:
     """The record of a line; None when it is none."""
     line = line.lstrip(b"\0")  # some file systems fill up what was not written at a power failure
     try:
-        record: Record = _RECORDS.decode(line)
+        record: JournalRecord = _RECORDS.decode(line)
     except _NO_JSON:
         return _rescued(line)
     return record
 
 
-def _rescued(line: bytes) -> Record | None:
+def _rescued(line: bytes) -> JournalRecord | None:
     """A share whose particulars are out of range or of a wrong type still counts as what it was."""
     try:
         core = _CORES.decode(line)
     except _NO_JSON:
         return None
     if core.event == "found":
-        return Found(id=core.id, time=0.0, block=core.block)
-    return Settled(id=core.id, time=0.0, fate=core.fate) if core.fate else None
+        return SubmittedShare(id=core.id, time=0.0, block=core.block)
+    return ResolvedShare(id=core.id, time=0.0, fate=core.fate) if core.fate else None
 
 
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_RECORDS = msgspec.json.Decoder(Record)
+_RECORDS = msgspec.json.Decoder(JournalRecord)
 _CORES = msgspec.json.Decoder(_Core)
 
 

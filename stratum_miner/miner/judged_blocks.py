@@ -10,7 +10,7 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_BLOCKS = 1024
 """Blocks remembered; the node may take one that it could not be given at first."""
@@ -37,7 +37,7 @@ class JudgedBlocks:
 
     def settled(self, result: ShareResult) -> None:
         """The pool answered for the share; of one that it did not accept no more may be heard."""
-        if result.fate is not Fate.ACCEPTED:
+        if result.fate is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 
     def judged(self, block_hash: str, *, accepted: bool) -> Share | None:

@@ -28,7 +28,7 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.exception_groups import leading_cause
 from stratum_miner.miner.claims import Claims
 from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
-from stratum_miner.miner.goals import UNTIL_STOPPED, Ending, Goals
+from stratum_miner.miner.goals import UNTIL_STOPPED, Goals, StopReason
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.mining_group import Assignment, GroupEvent, MiningGroup
@@ -39,7 +39,7 @@ from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job, PoolKey
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
@@ -125,11 +125,11 @@ class Miner:
         """The newest job of the first group's pools, which most of the miner works on."""
         self._has_had_work = False
         self._stopping = trio.Event()
-        self._ending = Ending.STOPPED
+        self._ending = StopReason.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
 
-    async def run(self) -> Ending:
+    async def run(self) -> StopReason:
         """Mine until a goal is reached or ``stop`` is called; returns why it ended.
 
         Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
@@ -147,7 +147,7 @@ class Miner:
             raise cause from None
         return self._ending
 
-    def stop(self, ending: Ending = Ending.STOPPED) -> None:
+    def stop(self, ending: StopReason = StopReason.STOPPED) -> None:
         """End gracefully: stop searching, wait briefly for open replies. From the trio thread."""
         if not self._stopping.is_set():
             self._ending = ending
@@ -266,7 +266,7 @@ class Miner:
             with trio.move_on_at(inf if limit is None else started + limit) as reached:
                 await self._goals_changed.wait()
             if reached.cancelled_caught:
-                self.stop(Ending.TIME_LIMIT)
+                self.stop(StopReason.TIME_LIMIT)
                 return
 
     def _hand_back(self, journal: Journal) -> None:
@@ -333,11 +333,11 @@ class Miner:
         self._check_goals()
 
     def _count_block(self, result: ShareResult) -> None:
-        if result.fate is Fate.LOST:
+        if result.fate is ShareOutcome.LOST:
             log.error("block_lost", header=result.share.header.hex(), reason=result.reason)
         if self._blocks is not None:
             self._blocks.settled(result)
-        elif result.fate is Fate.ACCEPTED:
+        elif result.fate is ShareOutcome.ACCEPTED:
             self._statistics.count_block(result.share)
 
     def _check_goals(self) -> None:

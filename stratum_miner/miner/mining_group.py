@@ -57,7 +57,7 @@ class Assignment:
 
 
 GroupEvent: TypeAlias = JobStarted | ShareAnswered | StateChanged | MessageShown
-Judge: TypeAlias = Callable[["MiningGroup", Assignment, NonceFound], None]
+NonceHandler: TypeAlias = Callable[["MiningGroup", Assignment, NonceFound], None]
 
 
 class MiningGroup:
@@ -93,7 +93,7 @@ class MiningGroup:
         """The backends that are bound to its pool; empty for the group of all others."""
         return tuple(item.label for item in self.assignments if item.pool is not None)
 
-    async def search(self, judge: Judge) -> None:
+    async def search(self, judge: NonceHandler) -> None:
         """Search until cancelled; each claim goes to ``judge``."""
         async with trio.open_nursery() as nursery:
             for assignment in self.assignments:
@@ -106,7 +106,7 @@ class MiningGroup:
             await backend.run(self.scheduler, send)
 
     async def _verify(
-        self, assignment: Assignment, receive: trio.MemoryReceiveChannel[NonceFound], judge: Judge
+        self, assignment: Assignment, receive: trio.MemoryReceiveChannel[NonceFound], judge: NonceHandler
     ) -> None:
         async with receive:
             async for found in receive:

@@ -6,7 +6,7 @@ from stratum_miner.backends.statistics import DeviceKey
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 MAX_SOLVED = 1024
 """Previous hashes remembered to tell a block from its sibling."""
@@ -24,7 +24,7 @@ class Statistics:
         self.blocks_accepted = 0
         self.accepted_difficulty = 0.0
         self.reasons: Counter[str] = Counter()
-        self._fates: Counter[Fate] = Counter()
+        self._fates: Counter[ShareOutcome] = Counter()
         self._solved: OrderedDict[bytes, None] = OrderedDict()
         self.meter = HashRateMeter(started)
 
@@ -32,7 +32,7 @@ class Statistics:
         """Count what became of a share."""
         self._fates[result.fate] += 1
         share = result.share
-        if result.fate is Fate.ACCEPTED:
+        if result.fate is ShareOutcome.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
         else:
             self.reasons[f"{result.fate.value}: {result.cause}"] += 1
@@ -49,9 +49,14 @@ class Statistics:
     @property
     def accepted(self) -> int:
         """Shares that a pool accepted."""
-        return self._fates[Fate.ACCEPTED]
+        return self._fates[ShareOutcome.ACCEPTED]
 
     @property
     def shares(self) -> ShareCounts:
         """Shares by fate."""
-        return ShareCounts(*(self._fates[fate] for fate in (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)))
+        return ShareCounts(
+            *(
+                self._fates[fate]
+                for fate in (ShareOutcome.ACCEPTED, ShareOutcome.REJECTED, ShareOutcome.STALE, ShareOutcome.LOST)
+            )
+        )

@@ -8,7 +8,7 @@ public-pool). So a refusal proves nothing. A later job tells: it builds on the r
 from collections import OrderedDict
 
 from stratum_miner.work.job import Job
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 IN_VAIN = 3
 """Weak blocks refused in a row, none of which became a block, before a pool gets no more in this session. Another block
@@ -27,7 +27,7 @@ class WeakBlocks:
     def note_result(self, result: ShareResult) -> bool:
         """A share was answered: whether it was a weak block that was refused, and another one is wanted anyway."""
         share = result.share
-        if self._refused and result.fate is Fate.ACCEPTED and not share.meets_share_target:
+        if self._refused and result.fate is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
         if not result.refused_as_weak:
             return False

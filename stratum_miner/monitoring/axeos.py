@@ -47,14 +47,14 @@ STEERING = "POST of /api/system/pause, /api/system/resume or /api/system/restart
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownBoard:
     """What stands in for the board: one machine, or all search threads of this computer."""
 
     devices: tuple[DeviceView, ...]
     machine: DeviceView | None
 
     @classmethod
-    def of(cls, view: View) -> "Shown":
+    def of(cls, view: View) -> "ShownBoard":
         """The first machine, before others one that its owner has not removed."""
         machines = sorted(
             (item for item in view.devices if item.chip is not None), key=lambda item: item.state == "removed"
@@ -68,7 +68,7 @@ class Shown:
 
 def information(view: View) -> dict[str, Any]:
     """``/api/system/info``."""
-    told, shown = view.summary, Shown.of(view)
+    told, shown = view.summary, ShownBoard.of(view)
     refused = shown.total(lambda item: item.refused)
     reasons = sum((Counter(item.reasons) for item in shown.devices), Counter[str]())
     best = max((item.best_share for item in shown.devices), default=0.0)
@@ -118,7 +118,7 @@ def _board(machine: DeviceView | None) -> dict[str, Any]:
     }
 
 
-def _sensors(shown: Shown, power_of_all: float | None) -> dict[str, Any]:
+def _sensors(shown: ShownBoard, power_of_all: float | None) -> dict[str, Any]:
     """``power_of_all`` is the miner's, where it is that of what is shown."""
     machine = shown.machine
     power = machine.power_w if machine is not None and machine.power_w is not None else power_of_all
@@ -138,7 +138,7 @@ def _sensors(shown: Shown, power_of_all: float | None) -> dict[str, Any]:
     }
 
 
-def _pools_of(view: View, shown: Shown) -> list[PoolView]:
+def _pools_of(view: View, shown: ShownBoard) -> list[PoolView]:
     """The pools that the shown device mines on, the best first."""
     bound = {device.bound_to for device in view.devices if device.bound_to}
     own = {device.bound_to for device in shown.devices}
@@ -239,7 +239,7 @@ def application(look: Callable[[], View], control: Control, access: Access) -> S
         return "Mining resumed"
 
     def restart() -> str:
-        machine = Shown.of(look()).machine
+        machine = ShownBoard.of(look()).machine
         if machine is None:
             raise ControlRefused("restart: expected a board, and this miner has none; restart it where it was started")
         control.restart_device(machine.id)

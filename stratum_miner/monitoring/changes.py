@@ -1,7 +1,8 @@
 """What has changed in the view of a miner from one look to the next, in small steps, for whoever has followed so far.
 
-What is new since the look before becomes one numbered ``Step``. Who has not had one that is kept any more, or has had
-none, needs the whole view. Events and points of the history are not in that view: each comes once, as it happens.
+What is new since the look before becomes one numbered ``SnapshotChanges``. Who has not had one that is kept any more,
+or has had none, needs the whole view. Events and points of the history are not in that view: each comes once, as it
+happens.
 """
 
 from collections import deque
@@ -21,7 +22,7 @@ LONGEST_WHOLE = 1e15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class SnapshotChanges:
     """What came with one look."""
 
     number: int
@@ -44,7 +45,7 @@ class Changes:
         small."""
         self.event = 0
         """The number of the newest event that is told."""
-        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
+        self._steps: deque[SnapshotChanges] = deque(maxlen=STEPS_KEPT)
         self._shares = EntryNumbers()
         self._blocks = EntryNumbers()
         self._points = EntryNumbers()
@@ -59,9 +60,9 @@ class Changes:
         self.event = max((event.number for event in new), default=self.event)
         self.number += 1
         if before:
-            self._steps.append(Step(self.number, difference(before, self.whole) or {}, tuple(points), new))
+            self._steps.append(SnapshotChanges(self.number, difference(before, self.whole) or {}, tuple(points), new))
 
-    def after(self, number: int) -> tuple[Step, ...] | None:
+    def after(self, number: int) -> tuple[SnapshotChanges, ...] | None:
         """The steps since the one with that number; None where some of them are not kept any more."""
         behind = self.number - number
         return None if behind > len(self._steps) else tuple(self._steps)[len(self._steps) - behind :]

@@ -16,7 +16,7 @@ from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.view import DeviceView
 from stratum_miner.work.difficulties import Difficulties
 from stratum_miner.work.hash_rate import HashRateMeter
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 SHORT_S, LONG_S = 60.0, 3600.0
 LONG_RESOLUTION_S = 10.0
@@ -94,10 +94,10 @@ class DeviceMeters:
         block.
         """
         known = self._devices[device_key(result.share.backend, result.share.device)]
-        if result.fate is Fate.ACCEPTED:
+        if result.fate is ShareOutcome.ACCEPTED:
             known.accepted += 1
             known.last = at, pool_id, result.share.job.share_difficulty
-        elif result.fate is not Fate.LOST:
+        elif result.fate is not ShareOutcome.LOST:
             known.refused += 1
             known.reasons[f"{result.fate.value}: {result.cause}"] += 1
         known.blocks += is_block

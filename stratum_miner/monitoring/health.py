@@ -43,7 +43,7 @@ class DeviceCondition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class HealthVerdict:
     """How the miner is at one moment."""
 
     state: str
@@ -84,7 +84,7 @@ class Health:
         *,
         pauses: Mapping[str, str] | None = None,
         others: Sequence[ProblemView] = (),
-    ) -> Verdict:
+    ) -> HealthVerdict:
         """Judge the miner at ``now``. ``pauses`` says who wants a pause, and why; ``others`` are problems of what is
         neither device nor pool.
         """
@@ -101,7 +101,7 @@ class Health:
         failing = [(called[key], condition) for key, condition in kept.items() if not condition.mines]
         state, detail = self._state(snapshot, len(kept), mining, failing, pauses or {})
         problems = [] if snapshot.stopping else self._problems(now, snapshot, kept, called)
-        return Verdict(
+        return HealthVerdict(
             state=state,
             detail=sanitize(detail, SENTENCE_CHARACTERS),
             devices_mining=mining,

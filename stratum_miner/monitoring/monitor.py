@@ -19,7 +19,7 @@ from stratum_miner.miner.snapshot import MinerSnapshot, keyed_devices
 from stratum_miner.monitoring import devices
 from stratum_miner.monitoring.estimates import Estimates
 from stratum_miner.monitoring.events import EventLog
-from stratum_miner.monitoring.health import Health, Verdict
+from stratum_miner.monitoring.health import Health, HealthVerdict
 from stratum_miner.monitoring.history import History
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.pools import pool_view
@@ -27,7 +27,7 @@ from stratum_miner.monitoring.share_outcomes import ShareOutcomes
 from stratum_miner.monitoring.summary import summary
 from stratum_miner.monitoring.tips import Tips
 from stratum_miner.monitoring.view import BlockView, Point, ProblemView, ShareView, Summary, View, as_report
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +104,7 @@ class Monitor:
         if self._history.wants(date):
             self._history.add(self._point(snapshot, now - snapshot.left_out, date))
 
-    def _tell_of_threads(self, snapshot: MinerSnapshot, verdict: Verdict) -> None:
+    def _tell_of_threads(self, snapshot: MinerSnapshot, verdict: HealthVerdict) -> None:
         for key, _, device in keyed_devices(snapshot.backends):
             condition = verdict.devices[key]
             if condition.state == "dead" and condition.is_thread and key not in self._dead:
@@ -119,7 +119,7 @@ class Monitor:
         pool, device = share.job.origin.pool, device_key(share.backend, share.device)
         if not (self.numbers.pools.has(pool) and self.numbers.devices.has(device)):
             self.numbers.see(self._snapshot())  # it came after the last look
-        accepted = result.fate is Fate.ACCEPTED
+        accepted = result.fate is ShareOutcome.ACCEPTED
         shown = ShareView(
             at=self._wall_clock(),
             backend=share.backend,
@@ -137,7 +137,7 @@ class Monitor:
         )
         is_new_block = self._shares.add(result, shown)
         self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
-        if result.latency is not None and result.fate is not Fate.LOST:
+        if result.latency is not None and result.fate is not ShareOutcome.LOST:
             self._health.pools.answered(pool, "" if accepted else result.cause or "none given")
         if accepted:
             self._last_accepted = self._clock()
@@ -183,7 +183,7 @@ class Monitor:
         """The points of the last day."""
         return self._history.points()
 
-    def _verdict(self, snapshot: MinerSnapshot, now: float) -> Verdict:
+    def _verdict(self, snapshot: MinerSnapshot, now: float) -> HealthVerdict:
         others = list(self._problems())
         if snapshot.journal_problem:
             others.append(
@@ -196,7 +196,7 @@ class Monitor:
             )
         return self._health.look(now, snapshot, pauses=self._pauses(), others=others)
 
-    def _summary(self, snapshot: MinerSnapshot, verdict: Verdict, now: float) -> Summary:
+    def _summary(self, snapshot: MinerSnapshot, verdict: HealthVerdict, now: float) -> Summary:
         made = summary(
             snapshot,
             verdict,

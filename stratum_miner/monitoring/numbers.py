@@ -9,7 +9,7 @@ from stratum_miner.backends.statistics import DeviceKey, device_key
 from stratum_miner.miner.snapshot import MinerSnapshot, keyed_devices
 from stratum_miner.work.job import PoolKey
 
-Key = TypeVar("Key", bound=str)
+KeyT = TypeVar("KeyT", bound=str)
 
 
 class Numbers:
@@ -30,17 +30,17 @@ class Numbers:
             self.devices.of(key, device_key(backend.label, device.listed_as) if device.listed_as else None)
 
 
-class Numbered(Generic[Key]):
+class Numbered(Generic[KeyT]):
     """Things of one kind."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Key, int] = {}
+        self._numbers: dict[KeyT, int] = {}
 
-    def has(self, key: Key) -> bool:
+    def has(self, key: KeyT) -> bool:
         """Whether the key has a number."""
         return key in self._numbers
 
-    def of(self, key: Key, before: Key | None = None) -> int:
+    def of(self, key: KeyT, before: KeyT | None = None) -> int:
         """The number of a key. A new one takes over the number of ``before``, under which the same thing stood until
         now; else it gets a new number.
         """

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 
 from stratum_miner.monitoring.view import BlockView, ShareView
 from stratum_miner.work.difficulties import Difficulties
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 SHARES_KEPT = 200
 BLOCKS_KEPT = 1000
@@ -31,7 +31,7 @@ class ShareOutcomes:
         self.difficulties.add(result)
         self._best.add(shown.at, shown.difficulty)
         self._best_of_pools[shown.pool_id].add(shown.at, shown.difficulty)
-        if result.fate is not Fate.ACCEPTED or shown.block is None or job.previous_hash in self._solved:
+        if result.fate is not ShareOutcome.ACCEPTED or shown.block is None or job.previous_hash in self._solved:
             return False
         self._solved.append(job.previous_hash)
         self.blocks.append(

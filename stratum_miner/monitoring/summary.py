@@ -7,14 +7,14 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.miner.snapshot import JobSnapshot, MinerSnapshot
-from stratum_miner.monitoring.health import Verdict
+from stratum_miner.monitoring.health import HealthVerdict
 from stratum_miner.monitoring.tips import Tips
 from stratum_miner.monitoring.view import Estimate, JobView, LuckView, SharesView, Summary
 
 
 def summary(
     snapshot: MinerSnapshot,
-    verdict: Verdict,
+    verdict: HealthVerdict,
     tips: Tips,
     *,
     started_at: float,

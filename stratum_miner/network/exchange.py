@@ -104,7 +104,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What a server said, whole."""
 
     status: int
@@ -170,7 +170,7 @@ class Exchange:
         end = self._connection.send(h11.EndOfMessage())
         return b"".join(part or b"" for part in (head, body, end))
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> HttpResponse | None:
         """Take what came over the wire; the answer when it is whole."""
         self._came += len(data)
         if self._came > self._max_bytes:
@@ -183,7 +183,7 @@ class Exchange:
                 raise LargeFetchError(self._where, f"expected a head of at most {MAX_HEAD} bytes") from None
             raise BrokenFetchError(self._where, self._what_broke(data, error)) from None
 
-    def _advance(self) -> Answer | None:
+    def _advance(self) -> HttpResponse | None:
         while True:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:
@@ -194,7 +194,7 @@ class Exchange:
             elif isinstance(event, h11.Data):
                 self._body += event.data
             elif isinstance(event, h11.EndOfMessage):
-                return Answer(self._status, bytes(self._body))
+                return HttpResponse(self._status, bytes(self._body))
             elif not isinstance(event, h11.InformationalResponse):
                 raise h11.RemoteProtocolError("the connection ended")
 

@@ -22,11 +22,11 @@ import trio
 
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.network.exchange import (
-    Answer,
     BrokenFetchError,
     ConnectFetchError,
     Exchange,
     FetchError,
+    HttpResponse,
     LargeFetchError,
     SlowFetchError,
     Target,
@@ -35,11 +35,11 @@ from stratum_miner.network.exchange import (
 )
 
 __all__ = [
-    "Answer",
     "BrokenFetchError",
     "ConnectFetchError",
     "FetchError",
     "Fetcher",
+    "HttpResponse",
     "LargeFetchError",
     "SlowFetchError",
     "Target",
@@ -100,7 +100,7 @@ class Fetcher:
         headers: Mapping[str, str] | None = None,
         connect_seconds: float = math.inf,
         waits: bool = False,
-    ) -> Answer:
+    ) -> HttpResponse:
         """The answer, whole, whatever its status. FetchError.
 
         ``seconds`` is for everything, from looking up the name to the last byte; ``connect_seconds`` for the part of it

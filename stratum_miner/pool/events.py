@@ -24,7 +24,7 @@ class ClientLeft:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerAuthorized:
+class MinerAuthorized:
     """A worker may submit shares on this session."""
 
     session: int
@@ -114,7 +114,7 @@ class NodeRecovered:
 PoolEvent: TypeAlias = (
     ClientConnected
     | ClientLeft
-    | WorkerAuthorized
+    | MinerAuthorized
     | DifficultyChanged
     | ShareAccepted
     | ShareRejected

@@ -4,7 +4,7 @@ from stratum_miner.bitcoin.target import difficulty_from_target
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import JobTable
 from stratum_miner.downstream.session_policy import PassOn
-from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution, Verdict
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict, Solution
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.pool.template import assemble_block
@@ -77,7 +77,9 @@ class JudgingPolicy:
 
     # ---- requests -------------------------------------------------------------------------------------------------
 
-    def judge(self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float) -> Verdict[PoolJob] | PassOn[PoolJob]:
+    def judge(
+        self, submit: Submit, jobs: JobTable[PoolJob], unix_time: float
+    ) -> ShareVerdict[PoolJob] | PassOn[PoolJob]:
         """A block goes to the node; one that is stale or weak is answered with the node's verdict."""
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):

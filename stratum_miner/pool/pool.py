@@ -34,7 +34,7 @@ from stratum_miner.downstream.events import (
 )
 from stratum_miner.downstream.extranonces import EXTRANONCE1_SIZE, ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.network.accepting import Listener
@@ -108,7 +108,7 @@ class Pool:
         self._clients = Connections[_Session](config, config.max_connections, owner, unix_time)
         self._watchers: list[trio.MemorySendChannel[events.PoolEvent]] = []
         self._events_lost = 0
-        self._shares = ShareCounts()
+        self._shares = DownstreamShareCounts()
         self._answers = DurationMeter()
         self._share_log = _log.bind()
         """Bound once: the lazy one is put together anew for each line, also for one that is filtered out."""
@@ -389,7 +389,7 @@ class Pool:
                 self._emit(events.ShareRejected(client.number, worker_name, job_id, reason, message))
                 self._share_log.debug("share_rejected", session=client.number, worker_name=worker_name, reason=message)
             case WorkerJoined(worker_name):
-                self._emit(events.WorkerAuthorized(client.number, worker_name, client.session.user_agent))
+                self._emit(events.MinerAuthorized(client.number, worker_name, client.session.user_agent))
                 _log.info("worker_authorized", session=client.number, worker_name=worker_name)
             case DifficultySet(difficulty):
                 self._emit(events.DifficultyChanged(client.number, difficulty))

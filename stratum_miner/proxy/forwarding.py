@@ -12,13 +12,13 @@ from stratum_miner.downstream.events import SharePassed
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import JobTable
 from stratum_miner.downstream.session_policy import PassOn
-from stratum_miner.downstream.validator import Accepted, Refused, Verdict, solution_of, unknown_job
+from stratum_miner.downstream.validator import Accepted, Refused, ShareVerdict, solution_of, unknown_job
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.job_translator import JobTranslator, ProxyJob
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class ForwardingPolicy:
@@ -68,7 +68,9 @@ class ForwardingPolicy:
         """Accept any difficulty: the bounds come with the pool's jobs."""
         return difficulty
 
-    def judge(self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float) -> Verdict[ProxyJob] | PassOn[ProxyJob]:
+    def judge(
+        self, submit: Submit, jobs: JobTable[ProxyJob], unix_time: float
+    ) -> ShareVerdict[ProxyJob] | PassOn[ProxyJob]:
         """What meets the pool's target goes up, and so does a late or weak block, over which the pool decides.
 
         What came before is handed on too, with our refusal: the proxy waits for the answer that it may still get, and
@@ -112,11 +114,11 @@ def share_of(passed: SharePassed[ProxyJob], login: str) -> Share:
 def refusal_of(result: ShareResult) -> Refused[ProxyJob] | None:
     """What a miner is told of a share that the pool answered; None: it is good."""
     match result:
-        case ShareResult(fate=Fate.ACCEPTED):
+        case ShareResult(fate=ShareOutcome.ACCEPTED):
             return None
-        case ShareResult(fate=Fate.STALE, refusal=None, text=text):
+        case ShareResult(fate=ShareOutcome.STALE, refusal=None, text=text):
             return Refused(ErrorReason.JOB_NOT_FOUND, f"stale: {text}")
-        case ShareResult(fate=Fate.STALE, text=text):
+        case ShareResult(fate=ShareOutcome.STALE, text=text):
             return Refused(ErrorReason.JOB_NOT_FOUND, text)
         case ShareResult(refusal=refusal, text=text):
             reason = ErrorReason.OTHER if refusal is None else ErrorReason(refusal.value)

@@ -32,7 +32,7 @@ MAX_BEGINNINGS = 1024
 """Jobs of which it is remembered how they were announced: eight hours of one every half minute."""
 
 
-class Change(Enum):
+class JobChange(Enum):
     """What a job of the pool means for the miners."""
 
     JOB = auto()
@@ -149,7 +149,7 @@ class JobTranslator:
         """The current one is the last."""
         self.extranonces = self._registry(0, 0)
 
-    def take(self, job: Job, now: float = 0.0) -> Change:
+    def take(self, job: Job, now: float = 0.0) -> JobChange:
         """Make a pool's job the current one. ``now``: seconds of any clock that does not go back.
 
         Raises ValueError for a job whose coinbase the pool does not show.
@@ -159,7 +159,7 @@ class JobTranslator:
         if current is not None and current.session is session and _differ_in_mask_only(current.job, job):
             self._widen(job)
             self.current = self.latest = replace(current, job=job, rollable_mask=job.rollable_mask)
-            return Change.MASK
+            return JobChange.MASK
         resplit = self.split is None or self.split.size > job.extranonce2_size
         if resplit:
             self._split_anew(job)
@@ -169,7 +169,7 @@ class JobTranslator:
         self._widen(job)
         session.validator.set_tip(job.previous_hash)
         self._announce(job, session, now, clean=job.clean_jobs or entered)
-        return Change.SPLIT if resplit else Change.JOB
+        return JobChange.SPLIT if resplit else JobChange.JOB
 
     def job_for(self, extranonce1: bytes, now: float) -> ProxyJob | None:
         """The current job for a miner that begins under this prefix; made anew if the prefix had it before.

@@ -24,7 +24,7 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.downstream.connections import Connections, Owner
 from stratum_miner.downstream.endings import ending_of
 from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld, WorkerJoined
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.share_memory import MAX_SHARES
 from stratum_miner.downstream.snapshot import session_snapshot
 from stratum_miner.exception_groups import leading_cause
@@ -91,7 +91,7 @@ class Proxy:
         )
         self._miners = Connections[ProxySession](config, config.max_miners, owner, unix_time)
         self._left: deque[MinerConnection] = deque(maxlen=MAX_LEFT)
-        self._total = ShareCounts()
+        self._total = DownstreamShareCounts()
         self._late = 0
         """Answers that came too late, of connections that are no more."""
         self._stopping = trio.Event()

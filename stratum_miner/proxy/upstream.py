@@ -32,11 +32,11 @@ from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
-from stratum_miner.proxy.job_translator import Change, JobTranslator, ProxyJob
+from stratum_miner.proxy.job_translator import JobChange, JobTranslator, ProxyJob
 from stratum_miner.work.durations import DurationMeter
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, CoinbaseBody, Job
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 SETTLED_SECONDS = 60.0
 """Seconds of shares after which they say what the hash rate is."""
@@ -172,13 +172,13 @@ class Upstream:
         change = self.jobs.take(job, now)
         current = self.jobs.current
         assert current is not None
-        if change is Change.SPLIT:
+        if change is JobChange.SPLIT:
             self._say_split(job)
         for miner in list(self.miners.values()):
             session = miner.session
-            if change is Change.MASK:
+            if change is JobChange.MASK:
                 session.amend(current)
-            elif change is Change.SPLIT and not session.move(now):
+            elif change is JobChange.SPLIT and not session.move(now):
                 miner.finish("the pool's extranonce changed")
             elif session.misses_rolling(current):
                 session.ask_to_reconnect()
@@ -208,14 +208,14 @@ class Upstream:
     # ---- helpers --------------------------------------------------------------------------------------------------
 
     def _settle(self, item: _Open, outcome: ShareResult) -> None:
-        if outcome.fate is Fate.LOST:
+        if outcome.fate is ShareOutcome.LOST:
             item.miner.session.answer_lost(item.passed)
         else:
             item.miner.session.answer(item.passed, refusal_of(outcome), trio.current_time())
         item.miner.flush()
         if outcome.latency is not None:
             self._answers.add(trio.current_time() - item.arrived)
-        log = _log.debug if outcome.fate is Fate.ACCEPTED else _log.info
+        log = _log.debug if outcome.fate is ShareOutcome.ACCEPTED else _log.info
         log(
             f"share_{outcome.fate.value}",
             session=item.miner.number,
@@ -231,7 +231,7 @@ class Upstream:
             if item.since > before:
                 return  # they are in order
             del self._open[key]
-            self._settle(item, ShareResult(item.share, Fate.LOST, reason))
+            self._settle(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 
     def _suggest(self, now: float) -> None:
         """Once shares have come for a while, what they say of the hash rate, for those pools that are to be asked for a

@@ -154,7 +154,7 @@ class ClientConnection:
         self.workers: dict[str, WorkerState] = {}
         self._decoder = LineDecoder(max_line)
         self._to_send: list[bytes] = []
-        self._events: deque[events.ClientEvent] = deque()
+        self._events: deque[events.ClientConnectionEvent] = deque()
         self._outstanding: dict[int, AnyClientMessage] = {}
         self.next_id = first_id
         self._settings = _Settings()
@@ -249,7 +249,7 @@ class ClientConnection:
         self._fire(_Trigger.CLOSE)
         return sanitize(self._decoder.incomplete, 120)
 
-    def next_event(self) -> events.ClientEvent | None:
+    def next_event(self) -> events.ClientConnectionEvent | None:
         """The next event, or None when more data is needed. RemoteProtocolError ends the connection."""
         try:
             while not self._events:
@@ -326,7 +326,7 @@ class ClientConnection:
                     self._events.append(events.BadLine(bad_wait))
                 self._events.append(events.ReconnectRequested(host, port, wait))
             case pool_messages.ShowMessage(text):
-                self._events.append(events.MessageShown(text))
+                self._events.append(events.MessageReceived(text))
                 self._answer(call, True)
             case pool_messages.GetVersion():
                 self._answer(call, self.user_agent)
@@ -441,7 +441,7 @@ class ClientConnection:
         self._events.append(
             events.WorkerAuthorized(request_id, worker_name)
             if refusal is None
-            else events.WorkerRefused(request_id, worker_name, refusal)
+            else events.AuthorizeRefused(request_id, worker_name, refusal)
         )
 
     def _configured(self, request_id: int, request: Configure, reply: Reply, error: ErrorReply | None) -> None:

@@ -40,7 +40,7 @@ class WorkerAuthorized:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRefused:
+class AuthorizeRefused:
     """The pool refused this worker."""
 
     id: int
@@ -144,7 +144,7 @@ class ReconnectRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageShown:
+class MessageReceived:
     """A text for the user, already printable and bounded."""
 
     text: str
@@ -164,11 +164,11 @@ class BadLine:
     reason: str
 
 
-ClientEvent: TypeAlias = (
+ClientConnectionEvent: TypeAlias = (
     Configured
     | Subscribed
     | WorkerAuthorized
-    | WorkerRefused
+    | AuthorizeRefused
     | SubmitAnswered
     | RequestAnswered
     | UnpairedReply
@@ -177,7 +177,7 @@ ClientEvent: TypeAlias = (
     | ExtranonceChanged
     | VersionMaskChanged
     | ReconnectRequested
-    | MessageShown
+    | MessageReceived
     | Ignored
     | BadLine
 )
@@ -209,4 +209,4 @@ class ClientReplied:
     result: Any
 
 
-ServerEvent: TypeAlias = RequestReceived | RequestRefused | ClientReplied
+ServerConnectionEvent: TypeAlias = RequestReceived | RequestRefused | ClientReplied

@@ -34,7 +34,7 @@ from stratum_miner.stratum.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
-from stratum_miner.stratum.extensions import Verdict
+from stratum_miner.stratum.extensions import ExtensionAnswer
 from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.pool_messages import AnyPoolMessage, GetVersion, PoolPing
 from stratum_miner.stratum.results import SubscribeResult
@@ -97,7 +97,7 @@ class ServerConnection:
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)
         self._to_send: list[bytes] = []
-        self._events: list[events.ServerEvent] = []  # one at most, and a deque is 760 bytes for each
+        self._events: list[events.ServerConnectionEvent] = []  # one at most, and a deque is 760 bytes for each
         self._unanswered: dict[bytes, list[type[AnyClientMessage]]] = {}
         """Requests that came out, by id, the oldest first: pooler's miner gives all its shares the same id."""
         self._questions: OrderedDict[int, str] = OrderedDict()
@@ -119,7 +119,7 @@ class ServerConnection:
         """Note the end of the stream; complete lines that came before it are still handed out."""
         self._fire(_Trigger.CLOSE)
 
-    def next_event(self) -> events.ServerEvent | None:
+    def next_event(self) -> events.ServerConnectionEvent | None:
         """The next event, or None when more data is needed. RemoteProtocolError: close, without another word."""
         try:
             while not self._events:
@@ -226,7 +226,7 @@ class ServerConnection:
         self.workers.add(worker_name)
         self._decoder.max_line = self._max_line_authorized
 
-    def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, Verdict]) -> None:
+    def accept_configure(self, request_id: Id, request: Configure, granted: dict[str, ExtensionAnswer]) -> None:
         """Answer mining.configure: each requested extension gets its verdict, unknown ones get false (BIP 310)."""
         result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
         result |= {sanitize(name, 64): reason for name, reason in request.refused}

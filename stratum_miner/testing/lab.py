@@ -32,7 +32,7 @@ from stratum_miner.pool.nodes.base import Node
 from stratum_miner.testing.ordered_backend import OrderedBackend
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 from stratum_miner.testing.transcript import LabTimeout, Message, Transcript
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 TIMEOUT = 30.0
 """Seconds that any wait may take unless told: long for a busy machine, short for a person."""
@@ -304,4 +304,4 @@ def _random(seed: int, number: int) -> Random:
     return Random(f"{seed}/{number}")
 
 
-__all__ = ["Fate", "Lab", "LabError", "LabMiner", "LabPool", "LabTap", "LabTimeout", "open_lab"]
+__all__ = ["Lab", "LabError", "LabMiner", "LabPool", "LabTap", "LabTimeout", "ShareOutcome", "open_lab"]

@@ -3,7 +3,7 @@
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import CoinbaseBody, HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import BelowTarget, ClaimResult, InvalidClaim, Share, verify
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from stratum_miner.work.visited import Visited
@@ -12,7 +12,6 @@ __all__ = [
     "BelowTarget",
     "ClaimResult",
     "CoinbaseBody",
-    "Fate",
     "HashRateMeter",
     "HeaderBody",
     "InvalidClaim",
@@ -22,6 +21,7 @@ __all__ = [
     "PoolKey",
     "SearchSpace",
     "Share",
+    "ShareOutcome",
     "ShareResult",
     "Visited",
     "WorkUnit",

@@ -1,13 +1,13 @@
 """What shares were worth, summed by what became of them."""
 
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class Difficulties:
     """A share is worth the difficulty that it was asked for; a block below that, its own."""
 
     def __init__(self) -> None:
-        self._sums = dict.fromkeys(Fate, 0.0)
+        self._sums = dict.fromkeys(ShareOutcome, 0.0)
 
     def add(self, result: ShareResult) -> None:
         """Add the worth of one share."""

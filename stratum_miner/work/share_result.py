@@ -9,7 +9,7 @@ from enum import Enum
 from stratum_miner.work.share import Share
 
 
-class Fate(Enum):
+class ShareOutcome(Enum):
     """The four ends of a share."""
 
     ACCEPTED = "accepted"
@@ -18,7 +18,7 @@ class Fate(Enum):
     LOST = "lost"
 
 
-class Refusal(Enum):
+class RejectReason(Enum):
     """What a pool's refusal means, whatever words and codes it used."""
 
     OTHER = "other"
@@ -36,10 +36,10 @@ class ShareResult:
     """A share and what became of it."""
 
     share: Share
-    fate: Fate
+    fate: ShareOutcome
     text: str = ""
     """Why it was not accepted: the pool's words, printable and short, or ours where it was lost on our side."""
-    refusal: Refusal | None = None
+    refusal: RejectReason | None = None
     """What the pool's refusal means; None where the pool refused nothing."""
     code: str = ""
     """The pool's own code for the refusal, where it gave one."""
@@ -65,4 +65,4 @@ class ShareResult:
     @property
     def refused_as_weak(self) -> bool:
         """Whether it is a block below the share difficulty, and the pool refused it for that, as it may."""
-        return self.refusal is Refusal.LOW_DIFFICULTY and not self.share.meets_share_target
+        return self.refusal is RejectReason.LOW_DIFFICULTY and not self.share.meets_share_target

@@ -120,7 +120,7 @@ async def test_at_a_rate_that_this_machine_cannot_reach_no_more_is_counted_than_
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so, and goes on: that the machine cannot may be true of this moment only."""
-    known = kernel_speed.Measured(kernels.available_kernels()[0], 1e5, 1e5, True)
+    known = kernel_speed.MeasuredKernel(kernels.available_kernels()[0], 1e5, 1e5, True)
     monkeypatch.setattr(simulated, "choose", lambda: choice.Choice(known, known, "", (known,)))
     monkeypatch.setattr(kernels, "Search", lambda *_, **__: SlowKernel(autojump_clock, 1e5))
     backend = SimulatedBackend(hash_rate=4e5, seed=3)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from stratum_miner.capture import rules
-from stratum_miner.capture.filter import Chain, Close, End, Note, Send, Step
+from stratum_miner.capture.filter import Close, End, FilterAction, FilterNote, FilterSequence, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.rules import RuleFilter
 
@@ -16,23 +16,23 @@ class Says:
         self.word = word
         self.greeting = greeting
 
-    def opened(self) -> Sequence[Step]:
+    def opened(self) -> Sequence[FilterAction]:
         return [Send(Side.MINER, self.greeting)] if self.greeting else []
 
-    def line(self, speaker: Side, line: bytes) -> Sequence[Step]:
+    def line(self, speaker: Side, line: bytes) -> Sequence[FilterAction]:
         return [Send(speaker.other, self.word + line, 1.0), Send(speaker.other, self.word + b"\n")]
 
-    def ended(self, speaker: Side) -> Sequence[Step]:
+    def ended(self, speaker: Side) -> Sequence[FilterAction]:
         return [Send(speaker.other, b"bye\n"), End(speaker.other)]
 
-    def notes(self) -> Sequence[Note]:
+    def notes(self) -> Sequence[FilterNote]:
         return ()
 
     held = 0
 
 
 def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
-    chain = Chain([Says(b"a", b"hi\n"), Says(b"b")])
+    chain = FilterSequence([Says(b"a", b"hi\n"), Says(b"b")])
     to = Side.MINER
     assert list(chain.line(Side.POOL, b"x\n")) == [
         Send(to, b"bax\n", 2.0),
@@ -42,10 +42,12 @@ def test_filters_in_a_chain_see_what_the_one_before_let_through() -> None:
     ]
     assert list(chain.opened()) == [Send(to, b"bhi\n", 1.0), Send(to, b"b\n")]
     assert list(chain.ended(Side.POOL))[-1] == End(to)
-    assert list(Chain([Chain([])]).line(Side.POOL, b"half")) == [Send(to, b"half")]
+    assert list(FilterSequence([FilterSequence([])]).line(Side.POOL, b"half")) == [Send(to, b"half")]
     assert isinstance(Close(to), Close)
 
 
 def test_a_chain_keeps_how_a_line_is_said_and_ends_lines_at_lf_only() -> None:
-    chain = Chain([RuleFilter([rules.parse("duplicate"), rules.parse("split=2")], Random(0)), Chain([])])
+    chain = FilterSequence(
+        [RuleFilter([rules.parse("duplicate"), rules.parse("split=2")], Random(0)), FilterSequence([])]
+    )
     assert list(chain.line(Side.POOL, b"a\rb\n")) == [Send(Side.MINER, b"a\rb\n", times=2, piece=2)]

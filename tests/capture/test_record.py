@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture import record
-from stratum_miner.capture.record import CaptureError, Closed, Header, Line, Note, Opened, Side
+from stratum_miner.capture.record import CaptureError, ClosedRecord, Header, LineRecord, NoteRecord, OpenedRecord, Side
 
 TIMES = st.floats(0, 1e6)
 CONNECTIONS = st.integers(1, 2**53)
 SIDES = st.sampled_from(Side)
 RECORDS = st.one_of(
-    st.builds(Opened, TIMES, CONNECTIONS, st.text()),
+    st.builds(OpenedRecord, TIMES, CONNECTIONS, st.text()),
     st.builds(
-        lambda t, c, s, d, e: Line.of(t, c, s, d, ended=e), TIMES, CONNECTIONS, SIDES, st.binary(), st.booleans()
+        lambda t, c, s, d, e: LineRecord.of(t, c, s, d, ended=e), TIMES, CONNECTIONS, SIDES, st.binary(), st.booleans()
     ),
-    st.builds(Closed, TIMES, CONNECTIONS, st.none() | SIDES, st.text()),
-    st.builds(Note, TIMES, CONNECTIONS, st.text()),
+    st.builds(ClosedRecord, TIMES, CONNECTIONS, st.none() | SIDES, st.text()),
+    st.builds(NoteRecord, TIMES, CONNECTIONS, st.text()),
 )
 HEADER = record.encode(Header(record.FORMAT))
 
@@ -33,8 +33,8 @@ def test_records_come_back(item: record.Timed) -> None:
 
 @given(st.binary(), st.booleans())
 def test_every_byte_of_a_line_comes_back(data: bytes, ended: bool) -> None:
-    line = record.decode(record.encode(Line.of(0, 1, Side.POOL, data, ended=ended)))
-    assert isinstance(line, Line)
+    line = record.decode(record.encode(LineRecord.of(0, 1, Side.POOL, data, ended=ended)))
+    assert isinstance(line, LineRecord)
     assert line.wire == (data + b"\n" if ended else data)
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_capture_is_told_with_its_line(lines: list[bytes], complaint:
 
 
 def test_half_a_last_line_is_left_out() -> None:
-    whole = record.encode(Opened(0, 1)), record.encode(Note(1, 1, "x"))
+    whole = record.encode(OpenedRecord(0, 1)), record.encode(NoteRecord(1, 1, "x"))
     for length in range(len(whole[1]) - 1):
         capture = record.parse([HEADER, whole[0], *([whole[1][:length]] if length else [])])
         assert len(capture.records) == 1
@@ -96,14 +96,14 @@ def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_connections_are_told_apart() -> None:
-    lines = [HEADER, *(record.encode(Opened(float(n), n % 2 + 1)) for n in range(4))]
+    lines = [HEADER, *(record.encode(OpenedRecord(float(n), n % 2 + 1)) for n in range(4))]
     found = record.parse(lines).connections()
     assert {number: [item.number for item in items] for number, items in found.items()} == {1: [2, 4], 2: [3, 5]}
 
 
 def test_a_capture_has_a_most_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "MAX_RECORDS", 3)
-    note = record.encode(Note(0.0, 1, "x"))
+    note = record.encode(NoteRecord(0.0, 1, "x"))
     assert len(record.parse([HEADER, *[note] * 3]).records) == 3
     with pytest.raises(CaptureError, match="expected at most 3 records"):
         record.parse([HEADER, *[note] * 4])

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record
-from stratum_miner.capture.record import CaptureError, Closed, Line, Opened, Side
+from stratum_miner.capture.record import CaptureError, ClosedRecord, LineRecord, OpenedRecord, Side
 from stratum_miner.capture.recorder import RecordedListener, RecordedStream, Recorder, record_connections
 
 AUTHORIZE = b'{"id":1,"method":"mining.authorize","params":["w","hunter2"]}\n'
@@ -15,7 +15,9 @@ AUTHORIZE = b'{"id":1,"method":"mining.authorize","params":["w","hunter2"]}\n'
 
 def lines_of(path: Path) -> list[tuple[int, Side, bytes]]:
     capture = record.read(path)
-    return [(i.record.conn, i.record.speaker, i.record.wire) for i in capture.records if isinstance(i.record, Line)]
+    return [
+        (i.record.conn, i.record.speaker, i.record.wire) for i in capture.records if isinstance(i.record, LineRecord)
+    ]
 
 
 async def test_a_recorded_stream_carries_and_records(tmp_path: Path) -> None:
@@ -41,9 +43,9 @@ async def test_a_recorded_stream_carries_and_records(tmp_path: Path) -> None:
     ]
     capture = record.read(path)
     first, *_, last = (item.record for item in capture.records)
-    assert isinstance(first, Opened)
+    assert isinstance(first, OpenedRecord)
     assert first.peer == "pool.example:3333"
-    assert isinstance(last, Closed)
+    assert isinstance(last, ClosedRecord)
     assert last.by is Side.MINER
     assert not capture.header.secrets
     assert path.stat().st_mode & 0o077 == 0  # for its owner alone
@@ -81,7 +83,7 @@ async def test_who_ended_it_is_who_was_first(tmp_path: Path) -> None:
     await theirs.aclose()
     assert await ours.receive_some() == b""
     await ours.aclose()
-    [end] = [item.record for item in record.read(tmp_path / "c.jsonl").records if isinstance(item.record, Closed)]
+    [end] = [item.record for item in record.read(tmp_path / "c.jsonl").records if isinstance(item.record, ClosedRecord)]
     assert end.by is Side.MINER
 
 

@@ -10,8 +10,8 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.filter import Chain, Filter
-from stratum_miner.capture.record import Closed, Line, Note, Side
+from stratum_miner.capture.filter import Filter, FilterSequence
+from stratum_miner.capture.record import ClosedRecord, LineRecord, NoteRecord, Side
 from stratum_miner.capture.recorder import Recorder
 from stratum_miner.capture.relay import FLUSH_SECONDS, LINGER_SECONDS, relay
 from stratum_miner.capture.rules import RuleFilter
@@ -57,7 +57,7 @@ async def receive(stream: trio.abc.ReceiveStream, count: int) -> bytes:
 
 
 async def test_lines_go_both_ways(autojump_clock: trio.testing.MockClock) -> None:
-    async with between(Chain([])) as middle:
+    async with between(FilterSequence([])) as middle:
         await middle.miner.send_all(b"a\nb")
         assert await receive(middle.pool, 2) == b"a\n"
         await middle.pool.send_all(b"c\n")
@@ -86,7 +86,7 @@ async def test_close_comes_after_what_was_said(autojump_clock: trio.testing.Mock
 
 
 async def test_half_a_connection_still_answers(autojump_clock: trio.testing.MockClock) -> None:
-    async with between(Chain([])) as middle:
+    async with between(FilterSequence([])) as middle:
         await middle.miner.send_all(b"last words")
         await middle.miner.send_eof()
         assert await receive(middle.pool, 10) == b"last words"
@@ -110,7 +110,7 @@ async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: t
     pool_end, pool = trio.testing.memory_stream_pair()
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(relay, miner_end, pool_end, Chain([]))
+            nursery.start_soon(relay, miner_end, pool_end, FilterSequence([]))
             await pool.send_all(b"line\n" * 10)
             await trio.testing.wait_all_tasks_blocked()
             await pool.aclose()
@@ -130,11 +130,11 @@ async def test_the_record_has_what_was_said_and_what_was_done(
     recorder.close()
     capture = record.read(path)
     items = [item.record for item in capture.records]
-    assert [(item.t, item.data) for item in items if isinstance(item, Line)] == [(0, b"one"), (2, b"new")]
-    assert [item.text for item in items if isinstance(item, Note)] == [
+    assert [(item.t, item.data) for item in items if isinstance(item, LineRecord)] == [(0, b"one"), (2, b"new")]
+    assert [item.text for item in items if isinstance(item, NoteRecord)] == [
         "drop nth=2: two",
         "replace=new match=old: old",
         "delay=2 nth=3: old",
     ]
-    assert isinstance(items[-1], Closed)
+    assert isinstance(items[-1], ClosedRecord)
     assert items[-1].by is Side.POOL

@@ -12,8 +12,8 @@ import trio
 import trio.testing
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.filter import Chain, Filter
-from stratum_miner.capture.record import Closed, Side
+from stratum_miner.capture.filter import Filter, FilterSequence
+from stratum_miner.capture.record import ClosedRecord, Side
 from stratum_miner.capture.recorder import Recorder, Sink
 from stratum_miner.capture.relay import (
     FLUSH_SECONDS,
@@ -111,7 +111,7 @@ async def test_a_side_that_takes_nothing_ends_its_connection(
 ) -> None:
     recorder = Recorder(tmp_path / "c.jsonl", where="test")
     miner, pool = (deaf() if each is side else trio.testing.memory_stream_pair() for each in (Side.MINER, Side.POOL))
-    async with between(Chain([]), miner=miner, pool=pool, sink=recorder.open("test")) as middle:
+    async with between(FilterSequence([]), miner=miner, pool=pool, sink=recorder.open("test")) as middle:
         speaker = middle.pool if side is Side.MINER else middle.miner
         await speaker.send_all(LINE * 8000)
         await trio.testing.wait_all_tasks_blocked()
@@ -121,7 +121,9 @@ async def test_a_side_that_takes_nothing_ends_its_connection(
         assert await read_all(speaker) == b""
     assert reason.startswith(f"the {side.value} took nothing for 30 s: ")
     recorder.close()
-    [closed] = [item.record for item in record.read(tmp_path / "c.jsonl").records if isinstance(item.record, Closed)]
+    [closed] = [
+        item.record for item in record.read(tmp_path / "c.jsonl").records if isinstance(item.record, ClosedRecord)
+    ]
     assert closed.reason == reason
 
 
@@ -131,7 +133,7 @@ async def test_nobody_takes_the_room_of_all(autojump_clock: trio.testing.MockClo
     reasons: list[str] = []
 
     async def carry(miner: trio.abc.Stream, pool: trio.abc.Stream) -> None:
-        reasons.append(await relay(miner, pool, Chain([]), None, bound))
+        reasons.append(await relay(miner, pool, FilterSequence([]), None, bound))
 
     with trio.fail_after(100):
         async with trio.open_nursery() as nursery:
@@ -202,7 +204,7 @@ async def test_what_a_bound_cuts_off_is_told(autojump_clock: trio.testing.MockCl
 async def test_who_cannot_be_told_any_more_still_has_the_last_word(autojump_clock: trio.testing.MockClock) -> None:
     """The pool closes after its last words; the miner, which talks on, breaks that way of the connection only."""
     words = LINE * 3000 + b"last words\n"
-    async with between(Chain([])) as middle:
+    async with between(FilterSequence([])) as middle:
         await middle.pool.send_all(words)
         await middle.pool.aclose()
         await middle.miner.send_all(b"submit\n" * 100)

@@ -9,7 +9,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.capture.record import Closed, Line, Numbered, Opened, Side
+from stratum_miner.capture.record import ClosedRecord, LineRecord, NumberedRecord, OpenedRecord, Side
 from stratum_miner.capture.replay import MAX_DEPARTURES, PATIENCE, SAID_AT_ONCE, SHOWN, Replay
 from stratum_miner.capture.replay_run import MAX_UNSAID, STALL_SECONDS, play_on
 
@@ -41,10 +41,10 @@ CONVERSATION: list[tuple[float, Side, bytes]] = [
 ]
 
 
-def script(*lines: tuple[float, Side, bytes]) -> list[Numbered]:
-    items = [Numbered(2, Opened(0.0, 1))]
-    items += [Numbered(n, Line.of(t, 1, side, data)) for n, (t, side, data) in enumerate(lines, 3)]
-    return [*items, Numbered(99, Closed(lines[-1][0], 1, MINER))]
+def script(*lines: tuple[float, Side, bytes]) -> list[NumberedRecord]:
+    items = [NumberedRecord(2, OpenedRecord(0.0, 1))]
+    items += [NumberedRecord(n, LineRecord.of(t, 1, side, data)) for n, (t, side, data) in enumerate(lines, 3)]
+    return [*items, NumberedRecord(99, ClosedRecord(lines[-1][0], 1, MINER))]
 
 
 def said(play: Replay, now: float) -> list[Any]:
@@ -160,7 +160,7 @@ def test_a_pool_that_says_nothing_is_waited_for_and_told() -> None:
 )
 def test_who_leaves_and_when(ends_at: float, by: Side, departures: list[str]) -> None:
     """A little before the record's end is as good as then: the last line was still to be said, at 9."""
-    play = Replay([*script(*CONVERSATION)[:-1], Numbered(99, Closed(ends_at, 1, by))], POOL)
+    play = Replay([*script(*CONVERSATION)[:-1], NumberedRecord(99, ClosedRecord(ends_at, 1, by))], POOL)
     play.step(0)
     play.receive(call(1, "mining.subscribe", "ua"), 0)
     play.receive(call(2, "mining.authorize", "w", "x"), 0.2)

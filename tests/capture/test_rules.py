@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture import rules
-from stratum_miner.capture.filter import Close, Send, Step
+from stratum_miner.capture.filter import Close, FilterAction, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.rules import ACTIONS, RuleError, RuleFilter
 
@@ -26,7 +26,7 @@ def notify(job: int) -> bytes:
     return line(id=None, method="mining.notify", params=[str(job)])
 
 
-def filtered(texts: Sequence[str], *lines: tuple[Side, bytes], seed: int = 0) -> list[Step]:
+def filtered(texts: Sequence[str], *lines: tuple[Side, bytes], seed: int = 0) -> list[FilterAction]:
     filter_ = RuleFilter([rules.parse(text) for text in texts], Random(seed))
     return [step for speaker, data in lines for step in filter_.line(speaker, data)]
 
@@ -82,7 +82,7 @@ def test_chance_is_the_seed_s() -> None:
         ("close", [Send(MINER, b"abc\n"), Close(MINER)]),
     ],
 )
-def test_what_actions_do(rule: str, steps: list[Step]) -> None:
+def test_what_actions_do(rule: str, steps: list[FilterAction]) -> None:
     assert filtered([rule], (POOL, b"abc\n")) == steps
 
 

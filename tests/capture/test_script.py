@@ -2,14 +2,16 @@
 
 import tracemalloc
 
-from stratum_miner.capture.record import Line, Numbered, Side
+from stratum_miner.capture.record import LineRecord, NumberedRecord, Side
 from stratum_miner.capture.script import Script
 
 MINER, POOL = Side.MINER, Side.POOL
 
 
 def script(*lines: tuple[Side, bytes], heard: Side) -> Script:
-    return Script([Numbered(n, Line.of(float(n), 1, side, data)) for n, (side, data) in enumerate(lines, 2)], heard)
+    return Script(
+        [NumberedRecord(n, LineRecord.of(float(n), 1, side, data)) for n, (side, data) in enumerate(lines, 2)], heard
+    )
 
 
 def test_replies_and_requests_find_each_other() -> None:
@@ -55,7 +57,7 @@ def test_which_jobs_were_announced_before() -> None:
 def test_lines_are_not_kept_as_what_they_say() -> None:
     """Empty arrays take thirty times their bytes."""
     wide = b'{"id":1,"method":"a","params":[' + b"[]," * 20_000 + b"[]]}"
-    records = [Numbered(n, Line.of(float(n), 1, MINER, wide)) for n in range(2, 12)]
+    records = [NumberedRecord(n, LineRecord.of(float(n), 1, MINER, wide)) for n in range(2, 12)]
     tracemalloc.start()
     made = Script(records, MINER)
     kept, _ = tracemalloc.get_traced_memory()

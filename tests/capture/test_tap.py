@@ -13,7 +13,7 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.filter import Chain, Filter, Step
+from stratum_miner.capture.filter import Filter, FilterAction, FilterSequence
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recorder
 from stratum_miner.capture.relay import MAX_WAITING
@@ -153,10 +153,10 @@ async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() 
             await trio.lowlevel.checkpoint()
 
 
-class Defective(Chain):
+class Defective(FilterSequence):
     """A filter with a mistake in it."""
 
-    def line(self, speaker: Side, line: bytes) -> Iterable[Step]:
+    def line(self, speaker: Side, line: bytes) -> Iterable[FilterAction]:
         if b"stumble" in line:
             raise KeyError("oops")
         return super().line(speaker, line)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.backends.cpu import choice, kernel_figures, kernels
-from stratum_miner.backends.cpu.kernel_speed import Measured, Speed
+from stratum_miner.backends.cpu.kernel_speed import MeasuredKernel, Speed
 from stratum_miner.cli import bench, main
 
 
@@ -16,7 +16,7 @@ def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "kernels.json"
     monkeypatch.setattr(kernel_figures, "cache_file", lambda: file)
     monkeypatch.setattr(bench, "time_of", lambda *_, **__: Speed(20e6, 5e6))
-    choice.conclude([Measured(kernel, 19e6, 60e6, True) for kernel in kernels.available_kernels()])
+    choice.conclude([MeasuredKernel(kernel, 19e6, 60e6, True) for kernel in kernels.available_kernels()])
     return file
 
 

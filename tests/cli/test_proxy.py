@@ -19,7 +19,7 @@ from stratum_miner.app.options.mine import OTHER_VARIABLES, MineOptions
 from stratum_miner.app.options.proxy import ProxyOptions
 from stratum_miner.app.settings.proxy import load, misspelt
 from stratum_miner.cli import main
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.proxy import SessionSnapshot
 from stratum_miner.stratum.errors import ErrorReason
 
@@ -123,7 +123,7 @@ def test_its_variables_are_known_and_others_are_told() -> None:
 
 
 def shown_table(worker: str) -> str:
-    shares = ShareCounts(received=130_000, accepted=123_456, rejected=Counter({ErrorReason.OTHER: 999}))
+    shares = DownstreamShareCounts(received=130_000, accepted=123_456, rejected=Counter({ErrorReason.OTHER: 999}))
     miner = SessionSnapshot(
         session=1, address="[2001:db8::1]:49152", user_agent="bfgminer/5.10.0 and more", workers={worker: shares},
         started=True, extranonce1=b"", version_mask=0, difficulty=123_456.0, hash_rate=123e12, shares=shares,

@@ -21,7 +21,7 @@ from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
-from stratum_miner.work.share_result import Fate
+from stratum_miner.work.share_result import ShareOutcome
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound
 
@@ -198,7 +198,7 @@ class Digger:
         self.source = source
         self.job: Job | None = None
         self.found: list[Share] = []
-        self.fates: Counter[Fate] = Counter()
+        self.fates: Counter[ShareOutcome] = Counter()
         self.settled: Counter[int] = Counter()
         self._spaces: dict[int, SearchSpace] = {}
         self._nonce = 0

@@ -14,7 +14,7 @@ from stratum_miner.client.connection import MAX_JOBS_AT_ONCE
 from stratum_miner.client.writer import MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.played_pool import REGTEST_JOB
-from stratum_miner.work.share_result import Fate
+from stratum_miner.work.share_result import ShareOutcome
 from tests.client.client_lab import lab
 from tests.work.jobs import body_of
 
@@ -306,9 +306,9 @@ async def test_colliding_ids_and_replies_out_of_order(autojump_clock: MockClock)
         await pool.send({"id": requests[0]["id"], "jsonrpc": "2.0", "error": {"code": 23, "message": "low"}})
         await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
         assert [(o.share, o.fate) for o in it.recorder.outcomes] == [
-            (shares[2], Fate.ACCEPTED),
-            (shares[1], Fate.ACCEPTED),
-            (shares[0], Fate.REJECTED),
+            (shares[2], ShareOutcome.ACCEPTED),
+            (shares[1], ShareOutcome.ACCEPTED),
+            (shares[0], ShareOutcome.REJECTED),
         ]
 
 

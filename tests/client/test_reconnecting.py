@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from stratum_miner.client import PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
-from stratum_miner.work.share_result import Fate
+from stratum_miner.work.share_result import ShareOutcome
 from tests.client.client_lab import lab
 from tests.work.jobs import body_of
 
@@ -59,17 +59,19 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(autojump_clo
 @pytest.mark.parametrize(
     ("result", "error", "fate"),
     [
-        (True, None, Fate.ACCEPTED),
-        (None, [21, "job not found", None], Fate.STALE),
-        (False, "Stale", Fate.STALE),
-        (None, [22, "duplicate share"], Fate.REJECTED),
-        (False, {"code": 23, "message": "low difficulty share"}, Fate.REJECTED),
-        (False, None, Fate.REJECTED),
-        (None, None, Fate.REJECTED),
-        ("true", None, Fate.REJECTED),
+        (True, None, ShareOutcome.ACCEPTED),
+        (None, [21, "job not found", None], ShareOutcome.STALE),
+        (False, "Stale", ShareOutcome.STALE),
+        (None, [22, "duplicate share"], ShareOutcome.REJECTED),
+        (False, {"code": 23, "message": "low difficulty share"}, ShareOutcome.REJECTED),
+        (False, None, ShareOutcome.REJECTED),
+        (None, None, ShareOutcome.REJECTED),
+        ("true", None, ShareOutcome.REJECTED),
     ],
 )
-async def test_each_reply_becomes_one_fate(autojump_clock: MockClock, result: Any, error: Any, fate: Fate) -> None:
+async def test_each_reply_becomes_one_fate(
+    autojump_clock: MockClock, result: Any, error: Any, fate: ShareOutcome
+) -> None:
     async with lab() as it:
         pool = await it.mining()
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
@@ -94,8 +96,8 @@ async def test_replies_are_paired_by_id_and_strays_are_counted(autojump_clock: M
         await pool.say("client.show_message", "hello\x1b[31m")
         await it.recorder.until(lambda: it.recorder.messages)
         assert [(outcome.share, outcome.fate) for outcome in it.recorder.outcomes] == [
-            (second, Fate.ACCEPTED),
-            (first, Fate.REJECTED),
+            (second, ShareOutcome.ACCEPTED),
+            (first, ShareOutcome.REJECTED),
         ]
         assert it.client.snapshot().unpaired_replies == 2
         assert "\x1b" not in it.recorder.messages[0]

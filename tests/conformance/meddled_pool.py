@@ -15,7 +15,7 @@ import trio.testing
 
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.conformance.pool_under_test import Tip
+from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import Node, SubmitResult
 from stratum_miner.pool.pool import Pool, open_pool
@@ -40,7 +40,7 @@ class ToyChain(Node):
     def __init__(self, nbits: int = EASY_BITS, height: int = 200) -> None:
         self.network = Network.REGTEST
         self.nbits = nbits
-        self._best = Tip(height, sha256d(b"the toy chain"))
+        self._best = ChainTip(height, sha256d(b"the toy chain"))
         self._blocks = {self._best.hash: self._best}
         self._changed = trio.Event()
         self._template = self._make()
@@ -75,7 +75,7 @@ class ToyChain(Node):
             return "duplicate"
         if parent is None:
             return "prev-blk-not-found"
-        self._blocks[digest] = Tip(parent.height + 1, digest)
+        self._blocks[digest] = ChainTip(parent.height + 1, digest)
         if parent.height < self._best.height:
             return "inconclusive"
         self._best = self._blocks[digest]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from stratum_miner.conformance import connection as wire_module
 from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import is_positive, parse_line
-from stratum_miner.conformance.outcome import HungUp, Silent
-from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.outcome import Silent, UnexpectedDisconnect
+from stratum_miner.conformance.transcript import CheckTranscript
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.played_pool import REGTEST_JOB
 from tests.work.jobs import body_of
@@ -47,11 +47,11 @@ CALLS = st.fixed_dictionaries({"id": JSON, "method": METHODS, "params": JSON})
 REPLIES = st.fixed_dictionaries({"id": JSON | st.integers(0, 4), "result": JSON, "error": JSON})
 
 
-def wire_of(stream: trio.abc.Stream) -> Connection:
-    return Connection(stream, 1, Transcript(), trio.current_time())
+def wire_of(stream: trio.abc.Stream) -> ProbeConnection:
+    return ProbeConnection(stream, 1, CheckTranscript(), trio.current_time())
 
 
-async def _feed(data: bytes, size: int) -> Connection:
+async def _feed(data: bytes, size: int) -> ProbeConnection:
     ours, _ = trio.testing.memory_stream_pair()
     connection = wire_of(ours)
     for method in ("mining.configure", "mining.subscribe", "mining.submit"):
@@ -126,7 +126,7 @@ async def test_silence_and_a_close_are_told_apart(autojump_clock: trio.testing.M
         await theirs.send_all(b'{"id": 1, "result": 5}\n{"half')
         assert (await connection.answer(1)).result == 5
         await theirs.aclose()
-        with pytest.raises(HungUp, match="closed"):
+        with pytest.raises(UnexpectedDisconnect, match="closed"):
             await connection.call("mining.authorize")
     assert connection.lines[-1].problem == "a line without its end"
 
@@ -184,7 +184,7 @@ async def test_a_pool_that_talks_without_end_is_left(line: bytes, ending: str, m
     monkeypatch.setattr(wire_module, "MAX_RECEIVED", 1 << 20)
     monkeypatch.setattr(wire_module, "MAX_BUFFER", 1 << 19)
     ours, theirs = trio.testing.memory_stream_pair()
-    connection = Connection(ours, 1, Transcript(), 0.0)
+    connection = ProbeConnection(ours, 1, CheckTranscript(), 0.0)
 
     async def talk() -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -17,7 +17,7 @@ from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import failed, observed, passed, skipped
 from stratum_miner.conformance.report import as_object, junit, table
 from stratum_miner.conformance.selection import SelectionError, select
-from stratum_miner.conformance.transcript import MAX_ENTRIES, Transcript, without_password
+from stratum_miner.conformance.transcript import MAX_ENTRIES, CheckTranscript, without_password
 from stratum_miner.conformance.verify import Result, Tally
 from stratum_miner.reports.conformance_page import page
 
@@ -149,13 +149,13 @@ def test_passwords_are_replaced_in_any_shape() -> None:
         assert b"hunter2" not in without_password(line)
     assert b"hunter2" not in without_password(b'{"method": "mining.authorize", "params": ["u", "hunter2"')
     assert without_password(b'{"method": "mining.submit"}') == b'{"method": "mining.submit"}'
-    transcript = Transcript("hunter2")
+    transcript = CheckTranscript("hunter2")
     transcript.note(0, 1, "<", b'{"error": [20, "no user u with hunter2"]}\n')
     assert "hunter2" not in transcript.lines()[0]
 
 
 def test_a_transcript_is_bounded() -> None:
-    transcript = Transcript()
+    transcript = CheckTranscript()
     for number in range(1000):
         transcript.note(number, 1, "<", f"line {number}")
     lines = transcript.lines()

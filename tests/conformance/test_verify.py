@@ -7,7 +7,7 @@ import trio.testing
 
 from stratum_miner.conformance.case import CASES, Level, Topic
 from stratum_miner.conformance.cases import ALL
-from stratum_miner.conformance.outcome import Outcome, Verdict, failed, passed
+from stratum_miner.conformance.outcome import CheckOutcome, Verdict, failed, passed
 from stratum_miner.conformance.pool_under_test import PoolUnderTest, Unreachable
 from stratum_miner.conformance.probe import Facts
 from stratum_miner.conformance.verify import Tally, run_case, verify
@@ -107,7 +107,7 @@ async def test_a_block_that_the_pool_accepts_and_keeps(
 
 
 async def test_a_defect_costs_one_check_and_says_where(autojump_clock: Clock) -> None:
-    async def broken(probe: object) -> Outcome:
+    async def broken(probe: object) -> CheckOutcome:
         raise KeyError("oops")
 
     case = replace(CASES["HS-01"], run=broken)

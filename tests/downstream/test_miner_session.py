@@ -11,8 +11,8 @@ from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
 from stratum_miner.downstream.jobs import AnnouncedJob, JobContent, JobTable, notify_lines
 from stratum_miner.downstream.miner_session import MinerSession, password_difficulty
 from stratum_miner.downstream.session_policy import PassOn
-from stratum_miner.downstream.share_counts import ShareCounts
-from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Verdict
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
@@ -66,7 +66,7 @@ class AskingPolicy:
 
     def judge(
         self, submit: Submit, jobs: JobTable[AnnouncedJob], unix_time: float
-    ) -> Verdict[AnnouncedJob] | PassOn[AnnouncedJob]:
+    ) -> ShareVerdict[AnnouncedJob] | PassOn[AnnouncedJob]:
         verdict = self._validator.judge(submit, jobs, unix_time)
         return PassOn(verdict, verdict.solution, waits=True) if isinstance(verdict, Accepted) else verdict
 
@@ -78,7 +78,7 @@ class Scene:
     """A miner that is logged in."""
 
     def __init__(self) -> None:
-        self.policy, self.miner, self.total = AskingPolicy(), WireMiner(), ShareCounts()
+        self.policy, self.miner, self.total = AskingPolicy(), WireMiner(), DownstreamShareCounts()
         self.session = MinerSession(self.policy, self.total, 0.0)
         self.passed: list[SharePassed[AnnouncedJob]] = []
         self.say(self.miner.login())

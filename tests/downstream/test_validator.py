@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, JobTable, SessionJob
 from stratum_miner.downstream.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
-from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, Solution, Verdict, solution_of
+from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict, Solution, solution_of
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.stratum.client_messages import Submit
@@ -35,7 +35,7 @@ def job_of(submit: Submit = SUBMIT, *, target: int, nbits: int = HARD_BITS, mask
 
 def judge(
     job: SessionJob[PoolJob], submit: Submit = SUBMIT, *, now: float = NOW, tip: bytes | None = None
-) -> Verdict[PoolJob]:
+) -> ShareVerdict[PoolJob]:
     validator = ShareValidator()
     validator.set_tip(job.announced.content.previous_hash if tip is None else tip)
     jobs = JobTable[PoolJob]()

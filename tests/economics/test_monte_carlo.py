@@ -21,7 +21,7 @@ RIG = Operation(
     stale=Decimal("0.002"),
     uptime=Decimal("0.98"),
 )
-POOL = schemes.Pool(hash_rate=5e18, share_difficulty=2e6)
+POOL = schemes.PayoutPool(hash_rate=5e18, share_difficulty=2e6)
 """Small, with rare shares, so that the income scatters visibly by both."""
 
 

@@ -73,7 +73,7 @@ def test_days_add_up(operation: Operation, growth: float, price_growth: float, h
 
 @given(operations)
 def test_schemes_pay_the_same_and_scatter_apart(operation: Operation) -> None:
-    pool = schemes.Pool(hash_rate=operation.hash_rate * 50, share_difficulty=operation.difficulty / 10**6)
+    pool = schemes.PayoutPool(hash_rate=operation.hash_rate * 50, share_difficulty=operation.difficulty / 10**6)
     pps, fpps, pplns, solo = schemes.compare(operation, pool, 30, operation.block_reward / 10)
     assert fpps.mean == pplns.mean == solo.mean
     assert pps.mean == pytest.approx(fpps.mean * Decimal("0.9"))

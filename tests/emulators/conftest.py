@@ -8,7 +8,7 @@ import pytest
 
 from stratum_miner.emulators import KINDS, parse_fault
 from stratum_miner.emulators.faults import Faults
-from stratum_miner.emulators.model import Device, Settings
+from stratum_miner.emulators.model import EmulatedDevice, Settings
 from stratum_miner.emulators.sweep import Searcher
 
 
@@ -23,7 +23,7 @@ class Heard(NamedTuple):
 class Host:
     """Plays the host of one device. Time stands still but in `wait`."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: EmulatedDevice) -> None:
         self.device = device
         self.now = 0.0
         self.baud: dict[str, int] = {}

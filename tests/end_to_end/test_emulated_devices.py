@@ -24,7 +24,7 @@ from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -102,4 +102,4 @@ def _snapshots(backend: AsicBackend) -> dict[str, DeviceSnapshot]:
 
 
 def _accepted(events: list[MinerEvent]) -> list[Share]:
-    return [event.share for event in events if isinstance(event, ShareResult) and event.fate is Fate.ACCEPTED]
+    return [event.share for event in events if isinstance(event, ShareResult) and event.fate is ShareOutcome.ACCEPTED]

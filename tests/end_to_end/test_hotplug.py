@@ -19,7 +19,7 @@ from stratum_miner.emulators import emulated
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -39,7 +39,7 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
     events: list[MinerEvent] = []
 
     def shares(device: str) -> int:
-        outcomes = [event for event in events if isinstance(event, ShareResult) and event.fate is Fate.ACCEPTED]
+        outcomes = [event for event in events if isinstance(event, ShareResult) and event.fate is ShareOutcome.ACCEPTED]
         return sum(outcome.share.device.startswith(device) for outcome in outcomes)
 
     async with AsyncExitStack() as stack:

@@ -14,11 +14,11 @@ from stratum_miner.backends.simulated import SimulatedBackend
 from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.downstream.vardiff import VardiffConfig
-from stratum_miner.miner import Assignment, Ending, Goals, Miner, MinerEvent
+from stratum_miner.miner import Assignment, Goals, Miner, MinerEvent, StopReason
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.pool.nodes.kernel import KernelNode
 from stratum_miner.stratum_job import submit_of
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
@@ -42,10 +42,10 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
             on_event=events.append,
         )
         with trio.fail_after(120):
-            assert await miner.run() is Ending.BLOCKS_REACHED
+            assert await miner.run() is StopReason.BLOCKS_REACHED
         tip = await node.tip()
         digests = {await node.block_hash(height) for height in range(1, tip.height + 1)}
-    accepted = [e.share for e in events if isinstance(e, ShareResult) and e.fate is Fate.ACCEPTED]
+    accepted = [e.share for e in events if isinstance(e, ShareResult) and e.fate is ShareOutcome.ACCEPTED]
     assert tip.height >= 25
     found = {event.share.digest for event in events if isinstance(event, ShareResult)}
     assert digests <= found, "every block of the chain is ours"
@@ -60,7 +60,7 @@ async def test_weak_blocks_on_plain_regtest() -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e6)) as pool:
         miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(blocks=10), weak_blocks=True)
         with trio.fail_after(60):
-            assert await miner.run() is Ending.BLOCKS_REACHED
+            assert await miner.run() is StopReason.BLOCKS_REACHED
         assert (await node.tip()).height >= 10
         assert miner.snapshot().shares.rejected == 0
 
@@ -72,7 +72,7 @@ async def test_other_backends_mine_too(backend: Backend) -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-6)) as pool:
         miner = Miner(settings(pool), [backend], goals=Goals(shares=10))
         with trio.fail_after(120):
-            assert await miner.run() is Ending.SHARES_REACHED
+            assert await miner.run() is StopReason.SHARES_REACHED
         assert miner.snapshot().shares.rejected == 0
         assert miner.snapshot().hardware_errors == 0
 

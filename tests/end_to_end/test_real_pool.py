@@ -12,10 +12,10 @@ import trio
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState, StateChanged
-from stratum_miner.miner import Ending, Goals, JobStarted, Miner, MinerEvent, MinerSnapshot
+from stratum_miner.miner import Goals, JobStarted, Miner, MinerEvent, MinerSnapshot, StopReason
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from tests.work.jobs import body_of
 
 pytestmark = pytest.mark.node
@@ -30,12 +30,12 @@ RealPoolFactory = Callable[..., AbstractAsyncContextManager[Any]]
 class Watched:
     """A finished run and all it told."""
 
-    def __init__(self, ending: Ending, snapshot: MinerSnapshot, events: list[MinerEvent]) -> None:
+    def __init__(self, ending: StopReason, snapshot: MinerSnapshot, events: list[MinerEvent]) -> None:
         self.ending = ending
         self.snapshot = snapshot
         self.events = events
 
-    def shares(self, fate: Fate) -> list[Share]:
+    def shares(self, fate: ShareOutcome) -> list[Share]:
         return [event.share for event in self.events if isinstance(event, ShareResult) and event.fate is fate]
 
 
@@ -77,7 +77,7 @@ def check_rightly_refused(run: Watched) -> None:
     version, but never a block: of a thousand shares at a low difficulty one may be such a block.
     """
     submitted = [event.share for event in run.events if isinstance(event, ShareResult)]
-    rejected = [event for event in run.events if isinstance(event, ShareResult) and event.fate is Fate.REJECTED]
+    rejected = [event for event in run.events if isinstance(event, ShareResult) and event.fate is ShareOutcome.REJECTED]
     for outcome in rejected:
         share = outcome.share
         assert share.is_block, outcome.reason
@@ -87,8 +87,8 @@ def check_rightly_refused(run: Watched) -> None:
 
 
 def check_nothing_rejected(run: Watched, wanted: int) -> None:
-    assert run.ending is Ending.SHARES_REACHED
-    assert len(run.shares(Fate.ACCEPTED)) >= wanted
+    assert run.ending is StopReason.SHARES_REACHED
+    assert len(run.shares(ShareOutcome.ACCEPTED)) >= wanted
     check_rightly_refused(run)
     assert run.snapshot.shares.lost == 0
     assert run.snapshot.hardware_errors == 0
@@ -99,7 +99,7 @@ async def test_hundred_shares_with_version_rolling_granted(real_pool: RealPoolFa
     async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN) as pool:
         run = await mine(pool, goals=Goals(shares=100))
         check_nothing_rejected(run, 100)
-        accepted = run.shares(Fate.ACCEPTED)
+        accepted = run.shares(ShareOutcome.ACCEPTED)
         assert all(submit_of(share, "").version_bits is not None for share in accepted)
         assert len({share.version for share in accepted}) > 8, "the versions are rolled in the lanes"
         blocks = {share.job.previous_hash for share in accepted if share.is_block}
@@ -111,24 +111,24 @@ async def test_version_rolling_refused(real_pool: RealPoolFactory) -> None:
     async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN, ROLL="0") as pool:
         run = await mine(pool, goals=Goals(shares=20))
         check_nothing_rejected(run, 20)
-        assert all(submit_of(share, "").version_bits is None for share in run.shares(Fate.ACCEPTED))
+        assert all(submit_of(share, "").version_bits is None for share in run.shares(ShareOutcome.ACCEPTED))
 
 
 async def test_version_rolling_not_asked_for(real_pool: RealPoolFactory) -> None:
     async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN) as pool:
         run = await mine(pool, goals=Goals(shares=20), version_mask=0)
         check_nothing_rejected(run, 20)
-        assert all(submit_of(share, "").version_bits is None for share in run.shares(Fate.ACCEPTED))
+        assert all(submit_of(share, "").version_bits is None for share in run.shares(ShareOutcome.ACCEPTED))
 
 
 async def test_mempool_transactions_give_real_merkle_branches(real_pool: RealPoolFactory) -> None:
     async with real_pool(DIFF="0.0005", BITS=HARD_CHAIN, TXS="6") as pool:
         before = await height_of(pool)
         run = await mine(pool, goals=Goals(blocks=3))
-        assert run.ending is Ending.BLOCKS_REACHED
+        assert run.ending is StopReason.BLOCKS_REACHED
         check_rightly_refused(run)
         # 7 leaves, or more where a block was found before its transactions were in the job
-        assert max(len(body_of(share.job).branch) for share in run.shares(Fate.ACCEPTED)) >= 3
+        assert max(len(body_of(share.job).branch) for share in run.shares(ShareOutcome.ACCEPTED)) >= 3
         await reaches(pool, before + 3)
 
 
@@ -144,7 +144,7 @@ async def test_vardiff_raises_the_difficulty_and_nothing_is_refused(real_pool: R
 async def test_plain_regtest_where_every_share_is_a_block(real_pool: RealPoolFactory) -> None:
     async with real_pool(DIFF="0.0005") as pool:
         run = await mine(pool, goals=Goals(blocks=20))
-        assert run.ending is Ending.BLOCKS_REACHED
+        assert run.ending is StopReason.BLOCKS_REACHED
         check_rightly_refused(run)
         await reaches(pool, 20)
 

@@ -21,7 +21,7 @@ from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from tests.downstream.wire_client import MemoryListener
 
 MINES = "finds a share that is accepted"
@@ -50,7 +50,7 @@ class Watch:
     """What the miner says, and an event for what was to be seen."""
 
     def __init__(self) -> None:
-        self.fates: Counter[Fate] = Counter()
+        self.fates: Counter[ShareOutcome] = Counter()
         self.connections = 0
         self.changed = trio.Event()
 
@@ -65,9 +65,9 @@ class Watch:
     def saw(self, outcome: str) -> bool:
         match outcome:
             case "finds a share that is accepted":
-                return self.fates[Fate.ACCEPTED] >= 3
+                return self.fates[ShareOutcome.ACCEPTED] >= 3
             case "has shares refused and goes on":
-                return self.fates[Fate.REJECTED] + self.fates[Fate.STALE] >= 3
+                return self.fates[ShareOutcome.REJECTED] + self.fates[ShareOutcome.STALE] >= 3
             case _:
                 return self.connections >= MAX_CONNECTIONS
 

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
-from stratum_miner.faults.outcome import Verdict
+from stratum_miner.faults.outcome import FaultVerdict
 from stratum_miner.faults.raw_miner import Dial, Plan, RawMiner
 from stratum_miner.faults.share_faults import SHARE_FAULTS
 from stratum_miner.spelling import named
@@ -18,14 +18,14 @@ from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing.lab import Lab, LabPool, open_lab
 
 EXPECTED = {
-    **dict.fromkeys(SHARE_FAULTS, Verdict.REFUSED),
-    "split": Verdict.SERVED,
-    "merged": Verdict.SERVED,
-    "oversized": Verdict.CLOSED,
-    "slow-reader": Verdict.CLOSED,
-    "half-open": Verdict.SERVED,
-    "reconnect-storm": Verdict.SERVED,
-    "forged-resume": Verdict.SERVED,
+    **dict.fromkeys(SHARE_FAULTS, FaultVerdict.REFUSED),
+    "split": FaultVerdict.SERVED,
+    "merged": FaultVerdict.SERVED,
+    "oversized": FaultVerdict.CLOSED,
+    "slow-reader": FaultVerdict.CLOSED,
+    "half-open": FaultVerdict.SERVED,
+    "reconnect-storm": FaultVerdict.SERVED,
+    "forged-resume": FaultVerdict.SERVED,
 }
 
 
@@ -63,7 +63,7 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
         tap = await lab.tap(pool.url, says_yes)
         port = int(tap.url.rpartition(":")[2])
         outcome = await misbehave(Plan(dial=dialling(port), worker_name="mallory"), "below-target")
-        assert outcome.verdict is Verdict.ACCEPTED
+        assert outcome.verdict is FaultVerdict.ACCEPTED
         assert not outcome.is_good
 
 
@@ -77,14 +77,14 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
 async def test_what_is_not_possible_says_why(fault: str, options: dict[str, Any], why: str) -> None:
     async with planned(**options) as (_, _, plan):
         outcome = await misbehave(Plan(dial=plan.dial, worker_name="mallory", new_block=0.2), fault)
-        assert outcome.verdict is Verdict.NOT_POSSIBLE
+        assert outcome.verdict is FaultVerdict.NOT_POSSIBLE
         assert why in outcome.answer
 
 
 async def test_a_pool_that_does_not_answer_is_told() -> None:
     async with planned(faults=("close-on-configure",)) as (_, _, plan):
         outcome = await misbehave(plan, "duplicate")
-        assert outcome.verdict is Verdict.NOT_POSSIBLE
+        assert outcome.verdict is FaultVerdict.NOT_POSSIBLE
         assert "expected to be subscribed" in outcome.answer
 
 

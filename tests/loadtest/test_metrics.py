@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stratum_miner.loadtest.metrics import MAX_ERRORS, MAX_NOTIFIES, MAX_ROWS, BadCount, Metrics, Phase
+from stratum_miner.loadtest.metrics import MAX_ERRORS, MAX_NOTIFIES, MAX_ROWS, BadCount, LatencyStatistics, Metrics
 
 
 def filled(seed: int) -> Metrics:
@@ -24,7 +24,7 @@ def filled(seed: int) -> Metrics:
 
 
 def test_a_sample_is_marked_when_most_of_it_may_be_our_own() -> None:
-    phase = Phase()
+    phase = LatencyStatistics()
     for latency, own in ((0.010, 0.004), (0.010, 0.006), (0.0005, 0.0004), (0.010, 5.0)):
         phase.add(latency, own)
     assert phase.marked == 2  # the second and the last; the third is too short to matter

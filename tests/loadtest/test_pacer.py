@@ -5,10 +5,10 @@ import random
 import pytest
 
 from stratum_miner.loadtest import pacer, spec
-from stratum_miner.loadtest.pacer import DISTRIBUTIONS, PROFILES, Profile
+from stratum_miner.loadtest.pacer import DISTRIBUTIONS, PROFILES, LoadProfile
 
 
-def shares(profile: Profile, rate: float, duration: float, seed: int = 1) -> list[float]:
+def shares(profile: LoadProfile, rate: float, duration: float, seed: int = 1) -> list[float]:
     rng = random.Random(seed)
     times: list[float] = []
     due = pacer.next_share(rng, 0.0, rate, profile, duration)
@@ -23,13 +23,13 @@ def between(times: list[float], low: float, high: float) -> int:
 
 
 def test_the_mean_rate_is_the_one_asked_for() -> None:
-    times = shares(Profile.parse("track", 1000), 10.0, 1000)
+    times = shares(LoadProfile.parse("track", 1000), 10.0, 1000)
     assert times == sorted(times)
     assert 9500 < len(times) < 10500  # five standard deviations of a Poisson count of 10 000
 
 
 def test_equal_seeds_give_equal_times() -> None:
-    profile = Profile.parse("burst", 100)
+    profile = LoadProfile.parse("burst", 100)
     assert shares(profile, 5, 100, seed=3) == shares(profile, 5, 100, seed=3)
     assert shares(profile, 5, 100, seed=3) != shares(profile, 5, 100, seed=4)
 
@@ -46,25 +46,25 @@ def test_equal_seeds_give_equal_times() -> None:
 def test_a_profile_has_its_shape(
     text: str, quiet: tuple[float, float], busy: tuple[float, float], ratio: float
 ) -> None:
-    times = shares(Profile.parse(text, 1000), 20.0, 1000)
+    times = shares(LoadProfile.parse(text, 1000), 20.0, 1000)
     assert between(times, *busy) / between(times, *quiet) == pytest.approx(ratio, rel=0.12)
 
 
 def test_nothing_comes_in_a_stall() -> None:
-    times = shares(Profile.parse("stall:at=0.4,for=0.2", 100), 50.0, 100)
+    times = shares(LoadProfile.parse("stall:at=0.4,for=0.2", 100), 50.0, 100)
     assert between(times, 40, 60) == 0
     assert between(times, 0, 40) > 1500
     assert between(times, 60, 100) > 1500
 
 
 def test_a_miner_without_a_rate_has_no_share() -> None:
-    assert shares(Profile.parse("track", 10), 0.0, 10) == []
-    assert shares(Profile.parse("step:at=0,to=0", 10), 100.0, 10) == []
+    assert shares(LoadProfile.parse("track", 10), 0.0, 10) == []
+    assert shares(LoadProfile.parse("step:at=0,to=0", 10), 100.0, 10) == []
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_factor_never_exceeds_the_peak(name: str) -> None:
-    profile = Profile.parse(name, 60)
+    profile = LoadProfile.parse(name, 60)
     assert all(0 <= profile.factor(step / 10) <= profile.peak for step in range(600))
 
 
@@ -100,7 +100,7 @@ def test_pauses_double_up_to_a_limit() -> None:
 )
 def test_a_bad_profile_is_told(text: str, message: str) -> None:
     with pytest.raises(spec.SpecError, match=message):
-        Profile.parse(text, 60)
+        LoadProfile.parse(text, 60)
 
 
 @pytest.mark.parametrize("text", ["lognormal:sigma=9", "pareto:alpha=1", "uniform:spread=2", "gauss"])

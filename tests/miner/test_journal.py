@@ -22,7 +22,7 @@ from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
 from stratum_miner.work.job import HeaderBody, Job
 from stratum_miner.work.share import Share, verify
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound
 from tests.work.jobs import make_job
@@ -92,7 +92,7 @@ def logged() -> Iterator[Events]:
         yield events
 
 
-def outcome(share: Share, fate: Fate = Fate.ACCEPTED, reason: str = "") -> ShareResult:
+def outcome(share: Share, fate: ShareOutcome = ShareOutcome.ACCEPTED, reason: str = "") -> ShareResult:
     return ShareResult(share, fate, reason, latency=0.01)
 
 
@@ -118,7 +118,7 @@ def test_each_share_and_its_fate_is_a_line(tmp_path: Path, opened: Opener) -> No
     first, second = shares(2)
     it.found(first, TO)
     it.found(second, TO)
-    it.settled(outcome(second, Fate.REJECTED, "23: low difficulty"))
+    it.settled(outcome(second, ShareOutcome.REJECTED, "23: low difficulty"))
     it.settled(outcome(first))
     it.settled(outcome(first))  # nothing to settle any more
     it.close()
@@ -135,7 +135,7 @@ def test_what_is_no_text_is_written_all_the_same(tmp_path: Path, opened: Opener)
     it = opened(tmp_path / "shares.jsonl")
     [share] = shares(1)
     it.found(share, Destination("pool", "w\udcff", "\ud800"))
-    it.settled(outcome(share, Fate.LOST, "\udcfe"))
+    it.settled(outcome(share, ShareOutcome.LOST, "\udcfe"))
     it.close()
     assert read(it.path).counts == ShareCounts(lost=1)
     assert records(it.path)[1]["worker"] == "w\\udcff"
@@ -310,7 +310,7 @@ def test_where_too_much_waits_the_totals_stay_exact(
     it.found(kept, TO)
     for share in rest:
         it.found(share, TO)
-        it.settled(outcome(share, Fate.STALE))
+        it.settled(outcome(share, ShareOutcome.STALE))
         assert len(it._waiting) <= 11 + it.open
     assert disk.tried.wait(WAIT_S)
     disk.full = False
@@ -448,7 +448,7 @@ def test_a_large_file_is_rotated_and_the_new_one_stands_alone(tmp_path: Path, op
         it.found(share, TO)
         it.settled(outcome(share))
         assert it.flush()
-    it.settled(outcome(kept, Fate.STALE))
+    it.settled(outcome(kept, ShareOutcome.STALE))
     it.close()
     names = sorted(item.name for item in tmp_path.iterdir())
     assert names == ["shares.jsonl", *(f"shares.jsonl.{number}" for number in range(1, 6))]
@@ -663,8 +663,8 @@ def test_a_file_that_lost_its_beginning_goes_on_from_the_one_before(tmp_path: Pa
 
 
 @settings(max_examples=40)
-@given(st.lists(st.sampled_from(list(Fate)), max_size=12), st.integers(0, 4000), st.binary(max_size=40))
-def test_any_cut_and_any_garbage_can_be_read(fates: list[Fate], cut: int, garbage: bytes) -> None:
+@given(st.lists(st.sampled_from(list(ShareOutcome)), max_size=12), st.integers(0, 4000), st.binary(max_size=40))
+def test_any_cut_and_any_garbage_can_be_read(fates: list[ShareOutcome], cut: int, garbage: bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "shares.jsonl"
         it = Journal(path, wall_clock=CLOCK)

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from stratum_miner.miner.journal_file import JournalFile
-from stratum_miner.miner.journal_records import Found, JournalError, Record, Settled, read
+from stratum_miner.miner.journal_records import JournalError, JournalRecord, ResolvedShare, SubmittedShare, read
 
 CALLS = ("open", "write", "ftruncate", "replace", "fsync", "close", "unlink", "fstat")
 SHARES = 8
 
 
-def found(number: int, *, block: bool = False) -> Found:
-    return Found(id=number, time=float(number), header=f"{number:0160x}", block=block)
+def found(number: int, *, block: bool = False) -> SubmittedShare:
+    return SubmittedShare(id=number, time=float(number), header=f"{number:0160x}", block=block)
 
 
-def accepted(number: int) -> Settled:
-    return Settled(id=number, time=float(number), fate="accepted")
+def accepted(number: int) -> ResolvedShare:
+    return ResolvedShare(id=number, time=float(number), fate="accepted")
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def write_all(path: Path, told: Callable[[str], None]) -> None:
     told("block")
     for number in range(first + 1, first + SHARES):
         for record in (found(number), accepted(number)):
-            records: list[Record] = [record]
+            records: list[JournalRecord] = [record]
             file.append(records, 1.0)
             told(type(record).__name__)
             if file.is_large:
@@ -141,7 +141,7 @@ def test_whatever_call_fails_the_next_append_writes_what_is_missing(tmp_path: Pa
         shutil.copytree(earlier, path.parent)
         file = JournalFile(path, max_bytes=300)
         before, failing = file.account.copy(), FailingCall(number)
-        missing: list[Record] = [found(before.next_id), accepted(before.next_id), found(before.next_id + 1)]
+        missing: list[JournalRecord] = [found(before.next_id), accepted(before.next_id), found(before.next_id + 1)]
         with each_call(failing), suppress(JournalError, OSError):
             file.append(missing, 1.0)
             missing = []

@@ -20,7 +20,7 @@ from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistic
 from stratum_miner.bitcoin.header import display_hash, swap_words
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
-from stratum_miner.miner import Assignment, Ending, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts
+from stratum_miner.miner import Assignment, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts, StopReason
 from stratum_miner.miner.journal import read
 from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import IN_VAIN
@@ -91,7 +91,7 @@ class Bench:
         self.backend = backend
         self.pool = pool
         self.events = events
-        self.ending: Ending | None = None
+        self.ending: StopReason | None = None
         self.ended = trio.Event()
         self.error: Exception | None = None
 
@@ -143,7 +143,7 @@ async def test_shares_goal_is_reached_and_counted_once(autojump_clock: MockClock
         assert not it.ended.is_set()
         await it.answer()
         await it.ended.wait()
-        assert it.ending is Ending.SHARES_REACHED
+        assert it.ending is StopReason.SHARES_REACHED
         snapshot = it.miner.snapshot()
         assert (snapshot.found, snapshot.shares.accepted, snapshot.shares.total) == (2, 2, 2)
         assert snapshot.best_share > 0
@@ -348,7 +348,7 @@ async def test_time_limit_waits_for_open_replies_but_not_for_long(autojump_clock
         await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
         await it.pool.request("mining.submit")
         await it.ended.wait()
-        assert it.ending is Ending.TIME_LIMIT
+        assert it.ending is StopReason.TIME_LIMIT
         assert 12 <= trio.current_time() <= 13
         assert [event.fate.value for event in it.events if isinstance(event, ShareResult)] == ["lost"]
 
@@ -422,7 +422,7 @@ async def test_what_the_node_takes_counts_as_a_block_and_nothing_else(autojump_c
         it.miner.block_judged(display_hash(other.digest), accepted=False)  # it could not be reached
         it.miner.block_judged(display_hash(other.digest), accepted=True)
         await it.ended.wait()
-        assert it.ending is Ending.BLOCKS_REACHED
+        assert it.ending is StopReason.BLOCKS_REACHED
 
 
 async def test_the_end_waits_for_no_judgement_of_a_share_that_was_refused(autojump_clock: MockClock) -> None:
@@ -484,7 +484,7 @@ async def test_mining_goes_on_where_the_journal_cannot_be_written(autojump_clock
         await it.answer()
         await it.answer()
         await it.ended.wait()
-        assert it.ending is Ending.SHARES_REACHED
+        assert it.ending is StopReason.SHARES_REACHED
         journal.close()
         assert it.miner.snapshot().journal_problem == (
             "cannot write the share journal '/dev/full': No space left on device"

@@ -14,7 +14,7 @@ from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
 from stratum_miner.client.group.failover import Condition
-from stratum_miner.miner import Assignment, Ending, Goals, Miner
+from stratum_miner.miner import Assignment, Goals, Miner, StopReason
 from stratum_miner.testing.played_pool import PlayedPool
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -73,7 +73,7 @@ class Rig:
         self.send, self._receive = trio.open_memory_channel[tuple[str, PlayedPool]](16)
         self.miner: Miner
         self.ended = trio.Event()
-        self.ending: Ending | None = None
+        self.ending: StopReason | None = None
         self.error: BaseException | None = None
 
     async def connect(self, url: PoolUrl, seconds: float) -> trio.abc.Stream:
@@ -231,7 +231,7 @@ async def test_a_pause_and_goals_hold_for_every_group(autojump_clock: MockClock)
             await backend.find()
             await pool.reply(await pool.request("mining.submit"), True)
         await it.ended.wait()
-        assert it.ending is Ending.SHARES_REACHED
+        assert it.ending is StopReason.SHARES_REACHED
 
 
 async def test_goals_change_while_mining(autojump_clock: MockClock) -> None:
@@ -243,7 +243,7 @@ async def test_goals_change_while_mining(autojump_clock: MockClock) -> None:
         it.miner.set_goals(Goals(time_limit=3000))
         await it.ended.wait()
         assert trio.current_time() == pytest.approx(3000, abs=5)
-        assert it.ending is Ending.TIME_LIMIT
+        assert it.ending is StopReason.TIME_LIMIT
 
 
 async def test_the_pool_of_a_bound_backend_changes_while_mining(autojump_clock: MockClock) -> None:

@@ -13,7 +13,7 @@ from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.snapshot import WorkerSnapshot
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
-from stratum_miner.monitoring.health import STILL_AFTER_S, Health, Verdict
+from stratum_miner.monitoring.health import STILL_AFTER_S, Health, HealthVerdict
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.problems import KINDS, worst_first
 from stratum_miner.monitoring.view import ProblemView
@@ -39,10 +39,10 @@ class Looks:
     def devices(self, *devices: DeviceStatistics, label: str = "cpu", bound_to: str = "") -> None:
         self.set(backends=(BackendSnapshot("cpu", "", devices, label=label, bound_to=bound_to),))
 
-    def look(self, **options: Any) -> Verdict:
+    def look(self, **options: Any) -> HealthVerdict:
         return self.health.look(self.now, self.snapshot, **options)
 
-    def later(self, seconds: float) -> Verdict:
+    def later(self, seconds: float) -> HealthVerdict:
         for _ in range(round(seconds * 2)):
             self.now += 0.5
             verdict = self.look()
@@ -58,7 +58,7 @@ def stick(number: int, state: str, reason: str = "", **changes: Any) -> DeviceSt
     return DeviceStatistics(f"erupter-{number}", changes.pop("hashes", 0), 0, hardware=hardware, **changes)
 
 
-def kinds(verdict: Verdict) -> list[str]:
+def kinds(verdict: HealthVerdict) -> list[str]:
     return [problem.kind for problem in verdict.problems]
 
 
@@ -201,7 +201,7 @@ def test_heat_is_a_problem_before_it_slows_anything_down() -> None:
 def test_wrong_results_are_a_problem_until_newer_ones_are_right() -> None:
     looks = Looks()
 
-    def results(good: int, bad: int) -> Verdict:
+    def results(good: int, bad: int) -> HealthVerdict:
         device = stick(0, "mining", hardware_errors=bad)
         looks.devices(replace(device, nonces_found=good))
         return looks.later(10)

@@ -18,7 +18,7 @@ from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.share_outcomes import BLOCKS_KEPT, SHARES_KEPT
 from stratum_miner.work.share import Share, verify
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound
 from tests.work.jobs import make_job
@@ -143,7 +143,7 @@ def test_two_backends_of_one_kind_are_two() -> None:
     bench.later(1)
     one, other, third = (replace(share, device="sim0") for share in shares(3))
     for share, label in ((one, "simulated"), (other, "simulated2"), (third, "simulated2")):
-        bench.monitor.note(ShareResult(replace(share, backend=label), Fate.ACCEPTED, latency=0.002))
+        bench.monitor.note(ShareResult(replace(share, backend=label), ShareOutcome.ACCEPTED, latency=0.002))
     view = bench.monitor.view()
     assert [device.backend for device in view.devices] == ["simulated", "simulated2"]
     assert [device.hash_rate for device in view.devices] == [4e6, 1e6]
@@ -192,8 +192,8 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     bench.devices(DeviceStatistics("t0", 10_000_000, 3), DeviceStatistics("t1", 5_000_000, 0))
     bench.later(1)
     accepted, refused = shares(2)
-    bench.monitor.note(ShareResult(accepted, Fate.ACCEPTED, latency=0.002))
-    bench.monitor.note(ShareResult(refused, Fate.REJECTED, "23: low difficulty"))
+    bench.monitor.note(ShareResult(accepted, ShareOutcome.ACCEPTED, latency=0.002))
+    bench.monitor.note(ShareResult(refused, ShareOutcome.REJECTED, "23: low difficulty"))
     bench.now += 2
     first, second = bench.monitor.view().devices
     assert (first.hash_rate, second.hash_rate) == (1e7, 5e6)
@@ -205,7 +205,7 @@ def test_each_device_has_a_hash_rate_and_its_own_shares() -> None:
     assert second.difficulties == dict.fromkeys(worth, 0.0)
     assert (first.reasons, second.reasons) == ({"rejected: 23: low difficulty": 1}, {})
     assert (first.best_share, second.best_share) == (max(accepted.difficulty, refused.difficulty), 0.0)
-    bench.monitor.note(ShareResult(accepted, Fate.LOST, "no answer"))
+    bench.monitor.note(ShareResult(accepted, ShareOutcome.LOST, "no answer"))
     assert bench.monitor.view().devices[0].reasons == first.reasons, "a lost share was not refused"
     assert (first.last_nonce_age_s, second.last_nonce_age_s) == (2.0, None)
     assert (first.detail, first.state, first.product) == ("avx512", "mining", None)
@@ -217,11 +217,11 @@ def test_a_device_remembers_its_last_share_when_newer_ones_of_others_fill_the_li
     bench.devices(DeviceStatistics("t0", 0, 0), DeviceStatistics("t1", 0, 0))
     bench.later(5)
     first, other = shares(2)
-    bench.monitor.note(ShareResult(first, Fate.ACCEPTED, latency=0.002))
+    bench.monitor.note(ShareResult(first, ShareOutcome.ACCEPTED, latency=0.002))
     bench.now += 10
-    bench.monitor.note(ShareResult(first, Fate.REJECTED, "23: low difficulty"))
+    bench.monitor.note(ShareResult(first, ShareOutcome.REJECTED, "23: low difficulty"))
     for _ in range(SHARES_KEPT + 1):
-        bench.monitor.note(ShareResult(replace(other, device="t1"), Fate.LOST, "gone"))
+        bench.monitor.note(ShareResult(replace(other, device="t1"), ShareOutcome.LOST, "gone"))
     one, two = bench.monitor.view().devices
     assert (one.last_share_at, one.last_share_pool_id, one.last_share_difficulty) == (
         1_700_000_105.0,
@@ -276,7 +276,7 @@ def test_the_best_share_is_known_of_the_run_and_from_any_time_on() -> None:
     dates = []
     for share in (middle, best, least, middle, least):
         dates.append(1_700_000_000 + bench.now)
-        bench.monitor.note(ShareResult(share, Fate.LOST, "gone"))
+        bench.monitor.note(ShareResult(share, ShareOutcome.LOST, "gone"))
         bench.now += 1
     bests = [bench.monitor.best_share_since(date) for date in dates]
     assert bests == [best.difficulty, best.difficulty, middle.difficulty, middle.difficulty, least.difficulty]
@@ -327,8 +327,8 @@ def test_each_device_has_its_averages_of_ten_minutes_and_of_an_hour() -> None:
 def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
     bench = Bench()
     first, second = shares(2, lambda share: share.is_block)
-    bench.monitor.note(ShareResult(first, Fate.ACCEPTED, latency=0.002))
-    bench.monitor.note(ShareResult(second, Fate.ACCEPTED, latency=0.002))  # a sibling
+    bench.monitor.note(ShareResult(first, ShareOutcome.ACCEPTED, latency=0.002))
+    bench.monitor.note(ShareResult(second, ShareOutcome.ACCEPTED, latency=0.002))  # a sibling
     bench.now += 7
     view = bench.monitor.view()
     assert [share.block for share in view.shares] == [display_hash(first.digest), display_hash(second.digest)]
@@ -339,7 +339,7 @@ def test_shares_and_blocks_are_remembered_the_newest_last() -> None:
     bench.devices(DeviceStatistics("t0", 0, 2))
     assert [device.blocks_accepted for device in bench.monitor.view().devices] == [1]
     for _ in range(SHARES_KEPT + BLOCKS_KEPT):
-        bench.monitor.note(ShareResult(first, Fate.LOST, "gone"))
+        bench.monitor.note(ShareResult(first, ShareOutcome.LOST, "gone"))
     view = bench.monitor.view()
     assert len(view.shares) == SHARES_KEPT
     assert view.shares[-1].reason == "gone"

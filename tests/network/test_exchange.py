@@ -6,10 +6,10 @@ import pytest
 
 from stratum_miner.network.exchange import (
     MAX_HEAD,
-    Answer,
     BrokenFetchError,
     Exchange,
     FetchError,
+    HttpResponse,
     LargeFetchError,
     Target,
 )
@@ -32,12 +32,12 @@ def asked(max_bytes: int = 1000) -> Exchange:
 
 @pytest.mark.parametrize("data", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_whole_and_a_byte_at_a_time(data: bytes) -> None:
-    assert asked().feed(data) == Answer(200, b"abc")
+    assert asked().feed(data) == HttpResponse(200, b"abc")
     exchange = asked()
     for place in range(len(data) - 1):
         assert exchange.feed(data[place : place + 1]) is None
         assert exchange.came == place + 1
-    assert exchange.feed(data[-1:]) == Answer(200, b"abc")
+    assert exchange.feed(data[-1:]) == HttpResponse(200, b"abc")
     assert exchange.reusable
 
 
@@ -57,14 +57,14 @@ def test_an_answer_that_ends_too_early(data: bytes) -> None:
 def test_an_answer_without_length_lasts_to_the_end_of_the_connection() -> None:
     exchange = asked()
     assert exchange.feed(b"HTTP/1.0 200 OK\r\n\r\nabc") is None
-    assert exchange.feed(b"") == Answer(200, b"abc")
+    assert exchange.feed(b"") == HttpResponse(200, b"abc")
     assert not exchange.reusable
 
 
 @pytest.mark.parametrize("data", [*ANSWERS.values(), b"HTTP/1.1 200 OK\r\n\r\nabc"])
 def test_the_bound_counts_every_byte_on_the_wire(data: bytes) -> None:
     exchange = asked(max_bytes=len(data))
-    assert exchange.feed(data) or exchange.feed(b"") == Answer(200, b"abc")
+    assert exchange.feed(data) or exchange.feed(b"") == HttpResponse(200, b"abc")
     with pytest.raises(LargeFetchError, match=f"expected an answer of at most {len(data) - 1} bytes, it is larger"):
         asked(max_bytes=len(data) - 1).feed(data)
 
@@ -118,7 +118,7 @@ def test_what_is_asked() -> None:
 
 def test_a_second_answer_that_nobody_asked_for_is_never_taken_for_the_next() -> None:
     exchange = asked()
-    assert exchange.feed(answer(b"abc") + answer(b"forged")) == Answer(200, b"abc")
+    assert exchange.feed(answer(b"abc") + answer(b"forged")) == HttpResponse(200, b"abc")
     assert not exchange.reusable
 
 

@@ -15,11 +15,11 @@ import trustme
 
 from stratum_miner.network import fetch
 from stratum_miner.network.fetch import (
-    Answer,
     BrokenFetchError,
     ConnectFetchError,
     Fetcher,
     FetchError,
+    HttpResponse,
     LargeFetchError,
     SlowFetchError,
     Target,
@@ -32,7 +32,9 @@ LONG = 60.0
 SHORT = 0.3
 
 
-async def ask(url: str, seconds: float = LONG, max_bytes: int = 10_000, tls: ssl.SSLContext | None = None) -> Answer:
+async def ask(
+    url: str, seconds: float = LONG, max_bytes: int = 10_000, tls: ssl.SSLContext | None = None
+) -> HttpResponse:
     async with Fetcher(tls=tls) as fetcher:
         return await fetcher.fetch(Target.parse(f"{url}/key"), seconds=seconds, max_bytes=max_bytes)
 
@@ -126,7 +128,7 @@ async def test_nobody_follows_a_redirection() -> None:
         asked.append(await request(stream))
 
     async with serving(elsewhere) as other, serving(saying(answer(b"", f"location: {other}/", status=302))) as url:
-        assert await ask(url) == Answer(302, b"")
+        assert await ask(url) == HttpResponse(302, b"")
     assert asked == []
 
 
@@ -150,7 +152,7 @@ async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_p
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, wrong)
             monkeypatch.setenv(name.lower(), wrong)
-        assert await ask(url) == Answer(200, b"direct")
+        assert await ask(url) == HttpResponse(200, b"direct")
     assert len(asked) == 1
     assert b"authorization" not in asked[0].lower()
 
@@ -283,7 +285,7 @@ async def test_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         async with Fetcher(tls=trust) as fetcher:
             for number in (b"1", b"2"):
                 found = await fetcher.fetch(Target.parse(url), seconds=LONG, max_bytes=1000)
-                assert found == Answer(200, number)
+                assert found == HttpResponse(200, number)
         CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         with pytest.raises(TlsFetchError, match="cannot connect with TLS: its certificate cannot be trusted: "):

@@ -60,7 +60,7 @@ def test_every_command_that_runs_may_open_them(monkeypatch: pytest.MonkeyPatch) 
     try:
         signals.run(look)
     finally:
-        signals.enter(signals.Phase.STARTING)
+        signals.enter(signals.ProcessPhase.STARTING)
 
 
 @pytest.mark.parametrize(("limit", "spare"), [(64, 16), (128, 32), (20_000, 32)])

@@ -23,7 +23,7 @@ from stratum_miner.downstream.events import (
 )
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
@@ -55,7 +55,7 @@ class SansIoPool:
         self.validator = ShareValidator(extranonce2_size=config.extranonce2_size, ntime_ahead=config.ntime_ahead)
         leases = ExtranonceRegistry[PoolJob](first=7, extranonce2_size=config.extranonce2_size)
         self.policy = JudgingPolicy(config, self.factory, self.validator, leases)
-        self.total = ShareCounts()
+        self.total = DownstreamShareCounts()
         self.connections: list[Connection] = []
         self.publish(template or make_template())
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import events
 from stratum_miner.pool.config import PoolConfig
@@ -48,7 +48,7 @@ async def test_shares_events_and_snapshot(autojump_clock: Clock) -> None:
         kinds = [type(event) for event in seen]
         assert kinds == [
             events.ClientConnected,
-            events.WorkerAuthorized,
+            events.MinerAuthorized,
             events.DifficultyChanged,
             events.ShareAccepted,
             events.ShareRejected,
@@ -575,7 +575,7 @@ async def test_who_holds_places_without_logging_in_loses_them_to_miners(autojump
         await refused.read_to_end()
         snapshot = pool.snapshot()
         assert [session.workers != {} for session in snapshot.sessions] == [True] * 3
-        assert (snapshot.connections_refused, snapshot.connections_ended[Ending.NOT_AUTHORIZED]) == (1, 20)
+        assert (snapshot.connections_refused, snapshot.connections_ended[DisconnectReason.NOT_AUTHORIZED]) == (1, 20)
 
 
 async def test_connections_from_one_address_are_limited(autojump_clock: Clock) -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.downstream.events import DifficultySet, SharePassed, ShareRefused, SubscribeHeld
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.forwarding import ForwardingPolicy, share_of
-from stratum_miner.proxy.job_translator import Change, JobTranslator, ProxyJob
+from stratum_miner.proxy.job_translator import JobChange, JobTranslator, ProxyJob
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum_job import job_of, submit_of
@@ -65,7 +65,7 @@ def upstream_job(**changes: Any) -> Job:
 
 
 def new_session(translator: JobTranslator, **options: Any) -> MinerSession[ProxyJob]:
-    return MinerSession(ForwardingPolicy(ProxyConfig(**options), translator), ShareCounts(), 0.0)
+    return MinerSession(ForwardingPolicy(ProxyConfig(**options), translator), DownstreamShareCounts(), 0.0)
 
 
 def new_translator(job: Job | None = None) -> JobTranslator:
@@ -168,7 +168,7 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     translator.take(second)
     assert translator.current is not None
     session.announce(translator.current, 1.0)
-    assert translator.take(replace(second, version_mask=0x1FFFE000)) is Change.MASK
+    assert translator.take(replace(second, version_mask=0x1FFFE000)) is JobChange.MASK
     session.amend(translator.current)
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x00400000))

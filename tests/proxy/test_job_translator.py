@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.proxy import job_translator
-from stratum_miner.proxy.job_translator import Change, JobTranslator
+from stratum_miner.proxy.job_translator import JobChange, JobTranslator
 from stratum_miner.work.job import HeaderBody, Job
 from stratum_miner.work.space import MAX_NTIME_ROLL
 from tests.proxy.proxy_lab import NOW
@@ -156,7 +156,7 @@ def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
         job = upstream_job(
             session=session, extranonce1=extranonce1, extranonce2_size=size, prefix=prefix, ntime=NOW + ntime
         )
-        if translator.take(job, now) is Change.SPLIT or miner is None:
+        if translator.take(job, now) is JobChange.SPLIT or miner is None:
             assert translator.split is not None
             miner = RestlessMiner(bytes(translator.split.prefix_size), translator.split.extranonce2_size, seen)
         miner.search(translator)
@@ -169,7 +169,7 @@ def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
     translator, job, seen = new_translator(), upstream_job(extranonce2_size=8), set[tuple[bytes, ...]]()
     translator.take(job)
     RestlessMiner(b"\x01", 3, seen).search(translator)
-    assert translator.take(upstream_job(session=2, extranonce2_size=3)) is Change.SPLIT
+    assert translator.take(upstream_job(session=2, extranonce2_size=3)) is JobChange.SPLIT
     translator.take(job)
     RestlessMiner(b"\x00", 2, seen).search(translator)
     assert len(seen) == 6
@@ -204,7 +204,7 @@ def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_fo
         translator.take(job)
         assert translator.current is not None
         sessions.append(translator.current.session)
-    assert translator.take(replace(jobs[2], version_mask=0x1FFFE000)) is Change.MASK
+    assert translator.take(replace(jobs[2], version_mask=0x1FFFE000)) is JobChange.MASK
     granted = [session.as_granted(job).version_mask for session, job in zip(sessions, jobs, strict=True)]
     assert granted == [0x1FFFE000, 0xE000, 0x1FFFE000]
 

@@ -58,7 +58,7 @@ def answer(client: ClientConnection, server: ServerConnection) -> events.Configu
 @pytest.mark.parametrize(
     ("verdict", "told"), [(True, True), (False, False), ("no colors", "no colors"), (ColorGrant(), True)]
 )
-def test_it_is_asked_for_parsed_and_answered(verdict: extensions.Verdict, told: bool | str) -> None:
+def test_it_is_asked_for_parsed_and_answered(verdict: extensions.ExtensionAnswer, told: bool | str) -> None:
     client, server, event = asked(Color(8), extensions.Info(hw_id="h"))
     assert isinstance(event.message, Configure)
     assert event.message.extensions == (Color(8), extensions.Info(hw_id="h"))

@@ -52,11 +52,11 @@ def subscribe_reply(request_id: int, extranonce1: str = "f1ad9a67", size: Any = 
     return line(id=request_id, result=[[["mining.notify", "ae68"]], extranonce1, size], error=None)
 
 
-def drain(connection: ClientConnection) -> list[events.ClientEvent]:
+def drain(connection: ClientConnection) -> list[events.ClientConnectionEvent]:
     return list(iter(connection.next_event, None))
 
 
-def feed(connection: ClientConnection, *data: bytes) -> list[events.ClientEvent]:
+def feed(connection: ClientConnection, *data: bytes) -> list[events.ClientConnectionEvent]:
     connection.receive_data(b"".join(data))
     return drain(connection)
 
@@ -69,7 +69,7 @@ def difficulty_of(job: events.JobAnnounced) -> float:
     return difficulty_from_target(job.share_target)
 
 
-def jobs(happened: list[events.ClientEvent]) -> list[events.JobAnnounced]:
+def jobs(happened: list[events.ClientConnectionEvent]) -> list[events.JobAnnounced]:
     return [event for event in happened if isinstance(event, events.JobAnnounced)]
 
 
@@ -169,7 +169,7 @@ def test_shares_need_an_authorized_worker() -> None:
         connection.submit(messages.Submit("other", "j1", b"", 0, 0))
     refused = connection.authorize("other", "pw")
     assert feed(connection, line(id=refused, result=False, error=None)) == [
-        events.WorkerRefused(refused, "other", connection_error(ErrorReason.NO_REASON))
+        events.AuthorizeRefused(refused, "other", connection_error(ErrorReason.NO_REASON))
     ]
     with pytest.raises(LocalProtocolError, match="expected an authorized worker"):
         connection.submit(messages.Submit("other", "j1", b"", 0, 0))
@@ -450,7 +450,7 @@ def test_an_unknown_request_is_refused_and_an_unknown_notification_ignored() -> 
 def test_messages_to_the_user_and_reconnects_are_events() -> None:
     connection = subscribed()
     assert feed(connection, call("client.show_message", "\x07ring"), call("client.reconnect", "h", "1", 0)) == [
-        events.MessageShown("�ring"),
+        events.MessageReceived("�ring"),
         events.ReconnectRequested("h", 1, 0.0),
     ]
 
@@ -577,7 +577,7 @@ class Conversation:
         self.connection.configure()
         self.connection.subscribe()
         self.connection.authorize("user.w1", "pw")
-        self.events: list[events.ClientEvent] = []
+        self.events: list[events.ClientConnectionEvent] = []
 
     def receive(self, data: bytes) -> None:
         self.connection.receive_data(data)
@@ -591,7 +591,7 @@ class Conversation:
                     self.connection.submit(messages.Submit("user.w1", "1", bytes(4), 0, nonce, 0))
 
 
-def whole(stream: bytes) -> list[events.ClientEvent]:
+def whole(stream: bytes) -> list[events.ClientConnectionEvent]:
     conversation = Conversation()
     conversation.receive(stream)
     return conversation.events

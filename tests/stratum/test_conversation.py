@@ -172,7 +172,7 @@ class BackToBack(RuleBasedStateMachine):
                         assert notify == self.received[-1]
                     else:
                         self.received.append(notify)
-                case events.SubmitAnswered() | events.WorkerAuthorized() | events.WorkerRefused():
+                case events.SubmitAnswered() | events.WorkerAuthorized() | events.AuthorizeRefused():
                     self._note(event.id)
                 case events.Configured() | events.Subscribed() | events.RequestAnswered():
                     self._note(event.id)

@@ -39,11 +39,11 @@ def request(identifier: Any, method: str, *params: Any) -> bytes:
     return line(id=identifier, method=method, params=list(params))
 
 
-def drain(connection: ServerConnection) -> list[events.ServerEvent]:
+def drain(connection: ServerConnection) -> list[events.ServerConnectionEvent]:
     return list(iter(connection.next_event, None))
 
 
-def feed(connection: ServerConnection, *data: bytes) -> list[events.ServerEvent]:
+def feed(connection: ServerConnection, *data: bytes) -> list[events.ServerConnectionEvent]:
     connection.receive_data(b"".join(data))
     return drain(connection)
 
@@ -57,7 +57,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.connection = ServerConnection()
-        self.events: list[events.ServerEvent] = []
+        self.events: list[events.ServerConnectionEvent] = []
 
     def receive(self, data: bytes) -> None:
         self.connection.receive_data(data)
@@ -121,7 +121,7 @@ TRANSCRIPTS: dict[str, list[bytes]] = {
 }
 USER = messages.Authorize("user.w1", "pw")
 SHARE = messages.Submit("user.w1", "j1", bytes(4), 0x6B042070, 0x925B0800)
-EXPECTED: dict[str, tuple[list[events.ServerEvent], list[Any]]] = {
+EXPECTED: dict[str, tuple[list[events.ServerConnectionEvent], list[Any]]] = {
     "minerd-2.5.1": (
         [
             events.RequestReceived(1, messages.Subscribe("cpuminer/2.5.1")),

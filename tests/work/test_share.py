@@ -13,7 +13,7 @@ from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.job import Job
 from stratum_miner.work.share import BelowTarget, InvalidClaim, Share, verify
-from stratum_miner.work.share_result import Fate, Refusal, ShareResult
+from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.work.jobs import make_job
 
@@ -119,14 +119,14 @@ def test_exact_boundary_of_the_share_target() -> None:
 
 
 def test_a_refusal_of_stratum_means_one_of_ours() -> None:
-    assert {reason.value for reason in ErrorReason} == {refusal.value for refusal in Refusal}
+    assert {reason.value for reason in ErrorReason} == {refusal.value for refusal in RejectReason}
 
 
 def test_a_result_says_why_with_the_code_where_there_is_one() -> None:
     share = verify(claim_of(VECTORS[0], job_of(VECTORS[0])))
     assert isinstance(share, Share)
-    lost = ShareResult(share, Fate.LOST, "its session is over")
+    lost = ShareResult(share, ShareOutcome.LOST, "its session is over")
     assert (lost.reason, lost.cause) == ("its session is over", "its session is over")
-    refused = ShareResult(share, Fate.REJECTED, "Low difficulty 2.5e-10", Refusal.LOW_DIFFICULTY, "23")
+    refused = ShareResult(share, ShareOutcome.REJECTED, "Low difficulty 2.5e-10", RejectReason.LOW_DIFFICULTY, "23")
     assert (refused.reason, refused.cause) == ("23: Low difficulty 2.5e-10", "low difficulty share")
     assert replace(refused, text="", code="").reason == "low difficulty share"

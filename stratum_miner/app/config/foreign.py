@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from stratum_miner.app.config.problems import ConfigError, Problem, Unfit, shown
+from stratum_miner.app.config.problems import ConfigError, InvalidValue, Problem, shown
 from stratum_miner.app.config.writing import assignment
 from stratum_miner.foreign_text import is_plain, sanitize
 
@@ -118,7 +118,7 @@ def _take_pool(found: Imported, pool: Any, where: str) -> None:
             for to, item in _pool_setting(key, value):
                 made[to] = item
                 notes.append(ConvertedKey(name, to))
-        except Unfit as error:
+        except InvalidValue as error:
             notes.append(SkippedKey(name, str(error)))
     if "url" not in made:
         notes = [item for item in notes if isinstance(item, SkippedKey)] or [SkippedKey(where, "it has no url")]
@@ -148,7 +148,7 @@ def _pool_setting(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         case "pool-priority" | "prio" | "priority":
             yield "priority", _integer(value)
         case _:
-            raise Unfit("not known of a pool")
+            raise InvalidValue("not known of a pool")
 
 
 def _url(text: str) -> Iterator[tuple[str, Any]]:
@@ -156,7 +156,7 @@ def _url(text: str) -> Iterator[tuple[str, Any]]:
     proxy, bar, url = text.rpartition("|")
     url, _, flags = url.partition("#")
     if url.startswith(("http://", "https://")):
-        raise Unfit("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
+        raise InvalidValue("getwork and getblocktemplate are not spoken to pools; stratum-miner solo mines on a node")
     if bar:
         yield "proxy", _proxy(proxy.replace(":", "://", 1))
     yield "url", url.rstrip("/")
@@ -219,7 +219,7 @@ def _take(
             continue
         try:
             made = rule.convert(value)
-        except Unfit as error:
+        except InvalidValue as error:
             found.notes.append(SkippedKey(name, str(error)))
             continue
         if made is None:
@@ -232,20 +232,20 @@ def _take(
 def _text(value: Any) -> str:
     """What can be printed and encoded: JSON also spells control characters and halves of characters."""
     if not isinstance(value, str):
-        raise Unfit("expected text, got something else")
+        raise InvalidValue("expected text, got something else")
     if not is_plain(value):
-        raise Unfit("expected printable characters, got others among them")
+        raise InvalidValue("expected printable characters, got others among them")
     return value
 
 
 def _secret(value: Any) -> str:
     """A password is never shown, but it is written to a file and to the pool."""
     if not isinstance(value, str):
-        raise Unfit("expected text, got something else")
+        raise InvalidValue("expected text, got something else")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Unfit("expected whole characters of Unicode, got half of one among them") from None
+        raise InvalidValue("expected whole characters of Unicode, got half of one among them") from None
     return value
 
 
@@ -255,7 +255,7 @@ def _integer(value: Any) -> int:
     except ValueError:
         number = None
     if number is None or number.bit_length() > MAX_BITS:
-        raise Unfit(f"expected a whole number, got {shown(value)}")
+        raise InvalidValue(f"expected a whole number, got {shown(value)}")
     return number
 
 
@@ -266,7 +266,7 @@ def _positive(value: Any) -> int | None:
 def _flag(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value or None
-    raise Unfit(f"expected true or false, got {shown(value)}")
+    raise InvalidValue(f"expected true or false, got {shown(value)}")
 
 
 def _proxy(value: Any) -> str:
@@ -275,7 +275,7 @@ def _proxy(value: Any) -> str:
     if not separator:
         return f"socks5://{text}"
     if scheme not in _PROXIES:
-        raise Unfit(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
+        raise InvalidValue(f"expected a proxy of {', '.join(_PROXIES)}, got {shown(scheme)}")
     return text
 
 
@@ -286,7 +286,7 @@ def _constant(value: Any) -> Convert:
 def _retries(value: Any) -> bool | None:
     number = _integer(value)
     if number > 0:
-        raise Unfit("tried again for ever or, with retry = false, never")
+        raise InvalidValue("tried again for ever or, with retry = false, never")
     return None if number < 0 else False
 
 

@@ -14,22 +14,22 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from cyclopts import Parameter
 
-from stratum_miner.app.config.problems import Unfit, shown
+from stratum_miner.app.config.problems import InvalidValue, shown
 from stratum_miner.spelling import did_you_mean
 
 VARIABLE_PREFIX: Final = "STRATUM_MINER_"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class KeyMark:
     """Says something about a key that its type does not."""
 
     name: str
 
 
-SECRET = Mark("secret")
+SECRET = KeyMark("secret")
 """Never shown."""
-LIVE = Mark("live")
+LIVE = KeyMark("live")
 """Changes while mining; the others take a restart."""
 
 
@@ -48,7 +48,7 @@ class Spelt:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ConfigKey:
     """One setting of a table."""
 
     field: str
@@ -83,7 +83,7 @@ class Key:
         return words(self.wanted)
 
 
-def keys_of(table: type[Any]) -> dict[str, Key]:
+def keys_of(table: type[Any]) -> dict[str, ConfigKey]:
     """The keys of an annotated dataclass by their names in a file, in its order."""
     hints = get_type_hints(table, include_extras=True)
     found = [_key(item.name, hints[item.name], item.default) for item in fields(table)]
@@ -100,7 +100,7 @@ def words(wanted: Any) -> str:
     return names.get(wanted, "a table of text")
 
 
-def from_file(key: Key, value: Any, directory: Path) -> Any:
+def from_file(key: ConfigKey, value: Any, directory: Path) -> Any:
     """A value of a TOML file as the key wants it; file names are relative to the file's directory. Unfit."""
     wanted = key.wanted
     if get_origin(wanted) is list and not isinstance(value, list):
@@ -111,11 +111,11 @@ def from_file(key: Key, value: Any, directory: Path) -> Any:
         value = {name: _as_text(item, str) for name, item in value.items()}
         wrong = next((name for name, item in value.items() if not isinstance(item, str)), None)
         if wrong is not None and get_origin(wanted) is dict:
-            raise Unfit(f"expected text or a number as {wrong!r}, got {shown(value[wrong])}")
+            raise InvalidValue(f"expected text or a number as {wrong!r}, got {shown(value[wrong])}")
     return _convert(key, _as_text(value, wanted), strict=True, directory=directory)
 
 
-def from_text(key: Key, text: str) -> Any:
+def from_text(key: ConfigKey, text: str) -> Any:
     """A value of the environment as the key wants it; several are separated by blanks, but a secret is one. Unfit."""
     value: Any = text
     if get_origin(key.wanted) is list:
@@ -123,20 +123,20 @@ def from_text(key: Key, text: str) -> Any:
     return _convert(key, value, strict=False, directory=Path())
 
 
-def _convert(key: Key, value: Any, *, strict: bool, directory: Path) -> Any:
+def _convert(key: ConfigKey, value: Any, *, strict: bool, directory: Path) -> Any:
     def decode(wanted: type, item: Any) -> Any:
         if wanted is Path and isinstance(item, str) and item and "\0" not in item:
             return directory / Path(item).expanduser()
-        raise Unfit
+        raise InvalidValue
 
     try:
         return msgspec.convert(value, key.wanted, strict=strict, dec_hook=decode)
-    except (msgspec.ValidationError, Unfit):
+    except (msgspec.ValidationError, InvalidValue):
         came = "something else" if key.secret else shown(value)
         hint = ""
         if get_origin(key.wanted) is Literal and isinstance(value, str):
             hint = did_you_mean(value, map(str, get_args(key.wanted)))
-        raise Unfit(f"expected {key.words}, got {came}{hint}") from None
+        raise InvalidValue(f"expected {key.words}, got {came}{hint}") from None
 
 
 def _as_text(value: Any, wanted: Any) -> Any:
@@ -144,13 +144,13 @@ def _as_text(value: Any, wanted: Any) -> Any:
     return str(value) if wanted is str and isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _key(field: str, hint: Any, default: Any) -> Key:
+def _key(field: str, hint: Any, default: Any) -> ConfigKey:
     marks = list(hint.__metadata__) if get_origin(hint) is Annotated else []
     bare = hint.__origin__ if marks else hint
     parameters = [mark for mark in marks if isinstance(mark, Parameter)]
     parameter = parameters[0] if parameters else None
     helps = [mark.text for mark in marks if isinstance(mark, Help)] or [parameter.help or "" if parameter else ""]
-    return Key(
+    return ConfigKey(
         field=field,
         name=next((mark.name for mark in marks if isinstance(mark, Spelt)), _name(parameter) if parameter else field),
         type=bare,

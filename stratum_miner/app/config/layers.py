@@ -9,11 +9,11 @@ from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from stratum_miner.app.config.document import Document
-from stratum_miner.app.config.keys import VARIABLE_PREFIX, Key, from_file, from_text, keys_of
-from stratum_miner.app.config.problems import ConfigError, Problem, Unfit, shown
+from stratum_miner.app.config.keys import VARIABLE_PREFIX, ConfigKey, from_file, from_text, keys_of
+from stratum_miner.app.config.problems import ConfigError, InvalidValue, Problem, shown
 from stratum_miner.spelling import did_you_mean
 
-Table = TypeVar("Table")
+TableT = TypeVar("TableT")
 Table_co = TypeVar("Table_co", covariant=True)
 
 
@@ -27,7 +27,7 @@ class Layer(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SettingSource:
     """Where a setting came from; ``where`` leads a complaint about it."""
 
     layer: Layer
@@ -39,7 +39,7 @@ class Origin:
         return self.where.rpartition(": ")[0] if self.layer is Layer.FILE else self.where
 
 
-NOT_GIVEN = Origin(Layer.DEFAULT, "default")
+NOT_GIVEN = SettingSource(Layer.DEFAULT, "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Resolved(Generic[Table_co]):
     """The settings in force, and the origin of each by the name of its field."""
 
     values: Table_co
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, SettingSource]
 
     def layer(self, field: str) -> Layer:
         """Where a setting came from."""
@@ -55,13 +55,13 @@ class Resolved(Generic[Table_co]):
 
 
 def resolve(
-    table: type[Table],
+    table: type[TableT],
     *,
     given: Mapping[str, Any],
     environment: Mapping[str, str],
     document: Document | None,
     tables: frozenset[str] = frozenset(),
-) -> Resolved[Table]:
+) -> Resolved[TableT]:
     """Lay the layers over each other. ``given``: what the command line said, by field. ``tables``: names in the file
     that are read elsewhere. ConfigError with every mistake.
     """
@@ -72,12 +72,12 @@ def resolve(
         text = environment.get(key.variable, "")
         if text:
             try:
-                found[key.field] = (from_text(key, text), Origin(Layer.ENVIRONMENT, key.variable))
-            except Unfit as error:
+                found[key.field] = (from_text(key, text), SettingSource(Layer.ENVIRONMENT, key.variable))
+            except InvalidValue as error:
                 problems.append(Problem(key.variable, str(error)))
         if given.get(key.field) is not None:
             flag = "--no-" + key.flag[2:] if given[key.field] is False else key.flag
-            found[key.field] = (given[key.field], Origin(Layer.COMMAND_LINE, flag))
+            found[key.field] = (given[key.field], SettingSource(Layer.COMMAND_LINE, flag))
     if problems:
         raise ConfigError(*problems)
     origins = {key.field: NOT_GIVEN for key in keys.values()}
@@ -88,16 +88,16 @@ def resolve(
 def table_values(
     document: Document,
     path: tuple[str, ...],
-    keys: Mapping[str, Key],
+    keys: Mapping[str, ConfigKey],
     problems: list[Problem],
     *,
     elsewhere: frozenset[str] = frozenset(),
-) -> dict[str, tuple[Any, Origin]]:
+) -> dict[str, tuple[Any, SettingSource]]:
     """The values of one table of a file by field, with their origins; mistakes are added to ``problems``."""
     content: Any = document.table
     for name in path:
         content = content[name]
-    found: dict[str, tuple[Any, Origin]] = {}
+    found: dict[str, tuple[Any, SettingSource]] = {}
     for name, value in content.items():
         where = document.where(*path, name)
         if name in elsewhere:
@@ -112,13 +112,18 @@ def table_values(
             problems.append(Problem(where, f"unknown {kind}{hint}"))
             continue
         try:
-            found[keys[name].field] = (from_file(keys[name], value, document.path.parent), Origin(Layer.FILE, where))
-        except Unfit as error:
+            found[keys[name].field] = (
+                from_file(keys[name], value, document.path.parent),
+                SettingSource(Layer.FILE, where),
+            )
+        except InvalidValue as error:
             problems.append(Problem(where, str(error)))
     return found
 
 
-def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key], others: frozenset[str]) -> list[Problem]:
+def unknown_variables(
+    environment: Mapping[str, str], keys: Mapping[str, ConfigKey], others: frozenset[str]
+) -> list[Problem]:
     """Variables that look like ours and are not: probably misspelt."""
     known = {key.variable for key in keys.values()} | others
     return [

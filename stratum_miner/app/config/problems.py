@@ -21,7 +21,7 @@ class Problem:
         return sanitize(f"{self.where}: {self.text}", MAX_PROBLEM)
 
 
-class Unfit(ValueError):  # noqa: N818  not a mistake in the program
+class InvalidValue(ValueError):  # noqa: N818  not a mistake in the program
     """A value does not fit; the message says what was expected and what came, and who catches it knows where."""
 
 

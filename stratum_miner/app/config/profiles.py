@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.keys import LIVE, SECRET, Help, Spelt, keys_of
-from stratum_miner.app.config.layers import Origin, table_values
+from stratum_miner.app.config.layers import SettingSource, table_values
 from stratum_miner.app.config.problems import Problem
 
 POOLS = "pools"
@@ -16,7 +16,7 @@ BACKENDS = "backends"
 TABLES = frozenset({POOLS, BACKENDS})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
-Profile = TypeVar("Profile")
+ProfileT = TypeVar("ProfileT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +60,12 @@ class BackendProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Generic[Profile]):
+class Named(Generic[ProfileT]):
     """A table with its name; ``origins`` by field, ``where`` for the table as a whole."""
 
     name: str
-    values: Profile
-    origins: Mapping[str, Origin]
+    values: ProfileT
+    origins: Mapping[str, SettingSource]
     where: str
 
 
@@ -83,8 +83,8 @@ def backend_profiles(document: Document | None, problems: list[Problem]) -> list
 
 
 def _tables(
-    document: Document | None, family: str, table: type[Profile], problems: list[Problem]
-) -> list[Named[Profile]]:
+    document: Document | None, family: str, table: type[ProfileT], problems: list[Problem]
+) -> list[Named[ProfileT]]:
     content: Any = {} if document is None else document.table.get(family, {})
     if document is None or not isinstance(content, dict):
         return []  # no table: reported as an unknown key

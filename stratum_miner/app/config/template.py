@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
-from stratum_miner.app.config.keys import Key
+from stratum_miner.app.config.keys import ConfigKey
 from stratum_miner.app.config.writing import assignment
 
 EXAMPLES: Mapping[str, Any] = {
@@ -64,10 +64,10 @@ user = "WORKER"
 BACKENDS = "# ---- Backends. Without any table, backend above or the CPU."
 
 
-def template(options: Iterable[Key], pool: Iterable[Key], backend: Iterable[Key]) -> str:
+def template(options: Iterable[ConfigKey], pool: Iterable[ConfigKey], backend: Iterable[ConfigKey]) -> str:
     """The file's text."""
     parts = [HEAD]
-    groups: dict[str, list[Key]] = {}
+    groups: dict[str, list[ConfigKey]] = {}
     for key in _wanted(options):
         groups.setdefault(_group(key), []).append(key)
     parts += [f"# ---- {group}\n\n" + "".join(map(_commented, keys)) for group, keys in groups.items()]
@@ -76,24 +76,24 @@ def template(options: Iterable[Key], pool: Iterable[Key], backend: Iterable[Key]
     return "\n".join(parts)
 
 
-def _wanted(keys: Iterable[Key]) -> list[Key]:
+def _wanted(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
     """The keys above all tables, without those that the pool's table has instead."""
     return [key for key in keys if key.name not in ("url", "user", "pass", "userpass", "pass_file", "quota")]
 
 
-def _group(key: Key) -> str:
+def _group(key: ConfigKey) -> str:
     group = key.parameter.group if key.parameter is not None else None
     return str(group[0]) if isinstance(group, tuple | list) else str(group)
 
 
-def _commented(key: Key) -> str:
+def _commented(key: ConfigKey) -> str:
     example = key.default if key.default is not None else EXAMPLES.get(key.name, _example(key))
     if isinstance(example, list) and get_origin(key.wanted) is not list:
         [example] = example
     return f"# {assignment(key.name, example)}  # {key.help}\n"
 
 
-def _example(key: Key) -> Any:
+def _example(key: ConfigKey) -> Any:
     wanted = key.wanted
     if get_origin(wanted) is list:
         return []

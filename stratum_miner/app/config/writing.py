@@ -6,7 +6,7 @@ from typing import Any
 
 import tomli_w
 
-from stratum_miner.app.config.keys import Key
+from stratum_miner.app.config.keys import ConfigKey
 
 HIDDEN = "***"
 
@@ -33,14 +33,14 @@ def assignment(key: str, value: Any) -> str:
     return f"{toml_key(key)} = {toml_value(value)}"
 
 
-def hidden(key: Key, value: Any) -> Any:
+def hidden(key: ConfigKey, value: Any) -> Any:
     """The value, or stars for a secret that is there."""
     if not key.secret or value is None:
         return value
     return [HIDDEN] * len(value) if isinstance(value, list) else HIDDEN
 
 
-def reference(keys: Iterable[Key], *, options: bool) -> str:
+def reference(keys: Iterable[ConfigKey], *, options: bool) -> str:
     """A table of keys for the documentation, in Markdown; with ``options`` what each is on the command line."""
     heads = ["key", *(["option"] if options else []), "expects", "default", "changes", "what"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -51,7 +51,7 @@ def reference(keys: Iterable[Key], *, options: bool) -> str:
     return "\n".join(lines)
 
 
-def _flags(key: Key) -> str:
+def _flags(key: ConfigKey) -> str:
     names = key.parameter.name if key.parameter is not None else ()
     shown = [names] if isinstance(names, str) else list(names or ())
     if key.wanted is bool:
@@ -59,5 +59,5 @@ def _flags(key: Key) -> str:
     return " ".join(f"`{name}`" for name in shown)
 
 
-def _default(key: Key) -> str:
+def _default(key: ConfigKey) -> str:
     return "" if key.default is None else f"`{toml_value(key.default)}`"

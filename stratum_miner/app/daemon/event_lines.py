@@ -8,7 +8,7 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client.events import ConnectionState, StateChanged
 from stratum_miner.miner import JobStarted, MinerEvent
 from stratum_miner.quantities import difficulty_text
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 log = structlog.get_logger("stratum_miner")
 
@@ -41,7 +41,7 @@ class EventLines:
 
     def _share(self, outcome: ShareResult) -> None:
         share = outcome.share
-        accepted = outcome.fate is Fate.ACCEPTED
+        accepted = outcome.fate is ShareOutcome.ACCEPTED
         solves = share.is_block and not self._node_judges
         if accepted and self.quiet:
             return

@@ -19,7 +19,7 @@ from stratum_miner.app.settings.mine import MineSettings, Sources, telling
 from stratum_miner.capture.recorder import Recorder, record_connections
 from stratum_miner.client import ClientOptions
 from stratum_miner.economics.profit import earnings
-from stratum_miner.miner import Assignment, Ending, EventListener, Journal, Miner, MinerEvent
+from stratum_miner.miner import Assignment, EventListener, Journal, Miner, MinerEvent, StopReason
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.screen import live
 from stratum_miner.monitoring.view import Summary
@@ -84,7 +84,7 @@ class MineRun:
 
     def run(self) -> int:
         """Mine; returns the exit code."""
-        ending = Ending.STOPPED
+        ending = StopReason.STOPPED
         chosen, monitor = self._settings.options, self._services.monitor
         on_screen = chosen.display == "auto" and not chosen.quiet and live.usable(logs.console)
         display = self._services.display if on_screen else None

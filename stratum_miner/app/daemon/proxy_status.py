@@ -12,7 +12,7 @@ from stratum_miner.app.daemon import run_summary
 from stratum_miner.app.process import printing
 from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.monitoring.pools import pool_view
 from stratum_miner.monitoring.view import PoolView
@@ -112,7 +112,7 @@ def _busiest(miners: tuple[SessionSnapshot, ...]) -> list[SessionSnapshot]:
     return sorted(miners, key=lambda miner: miner.hash_rate, reverse=True)[:SHOWN_MINERS]
 
 
-def _bad(shares: ShareCounts) -> int:
+def _bad(shares: DownstreamShareCounts) -> int:
     return shares.rejected.total() + shares.refused.total() + shares.stale + shares.lost
 
 
@@ -193,7 +193,7 @@ def _miner_object(miner: SessionSnapshot, *, connected: bool) -> dict[str, Any]:
     }
 
 
-def _shares_object(shares: ShareCounts) -> dict[str, Any]:
+def _shares_object(shares: DownstreamShareCounts) -> dict[str, Any]:
     return {
         "received": shares.received,
         "accepted": shares.accepted,

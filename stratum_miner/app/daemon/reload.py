@@ -16,7 +16,7 @@ import trio
 from stratum_miner.app.config.problems import ConfigError
 from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.process import secrets
-from stratum_miner.app.settings.changes import Change, changes
+from stratum_miner.app.settings.changes import SettingChange, changes
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.miner import Miner
 
@@ -29,8 +29,8 @@ WATCH_INTERVAL_S = 1.0
 class Reloaded:
     """What became of a reload."""
 
-    applied: tuple[Change, ...] = ()
-    restart: tuple[Change, ...] = ()
+    applied: tuple[SettingChange, ...] = ()
+    restart: tuple[SettingChange, ...] = ()
     """What differs from the running miner and takes a restart; told again by each reload until then."""
     refused: tuple[str, ...] = ()
     """What is wrong, a line each; then nothing changed."""

@@ -4,7 +4,7 @@ from itertools import islice
 
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.logs import console
-from stratum_miner.miner import Ending, Miner
+from stratum_miner.miner import Miner, StopReason
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import PoolView, View
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text, latency_text
@@ -60,9 +60,9 @@ def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> No
         console.print(line, markup=False)
 
 
-def exit_code(ending: Ending, miner: Miner, monitor: Monitor) -> ExitCode:
+def exit_code(ending: StopReason, miner: Miner, monitor: Monitor) -> ExitCode:
     """What a run came to. A time limit is a failure when something else was the goal, or when nothing was mined."""
-    if ending is not Ending.TIME_LIMIT:
+    if ending is not StopReason.TIME_LIMIT:
         return ExitCode.OK
     if not miner.has_had_work:
         return ExitCode.POOL_UNREACHABLE

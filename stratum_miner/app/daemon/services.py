@@ -17,7 +17,7 @@ import structlog
 
 from stratum_miner.app.daemon.control import MinerControl
 from stratum_miner.app.operation import hooks, host_sensors
-from stratum_miner.app.operation.pauses import Pauses
+from stratum_miner.app.operation.pauses import AutomaticPauses
 from stratum_miner.app.operation.systemd import ServiceManager
 from stratum_miner.app.options.mine import NETWORK_PERMISSIONS
 from stratum_miner.app.process import logs, secrets
@@ -25,7 +25,7 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.settings import http_token
 from stratum_miner.app.settings.mine import MineSettings
 from stratum_miner.economics.odds import Luck
-from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff
+from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tariff
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
 from stratum_miner.monitoring.monitor import Monitor
@@ -34,7 +34,7 @@ from stratum_miner.monitoring.screen.live import Screen
 from stratum_miner.monitoring.view import Summary
 
 if TYPE_CHECKING:
-    from stratum_miner.monitoring.http import Network
+    from stratum_miner.monitoring.http import AllowedNetwork
 
 log = structlog.get_logger("stratum_miner")
 
@@ -104,7 +104,7 @@ def services_of(
 
 def earnings_of(summary: Summary, tariff: Tariff) -> Earnings:
     """What a run came to, in the light of a tariff."""
-    measured = Measured(
+    measured = MeasuredRun(
         elapsed=summary.elapsed_s,
         hash_rate=summary.hash_rate,
         height=summary.height,
@@ -177,7 +177,7 @@ def _pauses(parts: _Parts) -> Service | None:
     schedule = parts.settings.schedule
     if schedule is None and not chosen.pause_on_battery and chosen.pause_above is None:
         return None
-    return Pauses(
+    return AutomaticPauses(
         parts.control,
         schedule=schedule,
         on_battery=host_sensors.on_battery if chosen.pause_on_battery else None,
@@ -205,7 +205,7 @@ def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
         raise UsageError(f"{flag}: {error}") from None
 
 
-def _network(flag: str, text: str) -> "Network":
+def _network(flag: str, text: str) -> "AllowedNetwork":
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:

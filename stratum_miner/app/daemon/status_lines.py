@@ -13,10 +13,7 @@ from stratum_miner.app.process.live_display import can_redraw, redraw
 from stratum_miner.app.process.logs import console
 from stratum_miner.app.process.signals import Stop
 from stratum_miner.economics.odds import seconds_per_share
-from stratum_miner.miner import (
-    Ending,
-    Miner,
-)
+from stratum_miner.miner import Miner, StopReason
 from stratum_miner.monitoring.view import Summary, View
 from stratum_miner.quantities import difficulty_text, duration_text, hash_rate_text, span_text
 
@@ -40,7 +37,7 @@ async def mine_until_done(
     costs: Callable[[Summary], str] = lambda summary: "",
     beside: Sequence[Callable[[], Awaitable[None]]] = (),
     display: Callable[[], Awaitable[None]] | None = None,
-) -> Ending:
+) -> StopReason:
     """Run a miner with its status shown, as ``look`` gives it; the first signal ends it gracefully. Returns why it
     ended.
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 
-class Verdict(Enum):
+class Severity(Enum):
     """How bad it is."""
 
     GOOD = "good"
@@ -23,7 +23,7 @@ class Finding:
     """The topic in one word, such as "usb"."""
     subject: str
     """What it is about, such as a port; empty for the machine."""
-    verdict: Verdict
+    verdict: Severity
     text: str
     fix: str = ""
     """A command line, or what to do, word for word."""

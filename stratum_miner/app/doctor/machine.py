@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from stratum_miner import user_folders
-from stratum_miner.app.doctor.finding import Finding, Verdict
+from stratum_miner.app.doctor.finding import Finding, Severity
 from stratum_miner.app.operation import host_sensors
 from stratum_miner.network import files
 
@@ -49,8 +49,8 @@ def clock_finding(now: float, installed_at: float, clock: Clock) -> Finding:
     fix = "sudo timedatectl set-ntp true"
     if now < installed_at - OFF_BY:
         text += f"; it is before this program was installed, {datetime.fromtimestamp(installed_at, UTC):%Y-%m-%d}"
-        return Finding(topic="clock", subject="", verdict=Verdict.PROBLEM, text=text, fix=fix)
-    verdict = Verdict.GOOD if clock is Clock.SYNCHRONISED else Verdict.NOTE
+        return Finding(topic="clock", subject="", verdict=Severity.PROBLEM, text=text, fix=fix)
+    verdict = Severity.GOOD if clock is Clock.SYNCHRONISED else Severity.NOTE
     return Finding(topic="clock", subject="", verdict=verdict, text=text, fix=fix if clock is Clock.FREE else "")
 
 
@@ -91,7 +91,7 @@ def descriptor_finding(soft: int) -> Finding:
     enough = soft < 0 or soft >= DESCRIPTORS
     if not enough:
         text += f"; several pools, devices and watchers may need more than that, {DESCRIPTORS} are plenty"
-    verdict = Verdict.GOOD if enough else Verdict.PROBLEM
+    verdict = Severity.GOOD if enough else Severity.PROBLEM
     return Finding(
         topic="limits",
         subject="files",
@@ -105,11 +105,11 @@ def memory_finding(available: int) -> Finding:
     """Bytes that we could have."""
     text = f"{available / 1e6:,.0f} MB available"
     if available >= MEMORY:
-        return Finding(topic="limits", subject="memory", verdict=Verdict.GOOD, text=text)
+        return Finding(topic="limits", subject="memory", verdict=Severity.GOOD, text=text)
     return Finding(
         topic="limits",
         subject="memory",
-        verdict=Verdict.PROBLEM,
+        verdict=Severity.PROBLEM,
         text=f"{text}; a miner takes about 80 MB",
         fix="raise the container's limit, or stop something",
     )
@@ -141,9 +141,9 @@ def temperature_finding(celsius: float | None) -> Finding:
     if celsius is None:
         text = "the processor's is not told here, so --pause-above cannot work; usual on virtual machines"
         fix = "on real hardware: sudo modprobe coretemp (Intel) or k10temp (AMD)"
-        return Finding(topic="sensors", subject="temperature", verdict=Verdict.NOTE, text=text, fix=fix)
+        return Finding(topic="sensors", subject="temperature", verdict=Severity.NOTE, text=text, fix=fix)
     return Finding(
-        topic="sensors", subject="temperature", verdict=Verdict.GOOD, text=f"the processor has {celsius:.0f} C"
+        topic="sensors", subject="temperature", verdict=Severity.GOOD, text=f"the processor has {celsius:.0f} C"
     )
 
 
@@ -153,7 +153,7 @@ def battery_finding(on_battery: bool | None) -> Finding:
         text = "none, so --pause-on-battery never pauses"
     else:
         text = "in use: mining empties it quickly; --pause-on-battery" if on_battery else "there, and not in use"
-    verdict = Verdict.NOTE if on_battery else Verdict.GOOD
+    verdict = Severity.NOTE if on_battery else Severity.GOOD
     return Finding(topic="sensors", subject="battery", verdict=verdict, text=text)
 
 
@@ -180,15 +180,15 @@ def directory_finding(what: str, path: Path, otherwise: str, *, needed: bool = F
         return Finding(
             topic="files",
             subject=what,
-            verdict=Verdict.PROBLEM if needed else Verdict.NOTE,
+            verdict=Severity.PROBLEM if needed else Severity.NOTE,
             text=f"{where} is {problem}; {otherwise}",
             fix=f"set {variable} to a directory of yours" if variable else "choose another place, or create it",
         )
     free = _free(at)
     if free < FREE_DISK:
         text = f"{path}: only {free / 1e6:,.0f} MB are free there"
-        return Finding(topic="files", subject=what, verdict=Verdict.NOTE, text=text, fix=f"make room: df -h {at}")
-    return Finding(topic="files", subject=what, verdict=Verdict.GOOD, text=f"{path} can be written to")
+        return Finding(topic="files", subject=what, verdict=Severity.NOTE, text=text, fix=f"make room: df -h {at}")
+    return Finding(topic="files", subject=what, verdict=Severity.GOOD, text=f"{path} can be written to")
 
 
 def _free(path: Path) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from stratum_miner.app.doctor.finding import Finding, Verdict
+from stratum_miner.app.doctor.finding import Finding, Severity
 from stratum_miner.backends.base import BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import choice, kernels, processors
 
@@ -23,11 +23,11 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
         available = kernels.available_kernels()
     except BackendOptionError as error:
         fix = f"correct {kernels.DISABLING}, or unset it"
-        return [Finding(topic=TOPIC, subject="kernels", verdict=Verdict.PROBLEM, text=str(error), fix=fix)]
+        return [Finding(topic=TOPIC, subject="kernels", verdict=Severity.PROBLEM, text=str(error), fix=fix)]
     names = [kernel.name for kernel in available]
     findings = [
         Finding(
-            topic=TOPIC, subject="", verdict=Verdict.GOOD, text=f"{processors.model()}; kernels: {', '.join(names)}"
+            topic=TOPIC, subject="", verdict=Severity.GOOD, text=f"{processors.model()}; kernels: {', '.join(names)}"
         )
     ]
     findings += _switched_off(kernels.unusable_names(), environment)
@@ -36,7 +36,7 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
             Finding(
                 topic=TOPIC,
                 subject="",
-                verdict=Verdict.NOTE,
+                verdict=Severity.NOTE,
                 text="it has, or shows us, none of the instructions that make mining fast",
                 fix="on a virtual machine: let it see the host's CPU (for KVM: -cpu host)",
             )
@@ -46,7 +46,7 @@ def kernel_findings(environment: Mapping[str, str]) -> list[Finding]:
         chosen = choice.choose()
     except SelfTestError:  # all of them; said above
         return findings
-    findings.append(Finding(topic=TOPIC, subject="choice", verdict=Verdict.GOOD, text=chosen.reason))
+    findings.append(Finding(topic=TOPIC, subject="choice", verdict=Severity.GOOD, text=chosen.reason))
     return findings
 
 
@@ -61,7 +61,7 @@ def thread_finding(usable: int, quota: int, installed: int) -> Finding:
     threads = max(1, min(usable, quota))
     if threads == installed:
         text = f"a search thread for each of {threads} processors"
-        return Finding(topic=TOPIC, subject="threads", verdict=Verdict.GOOD, text=text)
+        return Finding(topic=TOPIC, subject="threads", verdict=Severity.GOOD, text=text)
     by, fix = (
         ("a quota of its control group", "raise docker's --cpus, CPUQuota= of the unit, or cpu.max of the group")
         if quota < usable
@@ -70,7 +70,7 @@ def thread_finding(usable: int, quota: int, installed: int) -> Finding:
     return Finding(
         topic=TOPIC,
         subject="threads",
-        verdict=Verdict.NOTE,
+        verdict=Severity.NOTE,
         text=f"search threads: {threads}; {by} keeps this process from using all of {installed} processors",
         fix=fix,
     )
@@ -85,7 +85,7 @@ def _switched_off(unusable: Sequence[str], environment: Mapping[str, str]) -> li
         Finding(
             topic=TOPIC,
             subject="kernels",
-            verdict=Verdict.NOTE,
+            verdict=Severity.NOTE,
             text=f"{kernels.DISABLING} switches off {', '.join(disabled)}, which may be faster",
             fix=f"unset {kernels.DISABLING}",
         )
@@ -96,12 +96,12 @@ def _self_tests(available: Sequence[kernels.Kernel]) -> list[Finding]:
     broken = [kernel for kernel in available if not kernels.self_test(kernel)]
     if not broken:
         text = f"all {len(available)} kernels compute every known answer"
-        return [Finding(topic=TOPIC, subject="self-test", verdict=Verdict.GOOD, text=text)]
+        return [Finding(topic=TOPIC, subject="self-test", verdict=Severity.GOOD, text=text)]
     return [
         Finding(
             topic=TOPIC,
             subject=kernel.name,
-            verdict=Verdict.PROBLEM,
+            verdict=Severity.PROBLEM,
             text="computes known answers wrongly; it is not used",
             fix="undo overclocking and undervolting; test the memory; then stratum-miner bench --check",
         )

@@ -10,7 +10,7 @@ import trio
 
 from stratum_miner import user_folders
 from stratum_miner.app.config.problems import ConfigError
-from stratum_miner.app.doctor.finding import Finding, Verdict
+from stratum_miner.app.doctor.finding import Finding, Severity
 from stratum_miner.app.doctor.machine import directory_finding
 from stratum_miner.app.doctor.ports import holder_of_port
 from stratum_miner.app.operation import host_sensors
@@ -57,12 +57,12 @@ class Setup:
         if file is None and not named:
             fix = "stratum-miner config init"
             text = f"no file {default_file()}, and no pool given; pools and addresses are not looked at"
-            return [Finding(topic="configuration", subject="", verdict=Verdict.NOTE, text=text, fix=fix)]
+            return [Finding(topic="configuration", subject="", verdict=Severity.NOTE, text=text, fix=fix)]
         found = [
             Finding(
                 topic="configuration",
                 subject="",
-                verdict=Verdict.PROBLEM,
+                verdict=Severity.PROBLEM,
                 text=str(secrets.redact(text)),
                 fix="docs/configuration.md lists the keys; stratum-miner config check tells when all is right",
             )
@@ -70,11 +70,11 @@ class Setup:
         ]
         if self.sources.is_exposed:
             text, fix = "others on this machine can read its passwords", f"chmod 600 {file}"
-            found.append(Finding(topic="configuration", subject=subject, verdict=Verdict.PROBLEM, text=text, fix=fix))
+            found.append(Finding(topic="configuration", subject=subject, verdict=Severity.PROBLEM, text=text, fix=fix))
         if not found:
             pools = len(self.settings.pools) if self.settings else 0
             text = f"good: {pools} {'pool' if pools == 1 else 'pools'}"
-            found.append(Finding(topic="configuration", subject=subject, verdict=Verdict.GOOD, text=text))
+            found.append(Finding(topic="configuration", subject=subject, verdict=Severity.GOOD, text=text))
         return found
 
     async def check_pools(self) -> Sequence[Finding]:
@@ -125,10 +125,10 @@ class Setup:
         found, chosen = [], self.settings.options
         if chosen.kernel is not None:
             text, fix = f"--kernel {chosen.kernel} is forced; the line cpu choice names the fastest", "leave it out"
-            found.append(Finding(topic="options", subject="kernel", verdict=Verdict.NOTE, text=text, fix=fix))
+            found.append(Finding(topic="options", subject="kernel", verdict=Severity.NOTE, text=text, fix=fix))
         if chosen.pause_above is not None and host_sensors.processor_temperature() is None:
             text, fix = f"--pause-above {chosen.pause_above:g} cannot work: no sensor is found", "leave it out"
-            found.append(Finding(topic="options", subject="heat", verdict=Verdict.PROBLEM, text=text, fix=fix))
+            found.append(Finding(topic="options", subject="heat", verdict=Severity.PROBLEM, text=text, fix=fix))
         return found
 
 
@@ -138,13 +138,13 @@ def pool_finding(result: PingResult) -> Finding:
         steps = (result.connect_ms, result.tls_ms, result.configure_ms, result.subscribe_ms, result.authorize_ms)
         spent = sum(step or 0.0 for step in (result.resolve_ms, *steps, result.first_job_ms))
         text = f"a job of difficulty {result.difficulty:,.10g} after {spent:,.0f} ms"
-        return Finding(topic="pool", subject=result.url, verdict=Verdict.GOOD, text=text)
+        return Finding(topic="pool", subject=result.url, verdict=Severity.GOOD, text=text)
     why = str(secrets.redact(result.error)).removeprefix(f"{result.url}: ")
     if result.authorize_ms is not None:
         text = "it takes the worker and has sent no job yet; some pools keep the first one back for a minute"
         fix = f"stratum-miner ping {result.url}"
-        return Finding(topic="pool", subject=result.url, verdict=Verdict.NOTE, text=text, fix=fix)
-    return Finding(topic="pool", subject=result.url, verdict=Verdict.PROBLEM, text=why, fix=_pool_fix(result))
+        return Finding(topic="pool", subject=result.url, verdict=Severity.NOTE, text=text, fix=fix)
+    return Finding(topic="pool", subject=result.url, verdict=Severity.PROBLEM, text=why, fix=_pool_fix(result))
 
 
 def _pool_fix(result: PingResult) -> str:
@@ -168,16 +168,16 @@ def address_finding(flag: str, address: str, *, network: bool) -> Finding:
             return Finding(
                 topic="address",
                 subject=subject,
-                verdict=Verdict.PROBLEM,
+                verdict=Severity.PROBLEM,
                 text=str(error),
                 fix=_address_fix(address, str(error)),
             )
         ours = "stratum-miner" in holder
         text = f"held by {holder}" + (": the miner that runs already" if ours else "")
-        verdict = Verdict.NOTE if ours else Verdict.PROBLEM
+        verdict = Severity.NOTE if ours else Severity.PROBLEM
         fix = "choose another port, or stop it" if not ours else "a second miner needs another port"
         return Finding(topic="address", subject=subject, verdict=verdict, text=text, fix=fix)
-    return Finding(topic="address", subject=subject, verdict=Verdict.GOOD, text="free")
+    return Finding(topic="address", subject=subject, verdict=Severity.GOOD, text="free")
 
 
 def _address_fix(address: str, why: str) -> str:
@@ -193,7 +193,7 @@ def _file_finding(flag: str, path: Path) -> Finding:
     reason = output_files.obstacle(path)
     if path.exists() or reason:
         text = f"{path} cannot be written: {reason}" if reason else f"{path} can be written to"
-        verdict = Verdict.PROBLEM if reason else Verdict.GOOD
+        verdict = Severity.PROBLEM if reason else Severity.GOOD
         return Finding(topic="files", subject=flag, verdict=verdict, text=text, fix=_file_fix(path) if reason else "")
     return directory_finding(flag, path.absolute().parent, f"{path} cannot be written", needed=True)
 

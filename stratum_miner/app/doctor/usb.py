@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import trio
 
 from stratum_miner.app.doctor.device_names import naming_hint, what_it_is
-from stratum_miner.app.doctor.finding import Finding, Verdict
+from stratum_miner.app.doctor.finding import Finding, Severity
 from stratum_miner.backends.asic import access, usb_power
 from stratum_miner.backends.asic.boards import BOARDS
 from stratum_miner.backends.asic.discovery import FoundDevice, discover
@@ -20,7 +20,7 @@ async def check_devices() -> Sequence[Finding]:
     """Each thing that is a miner or could be one: is its port ours."""
     devices = [device for device in await _devices() if device.kinds or device.undriven]
     if not devices:
-        return [Finding(topic=TOPIC, subject="", verdict=Verdict.NOTE, text="no miner is plugged in")]
+        return [Finding(topic=TOPIC, subject="", verdict=Severity.NOTE, text="no miner is plugged in")]
     return [_finding(device) for device in devices]
 
 
@@ -32,18 +32,18 @@ async def check_rule() -> Sequence[Finding]:
             Finding(
                 topic=TOPIC,
                 subject="udev",
-                verdict=Verdict.NOTE,
+                verdict=Severity.NOTE,
                 text="the udev rule is not installed; without it only root and the ports' group may open them",
                 fix=access.install_rule(),
             )
         ]
     if access.is_current_rule(path):
-        return [Finding(topic=TOPIC, subject="udev", verdict=Verdict.GOOD, text=f"{path} is the rule of this version")]
+        return [Finding(topic=TOPIC, subject="udev", verdict=Severity.GOOD, text=f"{path} is the rule of this version")]
     return [
         Finding(
             topic=TOPIC,
             subject="udev",
-            verdict=Verdict.NOTE,
+            verdict=Severity.NOTE,
             text=f"{path} is not the rule of this version",
             fix=access.INSTALL_COMMAND,
         )
@@ -58,7 +58,7 @@ async def check_drivers() -> Sequence[Finding]:
         Finding(
             topic=TOPIC,
             subject=socket,
-            verdict=Verdict.PROBLEM,
+            verdict=Severity.PROBLEM,
             text=f"a device with the numbers {usb_id} has no serial port: its kernel driver is not loaded",
             fix=f"sudo modprobe {_MODULES[usb_id.partition(':')[0]]}",
         )
@@ -74,7 +74,7 @@ async def check_power() -> Sequence[Finding]:
         Finding(
             topic="power",
             subject=sign.socket,
-            verdict=Verdict.PROBLEM,
+            verdict=Severity.PROBLEM,
             text=f"{sign.text} ({sign.count} times in the kernel's log)",
             fix="a hub with a supply of its own, a shorter cable, a lower frequency",
         )
@@ -87,14 +87,14 @@ async def check_power() -> Sequence[Finding]:
                 Finding(
                     topic="power",
                     subject=device.path,
-                    verdict=Verdict.NOTE,
+                    verdict=Severity.NOTE,
                     text=f"it hangs on hub {hubs[0]}, which lives off the bus: 500 mA for everything behind it",
                     fix="a hub with a supply of its own",
                 )
             )
     if lines is None:
         text, fix = "the kernel's log, where a weak supply shows, is not ours to read", "sudo stratum-miner doctor"
-        findings.append(Finding(topic="power", subject="", verdict=Verdict.NOTE, text=text, fix=fix))
+        findings.append(Finding(topic="power", subject="", verdict=Severity.NOTE, text=text, fix=fix))
     return findings
 
 
@@ -110,7 +110,7 @@ def _finding(device: FoundDevice) -> Finding:
     found = access.examine_all(port.path for port in device.ports)
     if not device.recognised:
         text = what if found.allowed else f"{what}; {found.problem}"
-        return Finding(topic=TOPIC, subject=device.path, verdict=Verdict.NOTE, text=text, fix=naming_hint(device))
-    verdict = Verdict.GOOD if found.allowed else Verdict.NOTE if found.holders else Verdict.PROBLEM
+        return Finding(topic=TOPIC, subject=device.path, verdict=Severity.NOTE, text=text, fix=naming_hint(device))
+    verdict = Severity.GOOD if found.allowed else Severity.NOTE if found.holders else Severity.PROBLEM
     text = f"{what}: {found.problem or 'ready'}"
     return Finding(topic=TOPIC, subject=device.path, verdict=verdict, text=text, fix=found.fix)

@@ -23,7 +23,7 @@ HEAT = "because of heat"
 
 
 @dataclass(slots=True)
-class Pauses:
+class AutomaticPauses:
     """Looks at what there is to look at and pauses or resumes; a part that is None is not asked about."""
 
     control: Control

@@ -13,7 +13,7 @@ from stratum_miner.app.process.secrets import redact_line
 from stratum_miner.capture.record import CaptureError
 from stratum_miner.capture.recorder import Recorder
 
-Record: TypeAlias = Annotated[
+RecordOption: TypeAlias = Annotated[
     Path | None,
     Parameter(name="--record", help="Write the conversation to this file, as JSON lines.", group="Record", negative=()),
 ]

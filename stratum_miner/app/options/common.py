@@ -22,7 +22,7 @@ Debug: TypeAlias = Annotated[
 Quiet: TypeAlias = Annotated[
     bool, Parameter(name=("--quiet", "-q"), help="Log problems only.", negative=(), show_default=False, group="Output")
 ]
-LogFormat: TypeAlias = Annotated[
+LogFormatOption: TypeAlias = Annotated[
     logs.LogFormat,
     Parameter(
         name="--log-format", help="Log lines on stderr; auto: sentences on a terminal, else plain.", group="Output"

@@ -198,4 +198,4 @@ class MineOptions(PoolOptions):
         ),
         SECRET,
     ] = None
-    log_format: common.LogFormat = "auto"
+    log_format: common.LogFormatOption = "auto"

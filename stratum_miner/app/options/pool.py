@@ -7,13 +7,13 @@ from cyclopts import Parameter
 REGTEST_DIFFICULTY = 0.001
 """4.3 million hashes a share: right for a CPU, the default because CPUs are who mines test pools."""
 Difficulty = Annotated[float, Parameter(name="--difficulty", help="Share difficulty of a new session.")]
-Vardiff = Annotated[
+VardiffOption = Annotated[
     float | None,
     Parameter(
         name="--vardiff", help="Adjust the difficulty so that a share comes every S seconds; 0 or absent: do not."
     ),
 ]
-MinimumDifficulty = Annotated[
+MinimumDifficultyOption = Annotated[
     float | None,
     Parameter(
         name="--min-difficulty",

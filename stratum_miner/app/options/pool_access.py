@@ -35,7 +35,7 @@ TlsCertificate: TypeAlias = Annotated[
 TlsKey: TypeAlias = Annotated[
     Path | None, Parameter(name="--tls-key", help="Its key, where it is in another file.", group="Pool", negative=())
 ]
-Proxy: TypeAlias = Annotated[
+ProxyOption: TypeAlias = Annotated[
     str | None,
     Parameter(
         name=("--proxy", "-x"),

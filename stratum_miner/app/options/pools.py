@@ -99,7 +99,7 @@ class PoolOptions:
     tls_fingerprint: Annotated[pool_access.TlsFingerprint, LIVE] = None
     tls_cert: Annotated[pool_access.TlsCertificate, LIVE] = None
     tls_key: Annotated[pool_access.TlsKey, LIVE] = None
-    proxy: Annotated[pool_access.Proxy, LIVE, SECRET] = None
+    proxy: Annotated[pool_access.ProxyOption, LIVE, SECRET] = None
     protocol_dump: Annotated[
         bool,
         Parameter(name=("--protocol-dump", "-P"), help="Log every line of the protocol.", group="Output"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from stratum_miner.app.config.keys import Key, keys_of
+from stratum_miner.app.config.keys import ConfigKey, keys_of
 
 
 def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -33,12 +33,12 @@ def takes_options_of(table: type) -> Callable[[Callable[..., int]], Callable[...
     return give
 
 
-def _default(key: Key) -> Any:
+def _default(key: ConfigKey) -> Any:
     """A default of the declared type, since the parser may check it. What was not given is not passed on anyway."""
     return key.default if key.wanted is bool else None
 
 
-def _annotation(key: Key) -> Any:
+def _annotation(key: ConfigKey) -> Any:
     declared = key.parameter
     assert declared is not None
     default = "" if key.default in (None, True, False) else f" Default {key.default}."

@@ -26,7 +26,7 @@ from stratum_miner.monitoring.sentences import sentence
 from stratum_miner.monitoring.view import ProblemView
 
 LogFormat = Literal["auto", "sentences", "plain", "json"]
-Level = Literal["debug", "info", "warning"]
+LogLevel = Literal["debug", "info", "warning"]
 
 _log = structlog.get_logger("stratum_miner")
 
@@ -100,7 +100,7 @@ class _ConsoleLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
-def configure(*, level: Level = "info", log_format: LogFormat = "auto") -> None:
+def configure(*, level: LogLevel = "info", log_format: LogFormat = "auto") -> None:
     """Set structlog up for this process; what was left out before is forgotten."""
     shown: str = log_format
     if log_format == "auto":

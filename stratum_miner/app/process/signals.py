@@ -20,7 +20,7 @@ INTERRUPTED = 130
 """Exit code, as a shell reports SIGINT."""
 
 
-class Phase(Enum):
+class ProcessPhase(Enum):
     """Where the process is."""
 
     STARTING = auto()
@@ -28,10 +28,10 @@ class Phase(Enum):
     ENDING = auto()
 
 
-_phase = Phase.STARTING
+_phase = ProcessPhase.STARTING
 
 
-def enter(phase: Phase) -> None:
+def enter(phase: ProcessPhase) -> None:
     """Note the process's phase."""
     global _phase  # noqa: PLW0603  there is one process
     _phase = phase
@@ -44,15 +44,15 @@ def install() -> None:
 
 def finish() -> None:
     """From now on nothing is worth interrupting; the interpreter would restore the default handler on its way out."""
-    enter(Phase.ENDING)
+    enter(ProcessPhase.ENDING)
     if signal.getsignal(signal.SIGINT) is _on_interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _on_interrupt(_signum: int, _frame: FrameType | None) -> None:
-    if _phase is Phase.STARTING:
+    if _phase is ProcessPhase.STARTING:
         os._exit(INTERRUPTED)
-    if _phase is Phase.RUNNING:
+    if _phase is ProcessPhase.RUNNING:
         raise KeyboardInterrupt
 
 
@@ -116,7 +116,7 @@ def wait_for(question: Callable[[], Awaitable[T]]) -> T:
     trio.run(_run, ask, stop)
     if stop.signalled:
         raise KeyboardInterrupt
-    enter(Phase.RUNNING)
+    enter(ProcessPhase.RUNNING)
     for error in errors:
         raise error
     return answers[0]
@@ -131,7 +131,7 @@ async def _run(main: Callable[[Stop], Awaitable[None]], stop: Stop) -> None:
             try:
                 await main(stop)
             finally:
-                enter(Phase.ENDING)
+                enter(ProcessPhase.ENDING)
             nursery.cancel_scope.cancel()
 
 

@@ -16,7 +16,7 @@ from stratum_miner.economics.profit import sources
 from stratum_miner.economics.profit.scenario import Raw, answered
 from stratum_miner.network import child
 from stratum_miner.network.child import ChildError, Ended
-from stratum_miner.network.fetch import Answer, Fetcher, FetchError, Target
+from stratum_miner.network.fetch import Fetcher, FetchError, HttpResponse, Target
 from stratum_miner.pool.nodes.base import ChainState
 
 SECONDS = 15.0
@@ -110,7 +110,7 @@ def _get(url: str, option: str) -> bytes:
     for secret in (parts.password, parts.query):
         secrets.register(secret or "")
 
-    async def ask() -> Answer:
+    async def ask() -> HttpResponse:
         async with Fetcher() as fetcher:
             return await fetcher.fetch(target, seconds=SECONDS, max_bytes=MAX_ANSWER)
 

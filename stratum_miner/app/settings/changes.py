@@ -26,7 +26,7 @@ _NOT_TOLD = frozenset({"name", "trace", "timeouts"})
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingChange:
     """One setting that differs. ``live``: it can change while mining; the others take a restart."""
 
     what: str
@@ -39,7 +39,7 @@ class Change:
         return f"{self.what}: {self.before} -> {self.after}"
 
 
-def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[Change]:
+def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
     """All of them. ``follows_strategy``: whether any backend mines on the strategy's pools."""
     return [
         *_of_options(before, after),
@@ -54,54 +54,56 @@ def pool_name(pool: PoolSettings) -> str:
     return pool.name or str(pool.url)
 
 
-def _of_options(before: MineSettings, after: MineSettings) -> Iterator[Change]:
+def _of_options(before: MineSettings, after: MineSettings) -> Iterator[SettingChange]:
     for key in keys_of(MineOptions).values():
         old, new = (getattr(settings.options, key.field) for settings in (before, after))
         if old != new and key.name not in TOLD_OF_POOLS | TOLD_OF_BACKENDS:
-            yield Change(key.name, _text(hidden(key, old)), _text(hidden(key, new)), key.live)
+            yield SettingChange(key.name, _text(hidden(key, old)), _text(hidden(key, new)), key.live)
 
 
-def _of_strategy(before: MineSettings, after: MineSettings, follows_strategy: bool) -> Iterator[Change]:
+def _of_strategy(before: MineSettings, after: MineSettings, follows_strategy: bool) -> Iterator[SettingChange]:
     if before.strategy is not after.strategy:
-        yield Change("strategy", before.strategy.value, after.strategy.value, follows_strategy)
+        yield SettingChange("strategy", before.strategy.value, after.strategy.value, follows_strategy)
 
 
-def _of_pools(before: Sequence[PoolSettings], after: Sequence[PoolSettings], live: bool) -> Iterator[Change]:
+def _of_pools(before: Sequence[PoolSettings], after: Sequence[PoolSettings], live: bool) -> Iterator[SettingChange]:
     old, new = ({pool_name(pool): pool for pool in pools} for pools in (before, after))
     for name in old.keys() - new.keys():
-        yield Change(f"pools.{name}", "there", "removed", live)
+        yield SettingChange(f"pools.{name}", "there", "removed", live)
     for name in new:
         if name not in old:
-            yield Change(f"pools.{name}", NOT_SET, "added", live)
+            yield SettingChange(f"pools.{name}", NOT_SET, "added", live)
         else:
             yield from _of_pool(f"pools.{name}", old[name], new[name], live)
     kept, keeps = [name for name in old if name in new], [name for name in new if name in old]
     if kept != keeps:
-        yield Change("order of pools", ", ".join(kept), ", ".join(keeps), live)
+        yield SettingChange("order of pools", ", ".join(kept), ", ".join(keeps), live)
 
 
-def _of_pool(what: str, before: PoolSettings, after: PoolSettings, live: bool) -> Iterator[Change]:
+def _of_pool(what: str, before: PoolSettings, after: PoolSettings, live: bool) -> Iterator[SettingChange]:
     for item in fields(PoolSettings):
         old, new = getattr(before, item.name), getattr(after, item.name)
         if old != new and item.name not in _NOT_TOLD:
             key = _POOL_KEYS.get(item.name, item.name)
             texts = (HIDDEN, f"another {HIDDEN}") if item.name == "password" else (_text(old), _text(new))
-            yield Change(f"{what}.{key}", *texts, live)
+            yield SettingChange(f"{what}.{key}", *texts, live)
 
 
-def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[Change]:
+def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[SettingChange]:
     old, new = ({plan.name: plan for plan in settings.backends} for settings in (before, after))
     for name in old.keys() - new.keys():
-        yield Change(f"backends.{name}", "there", "removed", False)
+        yield SettingChange(f"backends.{name}", "there", "removed", False)
     for name, plan in new.items():
         if name not in old:
-            yield Change(f"backends.{name}", NOT_SET, "added", False)
+            yield SettingChange(f"backends.{name}", NOT_SET, "added", False)
             continue
         was = old[name]
         if (was.kind, dict(was.options)) != (plan.kind, dict(plan.options)):
-            yield Change(f"backends.{name}", _options(was.kind, was.options), _options(plan.kind, plan.options), False)
+            yield SettingChange(
+                f"backends.{name}", _options(was.kind, was.options), _options(plan.kind, plan.options), False
+            )
         if was.pool != plan.pool:
-            yield Change(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
+            yield SettingChange(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
         elif name in before.bound and name in after.bound:
             was_bound = replace(before.bound[name], quota=after.bound[name].quota)  # it has no say here
             yield from _of_pool(f"backends.{name}.pool", was_bound, after.bound[name], True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from stratum_miner.app.config.document import Document
-from stratum_miner.app.config.keys import Key, keys_of
-from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Origin, Resolved
+from stratum_miner.app.config.keys import ConfigKey, keys_of
+from stratum_miner.app.config.layers import NOT_GIVEN, Layer, Resolved, SettingSource
 from stratum_miner.app.config.problems import ConfigError, Problem
 from stratum_miner.app.config.profiles import POOLS, Named, PoolProfile, pool_profiles
 from stratum_miner.app.options import pool_access
@@ -25,7 +25,7 @@ from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings
 from stratum_miner.client.settings import USER_AGENT, Strategy
 from stratum_miner.foreign_text import is_plain
 
-Value = TypeVar("Value")
+ValueT = TypeVar("ValueT")
 Made = TypeVar("Made")
 
 DEFAULT_PASSWORD = "x"
@@ -68,7 +68,7 @@ class Described:
     """A pool's settings as the user gave them, each with its origin."""
 
     name: str
-    values: tuple[tuple[Key, Any, Origin], ...]
+    values: tuple[tuple[ConfigKey, Any, SettingSource], ...]
 
 
 def described(resolved: Resolved[PoolOptions], document: Document | None) -> list[Described]:
@@ -112,7 +112,9 @@ def _in_force(
     return [] if resolved.layer("url") >= Layer.ENVIRONMENT else profiles
 
 
-def _stronger(resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str) -> tuple[Any, Origin]:
+def _stronger(
+    resolved: Resolved[PoolOptions], profile: Named[PoolProfile] | None, field: str
+) -> tuple[Any, SettingSource]:
     """A setting of a pool and its origin, the strongest first: the command line, the environment, the pool's own."""
     option = resolved.origins.get(field)
     if profile is not None and field in profile.origins and (option is None or option.layer < Layer.ENVIRONMENT):
@@ -313,7 +315,7 @@ class _Reader:
         return pool_access.tls_settings(files[0], fingerprint, files[1], files[2])
 
 
-def _fit(where: str, make: Callable[[Value], Made], value: Value) -> Made:
+def _fit(where: str, make: Callable[[ValueT], Made], value: ValueT) -> Made:
     """What is made of a value; what is wrong with it is told of the place that it came from."""
     try:
         return make(value)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stratum_miner.app.config.keys import Key, keys_of
-from stratum_miner.app.config.layers import Layer, Origin
+from stratum_miner.app.config.keys import ConfigKey, keys_of
+from stratum_miner.app.config.layers import Layer, SettingSource
 from stratum_miner.app.config.profiles import BackendProfile, backend_profiles
 from stratum_miner.app.config.writing import hidden, toml_key, toml_value
 from stratum_miner.app.options.mine import MineOptions
@@ -15,7 +15,7 @@ from stratum_miner.app.settings.pools import described
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSetting:
     """One setting; ``value`` as TOML, None where nobody set it and it has no default."""
 
     key: str
@@ -29,7 +29,7 @@ class Group:
 
     table: str
     """The table as the file spells it; empty for what stands above all tables."""
-    settings: tuple[Shown, ...]
+    settings: tuple[ShownSetting, ...]
     note: str = ""
 
 
@@ -71,6 +71,6 @@ def as_object(settings: MineSettings, file: str | None) -> dict[str, Any]:
     }
 
 
-def _shown(key: Key, value: Any, origin: Origin) -> Shown:
+def _shown(key: ConfigKey, value: Any, origin: SettingSource) -> ShownSetting:
     told = None if value is None and origin.layer is Layer.DEFAULT else toml_value(hidden(key, value))
-    return Shown(key.name, told, str(origin))
+    return ShownSetting(key.name, told, str(origin))

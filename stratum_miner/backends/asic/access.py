@@ -45,7 +45,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class PortAccess:
     """Whether we may open a port; ``problem`` and ``fix`` are empty when we may."""
 
     allowed: bool
@@ -87,24 +87,24 @@ def require_serial_port(path: str) -> None:
         raise DeviceRefused(f"{path}: expected a serial port, it is {_nature(found.st_mode)}")
 
 
-def examine(path: str) -> Access:
+def examine(path: str) -> PortAccess:
     """May this process open the port, and who else has it open."""
     held = holders(path)
     if not os.path.exists(path):
-        return Access(allowed=False, problem="it is gone", fix="plug it in again")
+        return PortAccess(allowed=False, problem="it is gone", fix="plug it in again")
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         problem, fix = _refusal(path)
-        return Access(allowed=False, problem=problem, fix=fix, holders=held)
+        return PortAccess(allowed=False, problem=problem, fix=fix, holders=held)
     if held:
         who = ", ".join(str(holder) for holder in held)
-        return Access(allowed=False, problem=f"in use by {who}", fix=f"stop {held[0]}", holders=held)
-    return Access(allowed=True)
+        return PortAccess(allowed=False, problem=f"in use by {who}", fix=f"stop {held[0]}", holders=held)
+    return PortAccess(allowed=True)
 
 
-def examine_all(paths: Iterable[str]) -> Access:
+def examine_all(paths: Iterable[str]) -> PortAccess:
     """What keeps us from a device with several ports: the first trouble there is."""
     found = [examine(path) for path in paths]
-    return next((item for item in found if not item.allowed), Access(allowed=True))
+    return next((item for item in found if not item.allowed), PortAccess(allowed=True))
 
 
 def holders(path: str) -> tuple[Holder, ...]:

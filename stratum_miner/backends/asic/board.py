@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.bringup import BringupStep
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.transport import Transport
 
@@ -108,7 +108,7 @@ class Board:
     fixed_hash_rate: float = 0.0
     stops_at_nonce: bool = False
     """Whether it idles after a nonce until it gets new work."""
-    bring_up: tuple[Step, ...] = ()
+    bring_up: tuple[BringupStep, ...] = ()
     """From reset to ready for work."""
     probe_is_certain: bool = True
     """Whether an answer to the probe proves the chip; False where several kinds answer alike."""

@@ -119,7 +119,7 @@ class SetHashCount:
     """Write the length of a sweep, which depends on the frequency."""
 
 
-Step = (
+BringupStep = (
     Reset
     | Write
     | WriteTo

@@ -1,7 +1,7 @@
 """The chips behind one port, from reset to rest: what every family has in common, and what each must say itself.
 
-A family subclasses ``Chain``: how to count, address and clock chips, what a job looks like, how to read a nonce. The
-table of ``Board.bring_up`` says in which order. The device above feeds it, judges what comes back, and decides.
+A family subclasses ``ChipChain``: how to count, address and clock chips, what a job looks like, how to read a nonce.
+The table of ``Board.bring_up`` says in which order. The device above feeds it, judges what comes back, and decides.
 """
 
 from abc import ABC, abstractmethod
@@ -15,9 +15,9 @@ import trio
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.bringup import BringupStep
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent, PowerFault, WrongChip
-from stratum_miner.backends.asic.frames.replies import NonceReply, RegisterReply, Reply, ReplyDecoder
+from stratum_miner.backends.asic.frames.replies import ChipReply, NonceReply, RegisterReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 from stratum_miner.backends.asic.wire import Wire
 from stratum_miner.backends.asic.workbook import Claim, Work, WorkBook, bound_of
@@ -63,7 +63,7 @@ class Question(IntEnum):
     """Sixty-four bytes that look like work to many."""
 
 
-class Chain(ABC):
+class ChipChain(ABC):
     """One chain of equal chips. Made with an open port at the board's own rate; brought up once."""
 
     question: ClassVar[Question] = Question.WORK
@@ -118,7 +118,7 @@ class Chain(ABC):
         """Header versions to search this unit under, one for each midstate."""
         return (unit.version,)
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """One step of bring-up; a family adds those that only it knows."""
         match step:
             case bringup.Reset(hold, settle):
@@ -174,7 +174,7 @@ class Chain(ABC):
             await self.perform(step)
         self.wire.discard_input()
 
-    def steps_to_count(self) -> list[Step]:
+    def steps_to_count(self) -> list[BringupStep]:
         """The steps of bring-up that come before chips can be counted."""
         steps = list(self.board.bring_up)
         first = next(index for index, step in enumerate(steps) if isinstance(step, bringup.CountChips))
@@ -291,7 +291,7 @@ class Chain(ABC):
         raise DeviceRefused(f"{self.path}: the chips do not keep a clock of {self.frequency:g} MHz")
 
 
-def _registers(replies: Sequence[Reply]) -> int:
+def _registers(replies: Sequence[ChipReply]) -> int:
     return sum(isinstance(reply, RegisterReply) for reply in replies)
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import Device, DeviceIdentity, Driver, Probed
 from stratum_miner.backends.asic.errors import DeviceRefused, DeviceSilent
@@ -81,7 +81,7 @@ class BoardDriver:
             return f"{count} at {', '.join(told)}" if told else count
 
     @asynccontextmanager
-    async def _opened(self, ports: PortOpener, options: DeviceOptions) -> AsyncIterator[tuple[Chain, PowerControl]]:
+    async def _opened(self, ports: PortOpener, options: DeviceOptions) -> AsyncIterator[tuple[ChipChain, PowerControl]]:
         opened = await open_ports(self._board, ports)
         try:
             default = self._board.frequency.default if self._board.frequency else None

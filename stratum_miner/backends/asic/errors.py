@@ -26,7 +26,7 @@ class DeviceSilent(DeviceError):  # noqa: N818  a condition of hardware
     """The port is open and nothing, or nothing that makes sense, comes back."""
 
 
-class Unfit(DeviceError):  # noqa: N818  a condition of hardware
+class DeviceDegraded(DeviceError):  # noqa: N818  a condition of hardware
     """It works, but so much worse than it should that only a restart may help."""
 
 

@@ -49,7 +49,7 @@ class Complaint(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class DeviceHealth:
     """A verdict and the figures behind it."""
 
     complaint: Complaint = Complaint.NONE
@@ -114,13 +114,13 @@ class HealthMonitor:
         self._silent_for = self._silent_s = self._expected = self._window_s = 0.0
         self._nonces.clear()
 
-    def assess(self, now: float) -> Health:
+    def assess(self, now: float) -> DeviceHealth:
         """The verdict, when there is enough to judge by; each window is judged once."""
         self._advance(now)
         if self._silent_for >= SILENT_AFTER and self._silent_s >= SILENT_AFTER_S:
             expected, self._silent_for = self._silent_for, 0.0
-            return Health(Complaint.SILENT, f"none came where {expected:.0f} were expected")
-        return self._judge_errors() or self._judge_duplicates() or self._judge_rate() or Health(judged=False)
+            return DeviceHealth(Complaint.SILENT, f"none came where {expected:.0f} were expected")
+        return self._judge_errors() or self._judge_duplicates() or self._judge_rate() or DeviceHealth(judged=False)
 
     def _advance(self, now: float) -> None:
         elapsed, self._updated = max(0.0, now - self._updated), max(now, self._updated)
@@ -133,30 +133,30 @@ class HealthMonitor:
             self._silent_for += nonces
             self._silent_s += judged
 
-    def _judge_errors(self) -> Health | None:
+    def _judge_errors(self) -> DeviceHealth | None:
         total = self._proven + self._errors
         if total < MOSTLY_ERRORS_JUDGED_AT:
             return None
         share, detail = self._errors / total, f"{self._errors} of {total} nonces hash to nothing"
         if share > MOSTLY_ERRORS:
             self._proven = self._errors = 0
-            return Health(Complaint.MOSTLY_ERRORS, detail)
+            return DeviceHealth(Complaint.MOSTLY_ERRORS, detail)
         if total < ERRORS_JUDGED_AT:
             return None
         self._proven = self._errors = 0
         allowed = MANY_ERRORS * total
-        return Health(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
+        return DeviceHealth(Complaint.TOO_MANY_ERRORS, detail) if share * total > allowed + 3 * sqrt(allowed) else None
 
-    def _judge_duplicates(self) -> Health | None:
+    def _judge_duplicates(self) -> DeviceHealth | None:
         if self._told < DUPLICATES_JUDGED_AT:
             return None
         duplicates, told = self._duplicates, self._told
         self._duplicates = self._told = 0
         if duplicates <= MANY_DUPLICATES * told:
             return None
-        return Health(Complaint.DUPLICATES, f"{duplicates} of {told}")
+        return DeviceHealth(Complaint.DUPLICATES, f"{duplicates} of {told}")
 
-    def _judge_rate(self) -> Health | None:
+    def _judge_rate(self) -> DeviceHealth | None:
         if self._expected < max(WINDOW, WINDOW_PER_CHIP * self._chips) or self._window_s < WINDOW_S:
             return None
         expected, nonces = self._expected, self._nonces
@@ -166,7 +166,7 @@ class HealthMonitor:
         silent = [chip for chip in range(self._chips) if nonces[chip] < CHIP_SILENT_BELOW * mean]
         if silent:
             numbers = ", ".join(str(chip + 1) for chip in silent)
-            return Health(Complaint.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
+            return DeviceHealth(Complaint.CHIP_SILENT, f"chip {numbers} of {self._chips} found next to nothing")
         if total < SLOW_BELOW * expected:
-            return Health(Complaint.SLOW, f"{total / expected:.0%} of what it should be")
-        return Health()
+            return DeviceHealth(Complaint.SLOW, f"{total / expected:.0%} of what it should be")
+        return DeviceHealth()

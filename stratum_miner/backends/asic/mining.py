@@ -10,15 +10,15 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.device import DeviceState
-from stratum_miner.backends.asic.errors import DeviceError, DeviceGone, DeviceSilent, PowerFault, Unfit
+from stratum_miner.backends.asic.errors import DeviceDegraded, DeviceError, DeviceGone, DeviceSilent, PowerFault
 from stratum_miner.backends.asic.frames.replies import NonceReply
 from stratum_miner.backends.asic.health import Complaint, HealthMonitor
 from stratum_miner.backends.asic.power import PowerControl
 from stratum_miner.backends.asic.readings import Readings
-from stratum_miner.backends.asic.safety import Decision, FrequencyGovernor, Level, SafetyGuard, fan_percent
-from stratum_miner.backends.asic.tally import Tally
+from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyDecision, SafetyGuard, SafetyLevel, fan_percent
+from stratum_miner.backends.asic.tally import DeviceTally
 from stratum_miner.backends.asic.work_feed import WorkFeed
 from stratum_miner.backends.asic.workbook import Proven, hashes_per_nonce
 from stratum_miner.work.unit import NonceFound
@@ -37,7 +37,7 @@ WEAK_NONCES = 16
 class Tripped(DeviceError):  # noqa: N818  a condition of hardware
     """The guard wants it off; the device powers down and waits until it may resume."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: SafetyDecision) -> None:
         super().__init__(decision.reason)
         self.decision = decision
 
@@ -52,10 +52,10 @@ class MiningStretch:
     def __init__(
         self,
         name: str,
-        chain: Chain,
+        chain: ChipChain,
         power: PowerControl,
         feed: WorkFeed,
-        tally: Tally,
+        tally: DeviceTally,
         *,
         guard: SafetyGuard | None,
         governor: FrequencyGovernor | None,
@@ -67,7 +67,7 @@ class MiningStretch:
         self._guard, self._governor, self._core_voltage, self._clock = guard, governor, core_voltage, clock
         self._idle_off = idle_off
         self.health = HealthMonitor(clock(), chain.chips)
-        self._heat = Level.NORMAL
+        self._heat = SafetyLevel.NORMAL
         self._hot = ""
         self._sick = ""
         self._weak = 0
@@ -203,14 +203,14 @@ class MiningStretch:
             case _:
                 if health.complaint is Complaint.SLOW and self._governor is not None:
                     self._governor.lower(self._clock(), text)  # cgminer's gekko driver does both
-                raise Unfit(f"{self._chain.path}: {text}")
+                raise DeviceDegraded(f"{self._chain.path}: {text}")
 
     async def _check_sensors(self, guard: SafetyGuard) -> None:
         decision = await judged_sensors(self._power, guard, self._tally, self._core_voltage, fan_full=bool(self._hot))
         if _HEAT.index(decision.level) > _HEAT.index(self._heat):
             log.warning("device_hot", device=self._name, level=decision.level.value, reason=decision.reason)
         self._heat = decision.level
-        self._hot = decision.reason if decision.level is Level.THROTTLE else ""
+        self._hot = decision.reason if decision.level is SafetyLevel.THROTTLE else ""
         if self._governor is not None and self._governor.heat(self._clock(), decision):
             await self._follow_governor()
 
@@ -243,13 +243,13 @@ class MiningStretch:
             log.info("device_state", device=self._name, state=self._tally.state.value, reason="it is well again")
 
 
-_HEAT = (Level.NORMAL, Level.WARN, Level.THROTTLE)
+_HEAT = (SafetyLevel.NORMAL, SafetyLevel.WARN, SafetyLevel.THROTTLE)
 """Levels that leave a device on, in rising order; each is logged when it is reached."""
 
 
 async def judged_sensors(
-    power: PowerControl, guard: SafetyGuard, tally: Tally, core_voltage: float | None, *, fan_full: bool = False
-) -> Decision:
+    power: PowerControl, guard: SafetyGuard, tally: DeviceTally, core_voltage: float | None, *, fan_full: bool = False
+) -> SafetyDecision:
     """Read the sensors, set the fan by them, and let the guard decide. Raises Tripped when it wants the device off.
 
     Where either fails there is no reading at all: the guard bears two of those in a row.
@@ -266,6 +266,6 @@ async def judged_sensors(
     tally.readings = readings
     decision = guard.update(tally.clock(), readings, core_voltage)
     tally.hot = decision.reason
-    if decision.level in (Level.CUT_OFF, Level.LOCKED):
+    if decision.level in (SafetyLevel.CUT_OFF, SafetyLevel.LOCKED):
         raise Tripped(decision)
     return decision

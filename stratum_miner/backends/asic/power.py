@@ -20,7 +20,7 @@ OFF_S = 8.0
 """Limit for switching off: enough to ask twice where answers take two seconds to fail. Somebody waits for the end."""
 OFF_TRIES = 5
 
-Step: TypeAlias = Callable[[], Awaitable[None]]
+PowerStep: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class PowerControl(Protocol):
@@ -76,7 +76,7 @@ class NoPower:
         return ""
 
 
-async def way_down(device: str, rest: Step, power: PowerControl) -> None:
+async def way_down(device: str, rest: PowerStep, power: PowerControl) -> None:
     """Chips to rest, then the power off, whatever ended the run and whatever either comes to. Raises nothing.
 
     A port that is gone proves nothing about the power: boards have supplies of their own, and ports go one by one.
@@ -90,7 +90,7 @@ async def switch_off(device: str, power: PowerControl) -> None:
     await _surely(device, "power off", power.off, OFF_S, tries=OFF_TRIES)
 
 
-async def each_of(*steps: Step) -> None:
+async def each_of(*steps: PowerStep) -> None:
     """All steps in order, those after one that failed too; then the first DeviceError."""
     failed: DeviceError | None = None
     for step in steps:
@@ -102,7 +102,7 @@ async def each_of(*steps: Step) -> None:
         raise failed
 
 
-async def _surely(device: str, what: str, step: Step, seconds: float, *, tries: int = 1) -> None:
+async def _surely(device: str, what: str, step: PowerStep, seconds: float, *, tries: int = 1) -> None:
     reason = f"not done within {seconds:g} s"
     with trio.move_on_after(seconds, shield=True):
         for _ in range(tries):

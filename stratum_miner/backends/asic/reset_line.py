@@ -48,11 +48,11 @@ RESET_LINES: Mapping[str, ResetLine] = {
 }
 """By VID:PID of the bridge."""
 
-Send: TypeAlias = Callable[[str, Transfer], None]
+SendTransfer: TypeAlias = Callable[[str, Transfer], None]
 """Device node and transfer; OSError when it fails."""
 
 
-def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: Send | None = None) -> bool:
+def hold_reset(path: str, held: bool, *, sysfs: Path = SYSFS_TTY, send: SendTransfer | None = None) -> bool:
     """Hold or release; False where the bridge has no such line or its node is not ours to write to. Blocks shortly."""
     device = _usb_device(os.path.realpath(path), sysfs)
     if device is None:

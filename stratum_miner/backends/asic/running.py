@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from stratum_miner.backends.asic.board import Board, TemperatureLimits
-from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.errors import (
@@ -32,7 +32,7 @@ from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import PowerControl, switch_off, way_down
 from stratum_miner.backends.asic.restarts import RestartPolicy
 from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyGuard, fan_percent
-from stratum_miner.backends.asic.tally import Tally
+from stratum_miner.backends.asic.tally import DeviceTally
 from stratum_miner.backends.asic.transport import PortOpener, Transport
 from stratum_miner.backends.asic.work_feed import WorkFeed
 from stratum_miner.backends.base import WorkSource
@@ -49,7 +49,7 @@ _FINAL = (DeviceGone, PortBusy, PortForbidden, WrongChip, Overheated, GivenUp)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPorts:
     """The ports of one attempt and what is behind them."""
 
     transports: dict[str, Transport]
@@ -67,7 +67,7 @@ class Opened:
             transport.close()
 
 
-async def open_ports(board: Board, ports: PortOpener) -> Opened:
+async def open_ports(board: Board, ports: PortOpener) -> OpenedPorts:
     """All ports of a board; those that it can do without may be missing."""
     transports: dict[str, Transport] = {}
     try:
@@ -78,7 +78,7 @@ async def open_ports(board: Board, ports: PortOpener) -> Opened:
                 if port.required:
                     raise
                 log.warning("port_missing", role=port.role, reason=str(error), hint="nothing watches its temperature")
-        return Opened(transports, board.power(transports))
+        return OpenedPorts(transports, board.power(transports))
     except BaseException:
         for transport in transports.values():
             transport.close()
@@ -97,8 +97,8 @@ class RunningDevice:
         clock: Callable[[], float],
     ) -> None:
         self._board, self._identity, self._ports, self._options, self._clock = board, identity, ports, options, clock
-        self._tally = Tally(clock)
-        self._chain: Chain | None = None
+        self._tally = DeviceTally(clock)
+        self._chain: ChipChain | None = None
         self._stretch: MiningStretch | None = None
         self._rolls = (0, 0)
         self._seen_alive = False
@@ -195,7 +195,7 @@ class RunningDevice:
 
     async def _power_up_and_mine(
         self,
-        opened: Opened,
+        opened: OpenedPorts,
         feed: WorkFeed,
         policy: RestartPolicy,
         found: trio.MemorySendChannel[NonceFound],
@@ -227,7 +227,7 @@ class RunningDevice:
             self._tally.absorb(chain, self._stretch.health if self._stretch is not None else None)
             self._chain = self._stretch = None
 
-    async def _bring_up(self, chain: Chain, power: PowerControl) -> None:
+    async def _bring_up(self, chain: ChipChain, power: PowerControl) -> None:
         """The clock rises for seconds: heat and voltage are watched from there on."""
         async with trio.open_nursery() as nursery:
             if self._guard is not None:

@@ -26,7 +26,7 @@ REGULATOR_LIMIT_C = 105.0
 QUIET_FAN_PERCENT = 30.0
 
 
-class Level(Enum):
+class SafetyLevel(Enum):
     """What the readings call for."""
 
     NORMAL = "normal"
@@ -39,10 +39,10 @@ class Level(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class SafetyDecision:
     """A level and what it rests on."""
 
-    level: Level
+    level: SafetyLevel
     reason: str = ""
     power_fault: bool = False
     """Whether it is about voltage, not heat."""
@@ -54,7 +54,7 @@ class SafetyGuard:
     def __init__(self, limits: TemperatureLimits, *, minimum_input_voltage: float | None = None) -> None:
         self.limits = limits
         self._minimum_input = minimum_input_voltage
-        self._level = Level.NORMAL
+        self._level = SafetyLevel.NORMAL
         self._hot = self._blind = self._low_core = self._low_input = 0
         self._trips: deque[float] = deque(maxlen=MAX_TRIPS)
         self._tripped_at: float | None = None
@@ -62,7 +62,7 @@ class SafetyGuard:
         self.trips = 0
         """All trips so far."""
 
-    def update(self, now: float, readings: Readings, core_voltage: float | None) -> Decision:
+    def update(self, now: float, readings: Readings, core_voltage: float | None) -> SafetyDecision:
         """Judge readings of a device that is on, with this core voltage set."""
         limits, heat, sensor = self.limits, readings.chip_temperature, "chip"
         self._count(readings, core_voltage)
@@ -78,8 +78,8 @@ class SafetyGuard:
             wish = f"{core_voltage:.3f} V" if core_voltage else "off"
             return self._trip(now, f"core at {readings.core_voltage:.3f} V where {wish} was set", power=True)
         self._level = self._level_of(heat)
-        reason = "" if self._level is Level.NORMAL else f"{sensor} at {_degrees(heat)}"
-        return Decision(self._level, reason)
+        reason = "" if self._level is SafetyLevel.NORMAL else f"{sensor} at {_degrees(heat)}"
+        return SafetyDecision(self._level, reason)
 
     def may_resume(self, now: float, readings: Readings) -> bool:
         """Whether a device that was switched off is cold enough. A device without a valid reading is not."""
@@ -93,7 +93,7 @@ class SafetyGuard:
         if now - self._tripped_at < MIN_OFF_S or not known or max(known) > self.limits.resume:
             return False
         self._tripped_at = None
-        self._level = Level.NORMAL
+        self._level = SafetyLevel.NORMAL
         return True
 
     def unlock(self) -> None:
@@ -130,22 +130,22 @@ class SafetyGuard:
         )
         self._low_input = self._low_input + 1 if low else 0
 
-    def _level_of(self, heat: float | None) -> Level:
+    def _level_of(self, heat: float | None) -> SafetyLevel:
         limits = self.limits
         if heat is None or not PLAUSIBLE_C[0] <= heat <= PLAUSIBLE_C[1]:
             return self._level  # one bad reading changes nothing
-        if heat >= limits.throttle or (self._level is Level.THROTTLE and heat >= limits.warn):
-            return Level.THROTTLE
-        return Level.WARN if heat >= limits.warn else Level.NORMAL
+        if heat >= limits.throttle or (self._level is SafetyLevel.THROTTLE and heat >= limits.warn):
+            return SafetyLevel.THROTTLE
+        return SafetyLevel.WARN if heat >= limits.warn else SafetyLevel.NORMAL
 
-    def _trip(self, now: float, reason: str, *, power: bool = False) -> Decision:
+    def _trip(self, now: float, reason: str, *, power: bool = False) -> SafetyDecision:
         self.trips += 1
         self._trips.append(now)
         self._tripped_at = now
         self._tripped_by_heat = not power
         self._hot = self._blind = self._low_core = self._low_input = 0
-        self._level = Level.LOCKED if self.is_locked else Level.CUT_OFF
-        return Decision(self._level, reason, power)
+        self._level = SafetyLevel.LOCKED if self.is_locked else SafetyLevel.CUT_OFF
+        return SafetyDecision(self._level, reason, power)
 
 
 class FrequencyGovernor:
@@ -179,13 +179,13 @@ class FrequencyGovernor:
         """How far below and why; empty when it is not."""
         return f"{self.frequency:g} MHz instead of {self._wanted:g} MHz: {self._why}" if self.is_throttled else ""
 
-    def heat(self, now: float, decision: Decision) -> bool:
+    def heat(self, now: float, decision: SafetyDecision) -> bool:
         """Step down while throttling, up while all is well; True when the frequency changed."""
         level = decision.level
-        if level is Level.THROTTLE and now - self._changed_at >= self.DOWN_EVERY_S:
+        if level is SafetyLevel.THROTTLE and now - self._changed_at >= self.DOWN_EVERY_S:
             self._why = f"too hot, {decision.reason}"
             return self._step(now, +1, self.UP_AFTER_S)
-        if level is Level.NORMAL and self._steps and now - self._changed_at >= self._up_after:
+        if level is SafetyLevel.NORMAL and self._steps and now - self._changed_at >= self._up_after:
             return self._step(now, -1, self._up_after)
         return False
 

@@ -31,7 +31,7 @@ from stratum_miner.backends.asic.errors import (
     PortForbidden,
 )
 from stratum_miner.backends.asic.port_list import is_pseudo_terminal
-from stratum_miner.backends.asic.terminal import Terminal
+from stratum_miner.backends.asic.terminal import SerialTerminal
 
 SEND_DEADLINE_S = 5.0
 """Limit for the system to take what is sent. Even a long frame is out in 10 ms, so a slower port is stuck."""
@@ -56,7 +56,7 @@ async def open_serial_port(path: str, baud: int = 115200) -> "SerialPort":
 class SerialPort:
     """See ``Transport`` for what each method promises."""
 
-    def __init__(self, path: str, terminal: Terminal, baud: int) -> None:
+    def __init__(self, path: str, terminal: SerialTerminal, baud: int) -> None:
         self.path = path
         self._terminal = terminal
         self._baud = baud
@@ -160,10 +160,10 @@ class SerialPort:
             raise _explained(self.path, error) from error
 
 
-def _open(path: str, baud: int) -> Terminal:
+def _open(path: str, baud: int) -> SerialTerminal:
     access.require_serial_port(path)
     try:
-        terminal = Terminal(path)
+        terminal = SerialTerminal(path)
     except (OSError, termios.error) as error:
         raise _explained(path, error) from error
     try:
@@ -181,7 +181,7 @@ def _open(path: str, baud: int) -> Terminal:
     return terminal
 
 
-def _set_baud(terminal: Terminal, path: str, baud: int) -> None:
+def _set_baud(terminal: SerialTerminal, path: str, baud: int) -> None:
     try:
         terminal.set_baud(baud)
     except ValueError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceSnapshot, DeviceState
 from stratum_miner.backends.asic.health import HealthMonitor
 from stratum_miner.backends.asic.readings import Readings
@@ -13,7 +13,7 @@ NO_READINGS = Readings()
 
 
 @dataclass(slots=True)
-class Tally:
+class DeviceTally:
     """Totals; the parts that live in a chain or a monitor are added when those end."""
 
     clock: Callable[[], float]
@@ -58,7 +58,7 @@ class Tally:
         """Nobody reads its sensors any more: what they said last is not so now."""
         self.readings, self.hot = NO_READINGS, ""
 
-    def absorb(self, chain: Chain | None, health: HealthMonitor | None) -> None:
+    def absorb(self, chain: ChipChain | None, health: HealthMonitor | None) -> None:
         """Keep what a chain and its monitor counted: they end here."""
         if chain is not None:
             self.crc_errors += chain.wire.decoder.crc_errors
@@ -70,7 +70,7 @@ class Tally:
         self,
         identity: DeviceIdentity,
         board: Board,
-        chain: Chain | None,
+        chain: ChipChain | None,
         health: HealthMonitor | None,
         *,
         frequency: float | None,

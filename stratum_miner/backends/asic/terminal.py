@@ -25,7 +25,7 @@ _SERIAL_FLAGS = 4
 _NOT_A_UART = frozenset({errno.ENOTTY, errno.EINVAL})
 
 
-class Terminal:
+class SerialTerminal:
     """Opened, locked against programs that lock politely, raw: 8 bits, no parity, one stop bit, no flow control.
 
     A read without data says so (EAGAIN), and returns nothing only after a hang-up. DTR and RTS are set, as after any

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import trio
 
-from stratum_miner.backends.asic.frames.replies import Reply, ReplyDecoder
+from stratum_miner.backends.asic.frames.replies import ChipReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 
 GAP_S = 0.1
@@ -28,7 +28,7 @@ class Wire:
         async with self._sending:
             await self.transport.send(frame)
 
-    async def replies(self) -> list[Reply]:
+    async def replies(self) -> list[ChipReply]:
         """Wait for input or for a gap in it; the replies it completed, which may be none."""
         if not self.decoder.pending:
             return self.decoder.receive(await self.transport.receive())
@@ -36,18 +36,20 @@ class Wire:
             return self.decoder.receive(await self.transport.receive())
         return self.decoder.idle()
 
-    async def collect(self, seconds: float, enough: Callable[[list[Reply]], bool] = lambda _: False) -> list[Reply]:
+    async def collect(
+        self, seconds: float, enough: Callable[[list[ChipReply]], bool] = lambda _: False
+    ) -> list[ChipReply]:
         """Replies of the next ``seconds``, or until there are enough."""
-        collected: list[Reply] = []
+        collected: list[ChipReply] = []
         with trio.move_on_after(seconds):
             while not enough(collected) and len(collected) < MAX_REPLIES:
                 collected += await self.replies()
             return collected
         return collected + self.decoder.idle()
 
-    async def collect_until_quiet(self, quiet: float) -> list[Reply]:
+    async def collect_until_quiet(self, quiet: float) -> list[ChipReply]:
         """Replies until none has come for ``quiet`` seconds."""
-        collected: list[Reply] = []
+        collected: list[ChipReply] = []
         while len(collected) < MAX_REPLIES:
             with trio.move_on_after(quiet) as silence:
                 collected += await self.replies()

@@ -16,7 +16,7 @@ import structlog
 
 from stratum_miner.backends.base import SelfTestError
 from stratum_miner.backends.cpu import kernel_figures, kernels
-from stratum_miner.backends.cpu.kernel_speed import Measured, survey
+from stratum_miner.backends.cpu.kernel_speed import MeasuredKernel, survey
 from stratum_miner.backends.cpu.kernels import Kernel
 
 log = structlog.get_logger(__name__)
@@ -39,10 +39,10 @@ MEASURES_AGAIN = "stratum-miner bench measures again"
 class Choice:
     """The kernels to use, and why, in words worth logging."""
 
-    plain: Measured
-    rolling: Measured
+    plain: MeasuredKernel
+    rolling: MeasuredKernel
     reason: str
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredKernel, ...]
 
     @property
     def kernel(self) -> Kernel:
@@ -93,7 +93,7 @@ def choose(forced: str | None = None, *, seconds: float = CHOICE_SECONDS, cache:
     return conclude(survey(available, seconds), path)
 
 
-def conclude(measured: Sequence[Measured], cache: Path | None = None) -> Choice:
+def conclude(measured: Sequence[MeasuredKernel], cache: Path | None = None) -> Choice:
     """Choose among measured kernels, by the better of what was measured and what is remembered of each.
 
     That is remembered in turn, if it is of all kernels and none is broken. SelfTestError when every kernel is broken.
@@ -127,7 +127,7 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
     if known is None:
         return
     today = [
-        Measured(
+        MeasuredKernel(
             item.kernel,
             plain if item.kernel == choice.plain.kernel else 0.0,
             rolling if item.kernel == choice.rolling.kernel else 0.0,
@@ -145,7 +145,7 @@ def correct(choice: Choice, plain: float, rolling: float, cache: Path | None = N
         kernel_figures.remember(better, path, doubtful=doubtful)
 
 
-def _better(new: Measured, old: Measured) -> Measured:
+def _better(new: MeasuredKernel, old: MeasuredKernel) -> MeasuredKernel:
     """Each rate as it is in the better of two measurements of a kernel."""
     if old.hash_rate > new.hash_rate:
         new = replace(new, hash_rate=old.hash_rate, measured_on=old.measured_on)
@@ -154,17 +154,17 @@ def _better(new: Measured, old: Measured) -> Measured:
     return new
 
 
-def _is_far_below(new: Measured, old: Measured) -> bool:
+def _is_far_below(new: MeasuredKernel, old: MeasuredKernel) -> bool:
     return (
         0 < new.hash_rate < old.hash_rate * UNREACHED or 0 < new.rolling_hash_rate < old.rolling_hash_rate * UNREACHED
     )
 
 
-def _is_far_above(new: Measured, old: Measured) -> bool:
+def _is_far_above(new: MeasuredKernel, old: MeasuredKernel) -> bool:
     return new.hash_rate > old.hash_rate * EXCEEDED or new.rolling_hash_rate > old.rolling_hash_rate * EXCEEDED
 
 
-def _sound(measured: Measured) -> Measured:
+def _sound(measured: MeasuredKernel) -> MeasuredKernel:
     if not measured.self_test:
         raise _broken([measured.kernel])
     return measured
@@ -175,7 +175,7 @@ def _broken(broken: Sequence[Kernel]) -> SelfTestError:
     return SelfTestError(f"kernel self-test: expected the known answers, got others from {names}: do not mine here")
 
 
-def _pick(measured: tuple[Measured, ...], what: str = "fastest kernel") -> Choice:
+def _pick(measured: tuple[MeasuredKernel, ...], what: str = "fastest kernel") -> Choice:
     plain = max(measured, key=lambda item: item.hash_rate)
     rolling = max(measured, key=lambda item: item.rolling_hash_rate)
     names = rolling.kernel.name

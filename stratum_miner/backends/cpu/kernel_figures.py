@@ -15,7 +15,7 @@ import structlog
 
 from stratum_miner import user_folders
 from stratum_miner.backends.cpu import kernels, processors
-from stratum_miner.backends.cpu.kernel_speed import FASTEST, Measured
+from stratum_miner.backends.cpu.kernel_speed import FASTEST, MeasuredKernel
 from stratum_miner.backends.cpu.kernels import Kernel
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ def cache_file() -> Path:
     return user_folders.cache() / "kernels.json"
 
 
-def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | None:
+def recall(available: Sequence[Kernel], path: Path) -> tuple[MeasuredKernel, ...] | None:
     """Figures of all these kernels, if such a CPU was measured before and mining did not make them doubtful."""
     entry = _entry(available, path)
     figures = known(available, path)
@@ -40,19 +40,21 @@ def recall(available: Sequence[Kernel], path: Path) -> tuple[Measured, ...] | No
     return tuple(figures)
 
 
-def known(available: Sequence[Kernel], path: Path) -> list[Measured]:
+def known(available: Sequence[Kernel], path: Path) -> list[MeasuredKernel]:
     """What is remembered of each of these kernels; 0 for what is not, is too old, or cannot be."""
     entry = _entry(available, path)
     figures = {} if entry is None else entry.processor_time
     nothing = _Figures(_Figure(0.0, date.min), _Figure(0.0, date.min))
     found = [(kernel, figures.get(kernel.name, nothing)) for kernel in available]
     return [
-        Measured(kernel, item.plain.known, item.rolling.known, True, item.plain.measured_on, item.rolling.measured_on)
+        MeasuredKernel(
+            kernel, item.plain.known, item.rolling.known, True, item.plain.measured_on, item.rolling.measured_on
+        )
         for kernel, item in found
     ]
 
 
-def remember(measured: Sequence[Measured], path: Path, *, doubtful: bool = False) -> None:
+def remember(measured: Sequence[MeasuredKernel], path: Path, *, doubtful: bool = False) -> None:
     """Keep the figures of all kernels that this CPU can run; ``doubtful`` makes the next start measure them again."""
     figures = {
         item.kernel.name: _Figures(

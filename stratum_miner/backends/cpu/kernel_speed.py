@@ -33,7 +33,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredKernel:
     """What a kernel did on one thread, in H/s of its processor time; 0 after a failed self-test."""
 
     kernel: Kernel
@@ -67,7 +67,7 @@ def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
     return time_of(kernel, seconds, rolling=rolling).hash_rate
 
 
-def survey(available: Sequence[Kernel], seconds: float) -> tuple[Measured, ...]:
+def survey(available: Sequence[Kernel], seconds: float) -> tuple[MeasuredKernel, ...]:
     """Self-test all kernels and measure them in turn, ``seconds`` all together; broken ones are not measured."""
     sound = {kernel for kernel in available if kernels.self_test(kernel)}
     ways = [(kernel, rolling) for kernel in available if kernel in sound for rolling in (False, True)]
@@ -76,4 +76,6 @@ def survey(available: Sequence[Kernel], seconds: float) -> tuple[Measured, ...]:
         for kernel, rolling in ways:
             rate = measure(kernel, seconds / len(ways) / ROUNDS, rolling=rolling)
             best[kernel, rolling] = max(best[kernel, rolling], rate)
-    return tuple(Measured(kernel, best[kernel, False], best[kernel, True], kernel in sound) for kernel in available)
+    return tuple(
+        MeasuredKernel(kernel, best[kernel, False], best[kernel, True], kernel in sound) for kernel in available
+    )

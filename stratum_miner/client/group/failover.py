@@ -66,7 +66,7 @@ class _Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FailoverDecision:
     """Indexes of pools: the one to mine on, and all to be connected to."""
 
     active: int | None
@@ -192,13 +192,13 @@ class Failover:
 
     # ---- what to do ---------------------------------------------------------------------------------------------
 
-    def decide(self, now: float) -> Decision:
+    def decide(self, now: float) -> FailoverDecision:
         """Look at all pools again."""
         for pool in self._pools:
             self._age(pool, now)
         self._choose(now)
         wanted = frozenset(index for index in range(len(self._pools)) if self._is_wanted(index, now))
-        return Decision(self.active, wanted)
+        return FailoverDecision(self.active, wanted)
 
     def connectable(self, now: float) -> frozenset[int]:
         """All that may be used, for those who use all at once."""

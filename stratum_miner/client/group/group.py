@@ -33,7 +33,7 @@ from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.client.snapshot import ClientSnapshot
 from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +105,7 @@ class PoolGroup:
         if owner is not None:
             owner.client.submit(share)
         else:
-            self._tell(ShareAnswered(ShareResult(share, Fate.LOST, "its session is over")))
+            self._tell(ShareAnswered(ShareResult(share, ShareOutcome.LOST, "its session is over")))
 
     def destination(self, share: Share) -> Destination:
         """Where a share goes; for a journal."""
@@ -220,9 +220,9 @@ class PoolGroup:
         if member.removed or result.same_event:
             return
         control = self.control
-        if result.fate is Fate.ACCEPTED:
+        if result.fate is ShareOutcome.ACCEPTED:
             control.failover.share_accepted(control.index(member))
-        elif result.fate is Fate.REJECTED and not result.refused_as_weak:
+        elif result.fate is ShareOutcome.REJECTED and not result.refused_as_weak:
             control.failover.share_refused(control.index(member), self._clock(), result.reason)
             if control.condition(member) is Condition.PENALIZED:
                 self._changed.set()

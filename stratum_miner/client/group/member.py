@@ -13,7 +13,7 @@ from stratum_miner.client.pool_tally import PoolTally
 from stratum_miner.client.reconnecting import PoolClient
 from stratum_miner.client.settings import PoolSettings
 from stratum_miner.work.job import Job, PoolKey
-from stratum_miner.work.share_result import Fate
+from stratum_miner.work.share_result import ShareOutcome
 
 
 class Member:
@@ -59,10 +59,10 @@ class Member:
             condition=health.condition,
             reason=health.reason,
             since=now - health.since,
-            accepted=tally.fates[Fate.ACCEPTED],
-            rejected=tally.fates[Fate.REJECTED],
-            stale=tally.fates[Fate.STALE],
-            lost=tally.fates[Fate.LOST],
+            accepted=tally.fates[ShareOutcome.ACCEPTED],
+            rejected=tally.fates[ShareOutcome.REJECTED],
+            stale=tally.fates[ShareOutcome.STALE],
+            lost=tally.fates[ShareOutcome.LOST],
             reasons=tuple(tally.reasons.most_common()),
             difficulties=tally.difficulties.by_fate(),
             work_units=tally.units,

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 SLICE_S = 10.0
 """Seconds on one pool before the next may have its turn: each turn throws the work at hand away."""
 
-Pool = TypeVar("Pool", bound=Hashable)
+PoolT = TypeVar("PoolT", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -20,15 +20,15 @@ class _Account:
     worked: float = 0.0
 
 
-class Quotas(Generic[Pool]):
+class Quotas(Generic[PoolT]):
     """Credits each pool with its share of the time, and chooses the next."""
 
     def __init__(self, now: float) -> None:
-        self._accounts: dict[Pool, _Account] = {}
-        self._active: Pool | None = None
+        self._accounts: dict[PoolT, _Account] = {}
+        self._active: PoolT | None = None
         self._chosen_at = self._accounted_at = now
 
-    def choose(self, up: Mapping[Pool, int], now: float) -> Pool | None:
+    def choose(self, up: Mapping[PoolT, int], now: float) -> PoolT | None:
         """The pool to mine on, of those that are up with their quotas; None when none is. A quota of 0 is for when
         there is no other.
         """
@@ -42,18 +42,18 @@ class Quotas(Generic[Pool]):
                 self._active, self._chosen_at = richest, now
         return self._active
 
-    def share(self, pool: Pool) -> float:
+    def share(self, pool: PoolT) -> float:
         """The part of all the time mined so far that the pool got, from 0 to 1."""
         total = sum(account.worked for account in self._accounts.values())
         return self._account_of(pool).worked / total if total else 0.0
 
-    def forget(self, pool: Pool) -> None:
+    def forget(self, pool: PoolT) -> None:
         """Forget a pool that was removed."""
         self._accounts.pop(pool, None)
         if self._active == pool:
             self._active = None
 
-    def _account(self, up: Mapping[Pool, int], now: float) -> None:
+    def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Give what was earned since the last time, take what was spent."""
         # pools decide every second: a longer time is one in which the process did not run, and no pool got work
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
@@ -67,5 +67,5 @@ class Quotas(Generic[Pool]):
             for pool, quota in up.items():
                 self._account_of(pool).credit += elapsed * quota / total
 
-    def _account_of(self, pool: Pool) -> _Account:
+    def _account_of(self, pool: PoolT) -> _Account:
         return self._accounts.setdefault(pool, _Account())

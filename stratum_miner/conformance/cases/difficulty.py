@@ -11,9 +11,18 @@ import trio
 
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, Topic
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import is_sane
-from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Silent,
+    Skip,
+    UnexpectedDisconnect,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 
 check = Topic("difficulty")
@@ -30,7 +39,7 @@ SIGMAS = 3
 
 
 @check("VD-01", "Difficulties are numbers above zero.", level=MUST, seconds=120, expected="finite and above zero")
-async def valid_difficulty(probe: Probe) -> Outcome:
+async def valid_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     if not await connection.until(lambda: connection.difficulties, FIRST_JOB_PATIENCE):
         return skipped(f"no mining.set_difficulty in {FIRST_JOB_PATIENCE:g} s")
@@ -45,7 +54,7 @@ def _period(probe: Probe) -> float:
     return probe.pool.retarget_seconds
 
 
-async def _flood(probe: Probe, connection: Connection, seconds: float) -> None:
+async def _flood(probe: Probe, connection: ProbeConnection, seconds: float) -> None:
     """Submit valid shares at a constant rate until the difficulty rises or the time is over."""
     start = connection.difficulty or 1.0
     probe.search.afford(FLOOD_RATE * seconds * float(expected_hashes(connection.job.share_target)), "the flood")
@@ -66,7 +75,7 @@ async def _flood(probe: Probe, connection: Connection, seconds: float) -> None:
     seconds=900,
     expected="a higher mining.set_difficulty within two retarget periods, and a half for slow clocks",
 )
-async def flood_raises(probe: Probe) -> Outcome:
+async def flood_raises(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
     before = connection.difficulty or 0
@@ -85,7 +94,7 @@ async def flood_raises(probe: Probe) -> Outcome:
     seconds=1800,
     expected="after a raise, a lower mining.set_difficulty within ten periods without shares",
 )
-async def silence_lowers(probe: Probe) -> Outcome:
+async def silence_lowers(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
     before = connection.difficulty or 0
@@ -105,7 +114,7 @@ async def silence_lowers(probe: Probe) -> Outcome:
     seconds=3600,
     expected=f"at most {MAX_TURNS} changes of direction in {PERIODS} periods",
 )
-async def comes_to_rest(probe: Probe) -> Outcome:
+async def comes_to_rest(probe: Probe) -> CheckOutcome:
     period = _period(probe)
     connection = await probe.session()
     rate = 2.0 * float(expected_hashes(connection.job.share_target))  # two shares a second at the start
@@ -131,7 +140,7 @@ async def comes_to_rest(probe: Probe) -> Outcome:
     seconds=120,
     expected="also after a suggestion of 100 times the network's; on chains below difficulty 1 it is not judged",
 )
-async def below_the_network(probe: Probe) -> Outcome:
+async def below_the_network(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     network = connection.job.network_difficulty
     if network < 0.999:
@@ -150,7 +159,7 @@ async def below_the_network(probe: Probe) -> Outcome:
     seconds=240,
     expected=f"a mining.notify within 60 s of each mining.set_difficulty ({RENEWAL:g} s are waited)",
 )
-async def takes_effect(probe: Probe) -> Outcome:
+async def takes_effect(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     await connection.until(lambda: False, 1.1)
     await connection.ask("mining.suggest_difficulty", connection.job.share_difficulty * 2)
@@ -176,7 +185,7 @@ async def takes_effect(probe: Probe) -> Outcome:
     seconds=180,
     expected="recorded: the last or the start difficulty, told before the first job",
 )
-async def after_reconnect(probe: Probe) -> Outcome:
+async def after_reconnect(probe: Probe) -> CheckOutcome:
     first = await probe.session()
     start = first.difficulty
     await first.ask("mining.suggest_difficulty", first.job.share_difficulty * 2)
@@ -195,7 +204,7 @@ async def after_reconnect(probe: Probe) -> Outcome:
     seconds=240,
     expected=f"the sum over {ACCOUNTED} shares is that of the hashes within {SIGMAS} sigma",
 )
-async def accounting(probe: Probe) -> Outcome:
+async def accounting(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(ACCOUNTED * float(expected_hashes(connection.job.share_target)), f"{ACCOUNTED} shares")
     hashes, credited, refusals = 0.0, 0.0, 0
@@ -204,7 +213,7 @@ async def accounting(probe: Probe) -> Outcome:
         found = await probe.find(connection, job, above=-1)
         try:
             answer = await probe.submit(connection, found.params)
-        except (Silent, HungUp) as reason:
+        except (Silent, UnexpectedDisconnect) as reason:
             raise Skip(f"a share was not answered: {reason}") from None
         if await probe.overtaken(connection, job, answer):
             continue

@@ -5,9 +5,9 @@ from typing import Any
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.conformance.case import MUST, WORK, Topic
-from stratum_miner.conformance.connection import Connection
-from stratum_miner.conformance.outcome import HungUp, Outcome, Skip, failed, passed, skipped
-from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.connection import ProbeConnection
+from stratum_miner.conformance.outcome import CheckOutcome, Skip, UnexpectedDisconnect, failed, passed, skipped
+from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
 from stratum_miner.conformance.steps import refused
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
@@ -19,11 +19,13 @@ RARE = 0.01
 """The chance of a hash to be a share or a block, below which a share of two jobs is not to be expected."""
 
 
-async def _again(probe: Probe, connection: Connection, found: Found, params: list[Any], what: str) -> Outcome:
+async def _again(
+    probe: Probe, connection: ProbeConnection, found: FoundShare, params: list[Any], what: str
+) -> CheckOutcome:
     """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
     try:
         answer = await probe.submit(connection, params)
-    except HungUp as reason:
+    except UnexpectedDisconnect as reason:
         return failed(f"{what}: {reason}")
     if answer.accepted:
         return failed(f"{what}: accepted again")
@@ -33,7 +35,7 @@ async def _again(probe: Probe, connection: Connection, found: Found, params: lis
     return refused(answer, what, *lawful)
 
 
-async def _accepted(probe: Probe, connection: Connection) -> Found:
+async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
     """A share that the pool took. Skip when it takes none."""
     found, answer = await probe.judged(connection)
     if not answer.accepted:
@@ -41,7 +43,9 @@ async def _accepted(probe: Probe, connection: Connection) -> Found:
     return found
 
 
-async def _all_again(probe: Probe, connection: Connection, found: Found, spelled: Mapping[str, list[Any]]) -> Outcome:
+async def _all_again(
+    probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
+) -> CheckOutcome:
     """The same for each of several spellings, up to the first that the pool accepts."""
     said = []
     for name, params in spelled.items():
@@ -60,7 +64,7 @@ async def _all_again(probe: Probe, connection: Connection, found: Found, spelled
     seconds=120,
     expected="22 (duplicate) for the same share again; 21 when it made a block",
 )
-async def duplicate(probe: Probe) -> Outcome:
+async def duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     return await _again(probe, connection, found, found.params, "the same share")
@@ -74,7 +78,7 @@ async def duplicate(probe: Probe) -> Outcome:
     seconds=120,
     expected="a refusal for upper case, 0x and blanks",
 )
-async def respelled_duplicate(probe: Probe) -> Outcome:
+async def respelled_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
@@ -96,7 +100,7 @@ async def respelled_duplicate(probe: Probe) -> Outcome:
     seconds=120,
     expected="20 or 22, or another refusal, for extranonce2 and nonce with 00 appended and with their end cut",
 )
-async def padded_duplicate(probe: Probe) -> Outcome:
+async def padded_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     extranonce2, nonce = found.params[2], found.params[4]
@@ -117,7 +121,7 @@ async def padded_duplicate(probe: Probe) -> Outcome:
     seconds=120,
     expected="a refusal for the share with its sixth parameter 00000000 removed, or with one added",
 )
-async def version_bits_duplicate(probe: Probe) -> Outcome:
+async def version_bits_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
     with_bits = len(found.params) == 6
@@ -137,19 +141,19 @@ async def version_bits_duplicate(probe: Probe) -> Outcome:
     seconds=120,
     expected="the same values from a second session: 23 or 21, never true, never 22",
 )
-async def foreign_session(probe: Probe) -> Outcome:
+async def foreign_session(probe: Probe) -> CheckOutcome:
     first, second = await probe.session(), await probe.session()
     if first.extranonce1 == second.extranonce1:
         return failed("both sessions have the same extranonce1")
     same = next((job for job in reversed(second.jobs) if job.job_id == first.job.job_id), None)
 
-    def worthless(found: Found) -> bool:
+    def worthless(found: FoundShare) -> bool:
         if same is None:
             return True
         header = same.header(found.extranonce2, found.ntime, found.nonce, found.version)
         return hash_value(header.digest()) > same.search_target
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await probe.find(first, job, fits=worthless)
 
     found, answer = await probe.judged(first, make)
@@ -166,7 +170,7 @@ async def foreign_session(probe: Probe) -> Outcome:
     seconds=3 * RENEWAL,
     expected="the same values under the next job: computed anew and refused, not as a duplicate",
 )
-async def under_another_job(probe: Probe) -> Outcome:
+async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     chance = connection.job.search_target / 2.0**256  # of a share to be one of the next job, too
     count = 1 if chance < RARE else 8 if chance < 0.6 else 30

@@ -5,9 +5,17 @@ from typing import Any
 
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, Topic
-from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer, is_positive, is_sane
-from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Silent,
+    UnexpectedDisconnect,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
 from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
 from stratum_miner.conformance.steps import between, changed, second_job
 from stratum_miner.stratum import fields
@@ -19,12 +27,12 @@ WIDEST_MASK = 0x1FFFFFE0
 """BIP 320's 1fffe000 and the draft of BIP 323, which adds the bits down to 5."""
 
 
-async def _configure(connection: Connection, extensions: Any, parameters: Any) -> Answer | None:
+async def _configure(connection: ProbeConnection, extensions: Any, parameters: Any) -> Answer | None:
     """The reply, or None for silence, which is lawful for a pool without extensions. HungUp when it closes."""
     request = await connection.ask("mining.configure", extensions, parameters)
     answer = await connection.reaction(request, SILENCE)
     if answer is None and connection.closed:
-        raise HungUp(f"it closed the connection at mining.configure ({connection.ending})")
+        raise UnexpectedDisconnect(f"it closed the connection at mining.configure ({connection.ending})")
     return answer
 
 
@@ -49,7 +57,7 @@ async def _rolling(probe: Probe, mask: str) -> Answer | None:
     return await _configure(connection, ["version-rolling"], parameters)
 
 
-def _within(answer: Answer | None, asked: int) -> Outcome:
+def _within(answer: Answer | None, asked: int) -> CheckOutcome:
     granted = _grant(answer)
     if isinstance(granted, str):
         return failed(granted)
@@ -64,7 +72,7 @@ def _within(answer: Answer | None, asked: int) -> Outcome:
     level=MUST,
     expected="for mask ffffffff: true and 8 hex digits within 1fffe000 (or 1fffffe0), or false, an error, or silence",
 )
-async def version_rolling(probe: Probe) -> Outcome:
+async def version_rolling(probe: Probe) -> CheckOutcome:
     return _within(await _rolling(probe, "ffffffff"), WIDEST_MASK)
 
 
@@ -74,12 +82,12 @@ async def version_rolling(probe: Probe) -> Outcome:
     level=MUST,
     expected="for mask 000fe000: a mask within it, or false, an error, or silence",
 )
-async def narrow_mask(probe: Probe) -> Outcome:
+async def narrow_mask(probe: Probe) -> CheckOutcome:
     return _within(await _rolling(probe, "000fe000"), 0x000FE000)
 
 
 @check("EXT-03", "An empty mask grants nothing.", level=SHOULD, expected="mask 00000000, or false, an error, silence")
-async def empty_mask(probe: Probe) -> Outcome:
+async def empty_mask(probe: Probe) -> CheckOutcome:
     return _within(await _rolling(probe, "00000000"), 0)
 
 
@@ -89,7 +97,7 @@ async def empty_mask(probe: Probe) -> Outcome:
     level=MUST,
     expected="false, a text or nothing for the unknown one; no error",
 )
-async def unknown_extension(probe: Probe) -> Outcome:
+async def unknown_extension(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     parameters = {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 2, "x-unknown.value": 1}
     answer = await _configure(connection, ["x-unknown", "version-rolling"], parameters)
@@ -109,7 +117,7 @@ async def unknown_extension(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="a reply to minimum-difficulty alone has no version-rolling, and the other way round",
 )
-async def nothing_unasked(probe: Probe) -> Outcome:
+async def nothing_unasked(probe: Probe) -> CheckOutcome:
     asked = {
         "minimum-difficulty": {"minimum-difficulty.value": 1e-12},
         "version-rolling": {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 2},
@@ -132,7 +140,7 @@ async def nothing_unasked(probe: Probe) -> Outcome:
     seconds=120,
     expected="when minimum-difficulty is true, no later mining.set_difficulty is below it",
 )
-async def minimum_difficulty(probe: Probe) -> Outcome:
+async def minimum_difficulty(probe: Probe) -> CheckOutcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
     connection = await probe.connect()
@@ -161,7 +169,7 @@ def _between(share: float, network: float) -> float:
     level=SHOULD,
     expected="both are answered; the second mask lies within what the second asked for",
 )
-async def configure_again(probe: Probe) -> Outcome:
+async def configure_again(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     first = await _configure(connection, ["version-rolling"], {"version-rolling.mask": "1fffe000"})
     if first is None:
@@ -178,14 +186,14 @@ async def configure_again(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="for [], [[]] and wrong types: an error, an empty grant, silence or a close; others are served",
 )
-async def malformed_configure(probe: Probe) -> Outcome:
+async def malformed_configure(probe: Probe) -> CheckOutcome:
     said = []
     malformed: tuple[list[Any], ...] = ([], [[]], [[], []], ["version-rolling", "1fffe000"], [[1, None, {}], []])
     for params in malformed:
         connection = await probe.connect()
         try:
             answer = await connection.reaction(await connection.ask("mining.configure", *params), 2.0)
-        except HungUp:
+        except UnexpectedDisconnect:
             answer = None
         if answer is not None and isinstance(answer.result, dict) and True in answer.result.values():
             return failed(f"{params}: {answer}")
@@ -200,7 +208,7 @@ async def malformed_configure(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="true, an error or silence; no close",
 )
-async def extranonce_subscribe(probe: Probe) -> Outcome:
+async def extranonce_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     answer = await connection.reaction(await connection.ask("mining.extranonce.subscribe"), SILENCE)
     return (
@@ -210,7 +218,7 @@ async def extranonce_subscribe(probe: Probe) -> Outcome:
     )
 
 
-async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) -> Outcome:
+async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) -> CheckOutcome:
     connection = await probe.session()
     before, known = connection.job.share_difficulty, len(connection.difficulties)
     wanted = value(before)
@@ -224,7 +232,7 @@ async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) 
 @check(
     "EXT-10", "A suggested difficulty.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence"
 )
-async def suggest_difficulty(probe: Probe) -> Outcome:
+async def suggest_difficulty(probe: Probe) -> CheckOutcome:
     return await _suggestion(probe, "mining.suggest_difficulty", lambda before: before * 2)
 
 
@@ -236,14 +244,14 @@ async def suggest_difficulty(probe: Probe) -> Outcome:
     expected='after a string, -1, 0, 1e308 and "NaN" each: any mining.set_difficulty is above zero and below 1e16, '
     "others are served",
 )
-async def absurd_suggestions(probe: Probe) -> Outcome:
+async def absurd_suggestions(probe: Probe) -> CheckOutcome:
     said = []
     for value in ("0.001", -1, 0, 1e308, "NaN"):
         connection = await probe.session(job=False)
         try:
             request = await connection.ask("mining.suggest_difficulty", value)
             answer = await connection.reaction(request, 2.0)
-        except HungUp:
+        except UnexpectedDisconnect:
             answer = None
         absurd = [shown for _, shown in connection.difficulties if not is_sane(shown)]
         if absurd:
@@ -261,7 +269,7 @@ async def absurd_suggestions(probe: Probe) -> Outcome:
     seconds=3 * RENEWAL,
     expected="a share between both difficulties is accepted after a decrease, and refused with 23 after an increase",
 )
-async def suggestion_is_told(probe: Probe) -> Outcome:
+async def suggestion_is_told(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
     if await changed(probe, connection, before / 4):
@@ -282,7 +290,7 @@ def _lowered(before: float, now: float) -> str:
 
 
 @check("EXT-13", "A suggested target.", level=INFO, expected="recorded: set_difficulty within 5 s, a reply, silence")
-async def suggest_target(probe: Probe) -> Outcome:
+async def suggest_target(probe: Probe) -> CheckOutcome:
     return await _suggestion(
         probe, "mining.suggest_target", lambda before: f"{target_from_difficulty(before * 2):064x}"
     )
@@ -294,7 +302,7 @@ async def suggest_target(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: a list, an error, or silence",
 )
-async def get_transactions(probe: Probe) -> Outcome:
+async def get_transactions(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     answer = await connection.reaction(await connection.ask("mining.get_transactions", connection.job.job_id), SILENCE)
     if answer is not None and isinstance(answer.result, list):
@@ -309,7 +317,7 @@ async def get_transactions(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: the difficulty that is set",
 )
-async def password_difficulty(probe: Probe) -> Outcome:
+async def password_difficulty(probe: Probe) -> CheckOutcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
     connection = await probe.session(password=f"d={wanted!r}")

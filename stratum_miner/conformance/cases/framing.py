@@ -6,9 +6,17 @@ from typing import Any
 import trio
 
 from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, Topic
-from stratum_miner.conformance.connection import PATIENCE, SILENCE, Connection
+from stratum_miner.conformance.connection import PATIENCE, SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Silent,
+    UnexpectedDisconnect,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
 from stratum_miner.conformance.probe import AGENT, NO_JOB, Probe
 from stratum_miner.conformance.steps import each_once
 
@@ -26,7 +34,7 @@ _CLIENT_HELLO = bytes.fromhex(
 """A TLS 1.2 ClientHello, as bfgminer opens with on any port."""
 
 
-def _subscription(answer: Answer, how: str) -> Outcome:
+def _subscription(answer: Answer, how: str) -> CheckOutcome:
     return passed(f"{how}: answered") if answer.is_subscription else failed(f"{how}: answered with {answer}")
 
 
@@ -40,7 +48,7 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
     level=MUST,
     expected="all lines of a session parse: replies, refusals, jobs",
 )
-async def every_line_is_an_object(probe: Probe) -> Outcome:
+async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     await probe.pulse(connection)
     unknown = await connection.ask("mining.unknown_to_everyone")
@@ -57,7 +65,7 @@ async def every_line_is_an_object(probe: Probe) -> Outcome:
     level=MUST,
     expected="mining.subscribe sent byte by byte gets its reply",
 )
-async def byte_by_byte(probe: Probe) -> Outcome:
+async def byte_by_byte(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     connection.note(">", line)
@@ -74,7 +82,7 @@ async def byte_by_byte(probe: Probe) -> Outcome:
     level=MUST,
     expected="three submits, three replies, each id once; their order is recorded",
 )
-async def three_in_one_segment(probe: Probe) -> Outcome:
+async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     share = (NO_JOB, "00" * connection.extranonce2_size, "00000000")  # every pool answers a submit, if with an error
     requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
@@ -85,7 +93,7 @@ async def three_in_one_segment(probe: Probe) -> Outcome:
 
 
 @check("FRM-04", "A line may end in CR LF.", level=SHOULD, expected="mining.subscribe gets its reply")
-async def carriage_return(probe: Probe) -> Outcome:
+async def carriage_return(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     await connection.send(line[:-1] + b"\r\n")
@@ -99,7 +107,7 @@ async def carriage_return(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="mining.subscribe after two empty lines gets its reply; after lines of a CR alone it is recorded",
 )
-async def blank_lines(probe: Probe) -> Outcome:
+async def blank_lines(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     connection.note("-", "two empty lines first")
@@ -121,7 +129,7 @@ async def blank_lines(probe: Probe) -> Outcome:
     level=MUST,
     expected='a reply to a request with blanks around it, keys in another order, extra keys and "jsonrpc": "2.0"',
 )
-async def any_json(probe: Probe) -> Outcome:
+async def any_json(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object(
         "mining.subscribe",
@@ -137,7 +145,7 @@ async def any_json(probe: Probe) -> Outcome:
     level=MUST,
     expected="0, 1 and 2147483647 come back as these integers",
 )
-async def integer_ids(probe: Probe) -> Outcome:
+async def integer_ids(probe: Probe) -> CheckOutcome:
     for identifier in (0, 1, 2**31 - 1):
         wrong = await _echo(probe, identifier)
         if wrong:
@@ -163,7 +171,7 @@ async def _echo(probe: Probe, identifier: int | str) -> str:
 
 
 @check("FRM-08", "An id may be a string.", level=SHOULD, expected='"auth" comes back as "auth" (bfgminer sends it)')
-async def string_ids(probe: Probe) -> Outcome:
+async def string_ids(probe: Probe) -> CheckOutcome:
     wrong = await _echo(probe, "auth")
     return failed(f'id "auth" {wrong}') if wrong else passed('"auth" came back')
 
@@ -175,7 +183,7 @@ async def string_ids(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="recorded: a reply with id null, an error, silence or a close",
 )
-async def null_id(probe: Probe) -> Outcome:
+async def null_id(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     await connection.send(connection.compose_object("mining.subscribe", _request(None)))
     return observed(await _first_words(connection))
@@ -188,7 +196,7 @@ async def null_id(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="recorded: any reaction but a crash",
 )
-async def missing_id(probe: Probe) -> Outcome:
+async def missing_id(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     message = _request()
     del message["id"]
@@ -198,7 +206,7 @@ async def missing_id(probe: Probe) -> Outcome:
     return observed(f"{reaction}; {down}" if down else reaction)
 
 
-async def _first_words(connection: Connection, within: float = SILENCE) -> str:
+async def _first_words(connection: ProbeConnection, within: float = SILENCE) -> str:
     """What the pool does next: its first reply, or how it closes, or silence."""
 
     def replies() -> list[Any]:
@@ -220,13 +228,13 @@ async def _first_words(connection: Connection, within: float = SILENCE) -> str:
     disturbs=True,
     expected="a close, or an error with id null; another session and new connections are served",
 )
-async def truncated_json(probe: Probe) -> Outcome:
+async def truncated_json(probe: Probe) -> CheckOutcome:
     return await _others_are_served(
         probe, {"a truncated line": b'{"id": 1, "method": "mining.subscribe", "params": [\n'}
     )
 
 
-async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> Outcome:
+async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> CheckOutcome:
     bystander = await probe.session()
     reactions = []
     for name, data in faults.items():
@@ -234,7 +242,7 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> Outcome:
         try:
             await connection.send(data)
             reactions.append(f"{name}: {await _first_words(connection, 2.0)}")
-        except HungUp as reason:
+        except UnexpectedDisconnect as reason:
             reactions.append(f"{name}: {reason}")
         affected = await probe.unaffected(bystander)
         if affected:
@@ -249,7 +257,7 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="a close or an error; never a normal reply",
 )
-async def not_utf8(probe: Probe) -> Outcome:
+async def not_utf8(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line.replace(AGENT.encode(), b"agent \xff\xfe\x80"))
@@ -266,7 +274,7 @@ async def not_utf8(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="mining.subscribe padded with blanks to 1,000 bytes gets its reply",
 )
-async def thousand_bytes(probe: Probe) -> Outcome:
+async def thousand_bytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
@@ -280,7 +288,7 @@ async def thousand_bytes(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="recorded: a reply or a close",
 )
-async def four_kilobytes(probe: Probe) -> Outcome:
+async def four_kilobytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (4000 - len(line)) + line[-2:])
@@ -296,7 +304,7 @@ async def four_kilobytes(probe: Probe) -> Outcome:
     seconds=120,
     expected="the pool closes, or stops reading, before it holds 16 MiB of one line; others are served",
 )
-async def endless_line(probe: Probe) -> Outcome:
+async def endless_line(probe: Probe) -> CheckOutcome:
     bystander = await probe.session()
     connection = await probe.connect()
     sent, piece = 0, b"x" * (64 << 10)
@@ -306,7 +314,7 @@ async def endless_line(probe: Probe) -> Outcome:
             while sent < FLOOD:
                 await connection.send(piece, quiet=True)
                 sent += len(piece)
-        except HungUp:
+        except UnexpectedDisconnect:
             pass
     affected = await probe.unaffected(bystander)
     if affected:
@@ -328,7 +336,7 @@ async def endless_line(probe: Probe) -> Outcome:
     expected="an array, a string, a number, null, 1,000 levels and double keys are ignored, refused or answered by a "
     "close; others are served",
 )
-async def other_json(probe: Probe) -> Outcome:
+async def other_json(probe: Probe) -> CheckOutcome:
     return await _others_are_served(
         probe,
         {
@@ -349,7 +357,7 @@ async def other_json(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="a close at once; bfgminer tries TLS first and hangs where the pool waits",
 )
-async def tls_on_a_plain_port(probe: Probe) -> Outcome:
+async def tls_on_a_plain_port(probe: Probe) -> CheckOutcome:
     if probe.pool.tls:
         return skipped("the port speaks TLS")
     connection = await probe.connect()
@@ -367,7 +375,7 @@ async def tls_on_a_plain_port(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="a close, or HTTP 4xx; no stack trace, no paths",
 )
-async def http_request(probe: Probe) -> Outcome:
+async def http_request(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     await connection.send(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
     closed = await connection.gone(SILENCE)
@@ -387,7 +395,7 @@ async def http_request(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="an error (-3, -1, -32600 or another), or a close",
 )
-async def bad_method(probe: Probe) -> Outcome:
+async def bad_method(probe: Probe) -> CheckOutcome:
     said = []
     for name, message in (("missing", {"id": 1, "params": []}), ("5", {"id": 1, "method": 5, "params": []})):
         connection = await probe.connect()
@@ -407,7 +415,7 @@ async def bad_method(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="an error: -3, 20, -32601 or another; miners that ask would wait otherwise",
 )
-async def unknown_method(probe: Probe) -> Outcome:
+async def unknown_method(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     answer = await connection.call("mining.unknown_to_everyone", within=SILENCE)
     return passed(str(answer)) if answer.refused else failed(str(answer))
@@ -419,7 +427,7 @@ async def unknown_method(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="mining.authorize with such params is refused, the connection goes on",
 )
-async def bad_params(probe: Probe) -> Outcome:
+async def bad_params(probe: Probe) -> CheckOutcome:
     said = []
     for name, extra in (("missing", {}), ("null", {"params": None}), ("an object", {"params": {"user": "x"}})):
         connection = await probe.subscribed()
@@ -442,7 +450,7 @@ async def bad_params(probe: Probe) -> Outcome:
     level=MUST,
     expected="a response with an unknown id, and one with an error, get no line; the next request is answered",
 )
-async def replies_to_replies(probe: Probe) -> Outcome:
+async def replies_to_replies(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     await connection.send(b'{"id": 987654, "result": "stratum", "error": null}\n')
     await connection.send(b'{"id": 987655, "result": null, "error": [38, "unknown method", null]}\n')

@@ -5,9 +5,9 @@ import re
 import trio
 
 from stratum_miner.conformance.case import INFO, MUST, SHOULD, Topic
-from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import HungUp, Outcome, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import CheckOutcome, UnexpectedDisconnect, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
 from stratum_miner.conformance.steps import each_once
 from stratum_miner.stratum.errors import ErrorReason
@@ -26,7 +26,7 @@ IDLE_LEAST, IDLE_MOST = 10.0, 120.0
     level=MUST,
     expected="an array of three or more: anything, 1 to 16 bytes in hex, an integer from 2 to 16",
 )
-async def subscribe_shape(probe: Probe) -> Outcome:
+async def subscribe_shape(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     answer = await connection.call("mining.subscribe", AGENT)
     match answer.result:
@@ -43,7 +43,7 @@ async def subscribe_shape(probe: Probe) -> Outcome:
     level=SHOULD,
     expected='success with [], [agent, null] and [agent, null, "host", null]',
 )
-async def subscribe_variants(probe: Probe) -> Outcome:
+async def subscribe_variants(probe: Probe) -> CheckOutcome:
     for params in ([], [AGENT, None], [AGENT, None, "host", None]):
         connection = await probe.connect()
         answer = await connection.call("mining.subscribe", *params)
@@ -53,7 +53,7 @@ async def subscribe_variants(probe: Probe) -> Outcome:
 
 
 @check("HS-03", "There is room in extranonce2 for a proxy.", level=SHOULD, expected="extranonce2 of 4 bytes or more")
-async def extranonce2_size(probe: Probe) -> Outcome:
+async def extranonce2_size(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     return (passed if connection.extranonce2_size >= 4 else failed)(f"{connection.extranonce2_size} bytes")
 
@@ -64,7 +64,7 @@ async def extranonce2_size(probe: Probe) -> Outcome:
     level=MUST,
     expected=f"{PARALLEL} parallel and {SEQUENTIAL} sequential sessions: all different",
 )
-async def unique_extranonce1(probe: Probe) -> Outcome:
+async def unique_extranonce1(probe: Probe) -> CheckOutcome:
     values: list[bytes | None] = []
 
     async def one() -> None:
@@ -86,7 +86,7 @@ async def unique_extranonce1(probe: Probe) -> Outcome:
 
 
 @check("HS-05", "A good worker is authorized.", level=MUST, expected="true")
-async def authorize(probe: Probe) -> Outcome:
+async def authorize(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
     return (passed if answer.accepted else failed)(f"{answer} after {answer.waited:.3f} s")
@@ -98,7 +98,7 @@ async def authorize(probe: Probe) -> Outcome:
     level=SHOULD,
     expected="true, or an error; no close, no silence",
 )
-async def authorize_without_password(probe: Probe) -> Outcome:
+async def authorize_without_password(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker)
     return passed(str(answer)) if answer.accepted or answer.refused else failed(str(answer))
@@ -110,7 +110,7 @@ async def authorize_without_password(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: false, an error, or true where any name will do",
 )
-async def bad_name(probe: Probe) -> Outcome:
+async def bad_name(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     return observed(str(await connection.call("mining.authorize", "this is no address!", "x")))
 
@@ -121,7 +121,7 @@ async def bad_name(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: true or an error, and no close",
 )
-async def authorize_first(probe: Probe) -> Outcome:
+async def authorize_first(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     return observed(str(await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)))
 
@@ -133,7 +133,7 @@ async def authorize_first(probe: Probe) -> Outcome:
     seconds=120,
     expected="mining.set_difficulty precedes the first mining.notify",
 )
-async def difficulty_first(probe: Probe) -> Outcome:
+async def difficulty_first(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         return skipped(f"no job in {FIRST_JOB_PATIENCE:g} s")
@@ -150,7 +150,7 @@ async def difficulty_first(probe: Probe) -> Outcome:
     seconds=120,
     expected="mining.notify within 10 s of the reply to mining.authorize; later is recorded, a close is a failure",
 )
-async def first_job(probe: Probe) -> Outcome:
+async def first_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     authorized = connection.lines[-1].seconds
     await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE)
@@ -163,7 +163,7 @@ async def first_job(probe: Probe) -> Outcome:
 
 
 @check("HS-11", "The first job is to be started at once.", level=SHOULD, seconds=120, expected="clean_jobs is true")
-async def first_job_is_clean(probe: Probe) -> Outcome:
+async def first_job_is_clean(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     return (passed if connection.notifies[0].clean else failed)(
         f"clean_jobs {str(connection.notifies[0].clean).lower()}"
@@ -177,7 +177,7 @@ async def first_job_is_clean(probe: Probe) -> Outcome:
     seconds=120,
     expected="the same extranonce1, an error, or silence",
 )
-async def second_subscribe(probe: Probe) -> Outcome:
+async def second_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.extranonce1
     request = await connection.ask("mining.subscribe", AGENT)
@@ -197,7 +197,7 @@ async def second_subscribe(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: true, an error, or silence",
 )
-async def second_worker(probe: Probe) -> Outcome:
+async def second_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     request = await connection.ask("mining.authorize", f"{probe.pool.worker}2", probe.pool.password)
     answer = await connection.reaction(request, SILENCE)
@@ -210,7 +210,7 @@ async def second_worker(probe: Probe) -> Outcome:
     level=MUST,
     expected="24 (unauthorized), 21, or a close; never true",
 )
-async def unauthorized_submit(probe: Probe) -> Outcome:
+async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
     await connection.until(lambda: connection.jobs, 1.0)  # where jobs come before authorize, it can be a job's share
@@ -218,13 +218,13 @@ async def unauthorized_submit(probe: Probe) -> Outcome:
     return await _refused_or_closed(connection, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
 
 
-async def _refused_or_closed(connection: Connection, job_id: str, lawful: set[ErrorReason]) -> Outcome:
+async def _refused_or_closed(connection: ProbeConnection, job_id: str, lawful: set[ErrorReason]) -> CheckOutcome:
     ntime = f"{connection.job.ntime:08x}" if connection.jobs else "68000000"
     try:
         answer = await connection.call(
             "mining.submit", connection.worker, job_id, "00" * (connection.extranonce2_size or 4), ntime, "00000000"
         )
-    except HungUp as reason:
+    except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if answer.reason in lawful:
         return passed(str(answer))
@@ -237,7 +237,7 @@ async def _refused_or_closed(connection: Connection, job_id: str, lawful: set[Er
     level=SHOULD,
     expected="25 (not subscribed), 24 where the worker could not be authorized either, or a close",
 )
-async def unsubscribed_submit(probe: Probe) -> Outcome:
+async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     connection.worker = probe.pool.worker
     lawful = {ErrorReason.NOT_SUBSCRIBED}
@@ -245,7 +245,7 @@ async def unsubscribed_submit(probe: Probe) -> Outcome:
         authorized = await connection.reaction(
             await connection.ask("mining.authorize", connection.worker, probe.pool.password), SILENCE
         )
-    except HungUp as reason:
+    except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if connection.closed:
         return passed(connection.ending)
@@ -261,7 +261,7 @@ async def unsubscribed_submit(probe: Probe) -> Outcome:
     seconds=IDLE_MOST + 60,
     expected=f"within {IDLE_LEAST:g} to {IDLE_MOST:g} s",
 )
-async def idle_connection(probe: Probe) -> Outcome:
+async def idle_connection(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     started = trio.current_time()
     closed = await connection.gone(IDLE_MOST + 10)
@@ -277,7 +277,7 @@ async def idle_connection(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: the same extranonce1 for the session id of mining.notify, or a fresh one",
 )
-async def resume(probe: Probe) -> Outcome:
+async def resume(probe: Probe) -> CheckOutcome:
     first = await probe.subscribed()
     if first.session_id is None:
         return observed("there is no session id to resume with")
@@ -292,7 +292,7 @@ async def resume(probe: Probe) -> Outcome:
     level=MUST,
     expected="a normal reply with an extranonce1",
 )
-async def resume_garbage(probe: Probe) -> Outcome:
+async def resume_garbage(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     answer = await connection.call("mining.subscribe", AGENT, "no session of yours")
     return (passed if answer.is_subscription and connection.extranonce1 is not None else failed)(str(answer))
@@ -304,14 +304,14 @@ async def resume_garbage(probe: Probe) -> Outcome:
     level=MUST,
     expected="resuming it from a second connection gives another extranonce1, or an error",
 )
-async def resume_of_a_live_session(probe: Probe) -> Outcome:
+async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
     first = await probe.session(job=False)
     if first.session_id is None:
         return skipped("there is no session id to resume with")
     second = await probe.connect()
     try:
         answer = await second.call("mining.subscribe", AGENT, first.session_id)
-    except HungUp as reason:
+    except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if answer.is_subscription and second.extranonce1 == first.extranonce1 and not first.closed:
         return failed(f"both have extranonce1 {answer.result[1]}")
@@ -324,7 +324,7 @@ async def resume_of_a_live_session(probe: Probe) -> Outcome:
     level=MUST,
     expected="all three are answered, once; ESP-Miner sends them so",
 )
-async def pipelined_handshake(probe: Probe) -> Outcome:
+async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     requests = [
         connection.compose("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"}),
@@ -346,7 +346,7 @@ async def pipelined_handshake(probe: Probe) -> Outcome:
     level=INFO,
     expected="recorded: true or an error for 191 and 300 characters, other scripts, dots and underscores",
 )
-async def unusual_names(probe: Probe) -> Outcome:
+async def unusual_names(probe: Probe) -> CheckOutcome:
     name = probe.pool.worker
     names = {
         "191 characters": (name + "." + "w" * 191)[:191],

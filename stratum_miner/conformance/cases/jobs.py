@@ -17,9 +17,9 @@ from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bit
 from stratum_miner.conformance.blocks import extend
 from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import Coinbase, CoinbaseError, body_of
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Notified
-from stratum_miner.conformance.outcome import Outcome, Skip, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
 from stratum_miner.work.job import Job
 
@@ -36,7 +36,7 @@ _HEX = {
 }
 
 
-async def _notified(probe: Probe) -> tuple[Connection, Notified]:
+async def _notified(probe: Probe) -> tuple[ProbeConnection, Notified]:
     """A session and its first notify, usable or not."""
     connection = await probe.session(job=False)
     if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
@@ -44,7 +44,7 @@ async def _notified(probe: Probe) -> tuple[Connection, Notified]:
     return connection, connection.notifies[0]
 
 
-async def _job(probe: Probe) -> tuple[Connection, Job]:
+async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
     connection, notified = await _notified(probe)
     if notified.job is None:
         raise Skip(f"the job cannot be used: {notified.problem}")
@@ -69,7 +69,7 @@ def _coinbase(job: Job) -> Coinbase:
     seconds=120,
     expected="job id, 64 hex digits, two hex strings, an array of 64 hex digits, three times 8 hex digits, a boolean",
 )
-async def parameters(probe: Probe) -> Outcome:
+async def parameters(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
     wrong = _malformed(notified.params)
     return failed(wrong) if wrong else passed(f"{len(notified.params)} parameters")
@@ -99,7 +99,7 @@ def _malformed(params: list[Any]) -> str:
     seconds=120,
     expected="serialized without witness, one null input, no byte left over",
 )
-async def coinbase_parses(probe: Probe) -> Outcome:
+async def coinbase_parses(probe: Probe) -> CheckOutcome:
     connection, notified = await _notified(probe)
     if notified.job is None:
         return (
@@ -121,7 +121,7 @@ async def coinbase_parses(probe: Probe) -> Outcome:
     seconds=120,
     expected="a script of 2 to 100 bytes that contains both",
 )
-async def extranonce_in_script(probe: Probe) -> Outcome:
+async def extranonce_in_script(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
@@ -143,7 +143,7 @@ async def extranonce_in_script(probe: Probe) -> Outcome:
     seconds=120,
     expected="a minimal push, the same for all jobs on one block, one more than the tip's where the node is known",
 )
-async def height(probe: Probe) -> Outcome:
+async def height(probe: Probe) -> CheckOutcome:
     jobs = await _watched(probe)
     heights = [job.height for job in jobs]
     if None in heights:
@@ -166,7 +166,7 @@ async def height(probe: Probe) -> Outcome:
     seconds=120,
     expected="the last commitment output is 38 bytes or more, and that of the transactions where the pool tells them",
 )
-async def commitment(probe: Probe) -> Outcome:
+async def commitment(probe: Probe) -> CheckOutcome:
     connection, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
@@ -189,7 +189,7 @@ async def commitment(probe: Probe) -> Outcome:
     return passed(f"it is that of the {len(transactions)} transactions")
 
 
-async def _transactions(connection: Connection, job: Job) -> list[bytes] | None:
+async def _transactions(connection: ProbeConnection, job: Job) -> list[bytes] | None:
     answer = await connection.reaction(await connection.ask("mining.get_transactions", job.job_id), 3.0)
     if answer is None or not isinstance(answer.result, list) or answer.error.code is not None:
         return None
@@ -207,7 +207,7 @@ async def _transactions(connection: Connection, job: Job) -> list[bytes] | None:
     seconds=120,
     expected="recorded: the sum against the subsidy of the height, and the scripts",
 )
-async def payout(probe: Probe) -> Outcome:
+async def payout(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     try:
         coinbase = _coinbase(job)
@@ -228,7 +228,7 @@ async def payout(probe: Probe) -> Outcome:
     seconds=120,
     expected="up to 20 hashes of 32 bytes; where the pool tells the transactions, theirs",
 )
-async def branch(probe: Probe) -> Outcome:
+async def branch(probe: Probe) -> CheckOutcome:
     connection, notified = await _notified(probe)
     items = notified.params[4] if len(notified.params) > 4 else None
     if not isinstance(items, list) or any(
@@ -250,7 +250,7 @@ async def branch(probe: Probe) -> Outcome:
     seconds=120,
     expected="version AND mask is 0, the top three bits are 001: then all ways to merge the bits agree",
 )
-async def version(probe: Probe) -> Outcome:
+async def version(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     if job.version >> 29 != 1:
         return failed(f"version {job.version:08x} does not begin with 001")
@@ -260,7 +260,7 @@ async def version(probe: Probe) -> Outcome:
 
 
 @check("JOB-09", "nbits stands for a target.", level=MUST, seconds=120, expected="positive, not above 2^256 - 1")
-async def nbits(probe: Probe) -> Outcome:
+async def nbits(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
     value = notified.params[6] if len(notified.params) > 6 else None
     try:
@@ -271,7 +271,7 @@ async def nbits(probe: Probe) -> Outcome:
 
 
 @check("JOB-10", "ntime is about now.", level=SHOULD, seconds=120, expected="within 600 s of our clock")
-async def ntime(probe: Probe) -> Outcome:
+async def ntime(probe: Probe) -> CheckOutcome:
     _, job = await _job(probe)
     ahead = job.ntime - time.time()
     return (passed if abs(ahead) <= 600 else failed)(f"{ahead:+.0f} s")
@@ -284,7 +284,7 @@ async def ntime(probe: Probe) -> Outcome:
     seconds=120,
     expected="among the jobs of a session, the same id has the same content",
 )
-async def job_ids(probe: Probe) -> Outcome:
+async def job_ids(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     await connection.until(lambda: len(connection.notifies) > 2, 2 * WATCH)
     first: dict[str, tuple[Any, bytes | None]] = {}
@@ -302,7 +302,7 @@ async def job_ids(probe: Probe) -> Outcome:
     seconds=240,
     expected="a mining.notify at least every 60 s; Antminer firmware leaves a pool that is silent for longer",
 )
-async def renewal(probe: Probe) -> Outcome:
+async def renewal(probe: Probe) -> CheckOutcome:
     connection, _ = await _notified(probe)
     until = trio.current_time() + 2.5 * RENEWAL
     while trio.current_time() < until:
@@ -323,7 +323,7 @@ async def renewal(probe: Probe) -> Outcome:
     seconds=90,
     expected="mining.notify with the new prevhash and clean_jobs true within 2 s of the node; later is recorded",
 )
-async def new_block(probe: Probe) -> Outcome:
+async def new_block(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     tip = await extend(probe, connection)
     known = trio.current_time()
@@ -336,7 +336,7 @@ async def new_block(probe: Probe) -> Outcome:
     return (passed if waited <= NEW_BLOCK_SECONDS else observed)(f"after {waited:.2f} s, clean")
 
 
-async def _announced(connection: Connection, previous: bytes) -> Notified | None:
+async def _announced(connection: ProbeConnection, previous: bytes) -> Notified | None:
     """The first notify that builds on a block; None when there is none in time."""
 
     def found() -> Notified | None:
@@ -354,7 +354,7 @@ async def _announced(connection: Connection, previous: bytes) -> Notified | None
     seconds=90,
     expected="recorded: the branches of the announcements after a block",
 )
-async def empty_first(probe: Probe) -> Outcome:
+async def empty_first(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     tip = await extend(probe, connection)
     if await _announced(connection, tip) is None:
@@ -373,7 +373,7 @@ async def empty_first(probe: Probe) -> Outcome:
     seconds=120,
     expected="when a longer branch replaces the tip: mining.notify on its last block, with clean_jobs true",
 )
-async def reorganisation(probe: Probe) -> Outcome:
+async def reorganisation(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
     root = await probe.chain.tip()
     first = await extend(probe, connection)
@@ -397,7 +397,7 @@ async def reorganisation(probe: Probe) -> Outcome:
     seconds=180,
     expected=f"every mining.set_difficulty, also a suggested one, is followed by a mining.notify within {RENEWAL:g} s",
 )
-async def difficulty_between_jobs(probe: Probe) -> Outcome:
+async def difficulty_between_jobs(probe: Probe) -> CheckOutcome:
     connection, job = await _job(probe)
     await connection.until(lambda: False, 1.1)
     await connection.ask("mining.suggest_difficulty", job.share_difficulty * 2)
@@ -409,7 +409,7 @@ async def difficulty_between_jobs(probe: Probe) -> Outcome:
     return failed(connection.ending or f"no job in {RENEWAL:g} s after set_difficulty {connection.difficulties[-1][1]}")
 
 
-def _after(connection: Connection, first: Any, second: Any) -> bool:
+def _after(connection: ProbeConnection, first: Any, second: Any) -> bool:
     """Whether the first line came after the second."""
     places = {id(line): index for index, line in enumerate(connection.lines)}
     return places[id(first)] > places[id(second)]
@@ -422,7 +422,7 @@ def _after(connection: Connection, first: Any, second: Any) -> bool:
     seconds=120,
     expected="recorded: whether the same id comes twice with the same content",
 )
-async def sent_again(probe: Probe) -> Outcome:
+async def sent_again(probe: Probe) -> CheckOutcome:
     jobs = await _watched(probe, RENEWAL)
     ids = [job.job_id for job in jobs]
     return observed(
@@ -437,7 +437,7 @@ async def sent_again(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: a line of up to 16 kB; a coinbase of up to 755 bytes is what old S19 firmware takes",
 )
-async def sizes(probe: Probe) -> Outcome:
+async def sizes(probe: Probe) -> CheckOutcome:
     _, notified = await _notified(probe)
     coinbase = (
         ""

@@ -10,11 +10,20 @@ import trio
 
 from stratum_miner.conformance.blocks import extend
 from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
-from stratum_miner.conformance.connection import SILENCE, Connection
+from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import HungUp, Outcome, Silent, Skip, failed, observed, passed, skipped
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Silent,
+    Skip,
+    UnexpectedDisconnect,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
 from stratum_miner.conformance.pool_under_test import Unreachable
-from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, Found, Probe
+from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, FoundShare, Probe
 from stratum_miner.conformance.steps import percentile_95
 from stratum_miner.network import files
 
@@ -56,7 +65,7 @@ def _room(wanted: int) -> int:
     seconds=120,
     expected=f"{MANY} connections at once: all subscribed and authorized, 99 % within 5 s",
 )
-async def many_connections(probe: Probe) -> Outcome:
+async def many_connections(probe: Probe) -> CheckOutcome:
     times: list[float] = []
     errors: list[str] = []
 
@@ -87,7 +96,7 @@ async def many_connections(probe: Probe) -> Outcome:
     seconds=120,
     expected=f"with {IDLE} idle connections open, another session and newcomers are served (HS-16 has the time-out)",
 )
-async def idle_connections(probe: Probe) -> Outcome:
+async def idle_connections(probe: Probe) -> CheckOutcome:
     bystander = await probe.session()
     count = _room(IDLE)
     for number in range(count):
@@ -100,10 +109,10 @@ async def idle_connections(probe: Probe) -> Outcome:
     return failed(f"with {count} idle connections, {affected}") if affected else passed(f"{count} idle connections")
 
 
-async def _session_lives(probe: Probe, connection: Connection) -> str:
+async def _session_lives(probe: Probe, connection: ProbeConnection) -> str:
     try:
         await probe.pulse(connection)
-    except (Silent, HungUp) as error:
+    except (Silent, UnexpectedDisconnect) as error:
         return f"another session is no longer served: {error}"
     return ""
 
@@ -116,7 +125,7 @@ async def _session_lives(probe: Probe, connection: Connection) -> str:
     disturbs=True,
     expected="others are served meanwhile; the slow one may be closed or served",
 )
-async def slow_writer(probe: Probe) -> Outcome:
+async def slow_writer(probe: Probe) -> CheckOutcome:
     bystander = await probe.session()
     connection = await probe.connect()
     _, line = connection.compose("mining.subscribe", AGENT)
@@ -125,7 +134,7 @@ async def slow_writer(probe: Probe) -> Outcome:
         for byte in line[:SLOW_BYTES]:
             await connection.send(bytes([byte]), quiet=True)
             await connection.until(lambda: False, 1.0)
-    except HungUp:
+    except UnexpectedDisconnect:
         pass
     affected = await probe.unaffected(bystander)
     return failed(affected) if affected else passed(f"others are served; it was {connection.ending or 'left open'}")
@@ -140,7 +149,7 @@ async def slow_writer(probe: Probe) -> Outcome:
     seconds=180,
     expected=f"it is dropped or no longer read from before {UNREAD >> 20} MiB of replies wait; others are served",
 )
-async def slow_reader(probe: Probe) -> Outcome:
+async def slow_reader(probe: Probe) -> CheckOutcome:
     bystander = await probe.session()
     stream = await probe.pool.dial()
     if isinstance(stream, trio.SocketStream):
@@ -178,7 +187,7 @@ async def slow_reader(probe: Probe) -> Outcome:
     expected=f"{FLOOD_RATE} requests a second for {FLOOD_SECONDS} s: throttled, closed or served; 95 % of another "
     f"session's replies within {LATENCY * 1000:g} ms",
 )
-async def request_flood(probe: Probe) -> Outcome:
+async def request_flood(probe: Probe) -> CheckOutcome:
     bystander, flooder = await probe.session(), await probe.session()
     waited: list[float] = []
     async with trio.open_nursery() as nursery:
@@ -192,7 +201,7 @@ async def request_flood(probe: Probe) -> Outcome:
     return (passed if slow < LATENCY else failed)(f"95 % within {slow * 1000:.0f} ms; the flooder: {served}")
 
 
-async def _flood(probe: Probe, connection: Connection) -> None:
+async def _flood(probe: Probe, connection: ProbeConnection) -> None:
     connection.note("-", f"{FLOOD_RATE} requests a second")
     params = (connection.worker, probe.pool.password)
     due = trio.current_time()
@@ -202,7 +211,7 @@ async def _flood(probe: Probe, connection: Connection) -> None:
             await connection.send(b"".join(lines), quiet=True)
             due += 0.1
             await trio.sleep_until(due)
-    except HungUp:
+    except UnexpectedDisconnect:
         pass
 
 
@@ -215,7 +224,7 @@ async def _flood(probe: Probe, connection: Connection) -> None:
     seconds=120,
     expected=f"{BAD_SHARES} shares for an unknown job: each refused, or the connection closed, as a ban does",
 )
-async def bad_share_flood(probe: Probe) -> Outcome:
+async def bad_share_flood(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     size = "00" * connection.extranonce2_size
     requests = [
@@ -223,7 +232,7 @@ async def bad_share_flood(probe: Probe) -> Outcome:
         for number in range(BAD_SHARES)
     ]
     connection.note("-", f"{BAD_SHARES} shares for an unknown job")
-    with suppress(HungUp):
+    with suppress(UnexpectedDisconnect):
         await connection.send(b"".join(line for _, line in requests), quiet=True)
     await connection.until(lambda: all(connection.answers.get(request) for request, _ in requests), 30.0)
     answered = [connection.answers[request][0] for request, _ in requests if connection.answers.get(request)]
@@ -245,7 +254,7 @@ async def bad_share_flood(probe: Probe) -> Outcome:
     expected=f"{RECONNECTS} connections, ten a second: served or refused, never the same extranonce1 twice; a session "
     "afterwards works",
 )
-async def reconnect_loop(probe: Probe) -> Outcome:
+async def reconnect_loop(probe: Probe) -> CheckOutcome:
     values: list[bytes] = []
     turned_away = 0
     due = trio.current_time()
@@ -256,7 +265,7 @@ async def reconnect_loop(probe: Probe) -> Outcome:
             if answer.is_subscription and connection.extranonce1 is not None:
                 values.append(connection.extranonce1)
             await connection.aclose()
-        except (Unreachable, HungUp, Silent):
+        except (Unreachable, UnexpectedDisconnect, Silent):
             turned_away += 1
         due += RECONNECT_INTERVAL
         await trio.sleep_until(due)
@@ -277,8 +286,8 @@ async def reconnect_loop(probe: Probe) -> Outcome:
     seconds=180,
     expected=f"{FAN_OUT} sessions get one mining.notify within {SPREAD * 1000:g} ms of one another",
 )
-async def fan_out(probe: Probe) -> Outcome:
-    connections: list[Connection] = []
+async def fan_out(probe: Probe) -> CheckOutcome:
+    connections: list[ProbeConnection] = []
 
     async def one() -> None:
         connections.append(await probe.session(mask=None))
@@ -329,7 +338,7 @@ async def _lag() -> AsyncIterator[list[float]]:
     seconds=120,
     expected=f"after {STORM} blocks in a row the newest job builds on the tip, and a share of an old job is refused",
 )
-async def block_storm(probe: Probe) -> Outcome:
+async def block_storm(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     old = connection.job
     share = await probe.find(connection, old)
@@ -355,14 +364,14 @@ async def block_storm(probe: Probe) -> Outcome:
     disturbs=True,
     expected="after resets in mid-line, in a TLS handshake and with replies on their way, others are served",
 )
-async def resets(probe: Probe) -> Outcome:
+async def resets(probe: Probe) -> CheckOutcome:
     bystander = await probe.session()
     for data in (b'{"id": 1, "method": "mining.subs', b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"{}\n" * 10):
         for _ in range(5):
             connection = await probe.connect(probe.pool.dial_raw)
             try:
                 await connection.send(data, quiet=True)
-            except HungUp:
+            except UnexpectedDisconnect:
                 continue
             await connection.reset()
     affected = await probe.unaffected(bystander)
@@ -377,7 +386,7 @@ async def resets(probe: Probe) -> Outcome:
     seconds=120,
     expected="of ten copies in one piece exactly one is accepted",
 )
-async def duplicate_race(probe: Probe) -> Outcome:
+async def duplicate_race(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for _ in range(5):
         job = connection.job
@@ -399,12 +408,12 @@ async def duplicate_race(probe: Probe) -> Outcome:
     seconds=120,
     expected="true or a refusal, exactly once, ten times over",
 )
-async def share_meets_block(probe: Probe) -> Outcome:
+async def share_meets_block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     said: list[str] = []
     for _ in range(10):
         job = connection.job
-        found: Found = await probe.find(connection, job)
+        found: FoundShare = await probe.find(connection, job)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(extend, probe, connection)
             request = await connection.ask("mining.submit", *found.params)
@@ -423,7 +432,7 @@ async def share_meets_block(probe: Probe) -> Outcome:
     kinds=(INTRUSIVE,),
     expected="recorded: a close, or ignored",
 )
-async def proxy_header(probe: Probe) -> Outcome:
+async def proxy_header(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     await connection.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3333\r\n" + line)
@@ -439,7 +448,7 @@ async def proxy_header(probe: Probe) -> Outcome:
     disturbs=True,
     expected="TLS 1.0 and garbage are turned away by an alert or a close; another session is served",
 )
-async def bad_handshakes(probe: Probe) -> Outcome:
+async def bad_handshakes(probe: Probe) -> CheckOutcome:
     if not probe.pool.tls or probe.pool.dial_raw is None:
         return skipped("the port does not speak TLS")
     bystander = await probe.session()
@@ -447,7 +456,7 @@ async def bad_handshakes(probe: Probe) -> Outcome:
     hellos = {"TLS 1.0": _client_hello_of_tls_1_0(), "garbage": b"\x16\x03\x01\x00\x40" + bytes(range(64))}
     for name, hello in hellos.items():
         connection = await probe.connect(probe.pool.dial_raw)
-        with suppress(HungUp):
+        with suppress(UnexpectedDisconnect):
             await connection.send(hello, quiet=True)
         answered = await connection.until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited
         if not answered:

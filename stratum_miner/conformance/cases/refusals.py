@@ -6,10 +6,10 @@ from typing import Any
 
 from stratum_miner.conformance.blocks import extend
 from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import Outcome, Skip, failed, observed, passed, skipped
-from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, observed, passed, skipped
+from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
 from stratum_miner.conformance.steps import between, changed, refused, rolled_mask, second_job, taken
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
@@ -27,7 +27,7 @@ BLOCK_PATIENCE = 30.0
     seconds=120,
     expected="21 for a random id, 21 or 20 for an empty one and one of 600 characters; the session goes on",
 )
-async def unknown_job(probe: Probe) -> Outcome:
+async def unknown_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = _any(probe, connection)
     said = []
@@ -42,7 +42,7 @@ async def unknown_job(probe: Probe) -> Outcome:
     return passed("; ".join(said))
 
 
-def _any(probe: Probe, connection: Connection) -> Found:
+def _any(probe: Probe, connection: ProbeConnection) -> FoundShare:
     """Parameters in form; whether the hash is worth anything does not matter."""
     try:
         return probe.weak(connection)
@@ -58,7 +58,7 @@ def _any(probe: Probe, connection: Connection) -> Found:
     seconds=120,
     expected="21 after the new block was announced",
 )
-async def stale_share(probe: Probe) -> Outcome:
+async def stale_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     job = connection.job
     found = await probe.find(connection, job)
@@ -75,7 +75,7 @@ async def stale_share(probe: Probe) -> Outcome:
     seconds=120,
     expected="23 (low difficulty)",
 )
-async def low_difficulty(probe: Probe) -> Outcome:
+async def low_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for _ in range(3):
         found = probe.weak(connection)
@@ -93,7 +93,7 @@ async def low_difficulty(probe: Probe) -> Outcome:
     seconds=3 * RENEWAL,
     expected="recorded: true (a period of grace) or 23",
 )
-async def grace(probe: Probe) -> Outcome:
+async def grace(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     old = connection.job
     if (
@@ -117,14 +117,14 @@ async def grace(probe: Probe) -> Outcome:
     seconds=4 * RENEWAL,
     expected="23 for a share between both difficulties",
 )
-async def after_an_increase(probe: Probe) -> Outcome:
+async def after_an_increase(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
     if not await changed(probe, connection, before * 4) or connection.job.share_difficulty < before:
         return skipped("suggestions do not raise the difficulty")
     await second_job(connection)
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await between(probe, connection, job, before)
 
     found, answer = await probe.judged(connection, make)
@@ -139,21 +139,21 @@ async def after_an_increase(probe: Probe) -> Outcome:
     seconds=3 * RENEWAL,
     expected="true for a share between both difficulties on a new job",
 )
-async def after_a_decrease(probe: Probe) -> Outcome:
+async def after_a_decrease(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
     if not await changed(probe, connection, before / 4) or connection.job.share_difficulty > before:
         return skipped("suggestions do not lower the difficulty")
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await between(probe, connection, job, before)
 
     found, answer = await probe.judged(connection, make)
     return taken(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
 
 
-async def _with_ntime(probe: Probe, connection: Connection, ahead: int, *, of_now: bool = False) -> Answer:
-    async def make(job: Job) -> Found:
+async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, of_now: bool = False) -> Answer:
+    async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
 
     return (await probe.judged(connection, make))[1]
@@ -167,7 +167,7 @@ async def _with_ntime(probe: Probe, connection: Connection, ahead: int, *, of_no
     seconds=120,
     expected="a refusal for the job's ntime - 1",
 )
-async def earlier_ntime(probe: Probe) -> Outcome:
+async def earlier_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     return refused(await _with_ntime(probe, connection, -1), "ntime - 1")
 
@@ -180,7 +180,7 @@ async def earlier_ntime(probe: Probe) -> Outcome:
     seconds=120,
     expected="a refusal for our clock + 7,261 s; + 7,001 s is recorded",
 )
-async def far_ntime(probe: Probe) -> Outcome:
+async def far_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     far = await _with_ntime(probe, connection, 7261, of_now=True)
     outcome = refused(far, "+7,261 s")
@@ -189,7 +189,7 @@ async def far_ntime(probe: Probe) -> Outcome:
     return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, connection, 7001, of_now=True)}")
 
 
-async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> Outcome:
+async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
     """Each value in place of a parameter of a share: refused, and the session goes on."""
     connection = await probe.session()
     said = []
@@ -210,7 +210,7 @@ async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> Outcom
     seconds=120,
     expected="20, or another refusal, for 6 and 10 digits, other letters, a number; the session goes on",
 )
-async def malformed_ntime(probe: Probe) -> Outcome:
+async def malformed_ntime(probe: Probe) -> CheckOutcome:
     values = {"6 digits": "123456", "10 digits": "1234567890", "other letters": "nothex!!", "a number": 1700000000}
     return await _malformed(probe, 3, values)
 
@@ -223,7 +223,7 @@ async def malformed_ntime(probe: Probe) -> Outcome:
     seconds=120,
     expected="20, or another refusal, for other letters, 7 digits, and 10 digits of a valid share",
 )
-async def malformed_nonce(probe: Probe) -> Outcome:
+async def malformed_nonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
     said = []
@@ -245,7 +245,7 @@ async def malformed_nonce(probe: Probe) -> Outcome:
     expected="20, or another refusal, for a byte more, a byte less, none, half a byte, other letters; then true for a "
     "valid share of the same job",
 )
-async def malformed_extranonce2(probe: Probe) -> Outcome:
+async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for _ in range(5):
         job = connection.job
@@ -274,7 +274,7 @@ async def malformed_extranonce2(probe: Probe) -> Outcome:
     seconds=120,
     expected="a refusal for a share with bit 0, and with bit 28, where these are not granted",
 )
-async def bits_outside(probe: Probe) -> Outcome:
+async def bits_outside(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     rolled_mask(connection)
     said = []
@@ -283,7 +283,7 @@ async def bits_outside(probe: Probe) -> Outcome:
         if bit & connection.job.version_mask:
             bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & connection.job.version_mask)
 
-        async def make(job: Job, bit: int = bit) -> Found:
+        async def make(job: Job, bit: int = bit) -> FoundShare:
             found = await probe.find(connection, job, bits=bit)
             return replace(found, params=found.but(5, f"{bit:08x}"))
 
@@ -303,7 +303,7 @@ async def bits_outside(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: refused, ignored, or used",
 )
-async def bits_without_negotiation(probe: Probe) -> Outcome:
+async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
     connection = await probe.session(mask=None)
     ignored = await probe.find(connection)
     first = await probe.submit(connection, [*ignored.params, "00002000"])
@@ -322,7 +322,7 @@ async def bits_without_negotiation(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: taken as 0, or refused",
 )
-async def bits_missing(probe: Probe) -> Outcome:
+async def bits_missing(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     rolled_mask(connection)
     found = await probe.find(connection, bits=0)
@@ -337,7 +337,7 @@ async def bits_missing(probe: Probe) -> Outcome:
     seconds=120,
     expected="a refusal for other letters, a number, an array",
 )
-async def malformed_bits(probe: Probe) -> Outcome:
+async def malformed_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     rolled_mask(connection)
     said = []
@@ -358,7 +358,7 @@ async def malformed_bits(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: 24 or 20, or accepted",
 )
-async def other_worker(probe: Probe) -> Outcome:
+async def other_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
     return observed(str(await probe.submit(connection, found.but(0, f"{connection.worker}.stranger"))))
@@ -371,7 +371,7 @@ async def other_worker(probe: Probe) -> Outcome:
     seconds=120,
     expected="20, or another refusal, for 4 parameters and for arrays; the session goes on; 7 is recorded",
 )
-async def wrong_count(probe: Probe) -> Outcome:
+async def wrong_count(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     params = _any(probe, connection).params
     four = refused(await probe.submit(connection, params[:4]), "4 parameters")
@@ -392,7 +392,7 @@ async def wrong_count(probe: Probe) -> Outcome:
     seconds=120,
     expected="error is [integer, text, anything], the id is the same, result is null or false",
 )
-async def error_form(probe: Probe) -> Outcome:
+async def error_form(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     answer = await probe.submit(connection, _any(probe, connection).but(1, "f00dfeed"))
     value = answer.line.value or {}
@@ -410,7 +410,7 @@ async def error_form(probe: Probe) -> Outcome:
     seconds=120,
     expected="true for a valid share after an unknown job, a malformed ntime and a bad nonce",
 )
-async def usable_after(probe: Probe) -> Outcome:
+async def usable_after(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     bad = _any(probe, connection)
     for params in (bad.but(1, "f00dfeed"), bad.but(3, "123456"), bad.but(4, "nothex!!")):

@@ -6,10 +6,10 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
 from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import body_of
-from stratum_miner.conformance.connection import Connection
-from stratum_miner.conformance.outcome import Outcome, failed, observed, passed, skipped
-from stratum_miner.conformance.pool_under_test import Tip
-from stratum_miner.conformance.probe import RENEWAL, Found, Probe
+from stratum_miner.conformance.connection import ProbeConnection
+from stratum_miner.conformance.outcome import CheckOutcome, failed, observed, passed, skipped
+from stratum_miner.conformance.pool_under_test import ChainTip
+from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
 from stratum_miner.conformance.steps import each_once, percentile_95, rolled_mask, taken
 from stratum_miner.work.job import Job
 
@@ -24,7 +24,7 @@ STALE_SECONDS = 0.1
 
 
 @check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
-async def valid_share(probe: Probe) -> Outcome:
+async def valid_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found, answer = await probe.judged(connection)
     return taken(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
@@ -38,10 +38,10 @@ async def valid_share(probe: Probe) -> Outcome:
     seconds=120,
     expected="true for a hash in the highest sixteenth below the target",
 )
-async def boundary(probe: Probe) -> Outcome:
+async def boundary(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, above=job.share_target - job.share_target // 16)
 
     found, answer = await probe.judged(connection, make)
@@ -56,7 +56,7 @@ async def boundary(probe: Probe) -> Outcome:
     seconds=4 * RENEWAL,
     expected="true",
 )
-async def older_job(probe: Probe) -> Outcome:
+async def older_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     until = trio.current_time() + 2.5 * RENEWAL
     while trio.current_time() < until:
@@ -80,11 +80,11 @@ async def older_job(probe: Probe) -> Outcome:
     seconds=120,
     expected="true for all zeros, all ones and random bytes",
 )
-async def any_extranonce2(probe: Probe) -> Outcome:
+async def any_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for name, byte in (("zeros", 0), ("ones", 255), ("random", None)):
 
-        async def make(job: Job, byte: int | None = byte) -> Found:
+        async def make(job: Job, byte: int | None = byte) -> FoundShare:
             fixed = None if byte is None else bytes([byte]) * job.extranonce2_size
             return await probe.find(connection, job, extranonce2=fixed)
 
@@ -102,11 +102,11 @@ async def any_extranonce2(probe: Probe) -> Outcome:
     seconds=120,
     expected="true for the job's ntime + 1 and + 30",
 )
-async def later_ntime(probe: Probe) -> Outcome:
+async def later_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for ahead in (1, 30):
 
-        async def make(job: Job, ahead: int = ahead) -> Found:
+        async def make(job: Job, ahead: int = ahead) -> FoundShare:
             return await probe.find(connection, job, ntime=job.ntime + ahead)
 
         _, answer = await probe.judged(connection, make)
@@ -123,12 +123,12 @@ async def later_ntime(probe: Probe) -> Outcome:
     seconds=120,
     expected="true for one bit, all bits and none of the mask",
 )
-async def version_bits(probe: Probe) -> Outcome:
+async def version_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     mask = rolled_mask(connection)
     for bits in (mask & -mask, mask, 0):
 
-        async def make(job: Job, bits: int = bits) -> Found:
+        async def make(job: Job, bits: int = bits) -> FoundShare:
             return await probe.find(connection, job, bits=bits)
 
         _, answer = await probe.judged(connection, make)
@@ -145,7 +145,7 @@ async def version_bits(probe: Probe) -> Outcome:
     seconds=120,
     expected="recorded: true or 20 for upper case, no leading zeros, 0x",
 )
-async def version_bits_spelled(probe: Probe) -> Outcome:
+async def version_bits_spelled(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     bits = rolled_mask(connection) & 0x0FFFFFFF
     spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x": f"0x{bits:08x}"}
@@ -164,7 +164,7 @@ async def version_bits_spelled(probe: Probe) -> Outcome:
     seconds=3 * RENEWAL,
     expected="where the pool sends one: true for a share of the next job with the new extranonce1",
 )
-async def set_extranonce(probe: Probe) -> Outcome:
+async def set_extranonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     first = body_of(connection.job).extranonce1
     await connection.reaction(await connection.ask("mining.extranonce.subscribe"), 2.0)
@@ -184,7 +184,7 @@ async def set_extranonce(probe: Probe) -> Outcome:
     seconds=120,
     expected=f"{PIPELINED} shares in one piece: {PIPELINED} replies, each id once",
 )
-async def pipelined(probe: Probe) -> Outcome:
+async def pipelined(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     shares = await _many(probe, connection, PIPELINED)
     requests = [connection.compose("mining.submit", *found.params) for found in shares]
@@ -196,7 +196,7 @@ async def pipelined(probe: Probe) -> Outcome:
     return each_once(connection, ids)
 
 
-async def _many(probe: Probe, connection: Connection, count: int) -> list[Found]:
+async def _many(probe: Probe, connection: ProbeConnection, count: int) -> list[FoundShare]:
     probe.search.afford(count * 2.0**256 / connection.job.share_target, f"{count} shares")
     return [await probe.find(connection) for _ in range(count)]
 
@@ -210,10 +210,10 @@ async def _many(probe: Probe, connection: Connection, count: int) -> list[Found]
     disturbs=True,
     expected="the share is accepted and the next job builds on it, or with --node: the node has it",
 )
-async def block(probe: Probe) -> Outcome:
+async def block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
 
     found, answer = await probe.judged(connection, make)
@@ -232,7 +232,7 @@ async def block(probe: Probe) -> Outcome:
     if tip.hash == found.digest:
         return passed(f"the node has it: {tip}")
     height = found.job.height
-    if height is not None and await _node_knows(probe, connection, Tip(height, found.digest)):
+    if height is not None and await _node_knows(probe, connection, ChainTip(height, found.digest)):
         return skipped("the node has it, but another block came first")
     return failed(f"{hash_shown} was accepted, the node does not have it: {tip}")
 
@@ -245,7 +245,7 @@ async def block(probe: Probe) -> Outcome:
     seconds=120,
     expected="the node knows it: a block on top of it is taken",
 )
-async def stale_block(probe: Probe) -> Outcome:
+async def stale_block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     job = connection.job
     tip = await probe.chain.tip()
@@ -257,13 +257,13 @@ async def stale_block(probe: Probe) -> Outcome:
         return skipped("the new block was not announced")
     await trio.sleep(STALE_SECONDS)
     answer = await probe.submit(connection, found.params)
-    known = await _node_knows(probe, connection, Tip(tip.height + 1, found.digest))
+    known = await _node_knows(probe, connection, ChainTip(tip.height + 1, found.digest))
     return (passed if known else failed)(
         f"the share was answered {answer}; the node {'has' if known else 'does not have'} {display_hash(found.digest)}"
     )
 
 
-async def _node_knows(probe: Probe, connection: Connection, tip: Tip) -> bool:
+async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> bool:
     """Whether the node has a block that need not be on its best chain: it takes another on top of it."""
     for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
         await trio.sleep(pause)
@@ -281,12 +281,12 @@ async def _node_knows(probe: Probe, connection: Connection, tip: Tip) -> bool:
     seconds=120,
     expected="where the network target is the wider one: the node has the block, whatever the reply",
 )
-async def block_below_share_difficulty(probe: Probe) -> Outcome:
+async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     if connection.job.network_target <= connection.job.share_target:
         return skipped("the share target is as wide as the network target")
 
-    async def make(job: Job) -> Found:
+    async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, at_most=job.network_target, above=job.share_target)
 
     found, answer = await probe.judged(connection, make)
@@ -294,7 +294,7 @@ async def block_below_share_difficulty(probe: Probe) -> Outcome:
     height = found.job.height
     if height is None:
         return skipped("the coinbase does not tell the height")
-    known = await _node_knows(probe, connection, Tip(height, found.digest))
+    known = await _node_knows(probe, connection, ChainTip(height, found.digest))
     return (passed if known else failed)(f"answered {answer}; the node {'has' if known else 'does not have'} the block")
 
 
@@ -306,7 +306,7 @@ async def block_below_share_difficulty(probe: Probe) -> Outcome:
     seconds=120,
     expected=f"of {MEASURED} replies 95 % within {LATENCY * 1000:g} ms and a round trip",
 )
-async def latency(probe: Probe) -> Outcome:
+async def latency(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(MEASURED * 2.0**256 / connection.job.share_target, f"{MEASURED} shares")
     waited = [(await probe.judged(connection))[1].waited for _ in range(MEASURED)]

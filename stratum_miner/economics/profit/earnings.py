@@ -72,7 +72,7 @@ def tariff(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredRun:
     """What a run came to so far; None is what nobody knows."""
 
     elapsed: float
@@ -93,7 +93,7 @@ class Measured:
 class Earnings:
     """What was measured, in the light of a tariff."""
 
-    measured: Measured
+    measured: MeasuredRun
     tariff: Tariff
 
     @property

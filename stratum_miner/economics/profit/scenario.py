@@ -18,7 +18,7 @@ from stratum_miner.economics.outlook import Course, Payback, payback
 from stratum_miner.economics.profit import files, terms
 from stratum_miner.economics.profit.machines import Machine, machine_named, machine_of
 from stratum_miner.economics.profit.terms import TermError
-from stratum_miner.economics.schemes import Pool
+from stratum_miner.economics.schemes import PayoutPool
 from stratum_miner.quantities import rounded
 
 MONTHS = 12
@@ -36,7 +36,7 @@ WORST_EFFICIENCY = Decimal(10) ** 9
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class SourcedValue:
     """A text and the place it came from, as complaints name it."""
 
     text: str
@@ -48,7 +48,7 @@ class Raw:
     """One scenario before it is understood."""
 
     name: str
-    values: Mapping[str, Value]
+    values: Mapping[str, SourcedValue]
     machines: tuple[Machine, ...] = ()
 
 
@@ -73,7 +73,7 @@ class Scenario:
     band: float
     """The difficulty may as well grow by so much less or more per epoch."""
     horizon_days: int
-    pool: Pool
+    pool: PayoutPool
     dates: Mapping[str, date]
     """The dates of what has one: price, chain."""
 
@@ -118,7 +118,7 @@ def option(name: str) -> str:
 
 def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: dict[str, Machine]) -> Raw:
     """What the command line says."""
-    values = {name: Value(text, option(name)) for name, text in given.items() if text is not None}
+    values = {name: SourcedValue(text, option(name)) for name, text in given.items() if text is not None}
     _check_exclusive(values)
     return Raw(name="", values=values, machines=tuple(_named(item, known, "--machine") for item in machines))
 
@@ -140,7 +140,7 @@ def from_file(path: Path, known: dict[str, Machine]) -> tuple[Raw, ...]:
 
 def answered(texts: Mapping[str, str], source: str) -> Raw:
     """What a node, a miner or a price source said."""
-    return Raw(name="", values={name: Value(text, source) for name, text in texts.items()})
+    return Raw(name="", values={name: SourcedValue(text, source) for name, text in texts.items()})
 
 
 def merged(layers: Sequence[Raw], name: str) -> Raw:
@@ -204,7 +204,7 @@ def complete(raw: Raw) -> Scenario:
         ),
         band=float(parsed.get("growth_band", DEFAULT_BAND)),
         horizon_days=horizon,
-        pool=Pool(
+        pool=PayoutPool(
             hash_rate=parsed.get(
                 "pool_hash_rate", max(hash_rate, USUAL_POOL_SHARE * chain.network_hash_rate(operation.difficulty))
             ),
@@ -222,12 +222,14 @@ def _raw(
     if not isinstance(listed, list):
         raise TermError(f"{where}: machines: expected a list, got {listed!r}")
     machines = tuple(_listed(item, known, f"{where}: machines[{index}]") for index, item in enumerate(listed))
-    values = {key: Value(files.text(value, f"{where}: {key}"), f"{where}: {key}") for key, value in content.items()}
+    values = {
+        key: SourcedValue(files.text(value, f"{where}: {key}"), f"{where}: {key}") for key, value in content.items()
+    }
     _check_exclusive(values)
     return Raw(name=name, values=values, machines=machines)
 
 
-def _check_exclusive(values: Mapping[str, Value]) -> None:
+def _check_exclusive(values: Mapping[str, SourcedValue]) -> None:
     if "subsidy" in values and "height" in values:
         first, second = values["subsidy"].where, values["height"].where
         raise TermError(f"{first}, {second}: expected one of the two: the height tells the subsidy")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stratum_miner.spelling import did_you_mean
 
 READ, WRITE = "R", "W"
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LOOPBACK = "R:127.0.0.1/8,R:::1"
 
 
@@ -24,7 +24,7 @@ class AccessError(Exception):
 class AccessList:
     """Entries in order, and what each group may say."""
 
-    entries: tuple[tuple[str, Network], ...]
+    entries: tuple[tuple[str, IpNetwork], ...]
     groups: Mapping[str, frozenset[str]]
 
     @classmethod
@@ -71,7 +71,7 @@ def _command(name: str, known: frozenset[str]) -> str:
     raise AccessError(f"groups: no command is called {name!r}{did_you_mean(name, sorted(known))}")
 
 
-def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, Network]:
+def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetwork]:
     group, address = READ, text
     if len(text) > 2 and text[1] == ":" and text[0].isalpha() and not text.startswith(("a::", "A::")):
         group, address = text[0].upper(), text[2:]
@@ -85,7 +85,7 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, Networ
         ) from None
 
 
-def _network(text: str) -> Network:
+def _network(text: str) -> IpNetwork:
     """cgminer also takes 192.168.0/16 and 0/0, with the missing parts zero."""
     host, slash, bits = text.partition("/")
     if host.replace(".", "").isdecimal():

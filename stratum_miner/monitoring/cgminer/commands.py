@@ -11,7 +11,7 @@ import structlog
 
 from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import fields
-from stratum_miner.monitoring.cgminer.dialect import BYE, INVALID_COMMAND, Reply, Status
+from stratum_miner.monitoring.cgminer.dialect import BYE, INVALID_COMMAND, CommandReply, Status
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import OVER_CGMINER, Control, ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.view import DeviceView, PoolView, View
@@ -23,7 +23,7 @@ DESCRIPTION = f"stratum_miner {__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class CommandRequest:
     """One command with all that it needs."""
 
     view: View
@@ -44,24 +44,24 @@ class Asked:
 class Command:
     """What a name does."""
 
-    answer: Callable[[Asked], Reply]
+    answer: Callable[[CommandRequest], CommandReply]
     writes: bool = False
     joinable: bool = True
 
 
-def answer(name: str, asked: Asked, *, joined: bool) -> Reply:
+def answer(name: str, asked: CommandRequest, *, joined: bool) -> CommandReply:
     """The reply to one command, whatever it is."""
     command = COMMANDS.get(name)
     if command is None:
-        return Reply(INVALID_COMMAND)
+        return CommandReply(INVALID_COMMAND)
     if not asked.may(name) or (joined and not command.joinable):
-        return Reply(Status("E", 45, f"Access denied to '{name}' command"))
+        return CommandReply(Status("E", 45, f"Access denied to '{name}' command"))
     try:
         return command.answer(asked)
     except _Wrong as wrong:
-        return Reply(wrong.status)
+        return CommandReply(wrong.status)
     except ControlRefused as error:
-        return Reply(Status("E", 52, f"Refused: {error}"))
+        return CommandReply(Status("E", 52, f"Refused: {error}"))
 
 
 class _Wrong(Exception):  # noqa: N818  answered
@@ -73,120 +73,120 @@ class _Wrong(Exception):  # noqa: N818  answered
 # ---- what only tells ----------------------------------------------------------------------------------------------
 
 
-def _version(asked: Asked) -> Reply:
+def _version(asked: CommandRequest) -> CommandReply:
     row = {"CGMiner": __version__, "API": API_VERSION, "Miner": DESCRIPTION}
-    return Reply(Status("S", 22, "CGMiner versions"), "VERSION", [row])
+    return CommandReply(Status("S", 22, "CGMiner versions"), "VERSION", [row])
 
 
-def _summary(asked: Asked) -> Reply:
-    return Reply(Status("S", 11, "Summary"), "SUMMARY", [fields.summary(asked.counted)])
+def _summary(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 11, "Summary"), "SUMMARY", [fields.summary(asked.counted)])
 
 
-def _pools(asked: Asked) -> Reply:
+def _pools(asked: CommandRequest) -> CommandReply:
     rows = fields.pools(asked.counted)
-    return Reply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
+    return CommandReply(Status("S", 7, f"{len(rows)} Pool(s)"), "POOLS", rows, is_table=True)
 
 
-def _devices(asked: Asked) -> Reply:
+def _devices(asked: CommandRequest) -> CommandReply:
     rows = fields.devices(asked.counted)
     if not rows:
-        return Reply(Status("E", 10, "No ASCs"))
-    return Reply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
+        return CommandReply(Status("E", 10, "No ASCs"))
+    return CommandReply(Status("S", 9, f"{len(rows)} ASC(s)"), "DEVS", rows, is_table=True)
 
 
-def _device(asked: Asked) -> Reply:
+def _device(asked: CommandRequest) -> CommandReply:
     chosen = _device_view(asked)
     rows = [row for row in fields.devices(asked.counted) if row["ASC"] == chosen.id]
-    return Reply(Status("S", 106, f"ASC{chosen.id}"), "ASC", rows, is_table=True)
+    return CommandReply(Status("S", 106, f"ASC{chosen.id}"), "ASC", rows, is_table=True)
 
 
-def _details(asked: Asked) -> Reply:
-    return Reply(Status("S", 69, "Device Details"), "DEVDETAILS", fields.details(asked.view), is_table=True)
+def _details(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 69, "Device Details"), "DEVDETAILS", fields.details(asked.view), is_table=True)
 
 
-def _statistics(asked: Asked) -> Reply:
-    return Reply(Status("S", 70, "CGMiner stats"), "STATS", fields.statistics(asked.counted), is_table=True)
+def _statistics(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 70, "CGMiner stats"), "STATS", fields.statistics(asked.counted), is_table=True)
 
 
-def _notify(asked: Asked) -> Reply:
-    return Reply(Status("S", 60, "Notify"), "NOTIFY", fields.notices(asked.view), is_table=True)
+def _notify(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 60, "Notify"), "NOTIFY", fields.notices(asked.view), is_table=True)
 
 
-def _configuration(asked: Asked) -> Reply:
-    return Reply(Status("S", 33, "CGMiner config"), "CONFIG", [fields.configuration(asked.view)])
+def _configuration(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 33, "CGMiner config"), "CONFIG", [fields.configuration(asked.view)])
 
 
-def _coin(asked: Asked) -> Reply:
-    return Reply(Status("S", 78, "CGMiner coin"), "COIN", [fields.coin(asked.view)])
+def _coin(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 78, "CGMiner coin"), "COIN", [fields.coin(asked.view)])
 
 
-def _lcd(asked: Asked) -> Reply:
-    return Reply(Status("S", 125, "LCD"), "LCD", [fields.lcd(asked.counted)])
+def _lcd(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 125, "LCD"), "LCD", [fields.lcd(asked.counted)])
 
 
-def _asc_count(asked: Asked) -> Reply:
-    return Reply(Status("S", 104, "ASC count"), "ASCS", [{"Count": len(asked.view.devices)}])
+def _asc_count(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 104, "ASC count"), "ASCS", [{"Count": len(asked.view.devices)}])
 
 
-def _pga_count(asked: Asked) -> Reply:
-    return Reply(Status("S", 59, "PGA count"), "PGAS", [{"Count": 0}])
+def _pga_count(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 59, "PGA count"), "PGAS", [{"Count": 0}])
 
 
-def _no_usb(asked: Asked) -> Reply:
-    return Reply(Status("I", 88, "No USB Statistics"))
+def _no_usb(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("I", 88, "No USB Statistics"))
 
 
-def _check(asked: Asked) -> Reply:
+def _check(asked: CommandRequest) -> CommandReply:
     name = asked.parameter
     if not name:
         raise _Wrong(71, "Missing check cmd")
     known = name in COMMANDS
     row = {"Exists": "Y" if known else "N", "Access": "Y" if known and asked.may(name) else "N"}
-    return Reply(Status("S", 72, "Check command"), "CHECK", [row])
+    return CommandReply(Status("S", 72, "Check command"), "CHECK", [row])
 
 
 # ---- what changes something ---------------------------------------------------------------------------------------
 
 
-def _privileged(asked: Asked) -> Reply:
-    return Reply(Status("S", 46, "Privileged access OK"))
+def _privileged(asked: CommandRequest) -> CommandReply:
+    return CommandReply(Status("S", 46, "Privileged access OK"))
 
 
-def _switch_pool(asked: Asked) -> Reply:
+def _switch_pool(asked: CommandRequest) -> CommandReply:
     pool = _pool(asked, asked.parameter)
     asked.control.switch_pool(pool.id)
-    return Reply(Status("S", 27, f"Switching to pool {pool.id}:'{pool.url}'"))
+    return CommandReply(Status("S", 27, f"Switching to pool {pool.id}:'{pool.url}'"))
 
 
-def _enable_pool(asked: Asked) -> Reply:
+def _enable_pool(asked: CommandRequest) -> CommandReply:
     pool = _pool(asked, asked.parameter)
     if pool.enabled:
         raise _Wrong(49, f"Pool {pool.id}:'{pool.url}' already enabled", "I")
     asked.control.change_pool(pool.id, PoolChange(enabled=True))
-    return Reply(Status("S", 47, f"Enabling pool {pool.id}:'{pool.url}'"))
+    return CommandReply(Status("S", 47, f"Enabling pool {pool.id}:'{pool.url}'"))
 
 
-def _disable_pool(asked: Asked) -> Reply:
+def _disable_pool(asked: CommandRequest) -> CommandReply:
     pool = _pool(asked, asked.parameter)
     if not pool.enabled:
         raise _Wrong(50, f"Pool {pool.id}:'{pool.url}' already disabled", "I")
     if sum(other.enabled for other in asked.view.pools) == 1:
         raise _Wrong(51, f"Cannot disable last active pool {pool.id}:'{pool.url}'")
     asked.control.change_pool(pool.id, PoolChange(enabled=False))
-    return Reply(Status("S", 48, f"Disabling pool {pool.id}:'{pool.url}'"))
+    return CommandReply(Status("S", 48, f"Disabling pool {pool.id}:'{pool.url}'"))
 
 
-def _remove_pool(asked: Asked) -> Reply:
+def _remove_pool(asked: CommandRequest) -> CommandReply:
     pool = _pool(asked, asked.parameter)
     if len(asked.view.pools) == 1:
         raise _Wrong(66, f"Cannot remove last pool {pool.id}:'{pool.url}'")
     if pool.active:
         raise _Wrong(67, f"Cannot remove active pool {pool.id}:'{pool.url}'")
     asked.control.remove_pool(pool.id)
-    return Reply(Status("S", 68, f"Removed pool {pool.id}:'{pool.url}'"))
+    return CommandReply(Status("S", 68, f"Removed pool {pool.id}:'{pool.url}'"))
 
 
-def _add_pool(asked: Asked) -> Reply:
+def _add_pool(asked: CommandRequest) -> CommandReply:
     if not asked.parameter:
         raise _Wrong(52, "Missing addpool details")
     parts = _split(asked.parameter)
@@ -194,10 +194,10 @@ def _add_pool(asked: Asked) -> Reply:
         raise _Wrong(53, "Invalid addpool details: expected URL,USER,PASS")
     url, user, password = parts
     pool_id = asked.control.add_pool(NewPool(url=url, user=user, password=password or "x"))
-    return Reply(Status("S", 55, f"Added pool {pool_id}: '{url}'"))
+    return CommandReply(Status("S", 55, f"Added pool {pool_id}: '{url}'"))
 
 
-def _pool_priority(asked: Asked) -> Reply:
+def _pool_priority(asked: CommandRequest) -> CommandReply:
     if not asked.parameter:
         raise _Wrong(25, "Missing pool id parameter")
     order = [_pool(asked, part).id for part in asked.parameter.split(",")]
@@ -217,10 +217,10 @@ def _pool_priority(asked: Asked) -> Reply:
             raise
         places.insert(place, places.pop(before))
         moved.append((pool_id, before))
-    return Reply(Status("S", 73, "Changed pool priorities"))
+    return CommandReply(Status("S", 73, "Changed pool priorities"))
 
 
-def _pool_quota(asked: Asked) -> Reply:
+def _pool_quota(asked: CommandRequest) -> CommandReply:
     if not asked.parameter:
         raise _Wrong(25, "Missing pool id parameter")
     number, comma, quota = asked.parameter.partition(",")
@@ -230,51 +230,51 @@ def _pool_quota(asked: Asked) -> Reply:
     if not _is_number(quota):
         raise _Wrong(121, f"Invalid negative number ({quota[:20]}) for '{pool.url}'")
     asked.control.change_pool(pool.id, PoolChange(quota=int(quota)))
-    return Reply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
+    return CommandReply(Status("S", 122, f"Set pool '{pool.url}' to quota {int(quota)}'"))
 
 
-def _enable_device(asked: Asked) -> Reply:
+def _enable_device(asked: CommandRequest) -> CommandReply:
     device = _device_view(asked)
     if device.state not in fields.DISABLED and device.state not in fields.STATUS:
         raise _Wrong(108, f"ASC {device.id} already enabled", "I")
     asked.control.restart_device(device.id)
-    return Reply(Status("I", 110, f"ASC {device.id} sent enable message"))
+    return CommandReply(Status("I", 110, f"ASC {device.id} sent enable message"))
 
 
-def _disable_device(asked: Asked) -> Reply:
+def _disable_device(asked: CommandRequest) -> CommandReply:
     device = _device_view(asked)
     if device.state in fields.DISABLED:
         raise _Wrong(109, f"ASC {device.id} already disabled", "I")
     asked.control.remove_device(device.id)
-    return Reply(Status("I", 111, f"ASC {device.id} set disable flag"))
+    return CommandReply(Status("I", 111, f"ASC {device.id} set disable flag"))
 
 
-def _set_device(asked: Asked) -> Reply:
+def _set_device(asked: CommandRequest) -> CommandReply:
     index = _device_view(asked).id
     if not asked.parameter.partition(",")[2]:
         raise _Wrong(116, "Missing option after ASC number")
     raise _Wrong(117, f"ASC {index} does not support ascset", "W")
 
 
-def _identify_device(asked: Asked) -> Reply:
+def _identify_device(asked: CommandRequest) -> CommandReply:
     index = _device_view(asked).id
     raise _Wrong(114, f"ASC{index} does not support identify", "W")
 
 
-def _save(asked: Asked) -> Reply:
+def _save(asked: CommandRequest) -> CommandReply:
     raise _Wrong(43, "Can't open or create save file: the configuration is a file that its owner writes")
 
 
-def _restart(asked: Asked) -> Reply:
+def _restart(asked: CommandRequest) -> CommandReply:
     raise _Wrong(45, "Access denied to 'restart' command: whoever started the miner restarts it")
 
 
-def _quit(asked: Asked) -> Reply:
+def _quit(asked: CommandRequest) -> CommandReply:
     asked.control.quit()
     return BYE
 
 
-def _zero(asked: Asked) -> Reply:
+def _zero(asked: CommandRequest) -> CommandReply:
     if not asked.parameter:
         raise _Wrong(94, "Missing zero parameters")
     what, _, with_summary = asked.parameter.partition(",")
@@ -291,24 +291,24 @@ def _zero(asked: Asked) -> Reply:
         log.info(
             "figures_zeroed", accepted=shares.accepted, rejected=shares.rejected, stale=shares.stale, best_share=best
         )
-        return Reply(Status("S", 96, f"Zeroed {name} stats with summary"))
-    return Reply(Status("S", 97, f"Zeroed {name} stats without summary"))
+        return CommandReply(Status("S", 96, f"Zeroed {name} stats with summary"))
+    return CommandReply(Status("S", 97, f"Zeroed {name} stats without summary"))
 
 
-def _pause(asked: Asked) -> Reply:
+def _pause(asked: CommandRequest) -> CommandReply:
     asked.control.pause(OVER_CGMINER)
-    return Reply(Status("S", 46, "Paused"))
+    return CommandReply(Status("S", 46, "Paused"))
 
 
-def _resume(asked: Asked) -> Reply:
+def _resume(asked: CommandRequest) -> CommandReply:
     asked.control.resume(OVER_CGMINER)
-    return Reply(Status("S", 46, "Mining again"))
+    return CommandReply(Status("S", 46, "Mining again"))
 
 
 # ---- parameters ---------------------------------------------------------------------------------------------------
 
 
-def _pool(asked: Asked, text: str) -> PoolView:
+def _pool(asked: CommandRequest, text: str) -> PoolView:
     if not text:
         raise _Wrong(25, "Missing pool id parameter")
     pools = {pool.id: pool for pool in asked.view.pools}
@@ -317,7 +317,7 @@ def _pool(asked: Asked, text: str) -> PoolView:
     return pools[int(text)]
 
 
-def _device_view(asked: Asked) -> DeviceView:
+def _device_view(asked: CommandRequest) -> DeviceView:
     text = asked.parameter.partition(",")[0]
     if not text:
         raise _Wrong(15, "Missing device id parameter")

@@ -17,7 +17,7 @@ MAX_REQUEST = 8192
 """Bytes; cgminer's own buffer is about as large."""
 JOIN = "+"
 
-Fields = Mapping[str, Any]
+ReplyFields = Mapping[str, Any]
 
 
 class Fixed(float):
@@ -70,16 +70,16 @@ INVALID_COMMAND = Status("E", 14, "Invalid command")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CommandReply:
     """The answer to one command. A table's rows begin with the number that names them: ``POOL=0``."""
 
     status: Status
     section: str = ""
-    rows: Sequence[Fields] = field(default_factory=tuple)
+    rows: Sequence[ReplyFields] = field(default_factory=tuple)
     is_table: bool = False
 
 
-BYE = Reply(Status("S", 46, "BYE"))
+BYE = CommandReply(Status("S", 46, "BYE"))
 """The answer to ``quit``, which alone has no status like all others."""
 
 
@@ -118,7 +118,7 @@ def _parameter(value: Any) -> str:
     return f"{value:f}" if isinstance(value, float) else str(value)
 
 
-def encode(request: Request, replies: Sequence[Reply], *, when: int, description: str) -> bytes:
+def encode(request: Request, replies: Sequence[CommandReply], *, when: int, description: str) -> bytes:
     """The bytes of a reply; one reply for each command. ``when`` is Unix time."""
     parts = [_one(reply, when, description, is_json=request.is_json) for reply in replies]
     if not request.is_json:
@@ -133,10 +133,10 @@ def encode(request: Request, replies: Sequence[Reply], *, when: int, description
 
 def refuse(bad: BadRequest, *, when: int, description: str) -> bytes:
     """The bytes that answer what is no request."""
-    return _one(Reply(bad.status), when, description, is_json=bad.is_json).encode() + b"\0"
+    return _one(CommandReply(bad.status), when, description, is_json=bad.is_json).encode() + b"\0"
 
 
-def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
+def _one(reply: CommandReply, when: int, description: str, *, is_json: bool) -> str:
     if reply is BYE:
         return '{"STATUS":"BYE","id":1}' if is_json else "BYE"
     status: dict[str, Any] = {
@@ -156,7 +156,7 @@ def _one(reply: Reply, when: int, description: str, *, is_json: bool) -> str:
     return "".join(f"{line}|" for line in lines)
 
 
-def _object(fields: Fields) -> str:
+def _object(fields: ReplyFields) -> str:
     shown = (
         f"{json.dumps(name)}:{value if isinstance(value, Fixed) else json.dumps(_told(value))}"
         for name, value in fields.items()
@@ -164,7 +164,7 @@ def _object(fields: Fields) -> str:
     return f"{{{','.join(shown)}}}"
 
 
-def _plain(fields: Fields) -> str:
+def _plain(fields: ReplyFields) -> str:
     return ",".join(f"{name}={_shown(value)}" for name, value in fields.items())
 
 

@@ -11,7 +11,7 @@ import trio
 
 from stratum_miner.monitoring.cgminer import dialect
 from stratum_miner.monitoring.cgminer.access import AccessList
-from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, Asked, answer
+from stratum_miner.monitoring.cgminer.commands import DESCRIPTION, CommandRequest, answer
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import Control
 from stratum_miner.monitoring.view import View
@@ -89,7 +89,7 @@ def _answered(data: bytes, served: _Served, group: str) -> bytes:
         request = dialect.parse(data)
     except dialect.BadRequest as bad:
         return dialect.refuse(bad, when=when, description=DESCRIPTION)
-    asked = Asked(
+    asked = CommandRequest(
         view=served.look(),
         control=served.control,
         parameter=request.parameter,

@@ -17,10 +17,10 @@ from starlette.routing import Route
 from stratum_miner.monitoring.control import ControlRefused
 from stratum_miner.monitoring.health import READY
 from stratum_miner.monitoring.http import metrics, openapi
-from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, Call, Endpoint, Source
+from stratum_miner.monitoring.http.endpoints import BOUNDS, ENDPOINTS, PREFIX, ApiRequest, Endpoint, Source
 from stratum_miner.monitoring.http.exposition import CONTENT_TYPE, Exposition
 from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, Guard, refusal
-from stratum_miner.monitoring.http.page import Page
+from stratum_miner.monitoring.http.page import PageFiles
 from stratum_miner.monitoring.http.stream import Stream, Streams
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(source: Source, access: Access) -> Starlette:
     """Everything that is answered over HTTP."""
-    page = Page()
+    page = PageFiles()
     scrape = Exposition(lambda: metrics.families(source.monitor.view())).text
     return Starlette(
         routes=[
@@ -90,7 +90,7 @@ def _by_method(handlers: Mapping[str, Handler]) -> Handler:
 def _answering(endpoint: Endpoint, source: Source) -> Handler:
     async def answer(request: Request) -> Response:
         try:
-            call = Call(
+            call = ApiRequest(
                 path={name: _whole("path", name, text) for name, text in request.path_params.items()},
                 query=_query(endpoint, request),
                 body=None if endpoint.body is None else _body(await request.body(), endpoint.body),
@@ -153,7 +153,7 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _streaming(source: Source, page: Page) -> Callable[[Request], Awaitable[Response | Stream]]:
+def _streaming(source: Source, page: PageFiles) -> Callable[[Request], Awaitable[Response | Stream]]:
     streams = Streams(source.monitor, page.version)
 
     async def answer(request: Request) -> Response | Stream:

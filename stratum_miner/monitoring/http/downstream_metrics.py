@@ -6,20 +6,20 @@ No label is anything that a miner says: names of workers, user agents and addres
 from collections.abc import Iterable
 from enum import Enum
 
-from stratum_miner.downstream.endings import Ending
+from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.snapshot import ServerSnapshot
 from stratum_miner.monitoring.http.exposition import Family, Samples, counter, counters, gauge
-from stratum_miner.work.share_result import Refusal
+from stratum_miner.work.share_result import RejectReason
 
 
 def _by_ending(it: ServerSnapshot) -> Samples:
-    return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in Ending]
+    return [((ending.value,), it.connections_ended.get(ending, 0)) for ending in DisconnectReason]
 
 
 def by_reason(fate: str, counts: Iterable[tuple[Enum, int]]) -> Samples:
     """Every reason is there from the start, so that its first share shows."""
     named = {reason.value: count for reason, count in counts}
-    return [((fate, reason.value), named.get(reason.value, 0)) for reason in Refusal]
+    return [((fate, reason.value), named.get(reason.value, 0)) for reason in RejectReason]
 
 
 CONNECTIONS: tuple[Family[ServerSnapshot], ...] = (

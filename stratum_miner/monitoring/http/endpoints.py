@@ -62,7 +62,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiRequest:
     """A request, decoded and checked."""
 
     path: Mapping[str, int] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Endpoint:
     summary: str
     answer: Any
     """Type of the JSON answer."""
-    handle: Callable[[Source, Call], Any]
+    handle: Callable[[Source, ApiRequest], Any]
     body: Any = None
     """Type of the JSON that must come with it."""
     query: tuple[str, ...] = ()
@@ -96,20 +96,20 @@ class Endpoint:
         return self.method != "GET"
 
 
-def _newest(items: tuple[Any, ...], call: Call) -> tuple[Any, ...]:
+def _newest(items: tuple[Any, ...], call: ApiRequest) -> tuple[Any, ...]:
     limit = call.query.get("limit", MOST)
     return items[max(0, len(items) - limit) :]
 
 
-def _events(source: Source, call: Call) -> tuple[EventView, ...]:
+def _events(source: Source, call: ApiRequest) -> tuple[EventView, ...]:
     return source.monitor.events.newest(call.query.get("limit", MOST), after=call.query.get("after", 0))
 
 
-def _history(source: Source, call: Call) -> tuple[Point, ...]:
+def _history(source: Source, call: ApiRequest) -> tuple[Point, ...]:
     return tuple(point for point in source.monitor.history() if point.at > call.query.get("after", 0))
 
 
-def _add_pool(source: Source, call: Call) -> Done:
+def _add_pool(source: Source, call: ApiRequest) -> Done:
     added: PoolAddition = call.body
     pool_id = source.control.add_pool(
         NewPool(url=added.url, user=added.user, password=added.password, name=added.name, priority=added.priority)
@@ -117,7 +117,7 @@ def _add_pool(source: Source, call: Call) -> Done:
     return Done((f"pool {added.url} added with the id {pool_id}",))
 
 
-def _change_pool(source: Source, call: Call) -> Done:
+def _change_pool(source: Source, call: ApiRequest) -> Done:
     change: PoolChanges = call.body
     source.control.change_pool(
         call.id, PoolChange(enabled=change.enabled, quota=change.quota, priority=change.priority)
@@ -132,43 +132,43 @@ def _change_pool(source: Source, call: Call) -> Done:
     return Done(tuple(done))
 
 
-def _remove_pool(source: Source, call: Call) -> Done:
+def _remove_pool(source: Source, call: ApiRequest) -> Done:
     source.control.remove_pool(call.id)
     return Done((f"pool {call.id} removed",))
 
 
-def _switch_pool(source: Source, call: Call) -> Done:
+def _switch_pool(source: Source, call: ApiRequest) -> Done:
     source.control.switch_pool(call.id)
     return Done((f"pool {call.id} is the first now",))
 
 
-def _pause(source: Source, call: Call) -> Done:
+def _pause(source: Source, call: ApiRequest) -> Done:
     source.control.pause(OVER_HTTP)
     return Done(("paused",))
 
 
-def _resume(source: Source, call: Call) -> Done:
+def _resume(source: Source, call: ApiRequest) -> Done:
     source.control.resume(OVER_HTTP)
     return Done(("mining again",))
 
 
-def _quit(source: Source, call: Call) -> Done:
+def _quit(source: Source, call: ApiRequest) -> Done:
     source.control.quit()
     return Done(("stopping",))
 
 
-def _add_device(source: Source, call: Call) -> Done:
+def _add_device(source: Source, call: ApiRequest) -> Done:
     added: DeviceAddition = call.body
     source.control.add_device(added.device)
     return Done((f"device {added.device} added",))
 
 
-def _restart_device(source: Source, call: Call) -> Done:
+def _restart_device(source: Source, call: ApiRequest) -> Done:
     source.control.restart_device(call.id)
     return Done((f"device {call.id} restarts",))
 
 
-def _remove_device(source: Source, call: Call) -> Done:
+def _remove_device(source: Source, call: ApiRequest) -> Done:
     source.control.remove_device(call.id)
     return Done((f"device {call.id} is left alone",))
 

@@ -33,7 +33,7 @@ HEADERS = {
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
 """What a Host header may say, in lower case. What programs read in different ways can mean a stranger."""
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+AllowedNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Access:
     """Whether reading is free: where only this machine can ask."""
     names: tuple[str, ...] = ("localhost",)
     """Hosts that are no addresses."""
-    trusted: tuple[Network, ...] = ()
+    trusted: tuple[AllowedNetwork, ...] = ()
     """Networks whose machines need no token."""
 
     def knows(self, host: str) -> bool:

@@ -20,7 +20,7 @@ WEB = Path(__file__).parent.parent / "web"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-class Page:
+class PageFiles:
     """The files, and the version that names them."""
 
     def __init__(self, directory: Path = WEB) -> None:

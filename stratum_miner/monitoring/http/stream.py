@@ -13,7 +13,7 @@ import msgspec
 import trio
 from starlette.types import Receive, Scope, Send
 
-from stratum_miner.monitoring.changes import STEPS_KEPT, Changes, Step
+from stratum_miner.monitoring.changes import STEPS_KEPT, Changes, SnapshotChanges
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.view import EventView
 
@@ -65,7 +65,7 @@ class Streams:
         told = {"number": self._changes.number, "page": self._page, "view": self._changes.whole}
         return _block("view", told)
 
-    def _step(self, step: Step) -> bytes:
+    def _step(self, step: SnapshotChanges) -> bytes:
         points = b"".join(_block("point", point) for point in step.points)
         return _block("change", {"number": step.number, "change": step.change}) + points + self._events(step.events)
 

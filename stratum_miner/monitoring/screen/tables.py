@@ -8,7 +8,7 @@ from rich.text import Text
 
 from stratum_miner.monitoring.screen.lines import hanging, shortened
 
-Item = TypeVar("Item")
+ItemT = TypeVar("ItemT")
 LEAST_NAME = 14
 GAP = 2
 """Space between the name and what follows."""
@@ -17,12 +17,12 @@ MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[Item]):
+class Column(Generic[ItemT]):
     """One figure of each item, or a word; figures stand to the right."""
 
     heading: str
     width: int
-    cell: Callable[[Item], str | Text]
+    cell: Callable[[ItemT], str | Text]
     is_word: bool = False
 
 
@@ -72,11 +72,11 @@ class Table:
 
 def table(
     kind: str,
-    items: Sequence[Item],
-    columns: Sequence[Column[Item]],
+    items: Sequence[ItemT],
+    columns: Sequence[Column[ItemT]],
     *,
-    name: Callable[[Item], str],
-    notes: Callable[[Item], Sequence[Text]],
+    name: Callable[[ItemT], str],
+    notes: Callable[[ItemT], Sequence[Text]],
     rest: Callable[[int], str],
     width: int,
     needed: int = 0,
@@ -109,5 +109,5 @@ def known(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _aligned(column: Column[Item], text: str) -> str:
+def _aligned(column: Column[ItemT], text: str) -> str:
     return f"{text:<{column.width}}" if column.is_word else f"{text:>{column.width}}"

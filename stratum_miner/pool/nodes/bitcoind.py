@@ -23,10 +23,10 @@ from stratum_miner.bitcoin.header import HEADER_SIZE, display_hash
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.foreign_text import SHOWN_CHARACTERS, sanitize
 from stratum_miner.network.fetch import (
-    Answer,
     BrokenFetchError,
     ConnectFetchError,
     Fetcher,
+    HttpResponse,
     LargeFetchError,
     SlowFetchError,
     Target,
@@ -357,7 +357,7 @@ class BitcoindNode(Node):
         content = msgspec.json.encode({"jsonrpc": "1.0", "id": self._next_id, "method": method, "params": list(params)})
         return self._result(method, await self._authorized(method, content, waits=waits))
 
-    async def _authorized(self, method: str, content: bytes, *, waits: bool) -> Answer:
+    async def _authorized(self, method: str, content: bytes, *, waits: bool) -> HttpResponse:
         if self._credentials is None:
             self._credentials = await self._read_cookie()
         used = self._credentials
@@ -375,7 +375,7 @@ class BitcoindNode(Node):
             )
         return answer
 
-    async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> Answer:
+    async def _steady(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> HttpResponse:
         """Once more when the connection breaks; not when there is none to be had or the answer takes too long."""
         try:
             return await self._post(method, content, credentials, waits=waits)
@@ -388,7 +388,7 @@ class BitcoindNode(Node):
                 f"{self._where}: the connection broke during {method}, twice: {error.text}"
             ) from None
 
-    async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> Answer:
+    async def _post(self, method: str, content: bytes, credentials: Credentials, *, waits: bool) -> HttpResponse:
         try:
             return await self._open_fetcher().fetch(
                 self._target,
@@ -417,7 +417,7 @@ class BitcoindNode(Node):
             raise NodeError(f"{self._where}: it is not open")
         return self._fetcher
 
-    def _result(self, method: str, answer: Answer) -> object:
+    def _result(self, method: str, answer: HttpResponse) -> object:
         try:
             reply = msgspec.json.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

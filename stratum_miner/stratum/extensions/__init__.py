@@ -13,11 +13,11 @@ from stratum_miner.stratum.extensions.version_rolling import VersionRolling, Ver
 __all__ = [
     "EXTENSIONS",
     "Extension",
+    "ExtensionAnswer",
     "Grant",
     "Info",
     "MinimumDifficulty",
     "SubscribeExtranonce",
-    "Verdict",
     "VersionRolling",
     "VersionRollingGrant",
     "parse_requested",
@@ -47,7 +47,7 @@ class Grant(Protocol):
         ...
 
 
-Verdict: TypeAlias = bool | str | Grant
+ExtensionAnswer: TypeAlias = bool | str | Grant
 """A server's answer to a request: yes or no, why not, or what it grants."""
 
 _SPOKEN: tuple[type[Extension], ...] = (

@@ -20,7 +20,7 @@ from stratum_miner.app.options.mine import MineOptions
 from stratum_miner.app.settings.changes import TOLD_OF_BACKENDS, TOLD_OF_POOLS, changes
 from stratum_miner.app.settings.mine import MineSettings, Sources, load
 from stratum_miner.client import ClientOptions, PoolUrl
-from stratum_miner.miner import Assignment, Ending, Goals, Miner
+from stratum_miner.miner import Assignment, Goals, Miner, StopReason
 from stratum_miner.testing.played_pool import PlayedPool
 
 BASE = """\
@@ -288,7 +288,7 @@ async def test_a_hangup_of_the_terminal_ends_mining(
 ) -> None:
     async with running() as it:
         monkeypatch.setattr(os, "isatty", lambda descriptor: True)
-        endings: list[Ending] = []
+        endings: list[StopReason] = []
 
         async def mine() -> None:
             endings.append(await it.miner.run())
@@ -300,5 +300,5 @@ async def test_a_hangup_of_the_terminal_ends_mining(
             await trio.sleep(1)
             monkeypatch.setattr(os, "isatty", lambda descriptor: False)
             os.kill(os.getpid(), signal.SIGHUP)
-        assert endings == [Ending.STOPPED]
+        assert endings == [StopReason.STOPPED]
         assert not it.taken

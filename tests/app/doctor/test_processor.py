@@ -6,14 +6,14 @@ from datetime import date
 import pytest
 
 from stratum_miner.app.doctor import processor
-from stratum_miner.app.doctor.finding import Verdict
+from stratum_miner.app.doctor.finding import Severity
 from stratum_miner.backends.cpu import kernels
 
 
 def test_every_kernel_is_tested_and_the_choice_is_told() -> None:
     findings = processor.kernel_findings({})
     by_subject = {item.subject: item for item in findings}
-    assert by_subject["self-test"].verdict is Verdict.GOOD
+    assert by_subject["self-test"].verdict is Severity.GOOD
     assert f"all {len(kernels.available_kernels())} kernels" in by_subject["self-test"].text
     assert by_subject["choice"].text.startswith("fastest kernel: ")
     assert f", measured on {date.today()}: " in by_subject["choice"].text
@@ -25,7 +25,7 @@ def test_a_kernel_that_computes_wrongly_is_a_problem(monkeypatch: pytest.MonkeyP
     sound = kernels.self_test
     monkeypatch.setattr(kernels, "self_test", lambda kernel: kernel != broken and sound(kernel))
     finding = next(item for item in processor.kernel_findings({}) if item.subject == broken.name)
-    assert finding.verdict is Verdict.PROBLEM
+    assert finding.verdict is Severity.PROBLEM
     assert "overclocking" in finding.fix
 
 
@@ -33,13 +33,13 @@ def test_without_any_sound_kernel_there_is_no_choice(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(kernels, "self_test", lambda kernel: False)
     findings = processor.kernel_findings({})
     assert "choice" not in [item.subject for item in findings]
-    assert sum(item.verdict is Verdict.PROBLEM for item in findings) == len(kernels.available_kernels())
+    assert sum(item.verdict is Severity.PROBLEM for item in findings) == len(kernels.available_kernels())
 
 
 def test_a_kernel_that_is_switched_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "unusable_names", lambda: ("avx512", "neon"))
     findings = processor.kernel_findings({"STRATUM_MINER_CPU_DISABLE": "sse2, AVX512"})
-    [off] = [item for item in findings if item.verdict is Verdict.NOTE and item.subject == "kernels"]
+    [off] = [item for item in findings if item.verdict is Severity.NOTE and item.subject == "kernels"]
     assert "switches off avx512," in off.text
     assert off.fix == "unset STRATUM_MINER_CPU_DISABLE"
 
@@ -47,7 +47,7 @@ def test_a_kernel_that_is_switched_off_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_an_unknown_feature_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRATUM_MINER_CPU_DISABLE", "avx-512")
     [finding] = processor.kernel_findings(os.environ)
-    assert finding.verdict is Verdict.PROBLEM
+    assert finding.verdict is Severity.PROBLEM
     assert "STRATUM_MINER_CPU_DISABLE: expected names out of sse2, avx2" in finding.text
     assert "got 'avx-512': did you mean 'avx512'?" in finding.text
     assert "unset it" in finding.fix

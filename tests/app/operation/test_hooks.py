@@ -16,7 +16,7 @@ from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.secrets import redact
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.view import EventView
-from stratum_miner.network.fetch import Answer, ConnectFetchError, Fetcher, Target
+from stratum_miner.network.fetch import ConnectFetchError, Fetcher, HttpResponse, Target
 
 from ...network import web_server
 
@@ -126,12 +126,12 @@ class Web:
         self.answers = list(answers)
         self.posted: list[dict[str, Any]] = []
 
-    async def fetch(self, target: Target, *, content: bytes, **_limits: object) -> Answer:
+    async def fetch(self, target: Target, *, content: bytes, **_limits: object) -> HttpResponse:
         self.posted.append(json.loads(content))
         status = self.answers.pop(0)
         if status == 0:
             raise ConnectFetchError(target.where, "cannot connect: Connection refused")
-        return Answer(status, b"")
+        return HttpResponse(status, b"")
 
 
 @pytest.mark.parametrize(

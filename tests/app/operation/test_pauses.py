@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog.testing
 
-from stratum_miner.app.operation.pauses import Pauses
+from stratum_miner.app.operation.pauses import AutomaticPauses
 from stratum_miner.app.operation.schedule import Schedule
 
 
@@ -23,7 +23,7 @@ class Bench:
         self.now = datetime(2026, 11, 1, 12, 0)
         self.battery: bool | None = False
         self.celsius: float | None = 50.0
-        self.pauses = Pauses(
+        self.pauses = AutomaticPauses(
             self.control, schedule=Schedule.parse(start, stop), now=lambda: self.now,
             on_battery=lambda: self.battery, temperature=lambda: self.celsius, hottest=80.0, **options,
         )  # fmt: skip

@@ -8,16 +8,16 @@ import pytest
 import trio
 
 from stratum_miner.app.process import signals
-from stratum_miner.app.process.signals import Phase, Stop
+from stratum_miner.app.process.signals import ProcessPhase, Stop
 
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
-    signals.enter(Phase.STARTING)
+    signals.enter(ProcessPhase.STARTING)
     yield
     signal.signal(signal.SIGINT, before)
-    signals.enter(Phase.STARTING)
+    signals.enter(ProcessPhase.STARTING)
 
 
 def interrupt() -> None:
@@ -30,7 +30,7 @@ def test_phases_outside_trio(monkeypatch: pytest.MonkeyPatch) -> None:
     signals.install()
     interrupt()
     assert left == [130]
-    signals.enter(Phase.RUNNING)
+    signals.enter(ProcessPhase.RUNNING)
     with pytest.raises(KeyboardInterrupt):
         interrupt()
     signals.finish()
@@ -86,7 +86,7 @@ def test_a_question_in_the_middle_of_a_command() -> None:
         raise AssertionError
 
     signals.install()
-    signals.enter(Phase.RUNNING)
+    signals.enter(ProcessPhase.RUNNING)
     assert signals.wait_for(answer) == 7
     with pytest.raises(ValueError, match="no"):  # as it is, without a group around it
         signals.wait_for(fail)

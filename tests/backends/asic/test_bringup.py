@@ -3,7 +3,7 @@
 import pytest
 
 from stratum_miner.backends.asic.boards import board_of
-from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.pll import nearest
 from stratum_miner.backends.asic.crc import crc5, seal_last_byte
@@ -22,7 +22,7 @@ def chip_ids(question: str, answer: str, count: int = 1) -> Answer:
     return respond
 
 
-def chain_of(kind: str, port: MemoryPort, **changes: object) -> Chain:
+def chain_of(kind: str, port: MemoryPort, **changes: object) -> ChipChain:
     board = board_of(kind)
     settings: dict[str, object] = {
         "chips": board.chips,

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum_miner.backends.asic.health import DUPLICATES_JUDGED_AT, SILENT_AFTER, Complaint, Health, HealthMonitor
+from stratum_miner.backends.asic.health import (
+    DUPLICATES_JUDGED_AT,
+    SILENT_AFTER,
+    Complaint,
+    DeviceHealth,
+    HealthMonitor,
+)
 
 RATE = 1e9
 PER_NONCE = float(2**32)
@@ -65,7 +71,7 @@ def test_the_silent_chip_is_numbered() -> None:
     monitor = HealthMonitor(0.0, chips=12)
     monitor.expect(0.0, RATE, PER_NONCE)
     monitor.searching(0.0, True)
-    verdict = Health()
+    verdict = DeviceHealth()
     for second in range(1, 3000):
         if second % 4 == 0:
             monitor.nonce(float(second), chip=second // 4 % 11)

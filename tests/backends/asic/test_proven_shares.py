@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stratum_miner.backends.asic.boards import board_of
-from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.chips.registers import midstate_versions, ticket_mask
 from stratum_miner.backends.asic.frames.replies import NonceReply
@@ -21,7 +21,7 @@ from tests.backends.asic.vectors import VECTORS, header_a, header_d, unhex
 A, D, F, J = (VECTORS[name] for name in "ADFJ")
 
 
-def chain_of(kind: str, **settings: object) -> Chain:
+def chain_of(kind: str, **settings: object) -> ChipChain:
     board = board_of(kind)
     frequency = board.frequency.default if board.frequency else None
     options = {"chips": board.chips, "frequency": frequency, **settings}
@@ -37,7 +37,7 @@ def unit_with(header: bytes, version_mask: int = 0x1FFFE000) -> WorkUnit:
     )
 
 
-def heard(chain: Chain, frame: str) -> Proven:
+def heard(chain: ChipChain, frame: str) -> Proven:
     """Through the decoder, the family's reading and the proof."""
     [reply] = chain.wire.decoder.receive(unhex(frame)) or chain.wire.decoder.idle()
     assert isinstance(reply, NonceReply)

@@ -14,7 +14,7 @@ from stratum_miner.backends.asic.board import Board, Port
 from stratum_miner.backends.asic.bringup import CountChips, RampUp
 from stratum_miner.backends.asic.device import DeviceIdentity, DeviceState
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceSilent, GivenUp, Overheated, WrongChip
-from stratum_miner.backends.asic.health import Complaint, Health
+from stratum_miner.backends.asic.health import Complaint, DeviceHealth
 from stratum_miner.backends.asic.options import DeviceOptions
 from stratum_miner.backends.asic.power import NoPower, PowerControl
 from stratum_miner.backends.asic.readings import Readings
@@ -280,7 +280,9 @@ async def test_a_slow_device_is_sick_and_that_it_is_well_again_is_told(autojump_
         await until(lambda: device.statistics().nonces > 0)
         stretch = device._stretch
         assert stretch is not None
-        verdicts = iter([Health(Complaint.SLOW, "50% of what it should be"), Health(judged=False), Health()])
+        verdicts = iter(
+            [DeviceHealth(Complaint.SLOW, "50% of what it should be"), DeviceHealth(judged=False), DeviceHealth()]
+        )
         assess, stretch.health.assess = stretch.health.assess, lambda now: next(verdicts)  # type: ignore[method-assign]
         with capture_logs() as logged:
             await until(lambda: device.statistics().state is DeviceState.SICK)

@@ -12,10 +12,10 @@ from stratum_miner.backends.asic.safety import (
     IN_A_ROW,
     MAX_TRIPS,
     MIN_OFF_S,
-    Decision,
     FrequencyGovernor,
-    Level,
+    SafetyDecision,
     SafetyGuard,
+    SafetyLevel,
     fan_percent,
 )
 
@@ -38,7 +38,7 @@ def test_it_is_off_after_three_bad_readings_and_never_for_less(temperatures: lis
         kinds.append("blind" if blind else "hot" if value is not None and value >= 75 else "fine")
         last = kinds[-IN_A_ROW:]
         must = len(last) == IN_A_ROW and len(set(last)) == 1 and last[0] != "fine"
-        assert (decision.level in (Level.CUT_OFF, Level.LOCKED)) is must
+        assert (decision.level in (SafetyLevel.CUT_OFF, SafetyLevel.LOCKED)) is must
         if must:
             bad += 1
             kinds.clear()
@@ -66,17 +66,21 @@ def test_a_tripped_device_resumes_only_when_everything_is_cold(
             return
 
 
-def trip(guard: SafetyGuard, now: float) -> Level:
+def trip(guard: SafetyGuard, now: float) -> SafetyLevel:
     levels = [guard.update(now, heat(90.0), None).level for _ in range(IN_A_ROW)]
     return levels[-1]
 
 
 def test_the_third_trip_within_an_hour_locks() -> None:
     guard = SafetyGuard(LIMITS)
-    assert [trip(guard, now) for now in (0.0, 1800.0, 3599.0)] == [Level.CUT_OFF, Level.CUT_OFF, Level.LOCKED]
+    assert [trip(guard, now) for now in (0.0, 1800.0, 3599.0)] == [
+        SafetyLevel.CUT_OFF,
+        SafetyLevel.CUT_OFF,
+        SafetyLevel.LOCKED,
+    ]
     assert guard.is_locked
     patient = SafetyGuard(LIMITS)
-    assert {trip(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {Level.CUT_OFF}
+    assert {trip(patient, now) for now in (0.0, 1900.0, 3800.0, 5700.0)} == {SafetyLevel.CUT_OFF}
     assert (patient.is_locked, patient.trips) == (False, MAX_TRIPS + 1)
 
 
@@ -84,13 +88,13 @@ def test_throttling_holds_on_until_it_is_below_the_warning() -> None:
     guard = SafetyGuard(LIMITS)
     levels = [guard.update(0.0, heat(value), None).level for value in (64, 66, 71, 66, 65, 64, 69)]
     assert levels == [
-        Level.NORMAL,
-        Level.WARN,
-        Level.THROTTLE,
-        Level.THROTTLE,
-        Level.THROTTLE,
-        Level.NORMAL,
-        Level.WARN,
+        SafetyLevel.NORMAL,
+        SafetyLevel.WARN,
+        SafetyLevel.THROTTLE,
+        SafetyLevel.THROTTLE,
+        SafetyLevel.THROTTLE,
+        SafetyLevel.NORMAL,
+        SafetyLevel.WARN,
     ]
 
 
@@ -104,7 +108,7 @@ def test_throttling_holds_on_until_it_is_below_the_warning() -> None:
 def test_voltage_is_a_power_fault(readings: Readings, reason: str) -> None:
     guard = SafetyGuard(LIMITS, minimum_input_voltage=4.6)
     decisions = [guard.update(0.0, readings, 1.15) for _ in range(IN_A_ROW)]
-    assert [decision.level for decision in decisions] == [Level.NORMAL, Level.NORMAL, Level.CUT_OFF]
+    assert [decision.level for decision in decisions] == [SafetyLevel.NORMAL, SafetyLevel.NORMAL, SafetyLevel.CUT_OFF]
     assert decisions[-1].reason == reason
     assert decisions[-1].power_fault
     assert (guard.is_cooling, guard.is_overheated) == (True, False)
@@ -122,16 +126,16 @@ def test_it_is_overheated_until_it_is_cold() -> None:
 
 def test_a_regulator_at_its_limit_trips_at_once() -> None:
     decision = SafetyGuard(LIMITS).update(0.0, Readings(chip_temperature=50, regulator_temperature=106), None)
-    assert (decision.level, decision.reason) == (Level.CUT_OFF, "regulator at 106 °C")
+    assert (decision.level, decision.reason) == (SafetyLevel.CUT_OFF, "regulator at 106 °C")
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from(Level), st.booleans()), max_size=100))
-def test_the_governor_stays_within_its_range(steps: list[tuple[float, Level, bool]]) -> None:
+@given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from(SafetyLevel), st.booleans()), max_size=100))
+def test_the_governor_stays_within_its_range(steps: list[tuple[float, SafetyLevel, bool]]) -> None:
     governor, now = FrequencyGovernor(525, 50), 0.0
     for pause, level, errors in steps:
         now += pause
         before = governor.frequency
-        changed = governor.lower(now, "errors") if errors else governor.heat(now, Decision(level))
+        changed = governor.lower(now, "errors") if errors else governor.heat(now, SafetyDecision(level))
         assert 50 <= governor.frequency <= 525
         assert changed is (governor.frequency != before)
         assert abs(governor.frequency - before) <= FrequencyGovernor.STEP_MHZ
@@ -140,17 +144,17 @@ def test_the_governor_stays_within_its_range(steps: list[tuple[float, Level, boo
 
 def test_the_governor_goes_back_up_slowly() -> None:
     governor = FrequencyGovernor(500, 50)
-    assert governor.heat(0, Decision(Level.THROTTLE))
-    assert not governor.heat(5, Decision(Level.THROTTLE))
-    assert governor.heat(10, Decision(Level.THROTTLE))
+    assert governor.heat(0, SafetyDecision(SafetyLevel.THROTTLE))
+    assert not governor.heat(5, SafetyDecision(SafetyLevel.THROTTLE))
+    assert governor.heat(10, SafetyDecision(SafetyLevel.THROTTLE))
     assert governor.frequency == 450
-    assert not governor.heat(60, Decision(Level.NORMAL))
-    assert not governor.heat(80, Decision(Level.WARN))
-    assert governor.heat(80, Decision(Level.NORMAL))
+    assert not governor.heat(60, SafetyDecision(SafetyLevel.NORMAL))
+    assert not governor.heat(80, SafetyDecision(SafetyLevel.WARN))
+    assert governor.heat(80, SafetyDecision(SafetyLevel.NORMAL))
     assert governor.frequency == 475
     assert governor.lower(81, "errors")
-    assert not governor.heat(200, Decision(Level.NORMAL))  # after errors it waits ten times as long
-    assert governor.heat(681, Decision(Level.NORMAL))
+    assert not governor.heat(200, SafetyDecision(SafetyLevel.NORMAL))  # after errors it waits ten times as long
+    assert governor.heat(681, SafetyDecision(SafetyLevel.NORMAL))
 
 
 def test_a_wish_below_the_range_is_kept() -> None:
@@ -188,4 +192,4 @@ def test_defaults_do_not_trip(kind: str) -> None:
     limits = BOARDS[kind].temperature
     if limits is not None:
         guard = SafetyGuard(limits)
-        assert {guard.update(0.0, heat(limits.warn - 1), None).level for _ in range(10)} == {Level.NORMAL}
+        assert {guard.update(0.0, heat(limits.warn - 1), None).level for _ in range(10)} == {SafetyLevel.NORMAL}

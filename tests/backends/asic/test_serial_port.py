@@ -23,7 +23,7 @@ from stratum_miner.backends.asic.errors import (
     PortBusy,
 )
 from stratum_miner.backends.asic.serial_port import SerialPort, open_serial_port
-from stratum_miner.backends.asic.terminal import Terminal
+from stratum_miner.backends.asic.terminal import SerialTerminal
 from stratum_miner.backends.asic.transport import Transport
 from tests.backends.asic.far_side import FarSide, far_side
 
@@ -156,7 +156,7 @@ async def test_opened_at_another_rate() -> None:
 
 
 async def test_a_rate_that_came_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Terminal, "baud", 2_000_000)
+    monkeypatch.setattr(SerialTerminal, "baud", 2_000_000)
     async with connected(2_000_000) as (side, port):
         with pytest.raises(DeviceRefused, match=f"{side.path}: expected a port that can do 3125000 baud.*2000000"):
             await port.set_baud(3_125_000)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import serial
 
-from stratum_miner.backends.asic.terminal import Terminal
+from stratum_miner.backends.asic.terminal import SerialTerminal
 
 USES_LINES = {termios.TIOCMBIS, termios.TIOCMBIC, termios.TIOCGSERIAL, termios.TIOCSSERIAL}
 """What a pseudo-terminal does not have, or only pretends to."""
@@ -69,8 +69,8 @@ def left_by(path: str, open_port: Callable[[], Any]) -> tuple[list[Any], bytes]:
 
 @pytest.mark.parametrize("baud", [9600, 115200, 1_000_000, 3_000_000, 1_562_500, 250_000, 31_250])
 def test_a_terminal_is_set_as_pyserial_sets_it(path: str, baud: int) -> None:
-    def ours() -> Terminal:
-        terminal = Terminal(path)
+    def ours() -> SerialTerminal:
+        terminal = SerialTerminal(path)
         terminal.set_baud(baud)
         assert terminal.baud == baud
         return terminal
@@ -91,7 +91,7 @@ def test_lines_and_latency_are_asked_for_as_pyserial_does(path: str, asked: list
         for request, content in asked
     ]
     asked.clear()
-    terminal = Terminal(path)
+    terminal = SerialTerminal(path)
     terminal.answer_at_once()
     assert terminal.set_line(termios.TIOCM_DTR, False)
     assert terminal.set_line(termios.TIOCM_RTS, False)
@@ -101,16 +101,16 @@ def test_lines_and_latency_are_asked_for_as_pyserial_does(path: str, asked: list
 
 
 def test_a_second_one_finds_it_locked(path: str) -> None:
-    first = Terminal(path)
+    first = SerialTerminal(path)
     with pytest.raises(BlockingIOError):
-        Terminal(path)
+        SerialTerminal(path)
     first.close()
-    Terminal(path).close()
+    SerialTerminal(path).close()
 
 
 def test_nothing_stays_open_after_an_opening_that_failed(tmp_path: Any) -> None:
     (tmp_path / "file").touch()
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(termios.error):
-        Terminal(str(tmp_path / "file"))
+        SerialTerminal(str(tmp_path / "file"))
     assert len(os.listdir("/proc/self/fd")) == before

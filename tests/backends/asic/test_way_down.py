@@ -8,7 +8,7 @@ from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.emulators.bitaxe import BitaxeDevice
 from stratum_miner.emulators.compac_a1 import CompacA1Device
 from stratum_miner.emulators.faults import Fault
-from stratum_miner.emulators.model import Device
+from stratum_miner.emulators.model import EmulatedDevice
 from stratum_miner.work.unit import NonceFound
 from tests.backends.asic.device_soak import EndlessWork
 from tests.backends.asic.emulated_bus import PluggedDevice
@@ -18,7 +18,7 @@ MOMENTS = [0.0, 0.001, *(0.037 * 1.17**step for step in range(38))]
 """Seconds after the start, up to 12: from opening the ports to some seconds of mining."""
 
 
-def is_off(device: Device) -> bool:
+def is_off(device: EmulatedDevice) -> bool:
     if isinstance(device, BitaxeDevice):
         return device.in_reset and (device.supply.core_volts == 0 or not device.has_tps546)
     assert isinstance(device, CompacA1Device)

@@ -298,7 +298,7 @@ async def test_what_mining_reaches_corrects_what_is_remembered(tmp_path: Path, m
     monkeypatch.setattr(kernel_figures, "cache_file", lambda: file)
     monkeypatch.setattr(backend_module, "TIMED_SECONDS", 0.01)
     available = kernels.available_kernels()
-    slow = [kernel_speed.Measured(kernel, 2.0 + kernel.index, 1.0, True) for kernel in available]
+    slow = [kernel_speed.MeasuredKernel(kernel, 2.0 + kernel.index, 1.0, True) for kernel in available]
     plain = choice.conclude(slow, file).plain.kernel
     backend = CpuBackend(threads=1)
     source = ScriptedWorkSource(unit_of(number, target=0) for number in range(1000))

@@ -12,7 +12,7 @@ from stratum_miner.backends.base import BackendOptionError, SelfTestError
 from stratum_miner.backends.cpu import kernel_figures, kernel_speed, kernels, processors
 from stratum_miner.backends.cpu.choice import Choice, choose, conclude, correct
 from stratum_miner.backends.cpu.kernel_figures import MAX_AGE, recall
-from stratum_miner.backends.cpu.kernel_speed import FASTEST, Measured, time_of
+from stratum_miner.backends.cpu.kernel_speed import FASTEST, MeasuredKernel, time_of
 from stratum_miner.backends.cpu.kernels import Kernel, available_kernels
 
 KERNELS = available_kernels()
@@ -40,12 +40,12 @@ def known(file: Path) -> dict[str, tuple[float, float]]:
 
 def mined(plain: int = 0, rolling: int = 0) -> Choice:
     """A miner that uses these two kernels, by their places."""
-    of = {item.name: Measured(item, 1.0, 1.0, True) for item in KERNELS}
+    of = {item.name: MeasuredKernel(item, 1.0, 1.0, True) for item in KERNELS}
     return Choice(of[KERNELS[plain].name], of[KERNELS[rolling].name], "", ())
 
 
-def made_up(*rates: tuple[str, float, float]) -> list[Measured]:
-    return [Measured(Kernel(name, 4, 16, 0), plain, rolling, plain > 0) for name, plain, rolling in rates]
+def made_up(*rates: tuple[str, float, float]) -> list[MeasuredKernel]:
+    return [MeasuredKernel(Kernel(name, 4, 16, 0), plain, rolling, plain > 0) for name, plain, rolling in rates]
 
 
 def test_the_fastest_is_chosen_for_each_kind_of_work_and_said() -> None:
@@ -207,7 +207,10 @@ def test_the_better_of_old_and_new_is_kept_each_with_its_day(tmp_path: Path) -> 
     file, first = tmp_path / "kernels.json", KERNELS[0]
     yesterday = date.today() - timedelta(days=1)
     remember(file, {first.name: (31.8e6, 20e6)}, yesterday)
-    new = [Measured(item, 9.9e6, 41e6, True) if item == first else Measured(item, 1.0, 1.0, True) for item in KERNELS]
+    new = [
+        MeasuredKernel(item, 9.9e6, 41e6, True) if item == first else MeasuredKernel(item, 1.0, 1.0, True)
+        for item in KERNELS
+    ]
     found = conclude(new, file)
     assert (found.plain.hash_rate, found.plain.measured_on) == (31.8e6, yesterday)
     assert (found.rolling.rolling_hash_rate, found.rolling.rolling_measured_on) == (41e6, date.today())
@@ -218,7 +221,7 @@ def test_the_better_of_old_and_new_is_kept_each_with_its_day(tmp_path: Path) -> 
 def test_a_figure_too_old_does_not_outlive_a_new_one(tmp_path: Path) -> None:
     file = tmp_path / "kernels.json"
     remember(file, {KERNELS[0].name: (900e6, 900e6)}, date.today() - MAX_AGE - timedelta(days=1))
-    assert conclude([Measured(item, 2e6, 3e6, True) for item in KERNELS], file).hash_rate == 2e6
+    assert conclude([MeasuredKernel(item, 2e6, 3e6, True) for item in KERNELS], file).hash_rate == 2e6
     assert set(known(file).values()) == {(2e6, 3e6)}
 
 

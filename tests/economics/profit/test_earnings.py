@@ -8,7 +8,7 @@ import pytest
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.economics.odds import Luck
-from stratum_miner.economics.profit.earnings import Earnings, Measured, Tariff, tariff
+from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tariff, tariff
 from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.monitoring.devices import measured_power
@@ -16,8 +16,8 @@ from stratum_miner.monitoring.devices import measured_power
 TARIFF = Tariff(electricity=Decimal("0.30"), power=Decimal(65), price=Decimal(90_000), pool_fee=Decimal("0.02"))
 
 
-def measured(**changes: Any) -> Measured:
-    base = Measured(
+def measured(**changes: Any) -> MeasuredRun:
+    base = MeasuredRun(
         elapsed=3600.0, hash_rate=20e6, height=17, network_difficulty=4.6565e-10, share_difficulty=0.001,
         luck=Luck(10, 8.0), power=None,
     )  # fmt: skip

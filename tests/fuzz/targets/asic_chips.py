@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.backends.asic.chain import Chain, ChainSettings
+from stratum_miner.backends.asic.chain import ChainSettings, ChipChain
 from stratum_miner.backends.asic.chips import CHAINS
 from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.errors import DeviceGone, DeviceRefused, DeviceSilent, PowerFault
@@ -58,7 +58,7 @@ def run(data: bytes) -> None:
     trio.run(_use, chain, bool(mode & 64), clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-async def _use(chain: Chain, bring_up: bool) -> None:
+async def _use(chain: ChipChain, bring_up: bool) -> None:
     with trio.move_on_after(200):
         try:
             if bring_up:
@@ -79,7 +79,7 @@ async def _use(chain: Chain, bring_up: bool) -> None:
                 break
 
 
-def _judge(chain: Chain, reply: NonceReply) -> None:
+def _judge(chain: ChipChain, reply: NonceReply) -> None:
     claim = chain.claim(reply)
     assert 0 <= claim.chip < max(1, chain.chips)
     proven = chain.book.prove(claim)
@@ -88,7 +88,7 @@ def _judge(chain: Chain, reply: NonceReply) -> None:
         assert hit is None or proven.hash_value <= hit.unit.target
 
 
-def _unit(chain: Chain) -> WorkUnit:
+def _unit(chain: ChipChain) -> WorkUnit:
     allowed, count = chain.rolls
     mask = 0
     for bit in range(32):

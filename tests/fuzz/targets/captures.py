@@ -22,14 +22,16 @@ def run(data: bytes) -> None:
             _play(items, side, pace=1.0, worker=("w", "p"))
 
 
-def _play(items: Sequence[record.Numbered], side: record.Side, *, pace: float, worker: tuple[str, str] | None) -> None:
+def _play(
+    items: Sequence[record.NumberedRecord], side: record.Side, *, pace: float, worker: tuple[str, str] | None
+) -> None:
     """What the other side said is heard as it was recorded, then the record's own lines come as if from there."""
     played = replay.Replay(items, side, pace=pace, worker=worker)
     now = 0.0
     for step in range(STEPS):
         played.step(now)
         for item in items if step < 2 else ():
-            if isinstance(item.record, record.Line) and (item.record.speaker is not side or step):
+            if isinstance(item.record, record.LineRecord) and (item.record.speaker is not side or step):
                 played.receive(item.record.data, now)
         if played.done:
             break

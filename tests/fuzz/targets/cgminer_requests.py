@@ -7,7 +7,7 @@ ends with its only NUL.
 import json
 
 from stratum_miner.monitoring.cgminer import dialect
-from stratum_miner.monitoring.cgminer.commands import COMMANDS, DESCRIPTION, Asked, answer
+from stratum_miner.monitoring.cgminer.commands import COMMANDS, DESCRIPTION, CommandRequest, answer
 from stratum_miner.monitoring.cgminer.zero import Zero
 from tests.fuzz.still_miner import still_miner
 
@@ -23,7 +23,7 @@ def run(data: bytes) -> None:
         except dialect.BadRequest as bad:
             _check(dialect.refuse(bad, when=1, description=DESCRIPTION), is_json=bad.is_json)
             continue
-        asked = Asked(
+        asked = CommandRequest(
             view=monitor.view(),
             control=steering,
             parameter=request.parameter,

@@ -6,9 +6,9 @@ The first byte is the size of the pieces in which it comes.
 import trio
 from trio.testing import memory_stream_pair
 
-from stratum_miner.conformance.connection import Connection
+from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import is_number, is_positive
-from stratum_miner.conformance.transcript import Transcript
+from stratum_miner.conformance.transcript import CheckTranscript
 
 ASKED = ("mining.configure", "mining.subscribe", "mining.authorize")
 
@@ -19,8 +19,8 @@ def run(data: bytes) -> None:
 
 async def _feed(data: bytes, size: int) -> None:
     ours, _ = memory_stream_pair()
-    transcript = Transcript()
-    wire = Connection(ours, 1, transcript, trio.current_time())
+    transcript = CheckTranscript()
+    wire = ProbeConnection(ours, 1, transcript, trio.current_time())
     for method in ASKED:
         await wire.ask(method)
     for start in range(0, len(data), size):

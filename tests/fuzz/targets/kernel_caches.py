@@ -9,7 +9,9 @@ FILE = Path(tempfile.mkdtemp(prefix="fuzz-kernels-")) / "kernels.json"
 AVAILABLE = kernels.available_kernels()
 KEY = b"@KEY@"
 """In an input it stands for the entry of this machine."""
-FIGURES = [kernel_speed.Measured(kernel, 1e6 + index, 1e6 + index, True) for index, kernel in enumerate(AVAILABLE)]
+FIGURES = [
+    kernel_speed.MeasuredKernel(kernel, 1e6 + index, 1e6 + index, True) for index, kernel in enumerate(AVAILABLE)
+]
 
 
 def run(data: bytes) -> None:

@@ -9,7 +9,7 @@ import json
 from stratum_miner.downstream.events import SessionEvent, SharePassed, ShareRefused, SubscribeHeld
 from stratum_miner.downstream.extranonces import ExtranonceRegistry
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
@@ -31,7 +31,7 @@ UNIX_TIME = 1_700_000_010.0
 def run(data: bytes) -> None:
     mode, body = data[:1] or b"\0", data[1:]
     policy = _policy(easy=bool(mode[0] & 2))
-    session = MinerSession(policy, ShareCounts(), 100.0)
+    session = MinerSession(policy, DownstreamShareCounts(), 100.0)
     size = max(1, len(body) // (1 + (mode[0] >> 4)))
     pieces = [LOGIN] if mode[0] & 1 else []
     pieces += [body[start : start + size] for start in range(0, len(body), size)]

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import trio
 import trio.testing
 
-from stratum_miner.network.fetch import Answer
+from stratum_miner.network.fetch import HttpResponse
 from stratum_miner.pool.nodes import bitcoind
 from stratum_miner.pool.nodes.base import NodeError
 from tests.fuzz.judge import check_shown
@@ -26,10 +26,10 @@ class Answering:
     def __init__(self, lines: list[bytes]) -> None:
         self._lines = lines
 
-    async def fetch(self, *arguments: Any, **options: Any) -> Answer:
+    async def fetch(self, *arguments: Any, **options: Any) -> HttpResponse:
         await trio.lowlevel.checkpoint()
         line = self._lines.pop(0) if len(self._lines) > 1 else self._lines[0]
-        return Answer(500, line[1:]) if line.startswith(b"!") else Answer(200, line)
+        return HttpResponse(500, line[1:]) if line.startswith(b"!") else HttpResponse(200, line)
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -46,7 +46,7 @@ def run(data: bytes) -> None:
     assert rate is None or 0 < rate < 1e21
     access = _read(_access, text)
     assert access is None or access.group_of("203.0.113.1") is None or access.entries
-    _read(pacer.Profile.parse, text, 10.0)
+    _read(pacer.LoadProfile.parse, text, 10.0)
     _read(pacer.distribution, text)
     _read(thresholds.Threshold.parse, text)
     _read(spec.share, text, "--x")

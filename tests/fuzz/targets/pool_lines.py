@@ -3,7 +3,7 @@
 The first byte chooses: with its lowest bit the handshake was made before, its upper half cuts the rest into pieces.
 """
 
-from stratum_miner.loadtest.jobs import Assignment
+from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.stratum import client_messages, events
 from stratum_miner.stratum.client_connection import ClientConnection, ClientState
 from stratum_miner.stratum.errors import ErrorReply, LocalProtocolError, RemoteProtocolError
@@ -44,7 +44,7 @@ def run(data: bytes) -> None:
         assert connection.state is ClientState.CLOSED
 
 
-def _take(connection: ClientConnection, event: events.ClientEvent) -> None:
+def _take(connection: ClientConnection, event: events.ClientConnectionEvent) -> None:
     match event:
         case events.JobAnnounced():
             _check_job(event)
@@ -53,9 +53,9 @@ def _take(connection: ClientConnection, event: events.ClientEvent) -> None:
                 connection.submit(client_messages.Submit("w", "j1", bytes(4), 0, 1))
             except LocalProtocolError as error:  # the pool refused the worker in a later line, or has 4096 open
                 check_shown(str(error))
-        case events.BadLine(text) | events.Ignored(text) | events.MessageShown(text):
+        case events.BadLine(text) | events.Ignored(text) | events.MessageReceived(text):
             check_shown(text)
-        case events.WorkerRefused(error=ErrorReply() as error):
+        case events.AuthorizeRefused(error=ErrorReply() as error):
             check_shown(str(error))
         case events.SubmitAnswered(error=ErrorReply() as error) | events.UnpairedReply(error=ErrorReply() as error):
             check_shown(str(error))
@@ -68,7 +68,7 @@ def _take(connection: ClientConnection, event: events.ClientEvent) -> None:
 
 def _check_job(event: events.JobAnnounced) -> None:
     notify = event.notify
-    job = Assignment(
+    job = MinerJob(
         notify,
         event.extranonce1,
         event.extranonce2_size,

@@ -9,16 +9,16 @@ import json
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.downstream.events import SharePassed, ShareRefused, SubscribeHeld
 from stratum_miner.downstream.miner_session import MinerSession
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Refused
-from stratum_miner.loadtest.jobs import Assignment
+from stratum_miner.loadtest.jobs import MinerJob
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
 from stratum_miner.proxy.job_translator import JobTranslator
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.work.job import Job
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from tests.fuzz.judge import check_shown
 from tests.proxy.proxy_lab import NOW, job
 
@@ -28,7 +28,7 @@ LOGIN = (
     b'{"id":3,"method":"mining.authorize","params":["w","x"]}\n'
 )
 DIFFICULTY = 1e-8
-FATES = (Fate.ACCEPTED, Fate.REJECTED, Fate.STALE, Fate.LOST)
+FATES = (ShareOutcome.ACCEPTED, ShareOutcome.REJECTED, ShareOutcome.STALE, ShareOutcome.LOST)
 
 
 def run(data: bytes) -> None:
@@ -36,7 +36,7 @@ def run(data: bytes) -> None:
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     translator.take(_upstream_job())
     policy = ForwardingPolicy(ProxyConfig(), translator)
-    session = MinerSession(policy, ShareCounts(), 0.0)
+    session = MinerSession(policy, DownstreamShareCounts(), 0.0)
     fate = FATES[mode[0] >> 1 & 3]
     session.receive_data((LOGIN if mode[0] & 1 else b"") + body)
     try:
@@ -46,7 +46,7 @@ def run(data: bytes) -> None:
                     session.subscribe(event, policy, 0.0)
                 case SharePassed(refusal=Refused(ErrorReason.DUPLICATE) as refusal):
                     session.answer(event, refusal, 0.0)
-                case SharePassed() if fate is Fate.LOST:
+                case SharePassed() if fate is ShareOutcome.LOST:
                     session.answer_lost(event)
                 case SharePassed():
                     result = ShareResult(share=share_of(event, ""), fate=fate, text="of the pool")
@@ -65,4 +65,4 @@ def run(data: bytes) -> None:
 
 def _upstream_job() -> Job:
     notify = Notify.from_params(job())
-    return Assignment(notify, b"\xa1\xb2", 4, DIFFICULTY, target_from_difficulty(DIFFICULTY), 0x1FFFE000, True).job()
+    return MinerJob(notify, b"\xa1\xb2", 4, DIFFICULTY, target_from_difficulty(DIFFICULTY), 0x1FFFE000, True).job()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from random import Random
 
 from stratum_miner.capture import record, rules
-from stratum_miner.capture.filter import Chain, LimitReached, Send
+from stratum_miner.capture.filter import FilterSequence, LimitReached, Send
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedConnection, Recorder
 from stratum_miner.capture.redaction import Redactor
@@ -51,7 +51,7 @@ def run(data: bytes) -> None:
     chosen = [rule for place, rule in enumerate(RULES) if mode >> place & 1]
     faults = [ChosenFault(fault, fault.default) for fault in POOL_FAULTS.values()]
     fault = FaultFilter(faults[mode % len(faults)], Random(1))
-    chain = Chain([rules.RuleFilter(chosen, Random(1)), fault])
+    chain = FilterSequence([rules.RuleFilter(chosen, Random(1)), fault])
     with suppress(LimitReached):  # the connection ends
         for number, line in enumerate(lines):
             speaker = Side.MINER if number % 2 else Side.POOL
@@ -70,11 +70,11 @@ def _pass_through(lines: list[bytes]) -> None:
     """Without a rule, and unhidden, what is recorded is what was said."""
     kept = Kept()
     recorded = RecordedConnection(kept, 1, None)
-    chain = Chain([Chain([]), rules.RuleFilter([], Random(1))])
+    chain = FilterSequence([FilterSequence([]), rules.RuleFilter([], Random(1))])
     for line in lines:
         for step in chain.line(Side.POOL, line + b"\n"):
             assert isinstance(step, Send)
             recorded.data(step.to.other, step.data)
     recorded.close(None)
-    said = b"".join(item.wire for item in kept.records if isinstance(item, record.Line))
+    said = b"".join(item.wire for item in kept.records if isinstance(item, record.LineRecord))
     assert said == b"".join(line + b"\n" for line in lines)

@@ -7,7 +7,7 @@ import trio
 from stratum_miner.cli import top
 from stratum_miner.monitoring.screen import overview
 from stratum_miner.monitoring.screen.layout import Face
-from stratum_miner.network.fetch import Answer
+from stratum_miner.network.fetch import HttpResponse
 from tests.fuzz.judge import check_shown
 
 FACES = (Face(80, 24), Face(40, 12), Face(200, 60))
@@ -17,10 +17,10 @@ ROUNDS = 40
 class Answering:
     """Stands in for the fetcher."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         self._answer = answer
 
-    async def fetch(self, *arguments: Any, **options: Any) -> Answer:
+    async def fetch(self, *arguments: Any, **options: Any) -> HttpResponse:
         await trio.lowlevel.checkpoint()
         return self._answer
 
@@ -28,7 +28,7 @@ class Answering:
 def run(data: bytes) -> None:
     for status in (200, 503):
         miner = top._Remote(0, "http://one.example:7780", None)
-        fetcher: Any = Answering(Answer(status, data))
+        fetcher: Any = Answering(HttpResponse(status, data))
         trio.run(miner.ask, fetcher)
         check_shown(miner.error, 300)
         seen = miner.seen()

@@ -4,7 +4,7 @@ However the bytes are cut on their way, the same answer or the same refusal come
 The first byte is the size of the pieces.
 """
 
-from stratum_miner.network.exchange import Answer, Exchange, FetchError, Target
+from stratum_miner.network.exchange import Exchange, FetchError, HttpResponse, Target
 from tests.fuzz.judge import check_shown
 
 MAX_BYTES = 2000
@@ -16,7 +16,7 @@ def run(data: bytes) -> None:
     whole = _answer([body])
     if len(body) <= MAX_BYTES:  # else it may depend on the pieces whether the answer ends before the limit
         assert whole == _answer([body[start : start + size] for start in range(0, len(body), size)])
-    if isinstance(whole, Answer):
+    if isinstance(whole, HttpResponse):
         assert len(whole.body) <= MAX_BYTES
         assert 200 <= whole.status < 1000
     url = body.decode("utf-8", "replace")
@@ -29,7 +29,7 @@ def run(data: bytes) -> None:
         Exchange().request(target, max_bytes=MAX_BYTES)
 
 
-def _answer(pieces: list[bytes]) -> Answer | str | None:
+def _answer(pieces: list[bytes]) -> HttpResponse | str | None:
     """The answer, or what kind of refusal; None when the server leaves without either."""
     exchange = Exchange()
     exchange.request(TARGET, max_bytes=MAX_BYTES)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stratum_miner.monitoring.cgminer import fields
-from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, Asked, answer
-from stratum_miner.monitoring.cgminer.dialect import Reply
+from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, CommandRequest, answer
+from stratum_miner.monitoring.cgminer.dialect import CommandReply
 from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.view import View
 from tests.monitoring.screen.test_layout import device, pool, view
@@ -36,8 +36,8 @@ def ask(
     control: Any = None,
     joined: bool = False,
     group: str = "W",
-) -> Reply:
-    asked = Asked(
+) -> CommandReply:
+    asked = CommandRequest(
         view=it or view(pools=3), control=control or Control(), parameter=parameter,
         may=lambda command: group == "W" or command in READING,
     )  # fmt: skip

@@ -13,8 +13,8 @@ from stratum_miner.monitoring.cgminer.dialect import (
     INVALID_JSON,
     MISSING_COMMAND,
     BadRequest,
+    CommandReply,
     Fixed,
-    Reply,
     Request,
     Status,
     encode,
@@ -23,8 +23,10 @@ from stratum_miner.monitoring.cgminer.dialect import (
 )
 
 ROW = {"Elapsed": 12, "MHS av": 1.5, "User": "a,b=c|d\\e", "LP": True}
-SUMMARY = Reply(Status("S", 11, "Summary"), "SUMMARY", [ROW])
-POOLS = Reply(Status("S", 7, "2 Pool(s)"), "POOLS", [{"POOL": 0, "URL": "x"}, {"POOL": 1, "URL": "y"}], is_table=True)
+SUMMARY = CommandReply(Status("S", 11, "Summary"), "SUMMARY", [ROW])
+POOLS = CommandReply(
+    Status("S", 7, "2 Pool(s)"), "POOLS", [{"POOL": 0, "URL": "x"}, {"POOL": 1, "URL": "y"}], is_table=True
+)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_joined_replies_stand_under_their_commands() -> None:
 
 def test_a_number_that_is_none_is_told_as_zero() -> None:
     """A reader of JSON would take nothing of the reply."""
-    row = Reply(Status("S", 1, "x"), "A", [{"a": math.nan, "b": Fixed(math.inf, 2), "c": -math.inf}])
+    row = CommandReply(Status("S", 1, "x"), "A", [{"a": math.nan, "b": Fixed(math.inf, 2), "c": -math.inf}])
     answer = encode(Request(("a",)), [row], when=0, description="d")
     assert json.loads(answer[:-1], parse_constant=pytest.fail)["A"] == [{"a": 0, "b": 0, "c": 0}]
     assert b"A,a=0.0,b=0.00,c=0.0|" in encode(Request(("a",), is_json=False), [row], when=0, description="d")
@@ -138,7 +140,7 @@ def test_nothing_that_comes_breaks_it(data: bytes) -> None:
 
 @given(st.text(max_size=50))
 def test_what_is_escaped_can_be_read_back(text: str) -> None:
-    row = Reply(Status("S", 1, "x"), "A", [{"User": text}])
+    row = CommandReply(Status("S", 1, "x"), "A", [{"User": text}])
     plain = encode(Request(("a",), is_json=False), [row], when=0, description="d").decode("utf-8", "surrogatepass")
     value, escaped = "", False
     for character in plain[plain.index("User=") + 5 :]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.monitoring.cgminer.commands import COMMANDS, Asked, answer
+from stratum_miner.monitoring.cgminer.commands import COMMANDS, CommandRequest, answer
 from stratum_miner.monitoring.cgminer.dialect import encode, parse
 from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.view import View
@@ -46,7 +46,9 @@ def ours(request: str, it: View | None = None, control: Any = None) -> str:
     replies = [
         answer(
             name,
-            Asked(view=it or two_of_each(), control=control, parameter=parsed.parameter, may=lambda command: True),
+            CommandRequest(
+                view=it or two_of_each(), control=control, parameter=parsed.parameter, may=lambda command: True
+            ),
             joined=parsed.joined,
         )
         for name in parsed.commands
@@ -200,7 +202,7 @@ def test_zero_leaves_what_it_left_in_cgminer() -> None:
     zero = Zero()
     zero.everything(before)
     later = replace(before, at=before.at + 1, summary=replace(before.summary, elapsed_s=before.summary.elapsed_s + 1))
-    asked = Asked(view=later, control=Control(), parameter="", may=lambda command: True, zero=zero)
+    asked = CommandRequest(view=later, control=Control(), parameter="", may=lambda command: True, zero=zero)
     [row] = answer("summary", asked, joined=False).rows
     assert {name for name, value in theirs.items() if value} - {"Discarded", "Local Work"} <= {
         name for name, value in row.items() if value

@@ -7,7 +7,7 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.work.job import PoolKey
-from stratum_miner.work.share_result import Fate, ShareResult
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 from ..test_monitor import JOB, Bench, shares
 
@@ -93,7 +93,7 @@ class BusyMiner(Bench):
         share = self._found[number % len(self._found)]
         share = replace(share, backend="asic", device=f"bitaxe-{number % DEVICES}")
         latency = 0.02 * self._random.gauss(1, 0.2)
-        fate, reason = (Fate.REJECTED, REASON) if rejected else (Fate.ACCEPTED, "")
+        fate, reason = (ShareOutcome.REJECTED, REASON) if rejected else (ShareOutcome.ACCEPTED, "")
         outcome = ShareResult(share, fate, reason, latency=latency)
         self.monitor.note(outcome)
         told = {"job_id": share.job.job_id, "difficulty": "72891", "latency_ms": round(latency * 1000, 1)}

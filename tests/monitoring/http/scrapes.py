@@ -7,8 +7,8 @@ from typing import Any
 
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.group import PoolGroup
-from stratum_miner.downstream.endings import Ending
-from stratum_miner.downstream.share_counts import ShareCounts
+from stratum_miner.downstream.endings import DisconnectReason
+from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.snapshot import SessionSnapshot
 from stratum_miner.monitoring.http import metrics, pool_metrics, proxy_metrics
 from stratum_miner.monitoring.http.exposition import Exposition
@@ -28,7 +28,7 @@ def of_miner(shown: View | None = None) -> str:
     return Exposition(lambda: metrics.families(shown or full_view())).text().decode()
 
 
-def session_snapshot(shares: ShareCounts) -> SessionSnapshot:
+def session_snapshot(shares: DownstreamShareCounts) -> SessionSnapshot:
     return SessionSnapshot(
         session=1, address=FOREIGN, user_agent=FOREIGN, workers={FOREIGN: shares}, started=True, extranonce1=b"\0",
         version_mask=0, difficulty=1.0, hash_rate=1e9, shares=shares, last_share_age=1.0, connected_at=0.0,
@@ -40,7 +40,7 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
     answers = DurationMeter()
     for seconds in (0.00005, 0.0001, 0.002, 70.0):
         answers.add(seconds)
-    shares = ShareCounts(accepted=3, difficulty=3.0, best=5.0, rejected=Counter({ErrorReason.OTHER: 1}))
+    shares = DownstreamShareCounts(accepted=3, difficulty=3.0, best=5.0, rejected=Counter({ErrorReason.OTHER: 1}))
     session = session_snapshot(shares)
     waiting = replace(session, session=2, started=False, difficulty=9.0)
     quicker = replace(session, session=3, difficulty=4.0)
@@ -48,7 +48,7 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
         started_at=1e9, addresses=("127.0.0.1:3333",), height=101, previous_hash="00", network_difficulty=1e3,
         job_id="1", jobs_published=7, node_error=None, template_age=2.5, hash_rate=2e9, shares=shares,
         connections_total=5,
-        connections_refused=1, connections_ended={Ending.IDLE: 2}, bytes_received=100, bytes_sent=200,
+        connections_refused=1, connections_ended={DisconnectReason.IDLE: 2}, bytes_received=100, bytes_sent=200,
         answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=4, blocks_refused=1,
         blocks_accepted=2, blocks=(), events_lost=0,
     )  # fmt: skip
@@ -60,7 +60,7 @@ def of_pool(**figures: Any) -> str:
 
 
 def proxy_snapshot() -> ProxySnapshot:
-    shares = ShareCounts(
+    shares = DownstreamShareCounts(
         received=17, accepted=5, kept=4, rejected=Counter({ErrorReason.DUPLICATE: 1}),
         refused=Counter({ErrorReason.LOW_DIFFICULTY: 2}), stale=2, lost=1, difficulty=9.0, best=12.0,
     )  # fmt: skip
@@ -70,7 +70,7 @@ def proxy_snapshot() -> ProxySnapshot:
     return ProxySnapshot(
         started_at=1e9, addresses=("127.0.0.1:3333",), has_work=True, prefix_size=1, extranonce2_size=3, room=256,
         upstreams=1, difficulty=2.0, hash_rate=1e9, shares=shares, answered_late=1, connections_total=4,
-        connections_refused=0, connections_ended={Ending.CLOSED: 3}, bytes_received=100, bytes_sent=200,
+        connections_refused=0, connections_ended={DisconnectReason.CLOSED: 3}, bytes_received=100, bytes_sent=200,
         answers=pool_snapshot().answers, miners=(miner,), left=(miner,), pools=group.control.pools(),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stratum_miner.monitoring.http.page import WEB, Page
+from stratum_miner.monitoring.http.page import WEB, PageFiles
 
 from .conftest import ApiFactory
 
@@ -42,7 +42,7 @@ async def test_every_module_that_a_module_imports_has_the_same_version(served: A
 @pytest.mark.parametrize("path", ["/web/0123456789abcdef/app.js", "/web/app.js", "/web/{}/none.js", "/web/{}/..%2f.."])
 async def test_no_other_address_answers(path: str, served: ApiFactory) -> None:
     async with served() as api:
-        refused = await api.get(path.format(Page().version))
+        refused = await api.get(path.format(PageFiles().version))
         assert refused.status_code == 404
         assert refused.headers["cache-control"] == "no-store"
 
@@ -54,14 +54,14 @@ def test_other_content_and_another_name_have_another_version(tmp_path: Path) -> 
         folder.mkdir()
         (folder / "index.html").write_text('<script src="/web/a.js"></script>')
         (folder / name).write_text(content)
-        versions.add(Page(folder).version)
-        assert Page(folder).version == Page(folder).version
+        versions.add(PageFiles(folder).version)
+        assert PageFiles(folder).version == PageFiles(folder).version
     assert len(versions) == 3
 
 
 async def test_no_stranger_may_frame_the_page_or_add_to_it(served: ApiFactory) -> None:
     async with served() as api:
-        for path in ("/", "/health", f"/web/{Page().version}/app.js", "/nothing"):
+        for path in ("/", "/health", f"/web/{PageFiles().version}/app.js", "/nothing"):
             headers = (await api.get(path)).headers
             policy = {part.partition(" ")[0]: part for part in headers["content-security-policy"].split("; ")}
             assert policy == {
@@ -78,7 +78,7 @@ async def test_no_stranger_may_frame_the_page_or_add_to_it(served: ApiFactory) -
 
 async def test_what_is_long_is_compressed_for_who_asks(served: ApiFactory) -> None:
     async with served() as api:
-        for path in ("/", f"/web/{Page().version}/style.css", "/api/v1/view"):
+        for path in ("/", f"/web/{PageFiles().version}/style.css", "/api/v1/view"):
             plain = await api.get(path, headers={"accept-encoding": "identity"})
             assert "content-encoding" not in plain.headers
             packed = await api.get(path, headers={"accept-encoding": "gzip"})

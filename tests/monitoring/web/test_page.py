@@ -564,7 +564,7 @@ def test_a_miner_with_another_page_has_its_own_page_loaded(
     played.stop()
     other = shutil.copytree(WEB, tmp_path / "web")
     (other / "app.js").write_text((other / "app.js").read_text() + "\n// another version\n")
-    monkeypatch.setattr(application, "Page", lambda: pages.Page(other))
+    monkeypatch.setattr(application, "Page", lambda: pages.PageFiles(other))
     played.start()
     page.until(lambda: page.one("script[type=module]").get_attribute("src") != old, "the other page")
     page.until(lambda: page.text("#freshness") == "live", "figures")

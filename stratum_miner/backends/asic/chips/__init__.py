@@ -5,7 +5,7 @@ A family is a file: data first, then the little code that no table can say.
 
 from collections.abc import Mapping
 
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.chips.bm1362 import Bm1362Chain
 from stratum_miner.backends.asic.chips.bm1366 import Bm1366Chain
 from stratum_miner.backends.asic.chips.bm1368 import Bm1368Chain
@@ -16,7 +16,7 @@ from stratum_miner.backends.asic.chips.bm1387 import Bm1387Chain
 from stratum_miner.backends.asic.chips.bm1397 import Bm1397Chain
 from stratum_miner.backends.asic.chips.icarus import IcarusChain
 
-CHAINS: Mapping[str, type[Chain]] = {
+CHAINS: Mapping[str, type[ChipChain]] = {
     "bm1370": Bm1370Chain,
     "bm1368": Bm1368Chain,
     "bm1366": Bm1366Chain,

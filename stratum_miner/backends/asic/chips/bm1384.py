@@ -3,18 +3,18 @@
 import trio
 
 from stratum_miner.backends.asic import bringup
-from stratum_miner.backends.asic.bringup import Step
-from stratum_miner.backends.asic.chain import Chain, Question
+from stratum_miner.backends.asic.bringup import BringupStep
+from stratum_miner.backends.asic.chain import ChipChain, Question
 from stratum_miner.backends.asic.chips.pll import bm1384_word
 from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames import commands, jobs
 from stratum_miner.backends.asic.frames.replies import (
+    ChipReply,
     FixedLengthDecoder,
     Judgement,
     NonceReply,
     RegisterReply,
-    Reply,
     ReplyDecoder,
 )
 from stratum_miner.backends.asic.workbook import Claim, Work
@@ -26,7 +26,7 @@ SETTLE_S = 0.2
 """Seconds to wait for the answers to open-core work, which belong to no unit."""
 
 
-class Bm1384Chain(Chain):
+class Bm1384Chain(ChipChain):
     """One or two chips, each searching its part of the nonce range."""
 
     question = Question.CHECKSUM
@@ -62,7 +62,7 @@ class Bm1384Chain(Chain):
         """Send command 82 with the word of the PLL."""
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """The steps that have their own frames here."""
         match step:
             case bringup.Deactivate(times, pause):
@@ -95,5 +95,5 @@ def _clock(value: bytes) -> float:
     return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0
 
 
-def _parse(group: bytes) -> Reply:
+def _parse(group: bytes) -> ChipReply:
     return RegisterReply(group[:4]) if group[4] <= 0x1F else NonceReply(group[:4], group[4:])

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import trio
 
 from stratum_miner.backends.asic import bringup
-from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.bringup import BringupStep
 from stratum_miner.backends.asic.chips.pll import bm1387_word
 from stratum_miner.backends.asic.chips.registers import LOCKED, RegisterChain, midstate_versions
 from stratum_miner.backends.asic.crc import crc5_seals
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.commands import BM1387
 from stratum_miner.backends.asic.frames.replies import (
+    ChipReply,
     FixedLengthDecoder,
     Judgement,
     NonceReply,
     RegisterReply,
-    Reply,
     ReplyDecoder,
 )
 from stratum_miner.backends.asic.workbook import Claim, Work
@@ -76,7 +76,7 @@ class Bm1387Chain(RegisterChain):
         """Write the word of the PLL to register 0C."""
         await self.write(PLL, bm1387_word(frequency))
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """Perform also the step of open-core work."""
         if not isinstance(step, bringup.OpenCores):
             await super().perform(step)
@@ -100,5 +100,5 @@ def _nonce(group: bytes) -> NonceReply:
     return NonceReply(group[:4], group[4:6])
 
 
-def _parse(group: bytes) -> Reply:
+def _parse(group: bytes) -> ChipReply:
     return RegisterReply(group[:4], group[4:6]) if group[6] <= _REGISTER else _nonce(group)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from stratum_miner.backends.asic import bringup
 from stratum_miner.backends.asic.board import Board
-from stratum_miner.backends.asic.bringup import Step
+from stratum_miner.backends.asic.bringup import BringupStep
 from stratum_miner.backends.asic.chain import ChainSettings
 from stratum_miner.backends.asic.chips.pll import REFERENCE
 from stratum_miner.backends.asic.chips.registers import PLL0, PreambleChain
@@ -103,7 +103,7 @@ class FullHeaderChain(PreambleChain):
         share = 2**32 // _power_of_two(self.chip.cores) // _power_of_two(self.chips)
         return int(share * REFERENCE / self.frequency * 0.5) - self.chip.hash_count_guard
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """Also the length of a sweep."""
         match step:
             case bringup.SetHashCount():

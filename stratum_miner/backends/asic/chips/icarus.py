@@ -6,8 +6,8 @@ No handshake, no checksum, no job id. That something speaks it is told by work w
 import structlog
 import trio
 
-from stratum_miner.backends.asic.bringup import CountEngines, Step
-from stratum_miner.backends.asic.chain import Chain
+from stratum_miner.backends.asic.bringup import BringupStep, CountEngines
+from stratum_miner.backends.asic.chain import ChipChain
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames import jobs
 from stratum_miner.backends.asic.frames.replies import FixedLengthDecoder, Judgement, NonceReply, ReplyDecoder
@@ -40,7 +40,7 @@ LEFTOVER_SECONDS = 0.02
 """Seconds to wait for the further byte by which a related device, the Antminer, differs."""
 
 
-class IcarusChain(Chain):
+class IcarusChain(ChipChain):
     """One device; its chips split the nonce range without being told."""
 
     reply_size = 4
@@ -83,7 +83,7 @@ class IcarusChain(Chain):
             )
         return self.settings.chips
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """Perform also ``CountEngines``."""
         if isinstance(step, CountEngines):
             self.chips = await self.count_engines()

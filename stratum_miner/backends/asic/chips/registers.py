@@ -5,8 +5,8 @@ from typing import ClassVar
 import trio
 
 from stratum_miner.backends.asic import bringup
-from stratum_miner.backends.asic.bringup import Step
-from stratum_miner.backends.asic.chain import Chain, Question
+from stratum_miner.backends.asic.bringup import BringupStep
+from stratum_miner.backends.asic.chain import ChipChain, Question
 from stratum_miner.backends.asic.errors import WrongChip
 from stratum_miner.backends.asic.frames.commands import BM13XX, RegisterDialect
 from stratum_miner.backends.asic.frames.replies import PreambleDecoder, RegisterReply, ReplyDecoder
@@ -19,7 +19,7 @@ LOCKED = 1 << 31
 """Bit of a PLL register, read only."""
 
 
-class RegisterChain(Chain):
+class RegisterChain(ChipChain):
     """Chips with a register file."""
 
     question = Question.CHECKSUM
@@ -76,7 +76,7 @@ class RegisterChain(Chain):
         await self.wire.transport.drain()
         await trio.sleep(step.pause)
 
-    async def perform(self, step: Step) -> None:
+    async def perform(self, step: BringupStep) -> None:
         """Perform the steps about registers and addresses."""
         match step:
             case bringup.Write(register, value, times, pause):

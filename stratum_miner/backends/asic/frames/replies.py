@@ -40,7 +40,7 @@ class RegisterReply:
     """From BM1397 on the chip's address and the register; two more bytes on later chips."""
 
 
-Reply = NonceReply | RegisterReply
+ChipReply = NonceReply | RegisterReply
 
 
 class ReplyDecoder(ABC):
@@ -59,12 +59,12 @@ class ReplyDecoder(ABC):
         """Bytes held back because more may follow."""
         return len(self._buffer)
 
-    def receive(self, data: bytes) -> list[Reply]:
+    def receive(self, data: bytes) -> list[ChipReply]:
         """Return the replies that ``data`` completes."""
         self._buffer += data
         return self._drain(final=False)
 
-    def idle(self) -> list[Reply]:
+    def idle(self) -> list[ChipReply]:
         """Replies that were held back in doubt; the rest of the buffer is garbage."""
         replies = self._drain(final=True)
         self._drop(len(self._buffer))
@@ -77,7 +77,7 @@ class ReplyDecoder(ABC):
         self._forgiven = 0
 
     @abstractmethod
-    def _drain(self, final: bool) -> list[Reply]: ...
+    def _drain(self, final: bool) -> list[ChipReply]: ...
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._buffer[:count])
@@ -108,8 +108,8 @@ class PreambleDecoder(ReplyDecoder):
         self.lengths = lengths
         """Accepted lengths; may be changed at any time."""
 
-    def _drain(self, final: bool) -> list[Reply]:
-        replies: list[Reply] = []
+    def _drain(self, final: bool) -> list[ChipReply]:
+        replies: list[ChipReply] = []
         while self._find_preamble(final):
             length = self._sealed_length()
             if length:
@@ -142,7 +142,7 @@ class PreambleDecoder(ReplyDecoder):
         return 0
 
 
-def _parse(frame: bytes) -> Reply:
+def _parse(frame: bytes) -> ChipReply:
     kind = NonceReply if frame[-1] & _TYPE_NONCE else RegisterReply
     return kind(frame[2:6], frame[6:-1])
 
@@ -158,8 +158,8 @@ class Judgement(Enum):
     """It proves itself, by hashing to something or by its checksum."""
 
 
-Judge = Callable[[bytes], Judgement]
-Parse = Callable[[bytes], Reply]
+ReplyJudge = Callable[[bytes], Judgement]
+Parse = Callable[[bytes], ChipReply]
 
 
 class FixedLengthDecoder(ReplyDecoder):
@@ -169,7 +169,7 @@ class FixedLengthDecoder(ReplyDecoder):
     been tried, so that one byte too many or too few does not turn all later nonces into hardware errors.
     """
 
-    def __init__(self, length: int, judge: Judge, parse: Parse, *, has_crc: bool = False) -> None:
+    def __init__(self, length: int, judge: ReplyJudge, parse: Parse, *, has_crc: bool = False) -> None:
         super().__init__()
         self._length = length
         self._judge = judge
@@ -177,7 +177,7 @@ class FixedLengthDecoder(ReplyDecoder):
         self._has_crc = has_crc
         self._skipped = 0
 
-    def idle(self) -> list[Reply]:
+    def idle(self) -> list[ChipReply]:
         """See ``ReplyDecoder``."""
         replies = super().idle()
         self._settle_skipped()
@@ -188,8 +188,8 @@ class FixedLengthDecoder(ReplyDecoder):
         super().discard()
         self._skipped = 0
 
-    def _drain(self, final: bool) -> list[Reply]:
-        replies: list[Reply] = []
+    def _drain(self, final: bool) -> list[ChipReply]:
+        replies: list[ChipReply] = []
         while len(self._buffer) >= self._length:
             judgement = self._judged_at(0)
             if judgement is Judgement.SURE:
@@ -204,7 +204,7 @@ class FixedLengthDecoder(ReplyDecoder):
                 break
         return replies
 
-    def _reply(self) -> Reply:
+    def _reply(self) -> ChipReply:
         self._settle_skipped()
         return self._parse(self._take(self._length))
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from stratum_miner.emulators.bitaxe import BitaxeDevice
 from stratum_miner.emulators.full_header_chips import Bm1370Device
-from stratum_miner.emulators.kind import Kind, UsbTexts
+from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 
 class DeltaDevice(BitaxeDevice, Bm1370Device):
@@ -15,7 +15,7 @@ class DeltaDevice(BitaxeDevice, Bm1370Device):
     usual_watts: ClassVar[float] = 16.0
 
 
-BITAXE_DELTA = Kind(
+BITAXE_DELTA = DeviceKind(
     "bitaxe-delta",
     "Bitaxe Delta, BM1371",
     DeltaDevice,

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from stratum_miner.backends.asic.crc import crc5_seals, seal_last_byte
 from stratum_miner.backends.asic.frames.replies import (
+    ChipReply,
     FixedLengthDecoder,
     Judgement,
     NonceReply,
     PreambleDecoder,
     RegisterReply,
-    Reply,
     ReplyDecoder,
 )
 from tests.backends.asic.vectors import VECTORS, unhex
@@ -90,7 +90,7 @@ def test_frames_between_garbage_all_arrive(parts: list[tuple[bytes, bytes]], rng
         stream += nonce_frame(body[:4], body[4:])
         expected.append(NonceReply(body[:4], body[4:]))
     decoder = PreambleDecoder((11,))
-    got: list[Reply] = []
+    got: list[ChipReply] = []
     while stream:
         count = rng.randint(1, len(stream))
         got += decoder.receive(bytes(stream[:count]))
