@@ -26,12 +26,12 @@ from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.settings import PoolSettings, Strategy
 from stratum_miner.exception_groups import leading_cause
-from stratum_miner.miner.claims import Claims
 from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
 from stratum_miner.miner.goals import UNTIL_STOPPED, Goals, StopReason
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.miner.mining_group import Assignment, GroupEvent, MiningGroup
+from stratum_miner.miner.nonce_verifier import NonceVerifier
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.shared_visited import SharedVisited
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
@@ -114,7 +114,7 @@ class Miner:
         self._journal = journal
         if journal is not None:
             self._hand_back(journal)
-        self._claims = Claims() if journal is None else Claims(journal.submitted_earlier)
+        self._claims = NonceVerifier() if journal is None else NonceVerifier(journal.submitted_earlier)
         self._farewell = max(pool.timeouts.farewell for pool in [*pools, *bound])
         self._goals = goals
         self._goals_changed = trio.Event()

@@ -2,7 +2,7 @@
 
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import CoinbaseBody, HeaderBody, Job, Origin, PoolKey
-from stratum_miner.work.share import BelowTarget, ClaimResult, InvalidClaim, Share, verify
+from stratum_miner.work.share import BelowTarget, InvalidNonce, Share, VerifyResult, verify
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -10,11 +10,10 @@ from stratum_miner.work.visited import Visited
 
 __all__ = [
     "BelowTarget",
-    "ClaimResult",
     "CoinbaseBody",
     "HashRateMeter",
     "HeaderBody",
-    "InvalidClaim",
+    "InvalidNonce",
     "Job",
     "NonceFound",
     "Origin",
@@ -23,6 +22,7 @@ __all__ = [
     "Share",
     "ShareOutcome",
     "ShareResult",
+    "VerifyResult",
     "Visited",
     "WorkUnit",
     "verify",

@@ -13,7 +13,7 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.unit import NONCE_SPACE, NonceFound
 
 
-class InvalidClaim(Enum):
+class InvalidNonce(Enum):
     """Why a claim is none of what its unit asks for, so that the device computes wrongly."""
 
     OUTSIDE_UNIT = "nonce or version bits outside the unit"
@@ -69,10 +69,10 @@ class Share:
         return self.job.origin.session, self.header[4:]
 
 
-ClaimResult = Share | BelowTarget | InvalidClaim
+VerifyResult = Share | BelowTarget | InvalidNonce
 
 
-def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> ClaimResult:
+def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> VerifyResult:
     """Re-hash a claim against its own unit and job. A share bears the names that are given.
 
     A claim that meets the unit's target but neither target of the job (a coarser hardware filter) is BelowTarget.
@@ -81,12 +81,12 @@ def verify(found: NonceFound, *, backend: str = "", worker_name: str = "") -> Cl
     offset = (found.nonce - unit.first_nonce) % NONCE_SPACE
     rolled = found.version ^ unit.version
     if not 0 <= found.nonce < NONCE_SPACE or offset >= unit.nonce_count or rolled & ~unit.version_mask:
-        return InvalidClaim.OUTSIDE_UNIT
+        return InvalidNonce.OUTSIDE_UNIT
     header = found.version.to_bytes(4, "little") + unit.header[4:76] + found.nonce.to_bytes(4, "little")
     digest = sha256d(header)
     value = hash_value(digest)
     if value > unit.target:
-        return InvalidClaim.ABOVE_UNIT_TARGET
+        return InvalidNonce.ABOVE_UNIT_TARGET
     if value > job.search_target:
         return BelowTarget(difficulty_from_target(value))
     return Share(

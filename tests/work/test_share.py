@@ -12,7 +12,7 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.job import Job
-from stratum_miner.work.share import BelowTarget, InvalidClaim, Share, verify
+from stratum_miner.work.share import BelowTarget, InvalidNonce, Share, verify
 from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.work.jobs import make_job
@@ -75,13 +75,13 @@ def test_captured_shares_are_shares(vector: dict[str, Any]) -> None:
 def test_a_wrong_nonce_or_version_is_a_hardware_error(vector: dict[str, Any]) -> None:
     claim = claim_of(vector, job_of(vector))
     assert (
-        verify(replace(claim, nonce=claim.nonce ^ 1)) is InvalidClaim.ABOVE_UNIT_TARGET
+        verify(replace(claim, nonce=claim.nonce ^ 1)) is InvalidNonce.ABOVE_UNIT_TARGET
         or vector["network"] == "regtest"
     )
-    assert verify(replace(claim, version=claim.version ^ 0x2000)) is InvalidClaim.OUTSIDE_UNIT
-    assert verify(replace(claim, nonce=claim.nonce + (1 << 32))) is InvalidClaim.OUTSIDE_UNIT
+    assert verify(replace(claim, version=claim.version ^ 0x2000)) is InvalidNonce.OUTSIDE_UNIT
+    assert verify(replace(claim, nonce=claim.nonce + (1 << 32))) is InvalidNonce.OUTSIDE_UNIT
     bounded = replace(claim.unit, first_nonce=claim.nonce + 1, nonce_count=10)
-    assert verify(replace(claim, unit=bounded)) is InvalidClaim.OUTSIDE_UNIT
+    assert verify(replace(claim, unit=bounded)) is InvalidNonce.OUTSIDE_UNIT
 
 
 @by_name
@@ -96,7 +96,7 @@ def test_rolled_bits_inside_the_unit_are_allowed(vector: dict[str, Any]) -> None
     )
     assert isinstance(verify(replace(claim, unit=unit)), Share)
     narrower = replace(unit, version_mask=bits & (bits - 1))
-    assert verify(replace(claim, unit=narrower)) is InvalidClaim.OUTSIDE_UNIT
+    assert verify(replace(claim, unit=narrower)) is InvalidNonce.OUTSIDE_UNIT
 
 
 def test_below_both_targets_is_no_share_and_no_error() -> None:

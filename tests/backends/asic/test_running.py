@@ -26,7 +26,7 @@ from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.testing.check_backend import check_backend
 from stratum_miner.testing.work_source import ScriptedWorkSource
 from stratum_miner.work.example import unit_of
-from stratum_miner.work.share import InvalidClaim, verify
+from stratum_miner.work.share import InvalidNonce, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
 from tests.backends.asic.memory_port import MemoryPorts
 from tests.backends.asic.scripted_chip import HOT_BOARD, NONCE_DIFFICULTY, TEST_BOARD, ScriptedChip
@@ -146,7 +146,7 @@ async def test_every_hit_verifies(autojump_clock: object) -> None:
             except trio.WouldBlock:
                 break
     assert len(hits) > 100
-    assert not any(isinstance(verify(hit), InvalidClaim) for hit in hits)
+    assert not any(isinstance(verify(hit), InvalidNonce) for hit in hits)
     told = device.statistics()
     assert (told.hardware_errors, told.duplicate_nonces, told.crc_errors, told.garbage_bytes) == (0, 0, 0, 0)
     assert told.hashes == pytest.approx(2**32 * NONCE_DIFFICULTY * told.nonces, rel=0.001)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
-from stratum_miner.miner.claims import MAX_SEEN, Claims
+from stratum_miner.miner.nonce_verifier import MAX_SEEN, NonceVerifier
 
 
 class Unit:
@@ -18,7 +18,7 @@ def stand_in(key: tuple[int, object], version: int = 1) -> Any:
 
 
 def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> None:
-    claims, numbers, unit = Claims(), itertools.count(), Unit()
+    claims, numbers, unit = NonceVerifier(), itertools.count(), Unit()
 
     def cost(count: int) -> float:
         shares = [stand_in((1, next(numbers))) for _ in range(count)]
@@ -34,7 +34,7 @@ def test_forgetting_the_oldest_share_costs_no_more_than_remembering_one() -> Non
 
 def test_a_share_that_is_remembered_keeps_no_job() -> None:
     """A pool may send a job of 64 KiB for each share, and many thousand shares are remembered."""
-    claims, found_again = Claims(), Unit()
+    claims, found_again = NonceVerifier(), Unit()
     unit: Any = Unit()
     share: Any = stand_in((1, b"2"), version=3)
     assert claims._share(share, unit) is not None

@@ -6,7 +6,7 @@ from weakref import ref
 
 import structlog
 
-from stratum_miner.work.share import BelowTarget, InvalidClaim, Share, verify
+from stratum_miner.work.share import BelowTarget, InvalidNonce, Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 log = structlog.get_logger(__name__)
@@ -15,7 +15,7 @@ MAX_SEEN = 65536
 """Headers remembered, but for their versions, to catch a backend that reports a point twice."""
 
 
-class Claims:
+class NonceVerifier:
     """Checks what backends report.
 
     ``submitted_earlier``: headers of shares that earlier runs found; nobody is to submit them again.
@@ -37,7 +37,7 @@ class Claims:
         ``backend`` and ``worker_name`` are what the share bears.
         """
         match verify(found, backend=backend, worker_name=worker_name):
-            case InvalidClaim() as reason:
+            case InvalidNonce() as reason:
                 return reason.value
             case BelowTarget():
                 self.below_target += 1
