@@ -120,8 +120,8 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
     if not outcomes:
         return replace(result, error=f"submit: no share of difficulty {result.difficulty:g} within {seconds:g} s")
     outcome = outcomes[0]
-    if outcome.fate is not ShareOutcome.ACCEPTED or outcome.latency is None:
-        return replace(result, error=f"submit: {outcome.fate.value}: {outcome.reason}")
+    if outcome.outcome is not ShareOutcome.ACCEPTED or outcome.latency is None:
+        return replace(result, error=f"submit: {outcome.outcome.value}: {outcome.reason}")
     return replace(result, submit_ms=round(outcome.latency * 1000, 3))
 
 

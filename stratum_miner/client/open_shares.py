@@ -81,7 +81,7 @@ class OpenShares:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")
         result = _result(item, error, now - item.sent_at)
-        if result.fate is ShareOutcome.ACCEPTED:
+        if result.outcome is ShareOutcome.ACCEPTED:
             self.refusals_in_a_row = 0
         elif _says_something(result, newest_job_id):
             if item.number < self._refused_up_to:
@@ -118,6 +118,6 @@ def _says_something(result: ShareResult, newest_job_id: str | None) -> bool:
     """Whether a refusal may mean that our state is not the pool's: shares on the way while the job changed, whose
     answer a proxy missed, or below the share difficulty as we know it do not.
     """
-    if result.fate is ShareOutcome.STALE:
+    if result.outcome is ShareOutcome.STALE:
         return result.share.job.job_id == newest_job_id
-    return result.fate is ShareOutcome.REJECTED and not result.refused_as_weak
+    return result.outcome is ShareOutcome.REJECTED and not result.refused_as_weak

@@ -40,13 +40,13 @@ class PoolTally:
 
     def add(self, result: ShareResult) -> None:
         """Count what became of a share."""
-        self.fates[result.fate] += 1
+        self.fates[result.outcome] += 1
         self.difficulties.add(result)
         self.best_share = max(self.best_share, result.share.difficulty)
-        worker = result.worker_name, result.fate
+        worker = result.worker_name, result.outcome
         if result.worker_name and (worker in self.workers or len(self.workers) < MAX_WORKERS):
             self.workers[worker] += 1
-        if result.fate is ShareOutcome.ACCEPTED:
+        if result.outcome is ShareOutcome.ACCEPTED:
             self.last_accepted = time.time(), result.share.job.share_difficulty
         else:
             self.reasons[result.cause] += 1

@@ -342,7 +342,7 @@ class PoolClient:
     def _note_result(self, result: ShareResult) -> None:
         self._tally.add(result)
         connection = self._connection
-        if result.fate is ShareOutcome.ACCEPTED and connection is not None:
+        if result.outcome is ShareOutcome.ACCEPTED and connection is not None:
             self._note_that_it_works(connection)
             if trio.current_time() - connection.started_at >= STABLE_S:
                 self._pauses.reset()

@@ -150,7 +150,7 @@ class Journal:
         """The pool answered a share, or nobody will."""
         identifier = self._ids.pop((result.share.job.origin.session, result.share.header), None)
         if identifier is not None:
-            self._settle(identifier, result.fate, result.reason, result.latency)
+            self._settle(identifier, result.outcome, result.reason, result.latency)
 
     def adopt(self, recovered: Recovered) -> None:
         """A recovered block is being handed back: its fate will come as another share's does."""

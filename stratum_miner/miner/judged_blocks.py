@@ -37,7 +37,7 @@ class JudgedBlocks:
 
     def settled(self, result: ShareResult) -> None:
         """The pool answered for the share; of one that it did not accept no more may be heard."""
-        if result.fate is not ShareOutcome.ACCEPTED:
+        if result.outcome is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 
     def judged(self, block_hash: str, *, accepted: bool) -> Share | None:

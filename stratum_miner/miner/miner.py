@@ -333,11 +333,11 @@ class Miner:
         self._check_goals()
 
     def _count_block(self, result: ShareResult) -> None:
-        if result.fate is ShareOutcome.LOST:
+        if result.outcome is ShareOutcome.LOST:
             log.error("block_lost", header=result.share.header.hex(), reason=result.reason)
         if self._blocks is not None:
             self._blocks.settled(result)
-        elif result.fate is ShareOutcome.ACCEPTED:
+        elif result.outcome is ShareOutcome.ACCEPTED:
             self._statistics.count_block(result.share)
 
     def _check_goals(self) -> None:

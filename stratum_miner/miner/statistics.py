@@ -30,12 +30,12 @@ class Statistics:
 
     def add(self, result: ShareResult) -> None:
         """Count what became of a share."""
-        self._fates[result.fate] += 1
+        self._fates[result.outcome] += 1
         share = result.share
-        if result.fate is ShareOutcome.ACCEPTED:
+        if result.outcome is ShareOutcome.ACCEPTED:
             self.accepted_difficulty += min(share.difficulty, share.job.share_difficulty)
         else:
-            self.reasons[f"{result.fate.value}: {result.cause}"] += 1
+            self.reasons[f"{result.outcome.value}: {result.cause}"] += 1
 
     def count_block(self, share: Share) -> None:
         """Count a block. A second solution on the same previous block is a sibling at best, not another block."""

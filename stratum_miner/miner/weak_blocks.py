@@ -27,7 +27,7 @@ class WeakBlocks:
     def note_result(self, result: ShareResult) -> bool:
         """A share was answered: whether it was a weak block that was refused, and another one is wanted anyway."""
         share = result.share
-        if self._refused and result.fate is ShareOutcome.ACCEPTED and not share.meets_share_target:
+        if self._refused and result.outcome is ShareOutcome.ACCEPTED and not share.meets_share_target:
             self._refused.pop(share.job.origin.session, None)
         if not result.refused_as_weak:
             return False

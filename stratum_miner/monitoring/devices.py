@@ -94,12 +94,12 @@ class DeviceMeters:
         block.
         """
         known = self._devices[device_key(result.share.backend, result.share.device)]
-        if result.fate is ShareOutcome.ACCEPTED:
+        if result.outcome is ShareOutcome.ACCEPTED:
             known.accepted += 1
             known.last = at, pool_id, result.share.job.share_difficulty
-        elif result.fate is not ShareOutcome.LOST:
+        elif result.outcome is not ShareOutcome.LOST:
             known.refused += 1
-            known.reasons[f"{result.fate.value}: {result.cause}"] += 1
+            known.reasons[f"{result.outcome.value}: {result.cause}"] += 1
         known.blocks += is_block
         known.best = max(known.best, result.share.difficulty)
         known.difficulties.add(result)
@@ -147,7 +147,7 @@ class DeviceMeters:
             reasons={sanitize(reason): count for reason, count in known.reasons.items()},
             best_share=known.best,
             blocks_accepted=known.blocks,
-            difficulties=known.difficulties.by_fate(),
+            difficulties=known.difficulties.by_outcome(),
             hardware_errors=device.hardware_errors,
             last_nonce_age_s=None if known.nonce_at is None else now - known.nonce_at,
             bound_to=backend.bound_to,

@@ -119,7 +119,7 @@ class Monitor:
         pool, device = share.job.origin.pool, device_key(share.backend, share.device)
         if not (self.numbers.pools.has(pool) and self.numbers.devices.has(device)):
             self.numbers.see(self._snapshot())  # it came after the last look
-        accepted = result.fate is ShareOutcome.ACCEPTED
+        accepted = result.outcome is ShareOutcome.ACCEPTED
         shown = ShareView(
             at=self._wall_clock(),
             backend=share.backend,
@@ -130,14 +130,14 @@ class Monitor:
             job_id=self._job_id(share.job.job_id),
             difficulty=share.difficulty,
             share_difficulty=share.job.share_difficulty,
-            fate=result.fate.value,
+            fate=result.outcome.value,
             reason=sanitize(result.reason, SENTENCE_CHARACTERS),
             latency_ms=None if result.latency is None else result.latency * 1000,
             block=display_hash(share.digest) if share.is_block else None,
         )
         is_new_block = self._shares.add(result, shown)
         self._devices.settled(result, is_block=is_new_block, at=shown.at, pool_id=shown.pool_id)
-        if result.latency is not None and result.fate is not ShareOutcome.LOST:
+        if result.latency is not None and result.outcome is not ShareOutcome.LOST:
             self._health.pools.answered(pool, "" if accepted else result.cause or "none given")
         if accepted:
             self._last_accepted = self._clock()
@@ -204,7 +204,7 @@ class Monitor:
             started_at=self._started_at,
             sample_age_s=now - self._sampled_at,
             last_share_age_s=None if self._last_accepted is None else now - self._last_accepted,
-            difficulties=self._shares.difficulties.by_fate(),
+            difficulties=self._shares.difficulties.by_outcome(),
             estimates=self._estimates.of(snapshot, now),
             power=self._power(snapshot),
             shown_job_id=self._job_id,

@@ -31,7 +31,7 @@ class ShareOutcomes:
         self.difficulties.add(result)
         self._best.add(shown.at, shown.difficulty)
         self._best_of_pools[shown.pool_id].add(shown.at, shown.difficulty)
-        if result.fate is not ShareOutcome.ACCEPTED or shown.block is None or job.previous_hash in self._solved:
+        if result.outcome is not ShareOutcome.ACCEPTED or shown.block is None or job.previous_hash in self._solved:
             return False
         self._solved.append(job.previous_hash)
         self.blocks.append(

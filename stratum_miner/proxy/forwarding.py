@@ -114,11 +114,11 @@ def share_of(passed: SharePassed[ProxyJob], login: str) -> Share:
 def refusal_of(result: ShareResult) -> Refused[ProxyJob] | None:
     """What a miner is told of a share that the pool answered; None: it is good."""
     match result:
-        case ShareResult(fate=ShareOutcome.ACCEPTED):
+        case ShareResult(outcome=ShareOutcome.ACCEPTED):
             return None
-        case ShareResult(fate=ShareOutcome.STALE, refusal=None, text=text):
+        case ShareResult(outcome=ShareOutcome.STALE, refusal=None, text=text):
             return Refused(ErrorReason.JOB_NOT_FOUND, f"stale: {text}")
-        case ShareResult(fate=ShareOutcome.STALE, text=text):
+        case ShareResult(outcome=ShareOutcome.STALE, text=text):
             return Refused(ErrorReason.JOB_NOT_FOUND, text)
         case ShareResult(refusal=refusal, text=text):
             reason = ErrorReason.OTHER if refusal is None else ErrorReason(refusal.value)

@@ -196,32 +196,32 @@ class Upstream:
             _log.warning("upstream_lost", reason=reason, miners=len(self.miners), open_shares=len(self._open))
         self.jobs.lose()
 
-    def _on_answer(self, outcome: ShareResult) -> None:
+    def _on_answer(self, result: ShareResult) -> None:
         """The pool's answer, or that there is none: to the miner that asked."""
-        item = self._open.pop(_key(outcome.share), None)
+        item = self._open.pop(_key(result.share), None)
         if item is None:
             self.answered_late += 1
-            _log.info("share_answered_late", fate=outcome.fate.value, reason=outcome.reason)
+            _log.info("share_answered_late", fate=result.outcome.value, reason=result.reason)
         else:
-            self._settle(item, outcome)
+            self._settle(item, result)
 
     # ---- helpers --------------------------------------------------------------------------------------------------
 
-    def _settle(self, item: _Open, outcome: ShareResult) -> None:
-        if outcome.fate is ShareOutcome.LOST:
+    def _settle(self, item: _Open, result: ShareResult) -> None:
+        if result.outcome is ShareOutcome.LOST:
             item.miner.session.answer_lost(item.passed)
         else:
-            item.miner.session.answer(item.passed, refusal_of(outcome), trio.current_time())
+            item.miner.session.answer(item.passed, refusal_of(result), trio.current_time())
         item.miner.flush()
-        if outcome.latency is not None:
+        if result.latency is not None:
             self._answers.add(trio.current_time() - item.arrived)
-        log = _log.debug if outcome.fate is ShareOutcome.ACCEPTED else _log.info
+        log = _log.debug if result.outcome is ShareOutcome.ACCEPTED else _log.info
         log(
-            f"share_{outcome.fate.value}",
+            f"share_{result.outcome.value}",
             session=item.miner.number,
             worker_name=item.passed.submit.worker_name,
-            reason=outcome.reason,
-            latency_ms=None if outcome.latency is None else round(outcome.latency * 1000, 1),
+            reason=result.reason,
+            latency_ms=None if result.latency is None else round(result.latency * 1000, 1),
         )
 
     def _give_up(self, before: float) -> None:

@@ -1,19 +1,23 @@
-"""What shares were worth, summed by what became of them."""
+"""The difficulties of shares, summed by outcome."""
 
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 
 class Difficulties:
-    """A share is worth the difficulty that it was asked for; a block below that, its own."""
+    """Sums of difficulties, one for each outcome.
+
+    A share counts with the difficulty that the pool required of it, because the pool credits no more. A block whose
+    hash misses the share target counts with the difficulty of its hash, which is lower.
+    """
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(ShareOutcome, 0.0)
 
     def add(self, result: ShareResult) -> None:
-        """Add the worth of one share."""
+        """Add the difficulty of one share to the sum of its outcome."""
         share = result.share
-        self._sums[result.fate] += min(share.difficulty, share.job.share_difficulty)
+        self._sums[result.outcome] += min(share.difficulty, share.job.share_difficulty)
 
-    def by_fate(self) -> dict[str, float]:
-        """The sums, by the word for each fate."""
-        return {fate.value: value for fate, value in self._sums.items()}
+    def by_outcome(self) -> dict[str, float]:
+        """Return the sums by the name of the outcome, such as ``"accepted"``."""
+        return {outcome.value: value for outcome, value in self._sums.items()}

@@ -31,7 +31,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.outcomes: list[ShareResult] = []
+        self.results: list[ShareResult] = []
         self.lost_work: list[str] = []
         self.states: list[ConnectionState] = []
         self.messages: list[str] = []
@@ -48,7 +48,7 @@ class Recorder:
             case WorkLost(reason=reason):
                 self.lost_work.append(reason)
             case ShareAnswered(result):
-                self.outcomes.append(result)
+                self.results.append(result)
             case StateChanged(state=state):
                 self.states.append(state)
             case MessageShown(text=text):
@@ -63,7 +63,7 @@ class Recorder:
 
     @property
     def fates(self) -> list[str]:
-        return [outcome.fate.value for outcome in self.outcomes]
+        return [result.outcome.value for result in self.results]
 
 
 class Lab:

@@ -51,8 +51,8 @@ async def test_all_workers_are_authorized_and_each_share_goes_under_its_own(auto
         assert [submit["params"][0] for submit in submits] == ["worker.usb", "worker.cpu", "worker", "worker"]
         for submit, error in zip(submits, (None, None, None, [23, "low", None]), strict=True):
             await pool.reply(submit, error is None, error)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 4)
-        assert [outcome.worker_name for outcome in it.recorder.outcomes] == [
+        await it.recorder.until(lambda: len(it.recorder.results) == 4)
+        assert [outcome.worker_name for outcome in it.recorder.results] == [
             "worker.usb", "worker.cpu", "worker", "worker",
         ]  # fmt: skip
         counted = {item.name: (item.accepted, item.rejected) for item in it.client.snapshot().workers}

@@ -214,7 +214,7 @@ class Digger:
             case WorkLost():
                 self.job = None
             case ShareAnswered(result):
-                self.fates[result.fate] += 1
+                self.fates[result.outcome] += 1
                 self.settled[id(result.share)] += 1
 
     async def dig(self, client: PoolClient | PoolGroup) -> None:

@@ -217,8 +217,8 @@ async def test_a_pool_that_refuses_to_resume_is_asked_for_a_new_session(autojump
         subscribe = await third.request("mining.subscribe")
         assert subscribe["params"][1:] == []
         await third.reply(subscribe, [[], "a1b2c3d4", 4])
-        await it.recorder.until(lambda: it.recorder.outcomes)
-        assert it.recorder.outcomes[0].reason == "the pool did not resume the session"
+        await it.recorder.until(lambda: it.recorder.results)
+        assert it.recorder.results[0].reason == "the pool did not resume the session"
 
 
 def test_after_a_form_that_was_kept_the_others_are_tried_in_a_circle() -> None:

@@ -304,8 +304,8 @@ async def test_colliding_ids_and_replies_out_of_order(autojump_clock: MockClock)
         await pool.send({"id": str(requests[2]["id"]), "result": True, "error": None})
         await pool.send({"id": float(requests[1]["id"]), "result": True})
         await pool.send({"id": requests[0]["id"], "jsonrpc": "2.0", "error": {"code": 23, "message": "low"}})
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
-        assert [(o.share, o.fate) for o in it.recorder.outcomes] == [
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
+        assert [(o.share, o.outcome) for o in it.recorder.results] == [
             (shares[2], ShareOutcome.ACCEPTED),
             (shares[1], ShareOutcome.ACCEPTED),
             (shares[0], ShareOutcome.REJECTED),

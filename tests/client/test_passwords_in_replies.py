@@ -44,9 +44,9 @@ async def test_what_a_pool_means_does_not_depend_on_the_password(autojump_clock:
         for share, error in zip(it.shares(it.recorder.jobs[0], 2), [SHARE_LOST_TEXT, f"bad {password}"], strict=True):
             it.client.submit(share)
             await pool.reply(await pool.request("mining.submit"), None, [20, error, None])
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 2)
+        await it.recorder.until(lambda: len(it.recorder.results) == 2)
         assert it.recorder.fates == ["lost", "rejected"]
-        assert it.recorder.outcomes[1].reason == f"20: bad {'x' if password == 'x' else '***'}"
+        assert it.recorder.results[1].reason == f"20: bad {'x' if password == 'x' else '***'}"
 
 
 @pytest.mark.parametrize("password", ["later", "again", "overloaded"])
@@ -76,7 +76,7 @@ async def test_nothing_that_a_pool_says_is_passed_on_with_the_password(
             await pool.send({"id": 77, "result": f"a result {password}", "error": None})
             it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
             await pool.reply(await pool.request("mining.submit"), None, [20, f"bad {password}", None])
-            await it.recorder.until(lambda: it.recorder.outcomes)
+            await it.recorder.until(lambda: it.recorder.results)
     told = [str(entry) for entry in logged if entry["event"] != "mining"]
     assert any("your password is ***" in text for text in told)
     assert any("an id ***" in text and "bad ***" in text for text in told)

@@ -52,7 +52,7 @@ async def test_jobs_before_authorize_are_mined_and_shares_held_back(autojump_clo
         submit = await pool.request("mining.submit")
         assert len(submit["params"]) == 5, "five parameters without version rolling"
         await pool.reply(submit, True)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == ["accepted"]
 
 
@@ -78,8 +78,8 @@ async def test_each_reply_becomes_one_fate(
         submit = await pool.request("mining.submit")
         assert len(submit["params"]) == 6, "six parameters once version rolling is granted"
         await pool.reply(submit, result, error)
-        await it.recorder.until(lambda: it.recorder.outcomes)
-        assert [outcome.fate for outcome in it.recorder.outcomes] == [fate]
+        await it.recorder.until(lambda: it.recorder.results)
+        assert [result.outcome for result in it.recorder.results] == [fate]
 
 
 async def test_replies_are_paired_by_id_and_strays_are_counted(autojump_clock: MockClock) -> None:
@@ -95,7 +95,7 @@ async def test_replies_are_paired_by_id_and_strays_are_counted(autojump_clock: M
         await pool.reply(one, True)
         await pool.say("client.show_message", "hello\x1b[31m")
         await it.recorder.until(lambda: it.recorder.messages)
-        assert [(outcome.share, outcome.fate) for outcome in it.recorder.outcomes] == [
+        assert [(result.share, result.outcome) for result in it.recorder.results] == [
             (second, ShareOutcome.ACCEPTED),
             (first, ShareOutcome.REJECTED),
         ]
@@ -121,7 +121,7 @@ async def test_a_resumed_session_gets_its_open_shares_again(autojump_clock: Mock
         assert subscribe["params"][1] == "s1"
         for _ in range(3):
             await again.reply(await again.request("mining.submit"), True)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
         assert it.recorder.fates == ["accepted"] * 3
 
 
@@ -172,7 +172,7 @@ async def test_a_share_found_while_the_next_session_begins_waits_to_see_which_on
         await third.accept(extranonce1="ffffffff", xnsub=False)
         for _ in range(2):  # this one is the same: both go to it
             await third.reply(await third.request("mining.submit"), True)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
         assert it.recorder.fates == ["lost", "accepted", "accepted"]
 
 
@@ -189,7 +189,7 @@ async def test_stale_before_it_leaves_unless_it_solves_a_block(autojump_clock: M
         it.client.submit(share)
         submit = await pool.request("mining.submit")
         await pool.reply(submit, None, [21, "job not found", None])
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == ["stale"]
 
 
@@ -214,7 +214,7 @@ async def test_ten_refusals_of_the_current_job_end_the_connection(autojump_clock
         for number, share in enumerate(it.shares(it.recorder.jobs[0], 10), 1):
             it.client.submit(share)
             await pool.reply(await pool.request("mining.submit"), None, [21, "job not found", None])
-            await it.recorder.until(lambda wanted=number: len(it.recorder.outcomes) == wanted)
+            await it.recorder.until(lambda wanted=number: len(it.recorder.results) == wanted)
         await it.recorder.until(lambda: it.recorder.lost_work)
         assert "10 shares refused in a row" in it.recorder.lost_work[0]
 
@@ -228,7 +228,7 @@ async def test_shares_on_the_way_while_the_job_changed_do_not_end_it(autojump_cl
         await pool.notify("2", previous="00" * 28 + "12345678")
         for request in requests:
             await pool.reply(request, None, [21, "stale", None])
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 25)
+        await it.recorder.until(lambda: len(it.recorder.results) == 25)
         assert set(it.recorder.fates) == {"stale"}
         assert not it.recorder.lost_work
 

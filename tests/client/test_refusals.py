@@ -118,9 +118,7 @@ async def test_open_shares_of_a_worker_refused_for_good_are_lost_with_that_reaso
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         await pool.reply(await pool.request("mining.authorize"), None, [24, "unauthorized worker", None])
         await it.ended.wait()
-        assert [outcome.reason for outcome in it.recorder.outcomes] == ["the pool refused the worker"], (
-            "no foreign word"
-        )
+        assert [outcome.reason for outcome in it.recorder.results] == ["the pool refused the worker"], "no foreign word"
 
 
 def test_each_phrase_is_in_lower_case_and_has_a_source() -> None:

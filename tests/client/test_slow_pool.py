@@ -21,7 +21,7 @@ async def test_shares_wait_for_an_authorization_while_jobs_come(autojump_clock: 
         await pool.reply(authorize, True)
         for _ in range(94):
             await pool.reply(await pool.request("mining.submit"), True)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 94)
+        await it.recorder.until(lambda: len(it.recorder.results) == 94)
         assert it.recorder.fates == ["accepted"] * 94
         assert it.client.snapshot().connects == 1
 
@@ -74,6 +74,6 @@ async def test_a_pool_that_answers_shares_slowly_is_not_left_for_ever(autojump_c
             await trio.sleep(25)
             await pool.notify()
         await pool.reply(submit, True)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == ["accepted"]
         assert it.client.snapshot().connects == 2

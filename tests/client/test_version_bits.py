@@ -78,17 +78,17 @@ async def test_a_pool_that_takes_differences_gets_them_after_one_refusal(autojum
         first, second = it.shares(job, 2)
         it.client.submit(first)
         assert not await judge.judge(first)
-        assert not it.recorder.outcomes, "the share has one fate, and not yet"
+        assert not it.recorder.results, "the share has one fate, and not yet"
         assert it.client.snapshot().unanswered == 1
         with capture_logs() as lines:
             assert await judge.judge(first)
-            await it.recorder.until(lambda: it.recorder.outcomes)
+            await it.recorder.until(lambda: it.recorder.results)
         assert [line["form"] for line in lines if line["event"] == "version_bits_form"] == [
             "XOR with the job's version"
         ]
         it.client.submit(second)
         assert await judge.judge(second)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 2)
+        await it.recorder.until(lambda: len(it.recorder.results) == 2)
         assert it.recorder.fates == ["accepted", "accepted"]
         assert judge.bits == ["10000000", "00000000", "00000000"]
 
@@ -100,7 +100,7 @@ async def test_a_pool_by_the_standard_is_asked_once_and_the_form_stays(autojump_
         for share in shares:
             it.client.submit(share)
             assert await judge.judge(share)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
         assert judge.bits == ["10000000"] * 3
 
 
@@ -111,10 +111,10 @@ async def test_one_refusal_alone_changes_nothing(autojump_clock: MockClock) -> N
         it.client.submit(weak)
         for _ in range(2):  # it is refused in both forms: it is simply too weak
             await judge.pool.reply(await judge.pool.request("mining.submit"), None, LOW)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         it.client.submit(good)
         assert await judge.judge(good)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 2)
+        await it.recorder.until(lambda: len(it.recorder.results) == 2)
         assert it.recorder.fates == ["rejected", "accepted"]
 
 
@@ -128,7 +128,7 @@ async def test_shares_on_their_way_while_the_form_changes_go_again_in_the_new_on
             assert not await judge.judge(share)
         for share in shares:
             assert await judge.judge(share)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 5)
+        await it.recorder.until(lambda: len(it.recorder.results) == 5)
         assert it.recorder.fates == ["accepted"] * 5
         assert it.client.snapshot().connects == 1
 
@@ -142,7 +142,7 @@ async def test_nothing_else_is_sent_twice(autojump_clock: MockClock, version: st
         judge, job = await announced(it, "xor", version)
         it.client.submit(it.shares(job, 1)[0])
         await judge.pool.reply(await judge.pool.request("mining.submit"), None, error)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         with trio.move_on_after(30) as nothing_came:
             await judge.pool.request()
         assert nothing_came.cancelled_caught

@@ -54,7 +54,7 @@ async def test_a_worker_is_authorized_once_and_its_shares_wait_for_that(autojump
         await pool.reply(first, True)
         it.client.submit(own(shares[3], ".stick"))
         assert (await pool.request("mining.submit"))["params"][0] == "worker.stick"
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
         assert it.recorder.fates == ["accepted"] * 3
 
 
@@ -74,7 +74,7 @@ async def test_miners_that_think_of_ever_more_names_fill_no_table(
             submit = await pool.request()
             assert (submit["method"], submit["params"][0]) == ("mining.submit", "worker")
             await pool.reply(submit, True)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 6)
+        await it.recorder.until(lambda: len(it.recorder.results) == 6)
         assert it.recorder.fates == ["accepted"] * 6
         assert len(it.client._tally.workers) == 2
 
@@ -89,7 +89,7 @@ async def test_shares_of_a_refused_worker_go_under_the_pools_own_login(autojump_
         await pool.reply(submit, True)
         it.client.submit(own(shares[1], "other"))
         assert (await pool.request("mining.submit"))["params"][0] == "worker"
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.error is None
 
 
@@ -124,7 +124,7 @@ async def test_a_new_connection_authorizes_anew_and_a_resumed_share_keeps_its_wo
         submit = await again.request("mining.submit")
         assert submit["params"][0] == "worker.stick"
         await again.reply(submit, True)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == ["accepted"]
 
 

@@ -102,4 +102,6 @@ def _snapshots(backend: AsicBackend) -> dict[str, DeviceSnapshot]:
 
 
 def _accepted(events: list[MinerEvent]) -> list[Share]:
-    return [event.share for event in events if isinstance(event, ShareResult) and event.fate is ShareOutcome.ACCEPTED]
+    return [
+        event.share for event in events if isinstance(event, ShareResult) and event.outcome is ShareOutcome.ACCEPTED
+    ]

@@ -39,7 +39,9 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
     events: list[MinerEvent] = []
 
     def shares(device: str) -> int:
-        outcomes = [event for event in events if isinstance(event, ShareResult) and event.fate is ShareOutcome.ACCEPTED]
+        outcomes = [
+            event for event in events if isinstance(event, ShareResult) and event.outcome is ShareOutcome.ACCEPTED
+        ]
         return sum(outcome.share.device.startswith(device) for outcome in outcomes)
 
     async with AsyncExitStack() as stack:

@@ -45,7 +45,7 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
             assert await miner.run() is StopReason.BLOCKS_REACHED
         tip = await node.tip()
         digests = {await node.block_hash(height) for height in range(1, tip.height + 1)}
-    accepted = [e.share for e in events if isinstance(e, ShareResult) and e.fate is ShareOutcome.ACCEPTED]
+    accepted = [e.share for e in events if isinstance(e, ShareResult) and e.outcome is ShareOutcome.ACCEPTED]
     assert tip.height >= 25
     found = {event.share.digest for event in events if isinstance(event, ShareResult)}
     assert digests <= found, "every block of the chain is ours"

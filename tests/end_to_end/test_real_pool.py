@@ -36,7 +36,7 @@ class Watched:
         self.events = events
 
     def shares(self, fate: ShareOutcome) -> list[Share]:
-        return [event.share for event in self.events if isinstance(event, ShareResult) and event.fate is fate]
+        return [event.share for event in self.events if isinstance(event, ShareResult) and event.outcome is fate]
 
 
 async def mine(pool: Any, *, password: str = "x", goals: Goals, version_mask: int = 0x1FFFE000) -> Watched:
@@ -77,7 +77,9 @@ def check_rightly_refused(run: Watched) -> None:
     version, but never a block: of a thousand shares at a low difficulty one may be such a block.
     """
     submitted = [event.share for event in run.events if isinstance(event, ShareResult)]
-    rejected = [event for event in run.events if isinstance(event, ShareResult) and event.fate is ShareOutcome.REJECTED]
+    rejected = [
+        event for event in run.events if isinstance(event, ShareResult) and event.outcome is ShareOutcome.REJECTED
+    ]
     for outcome in rejected:
         share = outcome.share
         assert share.is_block, outcome.reason

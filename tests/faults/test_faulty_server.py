@@ -56,7 +56,7 @@ class Watch:
 
     def __call__(self, event: MinerEvent) -> None:
         if isinstance(event, ShareResult):
-            self.fates[event.fate] += 1
+            self.fates[event.outcome] += 1
         if isinstance(event, StateChanged) and event.state.value == "handshake":
             self.connections += 1
         self.changed.set()

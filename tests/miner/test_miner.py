@@ -350,7 +350,7 @@ async def test_time_limit_waits_for_open_replies_but_not_for_long(autojump_clock
         await it.ended.wait()
         assert it.ending is StopReason.TIME_LIMIT
         assert 12 <= trio.current_time() <= 13
-        assert [event.fate.value for event in it.events if isinstance(event, ShareResult)] == ["lost"]
+        assert [event.outcome.value for event in it.events if isinstance(event, ShareResult)] == ["lost"]
 
 
 async def test_reply_within_the_grace_still_counts(autojump_clock: MockClock) -> None:

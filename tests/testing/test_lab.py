@@ -17,9 +17,9 @@ EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "pool-ci"
 async def mined(lab: Lab, count: int) -> list[tuple[str, bytes]]:
     pool = await lab.pool(network_difficulty=1)  # else each hundredth share is a block, and the next one may be stale
     miner = await lab.miner(pool.url)
-    outcomes = [await miner.submit_one() for _ in range(count)]
+    results = [await miner.submit_one() for _ in range(count)]
     assert (await pool.snapshot()).shares.accepted == count
-    return [(outcome.fate.value, outcome.share.extranonce2) for outcome in outcomes]
+    return [(result.outcome.value, result.share.extranonce2) for result in results]
 
 
 async def test_exactly_as_many_shares_as_were_ordered() -> None:
@@ -31,9 +31,9 @@ async def test_a_block_is_a_block_and_brings_a_new_job() -> None:
     async with open_lab() as lab:
         pool = await lab.pool()
         miner = await lab.miner(pool.url)
-        outcome = await miner.mine_block()
-        assert outcome.share.is_block
-        assert outcome.fate.value == "accepted"
+        result = await miner.mine_block()
+        assert result.share.is_block
+        assert result.outcome.value == "accepted"
         jobs = [await miner.wait_for("mining.notify") for _ in range(2)]
         assert jobs[1]["params"][1] != jobs[0]["params"][1]
         assert [block.accepted for block in (await pool.snapshot()).blocks] == [True]
@@ -46,7 +46,7 @@ async def test_an_order_survives_a_new_block() -> None:
         await miner.wait_for("mining.notify")
         await pool.new_block()
         await miner.wait_for("mining.notify")
-        assert (await miner.submit_one()).fate.value == "accepted"
+        assert (await miner.submit_one()).outcome.value == "accepted"
 
 
 async def test_equal_seeds_find_equal_nonces() -> None:
@@ -79,7 +79,7 @@ async def test_tls_on_the_way_and_a_tap_before_it(tmp_path: Path) -> None:
         pool = await lab.pool(tls=tls.server)
         tap = await lab.tap(pool.url, tls=tls.trust)
         for url in (pool.url, tap.url):
-            assert (await (await lab.miner(url, tls=tls.trust)).submit_one()).fate.value == "accepted"
+            assert (await (await lab.miner(url, tls=tls.trust)).submit_one()).outcome.value == "accepted"
         assert (await tap.wait_for("mining.submit"))["params"][0] == "alice.rig"
 
 

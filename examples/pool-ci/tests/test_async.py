@@ -11,8 +11,8 @@ def anyio_backend(request):
 
 
 async def test_a_share_is_accepted(stratum_pool_miner_async):
-    outcome = await stratum_pool_miner_async.submit_one()
-    assert outcome.fate.value == "accepted"
+    result = await stratum_pool_miner_async.submit_one()
+    assert result.outcome.value == "accepted"
 
 
 async def test_a_new_block_makes_old_work_stale(stratum_lab_async):
@@ -21,7 +21,7 @@ async def test_a_new_block_makes_old_work_stale(stratum_lab_async):
     await miner.wait_for("mining.notify")
     await pool.new_block()
     assert (await miner.wait_for("mining.notify"))["params"][8] is True
-    assert (await miner.submit_one()).fate.value == "accepted"
+    assert (await miner.submit_one()).outcome.value == "accepted"
     assert (await pool.snapshot()).shares.accepted == 1
 
 

@@ -6,13 +6,13 @@ import pytest
 
 
 def test_a_share_is_accepted(stratum_pool_miner):
-    assert stratum_pool_miner.submit_one().fate.value == "accepted"
+    assert stratum_pool_miner.submit_one().outcome.value == "accepted"
 
 
 def test_a_block_is_accepted(stratum_pool_miner):
-    outcome = stratum_pool_miner.mine_block()
-    assert outcome.share.is_block
-    assert outcome.fate.value == "accepted"
+    result = stratum_pool_miner.mine_block()
+    assert result.share.is_block
+    assert result.outcome.value == "accepted"
 
 
 def test_what_the_miner_is_told(stratum_pool_miner):
@@ -24,12 +24,12 @@ def test_what_the_miner_is_told(stratum_pool_miner):
 def test_a_suggested_difficulty_is_taken(stratum_lab, stratum_url):
     miner = stratum_lab.miner(stratum_url, suggest_difficulty=2e-6)
     miner.until_difficulty(2e-6)
-    assert miner.submit_one().fate.value == "accepted"
+    assert miner.submit_one().outcome.value == "accepted"
 
 
 def test_a_fleet(stratum_fleet):
-    outcomes = [miner.submit_one() for miner in stratum_fleet(5)]
-    assert {outcome.fate.value for outcome in outcomes} == {"accepted"}
+    results = [miner.submit_one() for miner in stratum_fleet(5)]
+    assert {result.outcome.value for result in results} == {"accepted"}
 
 
 def test_a_duplicate_is_refused(stratum_lab, stratum_tap):
@@ -42,13 +42,13 @@ def test_a_duplicate_is_refused(stratum_lab, stratum_tap):
 @pytest.mark.parametrize("fault", ["bytewise", "unknown-methods", "slow-replies=0.1"])
 def test_our_miner_against_a_faulty_pool(stratum_lab, stratum_faulty_pool, fault):
     pool = stratum_faulty_pool(fault)
-    assert stratum_lab.miner(pool.url).submit_one().fate.value == "accepted"
+    assert stratum_lab.miner(pool.url).submit_one().outcome.value == "accepted"
 
 
 def test_tls(stratum_lab):
     pool = stratum_lab.pool(tls=True)
     assert pool.url.startswith("stratum+ssl://")
-    assert stratum_lab.miner(pool.url).submit_one().fate.value == "accepted"
+    assert stratum_lab.miner(pool.url).submit_one().outcome.value == "accepted"
 
 
 def test_an_emulated_device(stratum_device):

@@ -11,7 +11,7 @@ def test_inside_trio(stratum_seed):
             pool = await lab.pool()
             miners = await lab.fleet(pool.url, 3)
             for miner in miners:
-                assert (await miner.submit_one()).fate.value == "accepted"
+                assert (await miner.submit_one()).outcome.value == "accepted"
             assert (await pool.snapshot()).shares.accepted == 3
 
     trio.run(main)

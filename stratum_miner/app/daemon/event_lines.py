@@ -39,17 +39,17 @@ class EventLines:
             case StateChanged(_, state, detail) if not self.quiet and state is not ConnectionState.STOPPED:
                 log.info(state.value, **({"detail": detail} if detail else {}))
 
-    def _share(self, outcome: ShareResult) -> None:
-        share = outcome.share
-        accepted = outcome.fate is ShareOutcome.ACCEPTED
+    def _share(self, result: ShareResult) -> None:
+        share = result.share
+        accepted = result.outcome is ShareOutcome.ACCEPTED
         solves = share.is_block and not self._node_judges
         if accepted and self.quiet:
             return
         fields: dict[str, Any] = {"job_id": share.job.job_id, "difficulty": difficulty_text(share.difficulty)}
-        if outcome.latency is not None:
-            fields["latency_ms"] = round(outcome.latency * 1000, 1)
+        if result.latency is not None:
+            fields["latency_ms"] = round(result.latency * 1000, 1)
         if solves:
             fields["block"] = display_hash(share.digest)
-        if outcome.reason:
-            fields["reason"] = outcome.reason
-        (log.info if accepted else log.warning)(f"share_{outcome.fate.value}", **fields)
+        if result.reason:
+            fields["reason"] = result.reason
+        (log.info if accepted else log.warning)(f"share_{result.outcome.value}", **fields)

@@ -220,9 +220,9 @@ class PoolGroup:
         if member.removed or result.same_event:
             return
         control = self.control
-        if result.fate is ShareOutcome.ACCEPTED:
+        if result.outcome is ShareOutcome.ACCEPTED:
             control.failover.share_accepted(control.index(member))
-        elif result.fate is ShareOutcome.REJECTED and not result.refused_as_weak:
+        elif result.outcome is ShareOutcome.REJECTED and not result.refused_as_weak:
             control.failover.share_refused(control.index(member), self._clock(), result.reason)
             if control.condition(member) is Condition.PENALIZED:
                 self._changed.set()

@@ -64,7 +64,7 @@ class Member:
             stale=tally.fates[ShareOutcome.STALE],
             lost=tally.fates[ShareOutcome.LOST],
             reasons=tuple(tally.reasons.most_common()),
-            difficulties=tally.difficulties.by_fate(),
+            difficulties=tally.difficulties.by_outcome(),
             work_units=tally.units,
             best_share=tally.best_share,
             last_accepted_at=None if tally.last_accepted is None else tally.last_accepted[0],

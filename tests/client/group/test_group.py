@@ -147,8 +147,8 @@ async def test_failover_and_the_way_back_lose_no_share(autojump_clock: MockClock
             request = await pool.request("mining.submit")
             assert request["params"][1] == mine.job.job_id
             await pool.reply(request, True)
-        await it.until(lambda: len(it.outcomes) == 2)
-        assert [(outcome.share, outcome.fate.value) for outcome in it.outcomes] == [
+        await it.until(lambda: len(it.results) == 2)
+        assert [(result.share, result.outcome.value) for result in it.results] == [
             (share, "accepted"),
             (late, "accepted"),
         ]
@@ -166,16 +166,16 @@ async def test_a_backup_that_is_left_answers_its_open_shares_first(autojump_cloc
         await it.renew(first, 30)
         await trio.sleep(5)
         assert it.active == [True, False]
-        assert not it.outcomes
+        assert not it.results
         await second.reply(request, True)
-        await it.until(lambda: it.outcomes)
-        assert it.outcomes[0].fate.value == "accepted"
+        await it.until(lambda: it.results)
+        assert it.results[0].outcome.value == "accepted"
         await trio.sleep(5)
         assert it.conditions[1] is Condition.UNTRIED
         assert it.group.control.pools()[1].accepted == 1
         assert it.group.control.pools()[1].reason == "standing by"
         it.group.submit(share)  # as a device does that is late
-        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes[1:]] == [
+        assert [(result.outcome.value, result.reason) for result in it.results[1:]] == [
             ("lost", "its pool is not connected to any more")
         ]
 
@@ -245,10 +245,10 @@ async def test_a_pool_added_in_front_takes_over_and_a_removed_one_answers_first(
         assert it.lost_work  # the other one is standing by and has to connect first
         again = await it.up(0)
         assert it.active == [True]
-        assert not it.outcomes
+        assert not it.results
         await second.reply(request, True)
-        await it.until(lambda: it.outcomes)
-        assert it.outcomes[0].fate.value == "accepted"
+        await it.until(lambda: it.results)
+        assert it.results[0].outcome.value == "accepted"
         await it.renew(again, 60)
 
 
@@ -263,7 +263,7 @@ async def test_a_pool_that_is_removed_and_comes_back_counts_on(autojump_clock: M
         first = await it.up(0)
         it.group.submit(find_shares(it.jobs[-1], 1)[0])
         await first.reply(await first.request("mining.submit"), True)
-        await it.until(lambda: it.outcomes)
+        await it.until(lambda: it.results)
         key, settings = it.group.control.pools()[0].key, it.group.control.settings()[0]
         before = counts_of(it, key)
         assert min(before) > 0
@@ -343,7 +343,7 @@ async def test_a_share_of_a_session_nobody_knows_is_lost_with_that_reason(autoju
         job = it.jobs[-1]
         [share] = find_shares(replace(job, origin=replace(job.origin, pool=PoolKey("a pool of another run"))), 1)
         it.group.submit(share)
-        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [("lost", "its session is over")]
+        assert [(result.outcome.value, result.reason) for result in it.results] == [("lost", "its session is over")]
 
 
 async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew(autojump_clock: MockClock) -> None:
@@ -356,10 +356,10 @@ async def test_a_pool_with_other_settings_answers_first_and_is_connected_to_anew
         await pool.reply(await pool.request("mining.configure"), {"version-rolling": False})
         await pool.reply(await pool.request("mining.subscribe"), [[], "00000009", 4])
         assert (await pool.request("mining.authorize"))["params"][0] == "other"
-        assert not it.outcomes
+        assert not it.results
         await first.reply(request, True)
-        await it.until(lambda: it.outcomes)
-        assert it.outcomes[0].fate.value == "accepted"
+        await it.until(lambda: it.results)
+        assert it.results[0].outcome.value == "accepted"
         assert [status.name for status in it.group.control.pools()] == ["home", f"stratum+tcp://{HOSTS[1]}:3333"]
 
 
@@ -469,14 +469,14 @@ async def test_a_share_that_a_pool_did_not_answer_before_it_was_left_says_so(aut
         it.group.control.enable(0, False)
         second = await it.up(1)
         await it.renew(second, 60)
-        assert [(outcome.fate.value, outcome.reason) for outcome in it.outcomes] == [
+        assert [(result.outcome.value, result.reason) for result in it.results] == [
             ("lost", "the miner left this pool, which did not answer within 30 s")
         ]
         it.group.control.enable(0, True)
         it.group.control.enable(1, False)
         await it.up(0)
         it.group.submit(find_shares(it.jobs[-1], 1)[0])
-    assert it.outcomes[-1].reason == "the miner stopped before the pool answered"
+    assert it.results[-1].reason == "the miner stopped before the pool answered"
 
 
 async def test_no_refusal_ends_it_once_a_pool_has_accepted_a_worker(autojump_clock: MockClock) -> None:
@@ -521,7 +521,7 @@ async def test_a_burst_of_refusals_does_not_penalize_a_pool(autojump_clock: Mock
             it.group.submit(share)
         for request in [await pool.request("mining.submit") for _ in range(50)]:
             await pool.reply(request, None, [22, "duplicate share", None])
-        await it.until(lambda: len(it.outcomes) == 50)
+        await it.until(lambda: len(it.results) == 50)
         assert it.conditions[0] is Condition.UP
         assert it.active == [True, False]
 

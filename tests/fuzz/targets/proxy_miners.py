@@ -49,7 +49,7 @@ def run(data: bytes) -> None:
                 case SharePassed() if fate is ShareOutcome.LOST:
                     session.answer_lost(event)
                 case SharePassed():
-                    result = ShareResult(share=share_of(event, ""), fate=fate, text="of the pool")
+                    result = ShareResult(share=share_of(event, ""), outcome=fate, text="of the pool")
                     session.answer(event, refusal_of(result), 0.0)
                 case ShareRefused(message=message):
                     check_shown(message)

@@ -94,7 +94,7 @@ class BusyMiner(Bench):
         share = replace(share, backend="asic", device=f"bitaxe-{number % DEVICES}")
         latency = 0.02 * self._random.gauss(1, 0.2)
         fate, reason = (ShareOutcome.REJECTED, REASON) if rejected else (ShareOutcome.ACCEPTED, "")
-        outcome = ShareResult(share, fate, reason, latency=latency)
-        self.monitor.note(outcome)
+        result = ShareResult(share, fate, reason, latency=latency)
+        self.monitor.note(result)
         told = {"job_id": share.job.job_id, "difficulty": "72891", "latency_ms": round(latency * 1000, 1)}
-        self.monitor.events.take(f"share_{outcome.fate.value}", "info", told, self._date)
+        self.monitor.events.take(f"share_{result.outcome.value}", "info", told, self._date)

@@ -37,8 +37,8 @@ async def test_a_duplicate_after_a_lost_answer_is_lost_and_not_accepted(autojump
         await again.accept(xnsub=False)
         for _ in range(2):
             await again.reply(await again.request("mining.submit"), None, DUPLICATE)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 2)
-        assert [(outcome.share, outcome.fate.value, outcome.reason) for outcome in it.recorder.outcomes] == [
+        await it.recorder.until(lambda: len(it.recorder.results) == 2)
+        assert [(result.share, result.outcome.value, result.reason) for result in it.recorder.results] == [
             (sent, "lost", "the pool had seen it; its answer was lost"),
             (unsent, "rejected", "22: duplicate share"),
         ]
@@ -57,7 +57,7 @@ async def test_answers_to_requests_of_an_earlier_connection_settle_nothing(autoj
             await again.reply(request, True)
         for _ in late:
             await again.reply(await again.request("mining.submit"), None, DUPLICATE)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 3)
+        await it.recorder.until(lambda: len(it.recorder.results) == 3)
         assert it.recorder.fates == ["lost", "lost", "lost"]
 
 
@@ -73,7 +73,7 @@ async def test_what_was_sent_twice_stays_so_over_further_connections(autojump_cl
         again = await it.connection()
         await again.accept(xnsub=False)
         await again.reply(await again.request("mining.submit"), None, DUPLICATE)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == ["lost"]
 
 
@@ -93,10 +93,10 @@ async def test_a_proxy_tells_of_a_lost_share_by_code_and_text(autojump_clock: Mo
         pool = await mining(it)
         it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
         await pool.reply(await pool.request("mining.submit"), None, error)
-        await it.recorder.until(lambda: it.recorder.outcomes)
+        await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.fates == [fate]
         if fate == "lost":
-            assert it.recorder.outcomes[0].reason == "the upstream pool's answer did not arrive", "lost is said once"
+            assert it.recorder.results[0].reason == "the upstream pool's answer did not arrive", "lost is said once"
 
 
 @pytest.mark.parametrize("error", [LOST, DUPLICATE, [21, "job not found"], [23, "low difficulty share"]], ids=str)
@@ -108,11 +108,11 @@ async def test_a_burst_of_refusals_does_not_end_a_session(autojump_clock: MockCl
             it.client.submit(share)
         for request in [await pool.request("mining.submit") for _ in range(40)]:
             await pool.reply(request, None, error)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 40)
+        await it.recorder.until(lambda: len(it.recorder.results) == 40)
         it.client.submit(shares[40])
         await pool.reply(await pool.request("mining.submit"), True)
-        await it.recorder.until(lambda: len(it.recorder.outcomes) == 41)
-        assert it.recorder.outcomes[-1].fate.value == "accepted"
+        await it.recorder.until(lambda: len(it.recorder.results) == 41)
+        assert it.recorder.results[-1].outcome.value == "accepted"
         assert it.client.snapshot().connects == 1
 
 
@@ -122,7 +122,7 @@ async def test_lost_answers_of_a_proxy_never_end_a_session(autojump_clock: MockC
         for number, share in enumerate(it.shares(it.recorder.jobs[0], 30), 1):
             it.client.submit(share)
             await pool.reply(await pool.request("mining.submit"), None, LOST)
-            await it.recorder.until(lambda wanted=number: len(it.recorder.outcomes) == wanted)
+            await it.recorder.until(lambda wanted=number: len(it.recorder.results) == wanted)
         assert it.client.snapshot().connects == 1
 
 
@@ -136,7 +136,7 @@ async def test_answers_that_came_are_heard_before_a_session_is_given_up(autojump
             for number, share in enumerate(shares[:9], 1):
                 it.client.submit(share)
                 await pool.reply(await pool.request("mining.submit"), None, [23, "low difficulty share", None])
-                await it.recorder.until(lambda wanted=number: len(it.recorder.outcomes) == wanted)
+                await it.recorder.until(lambda wanted=number: len(it.recorder.results) == wanted)
         for share in shares[9:]:
             it.client.submit(share)
         requests = [await pool.request("mining.submit") for _ in range(4)]
