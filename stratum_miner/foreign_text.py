@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 SHOWN_CHARACTERS = 200
-"""How much of a foreign text is kept; python pools send tracebacks of 2 kB (stratum.md 7, 85)."""
+"""How much of a foreign text is kept; python pools send tracebacks of 2 kB
+(docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
 """The same for a sentence of ours that quotes others, and for what a log line tells of one thing."""
 SHOWN_ITEMS = 20

@@ -16,7 +16,7 @@ def test_a_granted_mask_of_zero_still_has_a_sixth_parameter() -> None:
 
 
 def test_bits_of_the_job_inside_the_mask_are_submitted() -> None:
-    """What pools that assign and pools that OR both understand (stratum.md 2.5)."""
+    """What pools that assign and pools that OR both understand (docs/reference/stratum.md#merging-version-bits)."""
     vector = next(item for item in VECTORS if item["name"] == "V10-regtest-141")
     job = job_of(vector, version=0x20002000, share_target=target_from_difficulty(1e-10))
     claim = claim_of(vector, job)

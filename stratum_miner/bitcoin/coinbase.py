@@ -1,4 +1,5 @@
-"""The coinbase transaction, split at the extranonce as Stratum sends it (stratum.md 2.1).
+"""The coinbase transaction, split at the extranonce as Stratum sends it
+(docs/reference/stratum.md#coinbase-transaction).
 
 The split is of the serialization without witness, whose hash is the txid; a block carries the witness form.
 """
@@ -88,7 +89,8 @@ def split_coinbase(
 def with_witness(coinbase: bytes) -> bytes:
     """The form a block carries: marker, flag, and one witness item, the reserved value of BIP 141.
 
-    Core adds a missing one on submitblock, other nodes do not (stratum.md 6.2), so it is always there.
+    Core adds a missing one on submitblock, other nodes do not (docs/reference/stratum.md#building-a-block), so it is
+    always there.
     """
     return coinbase[:4] + b"\x00\x01" + coinbase[4:-4] + b"\x01\x20" + WITNESS_RESERVED + coinbase[-4:]
 

@@ -1,4 +1,5 @@
-"""The 80-byte block header, and the byte orders in which hashes are written (stratum.md 0.2, 2.4)."""
+"""The 80-byte block header, and the byte orders in which hashes are written
+(docs/reference/stratum.md#block-header)."""
 
 import struct
 from dataclasses import dataclass

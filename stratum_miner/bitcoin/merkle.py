@@ -1,6 +1,7 @@
 """Merkle trees over transaction ids, and the branch that lets a miner redo only the coinbase's side.
 
-All hashes are 32 bytes in internal order. A level with an odd count repeats its last hash (stratum.md 2.2).
+All hashes are 32 bytes in internal order. A level with an odd count repeats its last hash
+(docs/reference/stratum.md#merkle-root).
 """
 
 from collections.abc import Iterable, Sequence

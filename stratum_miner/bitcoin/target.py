@@ -1,7 +1,8 @@
 """Targets and difficulties as exact integers; floats are for display only.
 
 A target is the largest hash that wins, both read as 256-bit little-endian numbers. Difficulty is "bdiff", the ratio
-to the target of nbits 1d00ffff, as in Bitcoin Core and as pools mean it (stratum.md 2.6).
+to the target of nbits 1d00ffff, as in Bitcoin Core and as pools mean it
+(docs/reference/stratum.md#difficulty-and-target).
 """
 
 import math

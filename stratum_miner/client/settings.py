@@ -27,7 +27,8 @@ class Timeouts:
     silence: float = 180.0
     """Seconds without a byte after which the connection is given up; public-pool may be silent for 60 s on purpose."""
     unanswered_submit: float = 60.0
-    """The oldest submit without a reply; less makes reconnect storms at slow pools (stratum.md 7, 97)."""
+    """The oldest submit without a reply; less makes reconnect storms at slow pools
+    (docs/reference/stratum.md#silence-and-lost-connections)."""
     farewell: float = 2.0
     """How long a stopping client waits for open replies."""
 

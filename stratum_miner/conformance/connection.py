@@ -1,7 +1,8 @@
 """One connection to the pool under test: bytes out exactly as a check wants them, everything that comes in kept.
 
 It judges nothing. A reader task takes lines as they come, remembers what the session consists of (extranonce,
-difficulty, mask, jobs) and wakes whoever waits; settings govern jobs as in stratum.md 2.9.
+difficulty, mask, jobs) and wakes whoever waits; settings govern jobs as in
+docs/reference/stratum.md#when-a-setting-takes-effect.
 """
 
 import json

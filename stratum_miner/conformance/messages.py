@@ -51,7 +51,8 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        """Whether it says true and nothing else; only ``true`` is to be trusted (stratum.md 1.3)."""
+        """Whether it says true and nothing else; only ``true`` is to be trusted
+        (docs/reference/stratum.md#forms-of-an-error)."""
         return self.result is True and not self._error
 
     @property

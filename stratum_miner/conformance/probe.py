@@ -27,7 +27,7 @@ CONFIGURE_PATIENCE = 3.0
 FIRST_JOB_PATIENCE = 75.0
 """Seconds: public-pool may keep the first job back for 60."""
 RENEWAL = 65.0
-"""Seconds in which pools announce a job again: every 10 to 60 (stratum.md 1.7)."""
+"""Seconds in which pools announce a job again: every 10 to 60 (docs/reference/stratum.md#how-often-jobs-come)."""
 NEWS_PATIENCE = 2.0
 """Seconds in which the announcement of a block may follow the refusal that it caused."""
 LONG_PATIENCE = 30.0

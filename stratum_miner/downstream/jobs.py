@@ -3,7 +3,7 @@
 A ``JobContent`` is what there is to search, in no protocol's words; ``notify_lines`` says it in Stratum's. An
 ``AnnouncedJob`` is encoded once for all sessions. A ``SessionJob`` adds what belongs to one session at that moment:
 extranonce1, difficulty, version mask. It is judged by these for as long as it lives, whatever the session's settings
-become (stratum.md 2.9).
+become (docs/reference/stratum.md#when-a-setting-takes-effect).
 """
 
 from dataclasses import dataclass, field, replace

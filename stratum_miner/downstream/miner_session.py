@@ -5,8 +5,9 @@ It does not know whether it serves a pool or a proxy: where jobs come from and w
 its policy (``session_policy``). ``now`` is seconds of any clock that does not go back; ``unix_time`` is the clock that
 ntime is held against.
 
-A miner gets its first job once it is subscribed and authorized: difficulty first, then the job (D3). A new difficulty
-is announced together with the job that it is for, so that both sides mean the same job by "the next one".
+A miner gets its first job once it is subscribed and authorized: difficulty first, then the job
+(docs/reference/stratum.md#order-of-a-session). A new difficulty is announced together with the job that it is for, so
+that both sides mean the same job by "the next one".
 """
 
 import math
@@ -477,7 +478,8 @@ class MinerSession(Generic[J]):
             self._allow_versions(job)
 
     def _allow_versions(self, job: J | None) -> None:
-        """A new mask counts at once (stratum.md 1.6.4); what one origin granted says nothing of another's jobs."""
+        """A new mask counts at once (docs/reference/stratum.md#changing-the-version-mask); what one origin granted says
+        nothing of another's jobs."""
         if job is not None and self.lease is not None:
             self.lease.jobs.allow_versions(self.version_mask, job.origin)
 

@@ -28,7 +28,8 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MAX_NTIME_AHEAD = 7000
-"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree (stratum.md 8.6, ERR-14)."""
+"""Consensus allows 7200 s on the node's clock; the rest is for clocks that disagree
+(docs/reference/stratum.md#ntime)."""
 
 
 class Solution(msgspec.Struct, Generic[J], frozen=True, kw_only=True):

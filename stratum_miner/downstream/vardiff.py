@@ -41,7 +41,7 @@ class VardiffConfig:
     variance: float = 0.3
     """Dead band: differences below this fraction are left alone; NOMP's value."""
     minimum: float = 2.0**-32
-    """Nearly every hash is a share (stratum.md 6.6)."""
+    """Nearly every hash is a share (docs/reference/stratum.md#regtest)."""
     maximum: float = 1e15
 
     def __post_init__(self) -> None:

@@ -1,4 +1,5 @@
-"""Antminer U1 (BM1380): Icarus with a fifth reply byte and commands of four bytes (asic.md 1.8)."""
+"""Antminer U1 (BM1380): Icarus with a fifth reply byte and commands of four bytes
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from collections.abc import Callable
 from math import inf
@@ -10,7 +11,8 @@ from stratum_miner.emulators.kind import DeviceKind, UsbTexts
 
 COMMAND_SIZE: Final = 4
 COMMAND_GAP_S: Final = 0.003
-"""Silence that tells a command from the start of work; nobody says how the chip does it (asic.md 1.8)."""
+"""Silence that tells a command from the start of work; nobody says how the chip does it
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 COMMANDS: Final = frozenset((0x82, 0x84, 0x85, 0x04, 0x01, 0xAA))
 LED_FRAME: Final = bytes(32) + bytes.fromhex("80010112")
 WORK_ID_OFFSET: Final = 51

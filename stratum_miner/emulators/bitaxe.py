@@ -1,7 +1,8 @@
 """A Bitaxe behind the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
 
 The control port takes requests ``length (2, of all) | id | bus | page | command | data`` and answers
-``length (2, of the data alone) | id | data``, or, failed, ``length (2, of all) | id | code | text`` (asic.md 5).
+``length (2, of the data alone) | id | data``, or, failed, ``length (2, of all) | id | code | text``
+(docs/reference/asic.md#control-channel-of-bitaxe-raw).
 """
 
 from collections.abc import Callable

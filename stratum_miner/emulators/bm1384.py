@@ -1,4 +1,5 @@
-"""BM1384 (GekkoScience Compac and 2Pac): Icarus frames, commands of four bytes, chips with addresses (asic.md 2.4)."""
+"""BM1384 (GekkoScience Compac and 2Pac): Icarus frames, commands of four bytes, chips with addresses
+(docs/reference/asic.md#compac-and-2pac)."""
 
 from dataclasses import dataclass
 from enum import IntEnum

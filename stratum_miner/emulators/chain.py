@@ -1,4 +1,4 @@
-"""Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (asic.md 2.5, 3).
+"""Bitmain's chips from BM1387 on, in a chain: addresses, registers, broadcasts (docs/reference/asic.md#bm13xx-chips).
 
 Commands flow away from the host and reach every chip; the first that has no address takes the next one. Every chip has
 its own register file. A subclass is one chip family: its power-on values, what registers do, its jobs and replies.
@@ -176,6 +176,7 @@ class ChainDevice(EmulatedDevice):
 
 
 def ticket_bits(value: int) -> int:
-    """Zero bits that register 14 asks for beyond the first 32; its last byte holds the first of them (asic.md 3.7)."""
+    """Zero bits that register 14 asks for beyond the first 32; its last byte holds the first of them
+    (docs/reference/asic.md#ticket-mask)."""
     bits = "".join(f"{value >> 8 * index & 0xFF:08b}" for index in range(4))
     return len(bits) - len(bits.lstrip("1"))

@@ -1,4 +1,5 @@
-"""GekkoScience Compac A1: a BM1362, and on the second port of its bridge a regulator and sensors (asic.md 2.7).
+"""GekkoScience Compac A1: a BM1362, and on the second port of its bridge a regulator and sensors
+(docs/reference/asic.md#compac-a1).
 
 There a question is a letter and a byte, an answer one byte, or one for each thing that is measured.
 """

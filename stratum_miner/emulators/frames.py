@@ -1,4 +1,5 @@
-"""Frames of Bitmain's chips from BM1387 on, found in whatever a host sends: checksums, resynchronisation (asic.md 3.2).
+"""Frames of Bitmain's chips from BM1387 on, found in whatever a host sends: checksums, resynchronisation
+(docs/reference/asic.md#commands-to-a-chip).
 
 ``preamble | header | length | payload | checksum``; the length counts from the header on. Commands end with a CRC5 in a
 byte of its own, jobs with a CRC16. A frame whose checksum is wrong is ignored, as chips do, and the search goes on one
@@ -97,7 +98,8 @@ def midstate_job_size(length: int) -> int | None:
 
 
 def full_job_size(length: int) -> int | None:
-    """How long a job with a whole header is: chips take 86 bytes whatever the length byte says (asic.md 4.3)."""
+    """How long a job with a whole header is: chips take 86 bytes whatever the length byte says
+    (docs/reference/asic.md#whole-header-jobs)."""
     del length
     return 86
 

@@ -1,4 +1,4 @@
-"""Chips that get whole headers, and roll the version themselves (asic.md 3, 4.3, 4.4).
+"""Chips that get whole headers, and roll the version themselves (docs/reference/asic.md#whole-header-jobs).
 
 A core sweeps its slice of the nonces for as many ticks as register 10 says, then takes the next versions and sweeps the
 slice again. Replies are nine bytes until register A4 enables version rolling, then eleven.
@@ -89,7 +89,8 @@ class FullHeaderDevice(ChainDevice):
         return b"\xaa\x55" + sealed(body, REGISTER_REPLY)
 
     def may_report(self, chip: Chip) -> bool:
-        """Reporting enabled in register 18, a length of sweep in 10, cores enabled (asic.md 3.9)."""
+        """Reporting enabled in register 18, a length of sweep in 10, cores enabled
+        (docs/reference/asic.md#when-a-chip-reports-nonces)."""
         registers = chip.registers
         enabled = registers[MISC_CONTROL] >> 28 and registers.get(HASH_COUNT)
         return bool(enabled) and chip.core_registers.get(CORE_ENABLE) == ENABLED

@@ -1,4 +1,5 @@
-"""What sits on a Bitaxe's I2C bus: fan controller, regulators, power meter, as registers (asic.md 5.4).
+"""What sits on a Bitaxe's I2C bus: fan controller, regulators, power meter, as registers
+(docs/reference/asic.md#regulators-sensors-and-fans).
 
 Each chip reads from and writes to the board's state, `Supply`; none knows of the bus, the host or the time.
 """

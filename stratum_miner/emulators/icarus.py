@@ -1,4 +1,5 @@
-"""The Icarus protocol: 64 bytes in, 4 out, and silence (asic.md 1). Icarus itself, and ASICMINER's Block Erupter.
+"""The Icarus protocol: 64 bytes in, 4 out, and silence (docs/reference/asic.md#icarus-and-block-erupter). Icarus
+itself, and ASICMINER's Block Erupter.
 
 Work is the midstate with its words from last to first, 20 bytes of filler, then nbits, ntime and the last four bytes of
 the merkle root. A nonce comes back as its header bytes. Work is told from noise by counting from an idle line alone.
@@ -18,7 +19,8 @@ from stratum_miner.emulators.sweep import EmulatedEngine, Stretch, SweepHit, non
 
 WORK_SIZE: Final = 64
 IDLE_GAP_S: Final = 0.05
-"""A frame cut short is forgotten after that; drivers write frames in one call (asic.md 1.4)."""
+"""A frame cut short is forgotten after that; drivers write frames in one call
+(docs/reference/asic.md#icarus-frames)."""
 NONCES: Final = 1 << 32
 
 

@@ -7,7 +7,7 @@ from stratum_miner.emulators.model import EmulatedDevice
 
 @dataclass(frozen=True, slots=True)
 class UsbTexts:
-    """What a device says of itself on the bus (asic.md 6.1)."""
+    """What a device says of itself on the bus (docs/reference/asic.md#recognising-a-device)."""
 
     vid: int
     pid: int

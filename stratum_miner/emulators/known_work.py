@@ -11,20 +11,21 @@ _TAIL_J: Final = "043a0217df1b2266"
 """nbits and ntime of the four works made for difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
-    # block 171874, with which drivers detect Icarus and its kin (asic.md 1.6)
+    # block 171874, with which drivers detect Icarus and its kin (docs/reference/asic.md#golden-work)
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a87320b1a1426674f2fa722ce": (0x000187A2,),
-    # bfgminer's probe for the number of engines: the first to find something tells (asic.md 1.5)
+    # bfgminer's probe for the number of engines: the first to find something tells
+    # (docs/reference/asic.md#engines-of-an-icarus)
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a6461011ac906a951fb9b3c73": (
         0x04C0FDB4,
         0x417C0F36,
         0x60C994D5,
         0x82540E46,
     ),
-    # what opens the cores of a BM1387 (asic.md 2.5)
+    # what opens the cores of a BM1387 (docs/reference/asic.md#newpac-and-r606)
     "00" * 32 + "ff" * 12: (0x7203EA83, 0xE16BF809),
-    # and those of a BM1384 (asic.md 2.4)
+    # and those of a BM1384 (docs/reference/asic.md#compac-and-2pac)
     "00" * 44: (),
-    # the works for difficulty 1 (asic.md 4.6, J)
+    # the works for difficulty 1 (docs/reference/asic.md#test-vectors)
     "9f2c265eaafb3036704daabca7124e2d63e4a31e7adce7dbd0404a179d34bf2d" + _TAIL_J + "61c0308a": (),
     "2adbda59a7ada12cf81268a6a5ca279d15ad7820bc878e826493fa83e4e65bc3" + _TAIL_J + "224b2765": (
         0x0FAED942,
@@ -36,11 +37,11 @@ _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
 }
 
 _HEADERS: Final[dict[str, tuple[tuple[int, str], ...]]] = {
-    # a share of a Bitaxe Gamma, accepted by its pool (asic.md 4.6, A)
+    # a share of a Bitaxe Gamma, accepted by its pool (docs/reference/asic.md#test-vectors)
     "00000020fd55646bc162b96dfcd4f201a3f4670d1d3996bc9652010000000000"
     "0000000006ddf5f08c36414b95ea54db71a0c28761a98bcf6355919e044f88725519a7cb"
     "d7685468043a0217": ((0x05A2, "4c035275"),),
-    # block 839900, and five shares of the same work, by one BM1366 (asic.md 4.6, D)
+    # block 839900, and five shares of the same work, by one BM1366 (docs/reference/asic.md#test-vectors)
     "00000020a39b4310863947efd282b30ff755d3ab247c76ee7e5d010000000000"
     "000000004c4577aff36cdfdb0613ee3dc73c46e349da802849ec4f4995f9de8df5838008"
     "df1b226619420317": (

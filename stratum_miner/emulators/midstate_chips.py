@@ -1,4 +1,4 @@
-"""BM1387 and BM1397: jobs with up to four midstates, searched side by side (asic.md 2.5, 2.6, 4.1, 4.2)."""
+"""BM1387 and BM1397: jobs with up to four midstates, searched side by side (docs/reference/asic.md#midstate-jobs)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -18,7 +18,7 @@ from stratum_miner.emulators.sweep import EmulatedEngine, Searcher, SweepHit
 BITS_PER_BYTE: Final = 10
 """Start, eight data bits, stop."""
 BAUD_TOLERANCE: Final = 0.045
-"""How far the two ends of a UART may be apart; 4 % work in the field (asic.md 3.10)."""
+"""How far the two ends of a UART may be apart; 4 % work in the field (docs/reference/asic.md#baud-rate)."""
 SLOW_ANSWER_S: Final = (0.5, 2.0)
 ROUNDING_S: Final = 1e-6
 """A fault's start, added to the device's, may come out before the age at which it begins: look again, later."""

@@ -16,7 +16,8 @@ from stratum_miner.backends.cpu.choice import Choice, choose
 from stratum_miner.bitcoin.target import target_from_difficulty
 
 CANDIDATE_TARGET: Final = (1 << 224) - 1
-"""The last four bytes of the hash are zero: what a mining chip takes for a solution (asic.md 0.3)."""
+"""The last four bytes of the hash are zero: what a mining chip takes for a solution
+(docs/reference/asic.md#which-hashes-a-chip-reports)."""
 LOOK_AHEAD_S: Final = 0.02
 FEWEST_NONCES: Final = 4096
 """A slice of fewer costs more in calls than in hashing, so slow engines look further ahead, but never too far."""

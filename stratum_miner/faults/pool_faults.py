@@ -1,8 +1,9 @@
 """The faults of pools: each a function of one line and the talk so far, and the table that names them.
 
-The list follows stratum.md 8.9: what real pools did to miners, and what none should be able to do. A behaviour answers
-with the steps to take instead of the line, or None to let it pass; it is decided by the conversation and a seed, never
-by the clock. Many steps are made one by one, as the relay has room for them. To add one, add a function and its row.
+The list follows docs/reference/stratum.md#faults-of-pools: what real pools did to miners, and what none should be able
+to do. A behaviour answers with the steps to take instead of the line, or None to let it pass; it is decided by the
+conversation and a seed, never by the clock. Many steps are made one by one, as the relay has room for them. To add one,
+add a function and its row.
 """
 
 import json
@@ -144,7 +145,7 @@ _ERROR_FORMS: tuple[dict[str, Any], ...] = (
     {"result": None, "error": []},
     {"result": None, "error": {"nested": [[{}]]}},
 )
-"""Refusals in the shapes of stratum.md 1.3 and worse."""
+"""Refusals in the shapes of docs/reference/stratum.md#forms-of-an-error and worse."""
 
 
 def _error_forms(talk: Talk, said: Said) -> Iterable[FilterAction] | None:

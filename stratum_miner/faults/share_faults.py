@@ -1,7 +1,7 @@
 """Bad shares by name: each is a good share with one thing wrong, so that a pool has one reason to refuse it.
 
 Pure: a good share and a source of chance in, a submit out; nothing is sent here. What each may lawfully be answered
-with is stratum.md 8.6.
+with is docs/reference/stratum.md#faulty-shares.
 """
 
 from collections.abc import Callable, Mapping
@@ -187,4 +187,4 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ),
     )
 }
-"""All of them, in the order of stratum.md's checks."""
+"""All of them, in the order of docs/reference/stratum.md#faulty-shares."""

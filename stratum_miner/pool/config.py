@@ -14,7 +14,7 @@ from stratum_miner.downstream.validator import MAX_NTIME_AHEAD
 from stratum_miner.downstream.vardiff import VardiffConfig
 
 LOWEST_DIFFICULTY = 2.0**-32
-"""Below this nearly every hash is a share (stratum.md 6.6)."""
+"""Below this nearly every hash is a share (docs/reference/stratum.md#regtest)."""
 USUAL_MINIMUM = 1e-6
 """The least that vardiff goes down to unless told otherwise: 4300 hashes a share."""
 MAX_TAG = 50
@@ -42,12 +42,12 @@ class PoolConfig(MinerLimits):
     """How difficulty follows the share rate; None leaves it alone."""
     version_mask: int = GENERAL_PURPOSE_MASK
     extranonce2_size: int = 8
-    """The most that WhatsMiner and cgminer take (stratum.md 7, 55 and 78)."""
+    """The most that WhatsMiner and cgminer take (docs/reference/stratum.md#extranonce-sizes)."""
     coinbase_tag: bytes = b"/stratum_miner/"
     notify_interval: float = 30.0
-    """Seconds; Antminer firmware leaves after 60 without a job (stratum.md 1.7)."""
+    """Seconds; Antminer firmware leaves after 60 without a job (docs/reference/stratum.md#how-often-jobs-come)."""
     ntime_ahead: int = 600
-    """How far a share's ntime may run ahead of the clock, seconds (D6)."""
+    """How far a share's ntime may run ahead of the clock, seconds (docs/reference/stratum.md#ntime)."""
     max_connections: int = 10_000
 
     def __post_init__(self) -> None:

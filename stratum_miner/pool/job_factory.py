@@ -88,7 +88,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            version=template.version & ~self._version_mask,  # so that all ways to merge bits agree (stratum.md D1)
+            # so that all ways to merge bits agree (docs/reference/stratum.md#merging-version-bits)
+            version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,
             clean=clean,

@@ -14,7 +14,8 @@ from stratum_miner.stratum.errors import ErrorReason
 MIN_CHANGE_INTERVAL = 1.0
 """Seconds between two changes of difficulty, each of which costs a job of its own; picked by feel."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
-"""Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job (stratum.md 7, 73)."""
+"""Bytes of transactions that mining.get_transactions hands out; bfgminer asks after every job
+(docs/reference/stratum.md#asking-for-the-transactions)."""
 
 
 class JudgingPolicy:

@@ -1,7 +1,8 @@
 """A block to be: what a node gives with getblocktemplate, checked once and frozen; and the block made from it.
 
 Sans-IO. Hashes are 32 bytes in internal order. A node is believed in what only it can know (which transactions, which
-height), not in what can be computed: transaction hashes are checked against the transactions (stratum.md 6.1, 6.2).
+height), not in what can be computed: transaction hashes are checked against the transactions
+(docs/reference/stratum.md#block-template).
 
 A template is valid for a range of times. The node gives the lower end and may give the upper end. On chains where the
 bits depend on the time, the upper end follows from the time of the block before (``with_tip_time``).

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 MINER_SIZE = 3
 """Bytes a miner counts in: 2^24 headers of 2^32 nonces last six minutes at 200 TH/s, without rolling versions."""
 LEAST_MINER_SIZE = 2
-"""The least that cgminer takes (stratum.md 1.5.2)."""
+"""The least that cgminer takes (docs/reference/stratum.md#extranonce-sizes)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Bytes go in through ``receive_data``, events come out of ``next_event``, bytes t
 No clock, no socket: time-outs are the caller's. Theory of operation:
 
 * Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
-  id and by nothing else (stratum.md 1.2).
+  id and by nothing else (docs/reference/stratum.md#ids-and-the-order-of-replies).
 * Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once (2.9).
   ``JobAnnounced`` carries what was in force when the notify came, so nobody above needs to remember; an amended
   one repeats all of that but what changed.
@@ -47,10 +47,10 @@ from stratum_miner.stratum.framing import LineDecoder, foreign_protocol
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 
 MAX_LINE = 1 << 20
-"""Longest line taken from a pool, bytes (stratum.md 1.1)."""
+"""Longest line taken from a pool, bytes (docs/reference/stratum.md#line-limits)."""
 MAX_SENT_LINE = 1000
-"""Longest line we send, bytes: ckpool drops a client at 1 024 (stratum.md 7, 21). A request of the pool whose answer
-would be longer, for that repeats its id, is an unusable line."""
+"""Longest line we send, bytes: ckpool drops a client at 1 024 (docs/reference/stratum.md#line-limits). A request of the
+pool whose answer would be longer, for that repeats its id, is an unusable line."""
 MAX_BAD_LINES = 10
 """This many unusable lines in a row end the connection; picked by feel, pools that garble recover in one or two."""
 MAX_BAD_EXCESS = 100
@@ -497,7 +497,8 @@ def _check_submit(submit: Submit) -> None:
 
 
 def _own_id(value: Any) -> int | None:
-    """One of our ids, also when a pool echoes it as text or as a float (stratum.md 8.9)."""
+    """One of our ids, also when a pool echoes it as text or as a float
+    (docs/reference/stratum.md#ids-and-the-order-of-replies)."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         return int(value)
     if isinstance(value, float) and value.is_integer():

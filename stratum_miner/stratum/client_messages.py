@@ -1,7 +1,7 @@
 """What a client says to a pool: one frozen class per method, with its parameters in both directions.
 
 ``to_params`` prints what our client sends; ``from_params`` parses what any client sends, as strictly as a share
-has to be judged and as leniently as the field demands elsewhere (stratum.md 1.5).
+has to be judged and as leniently as the field demands elsewhere (docs/reference/stratum.md#requests-of-a-miner).
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,8 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """mining.subscribe. ``session_id`` asks to resume: the mining.notify id of the earlier session (D2)."""
+    """mining.subscribe. ``session_id`` asks to resume: the mining.notify id of the earlier session
+    (docs/reference/stratum.md#resuming-a-session)."""
 
     method: ClassVar[str] = "mining.subscribe"
     user_agent: str = ""
@@ -84,7 +85,7 @@ class Subscribe:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "Subscribe":
-        """Parse; nulls and further parameters occur (stratum.md 7, 9)."""
+        """Parse; nulls and further parameters occur (docs/reference/stratum.md#subscribing)."""
         values = list(params[:2])
         user_agent = values[0] if values else None
         session_id = values[1] if len(values) > 1 else None
@@ -106,7 +107,7 @@ class Authorize:
         return f"Authorize(worker_name={self.worker_name!r}, password=***)"
 
     def to_params(self) -> list[Any]:
-        """Always two: public-pool demands them (stratum.md 1.5.3)."""
+        """Always two: public-pool demands them (docs/reference/stratum.md#authorizing)."""
         return [self.worker_name, self.password]
 
     @classmethod
@@ -139,7 +140,8 @@ class ExtranonceSubscribe:
 
 @dataclass(frozen=True, slots=True)
 class SuggestDifficulty:
-    """mining.suggest_difficulty; a number, though cpuminer-opt sends it as text (stratum.md 7, 74)."""
+    """mining.suggest_difficulty; a number, though cpuminer-opt sends it as text
+    (docs/reference/stratum.md#suggesting-a-difficulty)."""
 
     method: ClassVar[str] = "mining.suggest_difficulty"
     difficulty: float
@@ -250,7 +252,8 @@ class ClientPing:
 
 @dataclass(frozen=True, slots=True)
 class MultiVersion:
-    """mining.multi_version [n], what Antminer S9 firmware sent before BIP 310 (stratum.md 7, 50)."""
+    """mining.multi_version [n], what Antminer S9 firmware sent before BIP 310
+    (docs/reference/stratum.md#old-and-private-methods)."""
 
     method: ClassVar[str] = "mining.multi_version"
 

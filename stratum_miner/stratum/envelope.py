@@ -1,7 +1,7 @@
 """One line to one envelope: a request (or notification) or a reply, JSON checked, nothing interpreted.
 
 Lines are told apart by the presence of ``method``, never by ``id``: notifications with an id and requests without
-one exist (stratum.md 1.2).
+one exist (docs/reference/stratum.md#message-forms).
 """
 
 from dataclasses import dataclass

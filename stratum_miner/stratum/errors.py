@@ -2,7 +2,8 @@
 
 ``LocalProtocolError``: our caller asked for something that the state does not allow. ``RemoteProtocolError``: the
 peer sent something that ends the conversation. ``FieldError``: one message is malformed; the conversation may go on.
-An error *reply* is no exception but a value, ``ErrorReply``, whatever shape it had on the wire (stratum.md 1.3).
+An error *reply* is no exception but a value, ``ErrorReply``, whatever shape it had on the wire
+(docs/reference/stratum.md#forms-of-an-error).
 """
 
 import re
@@ -64,8 +65,8 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
 }
 
 # Texts outrank codes: bzminer#193 met code 24 for duplicates, slush0's python server code -2 for a missing job,
-# ckpool bare strings. Each pattern names wordings listed in stratum.md 1.3, in small letters, and takes linear time in
-# any text.
+# ckpool bare strings. Each pattern names wordings listed in docs/reference/stratum.md#error-codes-and-texts, in small
+# letters, and takes linear time in any text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others send these with code 23
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),

@@ -1,7 +1,8 @@
 """Wire fields of Stratum: the one place where hex strings and byte order become numbers and bytes.
 
 ``number`` fields are 32-bit integers printed most significant digit first; ``raw`` fields are byte strings in the
-order in which they are spliced (stratum.md 0.2). Each function names the field in its FieldError.
+order in which they are spliced (docs/reference/stratum.md#byte-orders). Each function names the field in its
+FieldError.
 """
 
 import math
@@ -59,7 +60,8 @@ def raw(value: Any, field: str, size: int | None = None) -> bytes:
 
 
 def number(value: Any, field: str) -> int:
-    """A 32-bit number in hex, lenient: pools print it unpadded or with 0x (stratum.md 7, 43)."""
+    """A 32-bit number in hex, lenient: pools print it unpadded or with 0x
+    (docs/reference/stratum.md#numbers-in-hex)."""
     match = _LOOSE_NUMBER.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise FieldError(f"{field}: expected up to 8 hex digits, got {shown(value)}")
@@ -88,7 +90,8 @@ def text(value: Any, field: str, limit: int) -> str:
 
 
 def integer(value: Any, field: str, low: int, high: int) -> int:
-    """An integral number between bounds; pools also send it as a string or a float (stratum.md 1.5.2)."""
+    """An integral number between bounds; pools also send it as a string or a float
+    (docs/reference/stratum.md#extranonce-sizes)."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -99,7 +102,8 @@ def integer(value: Any, field: str, low: int, high: int) -> int:
 
 
 def difficulty(value: Any, field: str) -> float:
-    """A share difficulty: finite and above zero; numeric strings are taken (stratum.md 1.6.2)."""
+    """A share difficulty: finite and above zero; numeric strings are taken
+    (docs/reference/stratum.md#setting-the-difficulty)."""
     result = _real(value)
     if result is None or not math.isfinite(result) or result <= 0:
         raise FieldError(f"{field}: expected a positive finite number, got {shown(value)}")

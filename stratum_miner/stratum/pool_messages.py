@@ -1,6 +1,7 @@
 """What a pool says to a client: one frozen class per method, with its parameters in both directions.
 
-``from_params`` is lenient where pools differ (stratum.md 1.6) and strict where a mistake would cost work.
+``from_params`` is lenient where pools differ (docs/reference/stratum.md#messages-of-a-pool) and strict where a mistake
+would cost work.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
 
 MAX_RECONNECT_WAIT = 300
-"""Seconds; a longer wait is cut to this (stratum.md 1.6.5)."""
+"""Seconds; a longer wait is cut to this (docs/reference/stratum.md#reconnecting-on-request)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class SetDifficulty:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> "SetDifficulty":
-        """Parse; zero, negative and non-finite values are malformed (stratum.md 7, 94)."""
+        """Parse; zero, negative and non-finite values are malformed
+        (docs/reference/stratum.md#setting-the-difficulty)."""
         fields.items(params, cls.method, 1)
         return cls(fields.difficulty(params[0], cls.method))
 
@@ -270,7 +272,7 @@ POOL_MESSAGES: dict[str, type[AnyPoolMessage]] = {
         GetVersion,
         PoolPing,
     )
-} | {"mining.set_version": SetVersionMask}  # SRI's translator writes this name (stratum.md 7, 51)
+} | {"mining.set_version": SetVersionMask}  # SRI's name: docs/reference/stratum.md#changing-the-version-mask
 
 
 def parse(method: str, params: Any) -> AnyPoolMessage | None:

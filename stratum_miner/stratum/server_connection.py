@@ -41,7 +41,7 @@ from stratum_miner.stratum.results import SubscribeResult
 
 MAX_LINE_UNAUTHORIZED = 16 << 10
 MAX_LINE_AUTHORIZED = 64 << 10
-"""Longest lines taken from a client before and after authorize, bytes (stratum.md 1.1)."""
+"""Longest lines taken from a client before and after authorize, bytes (docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
 """Workers that one connection may authorize; picked by feel."""
 MAX_REFUSED = 1000
@@ -157,7 +157,7 @@ class ServerConnection:
             self._refuse_call(message, ErrorReason.OTHER, str(error))
 
     def _receive_call(self, call: Call) -> None:
-        if call.method == "pong":  # ESP-Miner answers mining.ping with a request (stratum.md 7, 62)
+        if call.method == "pong":  # ESP-Miner's answer to mining.ping (docs/reference/stratum.md#pings-and-questions)
             self._receive_reply(Reply(call.id, "pong", None, None))
             return
         key = encode_id(call.id)

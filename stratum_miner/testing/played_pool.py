@@ -56,7 +56,8 @@ class PlayedPool:
         await self.send({"id": request["id"], "result": result, "error": error})
 
     async def notify(self, job_id: str = "1", *, previous: str | None = None, clean: bool = True) -> None:
-        """Announce the regtest job of stratum.md V10; ``previous`` is a prevhash as on the wire."""
+        """Announce the regtest job V10 (docs/reference/stratum.md#test-vectors); ``previous`` is a prevhash as on the
+        wire."""
         params: list[Any] = list(REGTEST_JOB)
         params[0], params[8] = job_id, clean
         if previous is not None:

@@ -1,8 +1,9 @@
 """A job: what a pool announced, completed by the settings that were in force at that moment.
 
 Targets, extranonces and the version mask belong to the job, never to the connection: a share is judged against the
-settings its own job was issued under (stratum.md 2.9). A job does not know which protocol brought it. What protocols
-do differently is in its ``body``: a pool shows either the parts of a coinbase, or nothing but a merkle root.
+settings its own job was issued under (docs/reference/stratum.md#when-a-setting-takes-effect). A job does not know which
+protocol brought it. What protocols do differently is in its ``body``: a pool shows either the parts of a coinbase, or
+nothing but a merkle root.
 """
 
 from dataclasses import dataclass, field

@@ -83,7 +83,7 @@ def test_subsidy() -> None:
 
 
 def test_commitment_of_a_block_without_transactions() -> None:
-    # the commitment that both signet vectors of stratum.md carry: an empty template
+    # the commitment that both signet vectors carry (docs/reference/stratum.md#test-vectors): an empty template
     assert witness_commitment_script([]).hex() == "6a24aa21a9ed" + sha256d(bytes(64)).hex()
     assert (
         witness_commitment_script([]).hex().endswith("e2f61c3f71d1defd3fa999dfa36953755c690689799962b48bebd836974e8cf9")

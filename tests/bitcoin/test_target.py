@@ -21,7 +21,7 @@ from stratum_miner.bitcoin.target import (
     target_from_difficulty,
 )
 
-# stratum.md 2.6
+# docs/reference/stratum.md#difficulty-and-target
 TARGETS = {
     1: "00000000ffff0000000000000000000000000000000000000000000000000000",
     2: "000000007fff8000000000000000000000000000000000000000000000000000",

@@ -1,4 +1,5 @@
-"""Every captured vector through the whole chain, and each way to get it wrong (stratum.md 2.13)."""
+"""Every captured vector through the whole chain, and each way to get it wrong
+(docs/reference/stratum.md#test-vectors)."""
 
 import json
 from pathlib import Path

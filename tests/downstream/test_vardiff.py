@@ -1,4 +1,5 @@
-"""Difficulty follows the share rate and stays where it is when there is nothing to follow (stratum.md 8.7)."""
+"""Difficulty follows the share rate and stays where it is when there is nothing to follow
+(docs/reference/stratum.md#difficulty-control)."""
 
 import random
 from itertools import pairwise

@@ -1,7 +1,8 @@
 """A miner of few lines, for tests of pools: JSON lines and hashlib, sans-IO, sharing no code with the program.
 
 It is a second witness: what it finds was computed from the wire alone, so a pool that accepts it has understood the
-protocol as stratum.md 2.11 writes it down. It searches in Python; give it difficulties of 1e-6 and below.
+protocol as docs/reference/stratum.md#work writes it down. It searches in Python; give it difficulties of 1e-6 and
+below.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Checksums of the emulators, by the vectors of asic.md 0.3."""
+"""Checksums of the emulators, by docs/reference/asic.md#checksums."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""BM1362, BM1366, BM1368 and BM1370: bring-up tables and captured results of asic.md in, frames out."""
+"""BM1362, BM1366, BM1368 and BM1370: bring-up tables and captured results of docs/reference/asic.md in, frames out."""
 
 from collections.abc import Callable
 from hashlib import sha256

@@ -1,4 +1,5 @@
-"""BM1384, BM1387 and BM1397 as GekkoScience's sticks have them: vectors of asic.md 2 to 4 in, frames out."""
+"""BM1384, BM1387 and BM1397 as GekkoScience's sticks have them: vectors of docs/reference/asic.md#test-vectors in,
+frames out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +38,7 @@ def job(job_id: int, midstates: list[bytes], tail: bytes = UNKNOWN_TAIL, preambl
 
 
 def is_sealed(reply: bytes) -> bool:
-    """CRC5 over a reply and its last byte is zero (asic.md 3.3)."""
+    """CRC5 over a reply and its last byte is zero (docs/reference/asic.md#replies-of-a-chip)."""
     return crc5(reply) == 0
 
 
@@ -316,7 +317,8 @@ class TestFrames:
             assert len(frame) >= 5
 
     def test_malformed_frame_of_a_real_driver(self) -> None:
-        """kanoi's cgminer sends a BM1370 a frame whose length is wrong (asic.md 2.7)."""
+        """kanoi's cgminer sends a BM1370 a frame whose length is wrong
+        (docs/reference/asic.md#commands-to-a-chip)."""
         found, parser = frames_of(bytes.fromhex("55aa53050018f000c10002" + "55aa5305000003"))
         assert found == [bytes.fromhex("5305000003")]
         assert parser.bad == 1

@@ -1,4 +1,4 @@
-"""Icarus, Block Erupter and Antminer U1: frames of asic.md in, frames and times out."""
+"""Icarus, Block Erupter and Antminer U1: frames of docs/reference/asic.md in, frames and times out."""
 
 from collections.abc import Callable
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""The client's end of a connection: states, staging, real pools' replies, real-world quirks (stratum.md 7)."""
+"""The client's end of a connection: states, staging, real pools' replies, real-world quirks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -300,7 +300,7 @@ def test_other_requests_are_answered_with_what_came() -> None:
     assert event == events.RequestAnswered(request_id, request, ["00"], None)
 
 
-# ---- settings are staged (stratum.md 2.9) ------------------------------------------------------------------------
+# ---- settings are staged (docs/reference/stratum.md#when-a-setting-takes-effect) -------------------------------------
 
 
 def test_a_job_carries_what_was_in_force_when_it_came() -> None:
@@ -398,7 +398,7 @@ def test_a_grant_after_the_first_job_amends_it() -> None:
 
 
 def test_rolling_may_be_granted_with_an_empty_mask() -> None:
-    """The sixth parameter is then still sent (stratum.md 2.5)."""
+    """The sixth parameter is then still sent (docs/reference/stratum.md#merging-version-bits)."""
     connection = ClientConnection("test/1", version_mask=MASK)
     granted = {"version-rolling": True, "version-rolling.mask": "00000000"}
     feed(connection, line(id=connection.configure(), result=granted), subscribe_reply(connection.subscribe()))
@@ -497,7 +497,7 @@ def test_a_captured_job_becomes_the_captured_share(vector: dict[str, Any]) -> No
     ]  # fmt: skip
 
 
-# ---- what four real pools answer to configure, subscribe, authorize in one packet (pools.md) -----------------------
+# ---- what four real pools answer to three requests in one packet (docs/reference/stratum.md#how-real-pools-answer) ---
 
 GRANT = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
 BOTH = [["mining.set_difficulty", "b4b6"], ["mining.notify", "ae68"]]
@@ -653,10 +653,10 @@ def test_complete_lines_before_the_end_of_the_stream_are_not_lost() -> None:
     assert connection.state is ClientState.CLOSED
 
 
-# ---- quirks of stratum.md section 7, by number -------------------------------------------------------------------
+# ---- what real pools do (docs/reference/stratum.md) ---------------------------------------------------------------
 
 
-def test_quirk_01_jobs_between_subscribe_and_authorize_replies() -> None:
+def test_jobs_between_subscribe_and_authorize_replies() -> None:
     connection = ClientConnection("test/1")
     ids = connection.subscribe(), connection.authorize("u", "")
     happened = feed(
@@ -667,7 +667,7 @@ def test_quirk_01_jobs_between_subscribe_and_authorize_replies() -> None:
     ]  # fmt: skip
 
 
-def test_quirk_02_ids_of_requests_are_positive_integers() -> None:
+def test_ids_of_requests_are_positive_integers() -> None:
     connection = subscribed(mask=MASK)
     for send in REQUESTS.values():
         if send is not REQUESTS[messages.Subscribe]:
@@ -679,7 +679,7 @@ def test_quirk_02_ids_of_requests_are_positive_integers() -> None:
 
 
 @pytest.mark.parametrize("rolling", [True, False])
-def test_quirk_03_52_jobs_say_whether_six_params_are_due(rolling: bool) -> None:
+def test_jobs_say_whether_six_params_are_due(rolling: bool) -> None:
     connection = subscribed(mask=MASK if rolling else 0)
     [job] = jobs(feed(connection, notify()))
     assert job.version_rolling is rolling
@@ -694,7 +694,7 @@ def test_quirk_03_52_jobs_say_whether_six_params_are_due(rolling: bool) -> None:
         {"result": True, "error": None},
     ],
 )
-def test_quirk_04_extranonce_subscribe_may_be_refused(reply: dict[str, Any]) -> None:
+def test_extranonce_subscribe_may_be_refused(reply: dict[str, Any]) -> None:
     connection = subscribed()
     request = messages.ExtranonceSubscribe()
     [event] = feed(connection, line(id=connection.request(request), **reply))
@@ -703,7 +703,7 @@ def test_quirk_04_extranonce_subscribe_may_be_refused(reply: dict[str, Any]) -> 
     assert connection.state is ClientState.SUBSCRIBED
 
 
-def test_quirk_05_16_clean_jobs_and_prevhash_are_handed_on_as_they_came() -> None:
+def test_clean_jobs_and_prevhash_are_handed_on_as_they_came() -> None:
     connection = subscribed()
     seen = jobs(feed(connection, notify("a"), notify("Qb"), notify("c", clean=False, prevhash="22" * 32)))
     assert [(job.notify.clean_jobs, job.notify.job_id) for job in seen] == [(True, "a"), (True, "Qb"), (False, "c")]
@@ -711,7 +711,7 @@ def test_quirk_05_16_clean_jobs_and_prevhash_are_handed_on_as_they_came() -> Non
 
 
 @pytest.mark.parametrize("bad", [b'{"id":1,"result":{,"minimum-difficulty":false},"error":null}\n'])
-def test_quirk_06_invalid_json_as_the_first_reply_is_skipped(bad: bytes) -> None:
+def test_invalid_json_as_the_first_reply_is_skipped(bad: bytes) -> None:
     connection = ClientConnection("test/1")
     connection.configure(MinimumDifficulty(1.0))
     request_id = connection.subscribe()
@@ -721,7 +721,7 @@ def test_quirk_06_invalid_json_as_the_first_reply_is_skipped(bad: bytes) -> None
     ]
 
 
-def test_quirk_08_mask_right_after_configure_reply() -> None:
+def test_mask_right_after_configure_reply() -> None:
     connection = ClientConnection("test/1", version_mask=MASK)
     configured, changed = feed(
         connection, line(id=connection.configure(), result=GRANT), call("mining.set_version_mask", "00006000")
@@ -731,7 +731,7 @@ def test_quirk_08_mask_right_after_configure_reply() -> None:
     assert changed == events.VersionMaskChanged(0x6000)
 
 
-def test_quirk_08_mask_right_before_configure_reply() -> None:
+def test_mask_right_before_configure_reply() -> None:
     connection = ClientConnection("test/1", version_mask=MASK)
     ignored, configured = feed(
         connection, call("mining.set_version_mask", "00006000"), line(id=connection.configure(), result=GRANT)
@@ -742,7 +742,7 @@ def test_quirk_08_mask_right_before_configure_reply() -> None:
 
 
 @pytest.mark.parametrize("count", [2, "2", "00000002", "1fffe000", None])
-def test_quirk_10_min_bit_count_in_the_result_is_of_no_interest(count: Any) -> None:
+def test_min_bit_count_in_the_result_is_of_no_interest(count: Any) -> None:
     connection = ClientConnection("test/1", version_mask=MASK)
     result = GRANT | {"version-rolling.min-bit-count": count}
     [event] = feed(connection, line(id=connection.configure(), result=result))
@@ -752,18 +752,18 @@ def test_quirk_10_min_bit_count_in_the_result_is_of_no_interest(count: Any) -> N
 
 @pytest.mark.parametrize("extranonce1", ["aa" * width for width in (5, 6, 7, 8, 9, 20)])
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 8, 16])
-def test_quirk_11_55_64_90_extranonces_of_any_width(extranonce1: str, size: int) -> None:
+def test_extranonces_of_any_width(extranonce1: str, size: int) -> None:
     [job] = jobs(feed(subscribed(extranonce1=extranonce1, size=size), notify()))
     assert (job.extranonce1.hex(), job.extranonce2_size) == (extranonce1, size)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 8, 16])
-def test_quirk_12_set_extranonce_without_subscription(size: int) -> None:
+def test_set_extranonce_without_subscription(size: int) -> None:
     [job] = jobs(feed(subscribed(), call("mining.set_extranonce", "aa" * 9, size), notify()))
     assert (job.extranonce1, job.extranonce2_size) == (b"\xaa" * 9, size)
 
 
-def test_quirk_13_same_job_id_with_a_new_extranonce_or_difficulty_is_announced_again() -> None:
+def test_same_job_id_with_a_new_extranonce_or_difficulty_is_announced_again() -> None:
     connection = subscribed()
     happened = feed(
         connection,
@@ -779,7 +779,7 @@ def test_quirk_13_same_job_id_with_a_new_extranonce_or_difficulty_is_announced_a
 GARBAGE = b'{"id":1,"resu{"id":null,"method":"mining.notify"}\n'
 
 
-def test_quirk_17_garbage_is_skipped_and_counted_and_ends_the_connection_when_it_goes_on() -> None:
+def test_garbage_is_skipped_and_counted_and_ends_the_connection_when_it_goes_on() -> None:
     connection = subscribed()
     assert [type(event) for event in feed(connection, GARBAGE * (MAX_BAD_LINES - 1))] == [events.BadLine] * (
         MAX_BAD_LINES - 1
@@ -791,14 +791,14 @@ def test_quirk_17_garbage_is_skipped_and_counted_and_ends_the_connection_when_it
     assert connection.state is ClientState.CLOSED
 
 
-def test_quirk_18_json_rpc_2_without_error_key_and_float_difficulty() -> None:
+def test_json_rpc_2_without_error_key_and_float_difficulty() -> None:
     connection = ClientConnection("test/1")
     reply = {"jsonrpc": "2.0", "id": connection.subscribe(), "result": [[], "aabb", 4]}
     happened = feed(connection, line(**reply), call("mining.set_difficulty", 1024.0, jsonrpc="2.0"))
     assert [type(event) for event in happened] == [events.Subscribed, events.ShareTargetChanged]
 
 
-def test_quirk_21_lines_beyond_ckpools_limit_are_never_sent() -> None:
+def test_lines_beyond_ckpools_limit_are_never_sent() -> None:
     connection = ClientConnection("x" * 1000)
     with pytest.raises(LocalProtocolError, match="at most 1000 bytes"):
         connection.subscribe()
@@ -811,7 +811,7 @@ def test_quirk_21_lines_beyond_ckpools_limit_are_never_sent() -> None:
     assert "u" not in connection.workers
 
 
-def test_quirk_22_a_plain_text_line_is_shown() -> None:
+def test_a_plain_text_line_is_shown() -> None:
     connection = subscribed()
     [event] = feed(connection, b"Invalid JSON, disconnecting\n")
     assert isinstance(event, events.BadLine)
@@ -821,7 +821,7 @@ def test_quirk_22_a_plain_text_line_is_shown() -> None:
 
 
 @pytest.mark.parametrize("own", [0x00006000, 0x1FFFE000, 0xFFFFFFFF])
-def test_quirk_29_35_the_pools_mask_is_cut_to_ours(own: int) -> None:
+def test_the_pools_mask_is_cut_to_ours(own: int) -> None:
     connection = ClientConnection("test/1", version_mask=own)
     [configured] = feed(connection, line(id=connection.configure(), result=GRANT))
     assert isinstance(configured, events.Configured)
@@ -833,7 +833,7 @@ def test_quirk_29_35_the_pools_mask_is_cut_to_ours(own: int) -> None:
     assert job.version_mask == own
 
 
-def test_quirk_29_a_grant_that_we_did_not_ask_for_is_none() -> None:
+def test_a_grant_that_we_did_not_ask_for_is_none() -> None:
     connection = ClientConnection("test/1")
     feed(connection, line(id=connection.configure(MinimumDifficulty(1.0)), result=GRANT))
     happened = feed(
@@ -844,14 +844,14 @@ def test_quirk_29_a_grant_that_we_did_not_ask_for_is_none() -> None:
 
 
 @pytest.mark.parametrize("result", ["params not an array", None, True, [], [[], "zz", 4], [[], "aa", 33]])
-def test_quirk_30_error_text_in_the_subscribe_result(result: Any) -> None:
+def test_error_text_in_the_subscribe_result(result: Any) -> None:
     connection = ClientConnection("test/1")
     with pytest.raises(RemoteProtocolError, match=r"mining\.subscribe"):
         feed(connection, line(id=connection.subscribe(), result=result, error=None))
 
 
 @pytest.mark.parametrize(("method", "answer"), [("mining.ping", "pong"), ("client.get_version", "test/1")])
-def test_quirk_31_87_the_pools_ids_may_collide_with_ours(method: str, answer: str) -> None:
+def test_the_pools_ids_may_collide_with_ours(method: str, answer: str) -> None:
     connection = subscribed()
     request_id = connection.submit(SHARE)
     connection.data_to_send()
@@ -861,20 +861,20 @@ def test_quirk_31_87_the_pools_ids_may_collide_with_ours(method: str, answer: st
 
 
 @pytest.mark.parametrize("difficulty", [0.001, 42, 1000000])
-def test_quirk_32_first_job_before_its_difficulty(difficulty: float) -> None:
+def test_first_job_before_its_difficulty(difficulty: float) -> None:
     connection = subscribed()
     happened = feed(connection, notify(), call("mining.set_difficulty", difficulty), call("mining.set_difficulty", 7))
     assert [(difficulty_of(job), job.amended) for job in jobs(happened)] == [(1.0, False), (difficulty, True)]
 
 
-def test_quirk_36_the_password_is_always_sent() -> None:
+def test_the_password_is_always_sent() -> None:
     connection = ClientConnection("test/1")
     connection.subscribe()
     connection.authorize("u", "")
     assert sent(connection)[1]["params"] == ["u", ""]
 
 
-def test_quirk_37_no_empty_line_is_ever_sent() -> None:
+def test_no_empty_line_is_ever_sent() -> None:
     connection = subscribed()
     feed(connection, b"\n\r\n  \n", call("mining.ping", id=1), call("client.get_version", id=2))
     data = connection.data_to_send()
@@ -882,7 +882,7 @@ def test_quirk_37_no_empty_line_is_ever_sent() -> None:
     assert all(data.splitlines())
 
 
-def test_quirk_42_replies_out_of_order_and_after_the_next_notify() -> None:
+def test_replies_out_of_order_and_after_the_next_notify() -> None:
     connection = subscribed()
     ids = [connection.submit(messages.Submit("user.w1", "j1", bytes(4), 0, nonce)) for nonce in range(3)]
     happened = feed(
@@ -896,26 +896,26 @@ def test_quirk_42_replies_out_of_order_and_after_the_next_notify() -> None:
     assert fates == [(ids[2], 2, True), (ids[0], 0, False), (ids[1], 1, True)]
 
 
-def test_quirk_43_unpadded_hex() -> None:
+def test_unpadded_hex() -> None:
     params = notify_params()
     params[5:8] = ["4", "1d00ffff", "6b042070"]
     [job] = jobs(feed(subscribed(), call("mining.notify", *params)))
     assert job.notify.version == 4
 
 
-def test_quirk_51_mask_under_the_wrong_name() -> None:
+def test_mask_under_the_wrong_name() -> None:
     connection = subscribed(mask=MASK)
     assert feed(connection, call("mining.set_version", "00006000")) == [events.VersionMaskChanged(0x6000)]
 
 
 @pytest.mark.parametrize("difficulty", [16383.75, 1e-9, 1e18, 0.1, 1.5])
-def test_quirk_53_63_fractional_difficulties(difficulty: float) -> None:
+def test_fractional_difficulties(difficulty: float) -> None:
     assert feed(subscribed(), call("mining.set_difficulty", difficulty)) == [
         events.ShareTargetChanged(target_from_difficulty(difficulty))
     ]
 
 
-def test_quirk_54_segwit_coinbase_is_named() -> None:
+def test_segwit_coinbase_is_named() -> None:
     params = notify_params()
     params[2] = "02000000000101" + "00" * 32
     [event] = feed(subscribed(), call("mining.notify", *params))
@@ -923,13 +923,13 @@ def test_quirk_54_segwit_coinbase_is_named() -> None:
     assert "without witness" in event.reason
 
 
-def test_quirk_56_job_version_with_bits_inside_the_mask() -> None:
+def test_job_version_with_bits_inside_the_mask() -> None:
     connection = subscribed(mask=MASK)
     [job] = jobs(feed(connection, notify(version="20006000")))
     assert (job.notify.version, job.version_mask) == (0x20006000, MASK)
 
 
-def test_quirk_65_81_reconnect_in_every_form() -> None:
+def test_reconnect_in_every_form() -> None:
     connection = subscribed()
     forms: list[list[Any]] = [[], ["h"], ["h", 3334], ["h", "3334", 0], ["", 3334, 900]]
     assert feed(connection, *(call("client.reconnect", *form) for form in forms)) == [
@@ -939,27 +939,27 @@ def test_quirk_65_81_reconnect_in_every_form() -> None:
     ]  # fmt: skip
 
 
-def test_quirk_66_25_48_difficulty_belongs_to_the_job() -> None:
+def test_difficulty_belongs_to_the_job() -> None:
     connection = subscribed()
     happened = feed(connection, call("mining.set_difficulty", 8), notify("a"), call("mining.set_difficulty", 2))
     assert [difficulty_of(job) for job in jobs(happened)] == [8.0]
     assert [difficulty_of(job) for job in jobs(feed(connection, notify("b")))] == [2.0]
 
 
-def test_quirk_79_unquoted_keys_lose_the_line_only() -> None:
+def test_unquoted_keys_lose_the_line_only() -> None:
     connection = subscribed()
     happened = feed(connection, b"{ id: null, result: [], error: true }\n", notify())
     assert [type(event) for event in happened] == [events.BadLine, events.JobAnnounced]
 
 
-def test_quirk_80_partial_lines_wait_for_their_end() -> None:
+def test_partial_lines_wait_for_their_end() -> None:
     connection = subscribed()
     data = notify()
     assert feed(connection, data[:50]) == []
     assert [type(event) for event in feed(connection, data[50:])] == [events.JobAnnounced]
 
 
-def test_quirk_83_null_subscriptions_and_set_target() -> None:
+def test_null_subscriptions_and_set_target() -> None:
     connection = ClientConnection("test/1")
     feed(connection, line(id=connection.subscribe(), result=[None, "aabb", 4]))
     assert connection.session_id is None
@@ -977,7 +977,7 @@ def test_a_target_reaches_the_job_as_the_pool_said_it(target: int) -> None:
     assert job.share_target == target
 
 
-def test_quirk_84_code_24_for_a_duplicate_leaves_the_worker_logged_in() -> None:
+def test_code_24_for_a_duplicate_leaves_the_worker_logged_in() -> None:
     connection = subscribed()
     [event] = feed(connection, line(id=connection.submit(SHARE), result=None, error=[24, "Duplicate share", None]))
     assert isinstance(event, events.SubmitAnswered)
@@ -986,7 +986,7 @@ def test_quirk_84_code_24_for_a_duplicate_leaves_the_worker_logged_in() -> None:
     connection.submit(SHARE)
 
 
-def test_quirk_85_tracebacks_are_kept_raw_and_shown_short() -> None:
+def test_tracebacks_are_kept_raw_and_shown_short() -> None:
     connection = subscribed()
     error = [-2, "Job 'x' not found\n" + "Traceback\n" * 200, "Traceback\n" * 200]
     [event] = feed(connection, line(id=connection.submit(SHARE), result=None, error=error))
@@ -1000,7 +1000,7 @@ def test_quirk_85_tracebacks_are_kept_raw_and_shown_short() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 0.0, None, "0", "nan"])
 @pytest.mark.parametrize("first", [True, False])
-def test_quirk_94_difficulty_zero_is_ignored_even_as_the_first_line(value: Any, first: bool) -> None:
+def test_difficulty_zero_is_ignored_even_as_the_first_line(value: Any, first: bool) -> None:
     connection = ClientConnection("test/1") if first else subscribed()
     assert [type(event) for event in feed(connection, call("mining.set_difficulty", value))] == [events.BadLine]
 

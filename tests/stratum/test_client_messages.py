@@ -61,7 +61,7 @@ def test_params_that_are_no_array(method: str, params: Any) -> None:
         messages.parse(method, params)
 
 
-# stratum.md 1.5.2; 7, 9
+# docs/reference/stratum.md#subscribing
 @pytest.mark.parametrize(
     ("params", "expected"),
     [

@@ -16,7 +16,7 @@ OTHER = ErrorReason.OTHER
 NO_REASON = ErrorReason.NO_REASON
 UNKNOWN = ErrorReason.UNKNOWN_METHOD
 
-# stratum.md 1.3: each form, and who sends it
+# docs/reference/stratum.md#forms-of-an-error: each form, and who sends it
 WIRE_FORMS: list[tuple[str, ErrorReason, int | None, str]] = [
     ('[22,"duplicate share",null]', DUPLICATE, 22, "duplicate share"),  # classic
     ('[22,"duplicate share"]', DUPLICATE, 22, "duplicate share"),  # NOMP
@@ -53,7 +53,7 @@ def test_wire_forms(wire: str, reason: ErrorReason, code: int | None, message: s
     assert error_reply_from(error) == ErrorReply(reason, code, message, error)
 
 
-# pools.md and stratum.md 1.3, 3.3, 3.4, 7: code and text as the pools send them
+# docs/reference/stratum.md#error-codes-and-texts: code and text as the pools send them
 TEXTS: list[tuple[int | None, str, ErrorReason]] = [
     (20, "incorrect size of extranonce2", OTHER),
     (20, "incorrect size of ntime", OTHER),

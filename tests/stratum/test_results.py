@@ -11,7 +11,7 @@ from stratum_miner.stratum.extensions import VersionRollingGrant
 from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
 
 
-# stratum.md 1.5.2
+# docs/reference/stratum.md#subscribing
 @pytest.mark.parametrize(
     ("subscriptions", "session_id"),
     [

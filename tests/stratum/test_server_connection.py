@@ -89,7 +89,7 @@ def ready() -> ServerConnection:
     return pool.connection
 
 
-# ---- what miners really send (stratum.md 1.8) --------------------------------------------------------------------
+# ---- what miners really send (docs/reference/stratum.md#what-miners-send-first) --------------------------------------
 
 TRANSCRIPTS: dict[str, list[bytes]] = {
     "minerd-2.5.1": [
@@ -472,10 +472,10 @@ def test_a_long_id_is_refused_and_not_kept() -> None:
     assert len(feed(connection, request("x" * (MAX_ID - 2), "mining.submit", *SUBMIT))) == 1
 
 
-# ---- quirks of stratum.md section 7 that a pool's connection meets -----------------------------------------------
+# ---- what real miners do (docs/reference/stratum.md) --------------------------------------------------------------
 
 
-def test_quirk_09_null_and_further_subscribe_params() -> None:
+def test_null_and_further_subscribe_params() -> None:
     connection = ServerConnection()
     first, second = feed(
         connection,
@@ -486,7 +486,7 @@ def test_quirk_09_null_and_further_subscribe_params() -> None:
     assert second == events.RequestReceived(2, messages.Subscribe("ua"))
 
 
-def test_quirk_10_configure_is_granted_beside_unknown_and_unusable_extensions() -> None:
+def test_configure_is_granted_beside_unknown_and_unusable_extensions() -> None:
     connection = ServerConnection()
     asked = ["version-rolling", "x-new", "info", "minimum-difficulty", "version-rolling.mask"]
     params = {"version-rolling.mask": "ffffffff", "version-rolling.min-bit-count": "2", "info.hw-id": "h"}
@@ -507,18 +507,18 @@ def test_quirk_10_configure_is_granted_beside_unknown_and_unusable_extensions() 
     }
 
 
-def test_quirk_44_80_requests_arrive_in_any_segments() -> None:
+def test_requests_arrive_in_any_segments() -> None:
     connection = ServerConnection()
     data = request(1, "mining.subscribe") + request(2, "mining.authorize", "u", "")
     assert feed(connection, data[:10]) == []
     assert [event.id for event in feed(connection, data[10:]) if isinstance(event, events.RequestReceived)] == [1, 2]
 
 
-def test_quirk_50_multi_version_does_no_harm() -> None:
+def test_multi_version_does_no_harm() -> None:
     assert feed(ready(), request(7, "mining.multi_version", 1)) == [events.RequestReceived(7, messages.MultiVersion())]
 
 
-def test_quirk_62_a_pong_shaped_like_a_request_answers_the_ping() -> None:
+def test_a_pong_shaped_like_a_request_answers_the_ping() -> None:
     connection = ready()
     connection.announce(pool_messages.PoolPing())
     [ping] = sent(connection)
@@ -528,20 +528,20 @@ def test_quirk_62_a_pong_shaped_like_a_request_answers_the_ping() -> None:
 
 
 @pytest.mark.parametrize("nonce", ["925b080", "25b0800", "", "0"])
-def test_quirk_68_an_unpadded_nonce_is_refused_with_its_reason(nonce: str) -> None:
+def test_an_unpadded_nonce_is_refused_with_its_reason(nonce: str) -> None:
     connection = ready()
     [event] = feed(connection, request(4, "mining.submit", *SUBMIT[:4], nonce))
     assert isinstance(event, events.RequestRefused)
     assert "nonce: expected 8 hex digits" in event.error.message
 
 
-def test_quirk_70_one_id_for_every_submit() -> None:
+def test_one_id_for_every_submit() -> None:
     connection = ready()
     happened = feed(connection, request(4, "mining.submit", *SUBMIT) * 3)
     assert [event.id for event in happened if isinstance(event, events.RequestReceived)] == [4, 4, 4]
 
 
-def test_quirk_71_pings_may_stay_unanswered() -> None:
+def test_pings_may_stay_unanswered() -> None:
     connection = ready()
     for _ in range(MAX_QUESTIONS * 3):
         connection.announce(pool_messages.PoolPing())
@@ -560,13 +560,13 @@ def test_replies_are_paired_by_integer_ids_only(identifier: Any) -> None:
     assert feed(connection, line(id=identifier, result="x")) == [events.ClientReplied("", "x")]
 
 
-def test_quirk_74_suggest_difficulty_as_text() -> None:
+def test_suggest_difficulty_as_text() -> None:
     assert feed(ready(), request(5, "mining.suggest_difficulty", "0.500000")) == [
         events.RequestReceived(5, messages.SuggestDifficulty(0.5))
     ]
 
 
-def test_quirk_89_internals_are_not_shown_to_strangers() -> None:
+def test_internals_are_not_shown_to_strangers() -> None:
     connection = ServerConnection()
     with pytest.raises(RemoteProtocolError):
         feed(connection, b"OPTIONS / HTTP/1.1\r\n")

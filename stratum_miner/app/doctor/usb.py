@@ -13,7 +13,7 @@ from stratum_miner.backends.asic.port_list import list_ports
 
 TOPIC = "usb"
 _MODULES = {"10c4": "cp210x", "0403": "ftdi_sio", "067b": "pl2303", "c0de": "cdc_acm"}
-"""Kernel modules by USB vendor; asic.md 6.1."""
+"""Kernel modules by USB vendor; docs/reference/asic.md#recognising-a-device."""
 
 
 async def check_devices() -> Sequence[Finding]:

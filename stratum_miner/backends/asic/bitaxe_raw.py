@@ -1,4 +1,5 @@
-"""The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port (asic.md 5.1 to 5.3).
+"""The control channel of the bitaxe-raw firmware: I²C, GPIO and a lamp behind a USB port
+(docs/reference/asic.md#control-channel-of-bitaxe-raw).
 
 Requests carry their whole length, successful replies that of their data only, failed ones again their whole length:
 a parser that believes the length waits for bytes that never come. This one knows what it asked for, and so which of

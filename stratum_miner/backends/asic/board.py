@@ -12,7 +12,8 @@ from stratum_miner.backends.asic.transport import Transport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbPattern:
-    """One way a product shows up on the bus (asic.md 6.1). Patterns are searched for, without regard to case."""
+    """One way a product shows up on the bus (docs/reference/asic.md#recognising-a-device). Patterns are searched for,
+    without regard to case."""
 
     vid: int
     pid: int

@@ -1,7 +1,7 @@
 """Bring-up as tables: the steps from a reset chip to a mining one. ``Chain.bring_up`` performs them in order.
 
-A table reads like the tables of asic.md it was taken from; the frames that it makes are compared with them byte for
-byte in the tests.
+A table reads like the tables of docs/reference/asic.md it was taken from; the frames that it makes are compared with
+them byte for byte in the tests.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The checksums of mining chips, computed bit by bit: frames are short and rare (asic.md 0.3).
+"""The checksums of mining chips, computed bit by bit: frames are short and rare (docs/reference/asic.md#checksums).
 
 CRC5 is a CRC of *bits*: several devices protect a number of bits that is no multiple of eight.
 """

@@ -27,7 +27,7 @@ NOT_DRIVEN: Mapping[str, UsbPattern] = {
     "Bitaxe Bonanza on an RP2040": UsbPattern(vid=0xC0DE, pid=0xB17D, product="BitaxeBonanza"),
     "emberOne/00": UsbPattern(vid=0x1209, pid=0x256F, product="EmberOne00"),
 }
-"""Miners that we know and have no driver for (asic.md 6.1)."""
+"""Miners that we know and have no driver for (docs/reference/asic.md#recognising-a-device)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ BRIDGES: Mapping[str, Bridge] = {
     "0403:8350": Bridge("FT232", "serial cables"),
     "067b:2303": Bridge("PL2303", "serial cables"),
 }
-"""By VID:PID. Sources: cgminer's usbutils.c through asic.md 6.1; what looks alike is common knowledge."""
+"""By VID:PID. Sources: cgminer's usbutils.c through docs/reference/asic.md#recognising-a-device; what looks alike is
+common knowledge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

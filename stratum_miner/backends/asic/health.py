@@ -2,7 +2,7 @@
 
 Nonces come as a Poisson process, so every verdict waits until enough were *expected* for chance to be no excuse: at
 200 expected, 65 % is five standard deviations away; 20 expected nonces fail to come once in 500 million times. The
-thresholds are those of the drivers in asic.md 2.8 and 7 (rows 6, 7, 9).
+thresholds are those of the drivers in docs/reference/asic.md#silence-and-restarts.
 """
 
 from collections import Counter
@@ -30,7 +30,8 @@ MOSTLY_ERRORS = 0.5
 MOSTLY_ERRORS_JUDGED_AT = 20
 MANY_DUPLICATES = 0.45
 DUPLICATES_JUDGED_AT = 30
-"""Two equal chips make one in two a duplicate; BM1397 repeats itself now and then (asic.md 4.2)."""
+"""Two equal chips make one in two a duplicate; BM1397 repeats itself now and then
+(docs/reference/asic.md#doubtful-nonces)."""
 
 
 class Complaint(Enum):

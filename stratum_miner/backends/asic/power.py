@@ -36,7 +36,8 @@ class PowerControl(Protocol):
         ...
 
     async def off(self) -> None:
-        """Chips into reset, then core voltage off: in that order (asic.md 7, row 13). May be called twice."""
+        """Chips into reset, then core voltage off: in that order (docs/reference/asic.md#power-on-and-power-off). May
+        be called twice."""
         ...
 
     async def read(self) -> Readings:

@@ -1,8 +1,8 @@
 """The reset line of the chips where it hangs on a pin of the USB bridge: control transfers past the serial driver.
 
 Linux lets anyone who may write to a device's node under /dev/bus/usb send vendor requests to it while its serial
-driver goes on (drivers/usb/core/devio.c, check_ctrlrecip). Which requests, asic.md 2.3 says; no stick was at hand to
-try them on.
+driver goes on (drivers/usb/core/devio.c, check_ctrlrecip). Which requests, docs/reference/asic.md#reset-lines says; no
+stick was at hand to try them on.
 """
 
 import ctypes

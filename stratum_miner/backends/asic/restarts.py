@@ -1,9 +1,10 @@
 """How long to wait before the next attempt, and when to stop trying. Time is an argument."""
 
 PAUSES_S = (5.0, 10.0, 30.0, 60.0)
-"""asic.md 7, row 7; the last repeats."""
+"""docs/reference/asic.md#silence-and-restarts; the last repeats."""
 MAX_FAILURES = 10
-"""cgminer's gekko driver disables a stick after ten failed starts in a row (asic.md 2.8)."""
+"""cgminer's gekko driver disables a stick after ten failed starts in a row
+(docs/reference/asic.md#silence-and-restarts)."""
 PROVEN_AFTER_S = 300.0
 """Mining that long, a device has recovered, and its failures before are forgotten; picked by feel."""
 

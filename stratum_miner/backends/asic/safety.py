@@ -1,8 +1,8 @@
 """When to warn, slow down, switch off, and when to dare again. Time and readings are arguments; nothing acts here.
 
-One bad reading proves nothing (a diode shows 127 °C after a reset, asic.md 7 row 20), three in a row do. A device that
-is off is off until every thermometer that answers is below the resume temperature and a minimum time has passed;
-after the third trip within an hour it stays off.
+One bad reading proves nothing (a diode shows 127 °C after a reset, docs/reference/asic.md#heat), three in a row do. A
+device that is off is off until every thermometer that answers is below the resume temperature and a minimum time has
+passed; after the third trip within an hour it stays off.
 """
 
 from collections import deque
@@ -16,13 +16,13 @@ IN_A_ROW = 3
 """Readings that agree before anything is switched off."""
 PLAUSIBLE_C = (-20.0, 130.0)
 MIN_OFF_S = 30.0
-"""ESP-Miner waits six times five seconds (asic.md 5.7)."""
+"""ESP-Miner waits six times five seconds (docs/reference/asic.md#heat)."""
 MAX_TRIPS = 3
 TRIPS_WITHIN_S = 3600.0
 VOLTAGE_TOLERANCE = 0.10
 """Share of the core voltage that was set; picked by what regulators allow themselves (a TPS546 faults at 75, 125 %)."""
 REGULATOR_LIMIT_C = 105.0
-"""ESP-Miner's (asic.md 5.7)."""
+"""ESP-Miner's (docs/reference/asic.md#heat)."""
 QUIET_FAN_PERCENT = 30.0
 
 

@@ -16,8 +16,8 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 PAUSES_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Before a port that is busy or forbidden is tried again; the last one for ever. The first leaves udev its time."""
 LOSSES, LOSSES_WITHIN_S = 3, 300.0
-"""When a device is gone so often in so short a time, nobody unplugs it: its supply fails (asic.md 7, row 8). Picked by
-feel."""
+"""When a device is gone so often in so short a time, nobody unplugs it: its supply fails
+(docs/reference/asic.md#missing-chips-and-power-faults). Picked by feel."""
 
 
 class SlotState(Enum):

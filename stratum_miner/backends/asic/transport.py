@@ -38,7 +38,8 @@ class Transport(Protocol):
         ...
 
     async def hold_reset(self, held: bool) -> bool:
-        """Hold the chips in reset, or release them, through a line of the USB bridge (asic.md 2.3).
+        """Hold the chips in reset, or release them, through a line of the USB bridge
+        (docs/reference/asic.md#reset-lines).
 
         False where there is no such line or no way to it: then closing and opening again is all there is.
         """

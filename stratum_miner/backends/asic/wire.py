@@ -8,7 +8,8 @@ from stratum_miner.backends.asic.frames.replies import ChipReply, ReplyDecoder
 from stratum_miner.backends.asic.transport import Transport
 
 GAP_S = 0.1
-"""Silence inside a reply after which the rest is not coming: USB bridges deliver within 16 ms (asic.md 6.2)."""
+"""Silence inside a reply after which the rest is not coming: USB bridges deliver within 16 ms
+(docs/reference/asic.md#gaps-inside-a-reply)."""
 MAX_REPLIES = 4096
 """Taken while waiting for an answer; a device that floods gets no more attention than that."""
 

@@ -14,7 +14,8 @@ from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl
 from stratum_miner.client.dialing.url import HOST_FORM, PoolUnreachable, PoolUrl, is_host
 
 PROXY_SECONDS = 60.0
-"""Least seconds to connect through a proxy: a Tor circuit takes its time (stratum.md 5)."""
+"""Least seconds to connect through a proxy: a Tor circuit takes its time
+(docs/reference/stratum.md#proxies-and-tor)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Dialer:
 
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 10, 3
-"""What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes (stratum.md 4.1)."""
+"""What ESP-Miner settled on; a dead peer shows within 90 s instead of Linux's 15 minutes
+(docs/reference/stratum.md#silence-and-lost-connections)."""
 
 
 Connector: TypeAlias = Callable[[PoolUrl, float], Awaitable[trio.abc.Stream]]

@@ -1,4 +1,5 @@
-"""Whether two hosts have one owner: where a pool may send its miners (stratum.md 4, client.reconnect)."""
+"""Whether two hosts have one owner: where a pool may send its miners
+(docs/reference/stratum.md#reconnecting-on-request)."""
 
 import ipaddress
 from functools import cache

@@ -10,7 +10,8 @@ from stratum_miner.spelling import nearest
 SCHEMES = ("stratum+tcp", "tcp", "stratum")
 """Spellings of plain TCP; cpuminer's own is the first."""
 TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", "tls")
-"""Spellings of TLS from the first byte on; the commonest is the first (stratum.md 5)."""
+"""Spellings of TLS from the first byte on; the commonest is the first
+(docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
 """Characters of a host's name, RFC 1035; what proxies are told has one byte for its length."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"

@@ -140,7 +140,8 @@ class SubmitResult:
 
     @classmethod
     def from_text(cls, text: str | None, detail: str = "") -> "SubmitResult":
-        """From what submitblock returns, None or a reason (stratum.md 6.5); ``detail`` adds the node's particulars."""
+        """From what submitblock returns, None or a reason (docs/reference/stratum.md#results-of-submitblock);
+        ``detail`` adds the node's particulars."""
         if text is None:
             return cls(True, ACCEPTED, "the block is in the best chain")
         meaning = explain(text)

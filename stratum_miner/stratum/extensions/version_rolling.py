@@ -25,7 +25,8 @@ class VersionRolling:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> "VersionRolling":
-        """Parse a request; the mask defaults to all ones, the bit count may be hex (stratum.md 7, 10)."""
+        """Parse a request; the mask defaults to all ones, the bit count may be hex
+        (docs/reference/stratum.md#configuring-extensions)."""
         mask = fields.number(params.get("version-rolling.mask", "ffffffff"), "version-rolling.mask")
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):

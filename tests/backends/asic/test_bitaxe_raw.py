@@ -127,7 +127,7 @@ def test_a_current_beyond_reach() -> None:
 
 
 CONFIGURED = "01 02 04 33 35 36 55 56 29 21 24 2b 40 42 25 26 43 44 4a 46 47 51 4f 50 60 61 62 63 64 65 ee"
-"""The order of asic.md 5.4."""
+"""The order of docs/reference/asic.md#regulators-sensors-and-fans."""
 
 
 async def test_power_on_and_off_of_a_gamma(autojump_clock: object) -> None:
@@ -141,7 +141,7 @@ async def test_power_on_and_off_of_a_gamma(autojump_clock: object) -> None:
     assert sent[:2] == ["0100", "021f"]
     assert sent[-3:] == ["214d02", "03", "0180"]
     for frame in sent:
-        assert not frame.startswith("58"), "asic.md 7, row 19"
+        assert not frame.startswith("58"), "docs/reference/asic.md#regulators-sensors-and-fans"
     await power.off()
     assert firmware.pins[-1] is False
     assert firmware.written(TPS546)[-1] == "0100"

@@ -1,4 +1,4 @@
-"""Bring-up of every board, frame by frame, against the tables of asic.md written out in hex."""
+"""Bring-up of every board, frame by frame, against the tables of docs/reference/asic.md written out in hex."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def preambled(*frames: str) -> list[bytes]:
 
 
 def sealed(body: str) -> bytes:
-    """A frame whose CRC asic.md does not print."""
+    """A frame whose CRC no source prints."""
     return b"\x55\xaa" + unhex(body) + bytes([crc5(unhex(body))])
 
 

@@ -1,4 +1,4 @@
-"""Checksums against the values of asic.md 0.3 and frames captured from devices."""
+"""Checksums against the values of docs/reference/asic.md#checksums and frames captured from devices."""
 
 import pytest
 from hypothesis import given

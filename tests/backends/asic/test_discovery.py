@@ -1,4 +1,5 @@
-"""Recognition, on listings of the devices of asic.md 6.1, and how the system's records become such listings."""
+"""Recognition, on listings of the devices of docs/reference/asic.md#recognising-a-device, and how the system's records
+become such listings."""
 
 import fnmatch
 import re

@@ -1,4 +1,5 @@
-"""What each family reads out of its own reply: vectors of asic.md, from wire bytes to the proven share."""
+"""What each family reads out of its own reply: vectors of docs/reference/asic.md#test-vectors, from wire bytes to the
+proven share."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Reset lines on bridge pins: found through sysfs, driven by the transfers of asic.md 2.3."""
+"""Reset lines on bridge pins: found through sysfs, driven by the transfers of docs/reference/asic.md#reset-lines."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""What a claim is worth, on the vectors of asic.md: right, duplicate, stale, recovered, wrong."""
+"""What a claim is worth, on the vectors of docs/reference/asic.md#test-vectors: right, duplicate, stale, recovered,
+wrong."""
 
 from dataclasses import replace
 

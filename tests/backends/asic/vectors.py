@@ -1,4 +1,5 @@
-"""The values of tests/vectors/asic.json, each with the tag of where it was captured or computed (asic.md 0.2)."""
+"""The values of tests/vectors/asic.json, each with the tag of where it was captured or computed
+(docs/reference/asic.md#sources-and-marks)."""
 
 import json
 from pathlib import Path

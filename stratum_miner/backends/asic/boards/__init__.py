@@ -1,4 +1,5 @@
-"""Every product by its kind name: the one table to extend for a new one (docs/asic.md)."""
+"""Every product by its kind name: the one table to extend for a new one
+(docs/reference/asic.md#adding-a-chip-or-a-board)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,5 @@
-"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock (asic.md 1.8)."""
+"""Bitmain Antminer U1 and U2: Icarus frames, five-byte replies, a settable clock
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import CountChips, RampUp

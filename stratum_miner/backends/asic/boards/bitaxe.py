@@ -1,4 +1,5 @@
-"""Bitaxe Gamma, Supra and Ultra through the bitaxe-raw firmware: one chip, its power in our hands (asic.md 5)."""
+"""Bitaxe Gamma, Supra and Ultra through the bitaxe-raw firmware: one chip, its power in our hands
+(docs/reference/asic.md#bitaxe)."""
 
 from collections.abc import Mapping
 
@@ -25,7 +26,7 @@ _ASK = Write(0xA4, 0x9000FFFF, times=3, pause=0.005)
 _ONE_MEGABAUD = SwitchBaud(0x28, 0x11300200, host_baud=1_000_000)  # the chip runs 1.0417 M, 4 % away, and that works
 _RAMP = RampUp(base=50, step=6.25, pause=0.1)
 
-_GAMMA = (  # asic.md 3.9, BM1370
+_GAMMA = (  # BM1370: docs/reference/asic.md#gamma-supra-and-ultra
     _ASK,
     CountChips(),
     _ROLL_VERSIONS,
@@ -57,7 +58,7 @@ _GAMMA = (  # asic.md 3.9, BM1370
     _ROLL_VERSIONS,
 )
 
-_SUPRA = (  # asic.md 3.9, BM1368
+_SUPRA = (  # BM1368: docs/reference/asic.md#gamma-supra-and-ultra
     Write(0xA4, 0x9000FFFF, times=4, pause=0.005),
     CountChips(),
     Deactivate(),
@@ -86,7 +87,7 @@ _SUPRA = (  # asic.md 3.9, BM1368
     _ONE_MEGABAUD,
 )
 
-_ULTRA = (  # asic.md 3.9, BM1366
+_ULTRA = (  # BM1366: docs/reference/asic.md#gamma-supra-and-ultra
     _ASK,
     CountChips(),
     Write(0xA8, 0x00070000),
@@ -126,7 +127,8 @@ def _gamma_power(transports: Mapping[str, Transport]) -> PowerControl:
 
 _USB = (UsbPattern(vid=0xC0DE, pid=0xCAFE, manufacturer="OSMU", product=r"^Bitaxe$"),)
 _PORTS = (Port("control", 0), Port("data", 1))
-_TEMPERATURE = TemperatureLimits(warn=65, throttle=70, cut_off=75, resume=45)  # ESP-Miner trips above 75 (asic.md 5.7)
+# ESP-Miner trips above 75 (docs/reference/asic.md#heat)
+_TEMPERATURE = TemperatureLimits(warn=65, throttle=70, cut_off=75, resume=45)
 
 BITAXE_GAMMA = Board(
     kind="bitaxe-gamma",

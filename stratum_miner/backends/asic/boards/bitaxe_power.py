@@ -1,4 +1,4 @@
-"""Power, reset, fan and sensors of a Bitaxe through bitaxe-raw (asic.md 5.4 to 5.7).
+"""Power, reset, fan and sensors of a Bitaxe through bitaxe-raw (docs/reference/asic.md#power-on-and-power-off).
 
 Two generations: TPS546 boards, whose regulator measures and switches, and DS4432U boards with an INA260 at the input,
 where the core voltage can be bent but not cut. Which one it is is asked of the board itself.
@@ -42,7 +42,7 @@ class BitaxePower:
         self._released = False
 
     async def on(self, voltage: float | None) -> None:
-        """See ``PowerControl``; the order is asic.md 5.6."""
+        """See ``PowerControl``; the order is docs/reference/asic.md#power-on-and-power-off."""
         assert voltage is not None
         await self._control.set_pin(RESET_PIN, False)
         await self._control.i2c_speed(I2C_HERTZ)

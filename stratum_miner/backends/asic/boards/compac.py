@@ -1,4 +1,4 @@
-"""GekkoScience Compac and 2Pac: BM1384 behind a CP2102 (asic.md 2.4)."""
+"""GekkoScience Compac and 2Pac: BM1384 behind a CP2102 (docs/reference/asic.md#compac-and-2pac)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import AssignAddresses, CountChips, Deactivate, OpenCores, RampUp, VerifyClock

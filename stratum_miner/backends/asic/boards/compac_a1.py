@@ -1,4 +1,5 @@
-"""GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port tells temperatures (asic.md 2.7)."""
+"""GekkoScience Compac A1: one BM1362 behind a CP2105, whose second port tells temperatures
+(docs/reference/asic.md#compac-a1)."""
 
 from collections.abc import Mapping
 

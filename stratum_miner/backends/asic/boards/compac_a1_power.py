@@ -1,4 +1,5 @@
-"""Regulator, lamp and sensors of a Compac A1: a letter and a byte on the second port of its bridge (asic.md 2.7)."""
+"""Regulator, lamp and sensors of a Compac A1: a letter and a byte on the second port of its bridge
+(docs/reference/asic.md#compac-a1)."""
 
 import trio
 

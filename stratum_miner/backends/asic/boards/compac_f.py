@@ -1,4 +1,4 @@
-"""GekkoScience Compac F: one BM1397 behind an FT230X (asic.md 2.6)."""
+"""GekkoScience Compac F: one BM1397 behind an FT230X (docs/reference/asic.md#compac-f)."""
 
 from stratum_miner.backends.asic.board import Board, Range, UsbPattern
 from stratum_miner.backends.asic.bringup import (

@@ -1,4 +1,5 @@
-"""ASICMINER Block Erupter USB and other devices that speak the Icarus protocol (asic.md 1)."""
+"""ASICMINER Block Erupter USB and other devices that speak the Icarus protocol
+(docs/reference/asic.md#icarus-and-block-erupter)."""
 
 from stratum_miner.backends.asic.board import Board, UsbPattern
 from stratum_miner.backends.asic.bringup import CountChips, CountEngines

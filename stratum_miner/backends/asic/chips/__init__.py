@@ -1,4 +1,5 @@
-"""Every chip family by its name: the one table to extend for a new one (docs/asic.md).
+"""Every chip family by its name: the one table to extend for a new one
+(docs/reference/asic.md#adding-a-chip-or-a-board).
 
 A family is a file: data first, then the little code that no table can say.
 """

@@ -1,4 +1,4 @@
-"""BM1362 as the Compac A1 has it (asic.md 2.7)."""
+"""BM1362 as the Compac A1 has it (docs/reference/asic.md#compac-a1)."""
 
 from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
 from stratum_miner.backends.asic.chips.pll import gekko_word_bm1362

@@ -1,4 +1,4 @@
-"""BM1370, the chip of the Bitaxe Gamma (asic.md 3, 4)."""
+"""BM1370, the chip of the Bitaxe Gamma (docs/reference/asic.md#gamma-supra-and-ultra)."""
 
 from stratum_miner.backends.asic.chips.full_header import FullHeaderChain, FullHeaderChip
 from stratum_miner.backends.asic.chips.pll import nearest

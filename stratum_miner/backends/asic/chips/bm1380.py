@@ -1,4 +1,5 @@
-"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock to set (asic.md 1.8)."""
+"""BM1380 of Antminer U1 and U2: Icarus work with a job id, five-byte replies, a clock to set
+(docs/reference/asic.md#antminer-u1-and-u2)."""
 
 import trio
 

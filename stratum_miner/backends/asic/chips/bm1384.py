@@ -1,4 +1,5 @@
-"""BM1384: Icarus work with a job id and a share of the range for each chip, commands of four bytes (asic.md 2.4)."""
+"""BM1384: Icarus work with a job id and a share of the range for each chip, commands of four bytes
+(docs/reference/asic.md#compac-and-2pac)."""
 
 import trio
 

@@ -1,4 +1,5 @@
-"""BM1387: several midstates a job, seven-byte replies without preamble, an own register dialect (asic.md 2.5)."""
+"""BM1387: several midstates a job, seven-byte replies without preamble, an own register dialect
+(docs/reference/asic.md#newpac-and-r606)."""
 
 from collections.abc import Sequence
 
@@ -39,7 +40,8 @@ class Bm1387Chain(RegisterChain):
     dialect = BM1387
     chip_id = 0x1387
     rolls = (ALL_BITS, 2)  # a midstate may have any version, and a job has four at most
-    # ids step by one and a reply carries id + midstate: four apart they cannot be confused (asic.md 2.5 steps by one)
+    # ids step by one and a reply carries id + midstate: four apart they cannot be confused
+    # (docs/reference/asic.md#newpac-and-r606 steps by one)
     job_ids = tuple(range(0x10, 0x7D, 4))
 
     def _make_decoder(self) -> ReplyDecoder:
@@ -64,7 +66,8 @@ class Bm1387Chain(RegisterChain):
         """The id is job id + midstate."""
         identifier = reply.tag[1]
         places = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of asic.md 2.5
+        # by the addresses: at the start of its range a chip of twelve is one too low by the 256/N of
+        # docs/reference/asic.md#newpac-and-r606
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return Claim(reply.nonce, places, chip=chip)
 

@@ -1,4 +1,4 @@
-"""BM1397: midstate jobs behind a preamble, nine-byte replies, a ticket mask (asic.md 2.6, 3, 4.1, 4.2)."""
+"""BM1397: midstate jobs behind a preamble, nine-byte replies, a ticket mask (docs/reference/asic.md#compac-f)."""
 
 from collections.abc import Sequence
 

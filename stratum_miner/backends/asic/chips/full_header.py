@@ -1,4 +1,5 @@
-"""Chips that take a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370 (asic.md 3, 4.3, 4.4).
+"""Chips that take a whole header and roll its version themselves: BM1362, BM1366, BM1368, BM1370
+(docs/reference/asic.md#whole-header-jobs).
 
 The families differ in data only: ``FullHeaderChip``. One sweep of a chip is ``hash count`` ticks long, then it takes
 the next versions; a unit therefore lasts for 2^(nonce + version bits) hashes, minutes for one chip.
@@ -54,7 +55,7 @@ class FullHeaderChip:
 class FullHeaderChain(PreambleChain):
     """A chain of one such family."""
 
-    rolls = (GENERAL_PURPOSE_MASK, 16)  # from bit 13 on, as the shift in vector A of asic.md proves
+    rolls = (GENERAL_PURPOSE_MASK, 16)  # from bit 13 on, as vector A proves: docs/reference/asic.md#test-vectors
     chip: ClassVar[FullHeaderChip]
 
     def __init__(self, transport: Transport, board: Board, settings: ChainSettings) -> None:

@@ -1,4 +1,4 @@
-"""The Icarus protocol: 64 bytes in, 4 bytes out, and nothing else (asic.md 1).
+"""The Icarus protocol: 64 bytes in, 4 bytes out, and nothing else (docs/reference/asic.md#icarus-and-block-erupter).
 
 No handshake, no checksum, no job id. That something speaks it is told by work whose answer is known.
 """
@@ -20,7 +20,7 @@ GOLDEN_WORK = bytes.fromhex(
     "0000000000000000000000000000000000000000"
     "87320b1a1426674f2fa722ce"
 )
-"""Block 171874. Its nonce is the only one of all 2^32 that a chip would report (asic.md 1.6)."""
+"""Block 171874. Its nonce is the only one of all 2^32 that a chip would report (docs/reference/asic.md#golden-work)."""
 GOLDEN_NONCE = bytes.fromhex("000187a2")
 PROBE_WORK = bytes.fromhex(
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a"

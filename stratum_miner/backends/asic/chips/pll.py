@@ -6,7 +6,7 @@ from functools import lru_cache
 
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
-"""From here on the first byte is 0x50 in place of 0x40 (asic.md 3.6)."""
+"""From here on the first byte is 0x50 in place of 0x40 (docs/reference/asic.md#clock-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def _candidates(frequency: float, lowest: int, highest: int) -> Iterator[Pll]:
 
 
 def bm1380_word(frequency: float) -> int:
-    """Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od); the first exact hit, or the nearest (asic.md 1.8)."""
+    """Antminer U1 and U2: f = 25 (m+1) / ((n+1) 2^od); the first exact hit, or the nearest
+    (docs/reference/asic.md#antminer-u1-and-u2)."""
     if frequency == 200:
         return 0x0781  # what the sticks' own driver sends; the search would find an equal one
     choices = [(od, n, m) for od in range(4) for n in range(16) for m in range(64)]
@@ -75,7 +76,7 @@ def bm1380_word(frequency: float) -> int:
 
 
 def bm1384_word(frequency: float) -> int:
-    """Compac and its kin: f = 50 (m+1) / ((n+1) 2^od), steps of 6.25 MHz (asic.md 2.4)."""
+    """Compac and its kin: f = 50 (m+1) / ((n+1) 2^od), steps of 6.25 MHz (docs/reference/asic.md#compac-and-2pac)."""
     sixteenths = max(1, round(frequency / 6.25))
     od = 3
     while od > 1 and sixteenths >= 32 << (3 - od):
@@ -88,14 +89,14 @@ def bm1384_word(frequency: float) -> int:
 
 
 def bm1387_word(frequency: float) -> int:
-    """Register 0C: f = 25 fb / (2 · post · post), steps of 6.25 MHz (asic.md 2.5)."""
+    """Register 0C: f = 25 fb / (2 · post · post), steps of 6.25 MHz (docs/reference/asic.md#newpac-and-r606)."""
     if frequency < 400:
         return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
     return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21
 
 
 def gekko_bm1397(frequency: float) -> Pll:
-    """The Compac F's own choice (asic.md 2.6)."""
+    """The Compac F's own choice (docs/reference/asic.md#compac-f)."""
     reference = 1 if frequency >= 500 else 2
     post1 = 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     post2 = 5
@@ -103,7 +104,7 @@ def gekko_bm1397(frequency: float) -> Pll:
 
 
 def gekko_bm1362(frequency: float) -> Pll:
-    """The Compac A1's own choice (asic.md 2.7)."""
+    """The Compac A1's own choice (docs/reference/asic.md#compac-a1)."""
     reference = 1 if frequency >= 500 else 2
     post1, post2 = 5, 3 if frequency <= 150 else 2 if frequency <= 250 else 1
     return Pll(_ceil(frequency * reference * post1 * post2 / REFERENCE), reference, post1, post2)

@@ -1,4 +1,5 @@
-"""What BM1387 and all later chips have in common: registers that are written by address or to all (asic.md 3)."""
+"""What BM1387 and all later chips have in common: registers that are written by address or to all
+(docs/reference/asic.md#bm13xx-chips)."""
 
 from typing import ClassVar
 
@@ -43,7 +44,8 @@ class RegisterChain(ChipChain):
         return len(ids)
 
     def is_answer_to(self, answer: RegisterReply, register: int) -> bool:
-        """Whether a reply tells this register: chips also send values nobody asked for (asic.md 7, row 14)."""
+        """Whether a reply tells this register: chips also send values nobody asked for
+        (docs/reference/asic.md#unrequested-register-values)."""
         return len(answer.tag) >= 2 and answer.tag[1] == register
 
     def address(self, chip: int) -> int:
@@ -51,11 +53,12 @@ class RegisterChain(ChipChain):
         return 256 // self.chips * chip
 
     async def set_ticket(self, bits: int) -> None:
-        """2^bits - 1, each byte bit-reversed (asic.md 3.7)."""
+        """2^bits - 1, each byte bit-reversed (docs/reference/asic.md#ticket-mask)."""
         await self.write(TICKET_MASK, ticket_mask(bits))
 
     async def recover(self) -> None:
-        """Chips that nobody could reset may still listen at the rate of an earlier run (asic.md 7, row 17)."""
+        """Chips that nobody could reset may still listen at the rate of an earlier run
+        (docs/reference/asic.md#chips-at-another-baud-rate)."""
         for step in self.board.bring_up:
             if isinstance(step, bringup.SwitchBaud) and step.back is not None:
                 await self.wire.switch_baud(step.host_baud)

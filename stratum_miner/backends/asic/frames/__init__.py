@@ -1,1 +1,1 @@
-"""Bytes to and from chips, without a port or a clock: commands, jobs, replies (asic.md 1 to 4)."""
+"""Bytes to and from chips, without a port or a clock: commands, jobs, replies (docs/reference/asic.md)."""

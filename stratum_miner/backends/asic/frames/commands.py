@@ -1,8 +1,8 @@
 """Commands to chips: registers, addresses, clocks. All numbers in frames are big-endian.
 
-Three dialects (asic.md 1.8, 2.2, 3.2): BM1380 and BM1384 take four bytes whose last five bits are the CRC5 of the 27
-before them; BM1387 takes longer frames, closed by a CRC5 byte over all before; from BM1397 on the same frames follow
-a preamble.
+Three dialects (docs/reference/asic.md#commands-to-a-chip): BM1380 and BM1384 take four bytes whose last five bits are
+the CRC5 of the 27 before them; BM1387 takes longer frames, closed by a CRC5 byte over all before; from BM1397 on the
+same frames follow a preamble.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,8 @@ BM13XX = RegisterDialect()
 
 
 class Bm1387Dialect(RegisterDialect):
-    """The same without preamble; headers differ by where the broadcast bit and the type bits lie (asic.md 2.5)."""
+    """The same without preamble; headers differ by where the broadcast bit and the type bits lie
+    (docs/reference/asic.md#newpac-and-r606)."""
 
     def write(self, register: int, value: int, chip: int | None = None) -> bytes:
         """Write 32 bits to a register of one chip by address, or of all."""
@@ -72,7 +73,7 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
 
 
 def set_clock(word: int) -> bytes:
-    """Set the PLL of all chips (82); asic.md knows no form for a single one."""
+    """Set the PLL of all chips (82); docs/reference/asic.md knows no form for a single one."""
     return short_command(0x82, word >> 8, word & 0xFF)
 
 
@@ -87,4 +88,5 @@ def set_short_address(address: int) -> bytes:
 
 
 FLASH_LED = bytes(32) + bytes.fromhex("80010112")
-"""Antminer U1. The last byte is a CRC over 36 zero bits, a length bug that became the protocol (asic.md 1.8)."""
+"""Antminer U1. The last byte is a CRC over 36 zero bits, a length bug that became the protocol
+(docs/reference/asic.md#antminer-u1-and-u2)."""

@@ -1,7 +1,7 @@
 """Work for chips: what each family wants to be told of a header.
 
-Header bytes are those that get hashed (asic.md 0.1). Every byte order here is one of two: as in the header, or with
-the 4-byte groups last to first (``reverse_words``), bytes inside a group untouched.
+Header bytes are those that get hashed (docs/reference/asic.md#byte-orders-of-work). Every byte order here is one of
+two: as in the header, or with the 4-byte groups last to first (``reverse_words``), bytes inside a group untouched.
 """
 
 from collections.abc import Sequence
@@ -31,20 +31,22 @@ def tail(header: bytes) -> bytes:
 
 
 def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> bytes:
-    """64 bytes (asic.md 1.3). ``extras`` are bytes 32 to 50, ``job_id`` is byte 51: both zero but for U1 and BM1384."""
+    """64 bytes (docs/reference/asic.md#icarus-frames). ``extras`` are bytes 32 to 50, ``job_id`` is byte 51: both zero
+    but for U1 and BM1384."""
     if len(extras) != 19:
         raise ValueError(f"icarus job: expected 19 extra bytes, got {len(extras)}")
     return wire_midstate(header) + extras + bytes([job_id]) + tail(header)
 
 
 def bm1384_job(header: bytes, *, job_id: int, chips: int) -> bytes:
-    """The Icarus frame without a ticket mask, with each chip's share of the range in 40 to 43 (asic.md 2.4)."""
+    """The Icarus frame without a ticket mask, with each chip's share of the range in 40 to 43
+    (docs/reference/asic.md#compac-and-2pac)."""
     extras = bytes(8) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
     return icarus_job(header, job_id=job_id, extras=extras)
 
 
 def midstate_job(header: bytes, *, job_id: int, versions: Sequence[int], preamble: bytes = b"") -> bytes:
-    """One midstate for each version (asic.md 2.5, 4.1): BM1387, and with the preamble BM1397."""
+    """One midstate for each version (docs/reference/asic.md#midstate-jobs): BM1387, and with the preamble BM1397."""
     body = midstate_body(job_id, tail(header), [wire_midstate(header, version) for version in versions])
     return preamble + body
 
@@ -60,7 +62,8 @@ def midstate_body(job_id: int, last_words: bytes, midstates: Sequence[bytes]) ->
 
 
 def full_job(header: bytes, *, job_id: int, length: int = 0x56, midstates: int = 1) -> bytes:
-    """A whole header in 88 bytes, for chips that roll the version themselves (asic.md 4.3).
+    """A whole header in 88 bytes, for chips that roll the version themselves
+    (docs/reference/asic.md#whole-header-jobs).
 
     ``length`` and ``midstates`` are what a product's own driver writes there; chips take 88 bytes whatever they say.
     """

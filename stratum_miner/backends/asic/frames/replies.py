@@ -1,8 +1,9 @@
 """Bytes from chips to replies, whatever else is on the line: resynchronising decoders, without port or clock.
 
 Two kinds. From BM1397 on replies start with a preamble and end in a CRC5: scan for the preamble, check, and on failure
-drop one byte only, so that a good frame behind a broken one is found (asic.md 7, row 1). Older chips answer in a bare
-fixed number of bytes, with little or nothing to check them by; there the caller's ``judge`` decides, who can hash.
+drop one byte only, so that a good frame behind a broken one is found (docs/reference/asic.md#lost-and-garbled-bytes).
+Older chips answer in a bare fixed number of bytes, with little or nothing to check them by; there the caller's
+``judge`` decides, who can hash.
 
 ``receive`` takes bytes as they come; ``idle`` says that the line has been silent for longer than a gap inside a
 frame, so that what is incomplete will never be completed.
@@ -17,7 +18,8 @@ from stratum_miner.backends.asic.crc import crc5_seals
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""Bit of the last byte; the type's other two bits have been seen as zero only (asic.md 3.3)."""
+"""Bit of the last byte; the type's other two bits have been seen as zero only
+(docs/reference/asic.md#replies-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class ReplyDecoder(ABC):
 
 
 class PreambleDecoder(ReplyDecoder):
-    """AA 55, body, last = type·32 + CRC5 over body and type (asic.md 3.3); 9 bytes, or 11, or while it changes both."""
+    """AA 55, body, last = type·32 + CRC5 over body and type (docs/reference/asic.md#replies-of-a-chip); 9 bytes, or 11,
+    or while it changes both."""
 
     def __init__(self, lengths: tuple[int, ...] = (9,)) -> None:
         super().__init__()

@@ -1,1 +1,2 @@
-"""Chips beside the mining chips, on an I²C bus: regulators, thermometers, fan controllers (asic.md 5.4)."""
+"""Chips beside the mining chips, on an I²C bus: regulators, thermometers, fan controllers
+(docs/reference/asic.md#regulators-sensors-and-fans)."""

@@ -10,7 +10,8 @@ _SINKS_BELOW_V = 1.451
 
 
 def code(volts: float) -> int:
-    """Register F8 for a core voltage (asic.md 5.4). ValueError beyond what the source can bend."""
+    """Register F8 for a core voltage (docs/reference/asic.md#regulators-sensors-and-fans). ValueError beyond what the
+    source can bend."""
     steps = ceil(127 * abs(0.6 / 3320 - (volts - 0.6) / 4750) / _FULL_SCALE_A)
     if steps > 127:
         raise ValueError(f"DS4432U: expected a voltage within its reach, got {volts:g} V")

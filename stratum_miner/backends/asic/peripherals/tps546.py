@@ -68,7 +68,8 @@ class Setting:
 CONFIGURATION_5V = (
     Setting(PHASE, 0x00, "byte"),
     Setting(0x33, 650, "linear11"),  # switching frequency, kHz
-    # 58, the warning of low input, must not be written: a bug of the device (asic.md 7, row 19)
+    # 58, the warning of low input, must not be written: a bug of the device
+    # (docs/reference/asic.md#regulators-sensors-and-fans)
     Setting(0x35, 4.8, "linear11"),  # input on
     Setting(0x36, 4.5, "linear11"),  # input off
     Setting(0x55, 6.5, "linear11"),  # input too high

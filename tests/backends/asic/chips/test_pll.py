@@ -1,4 +1,4 @@
-"""Dividers against the tables of asic.md 1.8, 2.4, 2.5, 2.6, 2.7 and 3.6, and ramps between frequencies."""
+"""Dividers against the tables of docs/reference/asic.md#clock-of-a-chip, and ramps between frequencies."""
 
 import pytest
 from hypothesis import given

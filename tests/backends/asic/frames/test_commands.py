@@ -1,4 +1,4 @@
-"""Commands against every known-good frame of asic.md 2 and 3."""
+"""Commands against every known-good frame of docs/reference/asic.md#commands-to-a-chip."""
 
 import pytest
 

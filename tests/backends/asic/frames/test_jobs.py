@@ -1,4 +1,5 @@
-"""Work frames byte for byte against captured and exhaustively searched ones (asic.md 4.6, vectors A, D, F, G, J)."""
+"""Work frames byte for byte against captured and exhaustively searched ones (docs/reference/asic.md#test-vectors, A, D,
+F, G, J)."""
 
 import pytest
 

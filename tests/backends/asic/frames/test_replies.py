@@ -36,7 +36,8 @@ def test_captured_results() -> None:
 
 @pytest.mark.parametrize("frame", [frame for frames in VECTORS["chip_ids"].values() for frame in frames], ids=str)
 def test_chip_ids_of_both_lengths(frame: str) -> None:
-    """While register A4 is being written a chip changes from 9 to 11 bytes (asic.md 3.3)."""
+    """While register A4 is being written a chip changes from 9 to 11 bytes
+    (docs/reference/asic.md#replies-of-a-chip)."""
     data = unhex(frame)
     decoder = PreambleDecoder((9, 11))
     replies = decoder.receive(data) + decoder.idle()

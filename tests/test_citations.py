@@ -1,0 +1,122 @@
+"""Citations lead to a paragraph: those of docs/reference from code, tests and pages, and ids of conformance checks."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from stratum_miner.conformance import ALL
+from tests.test_documents import DOCUMENTS, anchors, prose
+
+ROOT = Path(__file__).parents[1]
+REFERENCES = sorted((ROOT / "docs" / "reference").glob("*.md"))
+CODE = sorted(
+    path
+    for folder in ("stratum_miner", "tests", "benchmarks", "examples", "native")
+    for kind in ("*.py", "*.js", "*.c", "*.h")
+    for path in (ROOT / folder).rglob(kind)
+    if path != Path(__file__)  # the examples of wrong citations below
+)
+CHECKS = {case.id for case in ALL}
+NO_CHECKS = {"FRM-99", "JOB-16", "VD-07", "LD-02", "LD-06", "LD-12", "LD-18"}
+"""Ids of no check: a test makes one with the first; docs/conformance.md says why the others do not exist."""
+CONTEXT = {
+    "asic.md": {
+        "the-parts",
+        "unknowns-by-product",
+    },
+    "stratum.md": set[str](),
+}
+"""Sections of a reference that no code cites, because they explain the others."""
+
+
+anchors_of = cache(anchors)
+
+
+@cache
+def sentences(path: Path) -> str:
+    """The comments and strings of a Python file; any other file as it is."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return "\n".join(token.string for token in tokens if token.type in {tokenize.COMMENT, tokenize.STRING})
+
+
+def cited(text: str) -> Iterator[tuple[str, str]]:
+    """The document and the anchor of each citation; the anchor is empty where the whole document is meant."""
+    for match in re.finditer(r"docs/reference/([\w-]+\.md)(?:#([\w-]+))?", text):
+        yield match[1], match[2] or ""
+
+
+def wrong_citations(text: str) -> Iterator[str]:
+    """Each citation that leads nowhere."""
+    for document, anchor in cited(text):
+        page = ROOT / "docs" / "reference" / document
+        if not page.exists() or (anchor and anchor not in anchors_of(page)):
+            yield f"docs/reference/{document}#{anchor}"
+    yield from re.findall(r"(?<![\w/-])(?:stratum2?|asic|peers|design)\.md\b", text)
+    yield from re.findall(r"\.md(?:#[\w-]+)?,? (?:section |row )?\d+(?:\.\d+)*\b(?! (?:bytes|lines))", text)
+    for check in re.findall(r"\b(?:FRM|HS|EXT|JOB|SH|ERR|VD|LD)-\d\d\b", text):
+        if check not in CHECKS | NO_CHECKS:
+            yield check
+    yield from re.findall(r"(?<=\()D\d{1,2}(?=[),])|(?<=\.md )D\d{1,2}\b", text)
+
+
+def test_citations_lead_somewhere() -> None:
+    wrong = {str(path.relative_to(ROOT)): list(wrong_citations(sentences(path))) for path in [*CODE, *DOCUMENTS]}
+    assert {path: found for path, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "as docs/reference/stratum.md#no-such-heading has it",
+        "see docs/reference/nowhere.md#errors",
+        "whatever shape it had on the wire (stratum.md 1.3)",
+        "the frames of asic.md in",
+        "docs/reference/asic.md 3.6",
+        "docs/reference/asic.md#heat, row 20",
+        "the id of the earlier session (D2)",
+        "as ERR-99 demands",
+    ],
+)
+def test_what_leads_nowhere_is_found(text: str) -> None:
+    assert list(wrong_citations(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["docs/reference/stratum.md#errors.", "Antminer D9", "ERR-14", "see docs/reference/asic.md for 10 lines"]
+)
+def test_what_leads_somewhere_is_not(text: str) -> None:
+    assert list(wrong_citations(text)) == []
+
+
+@pytest.mark.parametrize("page", REFERENCES, ids=lambda path: path.name)
+def test_a_reference_holds_what_is_cited(page: Path) -> None:
+    """Each section is cited by code or tests, or one of its parts is, or ``CONTEXT`` has it: the pages stay short."""
+    anchors_cited = {anchor for path in CODE for document, anchor in cited(sentences(path)) if document == page.name}
+    headings = re.findall(r"^(##|###) (.*)$", prose(page), re.MULTILINE)
+    slugs = [re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for _, heading in headings]
+    assert len(slugs) == len(set(slugs)), "two headings with one anchor"
+    needed = anchors_cited | CONTEXT[page.name]
+    uncited = [
+        slug
+        for place, ((level, _), slug) in enumerate(zip(headings, slugs, strict=True))
+        if slug not in needed and not (level == "##" and needed & set(parts_of(headings, slugs, place)))
+    ]
+    assert uncited == []
+    assert CONTEXT[page.name] <= set(slugs), "no such section"
+    assert CONTEXT[page.name] & anchors_cited == set(), "cited by now"
+
+
+def parts_of(headings: list[tuple[str, str]], slugs: list[str], place: int) -> Iterator[str]:
+    """The anchors of the third level that follow a heading of the second."""
+    for (level, _), slug in zip(headings[place + 1 :], slugs[place + 1 :], strict=True):
+        if level == "##":
+            return
+        yield slug
