@@ -25,7 +25,7 @@ from rich.console import Console
 from stratum_miner.app.process import logs
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.loadtest.cluster import ClusterRun
-from stratum_miner.loadtest.fleet import Fleet
+from stratum_miner.loadtest.generator import LoadGenerator
 from stratum_miner.loadtest.limits import raise_file_limit
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import LoadReport, Shard
@@ -84,7 +84,7 @@ async def find_blocks(node: ScriptedNode, every: float) -> None:
 
 
 def run_here(plan: LoadPlan) -> LoadReport:
-    fleet = Fleet(plan)
+    fleet = LoadGenerator(plan)
     metrics = fleet.run()
     shard = Shard(worker="", miners=plan.miners, duration=fleet.elapsed, memory_per_miner=fleet.memory_per_miner)
     return LoadReport(plan=plan, metrics=metrics, shards=(shard,))

@@ -358,7 +358,7 @@ def test_the_table_has_no_cycles() -> None:
         ("pool/nodes/kernel.py", "from stratum_miner.backends import base"),
         ("miner/miner.py", "from stratum_miner.stratum import events"),
         ("conformance/probe.py", "from stratum_miner.client.connection import Session"),
-        ("loadtest/fleet.py", "from stratum_miner.pool.pool import serve"),
+        ("loadtest/generator.py", "from stratum_miner.pool.pool import serve"),
         ("monitoring/http.py", "from stratum_miner.miner.miner import Miner"),
         ("monitoring/http.py", "from stratum_miner import miner"),
         ("economics/luck.py", "from stratum_miner.work.job import Job"),

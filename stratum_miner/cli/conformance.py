@@ -29,9 +29,9 @@ from stratum_miner.conformance import (
     SelectionError,
     Tally,
     Unreachable,
-    gone,
     select,
     tcp_dialer,
+    unreachable_reason,
     verify,
 )
 from stratum_miner.conformance.pool_under_test import OpenPoolStream
@@ -158,7 +158,7 @@ def conformance(
             with trio.CancelScope() as scope, stop.calling(scope.cancel):
                 await _run(target, cases, results)
                 complete = True
-                left = await gone(target)
+                left = await unreachable_reason(target)
             seconds = trio.current_time() - started
 
     signals.run(main)

@@ -23,7 +23,7 @@ from stratum_miner.backends.options import hash_rate as parse_hash_rate
 from stratum_miner.client import PoolUrl
 from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
-from stratum_miner.loadtest.fleet import Fleet, Progress
+from stratum_miner.loadtest.generator import LoadGenerator, Progress
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.plan import MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
@@ -168,28 +168,28 @@ class _Local:
     """In this process."""
 
     def __init__(self, plan: LoadPlan) -> None:
-        self._fleet = Fleet(plan)
+        self._generator = LoadGenerator(plan)
         self._stopped = False
 
     def execute(self) -> LoadReport:
-        fleet = self._fleet
-        metrics = fleet.run()
+        generator = self._generator
+        metrics = generator.run()
         shard = Shard(
             worker="",
-            miners=fleet.plan.miners,
-            duration=fleet.elapsed,
-            memory_per_miner=fleet.memory_per_miner,
-            lost_at=fleet.elapsed if fleet.failure else None,
-            reason=fleet.failure,
+            miners=generator.plan.miners,
+            duration=generator.elapsed,
+            memory_per_miner=generator.memory_per_miner,
+            lost_at=generator.elapsed if generator.failure else None,
+            reason=generator.failure,
         )
-        return LoadReport(plan=fleet.plan, metrics=metrics, shards=(shard,), interrupted=self._stopped)
+        return LoadReport(plan=generator.plan, metrics=metrics, shards=(shard,), interrupted=self._stopped)
 
     def stop(self) -> None:
         self._stopped = True
-        self._fleet.stop()
+        self._generator.stop()
 
     def look(self) -> tuple[Progress, Metrics]:
-        return self._fleet.progress(), self._fleet.metrics
+        return self._generator.progress(), self._generator.metrics
 
 
 def _run(run: LoadRun, plan: LoadPlan, *, quiet: bool) -> LoadReport:

@@ -17,7 +17,7 @@ from stratum_miner.conformance.pool_under_test import (
 )
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.share_search import Hasher
-from stratum_miner.conformance.verify import Result, Tally, gone, verify
+from stratum_miner.conformance.verify import Result, Tally, unreachable_reason, verify
 
 __all__ = [
     "ALL",
@@ -33,8 +33,8 @@ __all__ = [
     "Tally",
     "Unreachable",
     "Verdict",
-    "gone",
     "select",
     "tcp_dialer",
+    "unreachable_reason",
     "verify",
 ]

@@ -11,7 +11,7 @@ from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.conformance.probe import Probe
 
 ANYONE_CAN_SPEND = b"\x51"
-HARMLESS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
+HARMLESS_ANSWERS = frozenset({"", "duplicate", "inconclusive", "duplicate-inconclusive"})
 """What a node says of a block that it keeps: a valid one off its best chain is "inconclusive"."""
 
 
@@ -23,7 +23,7 @@ async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None 
     tip = on or await probe.chain.tip()
     block, digest = await make_block(probe, connection, tip)
     objection = await probe.chain.submit(block)
-    if objection not in HARMLESS:
+    if objection not in HARMLESS_ANSWERS:
         raise Skip(f"the node does not take our block {display_hash(digest)}: {objection}")
     return digest
 

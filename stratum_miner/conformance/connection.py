@@ -62,11 +62,11 @@ class ProbeConnection:
         self.answers: dict[int | str, list[Answer]] = {}
         self._transcript = transcript
         self._started = started
-        self._asked: dict[int | str, tuple[str, float]] = {}
+        self._requests: dict[int | str, tuple[str, float]] = {}
         self._next_id = 1
         self._buffer = bytearray()
         self._searched = 0
-        self._news = trio.Event()
+        self._changed = trio.Event()
 
     # ---- out ------------------------------------------------------------------------------------------------------
 
@@ -92,11 +92,11 @@ class ProbeConnection:
         """A line of any object; when it has an id, replies to that count as answers to ``method``."""
         identifier = message.get("id")
         if isinstance(identifier, int | str):
-            self._asked[identifier] = (method, trio.current_time())
+            self._requests[identifier] = (method, trio.current_time())
             self._next_id = max(self._next_id, identifier + 1) if isinstance(identifier, int) else self._next_id
         return json.dumps(message).encode() + b"\n"
 
-    async def ask(self, method: str, *params: Any, identifier: int | str | None = None) -> int | str:
+    async def send_request(self, method: str, *params: Any, identifier: int | str | None = None) -> int | str:
         """Send a request; returns its id."""
         request_id, line = self.compose(method, *params, identifier=identifier)
         await self.send(line)
@@ -104,7 +104,7 @@ class ProbeConnection:
 
     async def call(self, method: str, *params: Any, within: float = PATIENCE) -> Answer:
         """Send a request and wait for its reply. Silent or HungUp when there is none."""
-        return await self.answer(await self.ask(method, *params), within)
+        return await self.wait_for_reply(await self.send_request(method, *params), within)
 
     async def reset(self) -> None:
         """End with a RST instead of a FIN, where the transport has such a thing."""
@@ -120,40 +120,40 @@ class ProbeConnection:
 
     # ---- in -------------------------------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], Any], within: float) -> bool:
+    async def wait_until(self, condition: Callable[[], Any], within: float) -> bool:
         """Wait until the condition holds, the pool closes or the time is over; returns whether it holds."""
         with trio.move_on_after(within):
             while not condition() and not self.closed:
-                await self._news.wait()
+                await self._changed.wait()
         return bool(condition())
 
-    async def answer(self, request_id: int | str, within: float = PATIENCE) -> Answer:
+    async def wait_for_reply(self, request_id: int | str, within: float = PATIENCE) -> Answer:
         """The first reply to a request. Silent or HungUp when there is none."""
-        if await self.until(lambda: self.answers.get(request_id), within):
+        if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
-        method = self._asked[request_id][0]
+        method = self._requests[request_id][0]
         if self.closed:
             raise UnexpectedDisconnect(f"it closed the connection instead of answering {method} ({self.ending})")
         raise Silent(f"no reply to {method} in {within:g} s")
 
-    async def reaction(self, request_id: int | str | None, within: float) -> Answer | None:
+    async def reply_or_none(self, request_id: int | str | None, within: float) -> Answer | None:
         """The reply to a request, or None when there is none in time or the pool closes."""
         if request_id is None:
-            await self.until(lambda: False, within)
+            await self.wait_until(lambda: False, within)
             return None
-        await self.until(lambda: self.answers.get(request_id), within)
+        await self.wait_until(lambda: self.answers.get(request_id), within)
         return self.answers[request_id][0] if self.answers.get(request_id) else None
 
-    async def gone(self, within: float) -> bool:
+    async def wait_closed(self, within: float) -> bool:
         """Whether the pool closes within so many seconds."""
-        return await self.until(lambda: self.closed, within)
+        return await self.wait_until(lambda: self.closed, within)
 
     @property
     def job(self) -> Job:
         """The newest job. IndexError before there is one."""
         return self.jobs[-1]
 
-    def stale(self, job: Job) -> bool:
+    def is_stale(self, job: Job) -> bool:
         """Whether the pool has since announced another block, or declared older jobs void."""
         later = [each for each in self.notifies if each.job is not None]
         at = next(
@@ -210,8 +210,8 @@ class ProbeConnection:
         return trio.current_time() - self._started
 
     def _tell(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
+        self._changed.set()
+        self._changed = trio.Event()
 
     def _take_lines(self) -> None:
         *whole, rest = bytes(self._buffer).split(b"\n")
@@ -227,8 +227,8 @@ class ProbeConnection:
     def _take(self, line: PoolLine, value: dict[str, Any]) -> None:
         if line.method is None:
             identifier = value.get("id")
-            if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._asked:
-                method, at = self._asked[identifier]
+            if isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier in self._requests:
+                method, at = self._requests[identifier]
                 self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - at))
                 self._take_result(method, value.get("result"))
             return

@@ -28,7 +28,7 @@ FIRST_JOB_PATIENCE = 75.0
 """Seconds: public-pool may keep the first job back for 60."""
 RENEWAL = 65.0
 """Seconds in which pools announce a job again: every 10 to 60 (docs/reference/stratum.md#how-often-jobs-come)."""
-NEWS_PATIENCE = 2.0
+NEW_BLOCK_PATIENCE = 2.0
 """Seconds in which the announcement of a block may follow the refusal that it caused."""
 LONG_PATIENCE = 30.0
 """Seconds in which others are to be served after something rude."""
@@ -64,7 +64,7 @@ class FoundShare:
         """Whether it also meets the network target."""
         return self.value <= self.job.network_target
 
-    def but(self, index: int, value: Any) -> list[Any]:
+    def with_param(self, index: int, value: Any) -> list[Any]:
         """The parameters with one of them changed."""
         return [*self.params[:index], value, *self.params[index + 1 :]]
 
@@ -79,7 +79,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Probe:
-    """The world of one check; opened by ``opened``."""
+    """The world of one check; opened by ``open_probe``."""
 
     pool: PoolUnderTest
     search: BudgetedSearch
@@ -131,7 +131,7 @@ class Probe:
         if connection.extranonce1 is None:
             raise Skip("no session: the reply to mining.subscribe makes no sense")
         await self.authorize(connection, password)
-        if job and not await connection.until(lambda: connection.jobs, FIRST_JOB_PATIENCE):
+        if job and not await connection.wait_until(lambda: connection.jobs, FIRST_JOB_PATIENCE):
             problem = connection.notifies[-1].problem if connection.notifies else connection.ending
             raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {problem}".strip())
         return connection
@@ -148,9 +148,9 @@ class Probe:
     async def _configure(self, connection: ProbeConnection, mask: int) -> ProbeConnection:
         parameters = {"version-rolling.mask": f"{mask:08x}", "version-rolling.min-bit-count": 2}
         try:
-            request = await connection.ask("mining.configure", ["version-rolling"], parameters)
+            request = await connection.send_request("mining.configure", ["version-rolling"], parameters)
             if not self.facts.configure_unanswered:
-                answer = await connection.reaction(request, CONFIGURE_PATIENCE)
+                answer = await connection.reply_or_none(request, CONFIGURE_PATIENCE)
                 self.facts.configure_unanswered = answer is None and not connection.closed
         except UnexpectedDisconnect:
             connection.end("closed at mining.configure")
@@ -167,7 +167,7 @@ class Probe:
 
     # ---- signs of life --------------------------------------------------------------------------------------------
 
-    async def pulse(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
+    async def reply_seconds(self, connection: ProbeConnection, within: float = PATIENCE) -> float:
         """Seconds to the reply to a submit that every pool answers: one for an unknown job.
 
         Silent or HungUp when there is none.
@@ -175,7 +175,7 @@ class Probe:
         params = (connection.worker, NO_JOB, "00" * connection.extranonce2_size, "00000000", "00000000")
         return (await connection.call("mining.submit", *params, within=within)).waited
 
-    async def serves_newcomers(self) -> str:
+    async def new_connection_problem(self) -> str:
         """Empty when a new connection gets its reply to mining.subscribe, else what happened. Silent for silence."""
         try:
             connection = await self.connect()
@@ -185,20 +185,20 @@ class Probe:
         await connection.aclose()
         return ""
 
-    async def unaffected(self, bystander: ProbeConnection) -> str:
+    async def others_problem(self, other_session: ProbeConnection) -> str:
         """Empty when an earlier session and newcomers are both served, else who is not.
 
         Silent when only one of them is silent: the other shows that the pool lives.
         """
         silence: Silent | None = None
         try:
-            await self.pulse(bystander, LONG_PATIENCE)
+            await self.reply_seconds(other_session, LONG_PATIENCE)
         except UnexpectedDisconnect as error:
             return f"another session is no longer served: {error}"
         except Silent as error:
             silence = error
         try:
-            down = await self.serves_newcomers()
+            down = await self.new_connection_problem()
         except Silent as error:
             if silence is None:
                 raise
@@ -242,7 +242,7 @@ class Probe:
             if fits(found):
                 return found
 
-    def weak(self, connection: ProbeConnection) -> FoundShare:
+    def low_difficulty_share(self, connection: ProbeConnection) -> FoundShare:
         """A share whose hash meets neither target. Skip when nearly every hash meets one."""
         job = connection.job
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
@@ -253,7 +253,7 @@ class Probe:
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash is a share")
 
-    def untried(self, connection: ProbeConnection) -> FoundShare:
+    def unchecked_share(self, connection: ProbeConnection) -> FoundShare:
         """Parameters in form, whatever their hash is worth."""
         job, nonce = connection.job, self.rng.randrange(1 << 32)
         extranonce2 = self.rng.randbytes(job.extranonce2_size)
@@ -263,7 +263,7 @@ class Probe:
         """Submit and wait for the reply."""
         return await connection.call("mining.submit", *params)
 
-    async def judged(
+    async def find_and_submit(
         self, connection: ProbeConnection, make: Callable[[Job], Awaitable[FoundShare]] | None = None
     ) -> tuple[FoundShare, Answer]:
         """A share of the newest job and the reply to it; made anew when a block came between.
@@ -273,18 +273,18 @@ class Probe:
         for _ in range(TRIES):
             job = connection.job
             found = await (self.find(connection, job) if make is None else make(job))
-            if connection.stale(job):
+            if connection.is_stale(job):
                 continue
             answer = await self.submit(connection, found.params)
-            if not await self.overtaken(connection, job, answer):
+            if not await self.made_stale(connection, job, answer):
                 return found, answer
         raise Skip("the chain moved on before a share could be judged")
 
-    async def overtaken(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
+    async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
         """Whether a refusal is explained by a new block whose announcement crossed our share."""
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
-        return await connection.until(lambda: connection.stale(job), NEWS_PATIENCE)
+        return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)
 
     @property
     def chain(self) -> Chain:
@@ -295,7 +295,7 @@ class Probe:
 
 
 @asynccontextmanager
-async def opened(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
+async def open_probe(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
     """A probe; its connections are closed at the end."""
     async with trio.open_nursery() as nursery:
         probe = Probe(

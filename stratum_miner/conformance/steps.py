@@ -12,7 +12,7 @@ from stratum_miner.work.job import Job
 from stratum_miner.work.quantile import rank
 
 
-def each_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
+def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
     """Whether each request has one reply; tells their order."""
     twice = [request for request in requests if len(connection.answers[request]) > 1]
     if twice:
@@ -22,19 +22,19 @@ def each_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOu
     return passed("answered in order" if order == requests else f"answered in the order {order}")
 
 
-def taken(answer: Answer, what: str) -> CheckOutcome:
+def expect_accepted(answer: Answer, what: str) -> CheckOutcome:
     """Whether a good share was accepted."""
     return (passed if answer.accepted else failed)(f"{what}: {answer}")
 
 
-def refused(answer: Answer, what: str, *lawful: ErrorReason) -> CheckOutcome:
+def expect_rejected(answer: Answer, what: str, *allowed: ErrorReason) -> CheckOutcome:
     """Whether a bad share was refused, for one of the lawful reasons when any is named."""
-    if not answer.refused or (lawful and answer.reason not in lawful):
+    if not answer.refused or (allowed and answer.reason not in allowed):
         return failed(f"{what}: {answer}")
     return passed(f"{what}: {answer}")
 
 
-def rolled_mask(connection: ProbeConnection) -> int:
+def granted_mask(connection: ProbeConnection) -> int:
     """The granted mask. Skip without one."""
     if not connection.job.version_mask:
         raise Skip("version rolling is not granted")
@@ -46,24 +46,24 @@ def percentile_95(values: Sequence[float]) -> float:
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 
-async def changed(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
+async def change_difficulty(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
     """Suggest a difficulty; whether the pool told another one and a job under it."""
     before = connection.job.share_difficulty
-    await connection.until(lambda: False, 1.1)  # our own pool, for one, changes once a second
-    await connection.ask("mining.suggest_difficulty", difficulty)
-    if not await connection.until(lambda: connection.difficulty != before, PATIENCE):
+    await connection.wait_until(lambda: False, 1.1)  # our own pool, for one, changes once a second
+    await connection.send_request("mining.suggest_difficulty", difficulty)
+    if not await connection.wait_until(lambda: connection.difficulty != before, PATIENCE):
         return False
-    return await connection.until(lambda: connection.job.share_difficulty != before, RENEWAL)
+    return await connection.wait_until(lambda: connection.job.share_difficulty != before, RENEWAL)
 
 
-async def second_job(connection: ProbeConnection) -> None:
+async def wait_for_second_job(connection: ProbeConnection) -> None:
     """Wait for a job after the newest: some pools let the old difficulty hold for one. Skip when none comes."""
     known = len(connection.jobs)
-    if not await connection.until(lambda: len(connection.jobs) > known, RENEWAL):
+    if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"no second job in {RENEWAL:g} s")
 
 
-async def between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
+async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:
     """A share of the job between its own difficulty and another, no block where that can be."""
     targets = sorted((job.share_target, min(target_from_difficulty(other), MAX_TARGET)))
     if targets[0] == targets[1]:

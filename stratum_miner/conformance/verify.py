@@ -33,17 +33,17 @@ from stratum_miner.conformance.outcome import (
     skipped,
 )
 from stratum_miner.conformance.pool_under_test import ChainError, PoolUnderTest, Unreachable, reason_of
-from stratum_miner.conformance.probe import AGENT, Facts, Probe, opened
+from stratum_miner.conformance.probe import AGENT, Facts, Probe, open_probe
 from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.foreign_text import sanitize
 
-BESIDE_EACH_OTHER = 12
+MAX_PARALLEL = 12
 """Watching checks at a time: most of them wait."""
-WORKING_BESIDE = 6
+MAX_PARALLEL_WORKING = 6
 """Checks that need work at a time: half of them wait for a second job."""
 MAX_ACTUAL = 4000
 """Characters kept of what was seen."""
-LAST_TRIES = 3
+REACH_ATTEMPTS = 3
 RARE = 32
 """Shares to a block from which on blocks are no nuisance."""
 
@@ -107,17 +107,17 @@ async def verify(
 
     quiet = [case for case in cases if not case.disturbs and Kind.WORK not in case.kinds]
     working = [case for case in cases if not case.disturbs and Kind.WORK in case.kinds]
-    at_a_time = 1 if working and await _shares_are_blocks(pool, hasher, facts) else WORKING_BESIDE
+    at_a_time = 1 if working and await _shares_are_blocks(pool, hasher, facts) else MAX_PARALLEL_WORKING
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_beside, one, working, at_a_time)
-        nursery.start_soon(_beside, one, quiet, BESIDE_EACH_OTHER)
-    await _beside(one, [case for case in cases if case.disturbs], 1)
+        nursery.start_soon(_run_in_parallel, one, working, at_a_time)
+        nursery.start_soon(_run_in_parallel, one, quiet, MAX_PARALLEL)
+    await _run_in_parallel(one, [case for case in cases if case.disturbs], 1)
     return [results[case.id] for case in cases]
 
 
-async def gone(pool: PoolUnderTest) -> str | None:
+async def unreachable_reason(pool: PoolUnderTest) -> str | None:
     """Why the pool takes no connection any more; None while it does. Three tries, for one may meet a full backlog."""
-    for _ in range(LAST_TRIES):
+    for _ in range(REACH_ATTEMPTS):
         try:
             await _reach(pool)
         except Unreachable as error:
@@ -128,7 +128,7 @@ async def gone(pool: PoolUnderTest) -> str | None:
     return reason
 
 
-async def _beside(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
+async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
     """Run them, so many at a time, the long ones first; one at a time in their order."""
     limit = trio.CapacityLimiter(at_a_time)
     ordered = cases if at_a_time == 1 else sorted(cases, key=lambda case: -case.seconds)
@@ -147,7 +147,7 @@ async def _one_of(one: Callable[[Case], Awaitable[None]], case: Case, limit: tri
 
 async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) -> bool:
     """Whether a share is likely to be a block; so it is assumed when the pool tells no job."""
-    async with opened(pool, hasher, facts, 0) as probe:
+    async with open_probe(pool, hasher, facts, 0) as probe:
         try:
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
@@ -171,7 +171,7 @@ async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts
         return Result(case, skipped("intrusive: only with --i-own-this-pool"), 0.0)
     if Kind.CHAIN in case.kinds and pool.chain is None:
         return Result(case, skipped("needs the pool's node: --node"), 0.0)
-    async with opened(pool, hasher, facts, seed) as probe:
+    async with open_probe(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
     outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))  # the pool's words are in it
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
@@ -183,11 +183,11 @@ async def _outcome(case: Case, probe: Probe) -> CheckOutcome:
         with trio.move_on_after(limit):
             return await case.run(probe)
     except Exception as error:  # whatever a strange pool brings to light in one check must not cost the others
-        return await _ended(case, probe, _leaf(error))
+        return await _outcome_of_exception(case, probe, _leaf(error))
     return skipped(f"not decided within {limit:g} s")
 
 
-async def _ended(case: Case, probe: Probe, reason: BaseException) -> CheckOutcome:
+async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException) -> CheckOutcome:
     """What an exception says about the pool."""
     match reason:
         case Skip():
@@ -214,7 +214,7 @@ def _leaf(error: BaseException) -> BaseException:
 
 
 async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
-    answered = await witness(probe)
+    answered = await _new_connection_seconds(probe)
     if answered is None:
         return skipped(f"{actual}, and none on a new connection either: nothing is known")
     actual = f"{actual}; a new connection was answered in {answered:.3f} s meanwhile"
@@ -223,7 +223,7 @@ async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
     return observed(f"inconclusive: {actual}" if case.level is Level.MUST else actual)
 
 
-async def witness(probe: Probe) -> float | None:
+async def _new_connection_seconds(probe: Probe) -> float | None:
     """Seconds in which a new connection is answered; None when it is not."""
     try:
         connection = await probe.connect()

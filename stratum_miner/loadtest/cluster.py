@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from stratum_miner.loadtest.fleet import Fleet, Progress
+from stratum_miner.loadtest.generator import LoadGenerator, Progress
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.plan import LoadPlan
@@ -232,7 +232,7 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
         raise LoadError("this shard was begun before: its worker was lost and is back")
     begun.set()
     worker = distributed.get_worker()
-    fleet = Fleet(plan)
+    fleet = LoadGenerator(plan)
     worker.log_event(TOPIC, {"run": run, "shard": index, "figures": b""})
     distributed.Event(f"{run}-start").wait()
     over = threading.Event()
@@ -260,7 +260,7 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
     return _figures(fleet)
 
 
-def _figures(fleet: Fleet) -> bytes:
+def _figures(fleet: LoadGenerator) -> bytes:
     progress = fleet.progress()
     value = {
         "elapsed": fleet.elapsed or progress.elapsed,

@@ -23,7 +23,7 @@ target_of = lru_cache(maxsize=4096)(target_from_difficulty)
 """The share target of a difficulty; pools give the same few to all."""
 
 
-class JobBook:
+class NotifyCache:
     """Notifies by their lines."""
 
     def __init__(self) -> None:

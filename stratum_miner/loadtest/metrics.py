@@ -14,9 +14,9 @@ from stratum_miner.loadtest.histogram import Histogram
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
 """Latencies in the order of a miner's life. ``first_job`` runs from the moment at which the connection was due;
 ``notify`` from the first miner that got a job to each other one."""
-MARKED_FROM = 0.5
+UNRELIABLE_FROM = 0.5
 """A sample is marked when more than this part of it may be the generator's,"""
-MARKED_ABOVE = 0.001
+UNRELIABLE_ABOVE = 0.001
 """and more than so many seconds: below, nothing is decided by it, and a loop takes that long to look around."""
 LAG_TICK = 0.01
 """Seconds between two looks at the loop's own lag."""
@@ -31,27 +31,27 @@ MAX_NOTIFIES = 256
 class LatencyStatistics:
     """Latencies of one kind."""
 
-    __slots__ = ("latency", "marked", "own")
+    __slots__ = ("latency", "overhead", "unreliable")
 
     def __init__(self) -> None:
         self.latency = Histogram()
-        self.own = Histogram()
+        self.overhead = Histogram()
         """The part of each that may be the generator's."""
-        self.marked = 0
+        self.unreliable = 0
 
-    def add(self, latency: float, own: float) -> None:
+    def add(self, latency: float, overhead: float) -> None:
         """One sample; ``own`` is at most all of it."""
-        own = min(own, latency)
+        overhead = min(overhead, latency)
         self.latency.add(latency)
-        self.own.add(own)
-        if own > latency * MARKED_FROM and own > MARKED_ABOVE:
-            self.marked += 1
+        self.overhead.add(overhead)
+        if overhead > latency * UNRELIABLE_FROM and overhead > UNRELIABLE_ABOVE:
+            self.unreliable += 1
 
     def merge(self, other: "LatencyStatistics") -> None:
         """Add another shard's."""
         self.latency.merge(other.latency)
-        self.own.merge(other.own)
-        self.marked += other.marked
+        self.overhead.merge(other.overhead)
+        self.unreliable += other.unreliable
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class Metrics:
         """Something went wrong."""
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
-    def note_job(self, job_id: str, clean: bool, now: float, own: float) -> None:
+    def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
         """A miner that had a job before got this one."""
         spread = self.notifies.get(job_id)
         if spread is None:
@@ -146,11 +146,11 @@ class Metrics:
             return
         spread.last = now
         spread.miners += 1
-        self.phases["notify"].add(now - spread.first, own)
+        self.phases["notify"].add(now - spread.first, overhead)
 
-    def note_submit(self, latency: float, own: float) -> None:
+    def note_submit(self, latency: float, overhead: float) -> None:
         """A good share was answered."""
-        self.phases["submit"].add(latency, own)
+        self.phases["submit"].add(latency, overhead)
         micros = int(latency * 1e6)
         digits = 10 ** max(0, len(str(micros)) - 2)
         self.rows[-1].submit[micros // digits * digits] += 1
@@ -193,7 +193,7 @@ class Metrics:
         """Plain values for another process; from another thread, too, while the figures grow."""
         return {
             "phases": {
-                name: [_numbers(phase.latency), _numbers(phase.own), phase.marked]
+                name: [_numbers(phase.latency), _numbers(phase.overhead), phase.unreliable]
                 for name, phase in self.phases.items()
             },
             "loop_lag": _numbers(self.loop_lag),
@@ -212,9 +212,10 @@ class Metrics:
     def from_builtins(cls, value: Mapping[str, Any]) -> "Metrics":
         """The counterpart of ``to_builtins``."""
         metrics = cls(0.0)
-        for name, (latency, own, marked) in value["phases"].items():
+        for name, (latency, overhead, unreliable) in value["phases"].items():
             phase = metrics.phases[name]
-            phase.latency, phase.own, phase.marked = _histogram(latency), _histogram(own), marked
+            phase.latency, phase.overhead = _histogram(latency), _histogram(overhead)
+            phase.unreliable = unreliable
         metrics.loop_lag = _histogram(value["loop_lag"])
         for name in _COUNTS:
             setattr(metrics, name, value[name])

@@ -51,7 +51,7 @@ class State(IntEnum):
     """Authorized, and from then on hardly reading."""
 
 
-class Open(NamedTuple):
+class OpenShare(NamedTuple):
     """A share on its way."""
 
     due: float
@@ -67,10 +67,10 @@ class SimulatedMiner:
 
     # fmt: off
     __slots__ = (
-        "asked", "assignment", "attempts", "breaks_at", "buffer", "count", "difficulty", "difficulty_known", "due",
-        "extranonce1", "extranonce2_size", "hash_rate", "leaving", "mask", "next_id", "notify", "number", "old",
-        "open", "rate", "ready", "refused", "rolling", "run_state", "scheduled", "session_id", "slow", "state", "taken",
-        "waiting", "wants_rolling", "weight", "worker_name",
+        "asked", "assignment", "attempts", "breaks_at", "buffer", "close_reason", "connect_due", "count",
+        "difficulty", "difficulty_known", "due", "extranonce1", "extranonce2_size", "hash_rate", "mask",
+        "next_id", "notify", "number", "old", "open", "rate", "ready", "refused", "rolling", "run_state",
+        "session_id", "slow", "state", "taken", "waiting", "wants_rolling", "weight", "worker_name",
     )
     # fmt: on
 
@@ -87,7 +87,7 @@ class SimulatedMiner:
         """H/s; settled by the first job unless the plan names it."""
         self.attempts = 0
         """Failures to connect in a row."""
-        self.scheduled = 0.0
+        self.connect_due = 0.0
         self.breaks_at = 0.0
         """When this connection's life is over, where the plan has it end."""
         self.refused = False
@@ -120,16 +120,16 @@ class SimulatedMiner:
         self.due: float | None = None
         self.rate = 0.0
         """Shares a second at the job's target, by the profile's factor 1."""
-        self.open: dict[int, Open] = {}
+        self.open: dict[int, OpenShare] = {}
         self.next_id = FIRST_SUBMIT_ID
-        self.leaving = ""
+        self.close_reason = ""
         """Why the connection is to be closed from our side."""
 
     # ---- connection -----------------------------------------------------------------------------------------------
 
-    def connected(self, now: float, own: float) -> bytes:
+    def connected(self, now: float, overhead: float) -> bytes:
         """The connection stands; what to send."""
-        self.run_state.metrics.phases["connect"].add(now - self.scheduled, own)
+        self.run_state.metrics.phases["connect"].add(now - self.connect_due, overhead)
         self.run_state.metrics.connections += 1
         self.state = State.SUBSCRIBING
         self.asked = now
@@ -153,7 +153,7 @@ class SimulatedMiner:
 
     # ---- input ----------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes, now: float, own: float) -> bytes:
+    def receive(self, data: bytes, now: float, overhead: float) -> bytes:
         """Bytes of the pool, of whose age at most ``own`` seconds are the generator's; returns what to send.
 
         RemoteProtocolError when they are no Stratum.
@@ -168,25 +168,25 @@ class SimulatedMiner:
         for line in lines:
             notify = known(line)
             if notify is not None:
-                self._take_notify(notify, now, own)
+                self._take_notify(notify, now, overhead)
             elif line.strip():
-                to_send += self._receive_line(line, now, own)
+                to_send += self._receive_line(line, now, overhead)
         return to_send
 
-    def _receive_line(self, line: bytes, now: float, own: float) -> bytes:
+    def _receive_line(self, line: bytes, now: float, overhead: float) -> bytes:
         try:
             message = decode(line)
             if isinstance(message, Reply):
-                return self._receive_reply(message, now, own)
-            return self._receive_call(message, line, now, own)
+                return self._receive_reply(message, now, overhead)
+            return self._receive_call(message, line, now, overhead)
         except FieldError as error:
             raise RemoteProtocolError(str(error)) from None
 
-    def _receive_call(self, call: Call, line: bytes, now: float, own: float) -> bytes:
+    def _receive_call(self, call: Call, line: bytes, now: float, overhead: float) -> bytes:
         match pool_messages.parse(call.method, call.params):
             case pool_messages.Notify() as notify:
                 self.run_state.book.note(line, notify)
-                self._take_notify(notify, now, own)
+                self._take_notify(notify, now, overhead)
             case pool_messages.SetDifficulty(difficulty):
                 self.difficulty = difficulty
                 if not self.difficulty_known and self.assignment is not None:  # a job before its difficulty (ckpool)
@@ -200,7 +200,7 @@ class SimulatedMiner:
                 if self.assignment is not None:
                     self._mine(replace(self.assignment, version_mask=self.mask), now)
             case pool_messages.Reconnect():
-                self.leaving = "client.reconnect"
+                self.close_reason = "client.reconnect"
             case pool_messages.GetVersion() if call.wants_reply:
                 return encode_reply(call.id, USER_AGENT)
             case pool_messages.PoolPing() if call.wants_reply:
@@ -209,17 +209,17 @@ class SimulatedMiner:
                 return encode_reply(call.id, True)
         return b""
 
-    def _receive_reply(self, reply: Reply, now: float, own: float) -> bytes:
+    def _receive_reply(self, reply: Reply, now: float, overhead: float) -> bytes:
         if not isinstance(reply.id, int):
             return b""
         share = self.open.pop(reply.id, None)
         if share is not None:
             self.run_state.open_shares -= 1
-            self._answered(share, reply, now, own)
+            self._answered(share, reply, now, overhead)
         elif reply.id == SUBSCRIBE_ID and self.state is State.SUBSCRIBING:
-            return self._subscribed(reply, now, own)
+            return self._subscribed(reply, now, overhead)
         elif reply.id == AUTHORIZE_ID and self.state is State.AUTHORIZING:
-            self._authorized(reply, now, own)
+            self._authorized(reply, now, overhead)
         elif reply.id == CONFIGURE_ID and isinstance(reply.result, dict):
             grant = ConfigureResult.from_result(reply.result).version_rolling
             self.rolling = grant is not None
@@ -228,49 +228,49 @@ class SimulatedMiner:
 
     # ---- handshake ------------------------------------------------------------------------------------------------
 
-    def _subscribed(self, reply: Reply, now: float, own: float) -> bytes:
+    def _subscribed(self, reply: Reply, now: float, overhead: float) -> bytes:
         if reply.error:
             self.refused = True
-            self.leaving = f"subscribe refused: {error_reply_from(reply.error).reason.value}"
+            self.close_reason = f"subscribe refused: {error_reply_from(reply.error).reason.value}"
             return b""
         result = SubscribeResult.from_result(reply.result)
-        self.run_state.metrics.phases["subscribe"].add(now - self.asked, own)
+        self.run_state.metrics.phases["subscribe"].add(now - self.asked, overhead)
         self.extranonce1, self.extranonce2_size = result.extranonce1, result.extranonce2_size
         self.session_id = result.session_id
         self.state = State.AUTHORIZING
         self.asked = now
         return authorize(self.worker_name, self.run_state.plan.password)
 
-    def _authorized(self, reply: Reply, now: float, own: float) -> None:
+    def _authorized(self, reply: Reply, now: float, overhead: float) -> None:
         if reply.result is not True or reply.error:
             self.refused = True
-            self.leaving = f"authorize refused: {error_reply_from(reply.error).reason.value}"
+            self.close_reason = f"authorize refused: {error_reply_from(reply.error).reason.value}"
             return
-        self.run_state.metrics.phases["authorize"].add(now - self.asked, own)
+        self.run_state.metrics.phases["authorize"].add(now - self.asked, overhead)
         self.attempts = 0
         self.state = State.SLOW if self.slow else State.AUTHORIZED
         if self.notify is not None:
-            self._begin(now, own)
+            self._begin(now, overhead)
 
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
-    def _take_notify(self, notify: pool_messages.Notify, now: float, own: float) -> None:
+    def _take_notify(self, notify: pool_messages.Notify, now: float, overhead: float) -> None:
         if self.state is State.MINING:
-            self.run_state.metrics.note_job(notify.job_id, notify.clean_jobs, now, own)
+            self.run_state.metrics.note_job(notify.job_id, notify.clean_jobs, now, overhead)
             work = self.assignment
-            if self.run_state.keeps_old and work is not None and work.notify.previous_hash != notify.previous_hash:
+            if self.run_state.keeps_stale and work is not None and work.notify.previous_hash != notify.previous_hash:
                 self.old = work
         self.notify = notify
         if self.state is State.AUTHORIZED:
-            self._begin(now, own)
+            self._begin(now, overhead)
         elif self.state is State.MINING:
             self._assign(now)
 
-    def _begin(self, now: float, own: float) -> None:
+    def _begin(self, now: float, overhead: float) -> None:
         """The first job that can be mined."""
         if self.state is State.SLOW:
             return
-        self.run_state.metrics.phases["first_job"].add(now - self.scheduled, own)
+        self.run_state.metrics.phases["first_job"].add(now - self.connect_due, overhead)
         self.state = State.MINING
         self._assign(now)
         self.run_state.join(self.hash_rate)
@@ -359,9 +359,9 @@ class SimulatedMiner:
             metrics.rows[-1].sent += 1
         request_id = self.next_id
         self.next_id += 1
-        kept = (work.notify.previous_hash, submit) if self.run_state.keeps_taken and not kind else None
+        kept = (work.notify.previous_hash, submit) if self.run_state.keeps_accepted and not kind else None
         self.run_state.open_shares += 1
-        self.open[request_id] = Open(due, now, kind, kept)
+        self.open[request_id] = OpenShare(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
     def _perhaps_spoiled(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
@@ -383,7 +383,7 @@ class SimulatedMiner:
             outdated = submit_of(self.worker_name, *found)
         return GoodShare(submit=submit, job=job, taken=taken, outdated=outdated)
 
-    def _answered(self, share: Open, reply: Reply, now: float, own: float) -> None:
+    def _answered(self, share: OpenShare, reply: Reply, now: float, overhead: float) -> None:
         metrics = self.run_state.metrics
         accepted = reply.result is True and not reply.error
         if share.kind:
@@ -391,7 +391,7 @@ class SimulatedMiner:
             count.accepted += accepted
             count.refused += not accepted
             return
-        metrics.note_submit(now - share.due, own + (share.sent - share.due))
+        metrics.note_submit(now - share.due, overhead + (share.sent - share.due))
         row = metrics.rows[-1]
         if accepted:
             metrics.accepted += 1

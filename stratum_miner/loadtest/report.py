@@ -122,14 +122,14 @@ class LoadReport:
 
 def phase_json(phase: LatencyStatistics) -> dict[str, Any]:
     """Count, quantiles, how many samples are marked, and the generator's part."""
-    own = phase.own.quantiles((0.99, 1.0))
+    overhead = phase.overhead.quantiles((0.99, 1.0))
     return {
         "count": phase.latency.count,
         "mean_ms": milliseconds(phase.latency.mean),
         **{f"{name}_ms": value for name, value in _quantiles(phase.latency).items()},
-        "own_p99_ms": milliseconds(own[0]),
-        "own_max_ms": milliseconds(own[1]),
-        "marked": phase.marked,
+        "own_p99_ms": milliseconds(overhead[0]),
+        "own_max_ms": milliseconds(overhead[1]),
+        "marked": phase.unreliable,
     }
 
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from stratum_miner.loadtest.jobs import JobBook
+from stratum_miner.loadtest.jobs import NotifyCache
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.pacer import LoadProfile, next_share
 from stratum_miner.loadtest.plan import LoadPlan
@@ -30,7 +30,7 @@ class RunState(Generic[MinerT]):
         """Whether no more shares are sent, and only last answers are waited for."""
         self.open_shares = 0
         """The number of shares without an answer, bad ones included."""
-        self.book = JobBook()
+        self.book = NotifyCache()
         self.search = ShareSearch()
         self.rng = random.Random(plan.seed)
         self.profile = LoadProfile.parse(plan.profile, plan.duration)
@@ -40,8 +40,8 @@ class RunState(Generic[MinerT]):
         self.mining = 0
         """The number of miners with a job."""
         self.bad = tuple(plan.bad.items())
-        self.keeps_taken = "duplicate" in plan.bad
-        self.keeps_old = "stale" in plan.bad
+        self.keeps_accepted = "duplicate" in plan.bad
+        self.keeps_stale = "stale" in plan.bad
 
     def begin(self, now: float) -> None:
         """Note that the run begins now, on the loop's clock."""

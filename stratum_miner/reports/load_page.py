@@ -60,7 +60,7 @@ def _quantiles(report: LoadReport, title: str, names: tuple[str, ...]) -> LineCh
         phase = report.metrics.phases[name]
         series.append(Series(name.replace("_", " "), _ms(phase.latency.curve(shares))))
     if len(present) == 1:
-        series.append(Series("the generator's own part", _ms(report.metrics.phases[present[0]].own.curve(shares))))
+        series.append(Series("the generator's own part", _ms(report.metrics.phases[present[0]].overhead.curve(shares))))
     return LineChart(
         title=title,
         x_name="share of all that were at least as fast",

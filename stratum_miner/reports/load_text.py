@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratum_miner.loadtest import thresholds
-from stratum_miner.loadtest.fleet import Progress
+from stratum_miner.loadtest.generator import Progress
 from stratum_miner.loadtest.metrics import PHASES, Metrics
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json

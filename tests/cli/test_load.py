@@ -13,7 +13,7 @@ import pytest
 
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
-from stratum_miner.loadtest.fleet import Fleet
+from stratum_miner.loadtest.generator import LoadGenerator
 
 
 def load(port: int, *arguments: str) -> int:
@@ -65,12 +65,12 @@ def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.C
 def test_a_run_that_this_machine_ends_early_prints_its_figures(
     pool_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(fleet: Fleet, _now: float) -> bool:
+    def fail(fleet: LoadGenerator, _now: float) -> bool:
         if fleet.metrics.accepted < 5:
             return False
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(Fleet, "_ended", fail)
+    monkeypatch.setattr(LoadGenerator, "_ended", fail)
     assert load(pool_port, "--json") == ExitCode.FAILED
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["shares"]["accepted"] >= 5

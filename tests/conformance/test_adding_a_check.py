@@ -11,21 +11,21 @@ from tests.package_copy import ROOT, add_line, copied, said
 CHECK = """
 
 @check("FRM-99", "A pool can be reached.", level=MUST, expected="a connection")
-async def reachable(probe: Probe) -> Outcome:
+async def reachable(probe: Probe) -> CheckOutcome:
     await probe.connect()
     return passed("connected")
 """
 TOPIC = '''"""WX: what the weather is like."""
 
 from stratum_miner.conformance.case import INFO, Topic
-from stratum_miner.conformance.outcome import Outcome, observed
+from stratum_miner.conformance.outcome import CheckOutcome, observed
 from stratum_miner.conformance.probe import Probe
 
 check = Topic("weather")
 
 
 @check("WX-01", "It may rain.", level=INFO, expected="recorded: rain or sun")
-async def rain(probe: Probe) -> Outcome:
+async def rain(probe: Probe) -> CheckOutcome:
     return observed("sun")
 '''
 

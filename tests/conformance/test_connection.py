@@ -93,10 +93,10 @@ def test_a_session_is_understood_in_any_pieces(size: int) -> None:
     assert (body_of(second).extranonce1.hex(), second.extranonce2_size, second.share_difficulty) == ("0badcafe", 3, 0.5)
     assert {job.version_mask for job in connection.jobs} == {0x00FFE000}, "a mask counts at once"
     assert connection.session_id == "s1"
-    assert not connection.stale(first)
+    assert not connection.is_stale(first)
     messages.append({"id": None, "method": "mining.notify", "params": list(REGTEST_JOB)})
     connection = trio.run(_feed, b"".join(json.dumps(message).encode() + b"\n" for message in messages), size)
-    assert [connection.stale(job) for job in connection.jobs] == [True, True, False], "a clean job voids the others"
+    assert [connection.is_stale(job) for job in connection.jobs] == [True, True, False], "a clean job voids the others"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ async def test_silence_and_a_close_are_told_apart(autojump_clock: trio.testing.M
         with pytest.raises(Silent, match=r"no reply to mining\.subscribe in 10 s"):
             await connection.call("mining.subscribe")
         await theirs.send_all(b'{"id": 1, "result": 5}\n{"half')
-        assert (await connection.answer(1)).result == 5
+        assert (await connection.wait_for_reply(1)).result == 5
         await theirs.aclose()
         with pytest.raises(UnexpectedDisconnect, match="closed"):
             await connection.call("mining.authorize")

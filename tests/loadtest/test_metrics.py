@@ -25,10 +25,10 @@ def filled(seed: int) -> Metrics:
 
 def test_a_sample_is_marked_when_most_of_it_may_be_our_own() -> None:
     phase = LatencyStatistics()
-    for latency, own in ((0.010, 0.004), (0.010, 0.006), (0.0005, 0.0004), (0.010, 5.0)):
-        phase.add(latency, own)
-    assert phase.marked == 2  # the second and the last; the third is too short to matter
-    assert phase.own.maximum == 0.010  # never more than the latency itself
+    for latency, overhead in ((0.010, 0.004), (0.010, 0.006), (0.0005, 0.0004), (0.010, 5.0)):
+        phase.add(latency, overhead)
+    assert phase.unreliable == 2  # the second and the last; the third is too short to matter
+    assert phase.overhead.maximum == 0.010  # never more than the latency itself
 
 
 def test_the_spread_of_a_job_counts_from_the_first_miner() -> None:

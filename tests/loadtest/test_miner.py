@@ -118,8 +118,8 @@ def test_a_share_is_answered_from_the_moment_it_was_due() -> None:
     scene.receive(encode_reply(call.id, True), now=due + 0.75)
     phase = scene.metrics.phases["submit"]
     assert phase.latency.maximum == pytest.approx(0.75)
-    assert phase.own.maximum == pytest.approx(0.5)
-    assert phase.marked == 1
+    assert phase.overhead.maximum == pytest.approx(0.5)
+    assert phase.unreliable == 1
     assert (scene.metrics.sent, scene.metrics.accepted) == (1, 1)
 
 
@@ -218,7 +218,7 @@ def test_a_refused_worker_stays_away() -> None:
     scene.receive(encode_reply(2, [[], "0a", 4]))
     scene.receive(encode_reply(3, None, [24, "unauthorized", None]))
     assert scene.miner.refused
-    assert scene.miner.leaving == "authorize refused: unauthorized worker"
+    assert scene.miner.close_reason == "authorize refused: unauthorized worker"
 
 
 def test_open_shares_of_a_broken_connection_are_lost() -> None:

@@ -41,9 +41,9 @@ SIGMAS = 3
 @check("VD-01", "Difficulties are numbers above zero.", level=MUST, seconds=120, expected="finite and above zero")
 async def valid_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    if not await connection.until(lambda: connection.difficulties, FIRST_JOB_PATIENCE):
+    if not await connection.wait_until(lambda: connection.difficulties, FIRST_JOB_PATIENCE):
         return skipped(f"no mining.set_difficulty in {FIRST_JOB_PATIENCE:g} s")
-    await connection.until(lambda: connection.jobs, FIRST_JOB_PATIENCE)
+    await connection.wait_until(lambda: connection.jobs, FIRST_JOB_PATIENCE)
     bad = [value for _, value in connection.difficulties if not is_sane(value)]
     return failed(f"{bad[0]!r}") if bad else passed(", ".join(str(value) for _, value in connection.difficulties))
 
@@ -62,9 +62,9 @@ async def _flood(probe: Probe, connection: ProbeConnection, seconds: float) -> N
     due = trio.current_time()
     while trio.current_time() < until and (connection.difficulty or 0) <= start and not connection.closed:
         found = await probe.find(connection)
-        await connection.ask("mining.submit", *found.params)
+        await connection.send_request("mining.submit", *found.params)
         due += 1 / FLOOD_RATE
-        await connection.until(lambda: (connection.difficulty or 0) > start, max(0.001, due - trio.current_time()))
+        await connection.wait_until(lambda: (connection.difficulty or 0) > start, max(0.001, due - trio.current_time()))
 
 
 @check(
@@ -102,7 +102,7 @@ async def silence_lowers(probe: Probe) -> CheckOutcome:
     raised = connection.difficulty or 0
     if raised <= before:
         return skipped("the flood did not raise it")
-    lowered = await connection.until(lambda: (connection.difficulty or 0) < raised, 10.5 * period)
+    lowered = await connection.wait_until(lambda: (connection.difficulty or 0) < raised, 10.5 * period)
     return (passed if lowered else failed)(f"{raised:g} after the flood, {connection.difficulty:g} after the silence")
 
 
@@ -121,10 +121,10 @@ async def comes_to_rest(probe: Probe) -> CheckOutcome:
     probe.search.afford(rate * PERIODS * period, f"{PERIODS} periods")
     until = trio.current_time() + PERIODS * period
     while trio.current_time() < until and not connection.closed:
-        await connection.until(
+        await connection.wait_until(
             lambda: False, probe.rng.expovariate(rate / float(expected_hashes(connection.job.share_target)))
         )
-        await connection.ask("mining.submit", *(await probe.find(connection)).params)
+        await connection.send_request("mining.submit", *(await probe.find(connection)).params)
     values = [value for _, value in connection.difficulties if is_sane(value)]
     steps = [second > first for first, second in pairwise(values) if second != first]
     turns = sum(first != second for first, second in pairwise(steps))
@@ -145,8 +145,8 @@ async def below_the_network(probe: Probe) -> CheckOutcome:
     network = connection.job.network_difficulty
     if network < 0.999:
         return skipped(f"a test chain (difficulty {network:g}): shares above it are usual there")
-    await connection.ask("mining.suggest_difficulty", network * 100)
-    await connection.until(lambda: len(connection.difficulties) > 1, 5.0)
+    await connection.send_request("mining.suggest_difficulty", network * 100)
+    await connection.wait_until(lambda: len(connection.difficulties) > 1, 5.0)
     above = [value for _, value in connection.difficulties if is_sane(value) and value > network * 1.001]
     return failed(f"{above[0]:g} at a network difficulty of {network:g}") if above else passed(f"below {network:g}")
 
@@ -161,8 +161,8 @@ async def below_the_network(probe: Probe) -> CheckOutcome:
 )
 async def takes_effect(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    await connection.until(lambda: False, 1.1)
-    await connection.ask("mining.suggest_difficulty", connection.job.share_difficulty * 2)
+    await connection.wait_until(lambda: False, 1.1)
+    await connection.send_request("mining.suggest_difficulty", connection.job.share_difficulty * 2)
     await _flood(probe, connection, 3.0)
     if len(connection.difficulties) < 2:
         return skipped("neither a suggestion nor shares changed the difficulty")
@@ -172,7 +172,7 @@ async def takes_effect(probe: Probe) -> CheckOutcome:
         connection.difficulty
     ):
         return passed("the job came with it")
-    await connection.until(lambda: len(connection.notifies) > jobs, RENEWAL)
+    await connection.wait_until(lambda: len(connection.notifies) > jobs, RENEWAL)
     if len(connection.notifies) > jobs:
         return passed(f"after {connection.notifies[jobs].line.seconds - told:.1f} s")
     return failed(connection.ending or f"no job in {RENEWAL:g} s")
@@ -188,8 +188,8 @@ async def takes_effect(probe: Probe) -> CheckOutcome:
 async def after_reconnect(probe: Probe) -> CheckOutcome:
     first = await probe.session()
     start = first.difficulty
-    await first.ask("mining.suggest_difficulty", first.job.share_difficulty * 2)
-    await first.until(lambda: first.difficulty != start, 5.0)
+    await first.send_request("mining.suggest_difficulty", first.job.share_difficulty * 2)
+    await first.wait_until(lambda: first.difficulty != start, 5.0)
     last, session = first.difficulty, first.session_id
     await first.aclose()
     second = await probe.session(subscribe=("stratum_miner-conformance", *([session] if session else [])))
@@ -215,7 +215,7 @@ async def accounting(probe: Probe) -> CheckOutcome:
             answer = await probe.submit(connection, found.params)
         except (Silent, UnexpectedDisconnect) as reason:
             raise Skip(f"a share was not answered: {reason}") from None
-        if await probe.overtaken(connection, job, answer):
+        if await probe.made_stale(connection, job, answer):
             continue
         hashes += probe.search.hashes - before
         refusals += not answer.accepted

@@ -8,7 +8,7 @@ from stratum_miner.conformance.case import MUST, WORK, Topic
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import CheckOutcome, Skip, UnexpectedDisconnect, failed, passed, skipped
 from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
-from stratum_miner.conformance.steps import refused
+from stratum_miner.conformance.steps import expect_rejected
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -19,7 +19,7 @@ RARE = 0.01
 """The chance of a hash to be a share or a block, below which a share of two jobs is not to be expected."""
 
 
-async def _again(
+async def _submit_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, params: list[Any], what: str
 ) -> CheckOutcome:
     """A share that was accepted before comes again. When it made a block, its job may be stale by now."""
@@ -29,31 +29,31 @@ async def _again(
         return failed(f"{what}: {reason}")
     if answer.accepted:
         return failed(f"{what}: accepted again")
-    if answer.reason is STALE and (found.is_block or await probe.overtaken(connection, found.job, answer)):
+    if answer.reason is STALE and (found.is_block or await probe.made_stale(connection, found.job, answer)):
         return passed(f"{what}: {answer}; the block ended its job")
-    lawful = (DUPLICATE,) if what == "the same share" else ()
-    return refused(answer, what, *lawful)
+    allowed = (DUPLICATE,) if what == "the same share" else ()
+    return expect_rejected(answer, what, *allowed)
 
 
 async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
     """A share that the pool took. Skip when it takes none."""
-    found, answer = await probe.judged(connection)
+    found, answer = await probe.find_and_submit(connection)
     if not answer.accepted:
         raise Skip(f"a valid share is refused: {answer}")
     return found
 
 
-async def _all_again(
+async def _submit_all_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
 ) -> CheckOutcome:
     """The same for each of several spellings, up to the first that the pool accepts."""
-    said = []
+    replies = []
     for name, params in spelled.items():
-        outcome = await _again(probe, connection, found, params, name)
+        outcome = await _submit_again(probe, connection, found, params, name)
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
 
 
 @check(
@@ -67,7 +67,7 @@ async def _all_again(
 async def duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await _accepted(probe, connection)
-    return await _again(probe, connection, found, found.params, "the same share")
+    return await _submit_again(probe, connection, found, found.params, "the same share")
 
 
 @check(
@@ -84,12 +84,12 @@ async def respelled_duplicate(probe: Probe) -> CheckOutcome:
     upper = [*found.params[:2], *(value.upper() for value in found.params[2:])]
     spelled = {
         "upper case": upper,
-        "0x": found.but(4, "0x" + found.params[4]),
-        "a leading blank": found.but(4, " " + found.params[4]),
-        "a trailing blank": found.but(2, found.params[2] + " "),
+        "0x": found.with_param(4, "0x" + found.params[4]),
+        "a leading blank": found.with_param(4, " " + found.params[4]),
+        "a trailing blank": found.with_param(2, found.params[2] + " "),
     }
     spelled = {name: params for name, params in spelled.items() if params != found.params}
-    return await _all_again(probe, connection, found, spelled)
+    return await _submit_all_again(probe, connection, found, spelled)
 
 
 @check(
@@ -105,12 +105,12 @@ async def padded_duplicate(probe: Probe) -> CheckOutcome:
     found = await _accepted(probe, connection)
     extranonce2, nonce = found.params[2], found.params[4]
     spelled = {
-        "extranonce2 + 00": found.but(2, extranonce2 + "00"),
-        "extranonce2 cut": found.but(2, extranonce2[:-2]),
-        "nonce + 00": found.but(4, nonce + "00"),
-        "nonce cut": found.but(4, nonce[:-1]),
+        "extranonce2 + 00": found.with_param(2, extranonce2 + "00"),
+        "extranonce2 cut": found.with_param(2, extranonce2[:-2]),
+        "nonce + 00": found.with_param(4, nonce + "00"),
+        "nonce cut": found.with_param(4, nonce[:-1]),
     }
-    return await _all_again(probe, connection, found, spelled)
+    return await _submit_all_again(probe, connection, found, spelled)
 
 
 @check(
@@ -128,7 +128,7 @@ async def version_bits_duplicate(probe: Probe) -> CheckOutcome:
     params = found.params[:5] if with_bits else [*found.params, "00000000"]
     if with_bits and found.params[5] != "00000000":
         return skipped(f"the job's version has bits of the mask: {found.params[5]}")
-    return await _again(
+    return await _submit_again(
         probe, connection, found, params, "without version bits" if with_bits else "with 00000000 added"
     )
 
@@ -156,10 +156,10 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
     async def make(job: Job) -> FoundShare:
         return await probe.find(first, job, fits=worthless)
 
-    found, answer = await probe.judged(first, make)
+    found, answer = await probe.find_and_submit(first, make)
     if not answer.accepted:
         return skipped(f"a valid share is refused: {answer}")
-    return refused(await probe.submit(second, found.params), "from a second session", LOW, STALE)
+    return expect_rejected(await probe.submit(second, found.params), "from a second session", LOW, STALE)
 
 
 @check(
@@ -176,7 +176,7 @@ async def under_another_job(probe: Probe) -> CheckOutcome:
     count = 1 if chance < RARE else 8 if chance < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]
     first = shares[-1].job
-    if not await connection.until(lambda: connection.job.job_id != first.job_id, RENEWAL):
+    if not await connection.wait_until(lambda: connection.job.job_id != first.job_id, RENEWAL):
         return skipped(f"no other job in {RENEWAL:g} s")
     job = connection.job
     for found in shares:
@@ -184,8 +184,8 @@ async def under_another_job(probe: Probe) -> CheckOutcome:
         if again.digest() == found.digest:
             return skipped("both jobs have the same content")
         if hash_value(again.digest()) > job.search_target:
-            answer = await probe.submit(connection, found.but(1, job.job_id))
+            answer = await probe.submit(connection, found.with_param(1, job.job_id))
             if answer.reason is DUPLICATE:
                 return failed(f"under job {job.job_id!r}: {answer}")
-            return refused(answer, f"under job {job.job_id!r}")
+            return expect_rejected(answer, f"under job {job.job_id!r}")
     return skipped("by chance every share is one of the next job, too")

@@ -17,7 +17,7 @@ from stratum_miner.conformance.outcome import (
     skipped,
 )
 from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
-from stratum_miner.conformance.steps import between, changed, second_job
+from stratum_miner.conformance.steps import change_difficulty, share_between, wait_for_second_job
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import ErrorReason, FieldError
 
@@ -29,8 +29,8 @@ WIDEST_MASK = 0x1FFFFFE0
 
 async def _configure(connection: ProbeConnection, extensions: Any, parameters: Any) -> Answer | None:
     """The reply, or None for silence, which is lawful for a pool without extensions. HungUp when it closes."""
-    request = await connection.ask("mining.configure", extensions, parameters)
-    answer = await connection.reaction(request, SILENCE)
+    request = await connection.send_request("mining.configure", extensions, parameters)
+    answer = await connection.reply_or_none(request, SILENCE)
     if answer is None and connection.closed:
         raise UnexpectedDisconnect(f"it closed the connection at mining.configure ({connection.ending})")
     return answer
@@ -51,7 +51,7 @@ def _grant(answer: Answer | None) -> int | str:
         return str(error)
 
 
-async def _rolling(probe: Probe, mask: str) -> Answer | None:
+async def _ask_version_rolling(probe: Probe, mask: str) -> Answer | None:
     connection = await probe.connect()
     parameters = {"version-rolling.mask": mask, "version-rolling.min-bit-count": 2}
     return await _configure(connection, ["version-rolling"], parameters)
@@ -73,7 +73,7 @@ def _within(answer: Answer | None, asked: int) -> CheckOutcome:
     expected="for mask ffffffff: true and 8 hex digits within 1fffe000 (or 1fffffe0), or false, an error, or silence",
 )
 async def version_rolling(probe: Probe) -> CheckOutcome:
-    return _within(await _rolling(probe, "ffffffff"), WIDEST_MASK)
+    return _within(await _ask_version_rolling(probe, "ffffffff"), WIDEST_MASK)
 
 
 @check(
@@ -83,12 +83,12 @@ async def version_rolling(probe: Probe) -> CheckOutcome:
     expected="for mask 000fe000: a mask within it, or false, an error, or silence",
 )
 async def narrow_mask(probe: Probe) -> CheckOutcome:
-    return _within(await _rolling(probe, "000fe000"), 0x000FE000)
+    return _within(await _ask_version_rolling(probe, "000fe000"), 0x000FE000)
 
 
 @check("EXT-03", "An empty mask grants nothing.", level=SHOULD, expected="mask 00000000, or false, an error, silence")
 async def empty_mask(probe: Probe) -> CheckOutcome:
-    return _within(await _rolling(probe, "00000000"), 0)
+    return _within(await _ask_version_rolling(probe, "00000000"), 0)
 
 
 @check(
@@ -103,7 +103,7 @@ async def unknown_extension(probe: Probe) -> CheckOutcome:
     answer = await _configure(connection, ["x-unknown", "version-rolling"], parameters)
     if answer is None:
         return skipped("mining.configure is not answered")
-    alone = await _rolling(probe, "1fffe000")
+    alone = await _ask_version_rolling(probe, "1fffe000")
     if answer.refused and alone is not None and not alone.refused:
         return failed(f"with it everything is refused: {answer}")
     if isinstance(answer.result, dict) and answer.result.get("x-unknown") is True:
@@ -149,9 +149,9 @@ async def minimum_difficulty(probe: Probe) -> CheckOutcome:
         return skipped(f"minimum-difficulty {wanted:g} is not granted: {answer or 'silence'}")
     await connection.call("mining.subscribe", AGENT)
     await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
-    if not await connection.until(lambda: connection.difficulties, RENEWAL):
+    if not await connection.wait_until(lambda: connection.difficulties, RENEWAL):
         return skipped(f"no mining.set_difficulty in {RENEWAL:g} s")
-    await connection.until(lambda: connection.jobs, RENEWAL)
+    await connection.wait_until(lambda: connection.jobs, RENEWAL)
     below = [value for _, value in connection.difficulties if is_positive(value) and value < wanted * (1 - 1e-9)]
     return (
         failed(f"granted {wanted:g}, then set {below[0]}") if below else passed(f"set {connection.difficulties[0][1]}")
@@ -187,19 +187,19 @@ async def configure_again(probe: Probe) -> CheckOutcome:
     expected="for [], [[]] and wrong types: an error, an empty grant, silence or a close; others are served",
 )
 async def malformed_configure(probe: Probe) -> CheckOutcome:
-    said = []
+    replies = []
     malformed: tuple[list[Any], ...] = ([], [[]], [[], []], ["version-rolling", "1fffe000"], [[1, None, {}], []])
     for params in malformed:
         connection = await probe.connect()
         try:
-            answer = await connection.reaction(await connection.ask("mining.configure", *params), 2.0)
+            answer = await connection.reply_or_none(await connection.send_request("mining.configure", *params), 2.0)
         except UnexpectedDisconnect:
             answer = None
         if answer is not None and isinstance(answer.result, dict) and True in answer.result.values():
             return failed(f"{params}: {answer}")
-        said.append(f"{params}: {answer or connection.ending or 'silence'}")
-    down = await probe.serves_newcomers()
-    return failed(down) if down else passed("; ".join(said))
+        replies.append(f"{params}: {answer or connection.ending or 'silence'}")
+    down = await probe.new_connection_problem()
+    return failed(down) if down else passed("; ".join(replies))
 
 
 @check(
@@ -210,7 +210,7 @@ async def malformed_configure(probe: Probe) -> CheckOutcome:
 )
 async def extranonce_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    answer = await connection.reaction(await connection.ask("mining.extranonce.subscribe"), SILENCE)
+    answer = await connection.reply_or_none(await connection.send_request("mining.extranonce.subscribe"), SILENCE)
     return (
         failed(connection.ending)
         if connection.closed
@@ -222,8 +222,10 @@ async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) 
     connection = await probe.session()
     before, known = connection.job.share_difficulty, len(connection.difficulties)
     wanted = value(before)
-    request = await connection.ask(method, wanted)
-    await connection.until(lambda: len(connection.difficulties) > known and connection.answers.get(request), SILENCE)
+    request = await connection.send_request(method, wanted)
+    await connection.wait_until(
+        lambda: len(connection.difficulties) > known and connection.answers.get(request), SILENCE
+    )
     reply = connection.answers[request][0] if connection.answers.get(request) else "no reply"
     changes = [shown for _, shown in connection.difficulties[known:]] or "none"
     return observed(f"{wanted} suggested at {before:g}: {reply}, set_difficulty {changes} {connection.ending}".strip())
@@ -245,20 +247,20 @@ async def suggest_difficulty(probe: Probe) -> CheckOutcome:
     "others are served",
 )
 async def absurd_suggestions(probe: Probe) -> CheckOutcome:
-    said = []
+    replies = []
     for value in ("0.001", -1, 0, 1e308, "NaN"):
         connection = await probe.session(job=False)
         try:
-            request = await connection.ask("mining.suggest_difficulty", value)
-            answer = await connection.reaction(request, 2.0)
+            request = await connection.send_request("mining.suggest_difficulty", value)
+            answer = await connection.reply_or_none(request, 2.0)
         except UnexpectedDisconnect:
             answer = None
         absurd = [shown for _, shown in connection.difficulties if not is_sane(shown)]
         if absurd:
             return failed(f"after {value!r} it set {absurd[-1]!r}")
-        said.append(f"{value!r}: {answer or connection.ending or 'silence'}")
-    down = await probe.serves_newcomers()
-    return failed(down) if down else passed("; ".join(said))
+        replies.append(f"{value!r}: {answer or connection.ending or 'silence'}")
+    down = await probe.new_connection_problem()
+    return failed(down) if down else passed("; ".join(replies))
 
 
 @check(
@@ -272,15 +274,17 @@ async def absurd_suggestions(probe: Probe) -> CheckOutcome:
 async def suggestion_is_told(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
-    if await changed(probe, connection, before / 4):
+    if await change_difficulty(probe, connection, before / 4):
         at = connection.job
         if at.share_difficulty < before:
-            found, answer = await probe.judged(connection, lambda job: between(probe, connection, job, before))
+            found, answer = await probe.find_and_submit(
+                connection, lambda job: share_between(probe, connection, job, before)
+            )
             return (passed if answer.accepted else failed)(f"{_lowered(before, found.job.share_difficulty)}: {answer}")
-    if not await changed(probe, connection, before * 4):
+    if not await change_difficulty(probe, connection, before * 4):
         return skipped("suggestions change nothing")
-    await second_job(connection)
-    found, answer = await probe.judged(connection, lambda job: between(probe, connection, job, before))
+    await wait_for_second_job(connection)
+    found, answer = await probe.find_and_submit(connection, lambda job: share_between(probe, connection, job, before))
     right = answer.reason is ErrorReason.LOW_DIFFICULTY
     return (passed if right else failed)(f"raised from {before:g} to {found.job.share_difficulty:g}: {answer}")
 
@@ -304,7 +308,9 @@ async def suggest_target(probe: Probe) -> CheckOutcome:
 )
 async def get_transactions(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    answer = await connection.reaction(await connection.ask("mining.get_transactions", connection.job.job_id), SILENCE)
+    answer = await connection.reply_or_none(
+        await connection.send_request("mining.get_transactions", connection.job.job_id), SILENCE
+    )
     if answer is not None and isinstance(answer.result, list):
         return observed(f"a list of {len(answer.result)}")
     return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
@@ -321,5 +327,5 @@ async def password_difficulty(probe: Probe) -> CheckOutcome:
     usual = (await probe.session()).job
     wanted = _between(usual.share_difficulty, usual.network_difficulty)
     connection = await probe.session(password=f"d={wanted!r}")
-    await connection.until(lambda: connection.difficulty == wanted, SILENCE)
+    await connection.wait_until(lambda: connection.difficulty == wanted, SILENCE)
     return observed(f"d={wanted!r}: set_difficulty {[value for _, value in connection.difficulties]}")

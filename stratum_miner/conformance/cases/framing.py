@@ -18,7 +18,7 @@ from stratum_miner.conformance.outcome import (
     skipped,
 )
 from stratum_miner.conformance.probe import AGENT, NO_JOB, Probe
-from stratum_miner.conformance.steps import each_once
+from stratum_miner.conformance.steps import replied_once
 
 check = Topic("framing")
 
@@ -50,9 +50,9 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
 )
 async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    await probe.pulse(connection)
-    unknown = await connection.ask("mining.unknown_to_everyone")
-    await connection.reaction(unknown, SILENCE)
+    await probe.reply_seconds(connection)
+    unknown = await connection.send_request("mining.unknown_to_everyone")
+    await connection.reply_or_none(unknown, SILENCE)
     for line in connection.lines:
         if line.value is None and line.data.strip():
             return failed(f"{line.problem}: {line}")
@@ -73,7 +73,7 @@ async def byte_by_byte(probe: Probe) -> CheckOutcome:
     for byte in line:
         await connection.send(bytes([byte]), quiet=True)
         await trio.lowlevel.checkpoint()
-    return _subscription(await connection.answer(request), "byte by byte")
+    return _subscription(await connection.wait_for_reply(request), "byte by byte")
 
 
 @check(
@@ -88,8 +88,8 @@ async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
     await connection.send(b"".join(line for _, line in requests))
     for request, _ in requests:
-        await connection.answer(request)
-    return each_once(connection, [request for request, _ in requests])
+        await connection.wait_for_reply(request)
+    return replied_once(connection, [request for request, _ in requests])
 
 
 @check("FRM-04", "A line may end in CR LF.", level=SHOULD, expected="mining.subscribe gets its reply")
@@ -97,7 +97,7 @@ async def carriage_return(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     await connection.send(line[:-1] + b"\r\n")
-    return _subscription(await connection.answer(request), "with CR LF")
+    return _subscription(await connection.wait_for_reply(request), "with CR LF")
 
 
 @check(
@@ -112,14 +112,14 @@ async def blank_lines(probe: Probe) -> CheckOutcome:
     request, line = connection.compose("mining.subscribe", AGENT)
     connection.note("-", "two empty lines first")
     await connection.send(b"\n\n" + line)
-    outcome = _subscription(await connection.answer(request), "after empty lines")
+    outcome = _subscription(await connection.wait_for_reply(request), "after empty lines")
     if outcome.is_failure:
         return outcome
     other = await probe.connect()
     request, line = other.compose("mining.subscribe", AGENT)
     other.note("-", "two lines of a CR alone first")
     await other.send(b"\r\n\r\n" + line)
-    answer = await other.reaction(request, SILENCE)
+    answer = await other.reply_or_none(request, SILENCE)
     return passed(f"{outcome.actual}; after a CR alone: {'answered' if answer else other.ending or 'silence'}")
 
 
@@ -136,7 +136,7 @@ async def any_json(probe: Probe) -> CheckOutcome:
         {"jsonrpc": "2.0", "params": [AGENT], "extra": {"a": [1, None]}, "method": "mining.subscribe", "id": 1},
     )
     await connection.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
-    return _subscription(await connection.answer(1), "unusual but valid JSON")
+    return _subscription(await connection.wait_for_reply(1), "unusual but valid JSON")
 
 
 @check(
@@ -160,7 +160,7 @@ async def _echo(probe: Probe, identifier: int | str) -> str:
     def reply() -> Any:
         return next((line for line in connection.lines if line.value is not None and line.method is None), None)
 
-    await connection.until(lambda: connection.answers or reply(), PATIENCE)
+    await connection.wait_until(lambda: connection.answers or reply(), PATIENCE)
     if connection.answers.get(identifier):
         return ""
     if reply() is not None:
@@ -186,7 +186,7 @@ async def string_ids(probe: Probe) -> CheckOutcome:
 async def null_id(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     await connection.send(connection.compose_object("mining.subscribe", _request(None)))
-    return observed(await _first_words(connection))
+    return observed(await _first_reaction(connection))
 
 
 @check(
@@ -201,20 +201,20 @@ async def missing_id(probe: Probe) -> CheckOutcome:
     message = _request()
     del message["id"]
     await connection.send(connection.compose_object("mining.subscribe", message))
-    reaction = await _first_words(connection)
-    down = await probe.serves_newcomers()
+    reaction = await _first_reaction(connection)
+    down = await probe.new_connection_problem()
     return observed(f"{reaction}; {down}" if down else reaction)
 
 
-async def _first_words(connection: ProbeConnection, within: float = SILENCE) -> str:
+async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) -> str:
     """What the pool does next: its first reply, or how it closes, or silence."""
 
     def replies() -> list[Any]:
         return [line for line in connection.lines if line.method is None]
 
-    await connection.until(replies, within)
+    await connection.wait_until(replies, within)
     if replies():
-        await connection.gone(0.2)
+        await connection.wait_closed(0.2)
         closing = f", then {connection.ending}" if connection.closed else ""
         return f"{replies()[0]}{closing}"
     return connection.ending if connection.closed else f"silence for {within:g} s"
@@ -235,16 +235,16 @@ async def truncated_json(probe: Probe) -> CheckOutcome:
 
 
 async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> CheckOutcome:
-    bystander = await probe.session()
+    other_session = await probe.session()
     reactions = []
     for name, data in faults.items():
         connection = await probe.connect()
         try:
             await connection.send(data)
-            reactions.append(f"{name}: {await _first_words(connection, 2.0)}")
+            reactions.append(f"{name}: {await _first_reaction(connection, 2.0)}")
         except UnexpectedDisconnect as reason:
             reactions.append(f"{name}: {reason}")
-        affected = await probe.unaffected(bystander)
+        affected = await probe.others_problem(other_session)
         if affected:
             return failed(f"after {name}, {affected}")
     return passed("; ".join(reactions))
@@ -261,9 +261,9 @@ async def not_utf8(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line.replace(AGENT.encode(), b"agent \xff\xfe\x80"))
-    answer = await connection.reaction(1, SILENCE)
+    answer = await connection.reply_or_none(1, SILENCE)
     if answer is None:
-        return passed(await _first_words(connection, 0.1))
+        return passed(await _first_reaction(connection, 0.1))
     return passed(str(answer)) if answer.refused else failed(f"a normal reply: {answer}")
 
 
@@ -278,7 +278,7 @@ async def thousand_bytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (1000 - len(line)) + line[-2:])
-    return _subscription(await connection.answer(1), "1,000 bytes")
+    return _subscription(await connection.wait_for_reply(1), "1,000 bytes")
 
 
 @check(
@@ -292,7 +292,7 @@ async def four_kilobytes(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     line = connection.compose_object("mining.subscribe", _request())
     await connection.send(line[:-2] + b" " * (4000 - len(line)) + line[-2:])
-    return observed(await _first_words(connection))
+    return observed(await _first_reaction(connection))
 
 
 @check(
@@ -305,7 +305,7 @@ async def four_kilobytes(probe: Probe) -> CheckOutcome:
     expected="the pool closes, or stops reading, before it holds 16 MiB of one line; others are served",
 )
 async def endless_line(probe: Probe) -> CheckOutcome:
-    bystander = await probe.session()
+    other_session = await probe.session()
     connection = await probe.connect()
     sent, piece = 0, b"x" * (64 << 10)
     connection.note("-", "bytes without a line end")
@@ -316,12 +316,12 @@ async def endless_line(probe: Probe) -> CheckOutcome:
                 sent += len(piece)
         except UnexpectedDisconnect:
             pass
-    affected = await probe.unaffected(bystander)
+    affected = await probe.others_problem(other_session)
     if affected:
         return failed(affected)
     if patience.cancelled_caught:
         return passed(f"it stopped reading after {sent:,} bytes")
-    if await connection.gone(SILENCE):
+    if await connection.wait_closed(SILENCE):
         return passed(f"{connection.ending}, at most {sent:,} bytes after the start")
     return failed(f"it took {sent:,} bytes of one line and kept the connection")
 
@@ -363,7 +363,7 @@ async def tls_on_a_plain_port(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     connection.note(">", "a TLS ClientHello")
     await connection.send(_CLIENT_HELLO, quiet=True)
-    if await connection.gone(SILENCE):
+    if await connection.wait_closed(SILENCE):
         return passed(connection.ending)
     return failed(f"still open after {SILENCE:g} s")
 
@@ -378,13 +378,13 @@ async def tls_on_a_plain_port(probe: Probe) -> CheckOutcome:
 async def http_request(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     await connection.send(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
-    closed = await connection.gone(SILENCE)
-    said = b" ".join(line.data for line in connection.lines)
-    if _INTERNALS.search(said):
+    closed = await connection.wait_closed(SILENCE)
+    received = b" ".join(line.data for line in connection.lines)
+    if _INTERNALS.search(received):
         return failed(f"it tells internals: {connection.lines[0]}")
     if closed:
         return passed(connection.ending)
-    if re.match(rb"HTTP/1\.[01] 4", said):
+    if re.match(rb"HTTP/1\.[01] 4", received):
         return passed(str(connection.lines[0]))
     return failed(f"still open after {SILENCE:g} s, without HTTP 4xx")
 
@@ -396,17 +396,17 @@ async def http_request(probe: Probe) -> CheckOutcome:
     expected="an error (-3, -1, -32600 or another), or a close",
 )
 async def bad_method(probe: Probe) -> CheckOutcome:
-    said = []
+    replies = []
     for name, message in (("missing", {"id": 1, "params": []}), ("5", {"id": 1, "method": 5, "params": []})):
         connection = await probe.connect()
         await connection.send(connection.compose_object(f"a request with method {name}", message))
-        answer = await connection.reaction(1, SILENCE)
+        answer = await connection.reply_or_none(1, SILENCE)
         if answer is None and not connection.closed:
             raise Silent(f"no reply to a request with method {name} in {SILENCE:g} s")
         if answer is not None and not answer.refused:
             return failed(f"method {name}: {answer}")
-        said.append(f"method {name}: {connection.ending if answer is None else answer}")
-    return passed("; ".join(said))
+        replies.append(f"method {name}: {connection.ending if answer is None else answer}")
+    return passed("; ".join(replies))
 
 
 @check(
@@ -428,20 +428,20 @@ async def unknown_method(probe: Probe) -> CheckOutcome:
     expected="mining.authorize with such params is refused, the connection goes on",
 )
 async def bad_params(probe: Probe) -> CheckOutcome:
-    said = []
+    replies = []
     for name, extra in (("missing", {}), ("null", {"params": None}), ("an object", {"params": {"user": "x"}})):
         connection = await probe.subscribed()
         await connection.send(
             connection.compose_object("mining.authorize", {"id": 7, "method": "mining.authorize"} | extra)
         )
-        answer = await connection.answer(7, SILENCE)
+        answer = await connection.wait_for_reply(7, SILENCE)
         if not answer.refused:
             return failed(f"params {name}: {answer}")
         again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
         if not again.accepted:
             return failed(f"params {name}: {answer}; after it a proper mining.authorize got {again}")
-        said.append(f"params {name}: {answer}")
-    return passed("; ".join(said))
+        replies.append(f"params {name}: {answer}")
+    return passed("; ".join(replies))
 
 
 @check(
@@ -454,8 +454,8 @@ async def replies_to_replies(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     await connection.send(b'{"id": 987654, "result": "stratum", "error": null}\n')
     await connection.send(b'{"id": 987655, "result": null, "error": [38, "unknown method", null]}\n')
-    await probe.pulse(connection)
-    await connection.until(lambda: False, 1.0)
+    await probe.reply_seconds(connection)
+    await connection.wait_until(lambda: False, 1.0)
     for line in connection.lines:
         if line.value is not None and line.method is None and line.value.get("id") in (987654, 987655):
             return failed(f"it replied: {line}")

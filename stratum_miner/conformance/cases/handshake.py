@@ -9,7 +9,7 @@ from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import CheckOutcome, UnexpectedDisconnect, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
-from stratum_miner.conformance.steps import each_once
+from stratum_miner.conformance.steps import replied_once
 from stratum_miner.stratum.errors import ErrorReason
 
 check = Topic("handshake")
@@ -135,7 +135,7 @@ async def authorize_first(probe: Probe) -> CheckOutcome:
 )
 async def difficulty_first(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
+    if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         return skipped(f"no job in {FIRST_JOB_PATIENCE:g} s")
     methods = [line.method for line in connection.lines if line.method in ("mining.set_difficulty", "mining.notify")]
     if methods[0] == "mining.set_difficulty":
@@ -153,7 +153,7 @@ async def difficulty_first(probe: Probe) -> CheckOutcome:
 async def first_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
     authorized = connection.lines[-1].seconds
-    await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE)
+    await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE)
     if connection.notifies:
         waited = max(0.0, connection.notifies[0].line.seconds - authorized)
         return (passed if waited <= 10 else observed)(f"after {waited:.1f} s")
@@ -180,8 +180,8 @@ async def first_job_is_clean(probe: Probe) -> CheckOutcome:
 async def second_subscribe(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.extranonce1
-    request = await connection.ask("mining.subscribe", AGENT)
-    answer = await connection.reaction(request, SILENCE)
+    request = await connection.send_request("mining.subscribe", AGENT)
+    answer = await connection.reply_or_none(request, SILENCE)
     if answer is None:
         return failed(connection.ending) if connection.closed else passed(f"silence for {SILENCE:g} s")
     if answer.refused:
@@ -199,8 +199,8 @@ async def second_subscribe(probe: Probe) -> CheckOutcome:
 )
 async def second_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    request = await connection.ask("mining.authorize", f"{probe.pool.worker}2", probe.pool.password)
-    answer = await connection.reaction(request, SILENCE)
+    request = await connection.send_request("mining.authorize", f"{probe.pool.worker}2", probe.pool.password)
+    answer = await connection.reply_or_none(request, SILENCE)
     return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
 
 
@@ -213,12 +213,14 @@ async def second_worker(probe: Probe) -> CheckOutcome:
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
-    await connection.until(lambda: connection.jobs, 1.0)  # where jobs come before authorize, it can be a job's share
+    await connection.wait_until(
+        lambda: connection.jobs, 1.0
+    )  # where jobs come before authorize, it can be a job's share
     job_id = connection.job.job_id if connection.jobs else "1"
     return await _refused_or_closed(connection, job_id, {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND})
 
 
-async def _refused_or_closed(connection: ProbeConnection, job_id: str, lawful: set[ErrorReason]) -> CheckOutcome:
+async def _refused_or_closed(connection: ProbeConnection, job_id: str, allowed: set[ErrorReason]) -> CheckOutcome:
     ntime = f"{connection.job.ntime:08x}" if connection.jobs else "68000000"
     try:
         answer = await connection.call(
@@ -226,7 +228,7 @@ async def _refused_or_closed(connection: ProbeConnection, job_id: str, lawful: s
         )
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
-    if answer.reason in lawful:
+    if answer.reason in allowed:
         return passed(str(answer))
     return failed(str(answer))
 
@@ -240,18 +242,18 @@ async def _refused_or_closed(connection: ProbeConnection, job_id: str, lawful: s
 async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     connection.worker = probe.pool.worker
-    lawful = {ErrorReason.NOT_SUBSCRIBED}
+    allowed = {ErrorReason.NOT_SUBSCRIBED}
     try:
-        authorized = await connection.reaction(
-            await connection.ask("mining.authorize", connection.worker, probe.pool.password), SILENCE
+        authorized = await connection.reply_or_none(
+            await connection.send_request("mining.authorize", connection.worker, probe.pool.password), SILENCE
         )
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if connection.closed:
         return passed(connection.ending)
     if authorized is None or not authorized.accepted:
-        lawful.add(ErrorReason.UNAUTHORIZED)
-    return await _refused_or_closed(connection, "1", lawful)
+        allowed.add(ErrorReason.UNAUTHORIZED)
+    return await _refused_or_closed(connection, "1", allowed)
 
 
 @check(
@@ -264,7 +266,7 @@ async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
 async def idle_connection(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     started = trio.current_time()
-    closed = await connection.gone(IDLE_MOST + 10)
+    closed = await connection.wait_closed(IDLE_MOST + 10)
     waited = trio.current_time() - started
     if not closed:
         return failed(f"still open after {waited:.0f} s")
@@ -333,11 +335,11 @@ async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     ]
     await connection.send(b"".join(line for _, line in requests))
     ids = [request for request, _ in requests]
-    subscription, authorization = [await connection.answer(request) for request in ids[1:]]
+    subscription, authorization = [await connection.wait_for_reply(request) for request in ids[1:]]
     if not subscription.is_subscription or not authorization.accepted:
         return failed(f"subscribe: {subscription}; authorize: {authorization}")
-    await connection.answer(ids[0])
-    return each_once(connection, ids)
+    await connection.wait_for_reply(ids[0])
+    return replied_once(connection, ids)
 
 
 @check(
@@ -354,10 +356,10 @@ async def unusual_names(probe: Probe) -> CheckOutcome:
         "not ASCII": f"{name}.Bergmann-\u9271\u5c71",
         "dots and underscores": f"{name}.a_b.c",
     }
-    said = []
+    replies = []
     for kind, each in names.items():
         connection = await probe.subscribed()
-        request = await connection.ask("mining.authorize", each, probe.pool.password)
-        answer: Answer | None = await connection.reaction(request, SILENCE)
-        said.append(f"{kind}: {answer or connection.ending or 'silence'}")
-    return observed("; ".join(said))
+        request = await connection.send_request("mining.authorize", each, probe.pool.password)
+        answer: Answer | None = await connection.reply_or_none(request, SILENCE)
+        replies.append(f"{kind}: {answer or connection.ending or 'silence'}")
+    return observed("; ".join(replies))

@@ -39,7 +39,7 @@ _HEX = {
 async def _notified(probe: Probe) -> tuple[ProbeConnection, Notified]:
     """A session and its first notify, usable or not."""
     connection = await probe.session(job=False)
-    if not await connection.until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
+    if not await connection.wait_until(lambda: connection.notifies, FIRST_JOB_PATIENCE):
         raise Skip(f"no job in {FIRST_JOB_PATIENCE:g} s {connection.ending}".strip())
     return connection, connection.notifies[0]
 
@@ -54,7 +54,7 @@ async def _job(probe: Probe) -> tuple[ProbeConnection, Job]:
 async def _watched(probe: Probe, seconds: float = WATCH) -> list[Job]:
     """The jobs of a session until there are two, or the time is over."""
     connection, _ = await _job(probe)
-    await connection.until(lambda: len(connection.jobs) > 1, seconds)
+    await connection.wait_until(lambda: len(connection.jobs) > 1, seconds)
     return connection.jobs
 
 
@@ -190,7 +190,7 @@ async def commitment(probe: Probe) -> CheckOutcome:
 
 
 async def _transactions(connection: ProbeConnection, job: Job) -> list[bytes] | None:
-    answer = await connection.reaction(await connection.ask("mining.get_transactions", job.job_id), 3.0)
+    answer = await connection.reply_or_none(await connection.send_request("mining.get_transactions", job.job_id), 3.0)
     if answer is None or not isinstance(answer.result, list) or answer.error.code is not None:
         return None
     try:
@@ -286,7 +286,7 @@ async def ntime(probe: Probe) -> CheckOutcome:
 )
 async def job_ids(probe: Probe) -> CheckOutcome:
     connection, _ = await _job(probe)
-    await connection.until(lambda: len(connection.notifies) > 2, 2 * WATCH)
+    await connection.wait_until(lambda: len(connection.notifies) > 2, 2 * WATCH)
     first: dict[str, tuple[Any, bytes | None]] = {}
     for each in connection.notifies:
         content = (each.params[1:7], None if each.job is None else body_of(each.job).extranonce1)
@@ -308,7 +308,7 @@ async def renewal(probe: Probe) -> CheckOutcome:
     while trio.current_time() < until:
         known = len(connection.notifies)
         last = connection.notifies[-1]
-        if not await connection.until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
+        if not await connection.wait_until(lambda: len(connection.notifies) > known, RENEWAL):  # noqa: B023  awaited at once
             return failed(connection.ending if connection.closed else f"none in {RENEWAL:g} s")
         if connection.notifies[known].previous == last.previous:
             return passed(f"after {connection.notifies[known].line.seconds - last.line.seconds:.1f} s")
@@ -342,7 +342,7 @@ async def _announced(connection: ProbeConnection, previous: bytes) -> Notified |
     def found() -> Notified | None:
         return next((each for each in connection.notifies if each.job and each.job.previous_hash == previous), None)
 
-    await connection.until(found, NEW_BLOCK_PATIENCE)
+    await connection.wait_until(found, NEW_BLOCK_PATIENCE)
     return found()
 
 
@@ -359,7 +359,7 @@ async def empty_first(probe: Probe) -> CheckOutcome:
     tip = await extend(probe, connection)
     if await _announced(connection, tip) is None:
         return observed(f"not announced within {NEW_BLOCK_PATIENCE:g} s")
-    await connection.until(lambda: False, 3.0)
+    await connection.wait_until(lambda: False, 3.0)
     jobs = [each for each in connection.notifies if each.job and each.job.previous_hash == tip]
     sizes = [f"{len(body_of(each.job).branch)} hashes, clean {each.clean}" for each in jobs if each.job]
     return observed("; ".join(sizes))
@@ -399,11 +399,11 @@ async def reorganisation(probe: Probe) -> CheckOutcome:
 )
 async def difficulty_between_jobs(probe: Probe) -> CheckOutcome:
     connection, job = await _job(probe)
-    await connection.until(lambda: False, 1.1)
-    await connection.ask("mining.suggest_difficulty", job.share_difficulty * 2)
-    await connection.until(lambda: len(connection.difficulties) > 1, 5.0)
+    await connection.wait_until(lambda: False, 1.1)
+    await connection.send_request("mining.suggest_difficulty", job.share_difficulty * 2)
+    await connection.wait_until(lambda: len(connection.difficulties) > 1, 5.0)
     last, _ = connection.difficulties[-1] if connection.difficulties else (connection.lines[0], None)
-    followed = await connection.until(lambda: _after(connection, connection.notifies[-1].line, last), RENEWAL)
+    followed = await connection.wait_until(lambda: _after(connection, connection.notifies[-1].line, last), RENEWAL)
     if followed:
         return passed(f"{len(connection.difficulties)} set, each followed by a job")
     return failed(connection.ending or f"no job in {RENEWAL:g} s after set_difficulty {connection.difficulties[-1][1]}")

@@ -50,7 +50,7 @@ LAG = 0.1
 """Seconds of our own lateness that make a spread meaningless."""
 
 
-def _room(wanted: int) -> int:
+def _affordable(wanted: int) -> int:
     """How many of so many connections this process may open, leaving some for the rest."""
     allowed = files.allow(2 * wanted + KEPT_FILES)
     return wanted if allowed < 0 else max(10, min(wanted, (allowed - KEPT_FILES) // 2))
@@ -79,7 +79,7 @@ async def many_connections(probe: Probe) -> CheckOutcome:
             times.append(trio.current_time() - started)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(_room(MANY)):
+        for _ in range(_affordable(MANY)):
             nursery.start_soon(one)
     if errors:
         return failed(f"{len(errors)} were not served: {errors[0]}")
@@ -97,21 +97,21 @@ async def many_connections(probe: Probe) -> CheckOutcome:
     expected=f"with {IDLE} idle connections open, another session and newcomers are served (HS-16 has the time-out)",
 )
 async def idle_connections(probe: Probe) -> CheckOutcome:
-    bystander = await probe.session()
-    count = _room(IDLE)
+    other_session = await probe.session()
+    count = _affordable(IDLE)
     for number in range(count):
         try:
             await probe.connect()
         except Unreachable as reason:
-            affected = await _session_lives(probe, bystander)
+            affected = await _session_problem(probe, other_session)
             return failed(affected) if affected else passed(f"refused after {number} connections ({reason})")
-    affected = await probe.unaffected(bystander)
+    affected = await probe.others_problem(other_session)
     return failed(f"with {count} idle connections, {affected}") if affected else passed(f"{count} idle connections")
 
 
-async def _session_lives(probe: Probe, connection: ProbeConnection) -> str:
+async def _session_problem(probe: Probe, connection: ProbeConnection) -> str:
     try:
-        await probe.pulse(connection)
+        await probe.reply_seconds(connection)
     except (Silent, UnexpectedDisconnect) as error:
         return f"another session is no longer served: {error}"
     return ""
@@ -126,17 +126,17 @@ async def _session_lives(probe: Probe, connection: ProbeConnection) -> str:
     expected="others are served meanwhile; the slow one may be closed or served",
 )
 async def slow_writer(probe: Probe) -> CheckOutcome:
-    bystander = await probe.session()
+    other_session = await probe.session()
     connection = await probe.connect()
     _, line = connection.compose("mining.subscribe", AGENT)
     connection.note("-", "a byte a second")
     try:
         for byte in line[:SLOW_BYTES]:
             await connection.send(bytes([byte]), quiet=True)
-            await connection.until(lambda: False, 1.0)
+            await connection.wait_until(lambda: False, 1.0)
     except UnexpectedDisconnect:
         pass
-    affected = await probe.unaffected(bystander)
+    affected = await probe.others_problem(other_session)
     return failed(affected) if affected else passed(f"others are served; it was {connection.ending or 'left open'}")
 
 
@@ -150,7 +150,7 @@ async def slow_writer(probe: Probe) -> CheckOutcome:
     expected=f"it is dropped or no longer read from before {UNREAD >> 20} MiB of replies wait; others are served",
 )
 async def slow_reader(probe: Probe) -> CheckOutcome:
-    bystander = await probe.session()
+    other_session = await probe.session()
     stream = await probe.pool.dial()
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -168,7 +168,7 @@ async def slow_reader(probe: Probe) -> CheckOutcome:
             await trio.lowlevel.checkpoint()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         dropped = True
-    affected = await probe.unaffected(bystander)
+    affected = await probe.others_problem(other_session)
     await trio.aclose_forcefully(stream)
     if affected:
         return failed(affected)
@@ -188,12 +188,12 @@ async def slow_reader(probe: Probe) -> CheckOutcome:
     f"session's replies within {LATENCY * 1000:g} ms",
 )
 async def request_flood(probe: Probe) -> CheckOutcome:
-    bystander, flooder = await probe.session(), await probe.session()
+    other_session, flooder = await probe.session(), await probe.session()
     waited: list[float] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_flood, probe, flooder)
         for _ in range(2 * FLOOD_SECONDS):
-            waited.append(await probe.pulse(bystander))
+            waited.append(await probe.reply_seconds(other_session))
             await trio.sleep(0.5)
         nursery.cancel_scope.cancel()
     slow = percentile_95(waited)
@@ -234,7 +234,7 @@ async def bad_share_flood(probe: Probe) -> CheckOutcome:
     connection.note("-", f"{BAD_SHARES} shares for an unknown job")
     with suppress(UnexpectedDisconnect):
         await connection.send(b"".join(line for _, line in requests), quiet=True)
-    await connection.until(lambda: all(connection.answers.get(request) for request, _ in requests), 30.0)
+    await connection.wait_until(lambda: all(connection.answers.get(request) for request, _ in requests), 30.0)
     answered = [connection.answers[request][0] for request, _ in requests if connection.answers.get(request)]
     accepted = sum(answer.accepted for answer in answered)
     if accepted:
@@ -271,7 +271,7 @@ async def reconnect_loop(probe: Probe) -> CheckOutcome:
         await trio.sleep_until(due)
     if len(set(values)) < len(values):
         return failed(f"{len(values) - len(set(values))} extranonce1 were given out twice")
-    down = await probe.serves_newcomers()
+    down = await probe.new_connection_problem()
     if down:
         return failed(down)
     return passed(f"{len(values)} served with different extranonce1, {turned_away} turned away")
@@ -293,12 +293,12 @@ async def fan_out(probe: Probe) -> CheckOutcome:
         connections.append(await probe.session(mask=None))
 
     async with trio.open_nursery() as nursery:
-        for _ in range(_room(FAN_OUT)):
+        for _ in range(_affordable(FAN_OUT)):
             nursery.start_soon(one)
     known = {connection: len(connection.notifies) for connection in connections}
     async with _lag() as lag:
         for connection in connections:
-            await connection.until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited at once
+            await connection.wait_until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited at once
     late = [connection for connection in connections if len(connection.notifies) == known[connection]]
     if late:
         return (
@@ -345,12 +345,12 @@ async def block_storm(probe: Probe) -> CheckOutcome:
     for _ in range(STORM):
         await extend(probe, connection)
     tip = await probe.chain.tip()
-    if not await connection.until(lambda: connection.job.previous_hash == tip.hash, 30.0):
+    if not await connection.wait_until(lambda: connection.job.previous_hash == tip.hash, 30.0):
         return observed("inconclusive: no job on the tip within 30 s")
     answer = await probe.submit(connection, share.params)
     if answer.accepted:
         return failed("a share of the job before the storm is accepted")
-    await connection.until(lambda: connection.job.previous_hash != tip.hash, 2.0)
+    await connection.wait_until(lambda: connection.job.previous_hash != tip.hash, 2.0)
     if connection.job.previous_hash != tip.hash and (await probe.chain.tip()).hash == tip.hash:
         return failed("after the job on the tip came one on an older block")
     return passed(f"the newest job builds on {tip}; the old job: {answer}")
@@ -365,7 +365,7 @@ async def block_storm(probe: Probe) -> CheckOutcome:
     expected="after resets in mid-line, in a TLS handshake and with replies on their way, others are served",
 )
 async def resets(probe: Probe) -> CheckOutcome:
-    bystander = await probe.session()
+    other_session = await probe.session()
     for data in (b'{"id": 1, "method": "mining.subs', b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"{}\n" * 10):
         for _ in range(5):
             connection = await probe.connect(probe.pool.dial_raw)
@@ -374,7 +374,7 @@ async def resets(probe: Probe) -> CheckOutcome:
             except UnexpectedDisconnect:
                 continue
             await connection.reset()
-    affected = await probe.unaffected(bystander)
+    affected = await probe.others_problem(other_session)
     return failed(affected) if affected else passed("15 resets; others are served")
 
 
@@ -393,9 +393,9 @@ async def duplicate_race(probe: Probe) -> CheckOutcome:
         found = await probe.find(connection, job)
         requests = [connection.compose("mining.submit", *found.params) for _ in range(10)]
         await connection.send(b"".join(line for _, line in requests))
-        answers: list[Answer] = [await connection.answer(request) for request, _ in requests]
+        answers: list[Answer] = [await connection.wait_for_reply(request) for request, _ in requests]
         accepted = sum(answer.accepted for answer in answers)
-        if accepted or not await probe.overtaken(connection, job, answers[0]):
+        if accepted or not await probe.made_stale(connection, job, answers[0]):
             return (passed if accepted == 1 else failed)(f"{accepted} of 10 accepted")
     return skipped("the chain moved on before a share could be judged")
 
@@ -410,19 +410,19 @@ async def duplicate_race(probe: Probe) -> CheckOutcome:
 )
 async def share_meets_block(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    said: list[str] = []
+    replies: list[str] = []
     for _ in range(10):
         job = connection.job
         found: FoundShare = await probe.find(connection, job)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(extend, probe, connection)
-            request = await connection.ask("mining.submit", *found.params)
-        said.append(str(await connection.answer(request)))
-        await connection.until(lambda: connection.stale(job), 10.0)  # noqa: B023  awaited at once
-        await connection.until(lambda: False, 0.2)
+            request = await connection.send_request("mining.submit", *found.params)
+        replies.append(str(await connection.wait_for_reply(request)))
+        await connection.wait_until(lambda: connection.is_stale(job), 10.0)  # noqa: B023  awaited at once
+        await connection.wait_until(lambda: False, 0.2)
         if len(connection.answers[request]) != 1:
             return failed(f"{len(connection.answers[request])} replies to one share")
-    return passed(f"one reply each: {', '.join(sorted(set(said)))}")
+    return passed(f"one reply each: {', '.join(sorted(set(replies)))}")
 
 
 @check(
@@ -436,7 +436,7 @@ async def proxy_header(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     request, line = connection.compose("mining.subscribe", AGENT)
     await connection.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3333\r\n" + line)
-    answer = await connection.reaction(request, SILENCE)
+    answer = await connection.reply_or_none(request, SILENCE)
     return observed(str(answer) if answer else connection.ending or f"silence for {SILENCE:g} s")
 
 
@@ -451,21 +451,21 @@ async def proxy_header(probe: Probe) -> CheckOutcome:
 async def bad_handshakes(probe: Probe) -> CheckOutcome:
     if not probe.pool.tls or probe.pool.dial_raw is None:
         return skipped("the port does not speak TLS")
-    bystander = await probe.session()
-    said = []
+    other_session = await probe.session()
+    replies = []
     hellos = {"TLS 1.0": _client_hello_of_tls_1_0(), "garbage": b"\x16\x03\x01\x00\x40" + bytes(range(64))}
     for name, hello in hellos.items():
         connection = await probe.connect(probe.pool.dial_raw)
         with suppress(UnexpectedDisconnect):
             await connection.send(hello, quiet=True)
-        answered = await connection.until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited
+        answered = await connection.wait_until(lambda: connection.closed or connection.bytes_received, SILENCE)  # noqa: B023  awaited
         if not answered:
             return failed(f"{name}: silence for {SILENCE:g} s, still open")
-        if not await connection.gone(SILENCE):
+        if not await connection.wait_closed(SILENCE):
             return failed(f"{name}: the connection stays open")
-        said.append(f"{name}: {connection.ending}")
-    affected = await probe.unaffected(bystander)
-    return failed(affected) if affected else passed("; ".join(said))
+        replies.append(f"{name}: {connection.ending}")
+    affected = await probe.others_problem(other_session)
+    return failed(affected) if affected else passed("; ".join(replies))
 
 
 def _client_hello_of_tls_1_0() -> bytes:

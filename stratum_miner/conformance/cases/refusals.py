@@ -10,7 +10,14 @@ from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
-from stratum_miner.conformance.steps import between, changed, refused, rolled_mask, second_job, taken
+from stratum_miner.conformance.steps import (
+    change_difficulty,
+    expect_accepted,
+    expect_rejected,
+    granted_mask,
+    share_between,
+    wait_for_second_job,
+)
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -29,25 +36,25 @@ BLOCK_PATIENCE = 30.0
 )
 async def unknown_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    found = _any(probe, connection)
-    said = []
+    found = _well_formed_share(probe, connection)
+    replies = []
     for name, job_id in (("random", "f00dfeed"), ("empty", ""), ("600 characters", "7" * 600)):
-        answer = await probe.submit(connection, found.but(1, job_id))
-        lawful = (STALE,) if name == "random" else (STALE, ErrorReason.OTHER)
-        outcome = refused(answer, name, *lawful)
+        answer = await probe.submit(connection, found.with_param(1, job_id))
+        allowed = (STALE,) if name == "random" else (STALE, ErrorReason.OTHER)
+        outcome = expect_rejected(answer, name, *allowed)
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    await probe.pulse(connection)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    await probe.reply_seconds(connection)
+    return passed("; ".join(replies))
 
 
-def _any(probe: Probe, connection: ProbeConnection) -> FoundShare:
+def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
     """Parameters in form; whether the hash is worth anything does not matter."""
     try:
-        return probe.weak(connection)
+        return probe.low_difficulty_share(connection)
     except Skip:
-        return probe.untried(connection)
+        return probe.unchecked_share(connection)
 
 
 @check(
@@ -63,9 +70,9 @@ async def stale_share(probe: Probe) -> CheckOutcome:
     job = connection.job
     found = await probe.find(connection, job)
     await extend(probe, connection)
-    if not await connection.until(lambda: connection.stale(job), BLOCK_PATIENCE):
+    if not await connection.wait_until(lambda: connection.is_stale(job), BLOCK_PATIENCE):
         return skipped("the new block was not announced")
-    return refused(await probe.submit(connection, found.params), "after the new block", STALE)
+    return expect_rejected(await probe.submit(connection, found.params), "after the new block", STALE)
 
 
 @check(
@@ -78,10 +85,10 @@ async def stale_share(probe: Probe) -> CheckOutcome:
 async def low_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     for _ in range(3):
-        found = probe.weak(connection)
+        found = probe.low_difficulty_share(connection)
         answer = await probe.submit(connection, found.params)
-        if not await probe.overtaken(connection, found.job, answer):
-            return refused(answer, f"a hash {found.value / found.job.share_target:.3g} times the target", LOW)
+        if not await probe.made_stale(connection, found.job, answer):
+            return expect_rejected(answer, f"a hash {found.value / found.job.share_target:.3g} times the target", LOW)
     return skipped("the chain moved on before a share could be judged")
 
 
@@ -97,13 +104,13 @@ async def grace(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     old = connection.job
     if (
-        not await changed(probe, connection, old.share_difficulty * 4)
+        not await change_difficulty(probe, connection, old.share_difficulty * 4)
         or connection.job.share_difficulty < old.share_difficulty
     ):
         return skipped("suggestions do not raise the difficulty")
-    if connection.stale(old):
+    if connection.is_stale(old):
         return skipped("the old job is void")
-    found = await between(probe, connection, old, connection.job.share_difficulty)
+    found = await share_between(probe, connection, old, connection.job.share_difficulty)
     return observed(
         f"raised to {connection.job.share_difficulty:g}, old job: {await probe.submit(connection, found.params)}"
     )
@@ -120,15 +127,15 @@ async def grace(probe: Probe) -> CheckOutcome:
 async def after_an_increase(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
-    if not await changed(probe, connection, before * 4) or connection.job.share_difficulty < before:
+    if not await change_difficulty(probe, connection, before * 4) or connection.job.share_difficulty < before:
         return skipped("suggestions do not raise the difficulty")
-    await second_job(connection)
+    await wait_for_second_job(connection)
 
     async def make(job: Job) -> FoundShare:
-        return await between(probe, connection, job, before)
+        return await share_between(probe, connection, job, before)
 
-    found, answer = await probe.judged(connection, make)
-    return refused(answer, f"raised from {before:g} to {found.job.share_difficulty:g}", LOW)
+    found, answer = await probe.find_and_submit(connection, make)
+    return expect_rejected(answer, f"raised from {before:g} to {found.job.share_difficulty:g}", LOW)
 
 
 @check(
@@ -142,21 +149,21 @@ async def after_an_increase(probe: Probe) -> CheckOutcome:
 async def after_a_decrease(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     before = connection.job.share_difficulty
-    if not await changed(probe, connection, before / 4) or connection.job.share_difficulty > before:
+    if not await change_difficulty(probe, connection, before / 4) or connection.job.share_difficulty > before:
         return skipped("suggestions do not lower the difficulty")
 
     async def make(job: Job) -> FoundShare:
-        return await between(probe, connection, job, before)
+        return await share_between(probe, connection, job, before)
 
-    found, answer = await probe.judged(connection, make)
-    return taken(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
+    found, answer = await probe.find_and_submit(connection, make)
+    return expect_accepted(answer, f"lowered from {before:g} to {found.job.share_difficulty:g}")
 
 
 async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, of_now: bool = False) -> Answer:
     async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, ntime=(int(time.time()) if of_now else job.ntime) + ahead)
 
-    return (await probe.judged(connection, make))[1]
+    return (await probe.find_and_submit(connection, make))[1]
 
 
 @check(
@@ -169,7 +176,7 @@ async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, 
 )
 async def earlier_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    return refused(await _with_ntime(probe, connection, -1), "ntime - 1")
+    return expect_rejected(await _with_ntime(probe, connection, -1), "ntime - 1")
 
 
 @check(
@@ -183,7 +190,7 @@ async def earlier_ntime(probe: Probe) -> CheckOutcome:
 async def far_ntime(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     far = await _with_ntime(probe, connection, 7261, of_now=True)
-    outcome = refused(far, "+7,261 s")
+    outcome = expect_rejected(far, "+7,261 s")
     if outcome.is_failure:
         return outcome
     return passed(f"{outcome.actual}; +7,001 s: {await _with_ntime(probe, connection, 7001, of_now=True)}")
@@ -192,15 +199,15 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
 async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
     """Each value in place of a parameter of a share: refused, and the session goes on."""
     connection = await probe.session()
-    said = []
+    replies = []
     for name, value in values.items():
-        answer = await probe.submit(connection, _any(probe, connection).but(index, value))
-        outcome = refused(answer, name)
+        answer = await probe.submit(connection, _well_formed_share(probe, connection).with_param(index, value))
+        outcome = expect_rejected(answer, name)
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    await probe.pulse(connection)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    await probe.reply_seconds(connection)
+    return passed("; ".join(replies))
 
 
 @check(
@@ -226,14 +233,14 @@ async def malformed_ntime(probe: Probe) -> CheckOutcome:
 async def malformed_nonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
-    said = []
+    replies = []
     nonce = found.params[4]
     for name, value in (("7 digits", nonce[:7]), ("other letters", "nothex!!"), ("10 digits", nonce + "00")):
-        outcome = refused(await probe.submit(connection, found.but(4, value)), name)
+        outcome = expect_rejected(await probe.submit(connection, found.with_param(4, value)), name)
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
 
 
 @check(
@@ -251,18 +258,18 @@ async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
         job = connection.job
         found = await probe.find(connection, job)
         text = found.params[2]
-        said = []
+        replies = []
         values = {"a byte more": text + "00", "a byte less": text[:-2], "none": "", "half a byte": text[:-1]}
         values["other letters"] = "zz" * job.extranonce2_size
         for name, value in values.items():
-            outcome = refused(await probe.submit(connection, found.but(2, value)), name)
+            outcome = expect_rejected(await probe.submit(connection, found.with_param(2, value)), name)
             if outcome.is_failure:
                 return outcome
-            said.append(outcome.actual)
+            replies.append(outcome.actual)
         answer = await probe.submit(connection, found.params)
-        if not await probe.overtaken(connection, job, answer):
-            said.append(f"then the valid share: {answer}")
-            return (passed if answer.accepted else failed)("; ".join(said))
+        if not await probe.made_stale(connection, job, answer):
+            replies.append(f"then the valid share: {answer}")
+            return (passed if answer.accepted else failed)("; ".join(replies))
     return skipped("the chain moved on before a share could be judged")
 
 
@@ -276,8 +283,8 @@ async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
 )
 async def bits_outside(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    rolled_mask(connection)
-    said = []
+    granted_mask(connection)
+    replies = []
     for wanted in (1, 1 << 28):
         bit = wanted
         if bit & connection.job.version_mask:
@@ -285,14 +292,14 @@ async def bits_outside(probe: Probe) -> CheckOutcome:
 
         async def make(job: Job, bit: int = bit) -> FoundShare:
             found = await probe.find(connection, job, bits=bit)
-            return replace(found, params=found.but(5, f"{bit:08x}"))
+            return replace(found, params=found.with_param(5, f"{bit:08x}"))
 
-        _, answer = await probe.judged(connection, make)
-        outcome = refused(answer, f"bit {bit:08x}")
+        _, answer = await probe.find_and_submit(connection, make)
+        outcome = expect_rejected(answer, f"bit {bit:08x}")
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
 
 
 @check(
@@ -324,7 +331,7 @@ async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
 )
 async def bits_missing(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    rolled_mask(connection)
+    granted_mask(connection)
     found = await probe.find(connection, bits=0)
     return observed(str(await probe.submit(connection, found.params[:5])))
 
@@ -339,15 +346,15 @@ async def bits_missing(probe: Probe) -> CheckOutcome:
 )
 async def malformed_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    rolled_mask(connection)
-    said = []
+    granted_mask(connection)
+    replies = []
     for name, value in (("other letters", "zzzzzzzz"), ("a number", 8192), ("an array", ["00002000"])):
         found = await probe.find(connection, bits=0)
-        outcome = refused(await probe.submit(connection, found.but(5, value)), name)
+        outcome = expect_rejected(await probe.submit(connection, found.with_param(5, value)), name)
         if outcome.is_failure:
             return outcome
-        said.append(outcome.actual)
-    return passed("; ".join(said))
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
 
 
 @check(
@@ -361,7 +368,7 @@ async def malformed_bits(probe: Probe) -> CheckOutcome:
 async def other_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found = await probe.find(connection)
-    return observed(str(await probe.submit(connection, found.but(0, f"{connection.worker}.stranger"))))
+    return observed(str(await probe.submit(connection, found.with_param(0, f"{connection.worker}.stranger"))))
 
 
 @check(
@@ -373,15 +380,15 @@ async def other_worker(probe: Probe) -> CheckOutcome:
 )
 async def wrong_count(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    params = _any(probe, connection).params
-    four = refused(await probe.submit(connection, params[:4]), "4 parameters")
+    params = _well_formed_share(probe, connection).params
+    four = expect_rejected(await probe.submit(connection, params[:4]), "4 parameters")
     if four.is_failure:
         return four
-    nested = refused(await probe.submit(connection, [[each] for each in params]), "arrays")
+    nested = expect_rejected(await probe.submit(connection, [[each] for each in params]), "arrays")
     if nested.is_failure:
         return nested
     seven = await probe.submit(connection, [*params[:5], "00000000", "x"])
-    await probe.pulse(connection)
+    await probe.reply_seconds(connection)
     return passed(f"{four.actual}; {nested.actual}; 7 parameters: {seven}")
 
 
@@ -394,7 +401,7 @@ async def wrong_count(probe: Probe) -> CheckOutcome:
 )
 async def error_form(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    answer = await probe.submit(connection, _any(probe, connection).but(1, "f00dfeed"))
+    answer = await probe.submit(connection, _well_formed_share(probe, connection).with_param(1, "f00dfeed"))
     value = answer.line.value or {}
     match value.get("error"):
         case [int(code), str(), _] if not isinstance(code, bool) and value.get("result", 0) in (None, False):
@@ -412,10 +419,10 @@ async def error_form(probe: Probe) -> CheckOutcome:
 )
 async def usable_after(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    bad = _any(probe, connection)
-    for params in (bad.but(1, "f00dfeed"), bad.but(3, "123456"), bad.but(4, "nothex!!")):
+    bad = _well_formed_share(probe, connection)
+    for params in (bad.with_param(1, "f00dfeed"), bad.with_param(3, "123456"), bad.with_param(4, "nothex!!")):
         answer = await probe.submit(connection, params)
         if answer.accepted:
             return skipped(f"a bad share was accepted: {params}")
-    _, answer = await probe.judged(connection)
-    return taken(answer, "a valid share after three refusals")
+    _, answer = await probe.find_and_submit(connection)
+    return expect_accepted(answer, "a valid share after three refusals")

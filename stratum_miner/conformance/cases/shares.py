@@ -3,14 +3,14 @@
 import trio
 
 from stratum_miner.bitcoin.header import display_hash
-from stratum_miner.conformance.blocks import HARMLESS, extend, make_block
+from stratum_miner.conformance.blocks import HARMLESS_ANSWERS, extend, make_block
 from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import CheckOutcome, failed, observed, passed, skipped
 from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
-from stratum_miner.conformance.steps import each_once, percentile_95, rolled_mask, taken
+from stratum_miner.conformance.steps import expect_accepted, granted_mask, percentile_95, replied_once
 from stratum_miner.work.job import Job
 
 check = Topic("shares")
@@ -26,8 +26,8 @@ STALE_SECONDS = 0.1
 @check("SH-01", "A valid share is accepted.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
 async def valid_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    found, answer = await probe.judged(connection)
-    return taken(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
+    found, answer = await probe.find_and_submit(connection)
+    return expect_accepted(answer, f"a share of job {found.job.job_id!r}, difficulty {found.job.share_difficulty:g}")
 
 
 @check(
@@ -44,8 +44,8 @@ async def boundary(probe: Probe) -> CheckOutcome:
     async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, above=job.share_target - job.share_target // 16)
 
-    found, answer = await probe.judged(connection, make)
-    return taken(answer, f"a hash of {found.value / found.job.share_target:.4f} of the target")
+    found, answer = await probe.find_and_submit(connection, make)
+    return expect_accepted(answer, f"a hash of {found.value / found.job.share_target:.4f} of the target")
 
 
 @check(
@@ -62,13 +62,13 @@ async def older_job(probe: Probe) -> CheckOutcome:
     while trio.current_time() < until:
         older = connection.job
         known = len(connection.jobs)
-        if not await connection.until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
+        if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):  # noqa: B023  awaited at once
             return skipped(f"no second job in {RENEWAL:g} s")
-        if connection.stale(older):
+        if connection.is_stale(older):
             continue
         answer = await probe.submit(connection, (await probe.find(connection, older)).params)
-        if not await probe.overtaken(connection, older, answer):
-            return taken(answer, f"job {older.job_id!r} after {connection.job.job_id!r}")
+        if not await probe.made_stale(connection, older, answer):
+            return expect_accepted(answer, f"job {older.job_id!r} after {connection.job.job_id!r}")
     return skipped("every job was declared void by the next")
 
 
@@ -88,7 +88,7 @@ async def any_extranonce2(probe: Probe) -> CheckOutcome:
             fixed = None if byte is None else bytes([byte]) * job.extranonce2_size
             return await probe.find(connection, job, extranonce2=fixed)
 
-        _, answer = await probe.judged(connection, make)
+        _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
             return failed(f"{name}: {answer}")
     return passed("zeros, ones and random bytes")
@@ -109,7 +109,7 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
         async def make(job: Job, ahead: int = ahead) -> FoundShare:
             return await probe.find(connection, job, ntime=job.ntime + ahead)
 
-        _, answer = await probe.judged(connection, make)
+        _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
             return failed(f"+{ahead} s: {answer}")
     return passed("+1 s and +30 s")
@@ -125,13 +125,13 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
 )
 async def version_bits(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    mask = rolled_mask(connection)
+    mask = granted_mask(connection)
     for bits in (mask & -mask, mask, 0):
 
         async def make(job: Job, bits: int = bits) -> FoundShare:
             return await probe.find(connection, job, bits=bits)
 
-        _, answer = await probe.judged(connection, make)
+        _, answer = await probe.find_and_submit(connection, make)
         if not answer.accepted:
             return failed(f"bits {bits:08x}: {answer}")
     return passed(f"one bit, all and none of {mask:08x}")
@@ -147,13 +147,13 @@ async def version_bits(probe: Probe) -> CheckOutcome:
 )
 async def version_bits_spelled(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    bits = rolled_mask(connection) & 0x0FFFFFFF
+    bits = granted_mask(connection) & 0x0FFFFFFF
     spellings = {"upper case": f"{bits:08X}", "no leading zeros": f"{bits:x}", "0x": f"0x{bits:08x}"}
-    said = []
+    replies = []
     for name, text in spellings.items():
         found = await probe.find(connection, bits=bits)
-        said.append(f"{name}: {await probe.submit(connection, found.but(5, text))}")
-    return observed("; ".join(said))
+        replies.append(f"{name}: {await probe.submit(connection, found.with_param(5, text))}")
+    return observed("; ".join(replies))
 
 
 @check(
@@ -167,13 +167,13 @@ async def version_bits_spelled(probe: Probe) -> CheckOutcome:
 async def set_extranonce(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     first = body_of(connection.job).extranonce1
-    await connection.reaction(await connection.ask("mining.extranonce.subscribe"), 2.0)
-    if not await connection.until(lambda: connection.extranonce1 != first, RENEWAL):
+    await connection.reply_or_none(await connection.send_request("mining.extranonce.subscribe"), 2.0)
+    if not await connection.wait_until(lambda: connection.extranonce1 != first, RENEWAL):
         return skipped(f"the pool sent none in {RENEWAL:g} s")
-    if not await connection.until(lambda: body_of(connection.job).extranonce1 != first, RENEWAL):
+    if not await connection.wait_until(lambda: body_of(connection.job).extranonce1 != first, RENEWAL):
         return skipped("no job followed it")
-    _, answer = await probe.judged(connection)
-    return taken(answer, "new job, new extranonce1")
+    _, answer = await probe.find_and_submit(connection)
+    return expect_accepted(answer, "new job, new extranonce1")
 
 
 @check(
@@ -191,9 +191,9 @@ async def pipelined(probe: Probe) -> CheckOutcome:
     await connection.send(b"".join(line for _, line in requests))
     ids = [request for request, _ in requests]
     for request in ids:
-        await connection.answer(request, 30.0)
-    await connection.until(lambda: False, 0.5)  # a second reply would follow at once
-    return each_once(connection, ids)
+        await connection.wait_for_reply(request, 30.0)
+    await connection.wait_until(lambda: False, 0.5)  # a second reply would follow at once
+    return replied_once(connection, ids)
 
 
 async def _many(probe: Probe, connection: ProbeConnection, count: int) -> list[FoundShare]:
@@ -216,11 +216,11 @@ async def block(probe: Probe) -> CheckOutcome:
     async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
 
-    found, answer = await probe.judged(connection, make)
+    found, answer = await probe.find_and_submit(connection, make)
     if not answer.accepted:
         return failed(f"the share was refused: {answer}")
     hash_shown = display_hash(found.digest)
-    if await connection.until(
+    if await connection.wait_until(
         lambda: any(job.previous_hash == found.digest for job in connection.jobs), BLOCK_PATIENCE
     ):
         return passed(f"the next job builds on {hash_shown}")
@@ -253,7 +253,7 @@ async def stale_block(probe: Probe) -> CheckOutcome:
         return skipped("the job does not build on the node's tip")
     found = await probe.find(connection, job, at_most=min(job.network_target, job.share_target), above=-1)
     await extend(probe, connection)
-    if not await connection.until(lambda: connection.stale(job), BLOCK_PATIENCE):
+    if not await connection.wait_until(lambda: connection.is_stale(job), BLOCK_PATIENCE):
         return skipped("the new block was not announced")
     await trio.sleep(STALE_SECONDS)
     answer = await probe.submit(connection, found.params)
@@ -268,7 +268,7 @@ async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) 
     for pause in (0.1, 0.5, 1.0, 2.0):  # the pool may still be handing it over
         await trio.sleep(pause)
         block, _ = await make_block(probe, connection, tip)  # another each time: a node remembers what it refused
-        if await probe.chain.submit(block) in HARMLESS:
+        if await probe.chain.submit(block) in HARMLESS_ANSWERS:
             return True
     return False
 
@@ -289,8 +289,8 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
     async def make(job: Job) -> FoundShare:
         return await probe.find(connection, job, at_most=job.network_target, above=job.share_target)
 
-    found, answer = await probe.judged(connection, make)
-    await connection.until(lambda: any(job.previous_hash == found.digest for job in connection.jobs), 5.0)
+    found, answer = await probe.find_and_submit(connection, make)
+    await connection.wait_until(lambda: any(job.previous_hash == found.digest for job in connection.jobs), 5.0)
     height = found.job.height
     if height is None:
         return skipped("the coinbase does not tell the height")
@@ -309,6 +309,6 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
 async def latency(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(MEASURED * 2.0**256 / connection.job.share_target, f"{MEASURED} shares")
-    waited = [(await probe.judged(connection))[1].waited for _ in range(MEASURED)]
+    waited = [(await probe.find_and_submit(connection))[1].waited for _ in range(MEASURED)]
     slow = percentile_95(waited)
     return (passed if slow < LATENCY + connection.dial_seconds else failed)(f"95 % within {slow * 1000:.1f} ms")

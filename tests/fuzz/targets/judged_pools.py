@@ -22,7 +22,7 @@ async def _feed(data: bytes, size: int) -> None:
     transcript = CheckTranscript()
     wire = ProbeConnection(ours, 1, transcript, trio.current_time())
     for method in ASKED:
-        await wire.ask(method)
+        await wire.send_request(method)
     for start in range(0, len(data), size):
         wire.take(data[start : start + size])
     wire.end("closed by the pool")
@@ -30,7 +30,7 @@ async def _feed(data: bytes, size: int) -> None:
     for line in wire.lines:
         assert (line.value is None) == bool(line.problem)
     for job in wire.jobs:
-        wire.stale(job)
+        wire.is_stale(job)
         job.header(bytes(job.extranonce2_size), job.ntime, 0, job.version)
     for line in wire.lines:
         for value in (line.value or {}).values():

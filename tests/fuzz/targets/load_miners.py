@@ -5,7 +5,7 @@ The first byte chooses: with its lowest bit the handshake was made before.
 
 from random import Random
 
-from stratum_miner.loadtest.jobs import JobBook
+from stratum_miner.loadtest.jobs import NotifyCache
 from stratum_miner.loadtest.metrics import Metrics
 from stratum_miner.loadtest.miner import MAX_LINE, SimulatedMiner, State
 from stratum_miner.loadtest.plan import LoadPlan
@@ -27,7 +27,12 @@ STATE: RunState[SimulatedMiner] = RunState(PLAN, Metrics(PLAN.duration), 0.0, sc
 
 def run(data: bytes) -> None:
     mode, body = (data[:1] or b"\0")[0], data[1:]
-    STATE.metrics, STATE.book, STATE.rng, STATE.open_shares = Metrics(PLAN.duration), JobBook(), Random(PLAN.seed), 0
+    STATE.metrics, STATE.book, STATE.rng, STATE.open_shares = (
+        Metrics(PLAN.duration),
+        NotifyCache(),
+        Random(PLAN.seed),
+        0,
+    )
     miner = SimulatedMiner(STATE, 0, 1.0)
     miner.connected(0.0, 0.0)
     try:
@@ -39,7 +44,7 @@ def run(data: bytes) -> None:
                 _check(miner.share(miner.due))
     except RemoteProtocolError as error:
         check_shown(str(error))
-    check_shown(miner.leaving)
+    check_shown(miner.close_reason)
     miner.closed("over")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from stratum_miner.loadtest.fleet import Fleet
+from stratum_miner.loadtest.generator import LoadGenerator
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.pool import Pool, PoolConfig, open_pool
@@ -41,8 +41,8 @@ async def until(condition: Callable[[], bool]) -> None:
         await trio.sleep(0.01)
 
 
-async def loaded(pool: Pool, **settings: Any) -> Fleet:
-    fleet = Fleet(plan(pool.port, **settings))
+async def loaded(pool: Pool, **settings: Any) -> LoadGenerator:
+    fleet = LoadGenerator(plan(pool.port, **settings))
     await trio.to_thread.run_sync(fleet.run)
     return fleet
 
@@ -71,7 +71,7 @@ async def test_every_share_is_valid_and_counted_on_both_sides() -> None:
 async def test_a_new_block_is_measured_from_the_first_miner_to_the_last() -> None:
     node = ScriptedNode()
     async with open_pool(node, config()) as pool, trio.open_nursery() as nursery:
-        fleet = Fleet(plan(pool.port, share_rate=0.0, ramp=0.0, duration=30.0))
+        fleet = LoadGenerator(plan(pool.port, share_rate=0.0, ramp=0.0, duration=30.0))
         nursery.start_soon(trio.to_thread.run_sync, fleet.run)
         await until(lambda: fleet.progress().mining == 20)
         node.push(make_template(200))
@@ -124,7 +124,7 @@ async def test_slow_readers_are_dropped_by_the_pool_and_cost_the_others_nothing(
     """
     node = ScriptedNode()
     async with open_pool(node, config(max_queue=2048, send_timeout=1.0)) as pool, trio.open_nursery() as nursery:
-        fleet = Fleet(plan(pool.port, slow_readers=0.2, duration=60.0))
+        fleet = LoadGenerator(plan(pool.port, slow_readers=0.2, duration=60.0))
         nursery.start_soon(trio.to_thread.run_sync, fleet.run)
         await until(lambda: fleet.progress().mining == 16)
         height = 200
@@ -145,7 +145,7 @@ async def test_shares_that_take_long_are_searched_ahead_of_time() -> None:
 
 async def test_the_figures_so_far_survive_a_stop() -> None:
     async with open_pool(ScriptedNode(), config()) as pool, trio.open_nursery() as nursery:
-        fleet = Fleet(plan(pool.port, duration=3600.0))
+        fleet = LoadGenerator(plan(pool.port, duration=3600.0))
         nursery.start_soon(trio.to_thread.run_sync, fleet.run)
         await until(lambda: fleet.progress().accepted >= 10)
         fleet.stop()
@@ -166,14 +166,14 @@ async def test_a_load_beyond_this_machine_is_told_and_keeps_its_figures() -> Non
 
 async def test_figures_survive_what_the_machine_refuses_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_pool(ScriptedNode(), config()) as pool, trio.open_nursery() as nursery:
-        fleet = Fleet(plan(pool.port, duration=3600.0))
+        fleet = LoadGenerator(plan(pool.port, duration=3600.0))
         nursery.start_soon(trio.to_thread.run_sync, fleet.run)
         await until(lambda: fleet.progress().accepted >= 10)
 
         def refuse() -> int:
             raise OSError(errno.EMFILE, "Too many open files")
 
-        monkeypatch.setattr("stratum_miner.loadtest.fleet._resident", refuse)
+        monkeypatch.setattr("stratum_miner.loadtest.generator._resident", refuse)
         await until(lambda: fleet.failure != "")
         monkeypatch.undo()
     assert "Too many open files" in fleet.failure
@@ -210,7 +210,7 @@ def server(answer: bytes | None) -> Iterator[int]:
 )
 def test_a_server_that_is_no_pool(answer: bytes | None, ending: str) -> None:
     with server(answer) as port:
-        fleet = Fleet(plan(port, miners=3, duration=0.5))
+        fleet = LoadGenerator(plan(port, miners=3, duration=0.5))
         metrics = fleet.run()
     assert metrics.sent == metrics.most_mining == 0
     assert metrics.endings.total() >= 3
@@ -231,7 +231,7 @@ def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        fleet = Fleet(plan(listener.getsockname()[1], miners=1, duration=60.0, share_rate=1000.0, ramp=0.0))
+        fleet = LoadGenerator(plan(listener.getsockname()[1], miners=1, duration=60.0, share_rate=1000.0, ramp=0.0))
         run = threading.Thread(target=fleet.run)
         run.start()
         connection, _ = listener.accept()
@@ -251,14 +251,14 @@ def test_a_pool_that_does_not_read_and_then_vanishes() -> None:
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    metrics = Fleet(plan(port, miners=3, duration=0.5)).run()
+    metrics = LoadGenerator(plan(port, miners=3, duration=0.5)).run()
     assert metrics.connections == 0
     assert metrics.errors["connect: Connection refused"] >= 3
 
 
 def test_a_name_that_means_nothing() -> None:
     with pytest.raises(LoadError, match=r"nowhere\.invalid"):
-        Fleet(LoadPlan(host="nowhere.invalid", port=1, miners=1, duration=1.0, ramp=0.0)).run()
+        LoadGenerator(LoadPlan(host="nowhere.invalid", port=1, miners=1, duration=1.0, ramp=0.0)).run()
 
 
 async def test_a_name_with_several_addresses_means_the_one_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ class _Connection:
     unsent: bytes = b""
 
 
-class Fleet:
+class LoadGenerator:
     """One run, or one shard of one. ``run`` it once, in a thread of its own; the rest may be called from any."""
 
     def __init__(self, plan: LoadPlan, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -242,7 +242,7 @@ class Fleet:
     # ---- connections ----------------------------------------------------------------------------------------------
 
     def _connect(self, miner: SimulatedMiner, due: float) -> None:
-        miner.scheduled = due
+        miner.connect_due = due
         try:
             sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:
@@ -351,10 +351,10 @@ class Fleet:
             self.metrics.note_error(f"no Stratum: {error}"[:MAX_REASON])
             self._lost(connection, "no Stratum")
             return
-        if miner.leaving:
+        if miner.close_reason:
             if miner.refused:
-                self.metrics.note_error(miner.leaving)
-            self._lost(connection, miner.leaving)
+                self.metrics.note_error(miner.close_reason)
+            self._lost(connection, miner.close_reason)
             return
         self._send(connection, to_send)
         if miner.state is State.SLOW:
