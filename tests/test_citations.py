@@ -37,14 +37,16 @@ CONTEXT = {
 anchors_of = cache(anchors)
 
 
-@cache
 def sentences(path: Path) -> str:
     """The comments and strings of a Python file; any other file as it is."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        return text
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return "\n".join(token.string for token in tokens if token.type in {tokenize.COMMENT, tokenize.STRING})
+    return "\n".join(tokens_of(path)) if path.suffix == ".py" else path.read_text(encoding="utf-8")
+
+
+@cache
+def tokens_of(path: Path) -> list[str]:
+    """The comments and strings of a Python file."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    return [token.string for token in tokens if token.type in {tokenize.COMMENT, tokenize.STRING}]
 
 
 def cited(text: str) -> Iterator[tuple[str, str]]:
@@ -70,6 +72,13 @@ def wrong_citations(text: str) -> Iterator[str]:
 def test_citations_lead_somewhere() -> None:
     wrong = {str(path.relative_to(ROOT)): list(wrong_citations(sentences(path))) for path in [*CODE, *DOCUMENTS]}
     assert {path: found for path, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stratum_miner").rglob("*.py")), ids=lambda path: path.name)
+def test_no_number_of_a_section_stands_alone(path: Path) -> None:
+    """``(2.9)`` and ``(7, 32)`` in comments and docstrings once meant sections of a document."""
+    comments = "\n".join(token for token in tokens_of(path) if token.startswith(("#", '"""')))
+    assert re.findall(r"(?<= )\((?:\d\.\d+(?:\.\d+)?|\d, \d+)\)", comments) == []
 
 
 @pytest.mark.parametrize(

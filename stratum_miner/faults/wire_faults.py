@@ -36,7 +36,8 @@ _GARBAGE: tuple[bytes, ...] = (
     b"GET / HTTP/1.1\r",
     b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r",
 )
-"""Lines that are no request: text, halves, JSON of other shapes, too deep, no UTF-8, other protocols (8.1)."""
+"""Lines that are no request: text, halves, JSON of other shapes, too deep, no UTF-8, other protocols
+(docs/reference/stratum.md#unusable-lines)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ No clock, no socket: time-outs are the caller's. Theory of operation:
 
 * Lines with a method are the pool's, whatever their id; lines without one are replies, paired with our requests by
   id and by nothing else (docs/reference/stratum.md#ids-and-the-order-of-replies).
-* Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once (2.9).
-  ``JobAnnounced`` carries what was in force when the notify came, so nobody above needs to remember; an amended
-  one repeats all of that but what changed.
+* Settings are staged: difficulty and extranonce take effect with the next notify, a version mask at once
+  (docs/reference/stratum.md#when-a-setting-takes-effect). ``JobAnnounced`` carries what was in force when the notify
+  came, so nobody above needs to remember; an amended one repeats all of that but what changed.
 * A line that cannot be used is an event while the peer still makes sense, and the end of the connection when it
   never did or no longer does.
 """
@@ -291,7 +291,8 @@ class ClientConnection:
     def _note_bad_line(self, line: bytes, reason: str) -> None:
         self._bad_lines += 1
         self._bad_excess += 1
-        if not self._seen_valid_line and not line.lstrip().startswith(b"{"):  # DATUM can garble its first reply (7, 6)
+        # DATUM can garble its first reply (docs/reference/stratum.md#unusable-lines)
+        if not self._seen_valid_line and not line.lstrip().startswith(b"{"):
             raise RemoteProtocolError(f"the pool's first line is not Stratum: {reason}")
         if self._bad_lines >= MAX_BAD_LINES:
             raise RemoteProtocolError(f"{MAX_BAD_LINES} unusable lines in a row, the last one: {reason}")
@@ -339,7 +340,8 @@ class ClientConnection:
         self._settings.share_target, self._settings.target_is_known = target, True
         self._events.append(events.ShareTargetChanged(target))
         job = self._last_job
-        if job is not None and not job.target_is_known:  # ckpool solo: a job before its difficulty (7, 32)
+        # ckpool solo: a job before its difficulty (docs/reference/stratum.md#when-a-setting-takes-effect)
+        if job is not None and not job.target_is_known:
             self._last_job = replace(job, share_target=target, target_is_known=True)
             self._announce(amended=True)
 
@@ -454,7 +456,8 @@ class ClientConnection:
             self._events.append(events.Configured(request_id, None, error_reply_from(str(field_error)), 0))
             return
         before = (self._settings.version_rolling, self.granted_mask)
-        if any(isinstance(item, VersionRolling) for item in request.extensions):  # ckpool grants it unasked (7, 29)
+        # ckpool grants it unasked (docs/reference/stratum.md#configuring-extensions)
+        if any(isinstance(item, VersionRolling) for item in request.extensions):
             grant = result.version_rolling
             self._settings.version_rolling = grant is not None
             self._settings.pool_mask = 0 if grant is None else grant.mask

@@ -152,7 +152,8 @@ class Job:
 
     @property
     def search_target(self) -> int:
-        """The looser of share and network target: on test chains a block can miss the share target (2.6)."""
+        """The looser of share and network target: on test chains a block can miss the share target
+        (docs/reference/stratum.md#difficulty-and-target)."""
         return max(self.share_target, self.network_target)
 
     @property
@@ -172,7 +173,8 @@ class Job:
 
     @property
     def rollable_mask(self) -> int:
-        """Version bits we may set: granted, and not already used by the job's own version (2.5)."""
+        """Version bits we may set: granted, and not already used by the job's own version
+        (docs/reference/stratum.md#merging-version-bits)."""
         return self.version_mask & ~self.version
 
     def content_hash(self) -> bytes:

@@ -39,9 +39,10 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """MHz to register 08."""
     nonce_chip_bits: bool
-    """Whether nonce bits 24-18 start at the chip's address; else each chip has an offset of its own (4.4)."""
+    """Whether nonce bits 24-18 start at the chip's address; else each chip has an offset of its own
+    (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
-    """Ticks less than computed, against an erratum in counting (3.8)."""
+    """Ticks less than computed, against an erratum in counting (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
     """The hash count of products whose own driver writes a constant; None elsewhere."""
     length_byte: int = 0x56
@@ -97,7 +98,8 @@ class FullHeaderChain(PreambleChain):
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:
-        """Ticks of 25 MHz in which a core sweeps its share of the nonces, at half the clock (3.8)."""
+        """Ticks of 25 MHz in which a core sweeps its share of the nonces, at half the clock
+        (docs/reference/asic.md#hash-count)."""
         if self.chip.fixed_hash_count is not None:
             return self.chip.fixed_hash_count
         assert self.frequency is not None

@@ -45,7 +45,8 @@ class IcarusChain(ChipChain):
 
     reply_size = 4
     feed_at = 0.95
-    """Its rate is fixed and known: early work costs nothing, but missing the end costs idle time (1.7)."""
+    """Its rate is fixed and known: early work costs nothing, but missing the end costs idle time
+    (docs/reference/asic.md#icarus-and-block-erupter)."""
     max_interval = float("inf")
 
     def _make_decoder(self) -> ReplyDecoder:
@@ -68,7 +69,8 @@ class IcarusChain(ChipChain):
         return jobs.icarus_job(work.unit.header)
 
     def claim(self, reply: NonceReply) -> Claim:
-        """Any remembered work may be meant. The leading bits name the engine, most significant first (1.5)."""
+        """Any remembered work may be meant. The leading bits name the engine, most significant first
+        (docs/reference/asic.md#engines-of-an-icarus)."""
         return Claim(reply.nonce, chip=reply.nonce[0] * self.chips >> 8)
 
     async def count(self, seconds: float) -> int:
@@ -91,7 +93,8 @@ class IcarusChain(ChipChain):
             await super().perform(step)
 
     async def count_engines(self) -> int:
-        """How many engines share the range, by work in which each number of them finds another nonce first (1.5)."""
+        """How many engines share the range, by work in which each number of them finds another nonce first
+        (docs/reference/asic.md#engines-of-an-icarus)."""
         answer = await self._raw_answer(PROBE_WORK, PROBE_SECONDS)
         if answer[:4] not in PROBE_ANSWERS:
             log.warning("engines_not_told", device=self.path, expected="one of four nonces", got=answer.hex())
@@ -99,7 +102,8 @@ class IcarusChain(ChipChain):
         return PROBE_ANSWERS[answer[:4]]
 
     async def identify(self) -> str:
-        """Busy, then idle: the lamp of a Block Erupter most likely shows the difference (1.7)."""
+        """Busy, then idle: the lamp of a Block Erupter most likely shows the difference
+        (docs/reference/asic.md#icarus-and-block-erupter)."""
         await self.wire.send(PROBE_WORK)
         await trio.sleep(IDENTIFY_S)
         return "its lamp changes within the next quarter of a minute: dark while busy, lit while idle (inferred)"
