@@ -104,4 +104,4 @@ class Tap:
             log.warning("pool_unreachable", connection=number, reason=str(error))
         elif trio.current_time() >= self._shortage_told_until:
             log.warning("miners_turned_away", error=os.strerror(shortage))
-            self._shortage_told_until = trio.current_time() + accepting.TOLD_EVERY_S
+            self._shortage_told_until = trio.current_time() + accepting.WARNING_EVERY_S

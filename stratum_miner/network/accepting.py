@@ -24,7 +24,7 @@ ACCEPTED_AT_ONCE = 64
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_S = 0.1
 """Until the next try when the system has no more to give; trio's value."""
-TOLD_EVERY_S = 60.0
+WARNING_EVERY_S = 60.0
 """How often a shortage that lasts is told."""
 GONE_BEFORE_ACCEPTED = frozenset(
     getattr(errno, name)
@@ -108,7 +108,7 @@ def innermost(wrapped: object) -> object:
 
 
 async def _accept_on(listener: Listener, serve_one: _Serve) -> None:
-    told_until = -math.inf
+    quiet_until = -math.inf
     async with listener:
         with _acceptor(listener) as accept:
             while True:
@@ -120,10 +120,10 @@ async def _accept_on(listener: Listener, serve_one: _Serve) -> None:
                         continue
                     if number not in OUT_OF_RESOURCES:
                         raise ListenerError(f"{_place(listener)}: cannot accept connections: {error}") from error
-                    if trio.current_time() >= told_until:
+                    if trio.current_time() >= quiet_until:
                         reason = os.strerror(number)
                         log.warning("accept_failed", address=_place(listener), error=reason, retry_in_s=PAUSE_S)
-                        told_until = trio.current_time() + TOLD_EVERY_S
+                        quiet_until = trio.current_time() + WARNING_EVERY_S
                     await trio.sleep(PAUSE_S)
 
 

@@ -69,10 +69,10 @@ async def run(
                 await process.wait()
                 nursery.cancel_scope.cancel()
         if scope.cancelled_caught:
-            raise ChildError(f"it took more than {seconds:g} s and was ended")
+            raise ChildError(f"it took more than {seconds:g} s and was killed")
         said = [one.all() for one in heard] or [b"", b""]
         if max(map(len, said)) > (max_bytes or 0):
-            raise ChildError(f"it printed more than {max_bytes} bytes and was ended")
+            raise ChildError(f"it printed more than {max_bytes} bytes and was killed")
         return Ended(process.returncode or 0, *said)
     finally:
         if heard or process.returncode is None:

@@ -35,7 +35,7 @@ async def test_an_environment_is_all_that_it_gets() -> None:
 
 @pytest.mark.parametrize("script", ["yes", "yes >&2", "printf '%1001d' 1", "printf '%1001d' 1 >&2"])
 async def test_it_may_say_only_so_much(script: str) -> None:
-    with pytest.raises(ChildError, match=r"^it printed more than 1000 bytes and was ended$"):
+    with pytest.raises(ChildError, match=r"^it printed more than 1000 bytes and was killed$"):
         await shell(script)
 
 
@@ -55,9 +55,9 @@ async def test_it_may_say_just_so_much() -> None:
     ids=["silent", "closed its output", "deaf to signals", "dripping", "waits for another"],
 )
 async def test_it_may_take_only_so_long(script: str) -> None:
-    with pytest.raises(ChildError, match=r"^it took more than 0.2 s and was ended$"):
+    with pytest.raises(ChildError, match=r"^it took more than 0.2 s and was killed$"):
         await shell(script, seconds=SHORT)
-    with pytest.raises(ChildError, match=r"^it took more than 0.2 s and was ended$"):
+    with pytest.raises(ChildError, match=r"^it took more than 0.2 s and was killed$"):
         await shell(script, seconds=SHORT, max_bytes=None)
 
 

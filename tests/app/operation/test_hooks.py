@@ -106,7 +106,7 @@ async def test_a_command_gets_the_event_and_no_secret_of_ours(tmp_path: Path, mo
     ("command", "reason", "why"),
     [
         ("exit 3", "x", "it exited with 3"),
-        ("sleep 600", "x", "it took more than 0.2 s and was ended"),
+        ("sleep 600", "x", "it took more than 0.2 s and was killed"),
     ],
 )
 async def test_a_command_that_fails_or_hangs_is_told(

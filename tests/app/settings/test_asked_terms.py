@@ -178,10 +178,10 @@ def test_no_proxy_of_the_environment_is_asked(
 @pytest.mark.parametrize(
     ("script", "needle"),
     [
-        ("yes", "it printed more than 1048576 bytes and was ended"),
-        ("yes >&2", "it printed more than 1048576 bytes and was ended"),
-        ("exec >&- 2>&-; sleep 600", "it took more than 0.3 s and was ended"),
-        ("while :; do printf 9; sleep 0.05; done", "it took more than 0.3 s and was ended"),
+        ("yes", "it printed more than 1048576 bytes and was killed"),
+        ("yes >&2", "it printed more than 1048576 bytes and was killed"),
+        ("exec >&- 2>&-; sleep 600", "it took more than 0.3 s and was killed"),
+        ("while :; do printf 9; sleep 0.05; done", "it took more than 0.3 s and was killed"),
     ],
 )
 def test_a_price_command_has_an_end(
