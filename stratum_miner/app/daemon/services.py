@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -28,13 +28,11 @@ from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tariff
 from stratum_miner.miner import Miner
 from stratum_miner.monitoring import cgminer
+from stratum_miner.monitoring.ip_networks import IpNetwork
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.numbers import Numbers
 from stratum_miner.monitoring.screen.live import Screen
 from stratum_miner.monitoring.view import Summary
-
-if TYPE_CHECKING:
-    from stratum_miner.monitoring.http import AllowedNetwork
 
 log = structlog.get_logger("stratum_miner")
 
@@ -205,7 +203,7 @@ def _bound(flag: str, address: str, *, network: bool) -> socket.socket:
         raise UsageError(f"{flag}: {error}") from None
 
 
-def _network(flag: str, text: str) -> "AllowedNetwork":
+def _network(flag: str, text: str) -> IpNetwork:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:

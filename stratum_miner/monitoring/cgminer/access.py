@@ -9,10 +9,10 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from stratum_miner.monitoring.ip_networks import IpNetwork
 from stratum_miner.spelling import did_you_mean
 
 READ, WRITE = "R", "W"
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LOOPBACK = "R:127.0.0.1/8,R:::1"
 
 

@@ -5,7 +5,7 @@ brings it to a socket.
 """
 
 from stratum_miner.monitoring.http.endpoints import Source
-from stratum_miner.monitoring.http.guard import Access, AllowedNetwork, Guard, refusal
+from stratum_miner.monitoring.http.guard import Access, Guard, refusal
 from stratum_miner.monitoring.http.listener import (
     ListenError,
     is_loopback,
@@ -17,7 +17,6 @@ from stratum_miner.monitoring.http.listener import (
 
 __all__ = [
     "Access",
-    "AllowedNetwork",
     "Guard",
     "ListenError",
     "Source",

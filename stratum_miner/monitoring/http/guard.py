@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
+from stratum_miner.monitoring.ip_networks import IpNetwork
 
 MAX_BODY = 16 * 1024
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -33,8 +34,6 @@ HEADERS = {
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
 """What a Host header may say, in lower case. What programs read in different ways can mean a stranger."""
 
-AllowedNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -46,7 +45,7 @@ class Access:
     """Whether reading is free: where only this machine can ask."""
     names: tuple[str, ...] = ("localhost",)
     """Hosts that are no addresses."""
-    trusted: tuple[AllowedNetwork, ...] = ()
+    trusted: tuple[IpNetwork, ...] = ()
     """Networks whose machines need no token."""
 
     def knows(self, host: str) -> bool:
