@@ -1,6 +1,7 @@
-"""What an event says to people: a sentence for each name that a miner logs. What has none says its name and fields.
+"""The sentence that people read for each event of the log. An event without a sentence is shown as its name and fields.
 
-``{field}`` is replaced; a part in [brackets] is left out when one of its fields is absent or empty.
+``{field}`` is replaced by the value of that field. A part in [brackets] is left out if one of its fields is absent or
+empty.
 """
 
 import re
@@ -9,166 +10,215 @@ from typing import Any
 
 SENTENCES: dict[str, str] = {
     "connecting": "Connecting to {detail}.",
-    "handshake": "Connected; subscribing and authorizing.",
+    "handshake": "Connected. Subscribing and authorizing.",
     "mining": "Mining on {detail}.",
     "waiting": "Waiting[: {detail}].",
     "new_block": "New block[ at height {height}]: job {job_id}, share difficulty {difficulty}.",
     "new_job": "New job {job_id}, share difficulty {difficulty}.",
-    "share_accepted": "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][: solves BLOCK {block}].",
+    "share_accepted": (
+        "Share accepted, difficulty {difficulty}[, answered in {latency_ms} ms][. It solves BLOCK {block}]."
+    ),
     "share_rejected": "Share[ of {worker_name}] rejected: {reason}[ (difficulty {difficulty})].",
     "share_stale": "Share[ of {worker_name}] stale: {reason}.",
     "share_lost": "Share[ of {worker_name}] lost: {reason}.",
     "block_lost": "A block was lost[: {reason}].",
-    "block_handed_back": "A block of the last run is handed back to its pool: {hash}.",
-    "hardware_error": "{device} computed wrongly: {reason}.",
-    "kernel_chosen": "Kernel: {reason}[; threads: {threads}].",
-    "process_frozen": "This process did not run for {seconds} s (it was stopped, or the machine slept); rates leave "
-    "that time out.",
-    "hash_rate_doubtful": "The hash rate may not be reached: {reason}.",
-    "kernel_self_test_failed": "The kernel {kernel} failed its self-test.",
-    "pool_chosen": "Mining goes on at {pool}[: {reason}].",
+    "block_handed_back": "A block of the last run is submitted to its pool again: {hash}.",
+    "hardware_error": "{device} computed a wrong result: {reason}.",
+    "kernel_chosen": "Kernel: {reason}[. Threads: {threads}].",
+    "process_frozen": (
+        "This process did not run for {seconds} s, because it was stopped or the computer slept. Hash rates leave out "
+        "that time."
+    ),
+    "hash_rate_doubtful": "The configured hash rate may not be reached: {reason}.",
+    "kernel_self_test_failed": "The kernel {kernel} failed its self-test and is not used.",
+    "pool_chosen": "Now mining on {pool}[: {reason}].",
     "no_pool": "No pool is up[: {reason}].",
-    "pool_unreachable": "The pool cannot be reached: {reason}[; next try in {retry_in_s} s].",
-    "connection_ended": "The connection ended: {reason}[; next try in {retry_in_s} s].",
-    "worker_refused": "The pool {pool} refuses the worker[: {reason}][; next try in {retry_in_s} s].",
-    "login_refused": "The pool refuses the worker {worker}: {reason}[; its shares go under {instead}].",
-    "session_resumed": "The pool resumed our session[; {resubmitted} shares sent again].",
-    "reconnect_followed": "The pool sends us[ to {host}][:{port}] and we follow.",
-    "reconnect_refused": "The pool sends us to {host}:{port}; refused: {reason}.",
-    "pool_message": "The pool says: {text}",
-    "bad_line": "The pool sent a line that makes no sense: {reason}.",
-    "bad_job": "The pool sent a job that makes no sense: {reason}.",
-    "job_without_coinbase": "The pool sent a job without its coinbase, which cannot be divided among miners.",
-    "unpaired_reply": "The pool answered something that was not asked (id {id})[: {error}].",
-    "difficulty_suggested": "Asked the pool for difficulty {difficulty}.",
-    "version_bits_form": "The pool took version bits in another form; from now on they go to it in this one: {form}.",
-    "handshake_shortened": "The pool hung up or never answered; the next try leaves out {without}.",
-    "pool_enabled": "Pool {pool} switched on.",
-    "pool_disabled": "Pool {pool} switched off.",
-    "pool_added": "Pool {pool} added.",
-    "pool_removed": "Pool {pool} removed.",
-    "pool_moved": "Pool {pool} moved to place {place}.",
-    "pool_changed": "Pool {pool} has other settings.",
+    "pool_unreachable": (
+        "The pool cannot be reached: {reason}[. Next attempt in {retry_in_s} s][. Next attempt at {next}]."
+    ),
+    "connection_ended": (
+        "The connection to the pool ended: {reason}[. Next attempt in {retry_in_s} s][. Next attempt at {next}]."
+    ),
+    "worker_refused": "No worker may mine on the pool {pool}[: {reason}][. Next attempt in {retry_in_s} s].",
+    "login_refused": (
+        "The pool refused the worker name {worker}: {reason}[. Its shares are submitted under the name {instead}]."
+    ),
+    "session_resumed": "The pool resumed the previous session[. Shares submitted again: {resubmitted}].",
+    "reconnect_followed": "The pool asked for a new connection[ to {host}][:{port}], and stratum-miner follows.",
+    "reconnect_refused": (
+        "The pool asked for a new connection to {host}:{port}, but stratum-miner does not follow: {reason}."
+    ),
+    "pool_message": "Message from the pool: {text}",
+    "bad_line": "The pool sent an invalid line: {reason}.",
+    "bad_job": "The pool sent an invalid job: {reason}.",
+    "job_without_coinbase": (
+        "The pool sent a job without its coinbase transaction. The proxy cannot divide such a job among miners."
+    ),
+    "unpaired_reply": (
+        "The pool sent a reply to a request that stratum-miner did not send (id {id})[, with an error: {error}]."
+    ),
+    "difficulty_suggested": "Asked the pool for the share difficulty {difficulty}.",
+    "version_bits_form": "The pool accepted version bits in another form. Shares now use this form: {form}.",
+    "handshake_shortened": "The pool closed the connection or never answered. The next attempt leaves out {without}.",
+    "pool_enabled": "Pool {pool} was enabled.",
+    "pool_disabled": "Pool {pool} was disabled.",
+    "pool_added": "Pool {pool} was added.",
+    "pool_removed": "Pool {pool} was removed.",
+    "pool_moved": "Pool {pool} now has priority {place} (0 is the best).",
+    "pool_changed": "The settings of pool {pool} changed.",
     "figures_zeroed": (
-        "A tool had cgminer's API count anew, after {accepted} accepted, {rejected} rejected and {stale} stale shares, "
-        "the best of difficulty {best_share}."
+        "A client of the cgminer API reset its counters. Before, they were: {accepted} accepted, {rejected} rejected "
+        "and {stale} stale shares, best share difficulty {best_share}."
     ),
-    "pool_quota": "Pool {pool} has the quota {quota}.",
-    "strategy": "Pools are used by {strategy} from now on.",
-    "configuration": "Options come from {file}.",
+    "pool_quota": "Pool {pool} now has the quota {quota}.",
+    "strategy": "The strategy for choosing among pools is now {strategy}.",
+    "configuration": "Settings are read from {file}.",
     "configuration_problem": "Configuration: {problem}.",
-    "configuration_exposed": "Others on this machine can read passwords in {file}; chmod 600 keeps them out.",
-    "configuration_changed": "{what} changed from {before} to {after}.",
-    "configuration_takes_a_restart": "{what} is to change from {before} to {after}, which takes a restart.",
-    "configuration_unchanged": "The configuration is read again; nothing changed.",
-    "configuration_refused": "The configuration is refused and nothing changed: {problem}.",
-    "shares_rare": "{text}[; {hint}].",
-    "journal_damaged": "The share journal {file} has {lines} damaged lines, which do not count.",
-    "journal_unclean": (
-        "The last run that wrote the share journal {file} did not end it: records of its last 100 ms may be missing."
+    "configuration_exposed": (
+        "Other users of this computer can read passwords in {file}. To prevent this, run chmod 600 on the file."
     ),
-    "journal_failed": "Cannot write the share journal {file}: {reason}; {hint}.",
+    "configuration_changed": "{what} changed from {before} to {after}.",
+    "configuration_takes_a_restart": "{what} changes from {before} to {after} only after a restart.",
+    "configuration_unchanged": "The configuration was read again. Nothing changed.",
+    "configuration_refused": "The configuration was refused, and nothing changed: {problem}.",
+    "shares_rare": "{text}[. {hint}].",
+    "journal_damaged": "The share journal {file} has {lines} damaged lines, which are ignored.",
+    "journal_unclean": (
+        "The last run did not close the share journal {file}. Records of its last 100 ms may be missing."
+    ),
+    "journal_failed": "Cannot write the share journal {file}: {reason}. {hint}.",
     "journal_recovered": (
-        "The share journal {file} is written again[; {missing} records are missing, the totals count them]."
+        "The share journal {file} can be written again[. {missing} records are missing, but the totals include them]."
     ),
     "journal_incomplete": "The share journal {file} lacks the last {records} records: {reason}.",
     "blocks_recovered": (
-        "The chain in {directory} was not written at the end of the last run; of its blocks it is made again up to "
-        "height {height}, from {before}."
+        "The last run did not write the state of its block chain in {directory}. The state was rebuilt from the stored "
+        "blocks, from height {before} up to height {height}."
     ),
-    "log_file_failed": "Cannot write the log file {file}: {reason}; {hint}.",
-    "log_file_recovered": "The log file {file} is written again; {missing} lines are missing.",
-    "no_device_found": "No mining device is recognised[; name one of {to_be_named} if it is one]: {hint}.",
-    "too_many_devices": "More than {most} devices were here; {ignored} is left alone.",
-    "device_awaited": "{device}: {reason}; waiting for it.",
-    "device_started": "{device} is at {path}.",
-    "device_mining": "{device} mines[ at {frequency} MHz]; chips: {chips}.",
+    "log_file_failed": "Cannot write the log file {file}: {reason}. {hint}.",
+    "log_file_recovered": "The log file {file} can be written again. Lines missing: {missing}.",
+    "no_device_found": (
+        "No mining device was recognised[. If one of these is a mining device, name it with its kind: {to_be_named}]. "
+        "{hint}."
+    ),
+    "too_many_devices": "At most {most} devices can be used, so {ignored} is ignored.",
+    "device_awaited": "Waiting for {device}: {reason}.",
+    "device_started": "{device} was found at {path}.",
+    "device_mining": "{device} is mining[ at {frequency} MHz]. Chips: {chips}.",
     "device_state": "{device} is {state}[: {reason}].",
-    "device_gone": "{device} is gone[: {reason}].",
-    "device_unavailable": "{device} cannot be had: {reason}[; next try in {again_in_s} s].",
-    "device_off": "{device} stays off: {reason}[; {hint}].",
-    "device_defect": "The driver of {device} has a defect; the others go on.",
-    "device_underfed": "{device} has to wait for work: {reason}.",
+    "device_gone": "{device} is no longer connected[: {reason}].",
+    "device_unavailable": "{device} cannot be opened: {reason}[. Next attempt in {again_in_s} s].",
+    "device_off": "{device} stays off: {reason}[. {hint}].",
+    "device_defect": "The driver of {device} failed because of an internal error. The other devices continue.",
+    "device_underfed": "{device} has no work for part of the time: {reason}.",
     "device_sick": "{device} is sick: {reason}.",
     "device_hot": "{device} is hot: {reason}.",
-    "device_slowed": "{device} slows down to {frequency} MHz: {reason}.",
-    "device_tripped": "{device} is switched off: {reason}.",
-    "power_fault": "{device} was {reason}: {hint}.",
+    "device_slowed": "The frequency of {device} was lowered to {frequency} MHz: {reason}.",
+    "device_tripped": "The safety check switched {device} off: {reason}.",
+    "power_fault": "{device} may not get enough power: {reason}[. {hint}].",
     "power_down_failed": "{device} could not be powered down: {reason}.",
-    "http": "Page and API at {address}[; the token for changes is in {token}].",
-    "cgminer_api": "cgminer's API at {address}.",
-    "axeos_api": "AxeOS's API at {address}[; the token for changes is in {token}].",
+    "http": "The page and the API are at {address}[. The API token is in {token}].",
+    "cgminer_api": "The cgminer API is at {address}.",
+    "axeos_api": "The AxeOS API is at {address}[. The API token is in {token}].",
     "stopping": "Stopping: {hint}.",
-    "paused": "Paused[ {by}][: {reason}].",
-    "resumed": "Mining again[: {reason}].",
-    "unknown_method": "The rule {rule} is about a method that is not known: {method}[; {hint}].",
+    "paused": "Mining is paused[ {by}][: {reason}].",
+    "resumed": "Mining continues[: {reason}].",
+    "unknown_method": "The rule {rule} names an unknown method: {method}[. {hint}].",
     "hook_failed": "The hook for {kind} failed: {reason}.",
-    "hooks_too_slow": "Hooks are too slow: one for {kind} was not called.",
+    "hooks_too_slow": "Too many hooks are waiting, so the hook for {kind} was skipped.",
     "nothing_to_watch": "{text}.",
     "economics": "{line}",
     "ready": "Listening at {url}.",
-    "upstream": "The pool's connection: {state}[: {detail}].",
-    "upstream_lost": "No pool gives work ({reason}); {miners} miners wait.",
+    "upstream": "The connection to the pool changed its state to {state}[: {detail}].",
+    "upstream_lost": "No pool provides work: {reason}. Connected miners: {miners}.",
     "extranonce_divided": "The pool's {upstream_bytes} bytes of extranonce2 are divided among up to {room} miners.",
     "miner_connected": "A miner connected from {address}.",
-    "miner_left": "The miner from {address} left: {reason}; {accepted} shares accepted.",
-    "worker_authorized": "Worker {worker_name} joined[ ({user_agent})].",
-    "share_answered_late": "The pool answered a share after its miner was told that it is lost: {fate}.",
+    "miner_left": "The connection of the miner at {address} ended: {reason}. Shares accepted: {accepted}.",
+    "worker_authorized": "Worker {worker_name} was authorized[ ({user_agent})].",
+    "share_answered_late": (
+        "The pool answered a share ({fate}) after the proxy had reported the share to its miner as lost."
+    ),
     "not_loopback": "Listening at {listen}: {text}.",
-    "accept_failed": "Connections to {address} cannot be accepted for now: {error}. It is tried every {retry_in_s} s.",
-    "block_submit_failed": "A block could not be given to the node yet: {error}.",
-    "block_not_taken_back": "The node does not build on a block of ours that it took before, {hash}: {reason}.",
-    "block_undelivered": "A block waits until the node can take it: {explanation}[; {hash}].",
-    "blocks_given_back": "The node had lost blocks of ours and got {blocks} of them again: {first} to {last}.",
+    "accept_failed": (
+        "Connections to {address} cannot be accepted at the moment: {error}. "
+        "stratum-miner tries again every {retry_in_s} s."
+    ),
+    "block_submit_failed": "A block could not be submitted to the node: {error}. The pool will submit it again.",
+    "block_not_taken_back": (
+        "The node no longer builds on block {hash}, which it had accepted, and did not accept it a second time: "
+        "{reason}."
+    ),
+    "block_undelivered": "A block waits until the node can accept it: {explanation}[. Block: {hash}].",
+    "blocks_given_back": (
+        "The node lacked blocks that the pool had found. It has now accepted {blocks} of them, heights {first} to "
+        "{last}."
+    ),
     "capture_cut": "{file}: {reason}.",
-    "changed_over_http": "Changed over HTTP: {request}.",
+    "changed_over_http": "Carried out a request over HTTP: {request}.",
     "client_connected": "A miner connected from {address}.",
-    "client_failed": "The session of {address} ended by a defect of ours.",
-    "client_left": "The miner from {address} left: {reason}; {accepted} shares accepted, {rejected} refused.",
-    "connection_failed": "Connection {connection} ended by a defect of ours.",
-    "connection_over": "Connection {connection} is over.",
-    "cgminer_failed": "A defect of ours while answering a request to cgminer's API: {error}.",
-    "connection_cut": "Connection {connection} is cut: {reason}.",
-    "connection_refused": "A connection[ from {address}] is refused: {reason}.",
-    "engines_not_told": "{device} does not tell its engines: expected {expected}, got {got}.",
-    "failed": "Not met: {threshold}.",
-    "http_failed": "A defect of ours while answering {request}: {error}.",
-    "lines_left_out": "In the last {seconds} s {lines} more lines of the kind {kind} were left out.",
-    "listener_failed": "Nobody can ask there any more: {error}.",
-    "miners_turned_away": "Miners that come are turned away for now, for nothing can be opened to the pool: {error}.",
-    "misbehaving": "Misbehaving on purpose: {faults}.",
+    "client_failed": "The connection of the miner at {address} ended because of an internal error.",
+    "client_left": (
+        "The connection of the miner at {address} ended: {reason}. Shares accepted: {accepted}, rejected: {rejected}."
+    ),
+    "connection_failed": "Connection {connection} ended because of an internal error.",
+    "connection_over": "Connection {connection} has ended.",
+    "cgminer_failed": "An internal error occurred while answering a request to the cgminer API: {error}.",
+    "connection_cut": "Connection {connection} was cut off: {reason}.",
+    "connection_refused": "A connection[ from {address}] was refused: {reason}.",
+    "engines_not_told": (
+        "{device} did not report how many engines it has: expected {expected}, got {got}. One engine is assumed."
+    ),
+    "failed": "Threshold not met: {threshold}.",
+    "http_failed": "An internal error occurred while answering {request}: {error}.",
+    "lines_left_out": "In the last {seconds} s, {lines} more lines of the kind {kind} were left out of the log.",
+    "listener_failed": "No more connections are accepted: {error}.",
+    "miners_turned_away": (
+        "New miners are refused at the moment, because no connection to the pool can be opened: {error}."
+    ),
+    "misbehaving": "Injecting faults on purpose: {faults}.",
     "node_failed": "Waiting for the node: {error}.",
-    "node_recovered": "The node gives work.",
+    "node_recovered": "The node provides work.",
     "page_written": "Wrote {path}.",
     "pool_listening": "Listening at {addresses}.",
-    "pool_stopped": "Stopped; blocks: {blocks}, miners: {sessions}.",
-    "pool_stopping": "Stopping; miners: {sessions}, blocks that the node has not answered: {unanswered_blocks}.",
-    "port_missing": "No port for {role}: {reason}; {hint}.",
-    "proxy_stopping": "Stopping; miners: {miners}, shares that the pool has not answered: {open_shares}.",
+    "pool_stopped": "The pool stopped. Blocks accepted: {blocks}. Connections in all: {sessions}.",
+    "pool_stopping": (
+        "The pool is stopping. Connected miners: {sessions}. Blocks without an answer from the node: "
+        "{unanswered_blocks}."
+    ),
+    "port_missing": "The port for {role} is missing: {reason}. {hint}.",
+    "proxy_stopping": (
+        "The proxy is stopping. Connected miners: {miners}. Shares without an answer from the pool: {open_shares}."
+    ),
     "recorded": "Recorded {lines} lines of {connections} connections in {file}.",
-    "recording_stopped": "Recording stopped: {error}.",
-    "sensors_silent": "Sensors do not answer: {reason}.",
-    "thread_not_settled": "Search thread {thread} does not stay on its processor: {reason}.",
-    "upstream_added": "Another connection to the pool; there are {connections} now.",
-    "upstream_refused": "The pool refuses a further connection: {reason}.",
-    "upstream_removed": "A connection to the pool less; {connections} now.",
+    "recording_stopped": "The recording stopped: {error}.",
+    "sensors_silent": "Reading the sensors or setting the fan failed: {reason}.",
+    "thread_not_settled": (
+        "Search thread {thread} could not be pinned to its processor or given a low priority: {reason}."
+    ),
+    "upstream_added": "Opening another connection to the pool. Connections to the pool: {connections}.",
+    "upstream_refused": "The pool refused a further connection: {reason}.",
+    "upstream_removed": "A connection to the pool was closed. Connections to the pool: {connections}.",
 }
 
 _PART = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
+_TWO_ENDS = re.compile(r"(?<=[.?!])\.(?= [A-Z]|$)")
+"""The full stop of a template after a value that already ends a sentence."""
 
 
 def sentence(name: str, fields: Mapping[str, Any]) -> str:
-    """The event in words."""
+    """Return the event as a sentence, or as its name and fields if it has no sentence or lacks a field of it."""
     template = SENTENCES.get(name)
     if template is None:
         return _plain(name, fields)
-    told = {key: value for key, value in fields.items() if value != ""}
-    text = _PART.sub(lambda part: part[1] if _has_all(part[1], told) else "", template)
+    known = {key: value for key, value in fields.items() if value != ""}
+    text = _PART.sub(lambda part: part[1] if _has_all(part[1], known) else "", template)
     if not _has_all(text, fields):
         return _plain(name, fields)
-    words = _FIELD.sub(lambda match: _shown(fields[match[1]]), text)
-    return words.replace("..", ".") if words.endswith("..") else words
+    shown = {key: _shown(value) for key, value in fields.items()}
+    if "hint" in shown and ". {hint}" in text:
+        shown["hint"] = _capitalized(shown["hint"])
+    return _TWO_ENDS.sub("", _FIELD.sub(lambda match: shown[match[1]], text))
 
 
 def _has_all(text: str, fields: Mapping[str, Any]) -> bool:
@@ -176,9 +226,13 @@ def _has_all(text: str, fields: Mapping[str, Any]) -> bool:
 
 
 def _plain(name: str, fields: Mapping[str, Any]) -> str:
-    words = name.replace("_", " ")
-    told = ", ".join(f"{key.replace('_', ' ')} {_shown(value)}" for key, value in fields.items())
-    return f"{words[:1].upper()}{words[1:]}{': ' if told else ''}{told}"
+    values = ", ".join(f"{key.replace('_', ' ')} {_shown(value)}" for key, value in fields.items())
+    return f"{_capitalized(name.replace('_', ' '))}{': ' if values else ''}{values}"
+
+
+def _capitalized(text: str) -> str:
+    """Return the text with a capital letter, unless it begins with a command such as ``stratum-miner``."""
+    return text if "-" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def _shown(value: Any) -> str:

@@ -261,9 +261,9 @@ def _addresses(said: "_Said") -> dict[str, str]:
     """HOST:PORT of each service, from the log of any format."""
     found: dict[str, str] = {}
     marks = {
-        "http": ("http  ", '"event": "http"', "Page and API at"),
-        "cgminer_api": ("cgminer_api", "cgminer's API at"),
-        "axeos_api": ("axeos_api", "AxeOS's API at"),
+        "http": ("http  ", '"event": "http"', "The page and the API are at"),
+        "cgminer_api": ("cgminer_api", "The cgminer API is at"),
+        "axeos_api": ("axeos_api", "The AxeOS API is at"),
     }
     while len(found) < len(marks):
         line = said.line()

@@ -136,7 +136,7 @@ def test_mine_as_systemd_runs_it(tmp_path: Path) -> None:
             assert miner.wait(60) == 0
     assert all(line.startswith("<") for line in lines[:5]), lines[:5]
     assert any(line.startswith("<6>Mining on ") for line in lines)
-    assert any(line.startswith("<3>The configuration is refused and nothing changed: ") for line in lines)
+    assert any(line.startswith("<3>The configuration was refused, and nothing changed: ") for line in lines)
     assert not any("\x1b" in line for line in lines)
     assert (tmp_path / "stratum-miner" / "http-token").exists()
 

@@ -70,10 +70,13 @@ def test_an_event_after_the_loop_has_ended_is_kept() -> None:
     ("name", "fields", "text"),
     [
         ("share_accepted", {"difficulty": "2", "latency_ms": 7}, "Share accepted, difficulty 2, answered in 7 ms."),
-        ("share_accepted", {"difficulty": "1", "block": "00ab"}, "Share accepted, difficulty 1: solves BLOCK 00ab."),
+        ("share_accepted", {"difficulty": "1", "block": "00ab"}, "Share accepted, difficulty 1. It solves BLOCK 00ab."),
         ("new_block", {"job_id": "a", "difficulty": "2"}, "New block: job a, share difficulty 2."),
         ("waiting", {}, "Waiting."),
-        ("paused", {"reason": "hot."}, "Paused: hot."),
+        ("paused", {"reason": "hot."}, "Mining is paused: hot."),
+        ("device_off", {"device": "stick", "reason": "hot", "hint": "unplug it"}, "stick stays off: hot. Unplug it."),
+        ("hook_failed", {"kind": "k", "reason": "why?"}, "The hook for k failed: why?"),
+        ("no_device_found", {"hint": "stratum-miner x"}, "No mining device was recognised. stratum-miner x."),
         ("kernel_chosen", {}, "Kernel chosen"),  # a field is missing: better plain than wrong
         ("never_heard_of", {"some_count": 3, "who": ["a", "b"]}, "Never heard of: some count 3, who a, b"),
     ],
@@ -94,11 +97,12 @@ def test_every_sentence_can_be_said() -> None:
     [
         ("device_state", {"device": "stick", "state": "starting", "reason": ""}, "stick is starting."),
         ("device_state", {"device": "stick", "state": "dead", "reason": "no nonces"}, "stick is dead: no nonces."),
-        ("device_mining", {"device": "stick", "chips": 1}, "stick mines; chips: 1."),
+        ("device_mining", {"device": "stick", "chips": 1}, "stick is mining. Chips: 1."),
         (
             "no_device_found",
             {"to_be_named": "/dev/ttyUSB0", "hint": "look"},
-            "No mining device is recognised; name one of /dev/ttyUSB0 if it is one: look.",
+            "No mining device was recognised. If one of these is a mining device, name it with its kind: /dev/ttyUSB0. "
+            "Look.",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_the_text_of_an_error_makes_no_line_of_the_log(log_format: logs.LogForma
     finally:
         structlog.reset_defaults()
     first, *rest = capsys.readouterr().err.splitlines()
-    assert "client" in first or "The session of a ended" in first
+    assert "client" in first or "The connection of the miner at a ended" in first
     assert all(line.isprintable() and line.startswith("  ") for line in rest)
     assert len(rest) > 3 or log_format == "json"
 

@@ -34,7 +34,7 @@ async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
             api.monitor.events.take("paused", "info", {"reason": str(number)}, 0.0)
         found = (await api.get(f"{PREFIX}/events?limit=2")).json()
         assert [event["number"] for event in found] == [4, 5]
-        assert found[1]["text"] == "Paused: 4."
+        assert found[1]["text"] == "Mining is paused: 4."
         found = (await api.get(f"{PREFIX}/events?after=1&limit=2")).json()
         assert [event["number"] for event in found] == [4, 5]
 
@@ -221,7 +221,7 @@ async def test_the_stream_tells_a_view_and_what_happens(served: ApiFactory) -> N
                     listener.take(data)
                     if len(listener.events) == 1:
                         api.monitor.events.take("resumed", "info", {}, 0.0)
-                    if [event["text"] for event in listener.events] == ["Paused.", "Mining again."]:
+                    if [event["text"] for event in listener.events] == ["Mining is paused.", "Mining continues."]:
                         break
             assert listener.kinds[:2] == ["view", "event"]
             assert listener.view["summary"]["version"] == __version__

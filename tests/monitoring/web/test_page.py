@@ -263,7 +263,7 @@ def test_events_come_as_they_happen_and_can_be_filtered(played: ServedMiner, pag
     assert "The pool refuses" not in page.text("#event-list")
     page.one("#event-level").send_keys("errors")
     page.until(lambda: len(page.all("#event-list li")) == 1, "one event")
-    assert "The pool p refuses the worker." in page.text("#event-list")
+    assert "No worker may mine on the pool p." in page.text("#event-list")
     page.one("#event-level option[value=info]").click()
     page.until(lambda: len(page.all("#event-list li")) == 43, "all events")
 
@@ -485,7 +485,7 @@ def test_a_miner_that_began_anew_has_its_own_events(played: ServedMiner, page: P
     fresh.events.take("resumed", "info", {"reason": "new"}, 1.7e9)
     played.monitor = fresh
     played.start()
-    page.until(lambda: page.text("#event-list").endswith("Mining again: new."), "the events of now")
+    page.until(lambda: page.text("#event-list").endswith("Mining continues: new."), "the events of now")
     assert "old" not in page.text("#event-list")
     fresh.events.take("resumed", "info", {"reason": "newer"}, 1.7e9)
     page.until(lambda: "newer" in page.text("#event-list"), "an event that comes")
