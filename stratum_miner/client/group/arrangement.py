@@ -7,7 +7,7 @@ import structlog
 
 from stratum_miner.client.group.failover import DEFAULT_POLICY, Condition, Failover, FailoverPolicy
 from stratum_miner.client.group.identities import PoolIdentities
-from stratum_miner.client.group.member import Member
+from stratum_miner.client.group.member import GroupMember
 from stratum_miner.client.group.quota import Quotas
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.settings import PoolSettings, Strategy
@@ -25,7 +25,7 @@ class Arrangement:
     def __init__(
         self,
         settings: Sequence[PoolSettings],
-        new_member: Callable[[PoolSettings, PoolKey], Member],
+        new_member: Callable[[PoolSettings, PoolKey], GroupMember],
         changed: Callable[[], None],
         clock: Callable[[], float],
         *,
@@ -39,14 +39,14 @@ class Arrangement:
         self._identities = identities
         self.members = [self._joined(item) for item in settings]
         """The pools, the best first."""
-        self.removed: list[Member] = []
+        self.removed: list[GroupMember] = []
         """Pools that were removed, until their shares are answered."""
-        self.active: Member | None = None
+        self.active: GroupMember | None = None
         """The pool that is mined on."""
         self.failover = Failover(len(self.members), clock(), policy)
         for index, item in enumerate(settings):
             self.failover.enable(index, item.enabled)
-        self.quotas: Quotas[Member] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
+        self.quotas: Quotas[GroupMember] | None = Quotas(clock()) if strategy is Strategy.QUOTA else None
 
     # ---- what there is ------------------------------------------------------------------------------------------
 
@@ -69,15 +69,15 @@ class Arrangement:
         """The settings of all pools, the best first."""
         return tuple(member.settings for member in self.members)
 
-    def index(self, member: Member) -> int:
+    def index(self, member: GroupMember) -> int:
         """The place of a pool, 0 the best."""
         return self.members.index(member)
 
-    def name(self, member: Member) -> str:
+    def name(self, member: GroupMember) -> str:
         """The label of a pool."""
         return self._identities.label(member.key, member.settings)
 
-    def condition(self, member: Member) -> Condition:
+    def condition(self, member: GroupMember) -> Condition:
         """The condition of the pool."""
         return self.failover.health(self.index(member)).condition
 
@@ -156,7 +156,7 @@ class Arrangement:
         settings say else. What is left still answers its open shares. ValueError for none, or for the same pool and
         worker twice.
         """
-        left, members, places = list(self.members), list[Member | None](), list[int | None]()
+        left, members, places = list(self.members), list[GroupMember | None](), list[int | None]()
         for index, item in enumerate(settings):
             _check_for_twin(item, settings[:index])
             kept = next((member for member in left if _is_same_connection(member.settings, item)), None)
@@ -185,10 +185,10 @@ class Arrangement:
             log.info("strategy", strategy=strategy.value)
             self._changed()
 
-    def _joined(self, settings: PoolSettings) -> Member:
+    def _joined(self, settings: PoolSettings) -> GroupMember:
         return self._new_member(settings, self._identities.take(settings))
 
-    def _retire(self, member: Member) -> None:
+    def _retire(self, member: GroupMember) -> None:
         """It is no pool of ours any more; its open shares are still answered."""
         self._identities.leave(member.key)
         if self.quotas is not None:

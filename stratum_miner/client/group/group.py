@@ -24,7 +24,7 @@ from stratum_miner.client.events import (
 from stratum_miner.client.group.arrangement import Arrangement
 from stratum_miner.client.group.failover import DEFAULT_POLICY, Condition, FailoverPolicy
 from stratum_miner.client.group.identities import PoolIdentities
-from stratum_miner.client.group.member import Member
+from stratum_miner.client.group.member import GroupMember
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.pool_tally import PoolTally, Tallies
 from stratum_miner.client.reconnecting import Destination
@@ -156,7 +156,7 @@ class PoolGroup:
         """The snapshot of the active pool, or of the best one while none is active."""
         return self._shown.client.snapshot()
 
-    def _owner(self, origin: Origin) -> Member | None:
+    def _owner(self, origin: Origin) -> GroupMember | None:
         """The pool whose session it is or was. None when the pool is none of ours."""
         found = None
         for member in (*self.control.members, *self.control.removed):
@@ -167,12 +167,12 @@ class PoolGroup:
         return found
 
     @property
-    def _shown(self) -> Member:
+    def _shown(self) -> GroupMember:
         return self.control.active or self.control.members[0]
 
     # ---- what the clients tell ----------------------------------------------------------------------------------
 
-    def _take(self, member: Member, event: ClientEvent) -> None:
+    def _take(self, member: GroupMember, event: ClientEvent) -> None:
         """The search hears of a job of the pool that is mined on first, failover afterwards; so with the answers."""
         match event:
             case JobArrived(job):
@@ -187,7 +187,7 @@ class PoolGroup:
             case _:
                 self._tell(event)
 
-    def _take_job(self, member: Member, job: Job, event: ClientEvent) -> None:
+    def _take_job(self, member: GroupMember, job: Job, event: ClientEvent) -> None:
         member.job = job
         if member.removed:
             return
@@ -201,7 +201,7 @@ class PoolGroup:
             control.failover.job(control.index(member), self._clock(), _content(job))
             self._apply()
 
-    def _take_loss(self, member: Member, reason: str, event: ClientEvent) -> None:
+    def _take_loss(self, member: GroupMember, reason: str, event: ClientEvent) -> None:
         member.job = None
         if reason == STOPPED and member.leaving_since is None:
             if member is self.control.active:
@@ -215,7 +215,7 @@ class PoolGroup:
             self.control.failover.left(self.control.index(member), self._clock())
         self._act()
 
-    def _judge(self, member: Member, result: ShareResult) -> None:
+    def _judge(self, member: GroupMember, result: ShareResult) -> None:
         """A share that was accepted or refused says something of its pool, unless another share has said it before."""
         if member.removed or result.same_event:
             return
@@ -227,7 +227,7 @@ class PoolGroup:
             if control.condition(member) is Condition.PENALIZED:
                 self._changed.set()
 
-    def _take_state(self, member: Member, state: ConnectionState, detail: str, event: ClientEvent) -> None:
+    def _take_state(self, member: GroupMember, state: ConnectionState, detail: str, event: ClientEvent) -> None:
         if state is ConnectionState.MINING:
             member.refused, self._was_accepted = False, True
         if member.removed:
@@ -263,7 +263,7 @@ class PoolGroup:
         for member in control.removed:
             self._leave(member)
 
-    def _decide(self) -> tuple[Member | None, frozenset[int]]:
+    def _decide(self) -> tuple[GroupMember | None, frozenset[int]]:
         now, control = self._clock(), self.control
         decision = control.failover.decide(now)
         if control.quotas is None:
@@ -271,7 +271,7 @@ class PoolGroup:
         up = {member: member.settings.quota for member in (control.members[i] for i in control.failover.up())}
         return control.quotas.choose(up, now), control.failover.connectable(now)
 
-    def _switch(self, chosen: Member | None) -> None:
+    def _switch(self, chosen: GroupMember | None) -> None:
         control = self.control
         before, control.active = control.active, chosen
         why = self._why(before)
@@ -286,10 +286,10 @@ class PoolGroup:
         if chosen.job is not None:
             self._tell(JobArrived(chosen.job))
 
-    def _origin_of(self, member: Member | None) -> Origin:
+    def _origin_of(self, member: GroupMember | None) -> Origin:
         return (member or self._shown).client.origin
 
-    def _why(self, before: Member | None) -> str:
+    def _why(self, before: GroupMember | None) -> str:
         control = self.control
         if before is None:
             return ""
@@ -302,7 +302,7 @@ class PoolGroup:
             return "a better pool is up again" if control.quotas is None else "its turn is over"
         return f"{control.name(before)} is {health.condition.value}: {health.reason}"
 
-    def _start(self, member: Member) -> None:
+    def _start(self, member: GroupMember) -> None:
         """Start a client as long as ``run`` lasts."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
@@ -310,7 +310,7 @@ class PoolGroup:
             member.is_to_start = True
             self._changed.set()
 
-    def _leave(self, member: Member) -> None:
+    def _leave(self, member: GroupMember) -> None:
         """End a client that is not wanted any more, its open shares answered or given up."""
         assert member.scope is not None
         now = self._clock()
@@ -321,7 +321,7 @@ class PoolGroup:
             member.client.leave(f"the miner left this pool, which did not answer within {DRAIN_S:g} s")
             member.scope.cancel()
 
-    async def _keep(self, member: Member) -> None:
+    async def _keep(self, member: GroupMember) -> None:
         assert member.scope is not None
         try:
             with member.scope:
@@ -336,8 +336,10 @@ class PoolGroup:
         member.scope = None  # not when everything ends by an error: nothing is to be started any more
         self._changed.set()
 
-    def _new_member(self, settings: PoolSettings, key: PoolKey) -> Member:
-        return Member(settings, self._options, self._take, key=key, tally=self._tallies.setdefault(key, PoolTally()))
+    def _new_member(self, settings: PoolSettings, key: PoolKey) -> GroupMember:
+        return GroupMember(
+            settings, self._options, self._take, key=key, tally=self._tallies.setdefault(key, PoolTally())
+        )
 
 
 def _content(job: Job) -> object:

@@ -16,14 +16,14 @@ from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.share_result import ShareOutcome
 
 
-class Member:
+class GroupMember:
     """One pool of a group. It passes the events of its client to ``take``."""
 
     def __init__(
         self,
         settings: PoolSettings,
         options: ClientOptions,
-        take: Callable[["Member", ClientEvent], None],
+        take: Callable[["GroupMember", ClientEvent], None],
         *,
         key: PoolKey,
         tally: PoolTally,
