@@ -1,6 +1,24 @@
-"""Nurseries wrap what ends them into exception groups; this finds the one cause worth telling."""
+"""Nurseries wrap the exceptions that end them into groups; this module finds the exception that the user needs."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import trio
+
+
+@asynccontextmanager
+async def unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery that raises a single exception as it is. Several exceptions still come as one group."""
+    failure: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        failure = group.exceptions[0]
+    if failure is not None:
+        raise failure  # outside of the handler, so that the exception keeps its own cause and context
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

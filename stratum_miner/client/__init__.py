@@ -1,37 +1,80 @@
-"""The pool client: one pool kept connected, jobs in, shares out; what becomes of each share is told exactly once."""
+"""The pool client: it keeps pools connected, receives jobs and submits shares. Each share gets exactly one result.
 
+``PoolClient`` is the client of one pool. ``PoolGroup`` uses several pools as one, with failover or quotas. Both report
+what happens to a ``ClientListener``.
+"""
+
+from stratum_miner.client.dialing.dialer import Connector, Dialer
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError
+from stratum_miner.client.dialing.tunnel import TunnelUnreachable, TunnelUrl, TunnelUrlError
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl, PoolUrlError
 from stratum_miner.client.endings import ConnectionEnded, WorkerRefused
 from stratum_miner.client.events import (
     ClientEvent,
+    ClientListener,
     ConnectionState,
     JobArrived,
     MessageShown,
     ShareAnswered,
     StateChanged,
-    Tell,
     WorkLost,
 )
+from stratum_miner.client.group.arrangement import Arrangement
+from stratum_miner.client.group.failover import Condition, FailoverPolicy, HealthSnapshot
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.group.identities import PoolIdentities
+from stratum_miner.client.group.member import GroupMember
+from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.options import ClientOptions
-from stratum_miner.client.reconnecting import PoolClient
-from stratum_miner.client.settings import PoolSettings, Timeouts
+from stratum_miner.client.pool_memory import Handshake, PoolMemory
+from stratum_miner.client.pool_tally import PoolTally
+from stratum_miner.client.reconnecting import Destination, PoolClient
+from stratum_miner.client.resume import Resumable
+from stratum_miner.client.settings import PoolSettings, Strategy, Timeouts
+from stratum_miner.client.snapshot import ClientSnapshot, WorkerSnapshot
+from stratum_miner.client.traffic import Traffic
 
 __all__ = [
+    "SYSTEM_TRUST",
+    "Arrangement",
     "ClientEvent",
+    "ClientListener",
     "ClientOptions",
+    "ClientSnapshot",
+    "Condition",
     "ConnectionEnded",
     "ConnectionState",
+    "Connector",
+    "Destination",
+    "Dialer",
+    "FailoverPolicy",
+    "GroupMember",
+    "Handshake",
+    "HealthSnapshot",
     "JobArrived",
     "MessageShown",
     "PoolClient",
+    "PoolGroup",
+    "PoolIdentities",
+    "PoolMemory",
     "PoolSettings",
+    "PoolStatus",
+    "PoolTally",
     "PoolUnreachable",
     "PoolUrl",
     "PoolUrlError",
+    "Resumable",
     "ShareAnswered",
     "StateChanged",
-    "Tell",
+    "Strategy",
     "Timeouts",
+    "TlsSettings",
+    "TlsSettingsError",
+    "Traffic",
+    "TunnelUnreachable",
+    "TunnelUrl",
+    "TunnelUrlError",
     "WorkLost",
     "WorkerRefused",
+    "WorkerSnapshot",
 ]

@@ -22,7 +22,14 @@ from stratum_miner.client.endings import (
     TooSlow,
     WorkerRefused,
 )
-from stratum_miner.client.events import ConnectionState, JobArrived, MessageShown, ShareAnswered, StateChanged, Tell
+from stratum_miner.client.events import (
+    ClientListener,
+    ConnectionState,
+    JobArrived,
+    MessageShown,
+    ShareAnswered,
+    StateChanged,
+)
 from stratum_miner.client.open_shares import REJECT_STREAK, OpenShare, OpenShares
 from stratum_miner.client.pool_memory import KEPT_S, Handshake
 from stratum_miner.client.resume import Resumable, Resumption, Unanswered
@@ -76,7 +83,7 @@ class PoolConnection:
         stream: trio.abc.Stream,
         settings: PoolSettings,
         resumption: Resumption,
-        tell: Tell,
+        on_event: ClientListener,
         *,
         clock: Callable[[], float] = time.monotonic,
         handshake: Handshake = Handshake.FULL,
@@ -97,7 +104,7 @@ class PoolConnection:
         """The previous hash of the newest job; None before the first."""
         self._stream = stream
         self._resumption = resumption
-        self._tell = tell
+        self._on_event = on_event
         self._clock = clock
         self._watch = watch
         self._ask_configure = handshake < Handshake.BARE and settings.version_mask != 0
@@ -164,7 +171,7 @@ class PoolConnection:
         try:
             request_id = self.connection.submit(request)
         except LocalProtocolError as error:
-            self._tell(ShareAnswered(ShareResult(share, ShareOutcome.LOST, str(error))))
+            self._on_event(ShareAnswered(ShareResult(share, ShareOutcome.LOST, str(error))))
             return
         self._open.sent(request_id, item)
         self._writer.flush()
@@ -371,7 +378,9 @@ class PoolConnection:
                 is_first = not self.is_authorized
                 self._on_login(name, "")
                 if is_first:
-                    self._tell(StateChanged(self._resumption.origin, ConnectionState.MINING, str(self.settings.url)))
+                    self._on_event(
+                        StateChanged(self._resumption.origin, ConnectionState.MINING, str(self.settings.url))
+                    )
             case events.AuthorizeRefused(worker_name=name, error=error):
                 self._on_login(name, self._hide(str(error)), passes=may_pass(str(error)))
             case events.ExtranonceChanged(extranonce1, size):
@@ -406,7 +415,7 @@ class PoolConnection:
         else:
             for item in carried:
                 reason = "the pool did not resume the session"
-                self._tell(ShareAnswered(ShareResult(item.share, ShareOutcome.LOST, reason)))
+                self._on_event(ShareAnswered(ShareResult(item.share, ShareOutcome.LOST, reason)))
 
     def _on_job(self, event: events.JobAnnounced) -> None:
         self._latest_job_id = event.notify.job_id
@@ -426,7 +435,7 @@ class PoolConnection:
             self.traffic.bad_lines += 1
             log.warning("bad_job", job_id=event.notify.job_id, reason=str(error))
             return
-        self._tell(JobArrived(job))  # the search first, everything else afterwards
+        self._on_event(JobArrived(job))  # the search first, everything else afterwards
         self.traffic.jobs += 1 + event.superseded
         self.previous_hash = job.previous_hash
         if self.first_job_at is None:
@@ -436,7 +445,7 @@ class PoolConnection:
 
     def _on_message(self, text: str) -> None:
         log.info("pool_message", text=text)
-        self._tell(MessageShown(self._resumption.origin, text))
+        self._on_event(MessageShown(self._resumption.origin, text))
 
     # ---- workers: the pool's own ones are asked for at once, others when a share first needs them -------------------
 
@@ -479,7 +488,7 @@ class PoolConnection:
         result = self._open.result(item, event.error, now, self._latest_job_id)
         if result.refusal is not None:
             result = replace(result, text=self._hide(result.text))
-        self._tell(ShareAnswered(result))
+        self._on_event(ShareAnswered(result))
         self._wake()
 
     def _may_be_other_form(self, item: OpenShare, error: ErrorReply | None) -> bool:

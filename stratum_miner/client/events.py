@@ -76,5 +76,5 @@ class MessageShown:
 
 
 ClientEvent: TypeAlias = JobArrived | WorkLost | ShareAnswered | StateChanged | MessageShown
-Tell: TypeAlias = Callable[[ClientEvent], None]
+ClientListener: TypeAlias = Callable[[ClientEvent], None]
 """Called in the trio thread; it must neither wait nor raise."""

@@ -25,11 +25,11 @@ from stratum_miner.client.endings import (
 from stratum_miner.client.events import (
     STOPPED,
     ClientEvent,
+    ClientListener,
     ConnectionState,
     JobArrived,
     ShareAnswered,
     StateChanged,
-    Tell,
     WorkLost,
 )
 from stratum_miner.client.options import ClientOptions
@@ -72,7 +72,7 @@ class PoolClient:
     def __init__(
         self,
         settings: PoolSettings,
-        tell: Tell,
+        on_event: ClientListener,
         options: ClientOptions | None = None,
         *,
         key: PoolKey | None = None,
@@ -80,7 +80,7 @@ class PoolClient:
     ) -> None:
         options = ClientOptions() if options is None else options
         self.settings = settings
-        self._tell = tell
+        self._on_event = on_event
         self._options = options
         self._connect = options.connector(settings)
         self._memory = options.memories.setdefault(settings.url, PoolMemory())
@@ -278,7 +278,7 @@ class PoolClient:
             self._tally.closed(connection.traffic)
             self._version_mask, self._refusals = connection.version_mask, connection.workers.refusals
             self._connection = None
-            self._tell(WorkLost(self._resumption.origin, reason))
+            self._on_event(WorkLost(self._resumption.origin, reason))
 
     def _learn_from(self, end: ConnectionEnded, connection: PoolConnection) -> None:
         now, traffic = trio.current_time(), connection.traffic
@@ -328,16 +328,16 @@ class PoolClient:
         """Pass an event of the connection on, and count it afterwards: a job goes to the search first."""
         match event:
             case JobArrived(job):
-                self._tell(event)
+                self._on_event(event)
                 self._newest_job = job
                 self._addresses.gave_a_job()
             case ShareAnswered(result):
-                self._tell(event)
+                self._on_event(event)
                 self._note_result(result)
             case StateChanged(_, state, detail):
                 self._enter(state, detail)
             case _:
-                self._tell(event)
+                self._on_event(event)
 
     def _note_result(self, result: ShareResult) -> None:
         self._tally.add(result)
@@ -359,4 +359,4 @@ class PoolClient:
 
     def _enter(self, state: ConnectionState, detail: str) -> None:
         self._state, self._detail = state, detail
-        self._tell(StateChanged(self._resumption.origin, state, detail))
+        self._on_event(StateChanged(self._resumption.origin, state, detail))

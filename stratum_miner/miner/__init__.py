@@ -1,33 +1,40 @@
-"""The miner: client, scheduler and backends put together, with goals, statistics and a graceful end."""
+"""The miner: it joins pool clients, a scheduler and backends, stops at goals, and keeps statistics.
 
-from stratum_miner.miner.events import (
-    EventListener,
-    HardwareError,
-    JobStarted,
-    MinerEvent,
-)
-from stratum_miner.miner.goals import Goals, StopReason
-from stratum_miner.miner.journal import Journal, JournalError
-from stratum_miner.miner.miner import Miner
+``open_miner`` runs a miner while a block runs. ``on_event`` reports each event, ``Miner.snapshot`` all figures.
+"""
+
+from stratum_miner.miner.events import EventListener, HardwareError, JobStarted, MinerEvent
+from stratum_miner.miner.goals import UNTIL_STOPPED, Goals, StopReason
+from stratum_miner.miner.journal import Journal, JournalError, Recovered
+from stratum_miner.miner.miner import Miner, open_miner
 from stratum_miner.miner.mining_group import Assignment
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.share_counts import ShareCounts
-from stratum_miner.miner.snapshot import MinerSnapshot
+from stratum_miner.miner.shared_visited import SharedVisited
+from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
+from stratum_miner.miner.standstill import Standstill
 from stratum_miner.work.share_result import ShareResult
 
 __all__ = [
+    "UNTIL_STOPPED",
     "Assignment",
+    "BackendSnapshot",
     "EventListener",
     "Goals",
     "HardwareError",
+    "JobSnapshot",
     "JobStarted",
     "Journal",
     "JournalError",
     "Miner",
     "MinerEvent",
     "MinerSnapshot",
+    "Recovered",
     "Scheduler",
     "ShareCounts",
     "ShareResult",
+    "SharedVisited",
+    "Standstill",
     "StopReason",
+    "open_miner",
 ]

@@ -1,4 +1,4 @@
-"""What a miner tells while it runs, as frozen values: the events that listeners take, in the order they happen."""
+"""The events that a miner reports to ``on_event`` while it runs, as frozen values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,11 @@ from stratum_miner.work.share_result import ShareResult
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """A job is being searched; ``new_block`` when its previous hash differs from the job before."""
+    """The miner has begun to search a job.
+
+    ``height``: the height of the block that the job builds, or None if its coinbase does not contain it.
+    ``new_block``: whether its previous hash differs from that of the job before.
+    """
 
     job: Job
     height: int | None
@@ -20,7 +24,7 @@ class JobStarted:
 
 @dataclass(frozen=True, slots=True)
 class HardwareError:
-    """A claimed nonce failed re-hashing."""
+    """A device reported a wrong nonce. ``reason`` says what the miner found when it hashed the nonce again."""
 
     device: str
     reason: str
@@ -28,3 +32,4 @@ class HardwareError:
 
 MinerEvent: TypeAlias = JobStarted | StateChanged | HardwareError | ShareResult | MessageShown
 EventListener: TypeAlias = Callable[[MinerEvent], None]
+"""Called in the trio thread with each event, in the order of the events. It must not block."""

@@ -1,12 +1,13 @@
-"""The miner: pools, backends, the groups that join them, and the way of a share between them.
+"""``Miner``: mining groups, each with its pools and backends, and the path of a share from a backend to its pool.
 
-Nursery: each group's pools + each group's search (a task per backend, and one that re-hashes what it claims) + the
-sampler of hash rates.
-Stopping is graceful: the search ends first, open shares get a bounded time to be answered, then the client goes.
+Tasks: the pool connections of each group; the search of each group, with two tasks for each backend (one runs it, one
+hashes the nonces that it reports again); the sampler of the hash rates; the time limit.
+To stop, the miner ends the search, waits a limited time for replies to open shares, and then closes the connections.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -25,8 +26,8 @@ from stratum_miner.client.group.group import PoolGroup
 from stratum_miner.client.group.identities import PoolIdentities
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.client.settings import PoolSettings, Strategy
-from stratum_miner.exception_groups import leading_cause
-from stratum_miner.miner.events import EventListener, HardwareError, JobStarted
+from stratum_miner.exception_groups import leading_cause, unwrapping_nursery
+from stratum_miner.miner.events import EventListener, HardwareError, JobStarted, MinerEvent
 from stratum_miner.miner.goals import UNTIL_STOPPED, Goals, StopReason
 from stratum_miner.miner.journal import Journal
 from stratum_miner.miner.judged_blocks import JudgedBlocks
@@ -45,28 +46,45 @@ from stratum_miner.work.unit import NonceFound
 log = structlog.get_logger(__name__)
 
 MEASURED_AFTER_S = 10.0
-"""Seconds of searching after which the hash rate is good enough to ask a pool for a difficulty by it."""
+"""Seconds of searching after which the measured hash rate is good enough to suggest a share difficulty to a pool."""
 
 
 class Miner:
-    """Mines with the given backends on the first of the pools that is up; ``run`` it once.
+    """Mines with the given backends on the given pools. ``open_miner`` runs one; ``run`` may be called once.
 
-    A backend whose ``Assignment`` names a pool mines there alone, whatever becomes of the others.
+    ``pools``: one pool, or several, the best first. ``strategy`` decides how the miner uses several pools: it mines on
+    the best pool that is up (FAILOVER), or on all of them in turn (QUOTA).
 
-    ``weak_blocks``: submit hashes that solve a block but miss the share target, possible on test chains only; None
-    decides by the chain (see ``Scheduler``). One after the other goes out until the pool accepts one for a previous
-    hash; a pool that refuses them and makes no blocks of them gets no more (see ``weak_blocks``).
+    ``backends``: what searches. A backend whose ``Assignment`` names a pool mines on that pool only.
 
-    ``first_extranonce2``: where counting begins, cut to the size that a pool gives; drawn at random when None, because
-    some pools give the next process the extranonce1 of the last one.
+    ``goals``: when the miner stops by itself.
 
-    ``node_judges``: somebody tells by ``block_judged`` what the node made of each block, and only what the node took
-    counts as one. Otherwise an accepted share that solves a block does, because a pool tells no more.
+    ``on_event``: called with each event, in the trio thread and in the order of the events. It must not block. If it
+    raises an exception, the miner stops and ``run`` raises that exception.
+
+    ``journal``: the share journal. The caller opens and closes it.
+
+    ``options``: what all pool clients share: clock, source of random numbers, retries, a function that connects.
+
+    ``weak_blocks``: whether to submit hashes that solve a block but miss the share target. They exist on test chains
+    only. None: decide by the chain (see ``Scheduler``). The miner submits them one at a time, until the pool accepts
+    one for this previous hash. If the pool rejects them and makes no blocks of them, it gets no more of them.
+
+    ``node_judges``: the caller reports the node's decision about each block to ``block_judged``, and only blocks that
+    the node accepted are counted. Otherwise an accepted share that solves a block counts as a block, because a pool
+    does not report the node's decision.
+
+    ``first_extranonce2``: the first value of the extranonce2 counter, cut to the size that the pool gives. None: a
+    random value, because some pools give a new process the extranonce1 of the process before.
+
+    ``standstill``: detects time in which the process did not run. Tests pass their own.
+
+    Raises ValueError if there is no pool.
     """
 
     def __init__(
         self,
-        settings: PoolSettings | Sequence[PoolSettings],
+        pools: PoolSettings | Sequence[PoolSettings],
         backends: Sequence[Backend | Assignment],
         *,
         goals: Goals = UNTIL_STOPPED,
@@ -74,12 +92,12 @@ class Miner:
         node_judges: bool = False,
         journal: Journal | None = None,
         strategy: Strategy = Strategy.FAILOVER,
-        on_event: EventListener = lambda event: None,
+        on_event: EventListener | None = None,
         options: ClientOptions | None = None,
         first_extranonce2: int | None = None,
         standstill: Standstill | None = None,
     ) -> None:
-        pools = [settings] if isinstance(settings, PoolSettings) else list(settings)
+        pools = [pools] if isinstance(pools, PoolSettings) else list(pools)
         options = ClientOptions() if options is None else options
         self._clock = options.clock
         identities = PoolIdentities()
@@ -113,59 +131,83 @@ class Miner:
         self._blocks = JudgedBlocks() if node_judges else None
         self._journal = journal
         if journal is not None:
-            self._hand_back(journal)
-        self._claims = NonceVerifier() if journal is None else NonceVerifier(journal.submitted_earlier)
+            self._resubmit_blocks(journal)
+        self._verifier = NonceVerifier() if journal is None else NonceVerifier(journal.submitted_earlier)
         self._farewell = max(pool.timeouts.farewell for pool in [*pools, *bound])
         self._goals = goals
         self._goals_changed = trio.Event()
         self._on_event = on_event
+        self._event_error: Exception | None = None
+        """The exception that ``on_event`` raised; it gets no more events."""
+        self._event_failed = trio.Event()
         self._standstill = standstill or Standstill()
         self._statistics = Statistics(self._running(self._clock()))
         self._newest_job: Job | None = None
-        """The newest job of the first group's pools, which most of the miner works on."""
+        """The newest job of the first group's pools, on which most backends work."""
         self._has_had_work = False
         self._stopping = trio.Event()
-        self._ending = StopReason.STOPPED
+        self._stopped = trio.Event()
+        self._stop_reason = StopReason.STOPPED
 
     # ---- running ----------------------------------------------------------------------------------------------
 
     async def run(self) -> StopReason:
-        """Mine until a goal is reached or ``stop`` is called; returns why it ended.
+        """Mine until a goal is reached or ``stop`` is called. Return why the miner stopped.
 
-        Raises WorkerRefused, PoolUnreachable (without retry) and BackendError.
+        Raises WorkerRefused if all pools refuse the worker name from the start.
+        Raises PoolUnreachable if ``ClientOptions.retry`` is False and a pool cannot be reached, or disconnects.
+        Raises BackendError if a backend cannot start or continue.
+        Raises the exception of ``on_event``.
         """
         self._statistics = Statistics(self._running(self._clock()))
+        cause: Exception | None = None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._run_until_stopped, nursery.cancel_scope)
+                nursery.start_soon(self._raise_event_error)
                 for group in self._groups:
                     nursery.start_soon(group.pools.run)
         except ExceptionGroup as errors:
-            cause = leading_cause(errors, BackendError, WorkerRefused, PoolUnreachable)
+            cause = self._event_error or leading_cause(errors, BackendError, WorkerRefused, PoolUnreachable)
             if cause is None:
                 raise
-            raise cause from None
-        return self._ending
+        finally:
+            self._stopped.set()
+        cause = cause or self._event_error  # ``on_event`` may have failed while the connections were closed
+        if cause is not None:
+            raise cause
+        return self._stop_reason
 
-    def stop(self, ending: StopReason = StopReason.STOPPED) -> None:
-        """End gracefully: stop searching, wait briefly for open replies. From the trio thread."""
+    async def wait_stopped(self) -> StopReason:
+        """Wait until the miner has stopped, because it reached a goal or ``stop`` was called. Return the reason.
+
+        By then each submitted share has its result, and the connections are closed.
+        """
+        await self._stopped.wait()
+        return self._stop_reason
+
+    def stop(self, reason: StopReason = StopReason.STOPPED) -> None:
+        """Stop gracefully: end the search and wait a limited time for replies to open shares. From the trio thread."""
         if not self._stopping.is_set():
-            self._ending = ending
+            self._stop_reason = reason
             self._stopping.set()
 
     def pause(self, paused: bool) -> None:
-        """Search no more, or again; the pools stay connected."""
+        """Pause or resume the search. The pools stay connected."""
         for group in self._groups:
             group.scheduler.pause(paused)
 
     def set_goals(self, goals: Goals) -> None:
-        """Stop at other goals than before; all count from the start."""
+        """Replace the goals. The new ones count from the start of the miner, too."""
         self._goals = goals
         self._goals_changed.set()
         self._check_goals()
 
     def block_judged(self, block_hash: str, *, accepted: bool) -> None:
-        """The node has judged a block, its hash in display order. A later judgement overrules an earlier one."""
+        """Note the node's decision about a block. A later decision replaces an earlier one.
+
+        ``block_hash``: 64 hex digits in display order. Hashes of other blocks are ignored.
+        """
         share = None if self._blocks is None else self._blocks.judged(block_hash, accepted=accepted)
         if share is not None:
             self._statistics.count_block(share)
@@ -173,54 +215,68 @@ class Miner:
 
     @property
     def goals(self) -> Goals:
-        """When it stops."""
+        """The goals at which the miner stops by itself."""
         return self._goals
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing is searched because somebody wants so."""
+        """Whether ``pause`` has paused the search."""
         return self.scheduler.paused
 
     @property
     def pool_control(self) -> Arrangement:
-        """Changes pools while mining; where every backend is bound to a pool, those of the first of these."""
+        """Changes the pools of the strategy while mining.
+
+        If every backend is bound to a pool, it changes the pool of the first backend.
+        """
         return self._groups[0].pools.control
 
-    def pool_place(self, pool: PoolKey) -> tuple[Arrangement, int]:
-        """What changes the pool, and its place there. LookupError when it is none of ours."""
+    def find_pool(self, pool: PoolKey) -> tuple[Arrangement, int]:
+        """Return the ``Arrangement`` that a pool belongs to, and its position there, from 0.
+
+        Raises LookupError if the miner has no such pool.
+        """
         for group in self._groups:
             control = group.pools.control
             keys = [status.key for status in control.pools()]
             if pool in keys:
                 return control, keys.index(pool)
-        raise LookupError(f"pool: {pool} is none of ours")
+        raise LookupError(f"pool: expected a pool of this miner, got {pool}")
 
     def bound_control(self, backend: str) -> Arrangement | None:
-        """Changes the pool that a backend is bound to, the only one there; None for a backend that is not bound."""
+        """Return what changes the pool that a backend is bound to, or None if the backend is not bound."""
         return next((group.pools.control for group in self._groups if backend in group.bound), None)
 
     @property
     def follows_strategy(self) -> bool:
-        """Whether any backend mines on the pools of the strategy."""
+        """Whether at least one backend is not bound to a pool, and so mines on the pools of the strategy."""
         return self._has_free
 
     def device(self, device: DeviceKey) -> tuple[Backend, str]:
-        """The backend of a device, and the device's name there. LookupError when it is none of ours."""
+        """Return the backend of a device, and the name of the device in that backend.
+
+        Raises LookupError if the miner has no such device.
+        """
         for item in self._assignments:
             for known in item.backend.statistics().devices:
                 if device_key(item.label, known.name) == device:
                     return item.backend, known.name
-        raise LookupError(f"device: {device} is none of ours")
+        raise LookupError(f"device: expected a device of this miner, got {device}")
 
     @property
     def has_had_work(self) -> bool:
-        """Whether any pool ever gave a job."""
+        """Whether any pool has ever given a job."""
         return self._has_had_work
 
     @property
     def is_stopping(self) -> bool:
         """Whether ``stop`` was called or a goal was reached."""
         return self._stopping.is_set()
+
+    async def _raise_event_error(self) -> None:
+        await self._event_failed.wait()
+        assert self._event_error is not None
+        raise self._event_error
 
     async def _run_until_stopped(self, everything: trio.CancelScope) -> None:
         async with trio.open_nursery() as searching:
@@ -249,7 +305,7 @@ class Miner:
                             group.pools.hash_rate_known(group.meter.rate(60))
 
     def _running(self, now: float) -> float:
-        """The clock without the time that this process did not run."""
+        """Return the clock without the time in which this process did not run."""
         return now - self._standstill.left_out
 
     def _take_sample(self) -> None:
@@ -269,8 +325,8 @@ class Miner:
                 self.stop(StopReason.TIME_LIMIT)
                 return
 
-    def _hand_back(self, journal: Journal) -> None:
-        """Blocks that a crash left open go back to their pool, if it resumes the newest session we had there."""
+    def _resubmit_blocks(self, journal: Journal) -> None:
+        """Resubmit the blocks that a crash left open, each to its pool, if they are of the newest session there."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
@@ -278,12 +334,12 @@ class Miner:
                 journal.adopt(block)
                 log.warning("block_handed_back", hash=display_hash(block.share.digest), pool=block.pool)
             else:
-                journal.give_up(block, "the miner ended before the pool answered, and now mines elsewhere")
+                journal.give_up(block, "the miner stopped before the pool answered, and now mines on other pools")
 
-    # ---- the way of a share -----------------------------------------------------------------------------------
+    # ---- from a reported nonce to a submitted share -----------------------------------------------------------
 
     def _judge(self, group: MiningGroup, assignment: Assignment, found: NonceFound) -> None:
-        match self._claims.judge(found, assignment.label, assignment.backend.worker_name(found.device)):
+        match self._verifier.judge(found, assignment.label, assignment.backend.worker_name(found.device)):
             case Share() as share:
                 self._submit(group, share)
             case str() as reason:
@@ -292,7 +348,7 @@ class Miner:
     def _submit(self, group: MiningGroup, share: Share) -> None:
         if not share.meets_share_target:
             if group.scheduler.job is None or not group.scheduler.wants_weak_block(share.job):
-                self._claims.below_target += 1
+                self._verifier.below_target += 1
                 return
             group.scheduler.seek_weak_blocks(share.job.previous_hash, wanted=False)
         self._statistics.found += 1
@@ -306,9 +362,19 @@ class Miner:
     def _note_hardware_error(self, assignment: Assignment, device: str, reason: str) -> None:
         self._statistics.hardware_errors[device_key(assignment.label, device)] += 1
         log.warning("hardware_error", device=device, reason=reason)
-        self._on_event(HardwareError(device, reason))
+        self._emit(HardwareError(device, reason))
 
-    # ---- what the groups tell -----------------------------------------------------------------------------------
+    # ---- events -------------------------------------------------------------------------------------------------
+
+    def _emit(self, event: MinerEvent) -> None:
+        """Call ``on_event``. Its exception must not pass through the clients, which may be closing a connection."""
+        if self._on_event is None or self._event_error is not None:
+            return
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._event_error = error
+            self._event_failed.set()
 
     def _take(self, event: GroupEvent) -> None:
         match event:
@@ -318,18 +384,18 @@ class Miner:
                 self._has_had_work = True
                 if job is self.scheduler.job:
                     self._newest_job = job
-                    self._on_event(event)
+                    self._emit(event)
             case StateChanged() | MessageShown():
-                self._on_event(event)
+                self._emit(event)
 
     def _count(self, result: ShareResult) -> None:
-        """Count it, tell it, and see whether a goal is reached."""
+        """Count a result, report it, and stop if it reaches a goal."""
         self._statistics.add(result)
         if result.share.is_block:
             self._count_block(result)
         if self._journal is not None:
             self._journal.settled(result)
-        self._on_event(result)
+        self._emit(result)
         self._check_goals()
 
     def _count_block(self, result: ShareResult) -> None:
@@ -341,15 +407,15 @@ class Miner:
             self._statistics.count_block(result.share)
 
     def _check_goals(self) -> None:
-        ending = self._goals.reached(self._statistics.accepted, self._statistics.blocks_accepted)
-        if ending is not None:
-            self.stop(ending)
+        reason = self._goals.reached(self._statistics.accepted, self._statistics.blocks_accepted)
+        if reason is not None:
+            self.stop(reason)
 
-    # ---- what others see --------------------------------------------------------------------------------------
+    # ---- figures ----------------------------------------------------------------------------------------------
 
     def snapshot(self) -> MinerSnapshot:
-        """A frozen view of everything; from the trio thread."""
-        self._standstill.look()  # else what is worked out of the clock would have the time in it until the next sample
+        """Return a frozen view of all figures. Call it from the trio thread, before, during or after ``run``."""
+        self._standstill.look()  # else the rates would include a standstill until the next sample notices it
         statistics, meter = self._statistics, self._statistics.meter
         job, newest, now = self.scheduler.job, self._newest_job, self._clock()
         backends = tuple(group.statistics(item) for group in self._groups for item in group.assignments)
@@ -372,11 +438,11 @@ class Miner:
             best_share=statistics.best_share,
             hardware_errors=statistics.hardware_errors.total()
             + sum(device.hardware_errors for backend in backends for device in backend.devices),
-            below_target=self._claims.below_target,
-            withheld=self._claims.withheld,
+            below_target=self._verifier.below_target,
+            withheld=self._verifier.withheld,
             work_units=sum(group.units for group in self._groups),
             accepted_difficulty=statistics.accepted_difficulty,
-            share_hits=self._claims.share_hits,
+            share_hits=self._verifier.share_hits,
             expected=sum(group.expected for group in self._groups),
             network_difficulty=None if newest is None else newest.network_difficulty,
             height=None if newest is None else newest.height,
@@ -389,7 +455,7 @@ class Miner:
         )
 
     def _completed(self, backend: BackendSnapshot) -> BackendSnapshot:
-        """Its devices with the errors that re-hashing found added to those that a driver sees."""
+        """Add to each device's hardware errors those that the miner found by hashing its nonces again."""
         errors = self._statistics.hardware_errors
         return replace(
             backend,
@@ -398,3 +464,52 @@ class Miner:
                 for device in backend.devices
             ),
         )
+
+
+@asynccontextmanager
+async def open_miner(
+    pools: PoolSettings | Sequence[PoolSettings],
+    backends: Sequence[Backend | Assignment],
+    *,
+    on_event: EventListener | None = None,
+    goals: Goals = UNTIL_STOPPED,
+    strategy: Strategy = Strategy.FAILOVER,
+    journal: Journal | None = None,
+    options: ClientOptions | None = None,
+    weak_blocks: bool | None = None,
+    node_judges: bool = False,
+    first_extranonce2: int | None = None,
+) -> AsyncIterator[Miner]:
+    """Run a miner while the block runs, and stop it gracefully at the end of the block.
+
+    The parameters are those of ``Miner``. To mine until a goal is reached, wait for it in the block::
+
+        async with open_miner(pools, [CpuBackend()], goals=Goals(shares=1)) as miner:
+            await miner.wait_stopped()
+
+    To receive the events in a task of your own, pass the sending half of an unbounded channel::
+
+        send, receive = trio.open_memory_channel[MinerEvent](math.inf)
+        async with open_miner(pools, [CpuBackend()], on_event=send.send_nowait) as miner:
+            async for event in receive:
+                ...
+
+    Raises what ``Miner`` and ``Miner.run`` raise; the block is then cancelled. If the block raises an exception, the
+    miner is cancelled without waiting for open shares. A single exception comes as it is, not in a group.
+    """
+    miner = Miner(
+        pools,
+        backends,
+        on_event=on_event,
+        goals=goals,
+        strategy=strategy,
+        journal=journal,
+        options=options,
+        weak_blocks=weak_blocks,
+        node_judges=node_judges,
+        first_extranonce2=first_extranonce2,
+    )
+    async with unwrapping_nursery() as nursery:
+        nursery.start_soon(miner.run)
+        yield miner
+        miner.stop()

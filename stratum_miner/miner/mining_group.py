@@ -16,11 +16,11 @@ import trio
 from stratum_miner.backends.base import Backend
 from stratum_miner.client.events import (
     ClientEvent,
+    ClientListener,
     JobArrived,
     MessageShown,
     ShareAnswered,
     StateChanged,
-    Tell,
     WorkLost,
 )
 from stratum_miner.client.group.group import PoolGroup
@@ -66,10 +66,10 @@ class MiningGroup:
     def __init__(
         self,
         assignments: Sequence[Assignment],
-        pools: Callable[[Tell], PoolGroup],
+        pools: Callable[[ClientListener], PoolGroup],
         scheduler: Scheduler,
         started: float,
-        tell: Callable[[GroupEvent], None],
+        on_event: Callable[[GroupEvent], None],
     ) -> None:
         self.assignments = tuple(assignments)
         self.pools = pools(self._take)
@@ -79,7 +79,7 @@ class MiningGroup:
         """How many units of work its backends took."""
         self.expected = 0.0
         """Shares that its work was expected to find."""
-        self._tell = tell
+        self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
         self._chance: float | None = None
@@ -123,11 +123,11 @@ class MiningGroup:
                 self.scheduler.clear()
                 log.debug("work_lost", reason=reason)
             case ShareAnswered(result):
-                self._tell(event)
+                self._on_event(event)
                 if self._weak_blocks.note_result(result):
                     self.scheduler.seek_weak_blocks(result.share.job.previous_hash, wanted=True)
             case StateChanged() | MessageShown():
-                self._tell(event)
+                self._on_event(event)
 
     def _search_job(self, job: Job) -> None:
         """At once; everything else can wait."""
@@ -137,7 +137,7 @@ class MiningGroup:
             self.scheduler.seek_weak_blocks(job.previous_hash, wanted=False)
         self._count()
         self._chance, self._mined_on = job.share_chance, job.origin.pool
-        self._tell(JobStarted(job, job.height, before is None or before.previous_hash != job.previous_hash))
+        self._on_event(JobStarted(job, job.height, before is None or before.previous_hash != job.previous_hash))
 
     # ---- what it counts -----------------------------------------------------------------------------------------
 

@@ -17,12 +17,12 @@ import trio
 from stratum_miner.client.events import (
     STOPPED,
     ClientEvent,
+    ClientListener,
     ConnectionState,
     JobArrived,
     MessageShown,
     ShareAnswered,
     StateChanged,
-    Tell,
     WorkLost,
 )
 from stratum_miner.client.group.group import PoolGroup
@@ -68,7 +68,7 @@ class Upstream:
     def __init__(
         self,
         config: ProxyConfig,
-        pools: Callable[[Tell], PoolGroup],
+        pools: Callable[[ClientListener], PoolGroup],
         memory: FairBound,
         answers: DurationMeter,
     ) -> None:

@@ -1,16 +1,19 @@
 """Jobs, work units, shares: what a miner searches and what it finds (sans-IO; time is an argument; no protocol)."""
 
+from stratum_miner.work.durations import DurationCounts
 from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import CoinbaseBody, HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import BelowTarget, InvalidNonce, Share, VerifyResult, verify
-from stratum_miner.work.share_result import ShareOutcome, ShareResult
+from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from stratum_miner.work.versions import Versions
 from stratum_miner.work.visited import Visited
 
 __all__ = [
     "BelowTarget",
     "CoinbaseBody",
+    "DurationCounts",
     "HashRateMeter",
     "HeaderBody",
     "InvalidNonce",
@@ -18,11 +21,13 @@ __all__ = [
     "NonceFound",
     "Origin",
     "PoolKey",
+    "RejectReason",
     "SearchSpace",
     "Share",
     "ShareOutcome",
     "ShareResult",
     "VerifyResult",
+    "Versions",
     "Visited",
     "WorkUnit",
     "verify",

@@ -119,7 +119,7 @@ class MinerControl:
         known = {self._numbers.pools.of(pool.key): pool.key for pool in self._snapshot().pools}
         if pool_id not in known:
             raise ControlRefused(f"pool: expected one of the ids {_listed(known)}, got {pool_id}")
-        return self._miner.pool_place(known[pool_id])
+        return self._miner.find_pool(known[pool_id])
 
     # ---- devices ----------------------------------------------------------------------------------------------
 

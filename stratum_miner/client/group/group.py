@@ -14,11 +14,11 @@ from stratum_miner.client.endings import WorkerRefused
 from stratum_miner.client.events import (
     STOPPED,
     ClientEvent,
+    ClientListener,
     ConnectionState,
     JobArrived,
     ShareAnswered,
     StateChanged,
-    Tell,
     WorkLost,
 )
 from stratum_miner.client.group.arrangement import Arrangement
@@ -50,7 +50,7 @@ class PoolGroup:
     def __init__(
         self,
         settings: Sequence[PoolSettings],
-        tell: Tell,
+        on_event: ClientListener,
         options: ClientOptions | None = None,
         *,
         policy: FailoverPolicy = DEFAULT_POLICY,
@@ -59,7 +59,7 @@ class PoolGroup:
         tallies: Tallies | None = None,
         may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._tell = tell
+        self._on_event = on_event
         self._options = ClientOptions() if options is None else options
         self._clock = self._options.clock
         self._may_give_up = may_give_up
@@ -105,7 +105,7 @@ class PoolGroup:
         if owner is not None:
             owner.client.submit(share)
         else:
-            self._tell(ShareAnswered(ShareResult(share, ShareOutcome.LOST, "its session is over")))
+            self._on_event(ShareAnswered(ShareResult(share, ShareOutcome.LOST, "its session is over")))
 
     def destination(self, share: Share) -> Destination:
         """Where a share goes; for a journal."""
@@ -180,12 +180,12 @@ class PoolGroup:
             case WorkLost(reason=reason):
                 self._take_loss(member, reason, event)
             case ShareAnswered(result):
-                self._tell(event)
+                self._on_event(event)
                 self._judge(member, result)
             case StateChanged(_, state, detail):
                 self._take_state(member, state, detail, event)
             case _:
-                self._tell(event)
+                self._on_event(event)
 
     def _take_job(self, member: GroupMember, job: Job, event: ClientEvent) -> None:
         member.job = job
@@ -196,7 +196,7 @@ class PoolGroup:
         if control.active is None and is_the_only_one:
             control.active = member  # what else would failover choose
         if member is control.active:
-            self._tell(event)
+            self._on_event(event)
         if not member.removed:  # whoever heard of it may have changed the pools
             control.failover.job(control.index(member), self._clock(), _content(job))
             self._apply()
@@ -205,7 +205,7 @@ class PoolGroup:
         member.job = None
         if reason == STOPPED and member.leaving_since is None:
             if member is self.control.active:
-                self._tell(event)
+                self._on_event(event)
             return  # everything ends; what the pools were like stays to be seen
         if member.removed:
             return
@@ -239,7 +239,7 @@ class PoolGroup:
             control.failover.lost(control.index(member), self._clock(), detail)
             self._changed.set()
         if member is control.active or control.active is None:
-            self._tell(event)
+            self._on_event(event)
 
     # ---- moving -------------------------------------------------------------------------------------------------
 
@@ -279,12 +279,12 @@ class PoolGroup:
         if chosen is None:
             if several:
                 log.warning("no_pool", reason=why)
-            self._tell(WorkLost(self._origin_of(before), why or "no pool is up"))
+            self._on_event(WorkLost(self._origin_of(before), why or "no pool is up"))
             return
         if several:
             log.info("pool_chosen", pool=control.name(chosen), **({"reason": why} if why else {}))
         if chosen.job is not None:
-            self._tell(JobArrived(chosen.job))
+            self._on_event(JobArrived(chosen.job))
 
     def _origin_of(self, member: GroupMember | None) -> Origin:
         return (member or self._shown).client.origin
