@@ -117,10 +117,10 @@ def test_a_kill_at_any_system_call_costs_nothing_that_was_written(tmp_path: Path
         told = (home / "told").read_text()
         file = JournalFile(home / "shares.jsonl")
         account = file.account
-        settled = before + told.count("S")
-        assert account.counts.accepted in (settled, settled + 1), home
+        resolved = before + told.count("R")
+        assert account.counts.accepted in (resolved, resolved + 1), home
         assert account.counts.total == account.counts.accepted
-        opened = 1 + told.count("b") + told.count("F") - told.count("S")  # the block of the earlier run, too
+        opened = 1 + told.count("b") + told.count("S") - told.count("R")  # the block of the earlier run, too
         assert len(account.open) in (opened, opened + 1, opened - 1), home
         blocks = [record for record in account.open.values() if record.block]
         assert len({record.id for record in blocks}) == len(blocks) in (1 + told.count("b"), 2)
